@@ -1,0 +1,1 @@
+"""Scheduler, connections and TLS policy: from the queue to the next hop."""

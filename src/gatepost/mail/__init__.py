@@ -1,0 +1,1 @@
+"""The words of mail: domains, paths, replies, trace fields and delivery status notifications."""

@@ -1,0 +1,67 @@
+"""What became of a delivery attempt, recipient by recipient, in the next hop's own words."""
+
+from dataclasses import dataclass
+
+from gatepost.mail.reply import RemoteReply
+from gatepost.queue.message import Claim, NewMessage, QueuedRecipient
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered:
+    """The next hop took responsibility with a 2xx after the content."""
+
+    recipient: QueuedRecipient
+    reply: RemoteReply
+    host: str
+    """The next hop, as `name[address]:port`."""
+    dsn_passed_on: bool
+    """The next hop offered DSN, so that a wanted success report is its duty now (RFC 3461 5.2.1)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deferred:
+    """Not now. `reply` is None where no host answered; `why` is for people, always."""
+
+    recipient: QueuedRecipient
+    why: str
+    status: str
+    """Enhanced status code for notifications, `4.4.1`."""
+    reply: RemoteReply | None = None
+    host: str | None = None
+    glitch: bool = False
+    """The connection failed before the next hop said anything about this message: the short retry interval."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """Never. Leads to a notification unless the reverse-path is null or NOTIFY forbids it."""
+
+    recipient: QueuedRecipient
+    why: str
+    status: str
+    reply: RemoteReply | None = None
+    host: str | None = None
+
+
+DeliveryOutcome = Delivered | Deferred | Failed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rescheduled:
+    """A deferred recipient and when its next attempt is due."""
+
+    recipient: QueuedRecipient
+    due_at: float
+    reply: str
+    delay_notified: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """Everything one attempt changes, written in one transaction: nothing is removed without its notification."""
+
+    claim: Claim
+    finished: tuple[QueuedRecipient, ...]
+    """Delivered or failed: their rows go, and the message with the last of them."""
+    rescheduled: tuple[Rescheduled, ...]
+    notifications: tuple[NewMessage, ...]

@@ -1,0 +1,94 @@
+"""What receiving, delivery and the operator's commands ask of a queue. Both stores pass the same contract suite.
+
+Laws: `accept` and `settle` complete only when their change is on stable storage; a failed sync is an error for every
+change in that group, never retried as if it had succeeded.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from gatepost.queue.message import Claim, Content, NewMessage, QueuedMessage, QueuedRecipient, RecipientState
+from gatepost.queue.outcome import Settlement
+
+
+class StoreError(Exception):
+    """The store could not do it; nothing was changed. The message says what, where, and what to do."""
+
+
+class StoreUnavailable(StoreError):
+    """For now: locked, full, read-only. Peers get 452 or 451 and come back."""
+
+
+class StoreDamaged(StoreError):
+    """What is stored cannot be trusted, or comes from a newer version."""
+
+
+class QueueStore(Protocol):
+    """One worker's queue."""
+
+    async def accept(self, message: NewMessage, *, claim: bool) -> Sequence[Claim]:
+        """Keep a message. With `claim`, its recipients are claimed at once and returned grouped by tenant and domain,
+        with the content in memory where it is small; without, they are due now and nothing is returned."""
+
+    def claim_due(self, now: float, limit: int, avoid: frozenset[str]) -> Sequence[Claim]:
+        """Claim up to `limit` due deliveries, oldest due first, in none of the domains `avoid`."""
+
+    def next_due_at(self) -> float | None:
+        """When the next queued recipient becomes due; None when nothing waits."""
+
+    def still_wanted(self, claim: Claim) -> bool:
+        """Whether no operator held or removed the claim's recipients meanwhile. Cheap when nobody touched the queue."""
+
+    async def settle(self, settlement: Settlement) -> Sequence[Claim]:
+        """Record an attempt. Returns claims for the notifications it queued."""
+
+    def postpone(self, domain: str, now: float, due_at: float, why: str) -> int:
+        """Move every due delivery to `domain` to `due_at`: its host is known to be down. Returns how many."""
+
+    def open_content(self, message: QueuedMessage) -> Content:
+        """The stored content."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueFilter:
+    """Which recipients an operator speaks of; the fields that are set must all hold."""
+
+    message_id: str | None = None
+    tenant: str | None = None
+    domain: str | None = None
+    state: RecipientState | None = None
+    older_than_s: float | None = None
+    """Received at least so many seconds ago."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueCount:
+    tenant: str | None
+    domain: str
+    state: RecipientState
+    recipients: int
+    oldest_received_at: float
+
+
+class QueueOffice(Protocol):
+    """The operator's view of all queues of a data folder, whether their workers run or not."""
+
+    def counts(self, wanted: QueueFilter) -> Sequence[QueueCount]: ...
+
+    def listed(self, wanted: QueueFilter, limit: int) -> Sequence[tuple[QueuedMessage, QueuedRecipient]]: ...
+
+    def message(self, message_id: str) -> tuple[QueuedMessage, Sequence[QueuedRecipient]] | None: ...
+
+    def content(self, message_id: str) -> Content | None: ...
+
+    def hold(self, wanted: QueueFilter) -> int:
+        """These return how many recipients they changed."""
+
+    def release(self, wanted: QueueFilter, now: float) -> int: ...
+
+    def retry(self, wanted: QueueFilter, now: float) -> int: ...
+
+    def remove(self, wanted: QueueFilter) -> int: ...
+
+    def bounce(self, wanted: QueueFilter, now: float) -> int: ...

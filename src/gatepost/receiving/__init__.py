@@ -1,0 +1,1 @@
+"""Listener, session and acceptance: from a socket to a message on stable storage."""

@@ -1,0 +1,1 @@
+"""The two SMTP machines: octets in, events out, no I/O."""

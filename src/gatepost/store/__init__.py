@@ -1,0 +1,1 @@
+"""SQLite: directory, queues; files: protocol logs, session records."""

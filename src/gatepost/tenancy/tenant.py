@@ -1,0 +1,146 @@
+"""Tenants and what they own: accepted domains, inbound connectors, send connectors.
+
+These are the objects an administrator manages. They are values: the directory hands out whole, immutable objects, and
+a change is a new object with a new directory version.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
+
+Network = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tenant:
+    """An organisation that owns accepted domains."""
+
+    name: str
+    created_at: datetime
+    reject_direct_send: bool = False
+    """Exchange Online's RejectDirectSend: refuse the tenant's own domains as reverse-path where no connector matched.
+    Read by rule set `eop`; Gatepost's own rule set has no such switch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptedDomain:
+    """A domain of a tenant. It counts only while `verified`."""
+
+    domain: str
+    tenant: str
+    token: str
+    """What `gatepost-verification=` must say at `_gatepost.<domain>`."""
+    verified: bool = False
+    match_subdomains: bool = False
+    verified_at: datetime | None = None
+    verified_by_operator: bool = False
+    """Set by `--verified`: the operator vouches, and the daily check leaves the domain alone."""
+    checked_at: datetime | None = None
+    lost_at: datetime | None = None
+    """When the record was first found missing. The domain goes on counting until the grace time is over."""
+
+
+class ConnectorType(StrEnum):
+    ON_PREMISES = "on-premises"
+    PARTNER = "partner"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboundConnector:
+    """A tenant's statement "this is my server"."""
+
+    tenant: str
+    name: str
+    type: ConnectorType = ConnectorType.ON_PREMISES
+    certificate_names: tuple[str, ...] = ()
+    """Domain keys; `*.contoso.com` covers contoso.com and every name below it."""
+    certificate_sha256: tuple[str, ...] = ()
+    """Pins: SHA-256 of the leaf certificate's DER, lower-case hex."""
+    public_key_sha256: tuple[str, ...] = ()
+    """Pins: SHA-256 of the leaf's SubjectPublicKeyInfo, lower-case hex."""
+    proven_pins: frozenset[str] = frozenset()
+    """Pins whose private key the tenant has shown to hold (enrolment); these count like an owned name."""
+    addresses: tuple[Network, ...] = ()
+    sender_domains: tuple[str, ...] = ()
+    """Partner connectors: the reverse-path domains it speaks of (`*`, `domain`, `*.domain`); empty means all."""
+    require_tls: bool = False
+    restrict_to_certificate: bool = False
+    restrict_to_address: bool = False
+    trust_anchors: tuple[str, ...] = ()
+    """PEM certificates this tenant trusts for this connector, besides the listener's roots."""
+    enabled: bool = True
+
+    @property
+    def pins(self) -> tuple[str, ...]:
+        return self.certificate_sha256 + self.public_key_sha256
+
+    @property
+    def label(self) -> str:
+        """How the connector is named towards operators: `tenant/name`."""
+        return f"{self.tenant}/{self.name}"
+
+
+class TlsLevel(StrEnum):
+    """How much TLS a send connector demands of the next hop."""
+
+    NONE = "none"
+    OPPORTUNISTIC = "opportunistic"
+    ENCRYPT = "encrypt"
+    VERIFY = "verify"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressSpace:
+    """`contoso.com`, `*.contoso.com` (contoso.com and all below it) or `*`; the lower cost wins among equals."""
+
+    space: str
+    cost: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.space};{self.cost}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmartHost:
+    host: str
+    """A host name, or an IP address without brackets."""
+    port: int = 25
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendConnector:
+    """Where mail leaves. Server-wide when `tenant` is None, else used for that tenant's mail only."""
+
+    name: str
+    tenant: str | None = None
+    address_spaces: tuple[AddressSpace, ...]
+    smart_hosts: tuple[SmartHost, ...] = ()
+    """Empty: route by MX."""
+    certificate: str | None = None
+    """Path of the PEM chain to present as SMTP client. It is presented by this connector only."""
+    key: str | None = None
+    tls: TlsLevel = TlsLevel.OPPORTUNISTIC
+    tls_domain: str | None = None
+    """Level `verify`: the name the next hop's certificate must carry; default: the host that was dialled."""
+    fqdn: str | None = None
+    """EHLO name; default: the server's host name."""
+    protocol_log: bool = True
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """One change of the directory: when, who, what, before and after (JSON objects; None: did not exist)."""
+
+    version: int
+    at: datetime
+    who: str
+    action: str
+    object: str
+    before: dict[str, object] | None = field(default=None)
+    after: dict[str, object] | None = field(default=None)
