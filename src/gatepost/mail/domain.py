@@ -31,7 +31,7 @@ def domain_key(text: str) -> str:
         except idna.IDNAError as error:
             raise DomainError(f"'{text}' is not a domain name: {error}") from None
     if len(name) > LONGEST_DOMAIN:
-        raise DomainError(f"'{text[:40]}…' is longer than {LONGEST_DOMAIN} characters, the longest domain name there is")
+        raise DomainError(f"'{text[:40]}…' is longer than the {LONGEST_DOMAIN} characters a domain name may have")
     if not _LDH_NAME.match(name):
         raise DomainError(f"'{text}' is not a domain name")
     return name

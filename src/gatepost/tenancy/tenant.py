@@ -141,6 +141,7 @@ class AuditEntry:
     at: datetime
     who: str
     action: str
-    object: str
+    subject: str
+    """What was changed: `inbound-connector contoso/mail`."""
     before: dict[str, object] | None = field(default=None)
     after: dict[str, object] | None = field(default=None)
