@@ -1,0 +1,109 @@
+"""What every command needs: the configuration, the stores behind it, and one way to speak.
+
+People get tables and one suggestion for the next command; programs get JSON; errors are one line on standard error.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, is_dataclass
+from datetime import datetime
+from functools import cache
+import json
+import os
+from pathlib import Path
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from gatepost.app import Directory, DirectoryEditor, QueueOffice
+    from gatepost.config import Config
+
+
+@dataclass(slots=True)
+class Invocation:
+    """What stands before the command name."""
+
+    config_file: Path | None = None
+
+
+INVOCATION = Invocation()
+
+NO, WRONG_USE = 1, 2
+
+
+def config_path() -> Path:
+    """`--config`, then `$GATEPOST_CONFIG`, then `./gatepost.toml`."""
+    if INVOCATION.config_file:
+        return INVOCATION.config_file
+    return Path(os.environ.get("GATEPOST_CONFIG") or "gatepost.toml")
+
+
+@cache
+def config() -> "Config":
+    from gatepost.config import ConfigError, read
+
+    try:
+        return read(config_path())
+    except ConfigError as error:
+        fail(str(error), WRONG_USE)
+
+
+def directory() -> "Directory":
+    from gatepost.app import open_directory
+
+    return open_directory(config())
+
+
+def editor() -> "DirectoryEditor":
+    from gatepost.app import open_editor
+
+    return open_editor(config())
+
+
+def queue_office() -> "QueueOffice":
+    from gatepost.app import open_queue_office
+
+    return open_queue_office(config())
+
+
+@cache
+def console() -> "Console":
+    from rich.console import Console
+
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 80)
+
+
+def print_json(value: object) -> None:
+    """One JSON document on standard output; dataclasses, tuples, times and enums included."""
+    typer.echo(json.dumps(value, default=_jsonable, ensure_ascii=False, indent=2))
+
+
+def _jsonable(value: object) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Sequence | frozenset | set):
+        return sorted(value) if isinstance(value, frozenset | set) else list(value)
+    return str(value)
+
+
+def fail(message: str, exit_code: int = NO) -> NoReturn:
+    """One line on standard error, and out."""
+    typer.echo(f"gatepost: {message}", err=True)
+    raise typer.Exit(exit_code)
+
+
+def warn(message: str) -> None:
+    typer.echo(f"gatepost: {message}", err=True)
+
+
+def suggest(command: str) -> None:
+    """The next command a person would want; nothing for programs."""
+    if sys.stdout.isatty():
+        console().print(f"[dim]next:[/dim] {command}")

@@ -1,0 +1,90 @@
+"""The command line's root: global options, and every command by its name.
+
+Commands are imported when they are called: `gatepost why` does not wait for what `gatepost serve` needs.
+"""
+
+from importlib import import_module
+from pathlib import Path
+import sys
+from typing import Annotated, Any
+
+import click
+import typer
+from typer.core import TyperGroup
+
+from gatepost import __version__
+from gatepost.cli import context
+
+_COMMANDS: dict[str, tuple[str, str, str]] = {
+    "init": ("gatepost.cli.init", "init_app", "Write gatepost.toml, a data folder and a server certificate."),
+    "serve": ("gatepost.cli.serve", "serve_app", "Run the relay."),
+    "tenant": ("gatepost.cli.tenant", "tenant_app", "Organisations that relay through this server."),
+    "domain": ("gatepost.cli.domain", "domain_app", "Accepted domains and their verification."),
+    "inbound-connector": ("gatepost.cli.inbound_connector", "inbound_connector_app", "Whose server is talking."),
+    "send-connector": ("gatepost.cli.send_connector", "send_connector_app", "Where mail leaves, and how."),
+    "explain": ("gatepost.cli.explain", "explain_app", "What would happen to a session, and why."),
+    "why": ("gatepost.cli.why", "why_app", "What did happen to a session, and why."),
+    "queue": ("gatepost.cli.queue", "queue_app", "Mail that waits."),
+    "protocol-log": ("gatepost.cli.protocol_log", "protocol_log_app", "SMTP conversations."),
+    "audit": ("gatepost.cli.audit", "audit_app", "Who changed what, and when."),
+    "demo": ("gatepost.cli.demo", "demo_app", "The whole story on this machine, in a minute."),
+}
+"""name: (module, typer application in it, one line for the overview)"""
+
+
+class _LazyGroup(TyperGroup):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, name, _ = _COMMANDS[cmd_name]
+        application: typer.Typer = getattr(import_module(module), name)
+        command = typer.main.get_command(application)
+        command.name = cmd_name
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in _COMMANDS:
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], _COMMANDS, n=1)
+            hint = f"did you mean '{near[0]}'?" if near else "see 'gatepost --help'"
+            context.fail(f"there is no command '{args[0]}'; {hint}", context.WRONG_USE)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, _, line) in _COMMANDS.items()])
+
+
+main_app = typer.Typer(
+    cls=_LazyGroup, no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"gatepost {__version__}")
+        raise typer.Exit
+
+
+@main_app.callback(help="A mail relay that knows whose mail it carries.")
+def root(
+    config: Annotated[Path | None, typer.Option(help="gatepost.toml; default: $GATEPOST_CONFIG, ./gatepost.toml")] = None,
+    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True)] = False,
+) -> None:
+    context.INVOCATION.config_file = config
+
+
+def run(arguments: list[str]) -> Any:
+    """Run one command line. Every foreseeable failure ends as one line and an exit code."""
+    try:
+        return main_app(args=arguments, prog_name="gatepost")
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`): not an error of ours.
+        sys.stderr.close()
+        return 0
