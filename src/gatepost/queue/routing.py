@@ -1,0 +1,69 @@
+"""Which send connector carries mail of a tenant to a domain.
+
+A tenant's own connectors that cover the domain come before the server's altogether. Then the most specific address
+space wins, then the lowest cost, then the name, so that the choice never depends on the order of the directory
+(Exchange chooses by the same steps).
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol, TypeVar
+
+from gatepost.mail.domain import is_at_or_below
+
+EVERY_DOMAIN = "*"
+
+
+class Space(Protocol):
+    """`contoso.com`, `*.contoso.com` (contoso.com and all below it) or `*`, with a cost."""
+
+    @property
+    def space(self) -> str: ...
+
+    @property
+    def cost(self) -> int: ...
+
+
+class Route(Protocol):
+    """What routing needs to know of a send connector."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def tenant(self) -> str | None: ...
+
+    @property
+    def address_spaces(self) -> Sequence[Space]: ...
+
+
+R = TypeVar("R", bound=Route)
+
+
+def covers(space: str, domain: str) -> bool:
+    """Whether address space `space` covers the domain key `domain`."""
+    if space == EVERY_DOMAIN:
+        return True
+    if space.startswith("*."):
+        return is_at_or_below(domain, space[2:])
+    return space == domain
+
+
+def choose(connectors: Iterable[R], tenant: str | None, domain: str) -> R | None:
+    """The connector that carries mail of `tenant` to `domain`; None when none covers it."""
+    ranked = [
+        (connector.tenant is None, _specificity(space.space), space.cost, connector.name, connector)
+        for connector in connectors
+        if connector.tenant is None or connector.tenant == tenant
+        for space in connector.address_spaces
+        if covers(space.space, domain)
+    ]
+    return min(ranked, key=lambda rank: rank[:4])[4] if ranked else None
+
+
+def _specificity(space: str) -> tuple[int, int]:
+    """Sorts the more specific first: the domain itself, then the longer wildcard, then `*`."""
+    if space == EVERY_DOMAIN:
+        return (2, 0)
+    if space.startswith("*."):
+        return (1, -len(space))
+    return (0, 0)
