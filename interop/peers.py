@@ -1,0 +1,282 @@
+"""Real mail programs of Debian, each in a root of its own.
+
+Debian's mail packages exclude one another, so none is installed: the package and what it depends on are downloaded,
+unpacked into `build/peers/<peer>/`, and run in a mount namespace whose root lays the unpacked folder over the system's
+`/usr` and `/etc`. There every hard-wired path and account is in place, and outside it nothing changes. The queue of a
+peer (`/var` of its root) is an ordinary folder on the ordinary disk, so that what it costs there is what it costs.
+
+Needs Debian (or a child of it) and root. What is missing ends in one line: `PeerError`.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+import functools
+import os
+from pathlib import Path
+import shlex
+import shutil
+import socket
+import subprocess
+import time
+
+BUILD = Path(__file__).resolve().parent.parent / "build"
+PEERS = BUILD / "peers"
+
+
+class PeerError(Exception):
+    """One line: what is missing and what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    packages: tuple[str, ...]
+    accounts: tuple[str, ...] = ()
+    """System accounts that the package's installation would make, each with a group of its name."""
+    groups: tuple[str, ...] = ()
+    programs: tuple[str, ...]
+    """Looked through for missing shared libraries."""
+
+
+KNOWN = {
+    "postfix": Peer(
+        packages=("postfix",),
+        accounts=("postfix",),
+        groups=("postdrop",),
+        programs=("usr/lib/postfix/sbin/smtpd", "usr/lib/postfix/sbin/smtp", "usr/sbin/postconf"),
+    ),
+    "exim": Peer(packages=("exim4-daemon-light",), accounts=("Debian-exim",), programs=("usr/sbin/exim4",)),
+    "opensmtpd": Peer(packages=("opensmtpd",), accounts=("opensmtpd", "opensmtpq"), programs=("usr/sbin/smtpd",)),
+    "swaks": Peer(packages=("swaks", "libnet-ssleay-perl"), programs=()),
+}
+
+
+@functools.cache
+def unpacked(name: str) -> Path:
+    """The folder with the peer's files; downloads and unpacks them the first time."""
+    peer = KNOWN[name]
+    folder = PEERS / name
+    if not (folder / "complete").exists():
+        _require_debian()
+        shutil.rmtree(folder, ignore_errors=True)
+        (folder / "debs").mkdir(parents=True)
+        _download(_with_dependencies(peer.packages), folder / "debs")
+        for deb in sorted((folder / "debs").glob("*.deb")):
+            _run(["dpkg-deb", "-x", str(deb), str(folder / "files")])
+        _merge_usr(folder / "files")
+        _check_libraries(folder / "files", peer.programs)
+        (folder / "complete").touch()
+    return folder / "files"
+
+
+def version(name: str) -> str:
+    """The version of the peer's main package as Debian counts it."""
+    unpacked(name)
+    package = KNOWN[name].packages[0]
+    deb = next((PEERS / name / "debs").glob(f"{package}_*.deb"))
+    return _run(["dpkg-deb", "-f", str(deb), "Version"]).strip()
+
+
+def _require_debian() -> None:
+    for tool in ("apt-get", "apt-cache", "dpkg-deb", "unshare", "chroot"):
+        if not shutil.which(tool):
+            raise PeerError(f"{tool} is missing: real peers come from Debian's packages, run this on Debian")
+
+
+def _apt_options(packages: Iterable[str]) -> list[str]:
+    """None where the system's package lists serve; else lists of our own, so that the system's stay as they are."""
+    if all("Candidate: (none)" not in policy and policy for policy in map(_policy, packages)):
+        return []
+    lists = PEERS / "lists"
+    lists.joinpath("partial").mkdir(parents=True, exist_ok=True)
+    options = ["-o", f"Dir::State::Lists={lists}"]
+    _run(["apt-get", *options, "update"])
+    return options
+
+
+def _policy(package: str) -> str:
+    return _run(["apt-cache", "policy", package])
+
+
+def _with_dependencies(packages: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    """What an installation would bring here, without doing it; and the options apt needs."""
+    options = _apt_options(packages)
+    plan = _run(["apt-get", *options, "--simulate", "--no-install-recommends", "install", *packages])
+    brought = [line.split()[1] for line in plan.splitlines() if line.startswith("Inst ")]
+    return list(dict.fromkeys([*packages, *brought])), options
+
+
+def _download(plan: tuple[list[str], list[str]], folder: Path) -> None:
+    packages, options = plan
+    # apt's sandbox account cannot write here; as root it need not try.
+    _run(["apt-get", *options, "-o", "APT::Sandbox::User=root", "download", *packages], cwd=folder)
+
+
+def _merge_usr(files: Path) -> None:
+    """Debian 12 still ships some files below `/lib`, which is `/usr/lib`."""
+    for name in ("bin", "sbin", "lib", "lib64"):
+        if (files / name).is_dir():
+            shutil.copytree(files / name, files / "usr" / name, symlinks=True, dirs_exist_ok=True)
+            shutil.rmtree(files / name)
+
+
+def _check_libraries(files: Path, programs: Iterable[str]) -> None:
+    """Dependencies that are declared are there; this finds what a package forgot to declare."""
+    libraries = sorted({str(found.parent) for found in files.glob("usr/lib/**/*.so*")})
+    environment = {**os.environ, "LD_LIBRARY_PATH": ":".join(libraries)}
+    for program in programs:
+        needed = _run(["ldd", str(files / program)], env=environment)
+        missing = [line.split()[0] for line in needed.splitlines() if "not found" in line]
+        if missing:
+            raise PeerError(f"{program}: shared libraries missing: {', '.join(missing)}: add their package to peers.py")
+
+
+def _run(command: Sequence[str], *, cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
+    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True)
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if line.strip()] or [f"exit status {done.returncode}"]
+        raise PeerError(f"{shlex.join(command)}: {lines[-1]}")
+    return done.stdout
+
+
+class Room:
+    """A root for one instance of a peer: its own `/etc`, `/var`, `/run` and `/tmp`, the system's `/usr` under the
+    peer's. Folders in `shows` are seen inside under the same path."""
+
+    def __init__(self, name: str, folder: Path, *, shows: Sequence[Path] = ()) -> None:
+        if os.geteuid() != 0:
+            raise PeerError(f"{name} needs a root of its own: run this as root")
+        self.files = unpacked(name)
+        self.root = folder / "root"
+        self.etc = folder / "etc"
+        self.var = self.root / "var"
+        self._shows = [path.resolve() for path in shows]
+        self._accounts: dict[str, int] = {}
+        shutil.rmtree(folder, ignore_errors=True)
+        for path in ("usr", "etc", "proc", "dev", "run", "var/log", "var/lib", "var/spool", "tmp"):
+            (self.root / path).mkdir(parents=True)
+        (self.root / "tmp").chmod(0o1777)
+        (self.var / "run").symlink_to("../run")
+        for path in ("bin", "sbin", "lib", "lib64"):
+            if Path("/", path).is_symlink():
+                (self.root / path).symlink_to(f"usr/{path}")
+        for path in self._shows:
+            self._inside(path).mkdir(parents=True, exist_ok=True)
+        self.etc.mkdir()
+        self._write_accounts(KNOWN[name])
+
+    def write(self, path: str, text: str) -> None:
+        """A file below `/etc`; before the peer starts."""
+        target = self.etc / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+
+    def own(self, path: str, account: str, mode: int = 0o700) -> None:
+        """A folder of the peer's account below its root."""
+        target = self._inside(Path(path))
+        target.mkdir(parents=True, exist_ok=True)
+        target.chmod(mode)
+        os.chown(target, self._accounts[account], self._accounts[account])
+
+    def command(self, *argv: str) -> list[str]:
+        """What runs `argv` inside. It stays one process: a signal to it reaches the peer."""
+        overlays = [f"{_escaped(self.files / 'usr')}:/usr", self._etc_layers()]
+        mounts = [
+            f"mount -t overlay overlay -o {shlex.quote('lowerdir=' + overlays[0])} {self._quoted('usr')}",
+            f"mount -t overlay overlay -o {shlex.quote('lowerdir=' + overlays[1])} {self._quoted('etc')}",
+            f"mount --rbind /proc {self._quoted('proc')}",
+            f"mount --rbind /dev {self._quoted('dev')}",
+            *(f"mount --rbind {shlex.quote(str(path))} {self._quoted(str(path))}" for path in self._shows),
+        ]
+        script = " && ".join([*mounts, f'exec chroot {shlex.quote(str(self.root))} "$@"'])
+        return ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", *argv]
+
+    def run(self, *argv: str, stdin: bytes = b"", check: bool = True) -> str:
+        done = subprocess.run(self.command(*argv), input=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        text = done.stdout.decode(errors="replace")
+        if check and done.returncode:
+            raise PeerError(f"{shlex.join(argv)}: {(text.strip().splitlines() or ['no output'])[-1]}")
+        return text
+
+    def start(self, *argv: str, output: Path) -> "subprocess.Popen[bytes]":
+        # A session of its own: Postfix's master ends by a signal to its whole process group.
+        with output.open("ab") as stream:
+            return subprocess.Popen(
+                self.command(*argv),
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def _inside(self, path: Path) -> Path:
+        return self.root / str(path).lstrip("/")
+
+    def _quoted(self, path: str) -> str:
+        return shlex.quote(str(self._inside(Path(path))))
+
+    def _etc_layers(self) -> str:
+        layers = [self.etc, self.files / "etc", Path("/etc")]
+        return ":".join(_escaped(layer) for layer in layers if layer.is_dir())
+
+    def _write_accounts(self, peer: Peer) -> None:
+        passwd, group = Path("/etc/passwd").read_text(), Path("/etc/group").read_text()
+        taken = {int(line.split(":")[2]) for line in (passwd + group).splitlines() if line.count(":") >= 3}
+        free = iter(number for number in range(64200, 64300) if number not in taken)
+        for name in (*peer.accounts, *peer.groups):
+            number = self._accounts[name] = next(free)
+            group += f"{name}:x:{number}:\n"
+            if name in peer.accounts:
+                passwd += f"{name}:x:{number}:{number}::/nonexistent:/usr/sbin/nologin\n"
+        self.write("passwd", passwd)
+        self.write("group", group)
+
+
+def _escaped(path: Path) -> str:
+    """For the layers of an overlay, where colon and comma divide."""
+    return str(path).replace("\\", "\\\\").replace(":", "\\:").replace(",", "\\,")
+
+
+def free_port() -> int:
+    """A port nobody listens on now. Below the range that outgoing connections take theirs from."""
+    for port in range(20000 + os.getpid() % 8000, 32000):
+        if port in _given:
+            continue
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        _given.add(port)
+        return port
+    raise PeerError("no free TCP port between 20000 and 32000")
+
+
+_given: set[int] = set()
+
+
+def wait_for_greeting(port: int, process: "subprocess.Popen[bytes]", output: Path, seconds: float = 30.0) -> None:
+    """Until an SMTP server greets at the port; the last line of its output if it ends before."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            lines = output.read_text(errors="replace").strip().splitlines() or ["no output"]
+            raise PeerError(f"ended with status {process.returncode}: {lines[-1]}")
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+                if connection.recv(512).startswith(b"220"):
+                    connection.sendall(b"QUIT\r\n")
+                    return
+        except OSError:
+            pass
+        time.sleep(0.05)
+    raise PeerError(f"no greeting at port {port} within {seconds:.0f} s; its output is in {output}")
+
+
+def stop(process: "subprocess.Popen[bytes]", seconds: float = 10.0) -> None:
+    process.terminate()
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
