@@ -124,3 +124,359 @@ class Config:
     nameservers: tuple[str, ...] = ()
     """`address` or `address:port`; none: the system's."""
     verification_grace_days: float = 7.0
+
+    @property
+    def directory_file(self) -> Path:
+        return self.data / "directory.sqlite"
+
+    @property
+    def queue_folder(self) -> Path:
+        return self.data / "queue"
+
+    @property
+    def sessions_folder(self) -> Path:
+        return self.data / "sessions"
+
+    @property
+    def receive_log_folder(self) -> Path:
+        return self.data / "protocol-log" / "receive"
+
+    @property
+    def send_log_folder(self) -> Path:
+        return self.data / "protocol-log" / "send"
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Everything below the data folder."""
+        return (
+            self.data,
+            self.queue_folder,
+            self.sessions_folder,
+            self.receive_log_folder,
+            self.send_log_folder,
+        )
+
+
+def read(file: Path) -> Config:
+    """The configuration in `file`. Raises `ConfigError`."""
+    file = file.absolute()
+    try:
+        text = file.read_text("utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"{file} does not exist; write it with: gatepost init") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} cannot be read: {error}") from None
+    try:
+        settings = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{file}: {error}") from None
+    return _config(file, _Table(file, "", settings))
+
+
+class _Table:
+    """One table of the file. Every key is taken once; what is left over at `close` is unknown."""
+
+    def __init__(self, file: Path, name: str, settings: Mapping[str, Any]) -> None:
+        self.file = file
+        self._name = name
+        self._left = dict(settings)
+        self._known: list[str] = []
+
+    def take(self, key: str, convert: Callable[[Any], Any], default: Any = None) -> Any:
+        self._known.append(key)
+        if key not in self._left:
+            return default
+        value = self._left.pop(key)
+        try:
+            return convert(value)
+        except (ValueError, TypeError) as error:
+            raise ConfigError(f"{self.file}: {self._name}{key} = {_shown(value)}: {error}") from None
+
+    def need(self, key: str, convert: Callable[[Any], Any], example: str) -> Any:
+        if key not in self._left:
+            raise ConfigError(f"{self.file}: {self._name}{key} is missing; for example: {key} = {example}")
+        return self.take(key, convert)
+
+    def table(self, key: str) -> "_Table":
+        return _Table(self.file, f"{self._name}{key}.", self.take(key, _mapping, {}))
+
+    def tables(self, key: str) -> list["_Table"]:
+        return [_Table(self.file, f"{key}.", each) for each in self.take(key, _mappings, [])]
+
+    def close(self) -> None:
+        for key in self._left:
+            near = difflib.get_close_matches(key, self._known, n=1)
+            hint = f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(sorted(self._known))}"
+            raise ConfigError(f"{self.file}: there is no setting '{self._name}{key}'; {hint}")
+
+
+def _config(file: Path, top: _Table) -> Config:
+    def path(value: Any) -> Path:
+        return file.parent / Path(_text(value)).expanduser()
+
+    config = Config(
+        file=file,
+        hostname=top.need("hostname", _domain, '"relay.example.net"'),
+        data=top.take("data", path, file.parent / "data"),
+        tls=_tls(top, path),
+        listeners=tuple(_listener(each) for each in top.tables("listener")),
+        workers=top.take("workers", _whole(1, 64), min(os.cpu_count() or 1, 64)),
+        log=top.take("log", _one_of("text", "json"), "text"),
+        help_link=top.take("help_link", _text),
+        postmaster=top.take("postmaster", _text),
+        retry=_retry(top.table("retry")),
+        protocol_log=_protocol_log(top.table("protocol_log")),
+        sessions=_sessions(top.table("sessions")),
+        delivery=_delivery(top.table("delivery")),
+        tenant_limits=_tenant_limits(top.table("tenant_limits")),
+        nameservers=_nameservers(top.table("dns")),
+        verification_grace_days=top.take("verification_grace", _duration, 7 * 86400.0) / 86400,
+    )
+    top.close()
+    if not config.listeners:
+        raise ConfigError(f'{file}: no listener; add: [[listener]] and below it address = "127.0.0.1:2525"')
+    if config.tls is None and any(each.require_tls for each in config.listeners):
+        raise ConfigError(f"{file}: a listener has require_tls = true, but there is no [tls] with certificate and key")
+    return config
+
+
+def _tls(top: _Table, path: Callable[[Any], Path]) -> TlsConfig | None:
+    table = top.table("tls")
+    certificate = table.take("certificate", path)
+    key = table.take("key", path)
+    roots = table.take("client_roots", path)
+    server_roots = table.take("server_roots", path)
+    more = []
+    for each in table.tables("more"):
+        more.append(
+            CertificateFiles(
+                certificate=each.need("certificate", path, '"other.pem"'), key=each.need("key", path, '"other.key"')
+            )
+        )
+        each.close()
+    table.close()
+    if certificate is None and key is None:
+        return None
+    if certificate is None or key is None:
+        missing = "certificate" if certificate is None else "key"
+        raise ConfigError(f"{top.file}: tls.{missing} is missing; certificate and key go together")
+    return TlsConfig(
+        certificates=(CertificateFiles(certificate=certificate, key=key), *more),
+        client_roots=roots,
+        server_roots=server_roots,
+    )
+
+
+def _listener(table: _Table) -> ListenerConfig:
+    host, port = table.need("address", _endpoint, '"127.0.0.1:2525"')
+    listener = ListenerConfig(
+        host=host,
+        port=port,
+        refuse_at=table.take("refuse_at", _one_of("rcpt-to", "end-of-data"), "rcpt-to"),
+        require_tls=table.take("require_tls", _boolean, False),
+        require_client_auth=table.take("require_client_auth", _boolean, False),
+        wildcard_certificates=table.take("wildcard_certificates", _boolean, False),
+        starttls=table.take("starttls", _boolean, True),
+        proxy_from=table.take("proxy_from", _networks, ()),
+        limits=_limits(table.table("limits")),
+    )
+    table.close()
+    return listener
+
+
+def _limits(table: _Table) -> ListenerLimits:
+    defaults = ListenerLimits()
+    limits = ListenerLimits(
+        sessions=table.take("sessions", _whole(1, 1_000_000), defaults.sessions),
+        sessions_per_address=table.take("sessions_per_address", _whole(1, 1_000_000), defaults.sessions_per_address),
+        transactions_per_session=table.take(
+            "transactions_per_session", _whole(1, 1_000_000), defaults.transactions_per_session
+        ),
+        # RFC 5321 4.5.3.1.8: a server takes at least 100 recipients.
+        recipients=table.take("recipients", _whole(100, 100_000), defaults.recipients),
+        # RFC 5321 4.5.3.1.7: a message of 64 KiB must be taken.
+        message_size=table.take("message_size", _octets(64 * 1024), defaults.message_size),
+        errors=table.take("errors", _whole(1, 1_000), defaults.errors),
+    )
+    table.close()
+    return limits
+
+
+def _retry(table: _Table) -> RetrySettings:
+    defaults = RetrySettings()
+    settings = RetrySettings(
+        glitch_interval_s=table.take("glitch_interval", _duration, defaults.glitch_interval_s),
+        glitch_count=table.take("glitch_count", _whole(0, 1_000), defaults.glitch_count),
+        transient_interval_s=table.take("transient_interval", _duration, defaults.transient_interval_s),
+        transient_count=table.take("transient_count", _whole(0, 1_000), defaults.transient_count),
+        interval_s=table.take("interval", _duration, defaults.interval_s),
+        expiry_s=table.take("expire_after", _duration, defaults.expiry_s),
+        delay_notice_s=table.take("delay_notice_after", _duration, defaults.delay_notice_s),
+    )
+    table.close()
+    return settings
+
+
+def _protocol_log(table: _Table) -> ProtocolLogConfig:
+    defaults = ProtocolLogConfig()
+    settings = ProtocolLogConfig(
+        receive=table.take("receive", _boolean, defaults.receive),
+        max_file_size=table.take("max_file_size", _octets(4096), defaults.max_file_size),
+        max_folder_size=table.take("max_folder_size", _octets(4096), defaults.max_folder_size),
+        max_age_days=table.take("max_age", _duration, defaults.max_age_days * 86400) / 86400,
+    )
+    table.close()
+    return settings
+
+
+def _sessions(table: _Table) -> SessionsConfig:
+    defaults = SessionsConfig()
+    settings = SessionsConfig(
+        max_age_days=table.take("max_age", _duration, defaults.max_age_days * 86400) / 86400,
+        max_folder_size=table.take("max_folder_size", _octets(1024 * 1024), defaults.max_folder_size),
+    )
+    table.close()
+    return settings
+
+
+def _delivery(table: _Table) -> DeliveryConfig:
+    defaults = DeliveryConfig()
+    settings = DeliveryConfig(
+        per_destination=table.take("per_destination", _whole(1, 10_000), defaults.per_destination),
+        connections=table.take("connections", _whole(1, 100_000), defaults.connections),
+    )
+    table.close()
+    return settings
+
+
+def _tenant_limits(table: _Table) -> TenantLimits:
+    settings = TenantLimits(
+        messages_per_minute=table.take("messages_per_minute", _whole(0, 10_000_000), 0),
+        sessions=table.take("sessions", _whole(0, 1_000_000), 0),
+    )
+    table.close()
+    return settings
+
+
+def _nameservers(table: _Table) -> tuple[str, ...]:
+    servers: tuple[str, ...] = table.take("nameservers", _texts, ())
+    table.close()
+    return servers
+
+
+def server_settings(config: Config, listener: ListenerConfig) -> ServerSettings:
+    """What the SMTP server machine of `listener` needs to know."""
+    return ServerSettings(
+        hostname=config.hostname,
+        offers_starttls=listener.starttls and config.tls is not None,
+        largest_message=listener.limits.message_size,
+        most_recipients=listener.limits.recipients,
+        most_transactions=listener.limits.transactions_per_session,
+        most_errors=listener.limits.errors,
+    )
+
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\Z")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_SIZE = re.compile(r"(\d+)\s*(B|KiB|MiB|GiB)?\Z")
+_SIZES = {None: 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError("a text in quotes is wanted")
+    return value
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise ValueError('a list is wanted, such as ["127.0.0.1:5353"]')
+    return tuple(_text(each) for each in value)
+
+
+def _boolean(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("true or false is wanted")
+    return value
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError("a table is wanted: [name] on a line of its own")
+    return value
+
+
+def _mappings(value: Any) -> list[Mapping[str, Any]]:
+    if not isinstance(value, list):
+        raise ValueError("a list of tables is wanted: [[name]] on a line of its own")
+    return [_mapping(each) for each in value]
+
+
+def _domain(value: Any) -> str:
+    try:
+        return domain_key(_text(value))
+    except DomainError as error:
+        raise ValueError(str(error)) from None
+
+
+def _whole(least: int, most: int) -> Callable[[Any], int]:
+    def convert(value: Any) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            raise ValueError(f"a whole number from {least} to {most} is wanted")
+        return value
+
+    return convert
+
+
+def _one_of(*words: str) -> Callable[[Any], str]:
+    def convert(value: Any) -> str:
+        if value not in words:
+            near = difflib.get_close_matches(str(value), words, n=1)
+            hint = f"; did you mean '{near[0]}'?" if near else ""
+            raise ValueError(f"one of {', '.join(words)} is wanted{hint}")
+        return str(value)
+
+    return convert
+
+
+def _duration(value: Any) -> float:
+    """Seconds. Written `90s`, `15m`, `4h`, `2d`."""
+    found = _DURATION.match(value) if isinstance(value, str) else None
+    if not found:
+        raise ValueError('a duration is wanted, such as "90s", "15m", "4h", "2d"')
+    return float(found[1]) * _UNITS[found[2]]
+
+
+def _octets(least: int) -> Callable[[Any], int]:
+    def convert(value: Any) -> int:
+        found = _SIZE.match(str(value)) if not isinstance(value, bool) else None
+        if not found or int(found[1]) * _SIZES[found[2]] < least:
+            raise ValueError(f'a size of at least {least} octets is wanted, such as "150MiB"')
+        return int(found[1]) * _SIZES[found[2]]
+
+    return convert
+
+
+def _endpoint(value: Any) -> tuple[str, int]:
+    """`127.0.0.1:25`, `[::1]:25`; the address is an IP address, since a listener binds to one."""
+    host, separator, port = _text(value).rpartition(":")
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    try:
+        address = ip_address(bare)
+    except ValueError:
+        raise ValueError('an IP address and a port are wanted, such as "0.0.0.0:25" or "[::]:25"') from None
+    if not separator or not port.isdigit() or not 0 <= int(port) <= 65535 or (address.version == 6 and bare == host):
+        raise ValueError('an IP address and a port are wanted, such as "0.0.0.0:25" or "[::]:25"')
+    return str(address), int(port)
+
+
+def _networks(value: Any) -> tuple[IPv4Network | IPv6Network, ...]:
+    try:
+        return tuple(ip_network(each) for each in _texts(value))
+    except ValueError as error:
+        raise ValueError(f'networks are wanted, such as ["192.0.2.0/24"]: {error}') from None
+
+
+def _shown(value: Any) -> str:
+    text = f'"{value}"' if isinstance(value, str) else str(value)
+    return text if len(text) <= 60 else text[:59] + "…"

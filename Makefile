@@ -1,0 +1,45 @@
+# The two commands of a newcomer are `make demo` and `make test`; each sets up all it needs in .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+
+help:          ## what there is
+	@grep -E '^[a-z-]+: .*##|^[a-z-]+: *##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/installed: pyproject.toml requirements/run.txt requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Gatepost needs Python 3.11 or newer; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@echo "setting up $(VENV) (once)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(VENV)/installed     ## the whole story on this machine, in a minute
+	@$(BIN)/gatepost demo
+
+test: $(VENV)/installed     ## types, floors, style, and every test
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -n auto
+
+interop: $(VENV)/installed  ## real Postfix, Exim, OpenSMTPD, swaks, openssl (Debian, root)
+	$(BIN)/pytest interop -p no:cacheprovider
+
+bench: $(VENV)/installed    ## messages/s and CPU per message, with Postfix beside it where it can be had
+	$(BIN)/python bench/run.py
+
+fuzz: $(VENV)/installed     ## cutting invariance over 100,000 random dialogues
+	$(BIN)/python fuzz/cutting.py 100000
+
+lock:                       ## pin the newest dependencies again, with hashes
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements/run.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra dev requirements/build.in pyproject.toml -o requirements/dev.txt
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.PHONY: help demo test interop bench fuzz lock clean

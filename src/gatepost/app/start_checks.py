@@ -1,0 +1,59 @@
+"""What is looked at before anything starts, so that a mistake is one line now and not a riddle later."""
+
+from collections.abc import Iterator
+import fcntl
+import os
+
+from gatepost.config import Config
+from gatepost.net.certificates import CredentialError, load_credentials, read_chain
+
+
+class StartError(Exception):
+    """Why nothing was started, in one line."""
+
+
+def check(config: Config) -> Iterator[str]:
+    """Warnings, one line each. Raises `StartError` for what makes serving impossible."""
+    _folders(config)
+    if config.tls is None:
+        yield "no [tls] in the configuration: nobody can present a certificate; only addresses identify tenants"
+        return
+    for files in config.tls.certificates:
+        try:
+            credentials = load_credentials(files.certificate, files.key)
+        except CredentialError as error:
+            raise StartError(str(error)) from None
+        yield from credentials.warnings
+    for roots in filter(None, (config.tls.client_roots, config.tls.server_roots)):
+        try:
+            read_chain(roots)
+        except CredentialError as error:
+            raise StartError(str(error)) from None
+
+
+def _folders(config: Config) -> None:
+    for folder in config.folders:
+        try:
+            folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StartError(f"data folder {folder} cannot be made: {error.strerror}") from None
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise StartError(f"data folder {folder} is not writable for this user; give it to the user who serves")
+
+
+def data_lock(config: Config) -> int:
+    """Hold the data folder for this server; the descriptor is the lock. Raises `StartError` when it is taken."""
+    file = config.data / "serve.lock"
+    lock = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        holder = os.read(lock, 20).decode("ascii", "replace").strip() or "unknown"
+        os.close(lock)
+        raise StartError(
+            f"data folder {config.data} is in use by another gatepost serve (process {holder}); stop that one, or give "
+            f"this one a data folder of its own in {config.file}"
+        ) from None
+    os.truncate(lock, 0)
+    os.write(lock, f"{os.getpid()}\n".encode())
+    return lock

@@ -1,0 +1,173 @@
+"""`gatepost serve`: binds the sockets, runs one worker a core, and restarts a worker that dies.
+
+The sockets stay with the supervisor. When a worker dies, connections that arrive meanwhile wait in the kernel for its
+successor instead of being refused; and only this process needs the right to bind port 25.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+import os
+import signal
+import socket
+import sys
+import time
+
+from gatepost.app.start_checks import StartError, check, data_lock
+from gatepost.config import Config, ListenerConfig
+
+_BACKLOG = 1024
+_STOP_PATIENCE_S = 40.0
+"""A worker lets transactions in flight finish for 30 s; then it is killed: what it acknowledged is on disk."""
+_CALM_S = 10.0
+"""A worker that lived so long is restarted at once; one that dies young waits a moment more each time."""
+
+
+def supervise(config: Config) -> int:
+    """Run until SIGTERM or SIGINT. Returns the exit code. Raises `StartError` when it cannot start."""
+    for warning in check(config):
+        print(f"gatepost: {warning}", file=sys.stderr)  # noqa: T201 - the only face this process has
+    lock = data_lock(config)
+    try:
+        return asyncio.run(_Supervisor(config, _bound(config)).run())
+    finally:
+        os.close(lock)
+
+
+@dataclass(slots=True)
+class _Worker:
+    number: int
+    fds: tuple[int, ...]
+    process: asyncio.subprocess.Process | None = None
+    started_at: float = 0.0
+    early_deaths: int = 0
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+def _bound(config: Config) -> list[list[socket.socket]]:
+    """For each worker, one socket a listener; the kernel spreads connections over them (SO_REUSEPORT)."""
+    return [[_listening(each, config) for each in config.listeners] for _ in range(config.workers)]
+
+
+def _listening(listener: ListenerConfig, config: Config) -> socket.socket:
+    family = socket.AF_INET6 if ":" in listener.host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        if config.workers > 1:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            # [::]:25 beside 0.0.0.0:25 is two listeners, each with its own settings.
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind((listener.host, listener.port))
+        sock.listen(_BACKLOG)
+    except PermissionError:
+        raise StartError(
+            f"listener {listener.name}: no permission to use port {listener.port}; start as root, by the systemd unit, "
+            "or with the capability CAP_NET_BIND_SERVICE"
+        ) from None
+    except OSError as error:
+        what = "is in use by another program" if error.errno == 98 else f"cannot be used: {error.strerror}"
+        raise StartError(
+            f"listener {listener.name}: this address {what}; stop that program or choose another address in {config.file}"
+        ) from None
+    sock.set_inheritable(True)
+    return sock
+
+
+class _Supervisor:
+    def __init__(self, config: Config, sockets: list[list[socket.socket]]) -> None:
+        self._config = config
+        self._sockets = sockets
+        self._workers = [
+            _Worker(number, tuple(sock.fileno() for sock in own)) for number, own in enumerate(sockets)
+        ]
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> int:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        loop.add_signal_handler(signal.SIGHUP, self._pass_on, signal.SIGHUP)
+        keepers = [asyncio.create_task(self._keep(worker)) for worker in self._workers]
+        ready = asyncio.create_task(self._say_ready())
+        await self._stopping.wait()
+        self._pass_on(signal.SIGTERM)
+        await asyncio.wait(keepers, timeout=_STOP_PATIENCE_S)
+        ready.cancel()
+        self._pass_on(signal.SIGKILL)
+        await asyncio.gather(*keepers)
+        self._say("stopped")
+        return 0
+
+    async def _keep(self, worker: _Worker) -> None:
+        """Start the worker, and again whenever it ends, until the server stops."""
+        while not self._stopping.is_set():
+            await self._start(worker)
+            assert worker.process is not None
+            code = await worker.process.wait()
+            if self._stopping.is_set():
+                return
+            if time.monotonic() - worker.started_at > _CALM_S:
+                worker.early_deaths = 0
+            pause = min(2.0**worker.early_deaths * 0.1, 10.0)
+            worker.early_deaths += 1
+            self._say(f"worker {worker.number} ended with {_described(code)}; it is started again in {pause:.1f} s")
+            await self._wait(pause)
+
+    async def _start(self, worker: _Worker) -> None:
+        ready_read, ready_write = os.pipe()
+        os.set_inheritable(ready_write, True)
+        worker.started_at = time.monotonic()
+        worker.process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "gatepost.app.worker",
+            str(self._config.file),
+            str(worker.number),
+            str(ready_write),
+            *(str(fd) for fd in worker.fds),
+            pass_fds=(ready_write, *worker.fds),
+            stdin=asyncio.subprocess.DEVNULL,
+        )
+        os.close(ready_write)
+        asyncio.get_running_loop().add_reader(ready_read, self._heard, worker, ready_read)
+
+    def _heard(self, worker: _Worker, ready_read: int) -> None:
+        """The worker writes one octet when it serves; end of file without it means that it died."""
+        said = os.read(ready_read, 1)
+        asyncio.get_running_loop().remove_reader(ready_read)
+        os.close(ready_read)
+        if said:
+            worker.ready.set()
+
+    async def _say_ready(self) -> None:
+        for worker in self._workers:
+            await worker.ready.wait()
+        count = len(self._workers)
+        for listener, sock in zip(self._config.listeners, self._sockets[0], strict=True):
+            host, port = sock.getsockname()[:2]
+            where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            tls = "STARTTLS" if listener.starttls and self._config.tls else "no TLS"
+            self._say(f"listening on {where} as {self._config.hostname} ({tls}, {count} worker{'s'[: count != 1]})")
+
+    async def _wait(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        except TimeoutError:
+            return
+
+    def _pass_on(self, number: signal.Signals) -> None:
+        for worker in self._workers:
+            if worker.process is not None and worker.process.returncode is None:
+                try:
+                    worker.process.send_signal(number)
+                except ProcessLookupError:
+                    continue
+
+    def _say(self, text: str) -> None:
+        print(f"gatepost: {text}", flush=True)  # noqa: T201 - the only face this process has
+
+
+def _described(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit code {code}"
+

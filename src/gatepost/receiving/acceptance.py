@@ -1,0 +1,385 @@
+"""From a session's facts to a message on stable storage, or to the refusal that explains itself.
+
+What flows through: the machine's questions (MAIL, RCPT, content) come in, replies go out. Here, and nowhere else, a
+refusal of mail is decided; the verdict itself is `tenancy.attribution.attribute`.
+
+Laws:
+- 250 after the content only when the store says the message is durable.
+- The peer is told about what it presented, never about anybody's configuration; the full reasoning goes to the
+  session record and the operator's log.
+- One verdict per forward-path; a message carries, recipient by recipient, whose mail it is.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Protocol
+
+from gatepost.mail.address import ForwardPath, Mailbox, ReversePath
+from gatepost.mail.reply import Reply
+from gatepost.mail.trace import MOST_HOPS, hops, received_field, with_protocol
+from gatepost.queue.message import Claim, Content, NewMessage, NewRecipient
+from gatepost.queue.store import QueueStore, StoreError
+from gatepost.receiving import replies
+from gatepost.receiving.limits import TenantGate
+from gatepost.smtp.server_effects import AskMail, AskRecipient
+from gatepost.tenancy.attribution import GATEPOST, Attribution, Outcome, RuleSet, attribute, refusal_reply
+from gatepost.tenancy.candidates import ChainJudge, gather
+from gatepost.tenancy.directory import Directory
+from gatepost.tenancy.evidence import Address, Evidence, TlsEvidence, VerifiedCertificate
+
+_HEADER_WATCHED = 256 * 1024
+"""Octets at the start of a message that are searched for Received fields."""
+
+_VERDICTS_KEPT = 4096
+
+
+class ContentWriter(Protocol):
+    """Takes the content of one message, in memory while it is small."""
+
+    def write(self, octets: bytes) -> None: ...
+
+    @property
+    def needs_flush(self) -> bool:
+        """So much waits to be written that reading should pause until `flush`."""
+
+    async def flush(self) -> None: ...
+
+    def finish(self) -> Content: ...
+
+    def discard(self) -> None: ...
+
+
+class Events(Protocol):
+    """The operator's structured log."""
+
+    def emit(self, event: str, /, **fields: object) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What was decided about one forward-path, and what the peer was told."""
+
+    forward_path: ForwardPath
+    attribution: Attribution | None
+    """None where the decision came before attribution (a tenant over its limits)."""
+    reply: Reply
+
+
+@dataclass(slots=True, kw_only=True)
+class Transaction:
+    """One mail transaction, as it grows."""
+
+    mail: AskMail
+    recipients: list[NewRecipient] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
+    refused_later: Reply | None = None
+    """`refuse_at = "end-of-data"`: the refusal that waits for the end of the content."""
+    writer: ContentWriter | None = None
+    header: bytearray | None = None
+    reply: Reply | None = None
+    queue_id: str | None = None
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptanceSettings:
+    """What one listener decides about accepting."""
+
+    hostname: str
+    listener: str
+    refuse_at_end: bool = False
+    require_tls: bool = False
+    wildcard_certificates: bool = False
+    help_link: str | None = None
+    postmaster: Mailbox | None = None
+    most_waiting: int = 20_000
+    """Messages waiting for their commit in this worker before new ones get 452."""
+
+
+class Attributor:
+    """Attribution with a memory: equal facts under the same directory version get the same verdict within a minute.
+
+    The verdict depends on the reverse-path and forward-paths through their domains only, which makes the memory small.
+    """
+
+    def __init__(self, directory: Directory, judge: ChainJudge, rules: RuleSet = GATEPOST) -> None:
+        self._directory = directory
+        self._judge = judge
+        self._rules = rules
+        self._kept: OrderedDict[tuple[object, ...], Attribution] = OrderedDict()
+
+    def __call__(self, evidence: Evidence, at: datetime) -> Attribution:
+        key = self._key(evidence, at)
+        kept = self._kept.get(key)
+        if kept is None:
+            candidates = gather(self._directory, evidence, self._judge, at)
+            kept = self._kept[key] = attribute(evidence, candidates, at, self._rules)
+            if len(self._kept) > _VERDICTS_KEPT:
+                self._kept.popitem(last=False)
+        return kept
+
+    def _key(self, evidence: Evidence, at: datetime) -> tuple[object, ...]:
+        tls, certificate, reverse_path = evidence.tls, evidence.certificate, evidence.reverse_path
+        return (
+            self._directory.version,
+            int(at.timestamp() // 60),
+            evidence.address,
+            tls is not None,
+            certificate and (type(certificate), certificate.leaf.sha256, len(certificate.chain)),
+            reverse_path.domain if isinstance(reverse_path, Mailbox) else None,
+            tuple(path.domain for path in evidence.forward_paths),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What acceptance uses of the worker; shared by all its sessions."""
+
+    attributor: Attributor
+    store: QueueStore
+    new_content: Callable[[], ContentWriter]
+    waiting: Callable[[], int]
+    """Messages waiting for their commit."""
+    submit: Callable[[Sequence[Claim]], None]
+    """Hands freshly accepted mail to delivery."""
+    claim_at_once: Callable[[], bool]
+    """Whether delivery has room for mail that has just been accepted."""
+    tenants: TenantGate
+    events: Events
+    now: Callable[[], float]
+
+
+class Acceptance:
+    """The decisions of one session."""
+
+    def __init__(self, settings: AcceptanceSettings, services: Services, session_id: str, address: Address) -> None:
+        self._settings = settings
+        self._services = services
+        self._session_id = session_id
+        self._address = address
+        self._tenant_entered: str | None = None
+        self.tls: TlsEvidence | None = None
+        self.ehlo = ""
+        self.extended = True
+        self.transaction: Transaction | None = None
+        self.transactions: list[Transaction] = []
+        """Those with a verdict, for the session record."""
+
+    # --- envelope ---------------------------------------------------------------------------------------------------
+
+    def mail(self, ask: AskMail) -> Reply:
+        if self._settings.require_tls and self.tls is None:
+            return replies.STARTTLS_FIRST
+        if self._services.waiting() >= self._settings.most_waiting:
+            return replies.STORE_BUSY
+        self.transaction = Transaction(mail=ask)
+        return replies.SENDER_OK
+
+    def recipient(self, ask: AskRecipient) -> Reply:
+        transaction = self._running()
+        path = self._routed(ask.forward_path)
+        attribution = self._attribute(transaction, path)
+        if attribution.refusal:
+            return self._refuse(transaction, path, attribution)
+        over_limit = self._over_limit(attribution)
+        if over_limit:
+            self._note(transaction, Verdict(forward_path=path, attribution=attribution, reply=over_limit))
+            return over_limit
+        transaction.recipients.append(
+            NewRecipient(
+                forward_path=path, tenant=attribution.tenant, connector=attribution.connector, dsn=ask.dsn
+            )
+        )
+        self._note(transaction, Verdict(forward_path=path, attribution=attribution, reply=replies.RECIPIENT_OK))
+        return replies.RECIPIENT_OK
+
+    def evidence(self, reverse_path: ReversePath, forward_paths: tuple[ForwardPath, ...]) -> Evidence:
+        return Evidence(
+            address=self._address,
+            listener=self._settings.listener,
+            tls=self.tls,
+            ehlo=self.ehlo,
+            reverse_path=reverse_path,
+            forward_paths=forward_paths,
+        )
+
+    def _routed(self, path: ForwardPath) -> ForwardPath:
+        """RFC 5321 4.5.1: mail for postmaster of this server is taken; it goes where the operator says."""
+        postmaster = self._settings.postmaster
+        ours = path.domain == self._settings.hostname and path.local_part.lower() == "postmaster"
+        return postmaster if ours and postmaster else path
+
+    def _attribute(self, transaction: Transaction, path: ForwardPath) -> Attribution:
+        earlier = tuple(recipient.forward_path for recipient in transaction.recipients)
+        evidence = self.evidence(transaction.mail.reverse_path, (*earlier, path))
+        return self._services.attributor(evidence, self._at())
+
+    def _refuse(self, transaction: Transaction, path: ForwardPath, attribution: Attribution) -> Reply:
+        assert attribution.refusal is not None
+        refusal = refusal_reply(
+            attribution.refusal, self._settings.hostname, self._at(), self._session_id, self._settings.help_link
+        )
+        self._note(transaction, Verdict(forward_path=path, attribution=attribution, reply=refusal))
+        self._services.events.emit(
+            "refused",
+            session_id=self._session_id,
+            address=str(self._address),
+            mail_from=str(transaction.mail.reverse_path),
+            rcpt_to=str(path),
+            reason=attribution.refusal.reason,
+            reply=str(refusal),
+        )
+        if self._settings.refuse_at_end:
+            transaction.refused_later = transaction.refused_later or refusal
+            return replies.RECIPIENT_OK
+        return refusal
+
+    def _over_limit(self, attribution: Attribution) -> Reply | None:
+        tenant, tenants = attribution.tenant, self._services.tenants
+        if tenant is None or attribution.outcome is Outcome.INCOMING:
+            return None
+        wait = tenants.come_back_s(tenant, self._services.now())
+        if wait is not None:
+            return replies.tenant_over_limit("Too many messages in this minute", wait, self._session_id)
+        if self._tenant_entered is None:
+            if not tenants.enter(tenant):
+                return replies.tenant_over_limit("Too many sessions at once", 60, self._session_id)
+            self._tenant_entered = tenant
+        return None
+
+    def _note(self, transaction: Transaction, verdict: Verdict) -> None:
+        if not transaction.verdicts:
+            self.transactions.append(transaction)
+        transaction.verdicts.append(verdict)
+
+    # --- content ----------------------------------------------------------------------------------------------------
+
+    def begin_content(self) -> None:
+        transaction = self._running()
+        transaction.header = bytearray()
+        transaction.writer = self._services.new_content()
+        transaction.writer.write(self._received(transaction))
+
+    def content(self, octets: bytes) -> None:
+        transaction = self._running()
+        assert transaction.writer is not None
+        transaction.writer.write(octets)
+        header = transaction.header
+        if header is not None and len(header) < _HEADER_WATCHED:
+            header += octets
+
+    @property
+    def needs_flush(self) -> bool:
+        return bool(self.transaction and self.transaction.writer and self.transaction.writer.needs_flush)
+
+    async def flush(self) -> None:
+        if self.transaction and self.transaction.writer:
+            await self.transaction.writer.flush()
+
+    async def end_content(self, size: int) -> Reply:
+        """The final reply. A 2xx has the message on stable storage behind it."""
+        transaction = self._running()
+        transaction.size = size
+        transaction.reply = await self._stored(transaction)
+        self.transaction = None
+        return transaction.reply
+
+    def drop_content(self) -> None:
+        """RSET, a malformed or too large message, or a peer that went away."""
+        transaction, self.transaction = self.transaction, None
+        if transaction and transaction.writer:
+            transaction.writer.discard()
+
+    def end(self) -> None:
+        """The session is over."""
+        self.drop_content()
+        if self._tenant_entered is not None:
+            self._services.tenants.leave(self._tenant_entered)
+            self._tenant_entered = None
+
+    async def _stored(self, transaction: Transaction) -> Reply:
+        writer = transaction.writer
+        assert writer is not None
+        refusal = transaction.refused_later or self._loop(transaction)
+        if refusal:
+            writer.discard()
+            return refusal
+        try:
+            if writer.needs_flush:
+                await writer.flush()
+            claims = await self._services.store.accept(
+                self._message(transaction, writer.finish()), claim=self._services.claim_at_once()
+            )
+        except StoreError as error:
+            writer.discard()
+            self._services.events.emit("store-unavailable", session_id=self._session_id, problem=str(error))
+            return replies.store_unavailable(self._session_id)
+        transaction.queue_id = claims[0].message.id if claims else self._session_id
+        self._count(transaction)
+        self._services.submit(claims)
+        return replies.queued(transaction.queue_id)
+
+    def _loop(self, transaction: Transaction) -> Reply | None:
+        header = bytes(transaction.header or b"").partition(b"\r\n\r\n")[0]
+        return replies.TOO_MANY_HOPS if hops(header) > MOST_HOPS else None
+
+    def _message(self, transaction: Transaction, content: Content) -> NewMessage:
+        mail = transaction.mail
+        return NewMessage(
+            session_id=self._session_id,
+            received_at=self._services.now(),
+            reverse_path=mail.reverse_path,
+            recipients=tuple(transaction.recipients),
+            content=content,
+            body=mail.body,
+            smtputf8=mail.smtputf8,
+            ret=mail.ret,
+            envid=mail.envid,
+        )
+
+    def _count(self, transaction: Transaction) -> None:
+        now = self._services.now()
+        for tenant in {recipient.tenant for recipient in transaction.recipients if recipient.tenant}:
+            self._services.tenants.count_message(tenant, now)
+
+    def _received(self, transaction: Transaction) -> bytes:
+        tls = self.tls
+        return received_field(
+            ehlo=self.ehlo,
+            address=str(self._address),
+            hostname=self._settings.hostname,
+            protocol=with_protocol(extended=self.extended, tls=tls is not None, smtputf8=transaction.mail.smtputf8),
+            id=self._session_id,
+            facts="; ".join((*_tls_facts(tls), *_attribution_facts(transaction))),
+            at=self._services.now(),
+        )
+
+    def _running(self) -> Transaction:
+        assert self.transaction is not None, "the machine asks in order: MAIL before RCPT before content"
+        return self.transaction
+
+    def _at(self) -> datetime:
+        return datetime.fromtimestamp(self._services.now(), UTC)
+
+
+def _tls_facts(tls: TlsEvidence | None) -> tuple[str, ...]:
+    if tls is None:
+        return ()
+    protocol = f"using {tls.protocol} with cipher {tls.cipher} {tls.cipher_bits} bits"
+    certificate = tls.certificate
+    if certificate is None:
+        return (protocol, "no client certificate")
+    verified = "verified" if isinstance(certificate, VerifiedCertificate) else "not verified"
+    name = certificate.leaf.names[0] if certificate.leaf.names else certificate.leaf.subject
+    return (protocol, f"client certificate {name.replace(';', ',')} {verified}")
+
+
+def _attribution_facts(transaction: Transaction) -> tuple[str, ...]:
+    for verdict in transaction.verdicts:
+        found = verdict.attribution
+        if found and not found.refusal and found.tenant:
+            connector = f", connector {found.connector}" if found.connector else ""
+            return (f"gatepost: {found.outcome} for tenant {found.tenant}{connector}, by {found.basis}".replace(";", ","),)
+    return ()

@@ -1,0 +1,478 @@
+"""One inbound connection: carries octets to the SMTP machine and carries out what it asks.
+
+What flows through: octets from the socket, through TLS once it is up, into `ServerSession`; its effects become replies,
+questions to `Acceptance`, protocol log rows. The replies to one packet leave in one write.
+
+Laws: reading pauses while an answer is awaited and more than a little is buffered, or while the content waits for the
+disk, so that no peer can fill our memory; the handshake's outcome never depends on the client's certificate.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from ipaddress import ip_address
+from typing import Any, Protocol
+
+from gatepost.mail.reply import Reply, reply
+from gatepost.protocol_log.certificates import REMOTE_CERTIFICATE, SENDING_CERTIFICATE, certificate_row, tls_row
+from gatepost.protocol_log.record import Event, ProtocolLogRecord
+from gatepost.receiving.acceptance import Acceptance, AcceptanceSettings, Services, Transaction
+from gatepost.receiving.limits import SessionGate
+from gatepost.receiving.proxy_protocol import Incomplete, NotProxied, read_header
+from gatepost.receiving.tls import ServerTls, TlsSession
+from gatepost.smtp.server_effects import (
+    AskMail,
+    AskRecipient,
+    BeginContent,
+    Close,
+    CommandReceived,
+    ContentReceived,
+    DropContent,
+    Effect,
+    EndContent,
+    SendReply,
+    StartTls,
+)
+from gatepost.smtp.server_session import ServerSession
+from gatepost.smtp.server_settings import ServerSettings
+from gatepost.tenancy.evidence import Address, CertificateFacts
+from gatepost.tenancy.tenant import Network
+
+_MOST_BUFFERED = 64 * 1024
+"""Octets that may wait in the machine before reading pauses: a packet or two of pipelined commands."""
+
+_HANDSHAKE_TIMEOUT_S = 60.0
+_PROXY_HEADER_TIMEOUT_S = 10.0
+
+
+class ReceiveLog(Protocol):
+    def add(self, record: ProtocolLogRecord) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionEnd:
+    """Everything `why` needs to know of a session; written when it is over."""
+
+    session_id: str
+    at: float
+    ended_at: float
+    listener: str
+    acceptance: Acceptance
+    transactions: tuple[Transaction, ...]
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenerServices:
+    """What the connections of one listener share."""
+
+    machine: ServerSettings
+    acceptance: AcceptanceSettings
+    services: Services
+    tls: ServerTls | None
+    gate: SessionGate
+    proxy_from: tuple[Network, ...]
+    log: ReceiveLog | None
+    next_session_id: Callable[[float], str]
+    session_ended: Callable[[SessionEnd], None]
+    opened: set["Connection"]
+    """Connections that are open now."""
+
+
+class Connection(asyncio.Protocol):
+    """One session, from the first octet to the last."""
+
+    def __init__(self, listener: ListenerServices) -> None:
+        self._listener = listener
+        self._loop = asyncio.get_running_loop()
+        self._transport: Any = None
+        self._machine: ServerSession | None = None
+        self._acceptance: Acceptance | None = None
+        self._tls: TlsSession | None = None
+        self._secured = False
+        self._header = b""
+        self._awaits_header = False
+        self._paused = False
+        self._out: list[bytes] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._deadline = 0.0
+        self._work: asyncio.Task[None] | None = None
+        self._closing = ""
+        self._entered = ""
+        self._address: Address = ip_address("0.0.0.0")
+        self._session_id = ""
+        self._began_at = 0.0
+        self._row = 0
+        self._local = self._remote = ""
+
+    # --- asyncio ----------------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        self._listener.opened.add(self)
+        peer = transport.get_extra_info("peername")
+        if peer is None:
+            # The peer was gone before we could ask who it was.
+            transport.abort()  # type: ignore[attr-defined]
+            return
+        self._local = _endpoint(transport.get_extra_info("sockname"))
+        address = ip_address(peer[0].partition("%")[0])
+        if any(address in network for network in self._listener.proxy_from):
+            self._awaits_header = True
+            self._set_deadline(_PROXY_HEADER_TIMEOUT_S)
+        else:
+            self._begin(address, peer[1])
+
+    def data_received(self, data: bytes) -> None:
+        if self._closing:
+            return
+        if self._awaits_header:
+            self._header += data
+            data = self._take_proxy_header()
+            if self._awaits_header or not data:
+                return
+        if self._tls is not None:
+            data = self._decrypted(data)
+            if not data:
+                self._write_out()
+                return
+        assert self._machine is not None
+        self._carry_out(self._machine.receive(data))
+        self._write_out()
+
+    def eof_received(self) -> bool:
+        return False
+
+    def pause_writing(self) -> None:
+        # A peer that does not read our replies gets no more of them.
+        self._pause()
+
+    def resume_writing(self) -> None:
+        self._resume()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._listener.opened.discard(self)
+        if self._timer:
+            self._timer.cancel()
+        if self._entered:
+            self._listener.gate.leave(self._entered)
+        if self._machine is None or self._acceptance is None:
+            return
+        why = self._closing or ("Remote" if exc is None else "Remote(ConnectionReset)")
+        self._closing = why
+        self._machine.peer_closed()
+        if self._work is None:
+            self._end(why)
+        # Else content is on its way to the disk: `_finish_content` ends the session when that is decided.
+
+    # --- beginning --------------------------------------------------------------------------------------------------
+
+    def _begin(self, address: Address, port: int) -> None:
+        listener = self._listener
+        if address.version == 6 and address.ipv4_mapped:
+            address = address.ipv4_mapped
+        self._address = address
+        now = listener.services.now()
+        self._session_id, self._began_at = listener.next_session_id(now), now
+        self._remote = f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
+        self._machine = ServerSession(listener.machine)
+        self._acceptance = Acceptance(listener.acceptance, listener.services, self._session_id, address)
+        self._row_added(Event.CONNECT, "", "")
+        refusal = listener.gate.refusal(str(address))
+        if refusal:
+            self._send(refusal)
+            self._write_out()
+            self._close("Local")
+            return
+        self._entered = str(address)
+        listener.gate.enter(self._entered)
+        self._carry_out(self._machine.connected(reply(220, None, f"{listener.machine.hostname} ESMTP Gatepost")))
+        self._write_out()
+        self._set_deadline(listener.machine.command_timeout_s)
+
+    def _take_proxy_header(self) -> bytes:
+        found = read_header(self._header)
+        if isinstance(found, Incomplete):
+            return b""
+        self._awaits_header = False
+        if isinstance(found, NotProxied):
+            self._listener.services.events.emit("proxy-header-refused", local=self._local, problem=found.why)
+            self._transport.abort()
+            return b""
+        peer = self._transport.get_extra_info("peername")
+        source, port = found.source or (ip_address(peer[0].partition("%")[0]), peer[1])
+        self._header = b""
+        self._begin(source, port)
+        return b"" if self._closing else found.rest
+
+    # --- TLS --------------------------------------------------------------------------------------------------------
+
+    def _decrypted(self, data: bytes) -> bytes:
+        tls = self._tls
+        assert tls is not None
+        plaintext = tls.feed(data)
+        if tls.failure is not None:
+            self._flush_ciphertext()
+            self._row_added(Event.INFORMATION, "", f"TLS negotiation failed with error {tls.failure}")
+            self._close("Local(TlsFailure)")
+            return b""
+        if tls.established and not self._secured:
+            self._flush_ciphertext()
+            self._tls_established(tls)
+        elif not self._secured:
+            self._flush_ciphertext()
+        if tls.ended and not plaintext:
+            self._close("Remote")
+            return b""
+        return plaintext
+
+    def _tls_established(self, tls: TlsSession) -> None:
+        assert self._machine is not None and self._acceptance is not None
+        self._secured = True
+        at = datetime.fromtimestamp(self._listener.services.now(), UTC)
+        evidence = self._acceptance.tls = tls.evidence(at)
+        self._row_added(Event.INFORMATION, "", tls_row(evidence.protocol, evidence.cipher, evidence.cipher_bits, "SERVER"))
+        certificate = evidence.certificate
+        if certificate is None:
+            self._row_added(Event.INFORMATION, "", "Client certificate chain validation status: 'EmptyCertificate'")
+        else:
+            self._row_added(Event.INFORMATION, *_certificate_row(REMOTE_CERTIFICATE, certificate.leaf))
+            errors = getattr(certificate, "errors", ())
+            status = "; ".join(f"{error.text} (code {error.code}, depth {error.depth})" for error in errors) or "Valid"
+            self._row_added(
+                Event.INFORMATION, "", f"Client certificate chain validation status: '{status.replace(chr(39), '')}'"
+            )
+        self._carry_out(self._machine.tls_established())
+        self._set_deadline(self._listener.machine.command_timeout_s)
+
+    def _start_tls(self) -> None:
+        self._write_out()
+        assert self._listener.tls is not None
+        self._tls = self._listener.tls.accept()
+        own = getattr(self._tls, "own_certificate", None)
+        if own is not None:
+            self._row_added(Event.INFORMATION, *_certificate_row(SENDING_CERTIFICATE, own))
+        self._set_deadline(_HANDSHAKE_TIMEOUT_S)
+
+    def _flush_ciphertext(self) -> None:
+        assert self._tls is not None
+        octets = self._tls.take_ciphertext()
+        if octets:
+            self._transport.write(octets)
+
+    # --- effects ----------------------------------------------------------------------------------------------------
+
+    def _carry_out(self, effects: list[Effect]) -> None:
+        """Do what the machine asks, in order; an answer may bring further effects."""
+        machine, acceptance = self._machine, self._acceptance
+        assert machine is not None and acceptance is not None
+        while effects:
+            following: list[Effect] = []
+            for effect in effects:
+                kind = type(effect)
+                if kind is CommandReceived:
+                    self._row_added(Event.RECEIVE, effect.line, "")  # type: ignore[union-attr]
+                elif kind is SendReply:
+                    self._send(effect.reply)  # type: ignore[union-attr]
+                elif kind is ContentReceived:
+                    acceptance.content(effect.octets)  # type: ignore[union-attr]
+                elif kind is AskRecipient:
+                    before = len(acceptance.transaction.verdicts) if acceptance.transaction else 0
+                    answer = acceptance.recipient(effect)  # type: ignore[arg-type]
+                    self._log_verdicts(before)
+                    following = machine.answer(answer)
+                elif kind is AskMail:
+                    acceptance.ehlo, acceptance.extended = machine.ehlo, machine.extended
+                    following = machine.answer(acceptance.mail(effect))  # type: ignore[arg-type]
+                elif kind is BeginContent:
+                    acceptance.begin_content()
+                elif kind is EndContent:
+                    self._work = self._loop.create_task(self._finish_content(effect.size))  # type: ignore[union-attr]
+                elif kind is DropContent:
+                    acceptance.drop_content()
+                elif kind is StartTls:
+                    self._start_tls()
+                elif kind is Close:
+                    self._write_out()
+                    self._close(effect.why)  # type: ignore[union-attr]
+            effects = following
+        self._deadline = self._loop.time() + (
+            self._listener.machine.content_timeout_s if machine.in_content else self._listener.machine.command_timeout_s
+        )
+        self._govern_reading(machine, acceptance)
+
+    def _govern_reading(self, machine: ServerSession, acceptance: Acceptance) -> None:
+        if machine.paused and machine.buffered > _MOST_BUFFERED:
+            self._pause()
+        elif self._work is None and acceptance.needs_flush:
+            self._pause()
+            self._work = self._loop.create_task(self._flush_content())
+
+    async def _flush_content(self) -> None:
+        assert self._acceptance is not None
+        try:
+            await self._acceptance.flush()
+        except Exception as error:
+            # The disk is the operator's to mend; the peer hears 451 at the end of its content.
+            self._listener.services.events.emit("content-not-written", session_id=self._session_id, problem=str(error))
+        self._work = None
+        if self._closing:
+            self._end(self._closing)
+        else:
+            self._resume()
+
+    async def _finish_content(self, size: int) -> None:
+        machine, acceptance = self._machine, self._acceptance
+        assert machine is not None and acceptance is not None
+        answer = await acceptance.end_content(size)
+        self._work = None
+        if self._transport.is_closing():
+            self._end(self._closing or "Remote")
+            return
+        self._carry_out(machine.answer(answer))
+        self._write_out()
+        self._resume()
+
+    def _log_verdicts(self, before: int) -> None:
+        """The verdict and each reason as `*` rows, which is how the operator reads a refusal in the log."""
+        transaction = self._acceptance.transaction if self._acceptance else None
+        if transaction is None or self._listener.log is None:
+            return
+        for verdict in transaction.verdicts[before:]:
+            found = verdict.attribution
+            if found is None:
+                continue
+            who = f" tenant={found.tenant}" if found.tenant else ""
+            by = f" connector={found.connector} basis={found.basis}" if found.connector else ""
+            self._row_added(Event.INFORMATION, f"{found.outcome}{who}{by}", f"attribution of <{verdict.forward_path}>")
+            for reason in found.reasons:
+                self._row_added(Event.INFORMATION, reason.code, reason.says)
+
+    # --- output -----------------------------------------------------------------------------------------------------
+
+    def _send(self, answer: Reply) -> None:
+        self._out.append(answer.octets)
+        if self._listener.log is not None:
+            for line in answer.log_lines:
+                self._row_added(Event.SEND, line, "")
+
+    def _write_out(self) -> None:
+        if self._out:
+            octets = self._out[0] if len(self._out) == 1 else b"".join(self._out)
+            self._out.clear()
+            if self._tls is not None and self._secured:
+                self._tls.write(octets)
+                octets = self._tls.take_ciphertext()
+            self._transport.write(octets)
+        elif self._secured:
+            self._flush_ciphertext()
+
+    def _row_added(self, event: Event, data: str, context: str) -> None:
+        log = self._listener.log
+        if log is None:
+            return
+        log.add(
+            ProtocolLogRecord(
+                self._listener.services.now(),
+                self._listener.acceptance.listener,
+                self._session_id,
+                self._row,
+                self._local,
+                self._remote,
+                event,
+                data,
+                context,
+            )
+        )
+        self._row += 1
+
+    # --- time and end -----------------------------------------------------------------------------------------------
+
+    def _set_deadline(self, seconds: float) -> None:
+        """The timer is armed once and looks at the deadline when it fires: moving a deadline costs nothing."""
+        self._deadline = self._loop.time() + seconds
+        if self._timer is None or self._timer.when() > self._deadline:
+            if self._timer:
+                self._timer.cancel()
+            self._timer = self._loop.call_at(self._deadline, self._time_is_up)
+
+    def _time_is_up(self) -> None:
+        self._timer = None
+        if self._loop.time() < self._deadline - 0.01 or self._work is not None:
+            self._timer = self._loop.call_at(max(self._deadline, self._loop.time() + 1.0), self._time_is_up)
+        elif self._machine is None or (self._tls is not None and not self._secured):
+            self._closing = self._closing or "Local(TimedOut)"
+            self._transport.abort()
+        else:
+            self._carry_out(self._machine.timed_out())
+            self._write_out()
+            self._close("Local(TimedOut)")
+
+    def shut_down(self) -> None:
+        """The server stops: a transaction in flight is finished, then 421."""
+        if self._machine is None:
+            self._transport.abort()
+        elif not self._closing and not (self._tls is not None and not self._secured):
+            self._carry_out(self._machine.shutting_down())
+            self._write_out()
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+    def _pause(self) -> None:
+        if not self._paused and not self._transport.is_closing():
+            self._paused = True
+            self._transport.pause_reading()
+
+    def _resume(self) -> None:
+        if self._paused and not self._transport.is_closing():
+            self._paused = False
+            self._transport.resume_reading()
+
+    def _close(self, why: str) -> None:
+        if self._closing:
+            return
+        self._closing = why
+        if self._tls is not None and self._secured:
+            self._tls.close()
+            self._flush_ciphertext()
+        self._transport.close()
+
+    def _end(self, why: str) -> None:
+        """Once per session: the last row, and the record for `why`."""
+        acceptance, self._acceptance = self._acceptance, None
+        if acceptance is None:
+            return
+        acceptance.end()
+        self._row_added(Event.DISCONNECT, "", why)
+        self._listener.session_ended(
+            SessionEnd(
+                session_id=self._session_id,
+                at=self._began_at,
+                ended_at=self._listener.services.now(),
+                listener=self._listener.acceptance.listener,
+                acceptance=acceptance,
+                transactions=tuple(acceptance.transactions),
+                why=why,
+            )
+        )
+
+
+def _endpoint(name: tuple[str, int] | None) -> str:
+    if name is None:
+        return ""
+    return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
+
+
+def _certificate_row(title: str, leaf: CertificateFacts) -> tuple[str, str]:
+    return certificate_row(
+        title,
+        subject=leaf.subject,
+        issuer=leaf.issuer,
+        serial=leaf.serial,
+        der=leaf.der,
+        not_before=leaf.not_before,
+        not_after=leaf.not_after,
+        names=leaf.names,
+    )

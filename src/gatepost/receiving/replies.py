@@ -1,0 +1,31 @@
+"""Every reply of acceptance. Refusals by attribution are worded in `tenancy.attribution`, syntax in `smtp.replies`."""
+
+from gatepost.mail.reply import Reply, reply
+
+SENDER_OK = reply(250, "1.0", "Sender OK")
+RECIPIENT_OK = reply(250, "1.5", "Recipient OK")
+
+
+def queued(queue_id: str) -> Reply:
+    return reply(250, "6.0", f"{queue_id} Queued mail for delivery")
+
+
+# RFC 3207 4: the reply of a server that demands TLS.
+STARTTLS_FIRST = reply(530, "7.0", "tls-required Must issue a STARTTLS command first")
+
+# RFC 5321 6.3: loops are stopped by counting trace fields.
+TOO_MANY_HOPS = reply(554, "4.6", "too-many-hops The message has passed too many servers; this looks like a mail loop")
+
+SESSIONS_FULL = reply(421, "3.2", "sessions-full This server serves as many sessions as it can; come back later")
+TOO_MANY_FROM_ADDRESS = reply(421, "7.0", "sessions-per-address Too many sessions from your address; close some first")
+
+STORE_BUSY = reply(452, "3.1", "store-busy Mail comes in faster than it can be stored; come back in a minute")
+
+
+def store_unavailable(session_id: str) -> Reply:
+    """The peer learns only that we cannot keep its mail now; the log has the cause."""
+    return reply(451, "3.0", f"store-unavailable The message could not be stored; nothing was lost [{session_id}]")
+
+
+def tenant_over_limit(what: str, come_back_s: int, session_id: str) -> Reply:
+    return reply(450, "7.1", f"tenant-over-limit {what}; come back in {come_back_s} s [{session_id}]")
