@@ -1,0 +1,276 @@
+"""The write side of the directory.
+
+Laws: a change and its audit entry are one transaction, so neither exists without the other; every change has a
+version of its own; a change that changes nothing is none. Replaying the audit gives the directory (`checked_at` of
+domains aside: that a check found nothing new is an observation, not a change).
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from gatepost.store.directory_file import open_to_change, reporting
+from gatepost.store.directory_queries import DirectoryQueries, network_key
+from gatepost.tenancy.record import (
+    Record,
+    domain_from,
+    domain_record,
+    inbound_connector_from,
+    inbound_connector_record,
+    send_connector_from,
+    send_connector_record,
+    tenant_from,
+    tenant_record,
+)
+from gatepost.tenancy.tenant import (
+    AcceptedDomain,
+    AuditEntry,
+    ConnectorType,
+    InboundConnector,
+    SendConnector,
+    Tenant,
+)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class SqliteDirectoryEditor(DirectoryQueries):
+    """`admin.directory_editor.DirectoryEditor` over the directory file, on behalf of `who`."""
+
+    def __init__(self, path: Path, *, who: str, clock: Callable[[], datetime] = _now, patience_s: float = 5.0) -> None:
+        super().__init__(path, open_to_change(path, patience_s))
+        self._who = who
+        self._clock = clock
+
+    def close(self) -> None:
+        self._connection.close()
+
+    @contextmanager
+    def change(self) -> Iterator[None]:
+        """Everything read and written inside is one transaction; an exception undoes it. May be nested."""
+        if self._connection.in_transaction:
+            yield
+            return
+        with reporting(self._path):
+            self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            with reporting(self._path):
+                self._connection.execute("COMMIT")
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+
+    def all_tenants(self) -> Iterator[Tenant]:
+        return map(tenant_from, self._each("SELECT definition FROM tenant ORDER BY name"))
+
+    def all_domains(self, tenant: str | None = None) -> Iterator[AcceptedDomain]:
+        if tenant is None:
+            return map(domain_from, self._each("SELECT definition FROM accepted_domain ORDER BY domain"))
+        of_tenant = "SELECT definition FROM accepted_domain WHERE tenant = ? ORDER BY domain"
+        return map(domain_from, self._each(of_tenant, tenant))
+
+    def all_inbound_connectors(self, tenant: str | None = None) -> Iterator[InboundConnector]:
+        if tenant is None:
+            every = "SELECT definition FROM inbound_connector ORDER BY tenant, name"
+            return map(inbound_connector_from, self._each(every))
+        of_tenant = "SELECT definition FROM inbound_connector WHERE tenant = ? ORDER BY name"
+        return map(inbound_connector_from, self._each(of_tenant, tenant))
+
+    def all_send_connectors(self, tenant: str | None = None) -> Iterator[SendConnector]:
+        if tenant is None:
+            return map(send_connector_from, self._each("SELECT definition FROM send_connector ORDER BY name"))
+        of_tenant = "SELECT definition FROM send_connector WHERE tenant = ? ORDER BY name"
+        return map(send_connector_from, self._each(of_tenant, tenant))
+
+    def inbound_connector(self, tenant: str, name: str) -> InboundConnector | None:
+        rows = self._rows("SELECT definition FROM inbound_connector WHERE tenant = ? AND name = ?", tenant, name)
+        return inbound_connector_from(json.loads(rows[0][0])) if rows else None
+
+    def send_connector(self, name: str) -> SendConnector | None:
+        rows = self._rows("SELECT definition FROM send_connector WHERE name = ?", name)
+        return send_connector_from(json.loads(rows[0][0])) if rows else None
+
+    def domains_last_checked_before(self, at: datetime) -> Iterator[AcceptedDomain]:
+        due = "SELECT definition FROM accepted_domain WHERE last_check < ? ORDER BY last_check"
+        return map(domain_from, self._each(due, at.timestamp()))
+
+    def tenant_names(self, like: str, limit: int) -> list[str]:
+        """Up to `limit` names, those that begin as `like` does first: candidates for "did you mean"."""
+        ordered = "SELECT name FROM tenant ORDER BY substr(name, 1, 1) = substr(?, 1, 1) DESC, name LIMIT ?"
+        return [row[0] for row in self._rows(ordered, like, limit)]
+
+    def audit(self, *, subject: str | None = None, after: int = 0, limit: int = -1) -> list[AuditEntry]:
+        """Entries with a version above `after`, newest first; `subject` may be the beginning of one."""
+        rows = self._rows(
+            "SELECT version, at, who, action, subject, before, after FROM audit"
+            " WHERE version > ? AND (? IS NULL OR substr(subject, 1, length(?)) = ?)"
+            " ORDER BY version DESC LIMIT ?",
+            after,
+            subject,
+            subject,
+            subject,
+            limit,
+        )
+        return [_audit_entry(*row) for row in rows]
+
+    def audit_entry(self, version: int) -> AuditEntry | None:
+        row = "SELECT version, at, who, action, subject, before, after FROM audit WHERE version = ?"
+        return next((_audit_entry(*each) for each in self._rows(row, version)), None)
+
+    def put_tenant(self, tenant: Tenant, action: str) -> None:
+        with self.change():
+            existing = self.tenant(tenant.name)
+            before = tenant_record(existing) if existing else None
+            after = tenant_record(tenant)
+            if before != after:
+                self._rows(
+                    "INSERT INTO tenant VALUES (?, ?) ON CONFLICT DO UPDATE SET definition = excluded.definition",
+                    tenant.name,
+                    _json(after),
+                )
+                self._record_change(action, f"tenant {tenant.name}", before, after)
+
+    def remove_tenant(self, tenant: Tenant) -> None:
+        with self.change():
+            self._rows("DELETE FROM tenant WHERE name = ?", tenant.name)
+            self._record_change("remove", f"tenant {tenant.name}", tenant_record(tenant), None)
+
+    def put_domain(self, domain: AcceptedDomain, action: str) -> None:
+        with self.change():
+            existing = self.accepted_domain(domain.domain)
+            before = domain_record(existing) if existing else None
+            after = domain_record(domain)
+            if before != after:
+                self._write_domain(domain)
+                self._record_change(action, f"domain {domain.domain}", before, after)
+
+    def note_domain_checked(self, domain: AcceptedDomain, at: datetime) -> None:
+        """The check found nothing new: remembered, but no change of the directory."""
+        with self.change():
+            self._write_domain(replace(domain, checked_at=at))
+
+    def remove_domain(self, domain: AcceptedDomain) -> None:
+        with self.change():
+            self._rows("DELETE FROM accepted_domain WHERE domain = ?", domain.domain)
+            self._record_change("remove", f"domain {domain.domain}", domain_record(domain), None)
+
+    def put_inbound_connector(self, connector: InboundConnector, action: str) -> None:
+        with self.change():
+            existing = self.inbound_connector(connector.tenant, connector.name)
+            before = inbound_connector_record(existing) if existing else None
+            after = inbound_connector_record(connector)
+            if before != after:
+                self._write_inbound_connector(connector, after)
+                self._record_change(action, f"inbound-connector {connector.label}", before, after)
+
+    def remove_inbound_connector(self, connector: InboundConnector) -> None:
+        with self.change():
+            self._rows("DELETE FROM inbound_connector WHERE tenant = ? AND name = ?", connector.tenant, connector.name)
+            before = inbound_connector_record(connector)
+            self._record_change("remove", f"inbound-connector {connector.label}", before, None)
+
+    def put_send_connector(self, connector: SendConnector, action: str) -> None:
+        with self.change():
+            existing = self.send_connector(connector.name)
+            before = send_connector_record(existing) if existing else None
+            after = send_connector_record(connector)
+            if before != after:
+                self._write_send_connector(connector, after)
+                self._record_change(action, f"send-connector {connector.name}", before, after)
+
+    def remove_send_connector(self, connector: SendConnector) -> None:
+        with self.change():
+            self._rows("DELETE FROM send_connector WHERE name = ?", connector.name)
+            self._record_change("remove", f"send-connector {connector.name}", send_connector_record(connector), None)
+
+    def _write_domain(self, domain: AcceptedDomain) -> None:
+        under_check = domain.verified and not domain.verified_by_operator and domain.checked_at
+        self._rows(
+            "INSERT INTO accepted_domain VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET tenant = excluded.tenant,"
+            " verified = excluded.verified, last_check = excluded.last_check, definition = excluded.definition",
+            domain.domain,
+            domain.tenant,
+            domain.verified,
+            under_check.timestamp() if under_check else None,
+            _json(domain_record(domain)),
+        )
+
+    def _write_inbound_connector(self, connector: InboundConnector, record: Record) -> None:
+        live_partner = connector.enabled and connector.type is ConnectorType.PARTNER
+        stored = {key: value for key, value in record.items() if value != []}
+        ((row_id,),) = self._rows(
+            "INSERT INTO inbound_connector (tenant, name, live_partner, definition) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET live_partner = excluded.live_partner, definition = excluded.definition"
+            " RETURNING id",
+            connector.tenant,
+            connector.name,
+            live_partner,
+            _json(stored),
+        )
+        for table in ("certificate_name", "pin", "address"):
+            self._rows(f"DELETE FROM {table} WHERE connector = ?", row_id)
+        for name in connector.certificate_names:
+            self._rows("INSERT INTO certificate_name VALUES (?, ?, ?)", name, row_id, _parent_of_host(name))
+        for pin in set(connector.pins):
+            self._rows("INSERT INTO pin VALUES (?, ?)", bytes.fromhex(pin), row_id)
+        for network in connector.addresses:
+            self._rows("INSERT INTO address VALUES (?, ?, ?, ?)", *network_key(network), row_id)
+
+    def _write_send_connector(self, connector: SendConnector, record: Record) -> None:
+        self._rows(
+            "INSERT INTO send_connector VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET tenant = excluded.tenant,"
+            " enabled = excluded.enabled, definition = excluded.definition",
+            connector.name,
+            connector.tenant,
+            connector.enabled,
+            _json(record),
+        )
+        self._rows("DELETE FROM address_space WHERE send_connector = ?", connector.name)
+        for space in {each.space for each in connector.address_spaces}:
+            self._rows("INSERT INTO address_space VALUES (?, ?, ?)", connector.tenant or "", space, connector.name)
+
+    def _record_change(self, action: str, subject: str, before: Record | None, after: Record | None) -> None:
+        ((version,),) = self._rows("UPDATE directory SET version = version + 1 RETURNING version")
+        self._rows(
+            "INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?)",
+            version,
+            self._clock().timestamp(),
+            self._who,
+            action,
+            subject,
+            before and _json(before),
+            after and _json(after),
+        )
+
+    def _each(self, statement: str, *values: object) -> Iterator[Record]:
+        with reporting(self._path):
+            for (definition,) in self._connection.execute(statement, values):
+                yield json.loads(definition)
+
+
+def _audit_entry(
+    version: int, at: float, who: str, action: str, subject: str, before: str | None, after: str | None
+) -> AuditEntry:
+    return AuditEntry(
+        version=version,
+        at=datetime.fromtimestamp(at, UTC),
+        who=who,
+        action=action,
+        subject=subject,
+        before=json.loads(before) if before else None,
+        after=json.loads(after) if after else None,
+    )
+
+
+def _parent_of_host(name: str) -> str | None:
+    return None if name.startswith("*.") else name.partition(".")[2] or None
+
+
+def _json(record: Record) -> str:
+    return json.dumps(record, ensure_ascii=False, separators=(",", ":"))
