@@ -98,8 +98,13 @@ class RecordWriter:
         return self._at_text
 
 
+def visible(value: str) -> str:
+    """`value` with its control characters as pictures: safe to show on a terminal and to keep in a line."""
+    return value.translate(_VISIBLE_CONTROLS)
+
+
 def _quoted(value: str) -> str:
-    value = value.translate(_VISIBLE_CONTROLS)
+    value = visible(value)
     if "," in value or '"' in value:
         return '"' + value.replace('"', '""') + '"'
     return value

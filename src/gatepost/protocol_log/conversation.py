@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from gatepost.protocol_log.attribution_rows import REASON, VERDICT
 from gatepost.protocol_log.certificates import LoggedCertificate, parse_certificate_row
-from gatepost.protocol_log.codec import timestamp_text
+from gatepost.protocol_log.codec import timestamp_text, visible
 from gatepost.protocol_log.record import Event, ProtocolLogRecord
 
 
@@ -81,7 +81,7 @@ def render(conversation: Conversation, width: int = 80) -> list[Line]:
     first = conversation.records[0]
     lines = [
         Line(LineKind.TITLE, f"session {conversation.session_id}  {timestamp_text(first.at)[:10]}"),
-        Line(LineKind.TITLE, f"connector {conversation.connector_id}"),
+        *(Line(LineKind.TITLE, part) for part in wrap(f"connector {visible(conversation.connector_id)}", width)),
     ]
     for record in conversation.records:
         lines += _shown(record, width)
@@ -95,16 +95,15 @@ def render_record(record: ProtocolLogRecord, width: int = 80) -> list[Line]:
 
 def _shown(record: ProtocolLogRecord, width: int) -> Iterator[Line]:
     kind, texts = _kind_and_texts(record)
-    beginning = (
-        f"{timestamp_text(record.at)[11:23]} {'!!' if kind is LineKind.REFUSAL else '  '}{_ARROWS[record.event]} "
-    )
+    mark = "!!" if kind is LineKind.REFUSAL else "  "
+    beginning = f"{timestamp_text(record.at)[11:23]} {mark}{_ARROWS[record.event]} "
     for text in texts:
-        for part in wrap(text, width - len(_MARGIN), break_on_hyphens=False) or [""]:
+        for part in wrap(visible(text), width - len(_MARGIN), break_on_hyphens=False) or [""]:
             yield Line(kind, (beginning + part).rstrip())
             beginning = _MARGIN
     if certificate := parse_certificate_row(record.data, record.context):
         for label, value in _certificate_lines(certificate):
-            for part in wrap(value, width - len(_MARGIN) - 14, break_on_hyphens=False):
+            for part in wrap(visible(value), width - len(_MARGIN) - 14, break_on_hyphens=False):
                 yield Line(LineKind.DETAIL, f"{_MARGIN}  {label:<11} {part}")
                 label = ""
 
