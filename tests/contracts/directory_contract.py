@@ -233,6 +233,24 @@ class DirectoryContract:
             "a.plain.contoso.example": None,
         }
 
+    def test_a_verified_domain_below_another_is_found_for_its_tenant_only(self, build: Build) -> None:
+        directory = build(
+            Holdings(
+                domains=[
+                    domain("contoso.example"),
+                    domain("a.b.contoso.example"),
+                    domain("unverified.fabrikam.example", verified=False),
+                    domain("xcontoso2.example"),
+                    domain("lab.contoso2.example", "fabrikam"),
+                ]
+            )
+        )
+        below = directory.verified_below("contoso", "contoso.example")
+        assert below is not None and below.domain == "a.b.contoso.example"
+        assert directory.verified_below("contoso", "a.b.contoso.example") is None
+        assert directory.verified_below("contoso", "fabrikam.example") is None
+        assert directory.verified_below("contoso", "contoso2.example") is None
+
     def test_partner_connectors_are_the_tenants_enabled_ones_by_name(self, build: Build) -> None:
         directory = build(
             Holdings(

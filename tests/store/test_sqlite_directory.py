@@ -241,10 +241,7 @@ def _state(editor: SqliteDirectoryEditor) -> dict[str, object]:
     return (
         {f"tenant {each.name}": tenant_record(each) for each in editor.all_tenants()}
         | {f"domain {each.domain}": domain_record(each) for each in editor.all_domains()}
-        | {
-            f"inbound-connector {each.label}": inbound_connector_record(each)
-            for each in editor.all_inbound_connectors()
-        }
+        | {f"inbound-connector {each.label}": inbound_connector_record(each) for each in inbound}
         | {f"send-connector {each.name}": send_connector_record(each) for each in editor.all_send_connectors()}
     )
 

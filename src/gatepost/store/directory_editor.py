@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gatepost.store.directory_file import open_to_change, reporting
-from gatepost.store.directory_queries import DirectoryQueries, network_key
+from gatepost.store.directory_queries import DirectoryQueries, network_key, top_down
 from gatepost.tenancy.record import (
     Record,
     domain_from,
@@ -192,10 +192,11 @@ class SqliteDirectoryEditor(DirectoryQueries):
     def _write_domain(self, domain: AcceptedDomain) -> None:
         under_check = domain.verified and not domain.verified_by_operator and domain.checked_at
         self._rows(
-            "INSERT INTO accepted_domain VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET tenant = excluded.tenant,"
+            "INSERT INTO accepted_domain VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET tenant = excluded.tenant,"
             " verified = excluded.verified, last_check = excluded.last_check, definition = excluded.definition",
             domain.domain,
             domain.tenant,
+            top_down(domain.domain),
             domain.verified,
             under_check.timestamp() if under_check else None,
             _json(domain_record(domain)),

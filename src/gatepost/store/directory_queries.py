@@ -92,6 +92,18 @@ class DirectoryQueries:
             return None
         return owner
 
+    def verified_below(self, tenant: str, domain: str) -> AcceptedDomain | None:
+        above = top_down(domain)
+        # "/" follows "." in ASCII, so this is everything that begins with `above` and a dot.
+        rows = self._rows(
+            "SELECT definition FROM accepted_domain WHERE tenant = ? AND top_down > ? AND top_down < ? AND verified"
+            " LIMIT 1",
+            tenant,
+            f"{above}.",
+            f"{above}/",
+        )
+        return domain_from(json.loads(rows[0][0])) if rows else None
+
     def partner_connectors(self, tenant: str) -> Sequence[InboundConnector]:
         return self._definitions(
             "SELECT definition FROM inbound_connector WHERE tenant = ? AND live_partner ORDER BY name", tenant
@@ -131,6 +143,11 @@ class DirectoryQueries:
 def network_key(network: IPv4Network | IPv6Network) -> tuple[int, int, bytes]:
     """Family, prefix length and network address, as table `address` has them."""
     return network.version, network.prefixlen, network.network_address.packed
+
+
+def top_down(domain: str) -> str:
+    """`com.contoso.mail` for `mail.contoso.com`."""
+    return ".".join(reversed(domain.split(".")))
 
 
 def _names_that_cover(name: str) -> Iterator[str]:

@@ -17,11 +17,12 @@ CREATE TABLE tenant (
 CREATE TABLE accepted_domain (
   domain TEXT PRIMARY KEY,
   tenant TEXT NOT NULL COLLATE NOCASE REFERENCES tenant,
+  top_down TEXT NOT NULL,             -- `com.contoso.mail`: what lies below a domain stands together
   verified INTEGER NOT NULL,
   last_check REAL,                    -- of domains under daily check: when they were last seen verified
   definition TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX accepted_domain_of_tenant ON accepted_domain (tenant, domain);
+CREATE INDEX accepted_domain_of_tenant ON accepted_domain (tenant, top_down, verified);
 CREATE INDEX accepted_domain_to_check ON accepted_domain (last_check) WHERE last_check IS NOT NULL;
 
 CREATE TABLE inbound_connector (

@@ -35,6 +35,7 @@ class SqliteDirectory:
         self._accepted_domain = lru_cache(_MANY)(queries.accepted_domain)
         self._nearest_owner = lru_cache(_MANY)(queries.nearest_owner)
         self._covering_domain = lru_cache(_MANY)(queries.covering_domain)
+        self._verified_below = lru_cache(_SOME)(queries.verified_below)
         self._partners = lru_cache(_SOME)(queries.partner_connectors)
         self._connectors_of = lru_cache(128)(queries.connectors_of)
         self._send_connectors = lru_cache(_MANY)(queries.send_connectors)
@@ -47,6 +48,7 @@ class SqliteDirectory:
             self._accepted_domain,
             self._nearest_owner,
             self._covering_domain,
+            self._verified_below,
             self._partners,
             self._connectors_of,
             self._send_connectors,
@@ -95,6 +97,9 @@ class SqliteDirectory:
 
     def covering_domain(self, domain: str) -> AcceptedDomain | None:
         return self._covering_domain(domain)
+
+    def verified_below(self, tenant: str, domain: str) -> AcceptedDomain | None:
+        return self._verified_below(tenant, domain)
 
     def partner_connectors(self, tenant: str) -> Sequence[InboundConnector]:
         return self._partners(tenant)
