@@ -1,0 +1,165 @@
+"""What this server proves itself with: a certificate chain and its private key, from files.
+
+`load_credentials` refuses unusable files with one line (`CredentialError`); what is unwise but works is a warning.
+"""
+
+import stat
+import warnings
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from os import O_CREAT, O_EXCL, O_WRONLY, fdopen, fsync
+from os import open as open_descriptor
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_der_private_key,
+    load_pem_private_key,
+)
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from gatepost.net.certificates import CredentialError, certificates_in, facts, read_file
+from gatepost.tenancy.evidence import CertificateFacts
+
+PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
+
+SELF_SIGNED_DAYS = 825
+"""The longest life that mail software in the field accepts from a server certificate without complaint."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """A chain, leaf first, with the leaf's private key: they fit together."""
+
+    chain: tuple[CertificateFacts, ...]
+    key: PrivateKey
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def leaf(self) -> CertificateFacts:
+        return self.chain[0]
+
+
+def load_credentials(certificate_path: str | Path, key_path: str | Path) -> Credentials:
+    """Read a PEM chain and its key; CredentialError says in one line what is wrong with which file."""
+    ders = certificates_in(read_file(certificate_path, "certificate"), f"certificate file {certificate_path}")
+    key = _private_key(read_file(key_path, "key"), key_path)
+    chain = tuple(facts(der) for der in ders)
+    _check_they_fit(ders, chain, key, certificate_path, key_path)
+    found = (*_key_file_warnings(key_path), *_order_warnings(chain, certificate_path))
+    return Credentials(chain=chain, key=key, warnings=found)
+
+
+def _private_key(content: bytes, path: str | Path) -> PrivateKey:
+    try:
+        key = load_pem_private_key(content, None) if b"-----BEGIN" in content else load_der_private_key(content, None)
+    except TypeError as error:
+        raise CredentialError(
+            f"key file {path} is encrypted and nobody is there to type the passphrase: "
+            f"write it without one (openssl pkey -in {path} -out NEW)"
+        ) from error
+    except Exception as error:  # the parser has many ways to say that this is not a key
+        found = (
+            "it holds a certificate; are certificate and key swapped?"
+            if b"BEGIN CERT" in content
+            else ("give a PEM file with -----BEGIN PRIVATE KEY-----")
+        )
+        raise CredentialError(f"key file {path} holds no private key that can be read: {found}") from error
+    if not isinstance(key, PrivateKey):
+        raise CredentialError(f"key file {path}: TLS has no use for a {type(key).__name__}; use an RSA or EC key")
+    return key
+
+
+def _check_they_fit(
+    ders: tuple[bytes, ...],
+    chain: tuple[CertificateFacts, ...],
+    key: PrivateKey,
+    certificate_path: str | Path,
+    key_path: str | Path,
+) -> None:
+    own = _spki(key.public_key())
+    positions = [position for position, der in enumerate(ders, 1) if _public_key(der) == own]
+    if not positions:
+        raise CredentialError(
+            f"key file {key_path} does not belong to the certificate in {certificate_path} ({chain[0].subject}): "
+            "give the key that the certificate was requested with"
+        )
+    if positions[0] != 1:
+        raise CredentialError(
+            f"certificate file {certificate_path}: the certificate of the key must come first, "
+            f"but it is number {positions[0]}, after {chain[0].subject}: reorder the file, leaf first"
+        )
+
+
+def _spki(key: PublicKeyTypes) -> bytes:
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def _public_key(der: bytes) -> bytes | None:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _spki(x509.load_der_x509_certificate(der).public_key())
+    except Exception:  # an odd certificate further down the chain is not ours to refuse
+        return None
+
+
+def _key_file_warnings(path: str | Path) -> tuple[str, ...]:
+    if Path(path).stat().st_mode & stat.S_IROTH:
+        return (f"key file {path} can be read by every user of this machine: chmod 600 {path}",)
+    return ()
+
+
+def _order_warnings(chain: tuple[CertificateFacts, ...], path: str | Path) -> tuple[str, ...]:
+    for position, (below, above) in enumerate(pairwise(chain), 2):
+        if below.issuer != above.subject:
+            return (
+                f"certificate file {path}: certificate {position} ({above.subject}) did not issue the one before it; "
+                "some peers will not find the way to the root: put each issuer after what it issued",
+            )
+    return ()
+
+
+def write_self_signed(hostname: str, certificate_path: Path, key_path: Path) -> None:
+    """A new P-256 key and a certificate for `hostname` that it signed itself. Existing files are replaced."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hostname[:64])])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        # An hour back, for peers whose clock is behind.
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=SELF_SIGNED_DAYS))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(hostname)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(
+            x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False
+        )
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    _write(key_path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), 0o600)
+    _write(certificate_path, certificate.public_bytes(Encoding.PEM), 0o644)
+
+
+def _write(path: Path, content: bytes, mode: int) -> None:
+    """All or nothing: never a half-written key, and never one that others could read for a moment."""
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.unlink(missing_ok=True)
+    with fdopen(open_descriptor(temporary, O_WRONLY | O_CREAT | O_EXCL, mode), "wb") as file:
+        file.write(content)
+        file.flush()
+        fsync(file.fileno())
+    temporary.replace(path)
