@@ -1,0 +1,122 @@
+"""Every reply the server machine gives by itself, named.
+
+The class digit of an enhanced status code comes from the reply code (`mail.reply`); details are those of RFC 3463 and
+the IANA registry it founded. Greeting, EHLO, HELO and 354 carry none (RFC 2034 3).
+"""
+
+from functools import lru_cache
+from typing import Final
+
+from gatepost.mail.reply import Reply, reply
+from gatepost.smtp.server_settings import ServerSettings
+
+# --- session -----------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=64)
+def helo(hostname: str) -> Reply:
+    return reply(250, None, f"{hostname} at your service")
+
+
+@lru_cache(maxsize=64)
+def ehlo(settings: ServerSettings, offer_starttls: bool) -> Reply:
+    """RFC 5321 4.1.1.1: our name, then one keyword a line."""
+    return reply(
+        250,
+        None,
+        f"{settings.hostname} at your service",
+        "PIPELINING",  # RFC 2920
+        f"SIZE {settings.largest_message}",  # RFC 1870
+        "DSN",  # RFC 3461
+        "ENHANCEDSTATUSCODES",  # RFC 2034
+        *(["STARTTLS"] if offer_starttls else []),  # RFC 3207
+        "8BITMIME",  # RFC 6152
+        "BINARYMIME",  # RFC 3030
+        "CHUNKING",  # RFC 3030
+        "SMTPUTF8",  # RFC 6531
+        f"LIMITS RCPTMAX={settings.most_recipients} MAILMAX={settings.most_transactions}",  # RFC 9422
+    )
+
+
+@lru_cache(maxsize=64)
+def goodbye(hostname: str) -> Reply:
+    return reply(221, "0.0", f"{hostname} closing the connection")
+
+
+READY_FOR_TLS: Final = reply(220, "0.0", "Ready to start TLS")
+TLS_NOT_AVAILABLE: Final = reply(454, "7.0", "TLS is not available here")
+TLS_ALREADY: Final = reply(503, "5.1", "TLS is already in use")
+
+SHUTTING_DOWN: Final = reply(421, "3.2", "The service is shutting down, try again later")
+TIMED_OUT: Final = reply(421, "4.2", "Nothing came for too long, closing the connection")
+TOO_MANY_ERRORS: Final = reply(421, "7.0", "Too many errors, closing the connection")
+TOO_MANY_TRANSACTIONS: Final = reply(421, "7.0", "Too many mail transactions in one session, connect again")
+BARE_LINE_END_CLOSES: Final = reply(421, "7.0", "Content with bare CR or LF ends the session, closing the connection")
+TURNED_AWAY: Final = reply(503, "5.1", "This session was refused, only QUIT is left")
+
+# --- command lines -----------------------------------------------------------------------------------------------
+
+LINE_TOO_LONG: Final = reply(500, "5.2", "The command line is too long")
+LINE_END_NOT_CRLF: Final = reply(500, "5.2", "A command ends with CRLF and holds no other CR or LF")
+NOT_UTF8: Final = reply(500, "5.2", "The command is neither ASCII nor UTF-8")
+EMPTY_COMMAND: Final = reply(500, "5.2", "A command was expected, the line is empty")
+UNKNOWN_COMMAND: Final = reply(500, "5.1", "Unknown command; HELP lists the known ones")
+NO_HTTP: Final = reply(500, "5.1", "This is SMTP, not HTTP")
+NOT_IMPLEMENTED: Final = reply(502, "5.1", "The command is not implemented")
+AUTH_NOT_OFFERED: Final = reply(502, "5.1", "AUTH is not offered: senders are known by TLS certificate or address")
+
+OK: Final = reply(250, "0.0", "OK")
+RESET: Final = reply(250, "0.0", "The mail transaction is forgotten")
+HELP: Final = reply(
+    214, "0.0", "EHLO HELO STARTTLS MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT", "See RFC 5321 for what they do"
+)
+CANNOT_VERIFY: Final = reply(252, "0.0", "Mailboxes are not verified here; send the message, delivery will tell")
+
+NAME_EXPECTED: Final = reply(501, "5.4", "One domain name or address literal is expected, as in EHLO mail.example.com")
+NO_ARGUMENT_ALLOWED: Final = reply(501, "5.4", "The command takes no argument")
+MAILBOX_EXPECTED: Final = reply(501, "5.4", "A mailbox or a name is expected")
+
+EHLO_FIRST: Final = reply(503, "5.1", "EHLO comes first")
+MAIL_FIRST: Final = reply(503, "5.1", "MAIL comes first")
+RCPT_FIRST: Final = reply(503, "5.1", "RCPT comes first")
+MAIL_ALREADY: Final = reply(503, "5.1", "A mail transaction is open; RSET ends it")
+CONTENT_BEGUN: Final = reply(503, "5.1", "The content has begun; only BDAT or RSET can follow")
+BINARY_NEEDS_BDAT: Final = reply(503, "5.1", "BODY=BINARYMIME needs BDAT")
+
+# --- envelope ----------------------------------------------------------------------------------------------------
+
+MAIL_SYNTAX: Final = reply(501, "5.4", "The form is MAIL FROM:<user@example.com>")
+RCPT_SYNTAX: Final = reply(501, "5.4", "The form is RCPT TO:<user@example.com>")
+
+
+def bad_reverse_path(says: str) -> Reply:
+    return reply(501, "1.7", f"Reverse-path: {says}")
+
+
+def bad_forward_path(says: str) -> Reply:
+    return reply(501, "1.3", f"Forward-path: {says}")
+
+
+# RFC 6531 3.5: 553 for an address that needs SMTPUTF8 where the transaction has none.
+NEEDS_SMTPUTF8: Final = reply(553, "6.7", "An address beyond ASCII needs MAIL with SMTPUTF8")
+
+
+def unknown_parameter(keyword: str) -> Reply:
+    """`keyword` has the form of an esmtp-keyword, so it is safe to say back."""
+    return reply(555, "5.4", f"The parameter {keyword} is not offered")
+
+
+def bad_parameter(says: str) -> Reply:
+    return reply(501, "5.4", says)
+
+
+TOO_MANY_RECIPIENTS: Final = reply(452, "5.3", "Too many recipients, send the rest in another transaction")
+NO_VALID_RECIPIENTS: Final = reply(554, "5.1", "No valid recipients")
+
+# --- content -----------------------------------------------------------------------------------------------------
+
+SEND_CONTENT: Final = reply(354, None, "Send the content, end it with <CRLF>.<CRLF>")
+CHUNK_TAKEN: Final = reply(250, "0.0", "Chunk taken")
+CHUNK_SIZE_EXPECTED: Final = reply(501, "5.4", "The form is BDAT octets [LAST]; closing the connection")
+TOO_LARGE: Final = reply(552, "3.4", "The message is larger than SIZE allows")
+BARE_LINE_END: Final = reply(550, "6.0", "The content holds a bare CR or LF; lines must end with CRLF")
