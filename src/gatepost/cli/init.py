@@ -1,0 +1,42 @@
+"""`gatepost init`: write what a first `gatepost serve` needs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gatepost.cli import context
+
+init_app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@init_app.command(help="Write gatepost.toml, a data folder and a self-signed server certificate. Overwrites nothing.")
+def init(
+    data: Annotated[Path, typer.Option(help="Data folder: queue, directory, logs.")] = Path("data"),
+    hostname: Annotated[str | None, typer.Option(help="This server's name; default: the machine's.")] = None,
+    edge: Annotated[bool, typer.Option("--edge", help="The role beside an on-premises server.")] = False,
+    smart_host: Annotated[str | None, typer.Option(metavar="HOST[:PORT]", help="Edge: the relay to send to.")] = None,
+    domain: Annotated[list[str] | None, typer.Option(help="Edge: a domain of this organisation; repeatable.")] = None,
+    certificate: Annotated[Path | None, typer.Option(help="Edge: PEM chain to present to the smart host.")] = None,
+    key: Annotated[Path | None, typer.Option(help="Edge: the key of that certificate.")] = None,
+) -> None:
+    from gatepost.app.setup import SetupError, initialise
+
+    if not edge and (smart_host or domain or certificate or key):
+        context.fail("--smart-host, --domain, --certificate and --key go with --edge", context.WRONG_USE)
+    if edge and not (smart_host and domain):
+        context.fail("--edge needs --smart-host HOST[:PORT] and at least one --domain D", context.WRONG_USE)
+    file = context.config_path()
+    try:
+        made = initialise(file, data, hostname, _edge(smart_host, domain, certificate, key) if edge else None)
+    except SetupError as error:
+        context.fail(str(error), context.WRONG_USE)
+    for path in made:
+        typer.echo(f"wrote {path}")
+    context.suggest("gatepost serve" if edge else "gatepost tenant add NAME")
+
+
+def _edge(smart_host: str | None, domains: list[str] | None, certificate: Path | None, key: Path | None):  # type: ignore[no-untyped-def]
+    from gatepost.app.setup import Edge
+
+    return Edge(smart_host=smart_host, domains=domains, certificate=certificate, key=key)  # type: ignore[arg-type]
