@@ -5,8 +5,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatepost.protocol_log.attribution_rows import attribution_rows
-from gatepost.protocol_log.certificates import LoggedCertificate, Owner, certificate_row
+from gatepost.protocol_log.certificates import REMOTE_CERTIFICATE, certificate_row
 from gatepost.protocol_log.conversation import LineKind, conversations, render, render_record
 from gatepost.protocol_log.record import Event, ProtocolLogRecord
 
@@ -32,17 +31,21 @@ def test_rows_that_repeat_a_sequence_number_are_all_kept() -> None:
 
 
 def test_a_refused_session_shows_certificate_verdict_and_reasons() -> None:
-    certificate = LoggedCertificate(
-        owner=Owner.PEER, subject="CN=mail.contoso.com", issuer="CN=R3", serial="0A", thumbprint="A" * 40, names=("a",)
-    )
-    verdict, reason = attribution_rows(
-        "refused", None, None, None, [("certificate-not-verified", "contoso/mail", "the intermediate is missing")]
+    certificate = certificate_row(
+        REMOTE_CERTIFICATE,
+        subject="CN=mail.contoso.com",
+        issuer="CN=R3",
+        serial="0a",
+        der=b"",
+        not_before=None,
+        not_after=None,
+        names=("a",),
     )
     rows = [
         row("A", 0, Event.CONNECT),
-        row("A", 1, Event.INFORMATION, *certificate_row(certificate)),
-        row("A", 2, Event.INFORMATION, *verdict),
-        row("A", 3, Event.INFORMATION, *reason),
+        row("A", 1, Event.INFORMATION, *certificate),
+        row("A", 2, Event.INFORMATION, "refused", "attribution of <bob@fabrikam.com>"),
+        row("A", 3, Event.INFORMATION, "certificate-intermediate-missing", "the intermediate certificate was not sent"),
         row("A", 4, Event.SEND, "550 5.7.64 TenantAttribution; Relay Access Denied"),
         row("A", 5, Event.DISCONNECT, "", "Remote"),
     ]
@@ -56,19 +59,14 @@ def test_a_refused_session_shows_certificate_verdict_and_reasons() -> None:
         "                     subject     CN=mail.contoso.com\n"
         "                     issuer      CN=R3\n"
         "                     serial      0A\n"
-        "                     thumbprint  AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n"
+        "                     thumbprint  DA39A3EE5E6B4B0D3255BFEF95601890AFD80709\n"
         "                     names       a\n"
-        "16:00:02.000    *  VERDICT: refused\n"
-        "16:00:03.000    *  because certificate-not-verified [contoso/mail]: the\n"
-        "                   intermediate is missing\n"
+        "16:00:02.000    *  VERDICT <bob@fabrikam.com>: refused\n"
+        "16:00:03.000    *  because certificate-intermediate-missing: the intermediate\n"
+        "                   certificate was not sent\n"
         "16:00:04.000 !!--> 550 5.7.64 TenantAttribution; Relay Access Denied\n"
         "16:00:05.000    -  disconnected: 10.0.0.1:25 and 192.0.2.7:50123 (Remote)"
     )
-
-
-def test_the_verdict_names_what_was_decided_on() -> None:
-    [verdict] = attribution_rows("relay", "contoso", "contoso/mail", "certificate", [])
-    assert verdict.data == "relay; tenant=contoso; connector=contoso/mail; basis=certificate"
 
 
 @given(st.sampled_from(Event), st.text(), st.text())

@@ -8,28 +8,21 @@ Law: a peer chooses the texts of its own certificate, so no value that may not h
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import sha1
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from gatepost.protocol_log.record import ProtocolLogRecord
-
-
-class Row(NamedTuple):
-    """The last two fields of an information row."""
-
-    data: str
-    context: str
 
 
 class Owner(StrEnum):
     """Whose certificate a row shows: the logging host's own, or its peer's."""
 
-    OWN = "Sending certificate"
-    PEER = "Remote certificate"
+    OWN = "own"
+    PEER = "peer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,23 +39,34 @@ class LoggedCertificate:
     names: tuple[str, ...] = ()
 
 
-def thumbprint(der: bytes) -> str:
-    """How Windows names a certificate: SHA-1 of its DER, in upper-case hex. An identifier, not a safeguard."""
-    return sha1(der, usedforsecurity=False).hexdigest().upper()
-
-
+SENDING_CERTIFICATE: Final = "Sending certificate"
+REMOTE_CERTIFICATE: Final = "Remote certificate"
 _LABELS: Final = "Subject Issuer name Serial number Thumbprint Not before Not after Subject alternate names"
 
 
-def certificate_row(certificate: LoggedCertificate) -> Row:
-    """The newest generation's row."""
-    names = ";".join(_solid(name.replace(";", "?")) for name in certificate.names)
+def certificate_row(
+    title: str,
+    *,
+    subject: str,
+    issuer: str,
+    serial: str,
+    der: bytes,
+    not_before: datetime | None,
+    not_after: datetime | None,
+    names: Sequence[str],
+) -> tuple[str, str]:
+    """Data and context of a row about a certificate, in the newest generation's form."""
+    alternate = ";".join(_solid(name.replace(";", "?")) for name in names)
     data = (
-        f" {certificate.subject} {certificate.issuer} {_solid(certificate.serial.upper())} "
-        f"{_solid(certificate.thumbprint)} {_date_text(certificate.not_before)} {_date_text(certificate.not_after)} "
-        f"{names}"
+        f" {subject} {issuer} {_solid(serial.upper())} {thumbprint(der)} "
+        f"{_date_text(not_before)} {_date_text(not_after)} {alternate}"
     )
-    return Row(data, f"{certificate.owner.value} {_LABELS}")
+    return data, f"{title} {_LABELS}"
+
+
+def thumbprint(der: bytes) -> str:
+    """How Windows names a certificate: SHA-1 of its DER, in upper-case hex. An identifier, not a safeguard."""
+    return sha1(der, usedforsecurity=False).hexdigest().upper()
 
 
 _BLANKS = re.compile(r"\s")
@@ -77,8 +81,8 @@ def _date_text(at: datetime | None) -> str:
 
 
 _OWNERS: Final = {
-    "Sending certificate": Owner.OWN,
-    "Remote certificate": Owner.PEER,
+    SENDING_CERTIFICATE: Owner.OWN,
+    REMOTE_CERTIFICATE: Owner.PEER,
     "Received certificate": Owner.PEER,
 }
 _ATTRIBUTES: Final = {

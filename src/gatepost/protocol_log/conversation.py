@@ -7,7 +7,6 @@ from enum import StrEnum
 from textwrap import wrap
 from typing import Final, NamedTuple
 
-from gatepost.protocol_log.attribution_rows import REASON, VERDICT
 from gatepost.protocol_log.certificates import LoggedCertificate, parse_certificate_row
 from gatepost.protocol_log.codec import timestamp_text, visible
 from gatepost.protocol_log.record import Event, ProtocolLogRecord
@@ -37,6 +36,10 @@ def conversations(records: Iterable[ProtocolLogRecord]) -> list[Conversation]:
 
 def _in_order(rows: Iterable[ProtocolLogRecord]) -> tuple[ProtocolLogRecord, ...]:
     return tuple(sorted(rows, key=lambda row: (row.sequence_number, row.at)))
+
+
+ATTRIBUTION: Final = "attribution of "
+"""How the context of a verdict's row begins; the rows after it have a reason code as data and its text as context."""
 
 
 class LineKind(StrEnum):
@@ -73,6 +76,7 @@ _KINDS: Final = {
     Event.INFORMATION: LineKind.INFORMATION,
 }
 _REFUSAL = re.compile(r"[45]\d\d[ -]")
+_REASON_CODE = re.compile(r"[a-z]+(?:-[a-z]+)+")
 _MARGIN: Final = " " * 19
 
 
@@ -117,10 +121,10 @@ def _kind_and_texts(record: ProtocolLogRecord) -> tuple[LineKind, list[str]]:
         return kind, [record.data] + ([f"({record.context})"] if record.context else [])
     if parse_certificate_row(record.data, record.context):
         return kind, [" ".join(record.context.split(" ")[:2])]
-    if record.context == VERDICT:
-        return LineKind.VERDICT, [f"VERDICT: {record.data}"]
-    if record.context == REASON:
-        return LineKind.REASON, [f"because {record.data}"]
+    if record.context.startswith(ATTRIBUTION):
+        return LineKind.VERDICT, [f"VERDICT {record.context.removeprefix(ATTRIBUTION)}: {record.data}"]
+    if _REASON_CODE.fullmatch(record.data):
+        return LineKind.REASON, [f"because {record.data}: {record.context}"]
     return kind, [": ".join(part for part in (record.context, record.data) if part)]
 
 

@@ -18,7 +18,7 @@ _AUTHENTICATED = re.compile(r"GCM|CCM|POLY1305")
 
 
 @lru_cache(maxsize=256)
-def tls_result(protocol: str, cipher: str, cipher_bits: int, role: Literal["client", "server"]) -> str:
+def tls_row(protocol: str, cipher: str, cipher_bits: int, role: Literal["CLIENT", "SERVER"]) -> str:
     """Context of the row after a handshake. `protocol` is `TLSv1.3`, `cipher` is the suite's OpenSSL name.
 
     The strength of the key exchange is 0: OpenSSL's suite names do not tell it.
@@ -29,7 +29,7 @@ def tls_result(protocol: str, cipher: str, cipher_bits: int, role: Literal["clie
     # With an AEAD suite the digest serves key derivation only, and Exchange gives the MAC strength as 0.
     digest_bits = 0 if _AUTHENTICATED.search(cipher) else _DIGEST_BITS.get(digest, 0)
     return (
-        f"TLS protocol SP_PROT_{version}_{role.upper()} negotiation succeeded using bulk encryption algorithm "
+        f"TLS protocol SP_PROT_{version}_{role} negotiation succeeded using bulk encryption algorithm "
         f"{_bulk(cipher)} with strength {cipher_bits} bits, MAC hash algorithm {digest} with strength {digest_bits} "
         f"bits and key exchange algorithm {_key_exchange(protocol, cipher)} with strength 0 bits"
     )
@@ -48,7 +48,7 @@ def _key_exchange(protocol: str, cipher: str) -> str:
     return "CALG_DH_EPHEM" if cipher.startswith("DHE") else "CALG_RSA_KEYX"
 
 
-def tls_failure(error: str) -> str:
+def tls_failure_row(error: str) -> str:
     """Context of the row after a handshake that failed; `error` as OpenSSL words it."""
     return f"TLS negotiation failed with error {error}"
 
@@ -69,7 +69,7 @@ _CHAIN_STATUS: Final = {
 }
 
 
-def client_chain_status(presented: bool, error: int | None) -> str:
+def client_chain_row(presented: bool, error: int | None) -> str:
     """Context of the receive side's row about the client's certificate; `error` is the decisive X509_V_ERR number."""
     status = "EmptyCertificate" if not presented else "Valid" if error is None else _CHAIN_STATUS.get(error)
     return f"Client certificate chain validation status: '{status or f'X509_V_ERR {error}'}'"

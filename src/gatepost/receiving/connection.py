@@ -15,8 +15,9 @@ from ipaddress import ip_address
 from typing import Any, Protocol
 
 from gatepost.mail.reply import Reply, reply
-from gatepost.protocol_log.certificates import REMOTE_CERTIFICATE, SENDING_CERTIFICATE, certificate_row, tls_row
+from gatepost.protocol_log.certificates import REMOTE_CERTIFICATE, SENDING_CERTIFICATE, certificate_row
 from gatepost.protocol_log.record import Event, ProtocolLogRecord
+from gatepost.protocol_log.tls import tls_row
 from gatepost.receiving.acceptance import Acceptance, AcceptanceSettings, Services, Transaction
 from gatepost.receiving.limits import SessionGate
 from gatepost.receiving.proxy_protocol import Incomplete, NotProxied, read_header
