@@ -1,0 +1,54 @@
+"""How content is put on the wire, and what it needs of the server to be carried unchanged.
+
+Law: what the next hop stores is octet for octet what we hold; only DATA adds a CRLF where the content lacks its last.
+"""
+
+from collections.abc import Iterable, Iterator
+
+# RFC 5321 4.5.3.1.6: a text line is at most 1000 octets with CRLF.
+LONGEST_TEXT_LINE = 998
+
+
+def dot_stuffed(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The content as DATA sends it, with its final dot (RFC 5321 4.5.2)."""
+    tail = b"\r\n"
+    for chunk in chunks:
+        if not chunk:
+            continue
+        # The end of the chunk before shows whether a dot stands at the beginning of a line across the border.
+        joined = (tail + chunk).replace(b"\r\n.", b"\r\n..")
+        yield joined[len(tail) :]
+        tail = (tail + chunk[-2:])[-2:]
+    yield b".\r\n" if tail == b"\r\n" else b"\r\n.\r\n"
+
+
+def is_seven_bit(chunks: Iterable[bytes]) -> bool:
+    return all(chunk.isascii() for chunk in chunks)
+
+
+def is_text(chunks: Iterable[bytes]) -> bool:
+    """Whether the content consists of lines that every server must take: no NUL, no lone CR or LF, no over-long line
+    (RFC 5321 2.3.8, RFC 3030 3)."""
+    rest = b""
+    for chunk in chunks:
+        if b"\0" in chunk:
+            return False
+        *lines, rest = (rest + chunk).split(b"\r\n")
+        if len(rest) > LONGEST_TEXT_LINE + 1 or any(
+            len(line) > LONGEST_TEXT_LINE or b"\r" in line or b"\n" in line for line in lines
+        ):
+            return False
+    return b"\r" not in rest and b"\n" not in rest
+
+
+def header_is_ascii(chunks: Iterable[bytes]) -> bool:
+    tail = b""
+    for chunk in chunks:
+        joined = tail + chunk
+        end = joined.find(b"\r\n\r\n")
+        if end >= 0:
+            return joined[:end].isascii()
+        if not chunk.isascii():
+            return False
+        tail = joined[-3:]
+    return True
