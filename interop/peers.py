@@ -8,16 +8,18 @@ peer (`/var` of its root) is an ordinary folder on the ordinary disk, so that wh
 Needs Debian (or a child of it) and root. What is missing ends in one line: `PeerError`.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import contextlib
 import functools
 import os
-from pathlib import Path
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 BUILD = Path(__file__).resolve().parent.parent / "build"
 PEERS = BUILD / "peers"
@@ -274,9 +276,11 @@ def wait_for_greeting(port: int, process: "subprocess.Popen[bytes]", output: Pat
 
 
 def stop(process: "subprocess.Popen[bytes]", seconds: float = 10.0) -> None:
-    process.terminate()
-    try:
+    """Ends a peer and all its processes: a room starts each in a session, so in a process group, of its own."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

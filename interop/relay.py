@@ -1,0 +1,86 @@
+"""Gatepost as an operator has it: a folder, a `gatepost.toml`, the commands, and `serve` running."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from peers import stop, wait_for_greeting
+
+
+class RelayError(Exception):
+    """A command of Gatepost did not do what the check needs; its own line says why."""
+
+
+class Relay:
+    """One instance in `folder`. Everything is said to it by its commands and its `gatepost.toml`."""
+
+    def __init__(self, folder: Path, *, hostname: str = "relay.example.net") -> None:
+        self.folder = folder
+        folder.mkdir(parents=True)
+        self.output = folder / "serve.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self.command("init", "--data", str(folder / "data"), "--hostname", hostname, config=False)
+        self._hostname = hostname
+
+    def configure(self, *, ports: tuple[int, ...], tls: Mapping[str, Path], more: str = "") -> None:
+        """Replaces the `gatepost.toml` that `init` wrote: these listeners on the loopback, this certificate."""
+        lines = [f'hostname = "{self._hostname}"', 'data = "data"', more, "[tls]"]
+        lines += [f'{key} = "{path}"' for key, path in tls.items()]
+        for port in ports:
+            lines += ["[[listener]]", f'address = "127.0.0.1:{port}"']
+        (self.folder / "gatepost.toml").write_text("\n".join(lines) + "\n")
+        self._ports = ports
+
+    def command(self, *words: str, config: bool = True, status: int = 0) -> str:
+        done = subprocess.run(
+            [*_program(), *(("--config", "gatepost.toml") if config else ()), *words],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode != status:
+            line = (done.stderr.strip().splitlines() or ["nothing on standard error"])[-1]
+            raise RelayError(f"gatepost {' '.join(words)}: exit status {done.returncode}: {line}")
+        return done.stdout
+
+    def answer(self, *words: str, status: int = 0) -> Any:
+        return json.loads(self.command(*words, "--json", status=status))
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> None:
+        with self.output.open("ab") as stream:
+            self._process = subprocess.Popen(
+                [*_program(), "--config", "gatepost.toml", "serve"],
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        for port in self._ports:
+            wait_for_greeting(port, self._process, self.output)
+
+    def stop(self) -> None:
+        if self._process is not None:
+            stop(self._process)
+
+    def protocol_log(self, side: str) -> str:
+        """All of one side's protocol log, `send` or `receive`."""
+        return "".join(
+            path.read_text(encoding="utf-8-sig") for path in sorted(self.folder.glob(f"data/protocol-log/{side}/*.LOG"))
+        )
+
+
+def _program() -> list[str]:
+    beside = Path(sys.executable).with_name("gatepost")
+    if os.access(beside, os.X_OK):
+        return [str(beside)]
+    return [sys.executable, "-m", "gatepost"]
