@@ -1,0 +1,140 @@
+"""`gatepost explain`: what would happen to a session, and why, before anybody sends anything."""
+
+from datetime import UTC, datetime
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gatepost.admin.explain import Answer, Question, Relay, explain, most_telling
+from gatepost.cli import context
+from gatepost.mail.address import NULL_REVERSE_PATH, Mailbox, ReversePath
+from gatepost.mail.path_grammar import BadPath, read_mailbox
+from gatepost.tenancy.attribution import Attribution, Outcome
+from gatepost.tenancy.evidence import Address, CertificateFacts
+
+explain_app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+NOT_GIVEN = "0.0.0.0"
+"""The unspecified address stands for "some address that no connector lists"."""
+
+
+@explain_app.command("explain", help="What would happen to such a session, and why. Exit code 1: it would be refused.")
+def explain_command(
+    mail_from: Annotated[str, typer.Option(help="Reverse-path; '<>' or '' for the null reverse-path.")],
+    rcpt_to: Annotated[list[str], typer.Option(help="Forward-path; repeatable.")],
+    address: Annotated[str, typer.Option(help="IP address the server connects from.")] = NOT_GIVEN,
+    certificate: Annotated[Path | None, typer.Option(help="PEM chain the server would present, leaf first.")] = None,
+    ehlo: Annotated[str, typer.Option(help="What it calls itself.")] = "",
+    tls: Annotated[bool, typer.Option("--tls", help="Under TLS without a certificate.")] = False,
+    listener: Annotated[str | None, typer.Option(help="ADDRESS:PORT of the listener; default: the first.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    question = Question(
+        address=_address(address),
+        ehlo=ehlo,
+        tls=tls,
+        chain=_chain(certificate),
+        reverse_path=_reverse_path(mail_from),
+        forward_paths=tuple(_mailbox(each, "--rcpt-to") for each in rcpt_to),
+    )
+    answers = explain(_relay(listener), question, datetime.now(UTC))
+    if json:
+        context.print_json(_document(answers))
+    else:
+        _show(answers)
+    if most_telling(answers).attribution.outcome is Outcome.REFUSED:
+        raise typer.Exit(context.NO)
+
+
+def _relay(listener: str | None) -> Relay:
+    from gatepost.app import ListenerNotFound, open_relay
+
+    try:
+        return open_relay(context.config(), listener)
+    except ListenerNotFound as error:
+        context.fail(str(error), context.WRONG_USE)
+
+
+def _address(text: str) -> Address:
+    try:
+        return ip_address(text)
+    except ValueError:
+        context.fail(f"--address {text}: not an IP address, such as 192.0.2.1 or 2001:db8::1", context.WRONG_USE)
+
+
+def _chain(certificate: Path | None) -> tuple[CertificateFacts, ...]:
+    if certificate is None:
+        return ()
+    from gatepost.app import CertificateFileError, read_certificates
+
+    try:
+        return read_certificates(certificate)
+    except CertificateFileError as error:
+        context.fail(f"--certificate: {error}", context.WRONG_USE)
+
+
+def _reverse_path(text: str) -> ReversePath:
+    return NULL_REVERSE_PATH if text in ("", "<>") else _mailbox(text, "--mail-from")
+
+
+def _mailbox(text: str, option: str) -> Mailbox:
+    found = read_mailbox(text.removeprefix("<").removesuffix(">"))
+    if isinstance(found, BadPath):
+        context.fail(f"{option} {text}: {found.says}; write it like ann@contoso.com", context.WRONG_USE)
+    return found
+
+
+def _document(answers: tuple[Answer, ...]) -> dict[str, object]:
+    """The contract's object, and beside it every recipient's own."""
+    return {
+        **_verdict(most_telling(answers)),
+        "recipients": [{"rcpt_to": str(each.forward_path), **_verdict(each)} for each in answers],
+    }
+
+
+def _verdict(answer: Answer) -> dict[str, object]:
+    found: Attribution = answer.attribution
+    return {
+        "outcome": found.outcome,
+        "tenant": found.tenant,
+        "connector": found.connector,
+        "basis": found.basis,
+        "reply": str(answer.reply),
+        "reasons": [
+            {"code": reason.code, "connector": reason.connector, "says": reason.says} for reason in found.reasons
+        ],
+        "warnings": found.warnings,
+        "directory_version": found.directory_version,
+    }
+
+
+_HEADLINES = {
+    Outcome.RELAY: "accepted: relayed for tenant {tenant}",
+    Outcome.DELIVER: "accepted: delivered to tenant {tenant}'s own domain",
+    Outcome.INCOMING: "accepted as incoming mail of tenant {tenant}",
+    Outcome.REFUSED: "refused: {reason}",
+}
+
+
+def _show(answers: tuple[Answer, ...]) -> None:
+    console = context.console()
+    for answer in answers:
+        found = answer.attribution
+        colour = "red" if found.refusal else "green"
+        reason = found.refusal.reason if found.refusal else None
+        headline = _HEADLINES[found.outcome].format(tenant=found.tenant, reason=reason)
+        by = f" (by {found.basis}, connector {found.connector})" if found.connector else ""
+        console.print(f"{answer.forward_path}: [bold {colour}]{headline}[/]{by}")
+        console.print(f"  {answer.reply}", style="dim", markup=False)
+        for each in found.reasons:
+            about = f" {each.connector}:" if each.connector else ""
+            console.print(f"  • [bold]{each.code}[/]{about} ", end="")
+            console.print(each.says, markup=False)
+        for warning in found.warnings:
+            console.print("  [yellow]warning:[/] ", end="")
+            console.print(warning, markup=False)
+    refused = most_telling(answers).attribution.refusal
+    if refused:
+        context.suggest(f"read docs/reasons/{refused.reason}.md")
