@@ -1,0 +1,89 @@
+"""Protocol logs on disk: `SENDyyyymmddhh-n.LOG` and `RECVyyyymmddhh-n.LOG` in UTC, as Exchange names them."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from gatepost.mail.session_id import time_of
+from gatepost.protocol_log.codec import RecordWriter, Side, header, read_protocol_log
+from gatepost.protocol_log.record import ProtocolLogRecord
+from gatepost.store.log_series import EXCHANGE_LIMITS, FileLimits, FileNames, LogFile, LogSeries, files_of
+from gatepost.store.log_writer import BackgroundLog, LogWriter
+
+_NAMES: Final = {
+    Side.SEND: FileNames(prefix="SEND", suffix=".LOG"),
+    Side.RECEIVE: FileNames(prefix="RECV", suffix=".LOG"),
+}
+_MOST_WAITING: Final = 50_000
+_ROW_LENGTH: Final = 160
+"""A typical row: a file may pass its size limit by what a batch is longer than this tells."""
+
+_LONGEST_SESSION: Final = timedelta(hours=24)
+
+
+class ProtocolLogFiles(BackgroundLog[ProtocolLogRecord]):
+    """One worker's protocol log of one side."""
+
+    def __init__(
+        self,
+        folder: Path,
+        side: Side,
+        writer: LogWriter,
+        limits: FileLimits = EXCHANGE_LIMITS,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__(writer, f"protocol log {folder}", _MOST_WAITING, clock)
+        self._series = LogSeries(folder, _NAMES[side], limits, lambda now: header(side, now).encode())
+        self._line = RecordWriter().line
+
+    def _write(self, entries: Sequence[ProtocolLogRecord], now: float) -> None:
+        octets = "".join(map(self._line, entries)).encode("utf-8", "backslashreplace")
+        self._series.begin(now, len(octets))
+        self._series.write(octets)
+
+    def close_file(self) -> None:
+        self._series.close()
+
+
+class StoredProtocolLogs:
+    """All protocol logs of a data folder, to read. Folders are by side."""
+
+    def __init__(self, folders: dict[Side, Path]) -> None:
+        self._folders = folders
+
+    def session(self, session_id: str) -> list[ProtocolLogRecord]:
+        """Every row of a session, from the files of its hours."""
+        try:
+            began = time_of(session_id)
+        except ValueError:
+            return []
+        wanted = session_id.encode("ascii")
+        rows: list[ProtocolLogRecord] = []
+        for file in self._files(began):
+            octets = file.path.read_bytes()
+            if wanted in octets:
+                about = b"\n".join(line for line in octets.split(b"\n") if wanted in line)
+                rows += [row for _, row in read_protocol_log(about).records if row.session_id == session_id]
+        return rows
+
+    def _files(self, began: datetime) -> Iterator[LogFile]:
+        # A clock that was set back can put the first rows into the hour before.
+        first, last = began - timedelta(hours=2), began + _LONGEST_SESSION
+        for side, folder in self._folders.items():
+            for file in files_of(folder, _NAMES[side]):
+                if first <= file.hour <= last:
+                    yield file
+
+    def newest(self, side: Side) -> list[Path]:
+        """The files of the latest hour that has any: those that are written now."""
+        files = files_of(self._folders[side], _NAMES[side])
+        return [file.path for file in files if file.hour == files[-1].hour]
+
+    def oldest(self) -> datetime | None:
+        """How far back the logs go."""
+        return min((hour for hour in self._hours()), default=None)
+
+    def _hours(self) -> Iterable[datetime]:
+        return (file.hour for side, folder in self._folders.items() for file in files_of(folder, _NAMES[side])[:1])
