@@ -39,6 +39,9 @@ class Directory(Protocol):
         """The *verified* accepted domain that equals `domain`, else the nearest verified parent if that one was added
         with `match_subdomains`."""
 
+    def verified_below(self, tenant: str, domain: str) -> AcceptedDomain | None:
+        """A *verified* accepted domain of `tenant` that is a proper sub-domain of `domain`, if there is one."""
+
     def partner_connectors(self, tenant: str) -> Sequence[InboundConnector]:
         """Enabled partner connectors of `tenant`, by name."""
 

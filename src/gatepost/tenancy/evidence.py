@@ -72,6 +72,9 @@ class PresentedCertificate:
     chain: tuple[CertificateFacts, ...]
     errors: tuple[VerificationError, ...]
     """Every error found, the decisive one first."""
+    missing_intermediate: bool = False
+    """The issuer was not found, and there is evidence that it is an intermediate under a known root which the peer did
+    not send: the certificate says where to fetch it, or the issuer was seen before, or is named like a known root."""
 
 
 ClientCertificate = VerifiedCertificate | PresentedCertificate

@@ -1,0 +1,660 @@
+"""Whose mail is this? Evidence and candidates in, one verdict with every reason out.
+
+The session, `explain`, `why`, the console and the doctor all call `attribute`; nothing else decides. Order: an owned
+certificate name or a proven pin; then what needs the reverse-path beside it (a pin, an address); then the recipient's
+domain; then refusal. docs/reference/attribution.md tells the same story for readers.
+
+Laws: the verdict depends on a reverse-path only through its domain (or that it is null), on forward-paths only through
+their domains, and on no order of connectors. A certificate that did not verify is never the basis `certificate`.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import NamedTuple
+
+from gatepost.mail.address import NullReversePath
+from gatepost.tenancy.candidates import Candidate, Candidates, NameClaim, unmapped
+from gatepost.tenancy.evidence import ClientCertificate, Evidence, PresentedCertificate
+from gatepost.tenancy.names import MatchKind, NameMatch, pattern_covers
+from gatepost.tenancy.ownership import is_owned
+from gatepost.tenancy.reasons import MEANINGS, Reason, ReasonCode, certificate_says, reason_for
+from gatepost.tenancy.refusal import (
+    DIRECT_SEND_DENIED,
+    ENCRYPTION_NEEDED,
+    RELAY_DENIED,
+    SOURCE_DENIED,
+    Refusal,
+    fact,
+    refusal_reply,
+)
+from gatepost.tenancy.rules import EOP, GATEPOST, RuleSet
+from gatepost.tenancy.tenant import AcceptedDomain, InboundConnector
+
+__all__ = [
+    "EOP",
+    "GATEPOST",
+    "Attribution",
+    "Basis",
+    "Outcome",
+    "Refusal",
+    "RuleSet",
+    "attribute",
+    "refusal_reply",
+]
+
+_EXPIRES_SOON = timedelta(days=30)
+
+_MOST_NOTES = 50
+"""Connectors that are told about one by one: an address can be listed by any number of tenants."""
+
+
+class Outcome(StrEnum):
+    RELAY = "relay"
+    """A tenant's server is sending, and the recipient is elsewhere."""
+    DELIVER = "deliver"
+    """A tenant's server is sending, and the recipient is in a verified domain of the same tenant."""
+    INCOMING = "incoming"
+    """Nobody's server, but the recipient is in a verified domain of a tenant that has a route for it."""
+    REFUSED = "refused"
+
+
+class Basis(StrEnum):
+    """What the tenant was recognised by."""
+
+    CERTIFICATE = "certificate"
+    PIN = "pin"
+    ADDRESS = "address"
+    RECIPIENT = "recipient"
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """The verdict on the last forward-path."""
+
+    outcome: Outcome
+    tenant: str | None
+    connector: str | None
+    """Bare name of the inbound connector of `tenant` that decided."""
+    basis: Basis | None
+    reasons: tuple[Reason, ...]
+    """The decisive one first."""
+    warnings: tuple[str, ...]
+    """What an administrator should look at although, or because, mail was accepted."""
+    directory_version: int
+    refusal: Refusal | None = None
+
+
+def attribute(evidence: Evidence, candidates: Candidates, at: datetime, rules: RuleSet = GATEPOST) -> Attribution:
+    """The verdict on the last of `evidence.forward_paths`, in the light of those before it."""
+    return _Deliberation(evidence, candidates, at, rules).verdict()
+
+
+class _Claim(NamedTuple):
+    """A connector's claim to the session, and what of the evidence it rests on."""
+
+    candidate: Candidate
+    basis: Basis
+    specificity: tuple[int, int]
+    presented: str
+    """The certificate name, or empty for an address."""
+    strong: bool = False
+    """It identifies the tenant by itself; else it needs the reverse-path beside it."""
+    presented_owner: AcceptedDomain | None = None
+    """Of a wildcard match: the nearest verified owner of the presented name."""
+
+    @property
+    def connector(self) -> InboundConnector:
+        return self.candidate.connector
+
+    @property
+    def tenant(self) -> str:
+        return self.candidate.connector.tenant
+
+    @property
+    def preference(self) -> tuple[tuple[int, int], str, str]:
+        """Sorts the best claim first, whatever the order of the directory."""
+        wide, narrow = self.specificity
+        return (-wide, -narrow), self.tenant, self.connector.name
+
+
+_PIN_SPECIFICITY = (1, 0)
+"""A proven pin counts like an owned exact name."""
+
+_NEEDING_REVERSE_PATH = ((Basis.CERTIFICATE,), (Basis.PIN, Basis.ADDRESS))
+"""The order in which claims that need the reverse-path are heard."""
+
+
+class _Deliberation:
+    """One run from evidence to verdict. Reasons gather on the way; the verdict puts its own first."""
+
+    __slots__ = ("_at", "_evidence", "_found", "_reasons", "_rules", "_switched_off", "_unfit", "_warnings", "_weak")
+
+    def __init__(self, evidence: Evidence, found: Candidates, at: datetime, rules: RuleSet) -> None:
+        self._evidence = evidence
+        self._found = found
+        self._at = at
+        self._rules = rules
+        self._reasons: list[Reason] = []
+        self._warnings: list[str] = []
+        self._weak: list[_Claim] = []
+        self._switched_off: list[_Claim] = []
+        """The claims that disabled connectors would have."""
+        self._unfit: dict[ReasonCode, str] = {}
+        """What was wrong with an otherwise good match by certificate name, and the name."""
+
+    def verdict(self) -> Attribution:
+        claims = self._strong_claims()
+        return self._by_identity(claims) or self._by_reverse_path() or self._by_recipient() or self._refused()
+
+    # An owned certificate name, or a proven pin, identifies a tenant by itself.
+
+    def _strong_claims(self) -> list[_Claim]:
+        claims = []
+        for candidate in self._found.connectors:
+            strong = self._strong_claim(candidate)
+            weak = self._weak_claims(candidate, strong)
+            if not candidate.connector.enabled:
+                self._note(ReasonCode.CONNECTOR_DISABLED, candidate.connector, "It is switched off.")
+                self._switched_off += [strong, *weak] if strong else weak
+                continue
+            self._weak += weak
+            if strong:
+                claims.append(strong)
+        return claims
+
+    def _strong_claim(self, candidate: Candidate) -> _Claim | None:
+        connector = candidate.connector
+        if self._rules.pins and candidate.pin in connector.proven_pins:
+            return _Claim(candidate, Basis.PIN, _PIN_SPECIFICITY, _leaf_name(candidate), strong=True)
+        claims = [claim for claim in candidate.names if self._counts(claim)]
+        owned = [claim for claim in claims if self._is_owned(claim, connector)]
+        if owned:
+            best = max(owned, key=lambda claim: claim.match.specificity)
+            match = best.match
+            return _Claim(candidate, Basis.CERTIFICATE, match.specificity, match.presented, True, best.presented_owner)
+        if claims:
+            self._note_unowned(connector, claims[0].match)
+        elif candidate.names:
+            self._note_near_miss(connector, candidate.names[0])
+        elif isinstance(candidate.certificate, PresentedCertificate) and not candidate.pin:
+            self._note(reason_for(candidate.certificate), connector, certificate_says(candidate.certificate))
+        return None
+
+    def _is_owned(self, claim: NameClaim, connector: InboundConnector) -> bool:
+        return is_owned(claim.match.pattern, connector.tenant, claim.ownership, self._rules)
+
+    def _note_unowned(self, connector: InboundConnector, match: NameMatch) -> None:
+        self._unfit.setdefault(ReasonCode.CERTIFICATE_NAME_NOT_OWNED, match.presented)
+        self._note(
+            ReasonCode.CERTIFICATE_NAME_NOT_OWNED,
+            connector,
+            f"Its name {match.pattern} matches {match.presented}, but is in no verified domain of {connector.tenant}.",
+        )
+
+    def _note_near_miss(self, connector: InboundConnector, claim: NameClaim) -> None:
+        match = claim.match
+        if match.kind is not MatchKind.WILDCARD_CERTIFICATE:
+            says = f"The common name {match.presented} does not count: the certificate has SAN DNS names."
+            self._note(ReasonCode.CERTIFICATE_NAME_DOES_NOT_MATCH, connector, says)
+            return
+        # Told to the peer only where the connector would otherwise have recognised it.
+        if connector.enabled and self._is_owned(claim, connector):
+            self._unfit.setdefault(ReasonCode.WILDCARD_CERTIFICATE_FOR_EXACT_NAME, match.presented)
+        self._note(
+            ReasonCode.WILDCARD_CERTIFICATE_FOR_EXACT_NAME,
+            connector,
+            f"It asks for {match.pattern}; the certificate is for {match.presented}.",
+        )
+
+    def _counts(self, claim: NameClaim) -> bool:
+        match = claim.match
+        if match.kind is MatchKind.WILDCARD_CERTIFICATE and not self._rules.wildcard_certificate_for_exact_name:
+            return False
+        return self._rules.common_name_beside_san or not match.beside_san
+
+    def _by_identity(self, claims: list[_Claim]) -> Attribution | None:
+        if not claims:
+            return None
+        best = max(claim.specificity for claim in claims)
+        finalists = self._parted([claim for claim in claims if claim.specificity == best])
+        if len({claim.tenant for claim in finalists}) > 1:
+            return self._conflicting(finalists)
+        chosen = min(finalists, key=lambda claim: claim.preference)
+        return self._attributed(chosen, rivals=[*claims, *self._weak])
+
+    def _parted(self, claims: list[_Claim]) -> list[_Claim]:
+        """Equally specific claims, parted by the owner of the reverse-path where that helps."""
+        owners = [self._found.sender]
+        if self._rules.tie_goes_to_recipient:
+            owners.append(self._found.recipient)
+        for owner in owners:
+            if owner and (theirs := [claim for claim in claims if claim.tenant == owner.tenant]):
+                return theirs
+        return claims
+
+    def _conflicting(self, claims: list[_Claim]) -> Attribution:
+        tenants = sorted({claim.tenant for claim in claims})
+        says = (
+            f"The certificate matches connectors of {', '.join(tenants)} equally well, and the reverse-path "
+            f"({self._sender_text()}) is in no verified domain of any of them."
+        )
+        for claim in claims:
+            self._note(ReasonCode.CERTIFICATE_NAME_MATCHED, claim.connector, _matched_says(claim))
+        return self._refuse(RELAY_DENIED, Reason(ReasonCode.CONFLICTING_TENANTS, None, says))
+
+    # A pin without proof, an address, and under some rules a name that is not owned, need the reverse-path beside them.
+
+    def _weak_claims(self, candidate: Candidate, strong: _Claim | None) -> list[_Claim]:
+        claims = self._weak_certificate_claims(candidate) if strong is None else []
+        if candidate.network and self._address_counts():
+            claims.append(_Claim(candidate, Basis.ADDRESS, (0, candidate.network.prefixlen), ""))
+        return claims
+
+    def _weak_certificate_claims(self, candidate: Candidate) -> list[_Claim]:
+        if candidate.pin and self._rules.pins:
+            return [_Claim(candidate, Basis.PIN, _PIN_SPECIFICITY, _leaf_name(candidate))]
+        if self._rules.unowned_name_with_reverse_path:
+            matches = [claim.match for claim in candidate.names if self._counts(claim)]
+            if matches:
+                best = max(matches, key=lambda match: match.specificity)
+                return [_Claim(candidate, Basis.CERTIFICATE, best.specificity, best.presented)]
+        return []
+
+    def _address_counts(self) -> bool:
+        return self._rules.ipv6 or unmapped(self._evidence.address).version == 4
+
+    def _by_reverse_path(self) -> Attribution | None:
+        for bases in _NEEDING_REVERSE_PATH:
+            claims = [claim for claim in self._weak if claim.basis in bases]
+            sender, recipient = self._found.sender, self._found.recipient
+            if sender and (theirs := [claim for claim in claims if claim.tenant == sender.tenant]):
+                return self._attributed(self._preferred(theirs), rivals=self._weak)
+            if recipient and (theirs := [claim for claim in claims if claim.tenant == recipient.tenant]):
+                if self._one_recipient_domain():
+                    return self._attributed(self._preferred(theirs), rivals=self._weak)
+                self._note(
+                    ReasonCode.SEVERAL_RECIPIENT_DOMAINS,
+                    theirs[0].connector,
+                    "The reverse-path is not the tenant's, and the transaction names several recipient domains.",
+                )
+        return None
+
+    def _preferred(self, claims: list[_Claim]) -> _Claim:
+        """The best claim of one tenant: one whose demand for TLS is met, a pin before an address, then the narrowest
+        network."""
+        return min(claims, key=lambda claim: (self._lacks_tls(claim), claim.preference))
+
+    def _one_recipient_domain(self) -> bool:
+        if not self._rules.recipients_of_one_domain:
+            return True
+        return len({path.domain for path in self._evidence.forward_paths}) == 1
+
+    # The verdict on a claim.
+
+    def _attributed(self, claim: _Claim, rivals: list[_Claim]) -> Attribution:
+        self._note_rivals(claim, rivals)
+        if self._lacks_tls(claim):
+            return self._refuse_plaintext(claim.connector)
+        self._warn(claim)
+        ours = self._found.recipient is not None and self._found.recipient.tenant == claim.tenant
+        reason = Reason(_MATCHED[claim.basis], claim.connector.label, _matched_says(claim))
+        return Attribution(
+            Outcome.DELIVER if ours else Outcome.RELAY,
+            claim.tenant,
+            claim.connector.name,
+            claim.basis,
+            (reason, *self._reasons),
+            tuple(self._warnings),
+            self._found.directory_version,
+        )
+
+    def _note_rivals(self, chosen: _Claim, rivals: list[_Claim]) -> None:
+        for claim in rivals:
+            if claim.connector is chosen.connector:
+                continue
+            if claim.tenant != chosen.tenant and not claim.strong and not chosen.strong:
+                self._note_unmet(claim)
+                continue
+            says = f"It matches {claim.presented or 'the address'} too, but {chosen.connector.label} matches better."
+            self._note(ReasonCode.LESS_SPECIFIC_THAN_ANOTHER, claim.connector, says)
+
+    def _warn(self, claim: _Claim) -> None:
+        owner = claim.presented_owner
+        if owner and owner.tenant != claim.tenant:
+            self._warnings.append(
+                f"{claim.connector.label} recognises {claim.presented} by a wildcard, but {owner.domain} is a verified "
+                f"domain of {owner.tenant}; a connector of {owner.tenant} that names it would take its mail back."
+            )
+        if claim.basis is not Basis.ADDRESS:
+            self._warn_of_certificate(claim)
+
+    def _warn_of_certificate(self, claim: _Claim) -> None:
+        certificate = claim.candidate.certificate
+        if certificate is None:
+            return
+        if isinstance(certificate, PresentedCertificate):
+            self._warnings.append(f"The certificate is recognised by its pin only. {certificate_says(certificate)}")
+            return
+        if claim.basis is Basis.CERTIFICATE and not claim.strong:
+            self._warnings.append(
+                f"{claim.presented} is in no verified domain of {claim.tenant}: the reverse-path alone decided, and "
+                f"mail with a null or foreign reverse-path will be refused."
+            )
+        leaf = certificate.leaf
+        if leaf.not_after and leaf.not_after - self._at < _EXPIRES_SOON:
+            self._warnings.append(f"The certificate {claim.presented} expires on {leaf.not_after.date()}.")
+
+    def _lacks_tls(self, claim: _Claim) -> bool:
+        return self._rules.on_premises_require_tls and claim.connector.require_tls and self._evidence.tls is None
+
+    def _refuse_plaintext(self, connector: InboundConnector) -> Attribution:
+        says = "The connector demands TLS, and the session is not encrypted."
+        code, status = self._rules.tls_refusal
+        return self._refuse((code, status, ENCRYPTION_NEEDED), Reason(ReasonCode.TLS_REQUIRED, connector.label, says))
+
+    # Nobody's server: mail for a hosted recipient is taken, subject to that tenant's partner connectors.
+
+    def _by_recipient(self) -> Attribution | None:
+        recipient = self._found.recipient
+        if recipient is None:
+            return None
+        if self._rules.incoming_needs_route and not self._found.recipient_has_route:
+            self._note(
+                ReasonCode.RECIPIENT_HAS_NO_ROUTE,
+                None,
+                f"{recipient.domain} is a verified domain of {recipient.tenant}, but no send connector leads to its "
+                f"servers.",
+            )
+            return None
+        partners = [partner for partner in self._found.partners if self._speaks_of_sender(partner.connector)]
+        return self._refused_by_partner(partners) or self._incoming(recipient.tenant, recipient.domain, partners)
+
+    def _speaks_of_sender(self, partner: InboundConnector) -> bool:
+        return not partner.sender_domains or any(self._covers_sender(each) for each in partner.sender_domains)
+
+    def _covers_sender(self, sender_domain: str) -> bool:
+        path = self._evidence.reverse_path
+        if isinstance(path, NullReversePath):
+            return sender_domain == "*" and self._rules.null_reverse_path_is_in_every_domain
+        return pattern_covers(sender_domain, path.domain)
+
+    def _refused_by_partner(self, partners: list[Candidate]) -> Attribution | None:
+        restricting = [p for p in partners if p.connector.restrict_to_certificate or p.connector.restrict_to_address]
+        if restricting and not any(self._satisfies(partner) for partner in restricting):
+            return self._refuse_source(restricting)
+        if self._evidence.tls is None:
+            demanding = next((partner.connector for partner in partners if partner.connector.require_tls), None)
+            if demanding:
+                self._note_session()
+                return self._refuse_plaintext(demanding)
+        return None
+
+    def _satisfies(self, partner: Candidate) -> bool:
+        connector = partner.connector
+        return (not connector.restrict_to_certificate or self._certificate_satisfies(partner)) and (
+            not connector.restrict_to_address or self._address_satisfies(partner)
+        )
+
+    def _certificate_satisfies(self, partner: Candidate) -> bool:
+        return any(self._counts(claim) for claim in partner.names) or (self._rules.pins and partner.pin is not None)
+
+    def _address_satisfies(self, partner: Candidate) -> bool:
+        return partner.network is not None and self._address_counts()
+
+    def _refuse_source(self, restricting: list[Candidate]) -> Attribution:
+        """Whichever demand is not met leads; that for a certificate before that for an address."""
+        self._note_session()
+        leading = []
+        for partner in restricting:
+            connector = partner.connector
+            if connector.restrict_to_certificate and not self._certificate_satisfies(partner):
+                says = f"It takes this sender's mail over its certificate only; {self._certificate_text()}."
+                leading.append(Reason(ReasonCode.PARTNER_RESTRICTED_TO_CERTIFICATE, connector.label, says))
+            if connector.restrict_to_address and not self._address_satisfies(partner):
+                says = f"It takes this sender's mail from its addresses only; this is {self._evidence.address}."
+                leading.append(Reason(ReasonCode.PARTNER_RESTRICTED_TO_ADDRESS, connector.label, says))
+        leading.sort(key=lambda reason: reason.code is not ReasonCode.PARTNER_RESTRICTED_TO_CERTIFICATE)
+        self._reasons[:0] = leading
+        return self._refuse(SOURCE_DENIED, leading[0])
+
+    def _incoming(self, tenant: str, domain: str, partners: list[Candidate]) -> Attribution:
+        labelling = [partner for partner in partners if self._labels(partner)]
+        partner = min(labelling, key=self._partner_preference, default=None)
+        self._note_session()
+        if partner is None and self._is_rejected_direct_send(tenant):
+            says = f"The reverse-path is in a domain of {tenant}, and no connector of {tenant} speaks of the sender."
+            return self._refuse(DIRECT_SEND_DENIED, Reason(ReasonCode.DIRECT_SEND_REJECTED, None, says))
+        reasons = [Reason(ReasonCode.RECIPIENT_HOSTED, None, f"{domain} is a verified domain of {tenant}.")]
+        if partner:
+            says = f"It speaks of mail from {self._sender_text()}."
+            reasons.append(Reason(ReasonCode.PARTNER_MATCHED, partner.connector.label, says))
+        return Attribution(
+            Outcome.INCOMING,
+            tenant,
+            partner.connector.name if partner else None,
+            Basis.RECIPIENT,
+            (*reasons, *self._reasons),
+            tuple(self._warnings),
+            self._found.directory_version,
+        )
+
+    def _labels(self, partner: Candidate) -> bool:
+        """A partner connector with certificates or addresses labels what comes from there; one without, all it speaks
+        of."""
+        connector = partner.connector
+        if connector.certificate_names or connector.pins or connector.addresses:
+            return self._certificate_satisfies(partner) or self._address_satisfies(partner)
+        return True
+
+    def _partner_preference(self, partner: Candidate) -> tuple[bool, bool, int, str]:
+        """Sorts by certificate before by address before neither, then the longer sender domain, then the name."""
+        domains = [each for each in partner.connector.sender_domains if self._covers_sender(each)]
+        longest = max((each.count(".") - each.startswith("*") for each in domains), default=-1)
+        return (
+            not self._certificate_satisfies(partner),
+            not self._address_satisfies(partner),
+            -longest,
+            partner.connector.name,
+        )
+
+    def _is_rejected_direct_send(self, tenant: str) -> bool:
+        sender = self._found.sender
+        ours = sender is not None and sender.tenant == tenant
+        return self._rules.reject_direct_send and self._found.rejects_direct_send and ours
+
+    # Refusal.
+
+    def _refused(self) -> Attribution:
+        self._note_session()
+        if self._found.recipient is None:
+            says = f"{self._evidence.forward_paths[-1].domain} is a verified domain of no tenant."
+            self._note(ReasonCode.RECIPIENT_NOT_HOSTED, None, says)
+        code, presented = self._ground()
+        return self._refuse(RELAY_DENIED, self._noted(code), presented)
+
+    def _noted(self, code: ReasonCode) -> Reason:
+        noted = next((reason for reason in self._reasons if reason.code is code), None)
+        return noted or Reason(code, None, MEANINGS[code].sentence)
+
+    def _ground(self) -> tuple[ReasonCode, str | None]:
+        """The reason that helps the peer most. What it would tell of a connector it tells only to a peer that has
+        shown to be that server: by its certificate's key, its verified name, or its address."""
+        return self._certificate_ground() or self._address_ground() or (self._nothing_shown(), None)
+
+    def _nothing_shown(self) -> ReasonCode:
+        """No certificate, no listed address. Who names a reverse-path of a tenant is probably its server."""
+        if self._found.sender is None:
+            return ReasonCode.RECIPIENT_NOT_HOSTED
+        if self._evidence.tls is None:
+            return ReasonCode.ADDRESS_MATCHES_NO_CONNECTOR
+        return ReasonCode.NO_CERTIFICATE_PRESENTED
+
+    def _certificate_ground(self) -> tuple[ReasonCode, str | None] | None:
+        certificate = self._evidence.certificate
+        if certificate is None:
+            return None
+        for claim in self._switched_off:
+            if claim.strong or (claim.basis is Basis.PIN and self._is_senders(claim)):
+                return ReasonCode.CONNECTOR_DISABLED, claim.presented
+        for code, presented in sorted(self._unfit.items()):
+            return code, presented
+        for claim in self._weak:
+            if claim.basis is Basis.PIN:
+                return self._unmet(claim), claim.presented
+        if isinstance(certificate, PresentedCertificate):
+            return self._certificate_problem(certificate), None
+        return ReasonCode.CERTIFICATE_NAME_MATCHES_NO_CONNECTOR, None
+
+    def _certificate_problem(self, certificate: PresentedCertificate) -> ReasonCode:
+        """Judged by the tenant's own trust anchors where that tells more than an unknown issuer."""
+        code = reason_for(certificate)
+        if code in _ISSUER_CODES:
+            for candidate in self._found.connectors:
+                if candidate.connector.trust_anchors and isinstance(candidate.certificate, PresentedCertificate):
+                    closer = reason_for(candidate.certificate)
+                    if closer not in _ISSUER_CODES:
+                        return closer
+        return code
+
+    def _address_ground(self) -> tuple[ReasonCode, str | None] | None:
+        unmet = {self._unmet(claim) for claim in self._weak if claim.basis is Basis.ADDRESS}
+        for code in _ADDRESS_CODES:
+            if code in unmet:
+                return code, None
+        if any(claim.basis is Basis.ADDRESS and self._is_senders(claim) for claim in self._switched_off):
+            return ReasonCode.CONNECTOR_DISABLED, None
+        return None
+
+    def _is_senders(self, claim: _Claim) -> bool:
+        return self._found.sender is not None and self._found.sender.tenant == claim.tenant
+
+    def _unmet(self, claim: _Claim) -> ReasonCode:
+        """What a claim lacks that needs the reverse-path beside it."""
+        unverified = self._found.sender_unverified
+        if unverified and unverified.tenant == claim.tenant:
+            return ReasonCode.REVERSE_PATH_DOMAIN_NOT_VERIFIED
+        if claim.basis is Basis.PIN:
+            return ReasonCode.PIN_NEEDS_OWNED_REVERSE_PATH
+        if isinstance(self._evidence.reverse_path, NullReversePath):
+            return ReasonCode.NULL_REVERSE_PATH_BY_ADDRESS_ONLY
+        return ReasonCode.ADDRESS_NEEDS_OWNED_REVERSE_PATH
+
+    def _refuse(self, reply: tuple[int, str, str], leading: Reason, presented: str | None = None) -> Attribution:
+        return Attribution(
+            Outcome.REFUSED,
+            None,
+            None,
+            None,
+            (leading, *(reason for reason in self._reasons if reason is not leading)),
+            tuple(self._warnings),
+            self._found.directory_version,
+            Refusal(*reply, leading.code, fact(leading.code, self._evidence, self._at, presented)),
+        )
+
+    # Notes for the operator.
+
+    def _note(self, code: ReasonCode, connector: InboundConnector | None, says: str) -> None:
+        if len(self._reasons) < _MOST_NOTES:
+            self._reasons.append(Reason(code, connector.label if connector else None, says))
+
+    def _note_session(self) -> None:
+        """What the session offered, and why that was not enough."""
+        self._note_certificate()
+        for claim in self._weak:
+            if claim.basis is not Basis.CERTIFICATE:
+                self._note_unmet(claim)
+        if not any(claim.basis is Basis.ADDRESS for claim in self._weak):
+            says = f"{self._evidence.address} is listed in no enabled on-premises connector."
+            self._note(ReasonCode.ADDRESS_MATCHES_NO_CONNECTOR, None, says)
+        if unverified := self._found.sender_unverified:
+            says = f"{unverified.domain} was added to {unverified.tenant} but is not verified."
+            self._note(ReasonCode.REVERSE_PATH_DOMAIN_NOT_VERIFIED, None, says)
+        for connector in self._found.silent:
+            self._note_silent(connector)
+
+    def _note_certificate(self) -> None:
+        certificate = self._evidence.certificate
+        if certificate is None:
+            says = self._certificate_text()
+            self._note(ReasonCode.NO_CERTIFICATE_PRESENTED, None, f"{says[0].upper()}{says[1:]}.")
+        elif isinstance(certificate, PresentedCertificate):
+            self._note(reason_for(certificate), None, certificate_says(certificate))
+        elif not any(candidate.names or candidate.pin for candidate in self._found.connectors):
+            says = f"No on-premises connector has a name of the certificate ({_names_text(certificate)})."
+            self._note(ReasonCode.CERTIFICATE_NAME_MATCHES_NO_CONNECTOR, None, says)
+
+    def _note_unmet(self, claim: _Claim) -> None:
+        what = "pins the certificate" if claim.basis is Basis.PIN else f"lists {self._evidence.address}"
+        says = f"It {what}, but the reverse-path ({self._sender_text()}) is in no verified domain of {claim.tenant}."
+        self._note(self._unmet(claim), claim.connector, says)
+
+    def _note_silent(self, connector: InboundConnector) -> None:
+        """A connector of the tenant the reverse-path names, which nothing that was presented speaks to."""
+        certificate = self._evidence.certificate
+        if connector.certificate_names:
+            names = _names_text(certificate) if certificate else "no certificate"
+            says = f"It asks for {', '.join(connector.certificate_names)}; presented: {names}."
+            self._note(ReasonCode.CERTIFICATE_NAME_DOES_NOT_MATCH, connector, says)
+        if connector.pins:
+            says = f"It pins {len(connector.pins)} certificate or key digests; presented: " + (
+                f"certificate {certificate.leaf.sha256}." if certificate else "no certificate."
+            )
+            self._note(ReasonCode.PIN_DOES_NOT_MATCH, connector, says)
+        if connector.addresses:
+            listed = ", ".join(str(network) for network in connector.addresses[:10])
+            says = f"It lists {listed}; the session came from {self._evidence.address}."
+            self._note(ReasonCode.ADDRESS_NOT_IN_RANGE, connector, says)
+
+    def _sender_text(self) -> str:
+        path = self._evidence.reverse_path
+        return "null" if isinstance(path, NullReversePath) else path.domain
+
+    def _certificate_text(self) -> str:
+        certificate = self._evidence.certificate
+        if certificate is None:
+            if self._evidence.tls is None:
+                return "the session was not encrypted, so no client certificate could be presented"
+            return "the TLS session carried no client certificate"
+        return f"the certificate presented is for {_names_text(certificate)}"
+
+
+_MATCHED = {
+    Basis.CERTIFICATE: ReasonCode.CERTIFICATE_NAME_MATCHED,
+    Basis.PIN: ReasonCode.PIN_MATCHED,
+    Basis.ADDRESS: ReasonCode.ADDRESS_MATCHED,
+}
+
+_ISSUER_CODES = frozenset(
+    {
+        ReasonCode.CERTIFICATE_ISSUER_UNKNOWN,
+        ReasonCode.CERTIFICATE_INTERMEDIATE_MISSING,
+        ReasonCode.CERTIFICATE_SELF_SIGNED,
+    }
+)
+
+_ADDRESS_CODES = (
+    ReasonCode.REVERSE_PATH_DOMAIN_NOT_VERIFIED,
+    ReasonCode.NULL_REVERSE_PATH_BY_ADDRESS_ONLY,
+    ReasonCode.ADDRESS_NEEDS_OWNED_REVERSE_PATH,
+)
+
+
+def _leaf_name(candidate: Candidate) -> str:
+    leaf = candidate.certificate.leaf if candidate.certificate else None
+    return (next(iter(leaf.names), leaf.subject) if leaf else "") or "the certificate"
+
+
+def _names_text(certificate: ClientCertificate) -> str:
+    leaf = certificate.leaf
+    return ", ".join(leaf.names[:10]) or leaf.subject or "no name"
+
+
+def _matched_says(claim: _Claim) -> str:
+    match claim.basis:
+        case Basis.CERTIFICATE:
+            return f"The verified certificate's name {claim.presented} matches."
+        case Basis.PIN:
+            return f"The certificate ({claim.presented}) is pinned."
+        case _:
+            return f"The address is in {claim.candidate.network}, and a path is in a domain of {claim.tenant}."

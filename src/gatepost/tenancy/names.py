@@ -1,0 +1,111 @@
+"""Does a certificate's name match a connector's?
+
+Law: only a `VerifiedCertificate` can be matched; there is no function here that compares the names of any other.
+Connector names are domain keys; `*.contoso.com` covers contoso.com and every name below it.
+"""
+
+from collections.abc import Sequence
+from enum import IntEnum
+from functools import lru_cache
+from typing import NamedTuple
+
+from gatepost.mail.domain import DomainError, domain_key, is_at_or_below
+from gatepost.tenancy.evidence import CertificateFacts, VerifiedCertificate
+
+WILDCARD = "*."
+
+MOST_NAMES = 256
+"""Names of one certificate that are looked at: a peer writes its certificate as it likes and we pay for each."""
+
+
+class PresentedName(NamedTuple):
+    """A name in a certificate, as a domain key, perhaps with a leading `*.`."""
+
+    key: str
+    beside_san: bool = False
+    """A common name in a certificate that has SAN DNS names; RFC 6125 6.4.4 ignores those."""
+
+
+class MatchKind(IntEnum):
+    """How a presented name answers to a connector's, the better the higher."""
+
+    WILDCARD_CERTIFICATE = 0
+    """The certificate says `*.contoso.com`, the connector `mail.contoso.com`."""
+    WILDCARD = 1
+    EXACT = 2
+
+
+class NameMatch(NamedTuple):
+    presented: str
+    pattern: str
+    """The connector's name."""
+    kind: MatchKind
+    beside_san: bool
+
+    @property
+    def specificity(self) -> tuple[int, int]:
+        """Exact before wildcard, then the wildcard with more labels. Unrelated names with as many labels are equal."""
+        if self.kind is MatchKind.EXACT:
+            return (1, 0)
+        wildcard = self.pattern if self.kind is MatchKind.WILDCARD else self.presented
+        return (0, wildcard.count("."))
+
+
+def presented_names(leaf: CertificateFacts) -> tuple[PresentedName, ...]:
+    """What the certificate calls itself, verified or not: for look-ups and for people, never an identity."""
+    return _presented_names(leaf.dns_names, leaf.common_names)
+
+
+@lru_cache(maxsize=4096)
+def _presented_names(dns_names: tuple[str, ...], common_names: tuple[str, ...]) -> tuple[PresentedName, ...]:
+    names = {key: PresentedName(key) for name in dns_names[:MOST_NAMES] if (key := certificate_name_key(name))}
+    for name in common_names[:MOST_NAMES]:
+        key = certificate_name_key(name)
+        if key and key not in names:
+            names[key] = PresentedName(key, beside_san=bool(dns_names))
+    return tuple(names.values())
+
+
+def certificate_name_key(name: str) -> str | None:
+    """The domain key of a name in a certificate; None where it is no domain name (`CN=Exchange Server`)."""
+    try:
+        if name.startswith(WILDCARD):
+            return WILDCARD + domain_key(name[2:])
+        return domain_key(name)
+    except DomainError:
+        return None
+
+
+def name_matches(certificate: VerifiedCertificate, patterns: Sequence[str]) -> tuple[NameMatch, ...]:
+    """Every way in which a name of `certificate` answers to one of the connector names `patterns`."""
+    return tuple(
+        NameMatch(presented, pattern, kind, beside_san)
+        for presented, beside_san in presented_names(certificate.leaf)
+        for pattern in patterns
+        if (kind := _match_kind(presented, pattern)) is not None
+    )
+
+
+def _match_kind(presented: str, pattern: str) -> MatchKind | None:
+    if pattern.startswith(WILDCARD):
+        return MatchKind.WILDCARD if is_at_or_below(without_wildcard(presented), pattern[2:]) else None
+    if presented == pattern:
+        return MatchKind.EXACT
+    # RFC 6125 6.4.3: the wildcard of a certificate stands for one label, the left-most.
+    if presented.startswith(WILDCARD) and pattern.partition(".")[2] == presented[2:]:
+        return MatchKind.WILDCARD_CERTIFICATE
+    return None
+
+
+def without_wildcard(name: str) -> str:
+    """`contoso.com` for `*.contoso.com`, any other name as it is."""
+    return name[2:] if name.startswith(WILDCARD) else name
+
+
+def pattern_covers(pattern: str, domain: str) -> bool:
+    """Whether `*`, `domain` or `*.domain` covers the domain key `domain`."""
+    if pattern == "*":
+        return True
+    if pattern.startswith(WILDCARD):
+        return is_at_or_below(domain, pattern[2:])
+    return pattern == domain
