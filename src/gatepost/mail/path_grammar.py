@@ -93,8 +93,8 @@ def render_path(path: ReversePath) -> str:
 
 def _mailbox(match: re.Match[str]) -> Mailbox | BadPath:
     text, local_part, domain = match.groups()
-    # Only a path beyond the shortest of the limits, counted generously, is worth counting in octets.
-    if len(text) * 4 > LONGEST_LOCAL_PART:
+    # An ASCII mailbox within the shortest of the limits is within all of them.
+    if len(text) > LONGEST_LOCAL_PART or not text.isascii():
         excess = _excess(match[0], local_part, domain)
         if excess is not None:
             return excess
