@@ -34,6 +34,14 @@ _PURPOSES = {
     ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE: "anyExtendedKeyUsage",
 }
 
+NAMES_EXTENSION = "subject alternative name"
+PURPOSES_EXTENSION = "extended key usage"
+_TELLING_EXTENSIONS = {
+    bytes.fromhex("0603551d11"): NAMES_EXTENSION,
+    bytes.fromhex("0603551d25"): PURPOSES_EXTENSION,
+}
+"""By DER of their identifiers (RFC 5280 4.2.1.6, 4.2.1.12): the ones a verdict depends on."""
+
 _BROWSER_FORUM_POLICIES = "2.23.140.1."
 """Policies of the CA/Browser Forum, which only publicly trusted authorities may assert."""
 
@@ -58,8 +66,10 @@ class Lineage:
     """The issuer's own issuer, where the authority key identifier names it (RFC 5280 4.2.1.1)."""
     issuer_urls: tuple[str, ...] = ()
     """Where the issuer's certificate can be fetched (authority information access)."""
+    organisations: frozenset[str] = frozenset()
+    """Of the subject: organisation names and Active Directory domains, in lower case."""
     issuer_common_names: tuple[str, ...] = ()
-    issuer_organisations: tuple[str, ...] = ()
+    issuer_organisations: frozenset[str] = frozenset()
     publicly_issued: bool = False
     """It carries marks that only publicly trusted authorities apply."""
 
@@ -164,7 +174,8 @@ class _Reading:
             authority_issuers=_directory_names((authority.authority_cert_issuer or ()) if authority else ()),
             issuer_urls=_issuer_urls(access) if access else (),
             issuer_common_names=self._field("", lambda c: _values(c.issuer, NameOID.COMMON_NAME), ()),
-            issuer_organisations=self._field("", lambda c: _values(c.issuer, NameOID.ORGANIZATION_NAME), ()),
+            organisations=self._field("", lambda c: _organisations(c.subject), frozenset()),
+            issuer_organisations=self._field("", lambda c: _organisations(c.issuer), frozenset()),
             publicly_issued=self._publicly_issued(),
         )
 
@@ -193,8 +204,9 @@ class _Reading:
 
     def _extensions_one_by_one(self) -> list[x509.Extension[x509.ExtensionType]]:
         readable: list[x509.Extension[x509.ExtensionType]] = []
-        for alone in one_extension_each(self.der):
-            readable.extend(self._try("extension", partial(_extensions_of, alone), ()))
+        for identifier, alone in one_extension_each(self.der):
+            name = _TELLING_EXTENSIONS.get(identifier, "extension")
+            readable.extend(self._try(name, partial(_extensions_of, alone), ()))
         return readable
 
     def _extension(self, kind: type[ExtensionType]) -> ExtensionType | None:
@@ -229,6 +241,13 @@ def _extensions_of(der: bytes) -> Sequence[x509.Extension[x509.ExtensionType]]:
 
 def _values(name: x509.Name, oid: ObjectIdentifier) -> tuple[str, ...]:
     return tuple(str(attribute.value) for attribute in name.get_attributes_for_oid(oid))
+
+
+def _organisations(name: x509.Name) -> frozenset[str]:
+    domain = ".".join(_values(name, NameOID.DOMAIN_COMPONENT))
+    return frozenset(
+        filter(None, (*(value.lower() for value in _values(name, NameOID.ORGANIZATION_NAME)), domain.lower()))
+    )
 
 
 def _not_before(certificate: x509.Certificate) -> datetime | None:

@@ -10,8 +10,8 @@ _EXTENSIONS = 0xA3
 """TBSCertificate.extensions, `[3] EXPLICIT` (RFC 5280 4.1)."""
 
 
-def one_extension_each(certificate: bytes) -> Iterator[bytes]:
-    """The same certificate once per extension, with that extension alone. Signatures do not survive this."""
+def one_extension_each(certificate: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """For each extension its identifier (DER) and the certificate with that extension alone. Signatures break."""
     tbs, *rest = _children(certificate)
     *fields, extensions = _children(tbs)
     if extensions[0] != _EXTENSIONS:
@@ -19,7 +19,8 @@ def one_extension_each(certificate: bytes) -> Iterator[bytes]:
     (sequence,) = _children(extensions)
     for extension in _children(sequence):
         alone = _element(_EXTENSIONS, _element(SEQUENCE, extension))
-        yield _element(SEQUENCE, b"".join([_element(SEQUENCE, b"".join([*fields, alone])), *rest]))
+        certificate_alone = b"".join([_element(SEQUENCE, b"".join([*fields, alone])), *rest])
+        yield _children(extension)[0], _element(SEQUENCE, certificate_alone)
 
 
 def _children(element: bytes) -> list[bytes]:

@@ -1,0 +1,110 @@
+"""The certificates that chains are judged against: one loaded set, and the intermediates seen to lead to it."""
+
+import ssl
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from OpenSSL import crypto
+
+from gatepost.net.certificates import CredentialError, certificates_in, facts, lineage, read_file
+from gatepost.net.files import FileSignature
+from gatepost.tenancy.evidence import CertificateFacts
+
+_INTERMEDIATES_REMEMBERED = 1024
+
+_SYSTEM_ROOTS = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)
+
+
+def system_roots_file() -> Path:
+    """The bundle of public roots of this machine. The TLS library that is built into `cryptography` looks where it
+    was built, which is right on no other machine."""
+    for candidate in filter(None, (ssl.get_default_verify_paths().cafile, *_SYSTEM_ROOTS)):
+        if Path(candidate).is_file():
+            return Path(candidate)
+    raise CredentialError("this machine has no bundle of public root certificates: install ca-certificates")
+
+
+def is_system_roots_file(path: Path) -> bool:
+    return path.exists() and any(Path(each).exists() and path.samefile(each) for each in _SYSTEM_ROOTS)
+
+
+UNSPECIFIED = 1
+"""X509_V_ERR_UNSPECIFIED."""
+
+
+class Refusal(NamedTuple):
+    """What OpenSSL found first, and at which depth."""
+
+    code: int
+    depth: int
+    text: str
+
+
+class TrustStore:
+    """A set of trust anchors. Any certificate can be one; an intermediate or a leaf then needs nothing above it."""
+
+    def __init__(self, ders: Iterable[bytes], *, public: bool = False) -> None:
+        self.public = public
+        """These are the public authorities that the operating system trusts."""
+        self._ders = tuple(ders)
+        self._intermediates: OrderedDict[str, None] = OrderedDict()
+        self._store = crypto.X509Store()
+        self._store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
+        for der in self._ders:
+            self._store.add_cert(crypto.load_certificate(crypto.FILETYPE_ASN1, der))
+
+    def verify(self, chain: Sequence[CertificateFacts], at: datetime) -> tuple[CertificateFacts, ...] | Refusal:
+        """The path from the leaf to a trust anchor, both included, or why there is none."""
+        try:
+            leaf, *others = [crypto.load_certificate(crypto.FILETYPE_ASN1, each.der) for each in chain]
+            self._store.set_time(at.astimezone(UTC))
+            found = crypto.X509StoreContext(self._store, leaf, others).get_verified_chain()
+        except crypto.X509StoreContextError as error:
+            code, depth, text = error.errors
+            return Refusal(code, depth, text)
+        except crypto.Error:
+            return Refusal(UNSPECIFIED, 0, "it cannot be decoded")
+        path = tuple(facts(crypto.dump_certificate(crypto.FILETYPE_ASN1, each)) for each in found)
+        self._remember(path[1:-1])
+        return path
+
+    def has_anchor_named(self, subject: str) -> bool:
+        return subject.casefold() in self._subjects
+
+    def has_anchor_of(self, organisations: frozenset[str]) -> bool:
+        return not self._organisations.isdisjoint(organisations)
+
+    def remembers_intermediate(self, subject: str) -> bool:
+        return subject.casefold() in self._intermediates
+
+    def _remember(self, intermediates: Iterable[CertificateFacts]) -> None:
+        for intermediate in intermediates:
+            name = intermediate.subject.casefold()
+            self._intermediates[name] = None
+            self._intermediates.move_to_end(name)
+        while len(self._intermediates) > _INTERMEDIATES_REMEMBERED:
+            self._intermediates.popitem(last=False)
+
+    @cached_property
+    def _subjects(self) -> frozenset[str]:
+        return frozenset(facts(der).subject.casefold() for der in self._ders)
+
+    @cached_property
+    def _organisations(self) -> frozenset[str]:
+        return frozenset().union(*(lineage(der).organisations for der in self._ders))
+
+
+@lru_cache(maxsize=4)
+def load_roots(path: Path, _signature: FileSignature | None, public: bool) -> TrustStore:
+    """Judges of several listeners share what they load from one file; another signature is another content."""
+    return TrustStore(certificates_in(read_file(path, "roots"), f"roots file {path}"), public=public)

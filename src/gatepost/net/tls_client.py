@@ -1,0 +1,219 @@
+"""The client's side of TLS: handshakes with next hops, with the certificate of a send connector held ready.
+
+Laws: the handshake judges nothing; the peer's chain is judged afterwards, against the level of the send connector. A
+certificate that cannot be loaded is the session's `failure`, not an exception. New certificate files are taken up
+without a restart.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from datetime import datetime
+from functools import lru_cache
+from ipaddress import ip_address
+from typing import NamedTuple
+
+from cryptography import x509
+from OpenSSL import SSL
+
+from gatepost.net.certificates import CredentialError
+from gatepost.net.credentials import load_credentials
+from gatepost.net.files import FileSignature, signature
+from gatepost.net.tls_session import Judge, TlsSession, new_context, present
+from gatepost.tenancy.evidence import CertificateFacts, PresentedCertificate
+
+_CONTEXTS_KEPT = 256
+
+_CERTIFICATE_REQUESTED = b"read server certificate request"
+# "write client certificate" is no proof: it also stands for an empty message, where our key does not suit the server.
+_CERTIFICATE_PROVEN = b"write certificate verify"
+
+
+class _Handshake:
+    """What the library tells while it shakes hands."""
+
+    __slots__ = ("certificate_requested", "certificate_sent")
+
+    def __init__(self) -> None:
+        self.certificate_requested = False
+        self.certificate_sent = False
+
+
+class ClientTlsSession(TlsSession):
+    """A connection to a next hop. Right after `connect`, `take_ciphertext` gives the ClientHello."""
+
+    __slots__ = ("_handshake", "_judge", "_peer_chain", "own_certificate")
+
+    def __init__(self, connection: SSL.Connection, judge: Judge, own_certificate: CertificateFacts | None) -> None:
+        super().__init__(connection)
+        self._judge = judge
+        self._handshake = _Handshake()
+        self._peer_chain: tuple[CertificateFacts, ...] | None = None
+        self.own_certificate = own_certificate
+        """The leaf that is held ready for the peer, whether it asks or not."""
+        connection.set_app_data(self._handshake)
+
+    def begin(self, server_name: str) -> None:
+        connection = self._connection
+        connection.set_connect_state()
+        if name := _indication(server_name):
+            connection.set_tlsext_host_name(name)
+        self._shake_hands()
+
+    @property
+    def protocol(self) -> str:
+        return self._connection.get_protocol_version_name() if self.established else ""
+
+    @property
+    def cipher(self) -> str:
+        return self._connection.get_cipher_name() or ""
+
+    @property
+    def cipher_bits(self) -> int:
+        return self._connection.get_cipher_bits() or 0
+
+    @property
+    def certificate_requested(self) -> bool:
+        """The peer asked for a client certificate."""
+        return self._handshake.certificate_requested
+
+    @property
+    def certificate_sent(self) -> bool:
+        """Ours was really sent, with proof of its key."""
+        return self._handshake.certificate_sent
+
+    @property
+    def peer_chain(self) -> tuple[CertificateFacts, ...]:
+        """As presented, leaf first."""
+        if self._peer_chain is None:
+            self._peer_chain, _ = self._chain(with_leaf=True)
+        return self._peer_chain
+
+    def problem_with_host(self, names: Sequence[str], at: datetime) -> str | None:
+        """Why the peer's chain does not prove that it is one of `names`; None: it does."""
+        chain = self.peer_chain
+        if not chain:
+            return "the server presented no certificate"
+        judged = self._judge(chain, (), at)
+        if isinstance(judged, PresentedCertificate):
+            return f"the server's certificate {chain[0].subject} did not verify: {judged.errors[0].text}"
+        if any(_proves(chain[0].der, name) for name in names):
+            return None
+        covered = ", ".join(chain[0].dns_names) or "no DNS name"
+        return f"the server's certificate is for {covered}, not for {' or '.join(names)}"
+
+
+class ClientTlsContexts:
+    """One context per certificate that send connectors present, the newest loaded, and one that presents none."""
+
+    def __init__(self, judge: Judge) -> None:
+        """`judge` is about servers: the roots for level `verify`, purpose serverAuth."""
+        self._judge = judge
+        self._anonymous = _new_client_context()
+        self._kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
+        self._problems: list[str] = []
+
+    def connect(self, server_name: str, certificate: str | None, key: str | None) -> ClientTlsSession:
+        """Begin a handshake with `server_name`, holding the PEM files `certificate` and `key` ready. Without `key`, it
+        is in the file of the certificate."""
+        if certificate is None:
+            return self._begin(self._anonymous, None, server_name)
+        try:
+            kept = self._context(certificate, key or certificate)
+        except CredentialError as error:
+            session = ClientTlsSession(SSL.Connection(self._anonymous, None), self._judge, None)
+            session.failure = str(error)
+            return session
+        return self._begin(kept.context, kept.leaf, server_name)
+
+    def take_problems(self) -> tuple[str, ...]:
+        """What was wrong with changed files since the last call, a line each; the certificates before are in use."""
+        problems = tuple(self._problems)
+        self._problems.clear()
+        return problems
+
+    def _begin(self, context: SSL.Context, leaf: CertificateFacts | None, server_name: str) -> ClientTlsSession:
+        session = ClientTlsSession(SSL.Connection(context, None), self._judge, leaf)
+        session.begin(server_name)
+        return session
+
+    def _context(self, certificate: str, key: str) -> "_Kept":
+        files = (signature(certificate), signature(key))
+        kept = self._kept.get((certificate, key))
+        if kept and kept.files == files:
+            self._kept.move_to_end((certificate, key))
+            return kept
+        try:
+            credentials = load_credentials(certificate, key)
+        except CredentialError as error:
+            if kept is None:
+                raise
+            self._problems.append(f"{error}; the certificate loaded before stays in use")
+            fresh = kept._replace(files=files)
+        else:
+            context = _new_client_context()
+            present(context, credentials)
+            fresh = _Kept(files, context, credentials.leaf)
+        self._kept[certificate, key] = fresh
+        if len(self._kept) > _CONTEXTS_KEPT:
+            self._kept.popitem(last=False)
+        return fresh
+
+
+class _Kept(NamedTuple):
+    """A context, and the state of the files it was loaded from."""
+
+    files: tuple[FileSignature | None, FileSignature | None]
+    context: SSL.Context
+    leaf: CertificateFacts
+
+
+def _new_client_context() -> SSL.Context:
+    context = new_context(SSL.TLS_CLIENT_METHOD)
+    context.set_verify(SSL.VERIFY_NONE)
+    context.set_info_callback(_observe)
+    return context
+
+
+def _observe(connection: SSL.Connection, where: int, _result: int) -> None:
+    if where != SSL.SSL_CB_CONNECT_LOOP:
+        return
+    state = connection.get_state_string()
+    if state.endswith(_CERTIFICATE_REQUESTED):
+        connection.get_app_data().certificate_requested = True
+    elif state.endswith(_CERTIFICATE_PROVEN):
+        connection.get_app_data().certificate_sent = True
+
+
+def _indication(server_name: str) -> bytes | None:
+    """What SNI may carry (RFC 6066 3): a host name, neither an address nor with a trailing dot."""
+    name = server_name.rstrip(".")
+    if not name or not name.isascii() or _is_address(name):
+        return None
+    return name.encode()
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+@lru_cache(maxsize=1024)
+def _proves(der: bytes, name: str) -> bool:
+    # Only level `verify` needs it, and few deliveries have that.
+    from service_identity import VerificationError
+    from service_identity.cryptography import verify_certificate_hostname, verify_certificate_ip_address
+
+    certificate = x509.load_der_x509_certificate(der)
+    host = name.rstrip(".")
+    try:
+        if _is_address(host):
+            verify_certificate_ip_address(certificate, host)
+        else:
+            verify_certificate_hostname(certificate, host)
+    except (VerificationError, ValueError):
+        # service-identity says ValueError of a name that no certificate can carry.
+        return False
+    return True

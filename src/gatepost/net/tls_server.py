@@ -1,0 +1,153 @@
+"""The server's side of TLS: a listener's certificates, and sessions that ask the client for its own.
+
+Laws: the handshake never fails because of the client's certificate. One is asked for, without naming authorities, so
+that a client which chooses by issuer still sends its own; whatever comes is kept and judged afterwards. Every
+connection is a full handshake: a resumed one would not carry the chain. New certificate files are taken up without a
+restart; files that cannot be used leave the old certificates in force.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from OpenSSL import SSL, crypto
+
+from gatepost.net.certificates import CredentialError
+from gatepost.net.credentials import Credentials, load_credentials
+from gatepost.net.files import FileSignature, signature
+from gatepost.net.tls_session import Judge, TlsSession, new_context, present
+from gatepost.tenancy.evidence import (
+    CertificateFacts,
+    ClientCertificate,
+    PresentedCertificate,
+    TlsEvidence,
+    VerificationError,
+)
+
+Files = tuple[str | Path, str | Path]
+"""Certificate and key."""
+
+CHAIN_TOO_LONG = 22
+"""X509_V_ERR_CERT_CHAIN_TOO_LONG."""
+
+_SESSION_ID = b"gatepost"
+
+# The library's own groups, and the brainpool curves besides: a TLS 1.2 client certificate on a curve that the server
+# does not list would end the handshake.
+_GROUPS = b"DEFAULT:brainpoolP256r1:brainpoolP384r1:brainpoolP512r1"
+
+
+class ServerTlsSession(TlsSession):
+    """A client's connection."""
+
+    __slots__ = ("_judge", "_presented")
+
+    def __init__(self, connection: SSL.Connection, judge: Judge) -> None:
+        super().__init__(connection)
+        self._judge = judge
+        self._presented: tuple[tuple[CertificateFacts, ...], int] | None = None
+
+    def evidence(self, at: datetime) -> TlsEvidence:
+        """Once established: protocol, cipher, and the client's chain as judged against the listener's roots."""
+        connection = self._connection
+        name = connection.get_servername()
+        return TlsEvidence(
+            protocol=connection.get_protocol_version_name(),
+            cipher=connection.get_cipher_name() or "",
+            cipher_bits=connection.get_cipher_bits() or 0,
+            server_name=name.decode("ascii", "backslashreplace") if name else None,
+            certificate=self._certificate(at),
+        )
+
+    def _certificate(self, at: datetime) -> ClientCertificate | None:
+        if self._presented is None:
+            self._presented = self._chain(with_leaf=False)
+        chain, presented = self._presented
+        if not chain:
+            return None
+        certificate = self._judge(chain, (), at)
+        if len(chain) < presented and isinstance(certificate, PresentedCertificate):
+            return _cut(certificate, presented)
+        return certificate
+
+
+def _cut(certificate: PresentedCertificate, presented: int) -> PresentedCertificate:
+    kept = len(certificate.chain)
+    text = f"only the first {kept} of {presented} certificates were looked at"
+    error = VerificationError(code=CHAIN_TOO_LONG, depth=kept, text=text)
+    return replace(certificate, errors=(*certificate.errors, error))
+
+
+class ServerTlsContexts:
+    """The certificates of a listener, the newest loaded. The first serves clients that ask for no name or an unknown
+    one; SNI chooses among all."""
+
+    def __init__(self, files: Sequence[Files], judge: Judge) -> None:
+        """Raises CredentialError when a file cannot be used."""
+        if not files:
+            raise ValueError("a TLS server needs a certificate")
+        self._files = tuple(files)
+        self._judge = judge
+        self._signatures = self._sign()
+        self._default, self._by_name = self._load()
+
+    def accept(self) -> ServerTlsSession:
+        connection = SSL.Connection(self._default, None)
+        connection.set_accept_state()
+        return ServerTlsSession(connection, self._judge)
+
+    def refresh(self) -> str | None:
+        """Take up certificate files that changed. A file that cannot be used is returned as one line, once per change,
+        and the certificates stay as they were; connections that are open keep theirs in any case."""
+        now = self._sign()
+        if now == self._signatures:
+            return None
+        self._signatures = now
+        try:
+            self._default, self._by_name = self._load()
+        except CredentialError as error:
+            return f"{error}; the certificates loaded before stay in use"
+        return None
+
+    def _sign(self) -> tuple[FileSignature | None, ...]:
+        return tuple(signature(path) for pair in self._files for path in pair)
+
+    def _load(self) -> tuple[SSL.Context, dict[str, SSL.Context]]:
+        loaded = [load_credentials(certificate, key) for certificate, key in self._files]
+        contexts = [self._context(credentials) for credentials in loaded]
+        by_name: dict[str, SSL.Context] = {}
+        for credentials, context in zip(loaded, contexts, strict=True):
+            for name in credentials.leaf.names:
+                by_name.setdefault(name.lower(), context)
+        return contexts[0], by_name
+
+    def _context(self, credentials: Credentials) -> SSL.Context:
+        context = new_context(SSL.TLS_SERVER_METHOD)
+        _offer_groups(context)
+        present(context, credentials)
+        # Asked for, never required; with no roots loaded every chain is "wrong", and the callback says so be it.
+        context.set_verify(SSL.VERIFY_PEER, _accept_any)
+        # A client that offers a session gets a full handshake; without an id of ours it would get a fatal alert.
+        context.set_session_id(_SESSION_ID)
+        if len(self._files) > 1:
+            context.set_tlsext_servername_callback(self._choose)
+        return context
+
+    def _choose(self, connection: SSL.Connection) -> None:
+        name = (connection.get_servername() or b"").decode("ascii", "replace").lower()
+        wildcard = "*." + name.partition(".")[2]
+        context = self._by_name.get(name) or self._by_name.get(wildcard)
+        if context is not None and context is not connection.get_context():
+            connection.set_context(context)
+
+
+def _accept_any(connection: SSL.Connection, certificate: crypto.X509, code: int, depth: int, ok: int) -> bool:
+    return True
+
+
+def _offer_groups(context: SSL.Context) -> None:
+    """pyOpenSSL has no public call for this; where the private one is not to be had, the library's groups stay."""
+    library = getattr(SSL, "_lib", None)
+    if library and library.SSL_CTX_set1_curves_list(context._context, _GROUPS) != 1:
+        library.ERR_clear_error()
