@@ -5,13 +5,41 @@
 
 import getpass
 import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from gatepost.config import Config
+from gatepost.admin.explain import Relay
+from gatepost.config import Config, ListenerConfig
+from gatepost.net.certificates import CredentialError as CertificateFileError
 from gatepost.queue.store import QueueOffice
 from gatepost.store.directory_editor import SqliteDirectoryEditor as DirectoryEditor
 from gatepost.store.sqlite_directory import SqliteDirectory as Directory
+from gatepost.tenancy.attribution import GATEPOST, RuleSet
+from gatepost.tenancy.evidence import CertificateFacts
 
-__all__ = ["Directory", "DirectoryEditor", "QueueOffice", "open_directory", "open_editor", "open_queue_office"]
+if TYPE_CHECKING:
+    from gatepost.net.judgement import Judge
+
+__all__ = [
+    "CertificateFileError",
+    "Directory",
+    "DirectoryEditor",
+    "ListenerNotFound",
+    "QueueOffice",
+    "open_directory",
+    "open_editor",
+    "open_judge",
+    "open_queue_office",
+    "open_relay",
+    "operator_name",
+    "read_certificates",
+    "rules_of",
+]
+
+
+class ListenerNotFound(Exception):
+    """No listener of that name; the message lists those there are."""
 
 
 def open_directory(config: Config) -> Directory:
@@ -29,6 +57,48 @@ def open_queue_office(config: Config) -> QueueOffice:
     from gatepost.store.queue_office import SqliteQueueOffice
 
     return SqliteQueueOffice(config.queue_folder)
+
+
+def open_relay(config: Config, listener: str | None) -> Relay:
+    """What `explain` asks: the listener called `listener`, or the first. Raises `ListenerNotFound`, `StoreError`."""
+    found = _listener(config, listener)
+    return Relay(
+        hostname=config.hostname,
+        listener=found.name,
+        directory=open_directory(config),
+        judge=open_judge(config, found),
+        rules=rules_of(found),
+        help_link=config.help_link,
+    )
+
+
+def open_judge(config: Config, listener: ListenerConfig) -> "Judge":
+    """Who judges client certificates for `listener`."""
+    from gatepost.net.judgement import Judge
+
+    roots = config.tls.client_roots if config.tls else None
+    return Judge(roots, required_purpose="clientAuth" if listener.require_client_auth else None)
+
+
+def rules_of(listener: ListenerConfig) -> RuleSet:
+    return replace(GATEPOST, wildcard_certificate_for_exact_name=listener.wildcard_certificates)
+
+
+def read_certificates(file: Path) -> tuple[CertificateFacts, ...]:
+    """The chain in a PEM file, leaf first. Raises `CertificateFileError`."""
+    from gatepost.net.certificates import read_chain
+
+    return read_chain(file)
+
+
+def _listener(config: Config, name: str | None) -> ListenerConfig:
+    if name is None:
+        return config.listeners[0]
+    for listener in config.listeners:
+        if listener.name == name:
+            return listener
+    known = ", ".join(listener.name for listener in config.listeners)
+    raise ListenerNotFound(f"there is no listener {name} in {config.file}; there are: {known}")
 
 
 def operator_name() -> str:

@@ -1,12 +1,12 @@
 """`gatepost init`: a first configuration that serves as it stands, and overwrites nothing."""
 
+import os
+import secrets
+import socket
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import ip_network
-import os
 from pathlib import Path
-import secrets
-import socket
 
 from gatepost.app import DirectoryEditor, open_editor
 from gatepost.config import ConfigError, read

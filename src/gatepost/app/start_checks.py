@@ -1,11 +1,12 @@
 """What is looked at before anything starts, so that a mistake is one line now and not a riddle later."""
 
-from collections.abc import Iterator
 import fcntl
 import os
+from collections.abc import Iterator
 
 from gatepost.config import Config
-from gatepost.net.certificates import CredentialError, load_credentials, read_chain
+from gatepost.net.certificates import CredentialError, read_chain
+from gatepost.net.credentials import load_credentials
 
 
 class StartError(Exception):

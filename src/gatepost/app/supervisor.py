@@ -5,12 +5,12 @@ successor instead of being refused; and only this process needs the right to bin
 """
 
 import asyncio
-from dataclasses import dataclass, field
 import os
 import signal
 import socket
 import sys
 import time
+from dataclasses import dataclass, field
 
 from gatepost.app.start_checks import StartError, check, data_lock
 from gatepost.config import Config, ListenerConfig
@@ -68,7 +68,8 @@ def _listening(listener: ListenerConfig, config: Config) -> socket.socket:
     except OSError as error:
         what = "is in use by another program" if error.errno == 98 else f"cannot be used: {error.strerror}"
         raise StartError(
-            f"listener {listener.name}: this address {what}; stop that program or choose another address in {config.file}"
+            f"listener {listener.name}: this address {what}; stop that program, or choose another address in "
+            f"{config.file}"
         ) from None
     sock.set_inheritable(True)
     return sock
@@ -78,9 +79,7 @@ class _Supervisor:
     def __init__(self, config: Config, sockets: list[list[socket.socket]]) -> None:
         self._config = config
         self._sockets = sockets
-        self._workers = [
-            _Worker(number, tuple(sock.fileno() for sock in own)) for number, own in enumerate(sockets)
-        ]
+        self._workers = [_Worker(number, tuple(sock.fileno() for sock in own)) for number, own in enumerate(sockets)]
         self._stopping = asyncio.Event()
 
     async def run(self) -> int:
@@ -170,4 +169,3 @@ class _Supervisor:
 
 def _described(code: int) -> str:
     return f"signal {-code}" if code < 0 else f"exit code {code}"
-

@@ -3,14 +3,14 @@
 People get tables and one suggestion for the next command; programs get JSON; errors are one line on standard error.
 """
 
+import json
+import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, is_dataclass
 from datetime import datetime
 from functools import cache
-import json
-import os
 from pathlib import Path
-import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer

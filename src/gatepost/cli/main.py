@@ -3,9 +3,9 @@
 Commands are imported when they are called: `gatepost why` does not wait for what `gatepost serve` needs.
 """
 
+import sys
 from importlib import import_module
 from pathlib import Path
-import sys
 from typing import Annotated, Any
 
 import typer
@@ -72,7 +72,9 @@ def _print_version(wanted: bool) -> None:
 
 @main_app.callback(help="A mail relay that knows whose mail it carries.")
 def root(
-    config: Annotated[Path | None, typer.Option(help="gatepost.toml; default: $GATEPOST_CONFIG, ./gatepost.toml")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="gatepost.toml; default: $GATEPOST_CONFIG, ./gatepost.toml")
+    ] = None,
     version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True)] = False,
 ) -> None:
     context.INVOCATION.config_file = config

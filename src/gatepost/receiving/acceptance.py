@@ -158,7 +158,7 @@ class Acceptance:
         self._settings = settings
         self._services = services
         self._session_id = session_id
-        self._address = address
+        self.address = address
         self._tenant_entered: str | None = None
         self.tls: TlsEvidence | None = None
         self.ehlo = ""
@@ -188,16 +188,14 @@ class Acceptance:
             self._note(transaction, Verdict(forward_path=path, attribution=attribution, reply=over_limit))
             return over_limit
         transaction.recipients.append(
-            NewRecipient(
-                forward_path=path, tenant=attribution.tenant, connector=attribution.connector, dsn=ask.dsn
-            )
+            NewRecipient(forward_path=path, tenant=attribution.tenant, connector=attribution.connector, dsn=ask.dsn)
         )
         self._note(transaction, Verdict(forward_path=path, attribution=attribution, reply=replies.RECIPIENT_OK))
         return replies.RECIPIENT_OK
 
     def evidence(self, reverse_path: ReversePath, forward_paths: tuple[ForwardPath, ...]) -> Evidence:
         return Evidence(
-            address=self._address,
+            address=self.address,
             listener=self._settings.listener,
             tls=self.tls,
             ehlo=self.ehlo,
@@ -225,7 +223,7 @@ class Acceptance:
         self._services.events.emit(
             "refused",
             session_id=self._session_id,
-            address=str(self._address),
+            address=str(self.address),
             mail_from=str(transaction.mail.reverse_path),
             rcpt_to=str(path),
             reason=attribution.refusal.reason,
@@ -283,6 +281,8 @@ class Acceptance:
         transaction = self._running()
         transaction.size = size
         transaction.reply = await self._stored(transaction)
+        # The transaction stays for the session record; its content must not.
+        transaction.writer = transaction.header = None
         self.transaction = None
         return transaction.reply
 
@@ -291,6 +291,7 @@ class Acceptance:
         transaction, self.transaction = self.transaction, None
         if transaction and transaction.writer:
             transaction.writer.discard()
+            transaction.writer = transaction.header = None
 
     def end(self) -> None:
         """The session is over."""
@@ -348,7 +349,7 @@ class Acceptance:
         tls = self.tls
         return received_field(
             ehlo=self.ehlo,
-            address=str(self._address),
+            address=str(self.address),
             hostname=self._settings.hostname,
             protocol=with_protocol(extended=self.extended, tls=tls is not None, smtputf8=transaction.mail.smtputf8),
             id=self._session_id,
@@ -381,5 +382,7 @@ def _attribution_facts(transaction: Transaction) -> tuple[str, ...]:
         found = verdict.attribution
         if found and not found.refusal and found.tenant:
             connector = f", connector {found.connector}" if found.connector else ""
-            return (f"gatepost: {found.outcome} for tenant {found.tenant}{connector}, by {found.basis}".replace(";", ","),)
+            return (
+                f"gatepost: {found.outcome} for tenant {found.tenant}{connector}, by {found.basis}".replace(";", ","),
+            )
     return ()

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from gatepost.mail.reply import Reply, reply
 from gatepost.protocol_log.certificates import REMOTE_CERTIFICATE, SENDING_CERTIFICATE, certificate_row
 from gatepost.protocol_log.record import Event, ProtocolLogRecord
-from gatepost.protocol_log.tls import tls_row
+from gatepost.protocol_log.tls import client_chain_row, tls_failure_row, tls_row
 from gatepost.receiving.acceptance import Acceptance, AcceptanceSettings, Services, Transaction
 from gatepost.receiving.limits import SessionGate
 from gatepost.receiving.proxy_protocol import Incomplete, NotProxied, read_header
@@ -37,7 +37,7 @@ from gatepost.smtp.server_effects import (
 )
 from gatepost.smtp.server_session import ServerSession
 from gatepost.smtp.server_settings import ServerSettings
-from gatepost.tenancy.evidence import Address, CertificateFacts
+from gatepost.tenancy.evidence import Address, CertificateFacts, PresentedCertificate
 from gatepost.tenancy.tenant import Network
 
 _MOST_BUFFERED = 64 * 1024
@@ -53,7 +53,7 @@ class ReceiveLog(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionEnd:
-    """Everything `why` needs to know of a session; written when it is over."""
+    """Everything `why` needs to know of a session: told when mail is refused, and whole when the session is over."""
 
     session_id: str
     at: float
@@ -62,6 +62,7 @@ class SessionEnd:
     acceptance: Acceptance
     transactions: tuple[Transaction, ...]
     why: str
+    """Empty while the session goes on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,7 +216,7 @@ class Connection(asyncio.Protocol):
         plaintext = tls.feed(data)
         if tls.failure is not None:
             self._flush_ciphertext()
-            self._row_added(Event.INFORMATION, "", f"TLS negotiation failed with error {tls.failure}")
+            self._row_added(Event.INFORMATION, "", tls_failure_row(tls.failure))
             self._close("Local(TlsFailure)")
             return b""
         if tls.established and not self._secured:
@@ -233,17 +234,14 @@ class Connection(asyncio.Protocol):
         self._secured = True
         at = datetime.fromtimestamp(self._listener.services.now(), UTC)
         evidence = self._acceptance.tls = tls.evidence(at)
-        self._row_added(Event.INFORMATION, "", tls_row(evidence.protocol, evidence.cipher, evidence.cipher_bits, "SERVER"))
+        self._row_added(
+            Event.INFORMATION, "", tls_row(evidence.protocol, evidence.cipher, evidence.cipher_bits, "SERVER")
+        )
         certificate = evidence.certificate
-        if certificate is None:
-            self._row_added(Event.INFORMATION, "", "Client certificate chain validation status: 'EmptyCertificate'")
-        else:
+        error = certificate.errors[0].code if isinstance(certificate, PresentedCertificate) else None
+        if certificate is not None:
             self._row_added(Event.INFORMATION, *_certificate_row(REMOTE_CERTIFICATE, certificate.leaf))
-            errors = getattr(certificate, "errors", ())
-            status = "; ".join(f"{error.text} (code {error.code}, depth {error.depth})" for error in errors) or "Valid"
-            self._row_added(
-                Event.INFORMATION, "", f"Client certificate chain validation status: '{status.replace(chr(39), '')}'"
-            )
+        self._row_added(Event.INFORMATION, "", client_chain_row(certificate is not None, error))
         self._carry_out(self._machine.tls_established())
         self._set_deadline(self._listener.machine.command_timeout_s)
 
@@ -282,6 +280,9 @@ class Connection(asyncio.Protocol):
                     before = len(acceptance.transaction.verdicts) if acceptance.transaction else 0
                     answer = acceptance.recipient(effect)  # type: ignore[arg-type]
                     self._log_verdicts(before)
+                    if answer.kind >= 4:
+                        # The administrator who reads the refusal asks `why` before the session is over.
+                        self._listener.session_ended(self._account(acceptance, ""))
                     following = machine.answer(answer)
                 elif kind is AskMail:
                     acceptance.ehlo, acceptance.extended = machine.ehlo, machine.extended
@@ -447,16 +448,17 @@ class Connection(asyncio.Protocol):
             return
         acceptance.end()
         self._row_added(Event.DISCONNECT, "", why)
-        self._listener.session_ended(
-            SessionEnd(
-                session_id=self._session_id,
-                at=self._began_at,
-                ended_at=self._listener.services.now(),
-                listener=self._listener.acceptance.listener,
-                acceptance=acceptance,
-                transactions=tuple(acceptance.transactions),
-                why=why,
-            )
+        self._listener.session_ended(self._account(acceptance, why))
+
+    def _account(self, acceptance: Acceptance, why: str) -> SessionEnd:
+        return SessionEnd(
+            session_id=self._session_id,
+            at=self._began_at,
+            ended_at=self._listener.services.now(),
+            listener=self._listener.acceptance.listener,
+            acceptance=acceptance,
+            transactions=tuple(acceptance.transactions),
+            why=why,
         )
 
 

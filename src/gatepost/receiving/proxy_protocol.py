@@ -5,9 +5,9 @@ addresses it is demanded; from anybody else it would be a way to borrow another 
 Source: HAProxy, "The PROXY protocol", versions 1 & 2, sections 2.1 and 2.2.
 """
 
+import struct
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
-import struct
 
 _V2_SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 # Section 2.1: the longest possible version 1 line, CRLF included.

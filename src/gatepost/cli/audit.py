@@ -1,0 +1,58 @@
+"""`gatepost audit …`"""
+
+from typing import Annotated
+
+import typer
+
+from gatepost.admin import audit
+from gatepost.cli import context
+from gatepost.cli.editing import day_and_time, directory_editor, print_facts, print_table
+from gatepost.tenancy.record import audit_record
+
+audit_app = typer.Typer(
+    add_completion=False, rich_markup_mode=None, no_args_is_help=True, help="Who changed what, and when."
+)
+
+Json = Annotated[bool, typer.Option("--json", help="For programs.")]
+
+
+@audit_app.command("list", help="Changes of tenants, domains and connectors, newest first.")
+def list_changes(
+    subject: Annotated[
+        str | None, typer.Argument(metavar="[SUBJECT]", show_default=False, help="Such as 'domain contoso.com'.")
+    ] = None,
+    after: Annotated[int, typer.Option(metavar="VERSION", help="Changes after this directory version only.")] = 0,
+    limit: Annotated[int, typer.Option(help="At most so many; 0: all.")] = 50,
+    json: Json = False,
+) -> None:
+    with directory_editor() as editor:
+        found = audit.changes(editor, subject=subject, after=after, limit=limit)
+    if json:
+        context.print_json([audit_record(entry) for entry in found])
+        return
+    rows = [[str(each.version), day_and_time(each.at), each.who, each.action, each.subject] for each in found]
+    print_table("", ["version", "at", "who", "did", "to"], rows)
+    if found:
+        context.suggest(f"gatepost audit show {found[0].version}")
+
+
+@audit_app.command(help="One change: before and after.")
+def show(
+    version: Annotated[int, typer.Argument(metavar="VERSION", show_default=False)], json: Json = False
+) -> None:
+    with directory_editor() as editor:
+        entry = audit.change(editor, version)
+    if json:
+        context.print_json(audit_record(entry))
+        return
+    facts = [("at", day_and_time(entry.at)), ("who", entry.who)]
+    facts += [(name, f"{_shown(before)} → {_shown(after)}") for name, before, after in audit.differences(entry)]
+    print_facts(f"{entry.action} {entry.subject}", facts)
+
+
+def _shown(value: object) -> str:
+    if value is None or value == []:
+        return "–"
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return str(value)

@@ -1,0 +1,142 @@
+"""`gatepost domain …`"""
+
+from datetime import UTC, datetime
+from shlex import quote
+from typing import Annotated
+
+import typer
+
+from gatepost.admin import domains
+from gatepost.admin.lookups import domain_named
+from gatepost.admin.ownership import record_name, record_value, txt_record
+from gatepost.cli import context
+from gatepost.cli.editing import day_and_time, directory_editor, print_facts, print_table, yes_or_no
+from gatepost.tenancy.record import Record, domain_record
+from gatepost.tenancy.tenant import AcceptedDomain
+
+domain_app = typer.Typer(
+    add_completion=False, rich_markup_mode=None, no_args_is_help=True, help="Accepted domains and their verification."
+)
+
+Domain = Annotated[str, typer.Argument(metavar="DOMAIN", show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="For programs.")]
+
+
+@domain_app.command(help="Add a domain to a tenant; prints the TXT record that proves ownership.")
+def add(
+    tenant: Annotated[str, typer.Argument(metavar="TENANT", show_default=False)],
+    domain: Domain,
+    match_subdomains: Annotated[
+        bool, typer.Option("--match-subdomains", help="Reverse-paths and recipients below it belong to it too.")
+    ] = False,
+    verified: Annotated[bool, typer.Option("--verified", help="The operator vouches; no DNS check.")] = False,
+    json: Json = False,
+) -> None:
+    with directory_editor() as editor:
+        made = domains.add(
+            editor, tenant, domain, match_subdomains=match_subdomains, verified=verified, at=datetime.now(UTC)
+        )
+    _report(made)
+    if json:
+        context.print_json(_record(made.domain))
+        return
+    if made.domain.verified:
+        typer.echo(f"added {made.domain.domain} to {made.domain.tenant}, verified by the operator")
+        context.suggest(f"gatepost inbound-connector add {quote(made.domain.tenant)} NAME …")
+        return
+    typer.echo(f"added {made.domain.domain} to {made.domain.tenant}; to prove ownership, publish this TXT record:")
+    typer.echo(txt_record(made.domain))
+    context.suggest(f"gatepost domain verify {made.domain.domain}   (once DNS shows the record)")
+
+
+@domain_app.command(help="Ask DNS for the TXT record. Exit code 1: not verified, and why.")
+def verify(domain: Domain, json: Json = False) -> None:
+    import asyncio
+
+    from gatepost.admin import verification
+    from gatepost.app.admin_parts import txt_lookup
+
+    with directory_editor() as editor:
+        lookup = txt_lookup(context.config())
+        made = asyncio.run(verification.verify(editor, lookup, domain, datetime.now(UTC)))
+    _report(made)
+    if json:
+        context.print_json(_record(made.domain))
+        return
+    typer.echo(f"{made.domain.domain} is verified for {made.domain.tenant}")
+    context.suggest(f"gatepost inbound-connector list {quote(made.domain.tenant)}")
+
+
+@domain_app.command("set", help="Change a domain.")
+def set_domain(
+    domain: Domain,
+    match_subdomains: Annotated[bool | None, typer.Option(help="Whether what lies below belongs to it.")] = None,
+    verified: Annotated[bool | None, typer.Option(help="The operator vouches, or takes verification back.")] = None,
+) -> None:
+    with directory_editor() as editor:
+        made = domains.change(
+            editor, domain, match_subdomains=match_subdomains, verified=verified, at=datetime.now(UTC)
+        )
+    _report(made)
+    typer.echo(f"{made.domain.domain}: {state_of(made.domain)}")
+
+
+@domain_app.command(help="Show a domain and its TXT record.")
+def show(domain: Domain, json: Json = False) -> None:
+    with directory_editor() as editor:
+        found = domain_named(editor, domain)
+    if json:
+        context.print_json(_record(found))
+        return
+    facts = [
+        ("tenant", found.tenant),
+        ("state", state_of(found)),
+        ("sub-domains too", yes_or_no(found.match_subdomains)),
+        ("TXT record", txt_record(found)),
+        ("last asked", "not asked: the operator vouches" if found.verified_by_operator else day_and_time(found.checked_at)),
+    ]
+    print_facts(found.domain, facts)
+    if not found.verified:
+        context.suggest(f"gatepost domain verify {found.domain}")
+
+
+@domain_app.command("list", help="List accepted domains, of all tenants or of one.")
+def list_domains(
+    tenant: Annotated[str | None, typer.Argument(metavar="[TENANT]", show_default=False)] = None, json: Json = False
+) -> None:
+    with directory_editor() as editor:
+        found = list(domains.every(editor, tenant))
+    if json:
+        context.print_json([_record(each) for each in found])
+        return
+    rows = [[each.domain, each.tenant, state_of(each), yes_or_no(each.match_subdomains)] for each in found]
+    print_table("", ["domain", "tenant", "state", "sub-domains"], rows)
+    waiting = next((each.domain for each in found if not each.verified), None)
+    if waiting:
+        context.suggest(f"gatepost domain verify {waiting}")
+
+
+@domain_app.command(help="Take a domain from its tenant.")
+def remove(domain: Domain) -> None:
+    with directory_editor() as editor:
+        made = domains.remove(editor, domain)
+    _report(made)
+    typer.echo(f"removed {made.domain.domain} from {made.domain.tenant}")
+
+
+def state_of(domain: AcceptedDomain) -> str:
+    if not domain.verified:
+        return "not verified"
+    if domain.lost_at:
+        return f"verified, but its record is missing since {day_and_time(domain.lost_at)}"
+    return "verified by the operator" if domain.verified_by_operator else "verified"
+
+
+def _record(domain: AcceptedDomain) -> Record:
+    record = {"name": record_name(domain.domain), "type": "TXT", "value": record_value(domain)}
+    return {**domain_record(domain), "record": record}
+
+
+def _report(made: domains.DomainChange) -> None:
+    if made.stopped:
+        context.warn(domains.stopped_warning(made.stopped))

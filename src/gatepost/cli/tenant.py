@@ -1,0 +1,99 @@
+"""`gatepost tenant …`"""
+
+from datetime import UTC, datetime
+from shlex import quote
+from typing import Annotated
+
+import typer
+
+from gatepost.admin import tenants
+from gatepost.cli import context
+from gatepost.cli.domain import state_of
+from gatepost.cli.editing import day_and_time, directory_editor, print_facts, print_table
+from gatepost.tenancy.record import (
+    Record,
+    domain_record,
+    inbound_connector_record,
+    send_connector_record,
+    tenant_record,
+)
+
+tenant_app = typer.Typer(
+    add_completion=False, rich_markup_mode=None, no_args_is_help=True, help="Organisations that relay through here."
+)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="For programs.")]
+
+
+@tenant_app.command(help="Add a tenant.")
+def add(name: Name) -> None:
+    with directory_editor() as editor:
+        tenant = tenants.add(editor, name, datetime.now(UTC))
+    typer.echo(f"added tenant {tenant.name}")
+    context.suggest(f"gatepost domain add {quote(tenant.name)} DOMAIN")
+
+
+@tenant_app.command("list", help="List all tenants.")
+def list_tenants(json: Json = False) -> None:
+    with directory_editor() as editor:
+        found = list(tenants.every(editor))
+    if json:
+        context.print_json([tenant_record(tenant) for tenant in found])
+        return
+    print_table("", ["tenant", "since"], [[tenant.name, day_and_time(tenant.created_at)] for tenant in found])
+    context.suggest("gatepost tenant show NAME" if found else "gatepost tenant add NAME")
+
+
+@tenant_app.command(help="Show a tenant and what belongs to it.")
+def show(name: Name, json: Json = False) -> None:
+    with directory_editor() as editor:
+        found = tenants.holding(editor, name)
+    if json:
+        context.print_json(_record(found))
+        return
+    print_facts(f"tenant {found.tenant.name}", [("since", day_and_time(found.tenant.created_at))])
+    if found.domains:
+        print_table("", ["domain", "state"], [[domain.domain, state_of(domain)] for domain in found.domains])
+    if found.inbound_connectors:
+        rows = [[each.name, each.type.value, _state(each.enabled)] for each in found.inbound_connectors]
+        print_table("", ["inbound connector", "type", "state"], rows)
+    if found.send_connectors:
+        rows = [[each.name, " ".join(map(str, each.address_spaces)), _state(each.enabled)] for each in found.send_connectors]
+        print_table("", ["send connector", "address spaces", "state"], rows)
+    context.suggest(_next_step(found))
+
+
+@tenant_app.command(help="Remove a tenant; with --yes also its domains and connectors.")
+def remove(
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove its domains and connectors too.")] = False,
+) -> None:
+    with directory_editor() as editor:
+        found = tenants.remove(editor, name, with_holding=yes)
+    typer.echo(f"removed tenant {found.tenant.name}" + (f" with {found.summary}" if found.summary else ""))
+
+
+def _record(found: tenants.Holding) -> Record:
+    return {
+        **tenant_record(found.tenant),
+        "domains": [domain_record(each) for each in found.domains],
+        "inbound_connectors": [inbound_connector_record(each) for each in found.inbound_connectors],
+        "send_connectors": [send_connector_record(each) for each in found.send_connectors],
+    }
+
+
+def _next_step(found: tenants.Holding) -> str:
+    name = quote(found.tenant.name)
+    if not found.domains:
+        return f"gatepost domain add {name} DOMAIN"
+    unverified = next((domain for domain in found.domains if not domain.verified), None)
+    if unverified:
+        return f"gatepost domain verify {unverified.domain}"
+    if not found.inbound_connectors:
+        return f"gatepost inbound-connector add {name} CONNECTOR --certificate-name mail.{found.domains[0].domain}"
+    return f"gatepost inbound-connector show {name} {quote(found.inbound_connectors[0].name)}"
+
+
+def _state(enabled: bool) -> str:
+    return "enabled" if enabled else "disabled"
