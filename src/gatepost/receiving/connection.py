@@ -356,8 +356,10 @@ class Connection(asyncio.Protocol):
     def _send(self, answer: Reply) -> None:
         self._out.append(answer.octets)
         if self._listener.log is not None:
-            for line in answer.log_lines:
-                self._row_added(Event.SEND, line, "")
+            lines = answer.log_lines
+            # The newest generation of Exchange joins a reply of several lines into one row.
+            data = lines[0] if len(lines) == 1 else f"{answer.code}  " + " ".join(line[4:] for line in lines)
+            self._row_added(Event.SEND, data, "")
 
     def _write_out(self) -> None:
         if self._out:
