@@ -1,0 +1,212 @@
+"""Many changes, one sync: changes gather into a group, a group is one transaction.
+
+The statements of a group run in the loop's thread inside one open transaction; only COMMIT, which waits for the disk,
+runs in a thread of its own. What arrives while a commit is under way is the next group.
+
+Laws: a change is told `committed` only after COMMIT returned. When COMMIT or the machinery under it fails, every
+change of the group is told `failed`, and nothing of it is tried again. A change that is wrong in itself fails alone:
+the rest of its group runs again without it.
+"""
+
+import asyncio
+import sqlite3
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
+from typing import Final, Protocol
+
+from gatepost.queue.store import StoreError
+from gatepost.store.queue_file import is_busy, is_of_the_file, store_error
+
+# A group's statements occupy the loop: 256 changes or 4 MiB are a few milliseconds, and fit the page cache many times.
+LARGEST_GROUP: Final = 256
+LARGEST_GROUP_OCTETS: Final = 4 * 1024 * 1024
+
+# An operator's transaction lasts some milliseconds; one that lasts this long is stuck.
+LOCK_RETRY_S: Final = 0.002
+LONGEST_LOCK_WAIT_S: Final = 10.0
+
+
+class Change(Protocol):
+    """Something to write, and whom to tell how it ended."""
+
+    @property
+    def octets(self) -> int:
+        """How much content it carries."""
+
+    def write(self, connection: sqlite3.Connection) -> None: ...
+
+    def committed(self) -> None: ...
+
+    def failed(self, error: Exception) -> None: ...
+
+
+class GroupCommit:
+    """The one writer of a SQLite file. Everything but the commit thread's loop runs in the event loop's thread."""
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        file: Path,
+        *,
+        opened: Callable[[], None],
+        rolled_back: Callable[[], None],
+    ) -> None:
+        """`opened` is called inside each new transaction before its statements, `rolled_back` after each failed one."""
+        self._connection = connection
+        self._file = file
+        self._opened = opened
+        self._rolled_back = rolled_back
+        self._pending: deque[Change] = deque()
+        self._group: list[Change] = []
+        self._octets = 0
+        self._awaits_turn = False
+        self._waiting_for_lock_since: float | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._drained: asyncio.Future[None] | None = None
+        self._commits: SimpleQueue[bool] = SimpleQueue()
+        self._thread = Thread(target=self._serve_commits, name=f"commit {file.name}", daemon=True)
+        self._thread.start()
+
+    @property
+    def is_committing(self) -> bool:
+        """While this holds, the connection belongs to the commit thread."""
+        return bool(self._group)
+
+    @property
+    def backlog(self) -> int:
+        """Changes that are not on stable storage yet."""
+        return len(self._pending) + len(self._group)
+
+    @property
+    def backlog_octets(self) -> int:
+        """The content those changes carry."""
+        return self._octets
+
+    def add(self, change: Change) -> None:
+        """Write `change` with the next group. Must be called in the event loop."""
+        self._pending.append(change)
+        self._octets += change.octets
+        if not self._awaits_turn and not self._group:
+            self._take_turn()
+
+    async def close(self) -> None:
+        """Let what was added end, then stop."""
+        if self.backlog:
+            self._drained = asyncio.get_running_loop().create_future()
+            await self._drained
+        self._commits.put(False)
+        self._thread.join()
+
+    def _take_turn(self) -> None:
+        # The turn comes after everything else that is ready now: its changes share the sync.
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        self._awaits_turn = True
+        self._loop.call_soon(self._run_group)
+
+    def _run_group(self) -> None:
+        self._awaits_turn = False
+        if not self._open_transaction():
+            return
+        group = self._next_group()
+        try:
+            self._opened()
+        except sqlite3.Error as error:
+            self._end_in_failure(group, error)
+            return
+        for at, change in enumerate(group):
+            try:
+                change.write(self._connection)
+            except Exception as error:
+                if is_of_the_file(error):
+                    self._end_in_failure(group, error)
+                else:
+                    self._run_again_without(group, at, error)
+                return
+        self._group = group
+        self._commits.put(True)
+
+    def _open_transaction(self) -> bool:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            if is_busy(error) and self._may_wait_for_lock():
+                assert self._loop is not None
+                self._awaits_turn = True
+                self._loop.call_later(LOCK_RETRY_S, self._run_group)
+            else:
+                self._waiting_for_lock_since = None
+                self._tell_failed(self._next_group(), store_error(error, self._file))
+                self._go_on()
+            return False
+        self._waiting_for_lock_since = None
+        return True
+
+    def _may_wait_for_lock(self) -> bool:
+        assert self._loop is not None
+        if self._waiting_for_lock_since is None:
+            self._waiting_for_lock_since = self._loop.time()
+        return self._loop.time() - self._waiting_for_lock_since < LONGEST_LOCK_WAIT_S
+
+    def _next_group(self) -> list[Change]:
+        group: list[Change] = []
+        octets = 0
+        while self._pending and len(group) < LARGEST_GROUP and octets < LARGEST_GROUP_OCTETS:
+            change = self._pending.popleft()
+            octets += change.octets
+            group.append(change)
+        return group
+
+    def _serve_commits(self) -> None:
+        while self._commits.get():
+            error: sqlite3.Error | None = None
+            try:
+                self._connection.execute("COMMIT")
+            except sqlite3.Error as raised:
+                error = raised
+            assert self._loop is not None
+            self._loop.call_soon_threadsafe(self._commit_ended, error)
+
+    def _commit_ended(self, error: sqlite3.Error | None) -> None:
+        group, self._group = self._group, []
+        if error is not None:
+            self._end_in_failure(group, error)
+            return
+        for change in group:
+            self._octets -= change.octets
+            change.committed()
+        self._go_on()
+
+    def _end_in_failure(self, group: list[Change], error: sqlite3.Error) -> None:
+        self._roll_back()
+        self._tell_failed(group, store_error(error, self._file))
+        self._go_on()
+
+    def _run_again_without(self, group: list[Change], culprit: int, error: Exception) -> None:
+        self._roll_back()
+        change = group.pop(culprit)
+        self._octets -= change.octets
+        self._pending.extendleft(reversed(group))
+        change.failed(error)
+        self._go_on()
+
+    def _roll_back(self) -> None:
+        # SQLite has rolled back by itself after some errors.
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+        self._rolled_back()
+
+    def _tell_failed(self, group: list[Change], error: StoreError) -> None:
+        for change in group:
+            self._octets -= change.octets
+            change.failed(error)
+
+    def _go_on(self) -> None:
+        if self._pending:
+            if not self._awaits_turn and not self._group:
+                self._take_turn()
+        elif self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)

@@ -1,0 +1,279 @@
+"""Content on its way into the queue and out of it.
+
+Small content stays in memory and goes into the queue file as a BLOB. Large content goes to a file of the spool folder
+while it comes in, and is read back in pieces: a message of 100 MiB is never in memory whole.
+
+Laws: nothing here blocks the event loop for longer than one piece takes. A spool file is synced under its final name,
+and its folder with it, before the row that speaks of it is committed. What has no row when the queue is opened goes.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator, Set
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Final, TypeVar
+
+from gatepost.queue.message import Content
+from gatepost.queue.store import StoreUnavailable
+
+LARGEST_IN_MEMORY: Final = 128 * 1024
+PIECE: Final = 64 * 1024
+FLUSH_AT: Final = 256 * 1024
+
+_Result = TypeVar("_Result")
+
+
+class MemoryContent:
+    """Content that was small enough to keep."""
+
+    __slots__ = ("_octets",)
+
+    def __init__(self, octets: bytes) -> None:
+        self._octets = octets
+
+    @property
+    def size(self) -> int:
+        return len(self._octets)
+
+    def chunks(self) -> Iterator[bytes]:
+        yield self._octets
+
+    def release(self) -> None:
+        """Nothing to give back: the memory goes with the last reference."""
+
+
+class FileContent:
+    """Content in a file that belongs to the queue."""
+
+    __slots__ = ("_file", "_size")
+
+    def __init__(self, file: Path, size: int) -> None:
+        self._file = file
+        self._size = size
+
+    @property
+    def size(self) -> int:
+        return self._size
+
+    def chunks(self) -> Iterator[bytes]:
+        return _pieces(self._file)
+
+    def release(self) -> None:
+        """Nothing to give back: each reading closes its own file."""
+
+
+class IncomingContent:
+    """Large content that has come in whole and belongs to nobody yet: released without being kept, its file goes."""
+
+    __slots__ = ("_file", "_kept")
+
+    def __init__(self, file: "_IncomingFile") -> None:
+        self._file = file
+        self._kept = False
+
+    @property
+    def size(self) -> int:
+        return self._file.size
+
+    def chunks(self) -> Iterator[bytes]:
+        self._file.write_out()
+        return _pieces(self._file.path)
+
+    def release(self) -> None:
+        if not self._kept:
+            self._file.remove()
+
+    def keep(self, final: Path) -> None:
+        """Move to `final` and sync file and folder. Blocks: call it in a thread."""
+        self._file.move_durably(final)
+        self._kept = True
+
+
+class _IncomingFile:
+    """The file behind content that is coming in. It is created with the first octets that do not fit in memory."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.size = 0
+        self.buffered = 0
+        self._buffer: list[bytes] = []
+        self._descriptor: int | None = None
+
+    def append(self, octets: bytes) -> None:
+        self._buffer.append(octets)
+        self.buffered += len(octets)
+        self.size += len(octets)
+
+    def take_all(self) -> bytes:
+        return b"".join(self._buffer)
+
+    def write_out(self) -> None:
+        buffer, self._buffer, self.buffered = self._buffer, [], 0
+        with _reporting_disk_errors(self.path.parent):
+            if self._descriptor is None:
+                self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            for octets in buffer:
+                _write_whole(self._descriptor, octets)
+
+    def move_durably(self, final: Path) -> None:
+        self.write_out()
+        assert self._descriptor is not None
+        with _reporting_disk_errors(final.parent):
+            os.fsync(self._descriptor)
+            self.close()
+            self.path.rename(final)
+            self.path = final
+            _sync_folder(final.parent)
+
+    def remove(self) -> None:
+        self._buffer, self.buffered = [], 0
+        if self._descriptor is not None:
+            self.close()
+            self.path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+class ContentWriter:
+    """Takes content as it comes in; ends with `finish` or `discard`.
+
+    The caller awaits `flush()` whenever `needs_flush` holds, and reads no more from its peer meanwhile.
+    """
+
+    def __init__(self, path: Path, run: "Runner") -> None:
+        self._file = _IncomingFile(path)
+        self._run = run
+
+    @property
+    def size(self) -> int:
+        return self._file.size
+
+    @property
+    def needs_flush(self) -> bool:
+        return self._file.buffered >= FLUSH_AT
+
+    def write(self, octets: bytes) -> None:
+        self._file.append(octets)
+
+    async def flush(self) -> None:
+        """Move what no longer fits in memory to the file. Raises `StoreUnavailable` when the disk will not take it."""
+        if self.needs_flush:
+            await self._run(self._file.write_out)
+
+    def finish(self) -> Content:
+        if self._file.size <= LARGEST_IN_MEMORY:
+            return MemoryContent(self._file.take_all())
+        return IncomingContent(self._file)
+
+    def discard(self) -> None:
+        self._file.remove()
+
+
+class Runner:
+    """Runs what waits for the disk in a few threads."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="spool")
+
+    async def __call__(self, work: Callable[[], _Result]) -> _Result:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    def start(self, work: Callable[[], object]) -> None:
+        """Without waiting for the end."""
+        self._threads.submit(work)
+
+    def close(self) -> None:
+        self._threads.shutdown()
+
+
+class Spool:
+    """The folder beside one queue file that holds large contents, each named by its message's number."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._incoming = count()
+        self._run = Runner()
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+    def new_content(self) -> ContentWriter:
+        return ContentWriter(self._folder / f"incoming-{next(self._incoming)}", self._run)
+
+    def stored(self, number: int, size: int) -> FileContent:
+        return FileContent(self._folder / str(number), size)
+
+    async def keep(self, content: Content, number: int) -> None:
+        """Make large content durable as that of message `number`."""
+        final = self._folder / str(number)
+        if isinstance(content, IncomingContent):
+            incoming = content
+            await self._run(lambda: incoming.keep(final))
+        else:
+            await self._run(lambda: self._copy(content, final))
+
+    def remove(self, number: int) -> None:
+        """In a thread: the file system may take its time to free a large file."""
+        file = self._folder / str(number)
+        self._run.start(lambda: file.unlink(missing_ok=True))
+
+    def let_go(self, number: int, size: int) -> None:
+        """Message `number` is gone; so is its file, if its content was large."""
+        if size > LARGEST_IN_MEMORY:
+            self.remove(number)
+
+    def remove_all_but(self, numbers: Set[int]) -> None:
+        """Remove what a crash left behind: files without a row."""
+        for file in self._folder.iterdir():
+            if not (file.name.isdecimal() and int(file.name) in numbers):
+                file.unlink()
+
+    def close(self) -> None:
+        self._run.close()
+
+    def _copy(self, content: Content, final: Path) -> None:
+        file = _IncomingFile(self._folder / f"incoming-{next(self._incoming)}")
+        try:
+            for octets in content.chunks():
+                file.append(octets)
+                if file.buffered >= FLUSH_AT:
+                    file.write_out()
+            file.move_durably(final)
+        except BaseException:
+            file.remove()
+            raise
+
+
+@contextmanager
+def _reporting_disk_errors(folder: Path) -> Iterator[None]:
+    """An error of the file system becomes one line for who waits for the store."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreUnavailable(
+            f"{folder}: content cannot be written ({error.strerror}): free space there, check owner and mode"
+        ) from error
+
+
+def _pieces(file: Path) -> Iterator[bytes]:
+    with file.open("rb", buffering=0) as opened:
+        while octets := opened.read(PIECE):
+            yield octets
+
+
+def _write_whole(descriptor: int, octets: bytes) -> None:
+    rest = memoryview(octets)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

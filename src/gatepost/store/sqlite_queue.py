@@ -1,0 +1,151 @@
+"""One worker's queue in a SQLite file.
+
+Messages flow in by `accept` and out by `settle`; both are changes that go through group commit, and complete when they
+are on stable storage. Reading uses a connection of its own, which sees what is committed and never waits for the disk.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from gatepost.queue.message import Claim, Content, NewMessage, QueuedMessage
+from gatepost.queue.outcome import Settlement
+from gatepost.queue.store import StoreUnavailable
+from gatepost.store import queue_statements as sql
+from gatepost.store.claims import Claims
+from gatepost.store.group_commit import GroupCommit
+from gatepost.store.queue_changes import Accept, Arrival, MarkActive, Numbering, OpenQueue, Postpone, Settle
+from gatepost.store.queue_file import open_to_read, open_to_work, own, reporting
+from gatepost.store.spool import LARGEST_IN_MEMORY, ContentWriter, MemoryContent, Spool
+
+
+class SqliteQueueStore:
+    """`QueueStore` on `<folder>/<number>.sqlite`. To be used in the event loop's thread only."""
+
+    def __init__(self, folder: Path, number: int) -> None:
+        """Open, or create. Raises `StoreError` when the file is in use, damaged, or from a newer version."""
+        self._file = folder / f"{number}.sqlite"
+        self._ownership = own(self._file)
+        try:
+            self._open(Spool(folder / f"{number}.spool"))
+        except BaseException:
+            os.close(self._ownership)
+            raise
+
+    def _open(self, spool: Spool) -> None:
+        self._connection = open_to_work(self._file)
+        self._reader = open_to_read(self._file)
+        with reporting(self._file):
+            self._connection.execute(sql.GIVE_BACK_ALL)
+            spool.remove_all_but({row[0] for row in self._connection.execute(sql.SPOOLED)})
+            self._data_version = self._read_data_version()
+            self._queue = OpenQueue(
+                name=self._file.stem,
+                numbering=Numbering(self._connection),
+                claims=Claims(self._file.stem, self._reader),
+                spool=spool,
+                commits=GroupCommit(
+                    self._connection, self._file, opened=self._look_for_changes, rolled_back=self._read_again
+                ),
+            )
+            # From here on the event loop may not be kept waiting; group commit tries again by itself.
+            self._connection.execute("PRAGMA busy_timeout = 0")
+        self._changes_seen = False
+
+    async def close(self) -> None:
+        """Finish what was asked for. Claims that are not settled are due again at the next start."""
+        await self._queue.commits.close()
+        self._queue.spool.close()
+        self._reader.close()
+        self._connection.close()
+        os.close(self._ownership)
+
+    @property
+    def backlog(self) -> int:
+        """Changes that wait for the disk: new mail is held back by it."""
+        return self._queue.commits.backlog
+
+    @property
+    def backlog_octets(self) -> int:
+        """The content those changes carry."""
+        return self._queue.commits.backlog_octets
+
+    def new_content(self) -> ContentWriter:
+        """Where the content of a message goes while it comes in."""
+        return self._queue.spool.new_content()
+
+    async def accept(self, message: NewMessage, *, claim: bool) -> Sequence[Claim]:
+        change = Accept(self._queue, await self._arrival(message, claim=claim))
+        self._queue.commits.add(change)
+        return await change.done
+
+    async def settle(self, settlement: Settlement) -> Sequence[Claim]:
+        notifications = [await self._arrival(each, claim=True) for each in settlement.notifications]
+        change = Settle(self._queue, settlement, notifications)
+        self._queue.commits.add(change)
+        return await change.done
+
+    async def _arrival(self, message: NewMessage, *, claim: bool) -> Arrival:
+        # Large content is made durable here, before the group: no other message's sync waits for it.
+        number = self._queue.numbering.take()
+        if message.content.size > LARGEST_IN_MEMORY:
+            await self._queue.spool.keep(message.content, number)
+            return Arrival(self._queue, number, message, None, claim)
+        return Arrival(self._queue, number, message, b"".join(message.content.chunks()), claim)
+
+    def claim_due(self, now: float, limit: int, avoid: frozenset[str]) -> Sequence[Claim]:
+        with reporting(self._file):
+            claims = self._queue.claims.claim_due(now, limit, avoid)
+        if claims:
+            self._queue.commits.add(MarkActive(self._queue, claims))
+        return claims
+
+    def next_due_at(self) -> float | None:
+        with reporting(self._file):
+            return self._queue.claims.next_due_at()
+
+    def still_wanted(self, claim: Claim) -> bool:
+        with reporting(self._file):
+            return self._queue.claims.still_wanted(claim)
+
+    def postpone(self, domain: str, now: float, due_at: float, why: str) -> int:
+        with reporting(self._file):
+            postponed = self._queue.claims.postponing(domain, now, due_at)
+        self._queue.commits.add(Postpone(self._queue, domain, now, due_at, why))
+        return postponed
+
+    def open_content(self, message: QueuedMessage) -> Content:
+        """The stored content. Raises `StoreUnavailable` when an operator removed the message meanwhile."""
+        number = int(message.id.rpartition("-")[2])
+        with reporting(self._file):
+            row = self._reader.execute(sql.READ_CONTENT, (number,)).fetchone()
+        if row is None:
+            raise StoreUnavailable(f"message {message.id} is not in the queue any more: an operator removed it")
+        if row[0] is None:
+            return self._queue.spool.stored(number, message.size)
+        return MemoryContent(row[0])
+
+    def changed_by_others(self) -> bool:
+        """Whether an operator's command changed the queue since the last call. Cheap; to be asked several times a
+        second."""
+        if not self._queue.commits.is_committing:
+            with reporting(self._file):
+                self._look_for_changes()
+        seen, self._changes_seen = self._changes_seen, False
+        return seen
+
+    def _look_for_changes(self) -> None:
+        version = self._read_data_version()
+        if version != self._data_version:
+            self._data_version = version
+            self._changes_seen = True
+            self._queue.claims.changed_by_others()
+
+    def _read_data_version(self) -> int:
+        # It changes with what other connections commit, never with this one's own commits.
+        version: int = self._connection.execute("PRAGMA data_version").fetchone()[0]
+        return version
+
+    def _read_again(self) -> None:
+        self._queue.claims.read_again()
+        self._queue.numbering.read_again(self._connection)
