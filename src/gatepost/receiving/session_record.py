@@ -27,9 +27,7 @@ def session_record(session: SessionEnd) -> tuple[Record, tuple[CertificateFacts,
         "address": str(acceptance.address),
         "ehlo": acceptance.ehlo,
         "tls": tls and tls_record(tls),
-        "transactions": [
-            _transaction(number, transaction) for number, transaction in enumerate(session.transactions)
-        ],
+        "transactions": [_transaction(number, transaction) for number, transaction in enumerate(session.transactions)],
     }
     return record, tls.certificate.chain if tls and tls.certificate else ()
 

@@ -1,0 +1,154 @@
+"""Session records on disk: JSON lines that let `why` find any session of the last weeks by its id alone.
+
+A file name carries the hour and the worker, as the session id does, so a look-up reads the few files that can hold it.
+Every file is self-contained: a client's certificates are written once in each file that speaks of them, as lines of
+their own, before the first record that names them.
+"""
+
+import mmap
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from json import JSONEncoder, loads
+from pathlib import Path
+from typing import Any, Final, Generic, TypeVar
+
+from gatepost.mail.session_id import time_of, worker_of
+from gatepost.store.log_series import FileLimits, FileNames, LogSeries, files_of
+from gatepost.store.log_writer import BackgroundLog, LogWriter
+from gatepost.tenancy.evidence import CertificateFacts
+from gatepost.tenancy.session_record import certificate_record, with_certificates
+
+Session = TypeVar("Session")
+
+_NAMES: Final = FileNames(prefix="SESSIONS", suffix=".jsonl")
+_MOST_WAITING: Final = 10_000
+_RECORD_LENGTH: Final = 1500
+_MOST_CERTIFICATES: Final = 10
+"""Of one chain; public chains have two to four."""
+_LONGEST_SESSION: Final = timedelta(hours=24)
+
+SESSION_LIMITS: Final = FileLimits(file_size=64 * 1024 * 1024, folder_size=2 * 1024 * 1024 * 1024)
+
+_encoded = JSONEncoder(separators=(",", ":")).encode
+
+
+class SessionRecords(BackgroundLog[Session], Generic[Session]):
+    """One worker's records. `describe` turns what is added into a record, whose first field is `session_id`, and the
+    certificates that it names; it runs on the log writer's thread."""
+
+    def __init__(
+        self,
+        folder: Path,
+        worker: int,
+        describe: Callable[[Session], tuple[Mapping[str, object], Sequence[CertificateFacts]]],
+        writer: LogWriter,
+        limits: FileLimits = SESSION_LIMITS,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__(writer, f"session records {folder}", _MOST_WAITING, clock)
+        self._describe = describe
+        self._series = LogSeries(folder, _names_of(worker), limits)
+        self._written: set[str] = set()
+
+    def _write(self, entries: Sequence[Session], now: float) -> None:
+        if self._series.begin(now, _RECORD_LENGTH * len(entries)):
+            self._written.clear()
+        lines: list[str] = []
+        for entry in entries:
+            record, chain = self._describe(entry)
+            lines += self._new_certificates(chain)
+            lines.append(_encoded(record))
+        lines.append("")
+        self._series.write("\n".join(lines).encode("ascii"))
+
+    def _new_certificates(self, chain: Sequence[CertificateFacts]) -> Iterator[str]:
+        for facts in chain[:_MOST_CERTIFICATES]:
+            if facts.sha256 not in self._written:
+                self._written.add(facts.sha256)
+                yield _encoded({"certificate": facts.sha256, **certificate_record(facts)})
+
+    def close_file(self) -> None:
+        self._series.close()
+
+
+def _names_of(worker: int) -> FileNames:
+    return FileNames(prefix=_NAMES.prefix, suffix=_NAMES.suffix, tag=f"-w{worker}")
+
+
+class StoredSessions:
+    """All session records of a data folder, to read, while workers write."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def find(self, session_id: str) -> dict[str, Any] | None:
+        """The session's record, put together from all its lines; None where none is stored."""
+        found: dict[str, Any] | None = None
+        for path in self._files_of(session_id):
+            for record in _records_in(path, session_id):
+                found = _merged(found, record)
+            if found and found["closed"]:
+                break
+        return found
+
+    def oldest(self) -> datetime | None:
+        """How far back the records go."""
+        files = files_of(self._folder, _NAMES)
+        return files[0].hour if files else None
+
+    def _files_of(self, session_id: str) -> Iterator[Path]:
+        """Where its lines can be: they are written when mail is refused and when the session ends, not when it begins,
+        and the clock may have been set back meanwhile."""
+        try:
+            began = time_of(session_id)
+        except ValueError:
+            return
+        worker = worker_of(session_id)
+        for file in files_of(self._folder, _NAMES, tag=f"-w{worker}"):
+            if began - timedelta(hours=2) <= file.hour <= began + _LONGEST_SESSION and file.size:
+                yield file.path
+
+
+def _records_in(path: Path, session_id: str) -> Iterator[dict[str, Any]]:
+    try:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as octets:
+            for line in _lines_beginning(octets, f'{{"session_id":"{session_id}"'):
+                record: dict[str, Any] = loads(line)
+                if record["tls"]:
+                    record["tls"] = with_certificates(record["tls"], _certificates(octets, record["tls"]))
+                yield record
+    except FileNotFoundError:  # it came of age just now
+        return
+
+
+def _certificates(octets: mmap.mmap, tls: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    found = {}
+    for sha256 in tls["certificate"]["chain"] if tls["certificate"] else ():
+        for line in _lines_beginning(octets, f'{{"certificate":"{sha256}"'):
+            found[sha256] = loads(line)
+            del found[sha256]["certificate"]
+            break
+    return found
+
+
+def _lines_beginning(octets: mmap.mmap, beginning: str) -> Iterator[bytes]:
+    """Whole lines only: the last one may be in the middle of being written."""
+    wanted = beginning.encode("ascii")
+    at = octets.find(wanted)
+    while at >= 0:
+        end = octets.find(b"\n", at)
+        if end < 0:
+            return
+        if at == 0 or octets[at - 1] == 0x0A:
+            yield octets[at:end]
+        at = octets.find(wanted, end)
+
+
+def _merged(earlier: dict[str, Any] | None, later: dict[str, Any]) -> dict[str, Any]:
+    """A later record repeats and completes an earlier one; transactions are told apart by their numbers."""
+    if earlier is None:
+        return later
+    transactions = {each["number"]: each for record in (earlier, later) for each in record["transactions"]}
+    told = {key: value for key, value in later.items() if value is not None}
+    return {**earlier, **told, "transactions": [transactions[number] for number in sorted(transactions)]}
