@@ -37,9 +37,7 @@ def list_changes(
 
 
 @audit_app.command(help="One change: before and after.")
-def show(
-    version: Annotated[int, typer.Argument(metavar="VERSION", show_default=False)], json: Json = False
-) -> None:
+def show(version: Annotated[int, typer.Argument(metavar="VERSION", show_default=False)], json: Json = False) -> None:
     with directory_editor() as editor:
         entry = audit.change(editor, version)
     if json:
@@ -52,7 +50,7 @@ def show(
 
 def _shown(value: object) -> str:
     if value is None or value == []:
-        return "–"
+        return "nothing"
     if isinstance(value, list):
         return ", ".join(map(str, value))
     return str(value)

@@ -93,7 +93,10 @@ def show(domain: Domain, json: Json = False) -> None:
         ("state", state_of(found)),
         ("sub-domains too", yes_or_no(found.match_subdomains)),
         ("TXT record", txt_record(found)),
-        ("last asked", "not asked: the operator vouches" if found.verified_by_operator else day_and_time(found.checked_at)),
+        (
+            "last asked",
+            "not asked: the operator vouches" if found.verified_by_operator else day_and_time(found.checked_at),
+        ),
     ]
     print_facts(found.domain, facts)
     if not found.verified:

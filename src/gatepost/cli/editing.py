@@ -28,6 +28,11 @@ def directory_editor() -> "Iterator[DirectoryEditor]":
         context.fail(str(error), context.NO)
 
 
+def mentioned(values: Sequence[str] | None) -> Sequence[str] | None:
+    """A list option: None when it was not given, empty when it was given as `''`."""
+    return [value for value in values if value] if values else None
+
+
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Columns share the width of the terminal; long cells fold."""
     from rich.box import SIMPLE_HEAD

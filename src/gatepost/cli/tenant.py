@@ -59,7 +59,9 @@ def show(name: Name, json: Json = False) -> None:
         rows = [[each.name, each.type.value, _state(each.enabled)] for each in found.inbound_connectors]
         print_table("", ["inbound connector", "type", "state"], rows)
     if found.send_connectors:
-        rows = [[each.name, " ".join(map(str, each.address_spaces)), _state(each.enabled)] for each in found.send_connectors]
+        rows = [
+            [each.name, " ".join(map(str, each.address_spaces)), _state(each.enabled)] for each in found.send_connectors
+        ]
         print_table("", ["send connector", "address spaces", "state"], rows)
     context.suggest(_next_step(found))
 

@@ -1,0 +1,193 @@
+"""Inbound connectors: a tenant's statements "this is my server".
+
+Law: a connector whose certificate name its tenant does not own is never enabled.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from shlex import quote
+from typing import TypeVar
+
+from gatepost.admin.declined import No, WrongUse
+from gatepost.admin.directory_editor import DirectoryEditor
+from gatepost.admin.lookups import inbound_connector_named, tenant_named
+from gatepost.admin.notation import certificate_name, domain_pattern, network, object_name, sha256
+from gatepost.admin.ownership import what_is_missing
+from gatepost.admin.trust_anchors import read_trust_anchors
+from gatepost.tenancy.tenant import ConnectorType, InboundConnector
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboundConnectorWish:
+    """What is asked for, as it was written. None: not mentioned; an empty list: nothing of that kind."""
+
+    type: str | None = None
+    certificate_names: Sequence[str] | None = None
+    certificate_sha256: Sequence[str] | None = None
+    public_key_sha256: Sequence[str] | None = None
+    addresses: Sequence[str] | None = None
+    sender_domains: Sequence[str] | None = None
+    require_tls: bool | None = None
+    restrict_to_certificate: bool | None = None
+    restrict_to_address: bool | None = None
+    trust_anchors: Sequence[Path] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    connector: InboundConnector
+    warnings: tuple[str, ...] = ()
+    not_enabled_because: str | None = None
+    """Asked to be enabled, stored disabled: what is missing, and what to do."""
+
+
+def add(editor: DirectoryEditor, tenant: str, name: str, wish: InboundConnectorWish, *, enabled: bool = True) -> Saved:
+    """Store a new connector. One with an unowned name is stored disabled, so that nothing has to be written twice."""
+    object_name(name, "connector")
+    with editor.change():
+        owner = tenant_named(editor, tenant)
+        if editor.inbound_connector(owner.name, name):
+            raise No(
+                f"tenant {owner.name} has an inbound connector '{name}' already; to change it: "
+                f"gatepost inbound-connector set {quote(owner.name)} {quote(name)} …"
+            )
+        connector = _fulfilled(InboundConnector(tenant=owner.name, name=name, enabled=enabled), wish)
+        missing = what_is_missing(editor, connector) if enabled else None
+        connector = replace(connector, enabled=enabled and missing is None)
+        editor.put_inbound_connector(connector, "add")
+        return Saved(connector=connector, warnings=_warnings(editor, connector), not_enabled_because=missing)
+
+
+def change(editor: DirectoryEditor, tenant: str, name: str, wish: InboundConnectorWish) -> Saved:
+    """A list that is mentioned replaces the stored one. An enabled connector keeps its old form rather than take a
+    name its tenant does not own."""
+    with editor.change():
+        connector = _fulfilled(inbound_connector_named(editor, tenant, name), wish)
+        if connector.enabled and (missing := what_is_missing(editor, connector)):
+            raise No(f"nothing was changed: {missing}")
+        editor.put_inbound_connector(connector, "set")
+        return Saved(connector=connector, warnings=_warnings(editor, connector))
+
+
+def enable(editor: DirectoryEditor, tenant: str, name: str) -> Saved:
+    with editor.change():
+        connector = inbound_connector_named(editor, tenant, name)
+        if missing := what_is_missing(editor, connector):
+            raise No(f"{connector.label} stays disabled: {missing}")
+        connector = replace(connector, enabled=True)
+        editor.put_inbound_connector(connector, "enable")
+        return Saved(connector=connector, warnings=_warnings(editor, connector))
+
+
+def disable(editor: DirectoryEditor, tenant: str, name: str) -> InboundConnector:
+    with editor.change():
+        connector = replace(inbound_connector_named(editor, tenant, name), enabled=False)
+        editor.put_inbound_connector(connector, "disable")
+        return connector
+
+
+def remove(editor: DirectoryEditor, tenant: str, name: str) -> InboundConnector:
+    with editor.change():
+        connector = inbound_connector_named(editor, tenant, name)
+        editor.remove_inbound_connector(connector)
+        return connector
+
+
+def every(editor: DirectoryEditor, tenant: str | None) -> Iterator[InboundConnector]:
+    return editor.all_inbound_connectors(tenant_named(editor, tenant).name if tenant else None)
+
+
+def _fulfilled(connector: InboundConnector, wish: InboundConnectorWish) -> InboundConnector:
+    connector = replace(
+        connector,
+        type=connector.type if wish.type is None else _type(wish.type),
+        certificate_names=_read(wish.certificate_names, certificate_name, connector.certificate_names),
+        certificate_sha256=_read(
+            wish.certificate_sha256, lambda text: sha256(text, "certificate"), connector.certificate_sha256
+        ),
+        public_key_sha256=_read(
+            wish.public_key_sha256, lambda text: sha256(text, "public key"), connector.public_key_sha256
+        ),
+        addresses=_read(wish.addresses, network, connector.addresses),
+        sender_domains=_read(wish.sender_domains, domain_pattern, connector.sender_domains),
+        require_tls=_said(wish.require_tls, connector.require_tls),
+        restrict_to_certificate=_said(wish.restrict_to_certificate, connector.restrict_to_certificate),
+        restrict_to_address=_said(wish.restrict_to_address, connector.restrict_to_address),
+        trust_anchors=_anchors(wish.trust_anchors, connector.trust_anchors),
+    )
+    connector = replace(connector, proven_pins=connector.proven_pins.intersection(connector.pins))
+    _must_make_sense(connector)
+    return connector
+
+
+def _type(text: str) -> ConnectorType:
+    try:
+        return ConnectorType(text)
+    except ValueError:
+        raise WrongUse(f"--type {text}: on-premises or partner is wanted") from None
+
+
+def _must_make_sense(connector: InboundConnector) -> None:
+    by_certificate = bool(connector.certificate_names or connector.pins)
+    if connector.type is ConnectorType.ON_PREMISES:
+        if connector.restrict_to_certificate or connector.restrict_to_address:
+            raise WrongUse(
+                "--restrict-to-certificate and --restrict-to-address are for --type partner: an on-premises connector "
+                "grants, it does not restrict"
+            )
+        if not by_certificate and not connector.addresses:
+            raise WrongUse(
+                "nothing identifies the server: give --certificate-name (recommended), --certificate-sha256, "
+                "--public-key-sha256 or --address"
+            )
+    elif not (by_certificate or connector.addresses or connector.sender_domains or connector.require_tls):
+        raise WrongUse("the partner connector says nothing: give --sender-domain, --certificate-name or --address")
+    if connector.restrict_to_certificate and not by_certificate:
+        raise WrongUse("--restrict-to-certificate needs --certificate-name: which certificate must the partner show?")
+    if connector.restrict_to_address and not connector.addresses:
+        raise WrongUse("--restrict-to-address needs --address: from where may the partner come?")
+    if connector.trust_anchors and not connector.certificate_names:
+        raise WrongUse("--trust-anchor needs --certificate-name: an authority is trusted for these names only")
+
+
+def _warnings(editor: DirectoryEditor, connector: InboundConnector) -> tuple[str, ...]:
+    warnings = []
+    if connector.type is ConnectorType.ON_PREMISES:
+        if connector.sender_domains:
+            warnings.append("--sender-domain has no effect on an on-premises connector: it narrows partner connectors")
+        warnings += [
+            f"--address {each} is every host there is: whoever knows a domain of {connector.tenant} can relay"
+            for each in connector.addresses
+            if each.prefixlen == 0
+        ]
+        if set(connector.pins) - connector.proven_pins:
+            warnings.append(
+                "a pinned certificate counts like an address, with a reverse-path in a verified domain only, until the "
+                "tenant has proved to hold its key"
+            )
+    if any(domain.verified for domain in editor.all_domains(connector.tenant)):
+        return tuple(warnings)
+    if connector.type is ConnectorType.ON_PREMISES and not connector.certificate_names:
+        warnings.append(
+            f"{connector.tenant} has no verified domain yet, and without one this connector identifies nobody: "
+            f"gatepost domain add {quote(connector.tenant)} DOMAIN"
+        )
+    return tuple(warnings)
+
+
+def _read(texts: Iterable[str] | None, read: Callable[[str], _T], otherwise: tuple[_T, ...]) -> tuple[_T, ...]:
+    """Each text once, in the order written."""
+    return otherwise if texts is None else tuple(dict.fromkeys(map(read, texts)))
+
+
+def _said(wish: bool | None, otherwise: bool) -> bool:
+    return otherwise if wish is None else wish
+
+
+def _anchors(files: Iterable[Path] | None, otherwise: tuple[str, ...]) -> tuple[str, ...]:
+    if files is None:
+        return otherwise
+    return tuple(dict.fromkeys(anchor for file in files for anchor in read_trust_anchors(file)))

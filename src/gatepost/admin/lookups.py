@@ -1,0 +1,56 @@
+"""Finding what a command names, and saying which known name is nearest when it does not exist."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from itertools import islice
+
+from gatepost.admin.declined import No
+from gatepost.admin.directory_editor import DirectoryEditor
+from gatepost.mail.domain import DomainError, domain_key
+from gatepost.tenancy.tenant import AcceptedDomain, InboundConnector, SendConnector, Tenant
+
+# How many known names a wrong one is compared with: enough to help, little enough to answer at once.
+_COMPARED = 2000
+
+
+def tenant_named(editor: DirectoryEditor, name: str) -> Tenant:
+    found = editor.tenant(name)
+    if found is None:
+        hint = _hint(name, editor.tenant_names(name, _COMPARED), "see: gatepost tenant list")
+        raise No(f"there is no tenant '{name}'; {hint}")
+    return found
+
+
+def domain_named(editor: DirectoryEditor, name: str) -> AcceptedDomain:
+    try:
+        found = editor.accepted_domain(domain_key(name))
+    except DomainError:
+        found = None
+    if found is None:
+        known = (each.domain for each in editor.all_domains())
+        raise No(f"there is no accepted domain '{name}'; {_hint(name, known, 'see: gatepost domain list')}")
+    return found
+
+
+def inbound_connector_named(editor: DirectoryEditor, tenant: str, name: str) -> InboundConnector:
+    owner = tenant_named(editor, tenant)
+    found = editor.inbound_connector(owner.name, name)
+    if found is None:
+        known = (each.name for each in editor.all_inbound_connectors(owner.name))
+        hint = _hint(name, known, f"see: gatepost inbound-connector list {owner.name}")
+        raise No(f"tenant {owner.name} has no inbound connector '{name}'; {hint}")
+    return found
+
+
+def send_connector_named(editor: DirectoryEditor, name: str) -> SendConnector:
+    found = editor.send_connector(name)
+    if found is None:
+        known = (each.name for each in editor.all_send_connectors())
+        raise No(f"there is no send connector '{name}'; {_hint(name, known, 'see: gatepost send-connector list')}")
+    return found
+
+
+def _hint(wrong: str, known: Iterable[str], otherwise: str) -> str:
+    by_folded = {name.casefold(): name for name in islice(known, _COMPARED)}
+    near = get_close_matches(wrong.casefold(), by_folded, n=1)
+    return f"did you mean '{by_folded[near[0]]}'?" if near else otherwise

@@ -1,0 +1,178 @@
+"""How administrators write names, fingerprints, networks and hosts; each is read strictly, and a slip is explained."""
+
+import re
+from ipaddress import IPv6Network, ip_address, ip_network, summarize_address_range
+
+from gatepost.admin.declined import WrongUse
+from gatepost.mail.domain import DomainError, domain_key
+from gatepost.tenancy.tenant import AddressSpace, Network, SmartHost
+
+LONGEST_NAME = 64
+
+_IPV4_MAPPED = IPv6Network("::ffff:0:0/96")
+_HEX = re.compile(r"[0-9a-f]+\Z")
+_RANGE = re.compile(r"([0-9a-fA-F.:]+)\s*-\s*([0-9a-fA-F.:]+)\Z")
+
+
+def object_name(text: str, kind: str) -> str:
+    """The name of a tenant or connector. It stands in commands and in `tenant/connector`."""
+    if not text or text != text.strip() or not text.isprintable():
+        raise WrongUse(
+            f"'{text}' cannot be the name of a {kind}: visible characters are wanted, no blank at either end"
+        )
+    if "/" in text or text.startswith("-"):
+        raise WrongUse(f"'{text}' cannot be the name of a {kind}: no '/' in it, and no '-' in front")
+    if len(text) > LONGEST_NAME:
+        raise WrongUse(f"'{text[:20]}…' is too long for the name of a {kind}: at most {LONGEST_NAME} characters")
+    return text
+
+
+def accepted_domain(text: str) -> str:
+    """A domain a tenant can own: no wildcard, no top-level domain, no address."""
+    if text.startswith("*."):
+        raise WrongUse(f"'{text}': write {text[2:]} and add --match-subdomains for what lies below it")
+    key = _domain(text)
+    if "." not in key:
+        raise WrongUse(f"'{text}' is a top-level domain: write the whole domain, such as contoso.com")
+    if _is_address(key):
+        raise WrongUse(f"'{text}' is an address, not a domain")
+    return key
+
+
+def certificate_name(text: str) -> str:
+    """`mail.contoso.com` or `*.contoso.com`, as a domain key."""
+    if text.upper().startswith("<I>") or "<S>" in text.upper():
+        raise WrongUse(
+            f"'{text}' is issuer and subject, as Exchange's sending side writes them; a connector goes by a DNS name "
+            "in the certificate: write that name, such as mail.contoso.com"
+        )
+    if "=" in text or "@" in text:
+        raise WrongUse(f"'{text}' is not a DNS name: write one of the certificate's names, such as mail.contoso.com")
+    wildcard, base = text.startswith("*."), text.removeprefix("*.")
+    if "*" in base:
+        raise WrongUse(f"'{text}': '*' can only stand for the whole first label, as in *.contoso.com")
+    if _is_address(base):
+        raise WrongUse(f"'{text}' is an address: say --address {base}")
+    key = _domain(base)
+    if "." not in key:
+        raise WrongUse(f"'{text}' is not a full name: write it with its domain, such as mail.contoso.com")
+    return f"*.{key}" if wildcard else key
+
+
+def sha256(text: str, what: str) -> str:
+    """64 hex digits, however they were grouped: `AB:CD`, `ab cd`, `abcd`."""
+    digits = re.sub(r"[\s:-]", "", text).lower()
+    if not _HEX.match(digits):
+        raise WrongUse(f"'{_short(text)}' is not a SHA-256 of a {what}: 64 hex digits, with or without colons")
+    if len(digits) == 40:
+        raise WrongUse(
+            f"'{_short(text)}' is a SHA-1 thumbprint (40 digits); 64 are needed: "
+            "openssl x509 -in FILE -noout -fingerprint -sha256"
+        )
+    if len(digits) != 64:
+        raise WrongUse(f"'{_short(text)}' has {len(digits)} hex digits; a SHA-256 of a {what} has 64")
+    return digits
+
+
+def network(text: str) -> Network:
+    """One address or a network in CIDR form."""
+    if found := _RANGE.match(text):
+        raise WrongUse(f"'{text}' is a range: write it as {_range_as_networks(found[1], found[2])}")
+    if "%" in text:
+        raise WrongUse(f"'{text}': an address with a zone (%) means something on one host only; leave the zone away")
+    try:
+        parsed = ip_network(text.strip("[]"))
+    except ValueError:
+        raise WrongUse(_why_no_network(text)) from None
+    if isinstance(parsed, IPv6Network) and parsed.subnet_of(_IPV4_MAPPED):
+        mapped = parsed.network_address.ipv4_mapped
+        raise WrongUse(f"'{text}' is an IPv4 address written as IPv6: write {mapped}/{parsed.prefixlen - 96}")
+    return parsed
+
+
+def domain_pattern(text: str) -> str:
+    """`*`, `domain` or `*.domain`."""
+    if text == "*":
+        return text
+    wildcard, base = text.startswith("*."), text.removeprefix("*.")
+    if "*" in base:
+        raise WrongUse(f"'{text}': '*' stands alone or before a domain, as in *.contoso.com")
+    return f"*.{_domain(base)}" if wildcard else _domain(base)
+
+
+def address_space(text: str) -> AddressSpace:
+    """`SPACE[;COST]`."""
+    space, separator, cost = text.partition(";")
+    if not separator:
+        return AddressSpace(space=domain_pattern(space))
+    if not cost.isascii() or not cost.isdigit() or not 1 <= int(cost) <= 100:
+        raise WrongUse(f"'{text}': the cost behind ';' is a whole number from 1 (preferred) to 100")
+    return AddressSpace(space=domain_pattern(space), cost=int(cost))
+
+
+def smart_host(text: str) -> SmartHost:
+    """`HOST[:PORT]`; an IPv6 address stands in brackets when a port follows."""
+    if text.startswith("["):
+        address, bracket, rest = text[1:].partition("]")
+        if not bracket or not _is_address(address) or (rest and not rest.startswith(":")):
+            raise WrongUse(
+                f"'{text}' is not a host: an address in brackets and perhaps a port are wanted, as in [2001:db8::25]:25"
+            )
+        return SmartHost(host=str(ip_address(address)), port=_port(rest[1:], text) if rest else 25)
+    if text.count(":") > 1:
+        if not _is_address(text):
+            raise WrongUse(f"'{text}' is not a host: put an IPv6 address in brackets, as in [2001:db8::25]:25")
+        return SmartHost(host=str(ip_address(text)))
+    host, separator, port = text.partition(":")
+    name = host if _is_address(host) else _domain(host)
+    return SmartHost(host=name, port=_port(port, text) if separator else 25)
+
+
+def host_name(text: str, option: str) -> str:
+    """A name for EHLO or a certificate."""
+    if _is_address(text.strip("[]")):
+        raise WrongUse(f"{option} '{text}': a host name is wanted, not an address")
+    return _domain(text)
+
+
+def _domain(text: str) -> str:
+    try:
+        return domain_key(text)
+    except DomainError as error:
+        raise WrongUse(str(error)) from None
+
+
+def _port(text: str, whole: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65535:
+        raise WrongUse(f"'{whole}': the port behind ':' is a whole number from 1 to 65535")
+    return int(text)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _why_no_network(text: str) -> str:
+    try:
+        loose = ip_network(text, strict=False)
+    except ValueError:
+        return f"'{text}' is not an address or network: write it as 192.0.2.10, 192.0.2.0/24 or 2001:db8::/48"
+    host = text.partition("/")[0]
+    return f"'{text}' has bits set behind its prefix: write {loose} for the network, or {host} for the one host"
+
+
+def _range_as_networks(first: str, last: str) -> str:
+    try:
+        networks = list(summarize_address_range(ip_address(first), ip_address(last)))
+    except (ValueError, TypeError):
+        return "networks, such as 192.0.2.0/24"
+    shown = " ".join(f"--address {each}" for each in networks[:8])
+    return shown if len(networks) <= 8 else f"{shown} … ({len(networks)} networks)"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 24 else f"{text[:23]}…"

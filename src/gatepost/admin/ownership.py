@@ -1,0 +1,62 @@
+"""What a change of ownership means for connectors, and what an administrator does about an unowned name."""
+
+from shlex import quote
+
+from gatepost.admin.directory_editor import DirectoryEditor
+from gatepost.tenancy.ownership import UnownedName, unowned_names
+from gatepost.tenancy.tenant import AcceptedDomain, InboundConnector
+
+RECORD_PREFIX = "gatepost-verification="
+
+
+def record_name(domain: str) -> str:
+    """Where the verification record of `domain` stands."""
+    return f"_gatepost.{domain}"
+
+
+def record_value(domain: AcceptedDomain) -> str:
+    return f"{RECORD_PREFIX}{domain.token}"
+
+
+def txt_record(domain: AcceptedDomain) -> str:
+    """The record in zone file form (RFC 1035 5.1)."""
+    return f'{record_name(domain.domain)} TXT "{record_value(domain)}"'
+
+
+def unowned_names_of_enabled(editor: DirectoryEditor, tenant: str) -> frozenset[tuple[str, str]]:
+    """The tenant's enabled connectors with the names that do not count, as (connector, certificate name)."""
+    return frozenset(
+        (connector.name, unowned.name)
+        for connector in editor.all_inbound_connectors(tenant)
+        if connector.enabled
+        for unowned in unowned_names(connector, editor)
+    )
+
+
+def what_is_missing(editor: DirectoryEditor, connector: InboundConnector) -> str | None:
+    """Why `connector` cannot be enabled and what to do, in one line; None: nothing stands in the way."""
+    unowned = unowned_names(connector, editor)
+    if not unowned:
+        return None
+    enable = f"gatepost inbound-connector enable {quote(connector.tenant)} {quote(connector.name)}"
+    return "; ".join(_advice(editor, each, connector.tenant) for each in unowned) + f"; then run: {enable}"
+
+
+def _advice(editor: DirectoryEditor, unowned: UnownedName, tenant: str) -> str:
+    if unowned.added:
+        return (
+            f"certificate name {unowned.name} is not owned by {tenant}: publish the TXT record "
+            f"{txt_record(unowned.added)}, then run: gatepost domain verify {unowned.domain}"
+        )
+    holder = editor.accepted_domain(unowned.domain)
+    if holder:
+        return (
+            f"certificate name {unowned.name} belongs to tenant {holder.tenant}, which added {holder.domain}: "
+            f"use a name {tenant} owns, or have {holder.tenant} give up {holder.domain}"
+        )
+    above = f" ({unowned.owner.tenant} has verified {unowned.owner.domain})" if unowned.owner else ""
+    return (
+        f"certificate name {unowned.name} is not owned by {tenant}{above}: run: gatepost domain add {quote(tenant)} "
+        f"{unowned.domain}, publish the TXT record it prints at {record_name(unowned.domain)}, "
+        f"then run: gatepost domain verify {unowned.domain}"
+    )

@@ -1,0 +1,172 @@
+"""Send connectors: where mail leaves, and how."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from shlex import quote
+from typing import Protocol
+
+from gatepost.admin.declined import No, WrongUse
+from gatepost.admin.directory_editor import DirectoryEditor
+from gatepost.admin.lookups import send_connector_named, tenant_named
+from gatepost.admin.notation import address_space, host_name, object_name, smart_host
+from gatepost.tenancy.tenant import AddressSpace, SendConnector, TlsLevel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialVerdict:
+    """Whether a certificate file and a key file can be used together."""
+
+    problem: str | None = None
+    """One line: which file, what is wrong, what to do."""
+    warnings: tuple[str, ...] = ()
+
+
+class CredentialCheck(Protocol):
+    def __call__(self, certificate: Path, key: Path) -> CredentialVerdict: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendConnectorWish:
+    """What is asked for, as it was written. None: not mentioned; empty: nothing of that kind."""
+
+    tenant: str | None = None
+    address_spaces: Sequence[str] | None = None
+    smart_hosts: Sequence[str] | None = None
+    certificate: str | None = None
+    key: str | None = None
+    tls: str | None = None
+    tls_domain: str | None = None
+    fqdn: str | None = None
+    protocol_log: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    connector: SendConnector
+    warnings: tuple[str, ...] = ()
+
+
+def add(
+    editor: DirectoryEditor, name: str, wish: SendConnectorWish, check: CredentialCheck, *, enabled: bool = True
+) -> Saved:
+    object_name(name, "connector")
+    if not wish.address_spaces:
+        raise WrongUse("--address-space is missing: which mail leaves here? Everything is '*'")
+    with editor.change():
+        if editor.send_connector(name):
+            raise No(
+                f"there is a send connector '{name}' already; to change it: gatepost send-connector set {quote(name)} …"
+            )
+        return _saved(editor, SendConnector(name=name, address_spaces=(), enabled=enabled), wish, check, "add")
+
+
+def change(editor: DirectoryEditor, name: str, wish: SendConnectorWish, check: CredentialCheck) -> Saved:
+    """A list that is mentioned replaces the stored one."""
+    with editor.change():
+        return _saved(editor, send_connector_named(editor, name), wish, check, "set")
+
+
+def enable(editor: DirectoryEditor, name: str, *, enabled: bool) -> SendConnector:
+    with editor.change():
+        connector = replace(send_connector_named(editor, name), enabled=enabled)
+        editor.put_send_connector(connector, "enable" if enabled else "disable")
+        return connector
+
+
+def remove(editor: DirectoryEditor, name: str) -> SendConnector:
+    with editor.change():
+        connector = send_connector_named(editor, name)
+        editor.remove_send_connector(connector)
+        return connector
+
+
+def every(editor: DirectoryEditor, tenant: str | None) -> Iterator[SendConnector]:
+    return editor.all_send_connectors(tenant_named(editor, tenant).name if tenant else None)
+
+
+def _saved(
+    editor: DirectoryEditor, connector: SendConnector, wish: SendConnectorWish, check: CredentialCheck, action: str
+) -> Saved:
+    connector = _fulfilled(editor, connector, wish)
+    warnings = _credential_warnings(connector, check)
+    editor.put_send_connector(connector, action)
+    return Saved(connector=connector, warnings=warnings)
+
+
+def _fulfilled(editor: DirectoryEditor, connector: SendConnector, wish: SendConnectorWish) -> SendConnector:
+    if wish.tenant is not None:
+        connector = replace(connector, tenant=tenant_named(editor, wish.tenant).name if wish.tenant else None)
+    if wish.address_spaces is not None:
+        connector = replace(connector, address_spaces=_address_spaces(wish.address_spaces))
+    if wish.smart_hosts is not None:
+        hosts = tuple(dict.fromkeys(smart_host(text) for text in wish.smart_hosts))
+        connector = replace(connector, smart_hosts=hosts)
+    if wish.certificate is not None:
+        connector = replace(connector, certificate=_absolute(wish.certificate))
+    if wish.key is not None:
+        connector = replace(connector, key=_absolute(wish.key))
+    if wish.tls is not None:
+        connector = replace(connector, tls=_tls_level(wish.tls))
+    if wish.tls_domain is not None:
+        connector = replace(connector, tls_domain=(wish.tls_domain and _tls_domain(wish.tls_domain)) or None)
+    if wish.fqdn is not None:
+        connector = replace(connector, fqdn=(wish.fqdn and host_name(wish.fqdn, "--fqdn")) or None)
+    if wish.protocol_log is not None:
+        connector = replace(connector, protocol_log=_on_or_off(wish.protocol_log))
+    _must_make_sense(connector)
+    return connector
+
+
+def _must_make_sense(connector: SendConnector) -> None:
+    if not connector.address_spaces:
+        raise WrongUse("a send connector needs at least one --address-space; to stop using it: send-connector disable")
+    if bool(connector.certificate) != bool(connector.key):
+        missing = "--key" if connector.certificate else "--certificate"
+        raise WrongUse(f"{missing} is missing: a certificate and its private key go together")
+    if connector.certificate and connector.tls is TlsLevel.NONE:
+        raise WrongUse("--tls none presents no certificate: leave --certificate away, or choose another --tls level")
+    if connector.tls_domain and connector.tls is not TlsLevel.VERIFY:
+        raise WrongUse("--tls-domain says which name is verified: it needs --tls verify")
+
+
+def _credential_warnings(connector: SendConnector, check: CredentialCheck) -> tuple[str, ...]:
+    if connector.certificate is None or connector.key is None:
+        return ()
+    verdict = check(Path(connector.certificate), Path(connector.key))
+    if verdict.problem:
+        raise WrongUse(verdict.problem)
+    return verdict.warnings
+
+
+def _address_spaces(texts: Sequence[str]) -> tuple[AddressSpace, ...]:
+    spaces: dict[str, AddressSpace] = {}
+    for space in map(address_space, texts):
+        if spaces.get(space.space, space) != space:
+            raise WrongUse(f"--address-space {space.space} is given twice, with different costs")
+        spaces[space.space] = space
+    return tuple(spaces.values())
+
+
+def _tls_level(text: str) -> TlsLevel:
+    if text == "dane":
+        raise WrongUse("--tls dane comes with a later release; until then use --tls verify, or encrypt")
+    try:
+        return TlsLevel(text)
+    except ValueError:
+        raise WrongUse(f"--tls {text}: one of {', '.join(TlsLevel)} is wanted") from None
+
+
+def _on_or_off(text: str) -> bool:
+    if text not in ("on", "off"):
+        raise WrongUse(f"--protocol-log {text}: on or off is wanted")
+    return text == "on"
+
+
+def _tls_domain(text: str) -> str:
+    wildcard = "*." if text.startswith("*.") else ""
+    return wildcard + host_name(text.removeprefix("*."), "--tls-domain")
+
+
+def _absolute(path: str) -> str | None:
+    return str(Path(path).expanduser().absolute()) if path else None

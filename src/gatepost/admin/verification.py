@@ -1,0 +1,142 @@
+"""Proving that a domain is the tenant's: a TXT record that only its owner can publish, asked for once and then daily.
+
+A record that is gone does not stop mail at once: the domain goes on counting for a grace time, in which the operator is
+told. A failure of the DNS says nothing about a domain, so it changes nothing. What an operator vouched for is left
+alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from gatepost.admin.declined import No
+from gatepost.admin.directory_editor import DirectoryEditor
+from gatepost.admin.domains import DomainChange, put, unverified
+from gatepost.admin.lookups import domain_named
+from gatepost.admin.ownership import RECORD_PREFIX, record_name, record_value, txt_record
+from gatepost.queue.next_hop import DnsProblem
+from gatepost.tenancy.tenant import AcceptedDomain
+
+CHECK_EVERY = timedelta(days=1)
+
+
+TxtAnswer = tuple[str, ...] | DnsProblem
+
+
+class TxtLookup(Protocol):
+    async def txt(self, name: str) -> TxtAnswer:
+        """The texts of the TXT records at `name`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecheckEvent:
+    """Something an operator wants to read in the log."""
+
+    domain: str
+    tenant: str
+    kind: str
+    """`lost`, `found-again`, `unverified`, `dns-failure`."""
+    says: str
+
+
+async def verify(editor: DirectoryEditor, lookup: TxtLookup, text: str, at: datetime) -> DomainChange:
+    """Ask DNS for the record of one domain; `No` says what was seen instead."""
+    domain = domain_named(editor, text)
+    answer = await lookup.txt(record_name(domain.domain))
+    if record_value(domain) not in _texts(answer):
+        raise No(_what_was_seen(domain, answer))
+    return _verified(editor, domain, at)
+
+
+async def recheck(editor: DirectoryEditor, lookup: TxtLookup, at: datetime, grace: timedelta) -> Sequence[RecheckEvent]:
+    """Ask again for every domain whose last check is a day old."""
+    events = []
+    for domain in list(editor.domains_last_checked_before(at - CHECK_EVERY)):
+        answer = await lookup.txt(record_name(domain.domain))
+        event = _judge(editor, domain.domain, answer, at, grace)
+        if event:
+            events.append(event)
+    return events
+
+
+def _judge(
+    editor: DirectoryEditor, name: str, answer: TxtAnswer, at: datetime, grace: timedelta
+) -> RecheckEvent | None:
+    with editor.change():
+        # Read again: an administrator may have been busy while DNS was asked.
+        domain = editor.accepted_domain(name)
+        if domain is None or not domain.verified or domain.verified_by_operator:
+            return None
+        if record_value(domain) in _texts(answer):
+            return _still_there(editor, domain, at)
+        if _failure(answer):
+            return _event(domain, "dns-failure", _what_was_seen(domain, answer))
+        if domain.lost_at is None:
+            editor.put_domain(replace(domain, lost_at=at, checked_at=at), "lose")
+            says = f"{_what_was_seen(domain, answer)}; it stops counting {grace.days} days from now"
+            return _event(domain, "lost", says)
+        if at < domain.lost_at + grace:
+            editor.note_domain_checked(domain, at)
+            return None
+        stopped = put(editor, replace(unverified(domain), checked_at=at), "unverify").stopped
+        silenced = f"; connectors that stop counting: {', '.join(stopped)}" if stopped else ""
+        return _event(domain, "unverified", f"{_what_was_seen(domain, answer)}; it no longer counts{silenced}")
+
+
+def _still_there(editor: DirectoryEditor, domain: AcceptedDomain, at: datetime) -> RecheckEvent | None:
+    if domain.lost_at is None:
+        editor.note_domain_checked(domain, at)
+        return None
+    editor.put_domain(replace(domain, lost_at=None, checked_at=at), "find-again")
+    return _event(domain, "found-again", "its verification record is there again")
+
+
+def _verified(editor: DirectoryEditor, domain: AcceptedDomain, at: datetime) -> DomainChange:
+    with editor.change():
+        # Read again: an administrator may have been busy while DNS was asked.
+        current = domain_named(editor, domain.domain)
+        if current.token != domain.token:
+            raise No(f"{domain.domain} was removed and added again meanwhile; publish {txt_record(current)}")
+        if current.verified and current.lost_at is None:
+            editor.note_domain_checked(current, at)
+            return DomainChange(domain=current)
+        proven = replace(
+            current,
+            verified=True,
+            verified_at=current.verified_at or at,
+            checked_at=at,
+            lost_at=None,
+        )
+        return put(editor, proven, "verify")
+
+
+def _what_was_seen(domain: AcceptedDomain, answer: TxtAnswer) -> str:
+    where = record_name(domain.domain)
+    if failure := _failure(answer):
+        return f"{domain.domain} could not be checked: {failure}; nothing was changed, try again later"
+    texts = _texts(answer)
+    ours = [text for text in texts if text.startswith(RECORD_PREFIX)]
+    if ours:
+        return f'{where} says "{_short(ours[0])}", not "{record_value(domain)}": correct the TXT record'
+    if texts:
+        return f'{where} has a TXT record that says "{_short(texts[0])}": add one that says "{record_value(domain)}"'
+    return f"there is no TXT record at {where}: publish {txt_record(domain)}, and wait until DNS shows it"
+
+
+def _texts(answer: TxtAnswer) -> list[str]:
+    """Some DNS consoles keep the quotes that people paste."""
+    return [] if isinstance(answer, DnsProblem) else [text.strip().strip('"').strip() for text in answer]
+
+
+def _failure(answer: TxtAnswer) -> str | None:
+    """Why DNS could not say. That a name does not exist is no failure but an answer."""
+    return answer.why if isinstance(answer, DnsProblem) and not answer.permanent else None
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 80 else f"{text[:79]}…"
+
+
+def _event(domain: AcceptedDomain, kind: str, says: str) -> RecheckEvent:
+    return RecheckEvent(domain=domain.domain, tenant=domain.tenant, kind=kind, says=says)

@@ -1,0 +1,221 @@
+"""`gatepost inbound-connector …`"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from shlex import quote
+from typing import Annotated
+
+import typer
+
+from gatepost.admin import inbound_connectors
+from gatepost.admin.inbound_connectors import InboundConnectorWish, Saved
+from gatepost.admin.lookups import inbound_connector_named
+from gatepost.admin.ownership import what_is_missing
+from gatepost.cli import context
+from gatepost.cli.editing import directory_editor, mentioned, print_facts, print_table, yes_or_no
+from gatepost.tenancy.record import inbound_connector_record
+from gatepost.tenancy.tenant import InboundConnector
+
+inbound_connector_app = typer.Typer(
+    add_completion=False, rich_markup_mode=None, no_args_is_help=True, help="How a tenant's servers are recognised."
+)
+
+Tenant = Annotated[str, typer.Argument(metavar="TENANT", show_default=False)]
+Name = Annotated[str, typer.Argument(metavar="NAME", show_default=False)]
+CertificateNames = Annotated[
+    list[str] | None,
+    typer.Option("--certificate-name", metavar="N", help="mail.contoso.com or *.contoso.com; repeatable."),
+]
+CertificatePins = Annotated[
+    list[str] | None, typer.Option("--certificate-sha256", metavar="HEX", help="Pin a certificate; repeatable.")
+]
+KeyPins = Annotated[
+    list[str] | None, typer.Option("--public-key-sha256", metavar="HEX", help="Pin a public key; repeatable.")
+]
+Addresses = Annotated[
+    list[str] | None, typer.Option("--address", metavar="CIDR", help="Where it connects from; repeatable.")
+]
+Type = Annotated[str | None, typer.Option(metavar="on-premises|partner", help="Own server (default), or a partner's.")]
+SenderDomains = Annotated[
+    list[str] | None, typer.Option("--sender-domain", metavar="D", help="Partner: *, domain or *.domain; repeatable.")
+]
+RequireTls = Annotated[bool | None, typer.Option(help="Refuse its mail without TLS.")]
+RestrictToCertificate = Annotated[bool | None, typer.Option(help="Partner: only with the certificate.")]
+RestrictToAddress = Annotated[bool | None, typer.Option(help="Partner: only from the addresses.")]
+TrustAnchors = Annotated[
+    list[str] | None, typer.Option("--trust-anchor", metavar="PEM", help="The tenant's own authority; repeatable.")
+]
+Json = Annotated[bool, typer.Option("--json", help="For programs.")]
+
+
+@inbound_connector_app.command(help="Add a connector. Exit code 1: stored, but not enabled, and what to do.")
+def add(
+    tenant: Tenant,
+    name: Name,
+    certificate_name: CertificateNames = None,
+    certificate_sha256: CertificatePins = None,
+    public_key_sha256: KeyPins = None,
+    address: Addresses = None,
+    type: Type = None,
+    sender_domain: SenderDomains = None,
+    require_tls: RequireTls = None,
+    restrict_to_certificate: RestrictToCertificate = None,
+    restrict_to_address: RestrictToAddress = None,
+    trust_anchor: TrustAnchors = None,
+    disabled: Annotated[bool, typer.Option("--disabled", help="Store it without using it.")] = False,
+) -> None:
+    wish = InboundConnectorWish(
+        type=type,
+        certificate_names=mentioned(certificate_name),
+        certificate_sha256=mentioned(certificate_sha256),
+        public_key_sha256=mentioned(public_key_sha256),
+        addresses=mentioned(address),
+        sender_domains=mentioned(sender_domain),
+        require_tls=require_tls,
+        restrict_to_certificate=restrict_to_certificate,
+        restrict_to_address=restrict_to_address,
+        trust_anchors=_files(trust_anchor),
+    )
+    with directory_editor() as editor:
+        saved = inbound_connectors.add(editor, tenant, name, wish, enabled=not disabled)
+    _report(saved)
+    connector = saved.connector
+    if saved.not_enabled_because:
+        context.fail(f"{connector.label} is stored but not enabled: {saved.not_enabled_because}", context.NO)
+    typer.echo(f"added inbound connector {connector.label}" + ("" if connector.enabled else ", disabled"))
+    context.suggest(f"gatepost inbound-connector show {_arguments(connector)}")
+
+
+@inbound_connector_app.command("set", help="Change a connector. A list replaces the stored one; '' empties it.")
+def set_connector(
+    tenant: Tenant,
+    name: Name,
+    certificate_name: CertificateNames = None,
+    certificate_sha256: CertificatePins = None,
+    public_key_sha256: KeyPins = None,
+    address: Addresses = None,
+    type: Type = None,
+    sender_domain: SenderDomains = None,
+    require_tls: RequireTls = None,
+    restrict_to_certificate: RestrictToCertificate = None,
+    restrict_to_address: RestrictToAddress = None,
+    trust_anchor: TrustAnchors = None,
+) -> None:
+    wish = InboundConnectorWish(
+        type=type,
+        certificate_names=mentioned(certificate_name),
+        certificate_sha256=mentioned(certificate_sha256),
+        public_key_sha256=mentioned(public_key_sha256),
+        addresses=mentioned(address),
+        sender_domains=mentioned(sender_domain),
+        require_tls=require_tls,
+        restrict_to_certificate=restrict_to_certificate,
+        restrict_to_address=restrict_to_address,
+        trust_anchors=_files(trust_anchor),
+    )
+    with directory_editor() as editor:
+        saved = inbound_connectors.change(editor, tenant, name, wish)
+    _report(saved)
+    typer.echo(f"changed inbound connector {saved.connector.label}")
+    context.suggest(f"gatepost inbound-connector show {_arguments(saved.connector)}")
+
+
+@inbound_connector_app.command(help="Show a connector.")
+def show(tenant: Tenant, name: Name, json: Json = False) -> None:
+    with directory_editor() as editor:
+        found = inbound_connector_named(editor, tenant, name)
+        missing = what_is_missing(editor, found)
+    if json:
+        context.print_json({**inbound_connector_record(found), "missing": missing})
+        return
+    print_facts(f"inbound connector {found.label}", _facts(found, missing))
+    if found.enabled:
+        context.suggest("gatepost explain --certificate PEM --mail-from A --rcpt-to B")
+    elif not missing:
+        context.suggest(f"gatepost inbound-connector enable {_arguments(found)}")
+
+
+@inbound_connector_app.command("list", help="List connectors, of all tenants or of one.")
+def list_connectors(
+    tenant: Annotated[str | None, typer.Argument(metavar="[TENANT]", show_default=False)] = None, json: Json = False
+) -> None:
+    with directory_editor() as editor:
+        found = list(inbound_connectors.every(editor, tenant))
+    if json:
+        context.print_json([inbound_connector_record(each) for each in found])
+        return
+    rows = [[each.tenant, each.name, each.type.value, _identifies(each), _state(each)] for each in found]
+    print_table("", ["tenant", "name", "type", "recognised by", "state"], rows)
+    if found:
+        context.suggest(f"gatepost inbound-connector show {_arguments(found[0])}")
+
+
+@inbound_connector_app.command(help="Use a connector. Exit code 1: not enabled, and what is missing.")
+def enable(tenant: Tenant, name: Name) -> None:
+    with directory_editor() as editor:
+        saved = inbound_connectors.enable(editor, tenant, name)
+    _report(saved)
+    typer.echo(f"enabled inbound connector {saved.connector.label}")
+
+
+@inbound_connector_app.command(help="Stop using a connector, without losing it.")
+def disable(tenant: Tenant, name: Name) -> None:
+    with directory_editor() as editor:
+        connector = inbound_connectors.disable(editor, tenant, name)
+    typer.echo(f"disabled inbound connector {connector.label}")
+
+
+@inbound_connector_app.command(help="Remove a connector.")
+def remove(tenant: Tenant, name: Name) -> None:
+    with directory_editor() as editor:
+        connector = inbound_connectors.remove(editor, tenant, name)
+    typer.echo(f"removed inbound connector {connector.label}")
+
+
+def _files(names: Sequence[str] | None) -> list[Path] | None:
+    wanted = mentioned(names)
+    return None if wanted is None else [Path(name) for name in wanted]
+
+
+def _report(saved: Saved) -> None:
+    for warning in saved.warnings:
+        context.warn(f"note: {warning}")
+
+
+def _facts(connector: InboundConnector, missing: str | None) -> list[tuple[str, str]]:
+    facts = [
+        ("state", _state(connector)),
+        ("cannot be enabled" if not connector.enabled else "does not count", missing or ""),
+        ("type", connector.type.value),
+        ("certificate names", ", ".join(connector.certificate_names)),
+        ("pinned certificates", _pins(connector, connector.certificate_sha256)),
+        ("pinned public keys", _pins(connector, connector.public_key_sha256)),
+        ("addresses", ", ".join(map(str, connector.addresses))),
+        ("sender domains", ", ".join(connector.sender_domains)),
+        ("requires TLS", yes_or_no(connector.require_tls)),
+        ("restricted to", " and ".join(_restrictions(connector))),
+        ("trust anchors", f"{len(connector.trust_anchors)} of its own" if connector.trust_anchors else ""),
+    ]
+    return [(label, value) for label, value in facts if value]
+
+
+def _pins(connector: InboundConnector, pins: Sequence[str]) -> str:
+    return ", ".join(f"{pin} ({'proved' if pin in connector.proven_pins else 'not proved'})" for pin in pins)
+
+
+def _restrictions(connector: InboundConnector) -> list[str]:
+    wanted = (connector.restrict_to_certificate, "its certificate"), (connector.restrict_to_address, "its addresses")
+    return [what for restricts, what in wanted if restricts]
+
+
+def _identifies(connector: InboundConnector) -> str:
+    pins = [f"{len(connector.pins)} pinned"] if connector.pins else []
+    return ", ".join([*connector.certificate_names, *pins, *map(str, connector.addresses)]) or "sender domain"
+
+
+def _state(connector: InboundConnector) -> str:
+    return "enabled" if connector.enabled else "disabled"
+
+
+def _arguments(connector: InboundConnector) -> str:
+    return f"{quote(connector.tenant)} {quote(connector.name)}"

@@ -1,0 +1,195 @@
+"""`gatepost send-connector …`"""
+
+from shlex import quote
+from typing import Annotated
+
+import typer
+
+from gatepost.admin import send_connectors
+from gatepost.admin.lookups import send_connector_named
+from gatepost.admin.send_connectors import Saved, SendConnectorWish
+from gatepost.cli import context
+from gatepost.cli.editing import directory_editor, mentioned, print_facts, print_table
+from gatepost.tenancy.record import Record, send_connector_record
+from gatepost.tenancy.tenant import SendConnector
+
+send_connector_app = typer.Typer(
+    add_completion=False, rich_markup_mode=None, no_args_is_help=True, help="Where mail leaves, and how."
+)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", show_default=False)]
+Tenant = Annotated[str | None, typer.Option(help="For this tenant's mail only; default: for everybody's.")]
+AddressSpaces = Annotated[
+    list[str] | None,
+    typer.Option("--address-space", metavar="SPACE[;COST]", help="*, domain or *.domain; cost 1-100; repeatable."),
+]
+SmartHosts = Annotated[
+    list[str] | None,
+    typer.Option("--smart-host", metavar="HOST[:PORT]", help="Next hop; repeatable; default: by MX."),
+]
+Certificate = Annotated[str | None, typer.Option(metavar="PEM", help="Chain to present, leaf first.")]
+Key = Annotated[str | None, typer.Option(metavar="PEM", help="Its private key.")]
+Tls = Annotated[str | None, typer.Option(metavar="none|opportunistic|encrypt|verify", help="Default: opportunistic.")]
+TlsDomain = Annotated[str | None, typer.Option(metavar="D", help="--tls verify: the name its certificate must carry.")]
+Fqdn = Annotated[str | None, typer.Option(metavar="NAME", help="EHLO name; default: this server's host name.")]
+ProtocolLog = Annotated[str | None, typer.Option(metavar="on|off", help="Default: on.")]
+Json = Annotated[bool, typer.Option("--json", help="For programs.")]
+
+
+@send_connector_app.command(help="Add a send connector.")
+def add(
+    name: Name,
+    tenant: Tenant = None,
+    address_space: AddressSpaces = None,
+    smart_host: SmartHosts = None,
+    certificate: Certificate = None,
+    key: Key = None,
+    tls: Tls = None,
+    tls_domain: TlsDomain = None,
+    fqdn: Fqdn = None,
+    protocol_log: ProtocolLog = None,
+    disabled: Annotated[bool, typer.Option("--disabled", help="Store it without using it.")] = False,
+) -> None:
+    from gatepost.app.admin_parts import check_credentials
+
+    wish = SendConnectorWish(
+        tenant=tenant,
+        address_spaces=mentioned(address_space),
+        smart_hosts=mentioned(smart_host),
+        certificate=certificate,
+        key=key,
+        tls=tls,
+        tls_domain=tls_domain,
+        fqdn=fqdn,
+        protocol_log=protocol_log,
+    )
+    with directory_editor() as editor:
+        saved = send_connectors.add(editor, name, wish, check_credentials, enabled=not disabled)
+    _report(saved)
+    typer.echo(f"added send connector {saved.connector.name}" + ("" if saved.connector.enabled else ", disabled"))
+    context.suggest(f"gatepost send-connector show {quote(saved.connector.name)}")
+
+
+@send_connector_app.command("set", help="Change a send connector. A list replaces the stored one; '' empties a value.")
+def set_connector(
+    name: Name,
+    tenant: Tenant = None,
+    address_space: AddressSpaces = None,
+    smart_host: SmartHosts = None,
+    certificate: Certificate = None,
+    key: Key = None,
+    tls: Tls = None,
+    tls_domain: TlsDomain = None,
+    fqdn: Fqdn = None,
+    protocol_log: ProtocolLog = None,
+) -> None:
+    from gatepost.app.admin_parts import check_credentials
+
+    wish = SendConnectorWish(
+        tenant=tenant,
+        address_spaces=mentioned(address_space),
+        smart_hosts=mentioned(smart_host),
+        certificate=certificate,
+        key=key,
+        tls=tls,
+        tls_domain=tls_domain,
+        fqdn=fqdn,
+        protocol_log=protocol_log,
+    )
+    with directory_editor() as editor:
+        saved = send_connectors.change(editor, name, wish, check_credentials)
+    _report(saved)
+    typer.echo(f"changed send connector {saved.connector.name}")
+    context.suggest(f"gatepost send-connector show {quote(saved.connector.name)}")
+
+
+@send_connector_app.command(help="Show a send connector, its source servers and their protocol log folders.")
+def show(name: Name, json: Json = False) -> None:
+    with directory_editor() as editor:
+        found = send_connector_named(editor, name)
+    sources = _source_servers()
+    if json:
+        context.print_json({**send_connector_record(found), "source_servers": sources})
+        return
+    facts = _facts(found)
+    for source in sources:
+        facts += [("source server", str(source["server"])), ("protocol log", str(source["protocol_log_folder"]))]
+    print_facts(f"send connector {found.name}", facts)
+    if not found.enabled:
+        context.suggest(f"gatepost send-connector enable {quote(found.name)}")
+
+
+@send_connector_app.command("list", help="List send connectors.")
+def list_connectors(
+    tenant: Annotated[str | None, typer.Option(help="That tenant's own only.")] = None, json: Json = False
+) -> None:
+    with directory_editor() as editor:
+        found = list(send_connectors.every(editor, tenant))
+    if json:
+        context.print_json([send_connector_record(each) for each in found])
+        return
+    rows = [
+        [each.name, each.tenant or "everybody", _spaces(each), _next_hop(each), each.tls.value, _state(each)]
+        for each in found
+    ]
+    print_table("", ["name", "for", "address spaces", "next hop", "TLS", "state"], rows)
+    if found:
+        context.suggest(f"gatepost send-connector show {quote(found[0].name)}")
+
+
+@send_connector_app.command(help="Use a send connector.")
+def enable(name: Name) -> None:
+    with directory_editor() as editor:
+        connector = send_connectors.enable(editor, name, enabled=True)
+    typer.echo(f"enabled send connector {connector.name}")
+
+
+@send_connector_app.command(help="Stop using a send connector, without losing it.")
+def disable(name: Name) -> None:
+    with directory_editor() as editor:
+        connector = send_connectors.enable(editor, name, enabled=False)
+    typer.echo(f"disabled send connector {connector.name}")
+
+
+@send_connector_app.command(help="Remove a send connector.")
+def remove(name: Name) -> None:
+    with directory_editor() as editor:
+        connector = send_connectors.remove(editor, name)
+    typer.echo(f"removed send connector {connector.name}")
+
+
+def _source_servers() -> list[Record]:
+    config = context.config()
+    return [{"server": config.hostname, "protocol_log_folder": str(config.send_log_folder.absolute())}]
+
+
+def _report(saved: Saved) -> None:
+    for warning in saved.warnings:
+        context.warn(f"note: {warning}")
+
+
+def _facts(connector: SendConnector) -> list[tuple[str, str]]:
+    facts = [
+        ("state", _state(connector)),
+        ("for", connector.tenant or "everybody"),
+        ("address spaces", _spaces(connector)),
+        ("next hop", _next_hop(connector)),
+        ("TLS", connector.tls.value),
+        ("certificate must say", connector.tls_domain or ""),
+        ("presents", connector.certificate or ""),
+        ("EHLO name", connector.fqdn or ""),
+        ("logs", "on" if connector.protocol_log else "off"),
+    ]
+    return [(label, value) for label, value in facts if value]
+
+
+def _spaces(connector: SendConnector) -> str:
+    return " ".join(map(str, connector.address_spaces))
+
+
+def _next_hop(connector: SendConnector) -> str:
+    return ", ".join(map(str, connector.smart_hosts)) or "by MX"
+
+
+def _state(connector: SendConnector) -> str:
+    return "enabled" if connector.enabled else "disabled"
