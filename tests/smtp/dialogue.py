@@ -1,4 +1,4 @@
-"""SMTP dialogues as text files, and the player that runs them against anything that speaks like a server.
+r"""SMTP dialogues as text files, and the player that runs them against anything that speaks like a server.
 
 A line of a dialogue file is one of:
 
@@ -14,8 +14,8 @@ A line of a dialogue file is one of:
     = content Subject: hello\r\n          the last message taken has this content
     = closed                              the server closes, and has said nothing more
 
-In C and content lines `\\r`, `\\n`, `\\t`, `\\0`, `\\xNN` and `\\\\` stand for octets; other text is UTF-8. At the end of a
-file nothing may be left unread. A dialogue without `settings` and `policy` suits a live listener that takes everything.
+In C and content lines `\r`, `\n`, `\t`, `\0`, `\xNN` and `\\` stand for octets; other text is UTF-8. At the end of a
+file nothing may be left unread. A dialogue without `settings` and `policy` suits a live listener that takes all.
 """
 
 import re
