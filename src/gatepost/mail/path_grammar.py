@@ -87,10 +87,6 @@ def read_mailbox(text: str) -> Mailbox | BadPath:
     return _mailbox(match)
 
 
-def render_path(path: ReversePath) -> str:
-    return f"<{path}>"
-
-
 def _mailbox(match: re.Match[str]) -> Mailbox | BadPath:
     text, local_part, domain = match.groups()
     # An ASCII mailbox within the shortest of the limits is within all of them.
