@@ -271,13 +271,9 @@ class _Deliberation:
             if sender and (theirs := [claim for claim in claims if claim.tenant == sender.tenant]):
                 return self._attributed(self._preferred(theirs), rivals=self._weak)
             if recipient and (theirs := [claim for claim in claims if claim.tenant == recipient.tenant]):
-                if self._one_recipient_domain():
-                    return self._attributed(self._preferred(theirs), rivals=self._weak)
-                self._note(
-                    ReasonCode.SEVERAL_RECIPIENT_DOMAINS,
-                    theirs[0].connector,
-                    "The reverse-path is not the tenant's, and the transaction names several recipient domains.",
-                )
+                if not self._one_recipient_domain():
+                    return self._refuse_several_domains(theirs[0])
+                return self._attributed(self._preferred(theirs), rivals=self._weak)
         return None
 
     def _preferred(self, claims: list[_Claim]) -> _Claim:
@@ -289,6 +285,11 @@ class _Deliberation:
         if not self._rules.recipients_of_one_domain:
             return True
         return len({path.domain for path in self._evidence.forward_paths}) == 1
+
+    def _refuse_several_domains(self, claim: _Claim) -> Attribution:
+        says = "The recipient's domain would identify the tenant, but the transaction names several recipient domains."
+        self._note(ReasonCode.SEVERAL_RECIPIENT_DOMAINS, claim.connector, says)
+        return self._refused()
 
     # The verdict on a claim.
 
