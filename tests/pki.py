@@ -20,7 +20,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtensionOID, NameOID, ObjectIdentifier
 
 PURPOSES = {
@@ -38,6 +38,9 @@ CURVES: dict[str, type[ec.EllipticCurve]] = {
     "secp256k1": ec.SECP256K1,
     "brainpool": ec.BrainpoolP256R1,
 }
+
+_ECDSA_SHA256 = bytes.fromhex("300a06082a8648ce3d040302")
+_ECDSA_SHA1 = bytes.fromhex("300906072a8648ce3d0401")
 
 Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
 
@@ -137,7 +140,7 @@ class Pki:
         builder = self._builder(x509.Name(attributes), private, issuer, not_before, not_after, issuer)
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         builder = _with_purposes(builder, purposes)
-        signed = _sign(builder, issuer.key if issuer else private, None)
+        signed = _sign(builder, issuer.key if issuer else private)
         return self._write(name, signed, signed.public_bytes(serialization.Encoding.DER), private, issuer)
 
     def self_signed(self, name: str | None, **options: object) -> Issued:
@@ -157,7 +160,7 @@ class Pki:
         issuer: Issued | None = None,
         self_signed: bool = False,
         key: str = "P-256",
-        signature_hash: hashes.HashAlgorithm | None = None,
+        sha1: bool = False,
         serial: int | None = None,
         issuer_url: str | None = None,
         authority_key_id: bool = True,
@@ -167,7 +170,8 @@ class Pki:
 
         `name` is both CN and the only SAN entry; `common_name` and `names` replace either (`names=()`: no SAN at all,
         `common_name=None`: no CN). `san` is a raw SubjectAltName (`BAD_SAN`). `purposes=None`: no extended key usage.
-        `serial` may be zero or negative. `issuer_url` is the caIssuers address. `extensions`: more, with criticality.
+        `serial` may be zero or negative; `sha1` signs as nobody does any more.
+        `issuer_url` is the caIssuers address. `extensions`: more, with criticality.
         """
         private = new_key(key)
         above = None if self_signed else issuer or self.intermediate
@@ -190,10 +194,10 @@ class Pki:
         for extension, critical in extensions:
             builder = builder.add_extension(extension, critical)
         signing_key = above.key if above else private
-        signed = _sign(builder, signing_key, signature_hash)
+        signed = _sign(builder, signing_key)
         der = signed.public_bytes(serialization.Encoding.DER)
-        if serial is not None:
-            der = _with_serial(signed, signing_key, serial)
+        if serial is not None or sha1:
+            der = _signed_again(signed, signing_key, serial, sha1)
         return self._write(name or "nameless", signed, der, private, above)
 
     def bundle(self, name: str, *parts: Issued) -> Path:
@@ -273,27 +277,24 @@ def _with_purposes(builder: x509.CertificateBuilder, purposes: Sequence[str] | N
     return builder.add_extension(x509.ExtendedKeyUsage([PURPOSES[purpose] for purpose in purposes]), critical=False)
 
 
-def _sign(builder: x509.CertificateBuilder, key: Key, signature_hash: hashes.HashAlgorithm | None) -> x509.Certificate:
-    if isinstance(key, ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey):
-        return builder.sign(key, None)
-    return builder.sign(key, signature_hash or hashes.SHA256())  # type: ignore[arg-type]
+def _sign(builder: x509.CertificateBuilder, key: Key) -> x509.Certificate:
+    without_hash = isinstance(key, ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey)
+    return builder.sign(key, None if without_hash else hashes.SHA256())
 
 
-def _with_serial(signed: x509.Certificate, key: Key, serial: int) -> bytes:
-    """The same certificate with a serial number that no builder would take, signed again."""
+def _signed_again(signed: x509.Certificate, key: Key, serial: int | None, sha1: bool) -> bytes:
+    """The same certificate with what no builder would take: a strange serial number, a SHA-1 signature."""
+    assert isinstance(key, ec.EllipticCurvePrivateKey), "only for issuers with an EC key"
     tbs = signed.tbs_certificate_bytes
-    old = _integer(signed.serial_number)
-    body = tbs[_header(tbs) :].replace(old, _integer(serial), 1)
+    body = tbs[_header(tbs) :]
+    algorithm = _ECDSA_SHA256
+    if serial is not None:
+        body = body.replace(_integer(signed.serial_number), _integer(serial), 1)
+    if sha1:
+        body = body.replace(_ECDSA_SHA256, _ECDSA_SHA1, 1)
+        algorithm = _ECDSA_SHA1
     new_tbs = _tlv(0x30, body)
-    if isinstance(key, ec.EllipticCurvePrivateKey):
-        signature = key.sign(new_tbs, ec.ECDSA(hashes.SHA256()))
-    elif isinstance(key, rsa.RSAPrivateKey):
-        signature = key.sign(new_tbs, padding.PKCS1v15(), hashes.SHA256())
-    else:
-        signature = key.sign(new_tbs)
-    whole = signed.public_bytes(serialization.Encoding.DER)
-    after_tbs = whole[_header(whole) + len(tbs) :]
-    algorithm = after_tbs[: _header(after_tbs) + after_tbs[1]]
+    signature = key.sign(new_tbs, ec.ECDSA(hashes.SHA1() if sha1 else hashes.SHA256()))
     return _tlv(0x30, new_tbs + algorithm + _tlv(0x03, b"\0" + signature))
 
 

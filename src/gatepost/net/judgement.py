@@ -113,7 +113,7 @@ class Judge:
         # The hour bounds what the dates of the path do not: an anchor that ends, an intermediate seen since.
         key = (tuple(each.sha256 for each in chain), trust_anchors, int(at.timestamp()) // 3600)
         known = self._verdicts.get(key)
-        if known and (not known.since or known.since < at) and (not known.until or at <= known.until):
+        if known and (not known.since or known.since <= at) and (not known.until or at < known.until):
             self._verdicts.move_to_end(key)
             return known.certificate
         verdict = self._judge(chain, self._trust(trust_anchors), at)
@@ -237,7 +237,7 @@ def _out_of_time(certificate: CertificateFacts, at: datetime) -> Iterator[tuple[
         yield NOT_YET_VALID, f"it is not valid before {certificate.not_before:%Y-%m-%d %H:%M:%S}Z"
     if certificate.not_after is None:
         yield BAD_NOT_AFTER, "its last day cannot be read"
-    elif at > certificate.not_after:
+    elif at >= certificate.not_after:
         yield EXPIRED, f"it expired on {certificate.not_after:%Y-%m-%d %H:%M:%S}Z"
 
 
@@ -253,9 +253,9 @@ def _weak(certificate: CertificateFacts, depth: int) -> Iterator[tuple[int, str]
 def _steady(path: tuple[CertificateFacts, ...], at: datetime) -> tuple[datetime | None, datetime | None]:
     """The nearest dates of the path before and after `at`: between them nothing begins and nothing ends."""
     dates = [date for each in path for date in (each.not_before, each.not_after) if date]
-    return max((date for date in dates if date < at), default=None), min(
-        (date for date in dates if date >= at), default=None
-    )
+    since = max((date for date in dates if date <= at), default=None)
+    until = min((date for date in dates if date > at), default=None)
+    return since, until
 
 
 def _readable(anchors: Iterable[str]) -> Iterator[bytes]:

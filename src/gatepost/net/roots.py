@@ -58,17 +58,13 @@ class TrustStore:
         """These are the public authorities that the operating system trusts."""
         self._ders = tuple(ders)
         self._intermediates: OrderedDict[str, None] = OrderedDict()
-        self._store = crypto.X509Store()
-        self._store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
-        for der in self._ders:
-            self._store.add_cert(crypto.load_certificate(crypto.FILETYPE_ASN1, der))
+        self._anchors = [crypto.load_certificate(crypto.FILETYPE_ASN1, der) for der in self._ders]
 
     def verify(self, chain: Sequence[CertificateFacts], at: datetime) -> tuple[CertificateFacts, ...] | Refusal:
         """The path from the leaf to a trust anchor, both included, or why there is none."""
         try:
             leaf, *others = [crypto.load_certificate(crypto.FILETYPE_ASN1, each.der) for each in chain]
-            self._store.set_time(at.astimezone(UTC))
-            found = crypto.X509StoreContext(self._store, leaf, others).get_verified_chain()
+            found = crypto.X509StoreContext(self._store(at), leaf, others).get_verified_chain()
         except crypto.X509StoreContextError as error:
             code, depth, text = error.errors
             return Refusal(code, depth, text)
@@ -77,6 +73,15 @@ class TrustStore:
         path = tuple(facts(crypto.dump_certificate(crypto.FILETYPE_ASN1, each)) for each in found)
         self._remember(path[1:-1])
         return path
+
+    def _store(self, at: datetime) -> crypto.X509Store:
+        """A store keeps the first time it is given, so every moment needs its own. The certificates are shared."""
+        store = crypto.X509Store()
+        store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
+        store.set_time(at.astimezone(UTC))
+        for anchor in self._anchors:
+            store.add_cert(anchor)
+        return store
 
     def has_anchor_named(self, subject: str) -> bool:
         return subject.casefold() in self._subjects

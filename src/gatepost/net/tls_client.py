@@ -203,7 +203,7 @@ def _is_address(name: str) -> bool:
 @lru_cache(maxsize=1024)
 def _proves(der: bytes, name: str) -> bool:
     # Only level `verify` needs it, and few deliveries have that.
-    from service_identity import VerificationError
+    from service_identity import CertificateError, VerificationError
     from service_identity.cryptography import verify_certificate_hostname, verify_certificate_ip_address
 
     certificate = x509.load_der_x509_certificate(der)
@@ -213,7 +213,7 @@ def _proves(der: bytes, name: str) -> bool:
             verify_certificate_ip_address(certificate, host)
         else:
             verify_certificate_hostname(certificate, host)
-    except (VerificationError, ValueError):
+    except (VerificationError, CertificateError, ValueError):
         # service-identity says ValueError of a name that no certificate can carry.
         return False
     return True
