@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from gatepost.mail.session_id import SessionIds
-from gatepost.protocol_log.codec import Side, read_protocol_log
+from gatepost.protocol_log.codec import RecordWriter, Side, read_protocol_log
 from gatepost.protocol_log.record import Event, ProtocolLogRecord
 from gatepost.store.log_series import EXCHANGE_LIMITS, FileLimits, FileNames, LogSeries
 from gatepost.store.log_writer import LogWriter
-from gatepost.store.protocol_log_files import ProtocolLogFiles, StoredProtocolLogs
+from gatepost.store.protocol_log_files import FollowedProtocolLogs, ProtocolLogFiles, StoredProtocolLogs
 
 HOUR = 3600.0
 NOON = 1_767_268_800.0  # 2026-01-01 12:00 UTC
@@ -221,6 +221,30 @@ def test_a_session_is_found_in_all_its_files_and_sides(tmp_path: Path) -> None:
     assert logs.session(session_id) == wanted
     assert logs.session("F" * 16) == []
     assert logs.session(SessionIds(4).next(NOON)) == []
-    assert [path.name for path in logs.newest(Side.SEND)] == ["SEND2026010113-1.LOG"]
-    assert logs.newest(Side.RECEIVE) == []
     assert logs.oldest() is not None
+
+
+def test_rows_are_followed_as_they_are_written_across_files(tmp_path: Path) -> None:
+    clock = Clock()
+    log = send_log(tmp_path, clock)
+    log.add(row(number=0))
+    log.flush()
+    followed = FollowedProtocolLogs({Side.SEND: tmp_path, Side.RECEIVE: tmp_path / "none"})
+    assert followed.new_rows() == []
+    seen = []
+    for number in range(1, 4):
+        log.add(row(number=number))
+        log.flush()
+        seen += followed.new_rows()
+        clock.now += HOUR
+    assert [each.sequence_number for each in seen] == [1, 2, 3]
+
+
+def test_a_row_that_is_still_being_written_is_followed_when_it_is_whole(tmp_path: Path) -> None:
+    followed = FollowedProtocolLogs({Side.SEND: tmp_path})
+    line = RecordWriter().line(row()).encode()
+    path = tmp_path / "SEND2026010112-1.LOG"
+    path.write_bytes(line + line[:40])
+    assert len(followed.new_rows()) == 1
+    path.write_bytes(line + line)
+    assert len(followed.new_rows()) == 1

@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gatepost.admin.explain import Relay
+from gatepost.admin.protocol_logs import FollowedLogs, ProtocolLogs
+from gatepost.admin.why import Sessions
 from gatepost.config import Config, ListenerConfig
 from gatepost.net.certificates import CredentialError as CertificateFileError
+from gatepost.protocol_log.codec import Side
 from gatepost.queue.store import QueueOffice
 from gatepost.store.directory_editor import SqliteDirectoryEditor as DirectoryEditor
 from gatepost.store.sqlite_directory import SqliteDirectory as Directory
@@ -25,13 +28,19 @@ __all__ = [
     "CertificateFileError",
     "Directory",
     "DirectoryEditor",
+    "FollowedLogs",
     "ListenerNotFound",
+    "ProtocolLogs",
     "QueueOffice",
+    "Sessions",
+    "follow_protocol_logs",
     "open_directory",
     "open_editor",
     "open_judge",
+    "open_protocol_logs",
     "open_queue_office",
     "open_relay",
+    "open_sessions",
     "operator_name",
     "read_certificates",
     "rules_of",
@@ -70,6 +79,31 @@ def open_relay(config: Config, listener: str | None) -> Relay:
         rules=rules_of(found),
         help_link=config.help_link,
     )
+
+
+def open_sessions(config: Config) -> Sessions:
+    """What `why` reads."""
+    from gatepost.store.session_records import StoredSessions
+
+    return StoredSessions(config.sessions_folder)
+
+
+def open_protocol_logs(config: Config) -> ProtocolLogs:
+    from gatepost.store.protocol_log_files import StoredProtocolLogs
+
+    return StoredProtocolLogs(_log_folders(config))
+
+
+def follow_protocol_logs(config: Config, side: Side | None) -> FollowedLogs:
+    """The logs of one side or both, from now on."""
+    from gatepost.store.protocol_log_files import FollowedProtocolLogs
+
+    folders = _log_folders(config)
+    return FollowedProtocolLogs(folders if side is None else {side: folders[side]})
+
+
+def _log_folders(config: Config) -> dict[Side, Path]:
+    return {Side.RECEIVE: config.receive_log_folder, Side.SEND: config.send_log_folder}
 
 
 def open_judge(config: Config, listener: ListenerConfig) -> "Judge":

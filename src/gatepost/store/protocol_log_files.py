@@ -1,7 +1,7 @@
 """Protocol logs on disk: `SENDyyyymmddhh-n.LOG` and `RECVyyyymmddhh-n.LOG` in UTC, as Exchange names them."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -50,7 +50,7 @@ class ProtocolLogFiles(BackgroundLog[ProtocolLogRecord]):
 class StoredProtocolLogs:
     """All protocol logs of a data folder, to read. Folders are by side."""
 
-    def __init__(self, folders: dict[Side, Path]) -> None:
+    def __init__(self, folders: Mapping[Side, Path]) -> None:
         self._folders = folders
 
     def session(self, session_id: str) -> list[ProtocolLogRecord]:
@@ -76,14 +76,44 @@ class StoredProtocolLogs:
                 if first <= file.hour <= last:
                     yield file
 
-    def newest(self, side: Side) -> list[Path]:
-        """The files of the latest hour that has any: those that are written now."""
-        files = files_of(self._folders[side], _NAMES[side])
-        return [file.path for file in files if file.hour == files[-1].hour]
-
     def oldest(self) -> datetime | None:
         """How far back the logs go."""
-        return min((hour for hour in self._hours()), default=None)
+        first = (files_of(folder, _NAMES[side])[:1] for side, folder in self._folders.items())
+        return min((file.hour for files in first for file in files), default=None)
 
-    def _hours(self) -> Iterable[datetime]:
-        return (file.hour for side, folder in self._folders.items() for file in files_of(folder, _NAMES[side])[:1])
+
+class FollowedProtocolLogs:
+    """Protocol logs as they grow, from now on."""
+
+    def __init__(self, folders: Mapping[Side, Path]) -> None:
+        self._folders = folders
+        self._read_to = {path: path.stat().st_size for path in self._paths()}
+
+    def new_rows(self) -> list[ProtocolLogRecord]:
+        """Whole rows written since the last call, by time."""
+        rows: list[ProtocolLogRecord] = []
+        for path in self._paths():
+            rows += [row for _, row in read_protocol_log(self._new_octets(path)).records]
+        return sorted(rows, key=lambda row: row.at)
+
+    def _paths(self) -> list[Path]:
+        return [path for side, folder in self._folders.items() for path in _newest(folder, side)]
+
+    def _new_octets(self, path: Path) -> bytes:
+        begin = self._read_to.get(path, 0)
+        try:
+            with path.open("rb") as file:
+                file.seek(begin)
+                octets = file.read()
+        except FileNotFoundError:
+            return b""
+        whole = octets[: octets.rfind(b"\n") + 1]
+        self._read_to[path] = begin + len(whole)
+        return whole
+
+
+def _newest(folder: Path, side: Side) -> list[Path]:
+    """The files of the two latest hours that have any: those that are written now."""
+    files = files_of(folder, _NAMES[side])
+    hours = sorted({file.hour for file in files})[-2:]
+    return [file.path for file in files if file.hour in hours]

@@ -13,9 +13,10 @@ from gatepost.tenancy.record import Record, time_text
 
 
 def attribution_record(attribution: Attribution, reply: str) -> Record:
-    """The fields that design §7 promises."""
+    """The fields that design §7 promises, and the refusal's reason code."""
     return {
         "outcome": attribution.outcome,
+        "reason": attribution.refusal.reason if attribution.refusal else None,
         "tenant": attribution.tenant,
         "connector": attribution.connector,
         "basis": attribution.basis,

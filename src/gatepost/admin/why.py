@@ -1,0 +1,103 @@
+"""What did happen to a session, and why: its record, with the most telling verdict on top."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from gatepost.mail.session_id import find_session_id, time_of
+
+
+class Sessions(Protocol):
+    """Session records, to read."""
+
+    def find(self, session_id: str) -> Mapping[str, Any] | None: ...
+
+    def oldest(self) -> datetime | None:
+        """How far back the records go; None where there are none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoSessionId:
+    """What was asked for holds no session id."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return (
+            f"there is no session id in '{self.text}'; it is the 16 hexadecimal digits at the end of a refusal, "
+            "or the whole refusal in quotes"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionNotFound:
+    """No record, or no row, of that session is stored."""
+
+    session_id: str
+    what: str
+    oldest: datetime | None
+
+    def __str__(self) -> str:
+        try:
+            began = f"{time_of(self.session_id):%Y-%m-%d %H:%M:%S} UTC"
+        except ValueError:
+            return f"{self.session_id} is no session id: it speaks of no time; copy it again from the refusal"
+        if self.oldest is None:
+            return (
+                f"session {self.session_id}, of {began}: there are no {self.what} here yet; is this the right server?"
+            )
+        return (
+            f"session {self.session_id}, of {began}, is not in the {self.what}, which go back to "
+            f"{self.oldest:%Y-%m-%d %H:%M} UTC; was it another server's?"
+        )
+
+
+def session_id_in(text: str) -> str | NoSessionId:
+    """The id, in any case, alone or within a pasted reply."""
+    return find_session_id(text) or NoSessionId(text=text if len(text) <= 60 else text[:59] + "…")
+
+
+def why(sessions: Sessions, session_id: str) -> dict[str, Any] | SessionNotFound:
+    """The document of design §7: the first refusal where there is one, else the last acceptance; and all the rest."""
+    record = sessions.find(session_id)
+    if record is None:
+        return SessionNotFound(session_id=session_id, what="session records", oldest=sessions.oldest())
+    verdicts = list(_verdicts(record))
+    telling = next((each for each in verdicts if each["outcome"] == "refused"), verdicts[-1] if verdicts else {})
+    return {
+        "outcome": telling.get("outcome"),
+        "reason": telling.get("reason"),
+        "tenant": telling.get("tenant"),
+        "connector": telling.get("connector"),
+        "basis": telling.get("basis"),
+        "reply": telling.get("reply"),
+        "reasons": telling.get("reasons", []),
+        "warnings": telling.get("warnings", []),
+        "directory_version": telling.get("directory_version"),
+        "session_id": record["session_id"],
+        "at": record["at"],
+        "closed_at": record["closed_at"],
+        "closed": record["closed"],
+        "evidence": {
+            "address": record["address"],
+            "listener": record["listener"],
+            "ehlo": record["ehlo"],
+            "tls": record["tls"],
+            "mail_from": telling.get("mail_from"),
+            "rcpt_to": telling.get("rcpt_to"),
+        },
+        "transactions": record["transactions"],
+    }
+
+
+def _verdicts(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """One per forward-path, in order. A refusal after the content refuses every recipient accepted before."""
+    for transaction in record["transactions"]:
+        final = transaction["reply"]
+        for recipient in transaction["recipients"]:
+            verdict = {**recipient, "mail_from": transaction["mail_from"]}
+            if final and recipient["outcome"] != "refused":
+                verdict["reply"] = final
+                verdict["outcome"] = "refused" if final[:1] in "45" else recipient["outcome"]
+            yield verdict

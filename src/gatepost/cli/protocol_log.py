@@ -1,0 +1,73 @@
+"""`gatepost protocol-log`: SMTP conversations out of the protocol logs."""
+
+import json as json_module
+import time
+from collections.abc import Iterable
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from gatepost.admin.protocol_logs import conversation, conversation_document, record_document
+from gatepost.admin.why import NoSessionId, session_id_in
+from gatepost.cli import context
+from gatepost.cli.patience import found_soon
+from gatepost.protocol_log.codec import Side
+from gatepost.protocol_log.conversation import Line, LineKind, render, render_record
+
+protocol_log_app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+
+_STYLES = {
+    LineKind.TITLE: "bold",
+    LineKind.CONNECT: "dim",
+    LineKind.INFORMATION: "dim",
+    LineKind.DETAIL: "dim",
+    LineKind.REFUSAL: "bold red",
+    LineKind.VERDICT: "bold",
+    LineKind.REASON: "yellow",
+}
+_LOOK_EVERY_S = 0.2
+
+
+@protocol_log_app.command(help="One session's conversation.")
+def show(
+    session: Annotated[str, typer.Argument(metavar="SESSION-ID", help="Or the whole refusal, in quotes.")],
+    json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    from gatepost.app import open_protocol_logs
+
+    session_id = session_id_in(session)
+    if isinstance(session_id, NoSessionId):
+        context.fail(str(session_id), context.WRONG_USE)
+    logs = open_protocol_logs(context.config())
+    found = found_soon(lambda: conversation(logs, session_id))
+    if json:
+        context.print_json(conversation_document(found))
+    else:
+        _print(render(found, context.console().width))
+        context.suggest(f"gatepost why {session_id}")
+
+
+@protocol_log_app.command(help="Every row as it is written, until Ctrl-C.")
+def follow(
+    side: Annotated[Side | None, typer.Option(help="One side only.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a row.")] = False,
+) -> None:
+    from gatepost.app import follow_protocol_logs
+
+    logs = follow_protocol_logs(context.config(), side)
+    try:
+        while True:
+            for record in logs.new_rows():
+                if json:
+                    typer.echo(json_module.dumps(record_document(record), ensure_ascii=False))
+                else:
+                    _print(render_record(record, context.console().width))
+            time.sleep(_LOOK_EVERY_S)
+    except KeyboardInterrupt:
+        return
+
+
+def _print(lines: Iterable[Line]) -> None:
+    for line in lines:
+        context.console().print(Text(line.text, style=_STYLES.get(line.kind, "")), soft_wrap=True)

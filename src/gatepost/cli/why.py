@@ -1,0 +1,115 @@
+"""`gatepost why`: what did happen to a session, and why."""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from gatepost.admin.why import NoSessionId, session_id_in, why
+from gatepost.cli import context
+from gatepost.cli.patience import found_soon
+from gatepost.protocol_log.codec import visible
+
+why_app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@why_app.command("why", help="What did happen to a session, and why.")
+def why_command(
+    session: Annotated[str, typer.Argument(metavar="SESSION-ID", help="Or the whole refusal, in quotes.")],
+    json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    from gatepost.app import open_sessions
+
+    session_id = session_id_in(session)
+    if isinstance(session_id, NoSessionId):
+        context.fail(str(session_id), context.WRONG_USE)
+    sessions = open_sessions(context.config())
+    document = found_soon(lambda: why(sessions, session_id))
+    if json:
+        context.print_json(document)
+    else:
+        _show(document)
+
+
+def _show(document: Mapping[str, Any]) -> None:
+    console = context.console()
+    console.print(_headline(document))
+    if document["reply"]:
+        console.print(f"  {visible(document['reply'])}", style="dim", markup=False)
+    console.print()
+    for label, value in _evidence(document):
+        console.print(f"  {label:<12} {escape(visible(value))}")
+    console.print()
+    for reason in document["reasons"]:
+        about = f" {reason['connector']}:" if reason["connector"] else ""
+        console.print(f"  • [bold]{reason['code']}[/]{escape(about)} {escape(visible(reason['says']))}")
+    for warning in document["warnings"]:
+        console.print(f"  [yellow]warning:[/] {escape(visible(warning))}")
+    _show_other_recipients(document)
+    if document["reason"]:
+        context.suggest(f"read docs/reasons/{document['reason']}.md")
+    context.suggest(f"gatepost protocol-log show {document['session_id']}")
+
+
+_HEADLINES = {
+    "relay": "[bold green]accepted[/]: relayed for tenant {tenant}",
+    "deliver": "[bold green]accepted[/]: delivered to tenant {tenant}'s own domain",
+    "incoming": "[bold green]accepted[/] as incoming mail of tenant {tenant}",
+    "refused": "[bold red]refused[/]{reason}",
+    None: "no mail transaction of this session came to a verdict",
+}
+
+
+def _headline(document: Mapping[str, Any]) -> str:
+    reason = f": {document['reason']}" if document["reason"] else ""
+    by = f" (by {document['basis']}, connector {document['connector']})" if document["connector"] else ""
+    told = _HEADLINES[document["outcome"]].format(tenant=escape(document["tenant"] or "-"), reason=reason)
+    return told + escape(by)
+
+
+def _evidence(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    evidence = document["evidence"]
+    ended = f", closed: {document['closed']}" if document["closed"] else ", still open"
+    yield "session", f"{document['session_id']} at {document['at']}{ended}"
+    yield "address", f"{evidence['address']} to listener {evidence['listener']}"
+    yield "EHLO", evidence["ehlo"] or "(none)"
+    yield from _tls(evidence["tls"])
+    if evidence["mail_from"] is not None:
+        yield "MAIL FROM", f"<{evidence['mail_from']}>"
+        yield "RCPT TO", f"<{evidence['rcpt_to']}>"
+    for transaction in document["transactions"]:
+        if transaction["queue_id"]:
+            yield "queue id", f"{transaction['queue_id']}, {transaction['size']} octets"
+
+
+def _tls(tls: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
+    if tls is None:
+        yield "TLS", "none"
+        return
+    yield "TLS", f"{tls['protocol']} {tls['cipher']}"
+    certificate = tls["certificate"]
+    if certificate is None:
+        yield "certificate", "none presented"
+        return
+    judged = f"verified, by {certificate['anchor']}" if certificate["verified"] else "did not verify"
+    yield "certificate", f"{certificate.get('subject', certificate['sha256'])}: {judged}"
+    for error in certificate["errors"]:
+        yield "", f"{error['text']} (depth {error['depth']})"
+    yield "  names", ", ".join(certificate.get("names", [])) or "(none)"
+    yield "  issuer", certificate.get("issuer", "")
+    yield "  valid", f"{certificate.get('not_before')} to {certificate.get('not_after')}"
+    yield "  sha256", certificate["sha256"]
+
+
+def _show_other_recipients(document: Mapping[str, Any]) -> None:
+    recipients = [
+        (transaction, recipient) for transaction in document["transactions"] for recipient in transaction["recipients"]
+    ]
+    if len(recipients) < 2:
+        return
+    console = context.console()
+    console.print(f"\n  all {len(recipients)} recipients of this session:")
+    for transaction, recipient in recipients:
+        reply = recipient["reply"] if recipient["outcome"] == "refused" else transaction["reply"] or recipient["reply"]
+        console.print(f"  <{recipient['rcpt_to']}>: {visible(reply)}", markup=False)

@@ -1,0 +1,149 @@
+"""The operator's log: one line per event on standard output, as text for people or as JSON for programs.
+
+What flows through: `emit` on a session's way, formatting and writing on the log writer's thread. Laws: secrets are
+never written, whatever field they come in; a line is one line whatever a peer put into a value; a reader of the log
+that stands still costs events, which are counted, and never holds up mail.
+"""
+
+import os
+import re
+import select
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from json import JSONEncoder, dumps
+from typing import Final, Literal, NamedTuple
+
+from gatepost.protocol_log.codec import timestamp_text
+from gatepost.store.log_writer import BackgroundLog, LogWriter
+
+_MOST_WAITING: Final = 50_000
+_LONGEST_VALUE: Final = 1000
+_PATIENCE_S: Final = 1.0
+
+_WARNINGS: Final = frozenset(
+    {
+        "certificate-not-loaded",
+        "content-not-written",
+        "domain-verification",
+        "failed",
+        "proxy-header-refused",
+        "worker-restarted",
+    }
+)
+_ERRORS: Final = frozenset({"store-damaged", "store-unavailable"})
+
+
+class LoggedEvent(NamedTuple):
+    at: float
+    event: str
+    fields: Mapping[str, object]
+
+
+class EventLog(BackgroundLog[LoggedEvent]):
+    """One worker's events. `always` stands in every line: `worker=3`."""
+
+    def __init__(
+        self,
+        form: Literal["text", "json"],
+        writer: LogWriter,
+        clock: Callable[[], float] = time.time,
+        fd: int | None = None,
+        **always: object,
+    ) -> None:
+        super().__init__(writer, "event log", _MOST_WAITING, clock)
+        self._line = json_line if form == "json" else text_line
+        self._fd = sys.stdout.fileno() if fd is None else fd
+        self._always = always
+
+    def emit(self, event: str, /, **fields: object) -> None:
+        self.add(LoggedEvent(self._clock(), event, fields))
+
+    def _write(self, entries: Sequence[LoggedEvent], now: float) -> None:
+        piece = b""
+        for at, event, fields in entries:
+            line = self._line(LoggedEvent(at, event, {**self._always, **fields})).encode("utf-8", "backslashreplace")
+            # Up to PIPE_BUF octets go into a pipe as a whole: lines of several workers never mix.
+            if piece and len(piece) + len(line) > select.PIPE_BUF:
+                self._write_piece(piece)
+                piece = b""
+            piece += line
+        self._write_piece(piece)
+
+    def _write_piece(self, octets: bytes) -> None:
+        if not select.select((), (self._fd,), (), _PATIENCE_S)[1]:
+            raise OSError("nobody reads it")
+        left = memoryview(octets)
+        while left:
+            left = left[os.write(self._fd, left) :]
+
+    def close_file(self) -> None:
+        """Standard output is not ours to close."""
+
+
+def level(event: str) -> str:
+    return "error" if event in _ERRORS else "warning" if event in _WARNINGS else "info"
+
+
+_encoded = JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+
+def json_line(logged: LoggedEvent) -> str:
+    line = {"at": timestamp_text(logged.at), "level": level(logged.event), "event": logged.event}
+    return _encoded({**{name: _shown(name, value) for name, value in logged.fields.items()}, **line}) + "\n"
+
+
+_PLAIN = re.compile(r"[^\s\"=\\\x00-\x1f\x7f]+\Z")
+
+
+def text_line(logged: LoggedEvent) -> str:
+    """`time level event name=value …`; a value with blanks or quotes in it is written as a JSON string."""
+    parts = [timestamp_text(logged.at), level(logged.event), logged.event]
+    for name, value in logged.fields.items():
+        shown = _shown(name, value)
+        if shown is not None:
+            text = shown if isinstance(shown, str) else dumps(shown)
+            parts.append(f"{name}={text if text.isprintable() and _PLAIN.match(text) else dumps(text)}")
+    return " ".join(parts) + "\n"
+
+
+_SECRET_NAMES = re.compile(
+    r"(?i)pass(?:word|phrase)?$|passwd|secret|token|credential|authorization|private_?key|cookie"
+)
+_SECRET_VALUES = (
+    (re.compile(r"(?i)\b(AUTH\s+[\w-]+)\s+\S+"), r"\1 (hidden)"),
+    (re.compile(r"(?i)(://[^/\s:@]*):[^/\s@]+@"), r"\1:(hidden)@"),
+    (re.compile(r"(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"), "(hidden)"),
+)
+
+
+def _shown(name: str, value: object) -> object:
+    """The value as it may be logged: secrets hidden, plain JSON types only, nothing endless."""
+    if value is None:
+        return None
+    if _is_secret(name):
+        return "(hidden)"
+    if isinstance(value, str):
+        return _shown_text(value)
+    if isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): _shown(str(key), each) for key, each in value.items()}
+    if isinstance(value, Sequence | set | frozenset) and not isinstance(value, bytes):
+        return [_shown(name, each) for each in value]
+    return _shown_text(value.isoformat() if isinstance(value, datetime) else str(value))
+
+
+@lru_cache(maxsize=1024)
+def _is_secret(name: str) -> bool:
+    return _SECRET_NAMES.search(name) is not None
+
+
+def _shown_text(text: str) -> str:
+    # Most values are one word, and no secret is recognised in one word but that of an address with a scheme.
+    if " " in text or "://" in text or "\t" in text:
+        for pattern, hidden in _SECRET_VALUES:
+            text = pattern.sub(hidden, text)
+    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
