@@ -1,10 +1,10 @@
 """Attribution cases are data: `tests/attribution/*.toml`. A file holds one directory and the sessions put to it.
 
-A case says what is presented (`certificate`, `address`, `tls`, `from`, `to`) and what is expected. Keys of `certificate`:
-`names`, `common_name`, `state` (one of STATES), `issuer`, `sha256`, `key_sha256`, `expires`. Without `tls`, a session with
-a certificate is a TLS session and any other is plain text. `without_domains`, `disabled`, `reject_direct_send`
-change the file's directory for one case. `expect` holds for rule set gatepost; where Exchange Online differs, `expect_eop`
-holds for rule set eop and `differs` says why.
+A case says what is presented (`certificate`, `address`, `tls`, `from`, `to`) and what is expected. Keys of
+`certificate`: `names`, `common_name`, `state` (one of STATES), `issuer`, `sha256`, `key_sha256`, `expires`. Without
+`tls`, a session with a certificate is a TLS session and any other is plain text. `without_domains`, `disabled` and
+`reject_direct_send` change the file's directory for one case. `expect` holds for rule set gatepost; where Exchange
+Online differs, `expect_eop` holds for rule set eop and `differs` says why.
 """
 
 import tomllib

@@ -32,8 +32,9 @@ class MemoryDirectory:
         self._listing = defaultdict(list)
         self._hosts_below = defaultdict(list)
         self._of_tenant = defaultdict(list)
-        for connector in self._inbound:
+        for connector in sorted(self._inbound, key=lambda connector: connector.name):
             self._of_tenant[connector.tenant].append(connector)
+        for connector in self._inbound:
             for name in connector.certificate_names:
                 self._naming[name].append(connector)
                 if not name.startswith(WILDCARD):
