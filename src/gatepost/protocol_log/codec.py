@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from gatepost import __version__
@@ -48,6 +49,7 @@ def timestamp_text(at: float) -> str:
     return f"{_to_the_second(milliseconds // 1000)}.{milliseconds % 1000:03d}Z"
 
 
+@lru_cache(maxsize=64)
 def _to_the_second(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
 

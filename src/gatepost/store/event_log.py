@@ -112,10 +112,15 @@ def text_line(logged: LoggedEvent) -> str:
 _SECRET_NAMES = re.compile(
     r"(?i)pass(?:word|phrase)?$|passwd|secret|token|credential|authorization|private_?key|cookie"
 )
+# A word that a text with such a secret holds, in lower case; the secret; what is written instead.
 _SECRET_VALUES = (
-    (re.compile(r"(?i)\b(AUTH\s+[\w-]+)\s+\S+"), r"\1 (hidden)"),
-    (re.compile(r"(?i)(://[^/\s:@]*):[^/\s@]+@"), r"\1:(hidden)@"),
-    (re.compile(r"(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"), "(hidden)"),
+    ("auth", re.compile(r"\b(AUTH\s+[\w-]+)\s+\S+", re.IGNORECASE), r"\1 (hidden)"),
+    ("://", re.compile(r"(://[^/\s:@]*):[^/\s@]+@"), r"\1:(hidden)@"),
+    (
+        "-----begin",
+        re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),
+        "(hidden)",
+    ),
 )
 
 
@@ -142,8 +147,8 @@ def _is_secret(name: str) -> bool:
 
 
 def _shown_text(text: str) -> str:
-    # Most values are one word, and no secret is recognised in one word but that of an address with a scheme.
-    if " " in text or "://" in text or "\t" in text:
-        for pattern, hidden in _SECRET_VALUES:
-            text = pattern.sub(hidden, text)
+    lowered = text.lower()
+    for word, secret, hidden in _SECRET_VALUES:
+        if word in lowered:
+            text = secret.sub(hidden, text)
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
