@@ -4,7 +4,6 @@
 """
 
 import stat
-import warnings
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -42,10 +41,18 @@ def load_credentials(certificate_path: str | Path, key_path: str | Path) -> Cred
     """Read a PEM chain and its key; CredentialError says in one line what is wrong with which file."""
     ders = certificates_in(read_file(certificate_path, "certificate"), f"certificate file {certificate_path}")
     key = _private_key(read_file(key_path, "key"), key_path)
-    chain = tuple(facts(der) for der in ders)
+    chain = _readable(ders, certificate_path)
     _check_they_fit(ders, chain, key, certificate_path, key_path)
     found = (*_key_file_warnings(key_path), *_order_warnings(chain, certificate_path))
     return Credentials(chain=chain, key=key, warnings=found)
+
+
+def _readable(ders: tuple[bytes, ...], path: str | Path) -> tuple[CertificateFacts, ...]:
+    chain = tuple(facts(der) for der in ders)
+    for position, each in enumerate(chain, 1):
+        if each.parse_errors and each.parse_errors[0].startswith("certificate: "):
+            raise CredentialError(f"certificate file {path}: number {position}, {each.parse_errors[0]}")
+    return chain
 
 
 def _private_key(content: bytes, path: str | Path) -> PrivateKey:
@@ -95,10 +102,8 @@ def _spki(key: PublicKeyTypes) -> bytes:
 
 def _public_key(der: bytes) -> bytes | None:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return _spki(x509.load_der_x509_certificate(der).public_key())
-    except Exception:  # an odd certificate further down the chain is not ours to refuse
+        return _spki(x509.load_der_x509_certificate(der).public_key())
+    except Exception:  # a key of a kind that nobody here knows is not ours
         return None
 
 

@@ -7,6 +7,7 @@ still in `take_ciphertext`.
 from collections.abc import Callable
 from datetime import datetime
 
+from cryptography import x509
 from OpenSSL import SSL, crypto
 
 from gatepost.net.certificates import facts
@@ -43,7 +44,7 @@ def new_context(method: int) -> SSL.Context:
 
 def present(context: SSL.Context, credentials: Credentials) -> None:
     """Show this chain and hold this key."""
-    leaf, *others = [crypto.load_certificate(crypto.FILETYPE_ASN1, each.der) for each in credentials.chain]
+    leaf, *others = [x509.load_der_x509_certificate(each.der) for each in credentials.chain]
     context.use_certificate(leaf)
     for other in others:
         context.add_extra_chain_cert(other)
