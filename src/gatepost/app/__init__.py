@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gatepost.admin.explain import Relay
-from gatepost.admin.protocol_logs import FollowedLogs, ProtocolLogs
-from gatepost.admin.why import Sessions
 from gatepost.config import Config, ListenerConfig
 from gatepost.net.certificates import CredentialError as CertificateFileError
 from gatepost.protocol_log.codec import Side
@@ -23,16 +21,15 @@ from gatepost.tenancy.evidence import CertificateFacts
 
 if TYPE_CHECKING:
     from gatepost.net.judgement import Judge
+    from gatepost.store.protocol_log_files import FollowedProtocolLogs, StoredProtocolLogs
+    from gatepost.store.session_records import StoredSessions
 
 __all__ = [
     "CertificateFileError",
     "Directory",
     "DirectoryEditor",
-    "FollowedLogs",
     "ListenerNotFound",
-    "ProtocolLogs",
     "QueueOffice",
-    "Sessions",
     "follow_protocol_logs",
     "open_directory",
     "open_editor",
@@ -68,6 +65,33 @@ def open_queue_office(config: Config) -> QueueOffice:
     return SqliteQueueOffice(config.queue_folder)
 
 
+def open_sessions(config: Config) -> "StoredSessions":
+    """What `why` reads."""
+    from gatepost.store.session_records import StoredSessions
+
+    return StoredSessions(config.sessions_folder)
+
+
+def open_protocol_logs(config: Config) -> "StoredProtocolLogs":
+    """What `protocol-log show` reads."""
+    from gatepost.store.protocol_log_files import StoredProtocolLogs
+
+    return StoredProtocolLogs(_log_folders(config))
+
+
+def follow_protocol_logs(config: Config, side: Side | None) -> "FollowedProtocolLogs":
+    """What `protocol-log follow` reads: rows from now on, of one side or both."""
+    from gatepost.store.protocol_log_files import FollowedProtocolLogs
+
+    return FollowedProtocolLogs(
+        {each: folder for each, folder in _log_folders(config).items() if side in (None, each)}
+    )
+
+
+def _log_folders(config: Config) -> dict[Side, Path]:
+    return {Side.RECEIVE: config.receive_log_folder, Side.SEND: config.send_log_folder}
+
+
 def open_relay(config: Config, listener: str | None) -> Relay:
     """What `explain` asks: the listener called `listener`, or the first. Raises `ListenerNotFound`, `StoreError`."""
     found = _listener(config, listener)
@@ -79,31 +103,6 @@ def open_relay(config: Config, listener: str | None) -> Relay:
         rules=rules_of(found),
         help_link=config.help_link,
     )
-
-
-def open_sessions(config: Config) -> Sessions:
-    """What `why` reads."""
-    from gatepost.store.session_records import StoredSessions
-
-    return StoredSessions(config.sessions_folder)
-
-
-def open_protocol_logs(config: Config) -> ProtocolLogs:
-    from gatepost.store.protocol_log_files import StoredProtocolLogs
-
-    return StoredProtocolLogs(_log_folders(config))
-
-
-def follow_protocol_logs(config: Config, side: Side | None) -> FollowedLogs:
-    """The logs of one side or both, from now on."""
-    from gatepost.store.protocol_log_files import FollowedProtocolLogs
-
-    folders = _log_folders(config)
-    return FollowedProtocolLogs(folders if side is None else {side: folders[side]})
-
-
-def _log_folders(config: Config) -> dict[Side, Path]:
-    return {Side.RECEIVE: config.receive_log_folder, Side.SEND: config.send_log_folder}
 
 
 def open_judge(config: Config, listener: ListenerConfig) -> "Judge":
