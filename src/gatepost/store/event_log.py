@@ -27,6 +27,7 @@ _WARNINGS: Final = frozenset(
     {
         "certificate-not-loaded",
         "content-not-written",
+        "delivery-warning",
         "domain-verification",
         "failed",
         "proxy-header-refused",
