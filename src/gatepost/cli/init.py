@@ -1,11 +1,14 @@
 """`gatepost init`: write what a first `gatepost serve` needs."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gatepost.cli import context
+
+if TYPE_CHECKING:
+    from gatepost.app.setup import Edge
 
 init_app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -24,11 +27,14 @@ def init(
 
     if not edge and (smart_host or domain or certificate or key):
         context.fail("--smart-host, --domain, --certificate and --key go with --edge", context.WRONG_USE)
-    if edge and not (smart_host and domain):
-        context.fail("--edge needs --smart-host HOST[:PORT] and at least one --domain D", context.WRONG_USE)
     file = context.config_path()
+    role = None
+    if edge:
+        if not smart_host or not domain:
+            context.fail("--edge needs --smart-host HOST[:PORT] and at least one --domain D", context.WRONG_USE)
+        role = _edge(smart_host, domain, certificate, key)
     try:
-        made = initialise(file, data, hostname, _edge(smart_host, domain, certificate, key) if edge else None)
+        made = initialise(file, data, hostname, role)
     except SetupError as error:
         context.fail(str(error), context.WRONG_USE)
     for path in made:
@@ -36,7 +42,19 @@ def init(
     context.suggest("gatepost serve" if edge else "gatepost tenant add NAME")
 
 
-def _edge(smart_host: str | None, domains: list[str] | None, certificate: Path | None, key: Path | None):  # type: ignore[no-untyped-def]
+def _edge(smart_host: str, domains: list[str], certificate: Path | None, key: Path | None) -> "Edge":
+    from gatepost.admin import notation
+    from gatepost.admin.declined import Declined
     from gatepost.app.setup import Edge
 
-    return Edge(smart_host=smart_host, domains=domains, certificate=certificate, key=key)  # type: ignore[arg-type]
+    if (certificate is None) != (key is None):
+        context.fail("--certificate and --key go together", context.WRONG_USE)
+    try:
+        return Edge(
+            smart_host=notation.smart_host(smart_host),
+            domains=tuple(notation.accepted_domain(domain) for domain in domains),
+            certificate=certificate,
+            key=key,
+        )
+    except Declined as error:
+        context.fail(str(error), context.WRONG_USE)

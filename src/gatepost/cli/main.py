@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from gatepost import __version__
 from gatepost.cli import context
+from gatepost.queue.store import StoreError
 
 _COMMANDS: dict[str, tuple[str, str, str]] = {
     "init": ("gatepost.cli.init", "init_app", "Write gatepost.toml, a data folder and a server certificate."),
@@ -84,6 +85,9 @@ def run(arguments: list[str]) -> Any:
     """Run one command line. Every foreseeable failure ends as one line and an exit code."""
     try:
         return main_app(args=arguments, prog_name="gatepost")
+    except StoreError as error:
+        typer.echo(f"gatepost: {error}", err=True)
+        return context.WRONG_USE
     except BrokenPipeError:
         # The reader of our output went away (`| head`): not an error of ours.
         sys.stderr.close()

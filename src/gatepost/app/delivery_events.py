@@ -1,0 +1,46 @@
+"""Delivery's outcomes as lines of the operator's log, in the next hop's own words."""
+
+from gatepost.queue.message import Claim
+from gatepost.queue.outcome import Deferred, Delivered, Failed, Rescheduled
+from gatepost.store.event_log import EventLog
+
+
+class DeliveryEventLog:
+    def __init__(self, log: EventLog) -> None:
+        self._log = log
+
+    def delivered(self, claim: Claim, outcome: Delivered) -> None:
+        self._log.emit(
+            "delivered",
+            queue_id=claim.message.id,
+            tenant=claim.tenant,
+            rcpt_to=outcome.recipient.forward_path,
+            host=outcome.host,
+            reply=str(outcome.reply),
+        )
+
+    def deferred(self, claim: Claim, outcome: Deferred, next_attempt: Rescheduled) -> None:
+        self._log.emit(
+            "deferred",
+            queue_id=claim.message.id,
+            tenant=claim.tenant,
+            rcpt_to=outcome.recipient.forward_path,
+            host=outcome.host,
+            why=outcome.why,
+            status=outcome.status,
+            next_attempt_at=next_attempt.due_at,
+        )
+
+    def failed(self, claim: Claim, outcome: Failed) -> None:
+        self._log.emit(
+            "failed",
+            queue_id=claim.message.id,
+            tenant=claim.tenant,
+            rcpt_to=outcome.recipient.forward_path,
+            host=outcome.host,
+            why=outcome.why,
+            status=outcome.status,
+        )
+
+    def warning(self, text: str) -> None:
+        self._log.emit("delivery-warning", problem=text)

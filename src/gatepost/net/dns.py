@@ -1,0 +1,133 @@
+"""What delivery and domain verification ask of DNS. Every answer is a value; nothing here raises for what a zone says.
+
+Answers, negative ones too, are kept for their time to live in a bounded cache. A server that fails or is silent is a
+problem for now (SERVFAIL, time-out); a name that is said not to exist is one for good.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from ipaddress import ip_address
+from itertools import chain, zip_longest
+from typing import Any
+
+import dns.asyncresolver
+import dns.exception
+import dns.name
+import dns.nameserver
+import dns.rdatatype
+import dns.resolver
+
+from gatepost.mail.domain import DomainError, domain_key
+from gatepost.queue.next_hop import DnsProblem, MxRecord
+
+MOST_CACHED = 20_000
+
+# One question, all name servers and retries together.
+LIFETIME_S = 10.0
+
+# RFC 6761 6.3: "localhost" is the loopback, whatever a name server says.
+_LOOPBACK = ("127.0.0.1", "::1")
+
+
+class NameserverError(ValueError):
+    """A name server setting that is no address; the message is one sentence."""
+
+
+class Resolver:
+    """One per worker."""
+
+    def __init__(self, nameservers: Sequence[str] = (), lifetime_s: float = LIFETIME_S) -> None:
+        """`nameservers`: `address` or `address:port`; none: the system's."""
+        self._resolver = dns.asyncresolver.Resolver(configure=not nameservers)
+        if nameservers:
+            self._resolver.nameservers = [_nameserver(text) for text in nameservers]
+        self._resolver.cache = dns.resolver.LRUCache(MOST_CACHED)
+        self._resolver.lifetime = lifetime_s
+
+    async def mail_hosts(self, domain: str) -> tuple[MxRecord, ...] | DnsProblem:
+        """The MX records of `domain`; where it has none, the domain itself (RFC 5321 5.1)."""
+        answer = await self._ask(domain, "MX")
+        if isinstance(answer, DnsProblem):
+            return answer
+        records = [
+            MxRecord(record.preference, _host(record.exchange)) for record in answer if record.exchange != dns.name.root
+        ]
+        if records:
+            return tuple(records)
+        if answer:
+            # RFC 7505 3: a null MX says that the domain takes no mail.
+            return DnsProblem(permanent=True, status="5.1.10", why=f"{domain} takes no mail: it has a null MX record")
+        return (MxRecord(0, domain),)
+
+    async def addresses(self, host: str) -> tuple[str, ...] | DnsProblem:
+        """The addresses of `host`, IPv4 and IPv6 in turn."""
+        if _is_address(host):
+            return (host,)
+        if host == "localhost":
+            return _LOOPBACK
+        four, six = await asyncio.gather(self._ask(host, "A"), self._ask(host, "AAAA"))
+        found = [
+            [record.address for record in answer] if not isinstance(answer, DnsProblem) else []
+            for answer in (four, six)
+        ]
+        both = tuple(address for address in chain.from_iterable(zip_longest(*found)) if address)
+        if both:
+            return both
+        for answer in (four, six):
+            if isinstance(answer, DnsProblem):
+                return answer
+        return DnsProblem(permanent=True, status="5.4.4", why=f"{host} has no address in DNS")
+
+    async def txt(self, name: str) -> tuple[str, ...] | DnsProblem:
+        """The TXT records of `name`, each with its strings joined; none is an empty answer."""
+        answer = await self._ask(name, "TXT")
+        if isinstance(answer, DnsProblem):
+            return answer
+        return tuple(b"".join(record.strings).decode("utf-8", "replace") for record in answer)
+
+    async def _ask(self, name: str, kind: str) -> tuple[Any, ...] | DnsProblem:
+        """The records; none where the name exists without them."""
+        try:
+            return tuple(await self._resolver.resolve(name + ".", kind, raise_on_no_answer=False, search=False))
+        except dns.resolver.NXDOMAIN:
+            return DnsProblem(permanent=True, status="5.1.2", why=f"{name} does not exist in DNS")
+        except dns.resolver.NoNameservers:
+            return DnsProblem(
+                permanent=False, status="4.4.3", why=f"the name servers failed on {name} {kind} (SERVFAIL)"
+            )
+        except dns.exception.Timeout:
+            return DnsProblem(
+                permanent=False, status="4.4.3", why=f"no name server answered about {name} {kind} in time"
+            )
+        except (dns.exception.DNSException, OSError) as error:
+            return DnsProblem(permanent=False, status="4.4.3", why=f"DNS look-up of {name} {kind} failed: {error}")
+
+
+def _nameserver(text: str) -> dns.nameserver.Nameserver:
+    host, port = text, "53"
+    if text.startswith("["):
+        host, _, rest = text[1:].partition("]")
+        port = rest[1:] if rest.startswith(":") else "53"
+    elif text.count(":") == 1:
+        host, _, port = text.partition(":")
+    if not _is_address(host) or not port.isdigit() or not 0 < int(port) < 65536:
+        raise NameserverError(
+            f"name server '{text}' is not an address: write 192.0.2.53, 192.0.2.53:53 or [2001:db8::53]:53"
+        )
+    return dns.nameserver.Do53Nameserver(host, int(port))
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _host(name: dns.name.Name) -> str:
+    text = name.to_text(omit_final_dot=True)
+    try:
+        return domain_key(text)
+    except DomainError:
+        return text.lower()
