@@ -21,6 +21,8 @@ from gatepost.tenancy.evidence import CertificateFacts
 
 if TYPE_CHECKING:
     from gatepost.net.judgement import Judge
+    from gatepost.store.protocol_log_files import FollowedProtocolLogs, StoredProtocolLogs
+    from gatepost.store.session_records import StoredSessions
 
 __all__ = [
     "CertificateFileError",
@@ -61,6 +63,33 @@ def open_queue_office(config: Config) -> QueueOffice:
     from gatepost.store.queue_office import SqliteQueueOffice
 
     return SqliteQueueOffice(config.queue_folder)
+
+
+def open_sessions(config: Config) -> "StoredSessions":
+    """What `why` reads."""
+    from gatepost.store.session_records import StoredSessions
+
+    return StoredSessions(config.sessions_folder)
+
+
+def open_protocol_logs(config: Config) -> "StoredProtocolLogs":
+    """What `protocol-log show` reads."""
+    from gatepost.store.protocol_log_files import StoredProtocolLogs
+
+    return StoredProtocolLogs(_log_folders(config))
+
+
+def follow_protocol_logs(config: Config, side: Side | None) -> "FollowedProtocolLogs":
+    """What `protocol-log follow` reads: rows from now on, of one side or both."""
+    from gatepost.store.protocol_log_files import FollowedProtocolLogs
+
+    return FollowedProtocolLogs(
+        {each: folder for each, folder in _log_folders(config).items() if side in (None, each)}
+    )
+
+
+def _log_folders(config: Config) -> dict[Side, Path]:
+    return {Side.RECEIVE: config.receive_log_folder, Side.SEND: config.send_log_folder}
 
 
 def open_relay(config: Config, listener: str | None) -> Relay:

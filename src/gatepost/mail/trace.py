@@ -1,8 +1,8 @@
 """Trace fields (RFC 5321 4.4)."""
 
+import re
 from datetime import UTC, datetime
 from email.utils import format_datetime
-import re
 
 # RFC 5321 6.3: "the limit SHOULD be large, at least 100".
 MOST_HOPS = 100
@@ -21,9 +21,7 @@ def comment(text: str) -> str:
     return _UNSAFE.sub("?", text)
 
 
-def received_field(
-    *, ehlo: str, address: str, hostname: str, protocol: str, id: str, facts: str, at: float
-) -> bytes:
+def received_field(*, ehlo: str, address: str, hostname: str, protocol: str, id: str, facts: str, at: float) -> bytes:
     """The field we put before the content. `protocol` is a word of RFC 3848 or 6531; `facts` goes into a comment.
 
     Folded so that no line passes 78 characters where its parts allow (RFC 5322 2.1.1).

@@ -91,7 +91,6 @@ class AcceptanceSettings:
     listener: str
     refuse_at_end: bool = False
     require_tls: bool = False
-    wildcard_certificates: bool = False
     help_link: str | None = None
     postmaster: Mailbox | None = None
     most_waiting: int = 20_000
