@@ -5,6 +5,7 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import ObjectIdentifier
 
+from gatepost.net import roots
 from gatepost.net.certificates import CredentialError, facts
 from gatepost.net.intermediates import intermediate_is_missing
 from gatepost.net.judgement import Judge
@@ -221,16 +222,16 @@ def test_the_verdict_is_about_the_moment_asked_for(pki: Pki, judge: Judge) -> No
 
 
 def test_roots_are_loaded_again_when_their_file_changes(pki: Pki, stranger: Pki, tmp_path: Path) -> None:
-    roots = tmp_path / "roots.pem"
-    roots.write_text(pki.root.pem)
-    judge = Judge(roots)
+    file = tmp_path / "roots.pem"
+    file.write_text(pki.root.pem)
+    judge = Judge(file)
     theirs = (stranger.leaf("mail.contoso.com"), stranger.intermediate)
     assert judge.refresh() is None
     assert isinstance(judged(judge, *theirs), PresentedCertificate)
-    roots.write_text(pki.root.pem + stranger.root.pem)
+    file.write_text(pki.root.pem + stranger.root.pem)
     assert judge.refresh() is None
     assert isinstance(judged(judge, *theirs), VerifiedCertificate)
-    roots.write_text("nothing")
+    file.write_text("nothing")
     problem = judge.refresh()
     assert problem and "holds no certificate" in problem and "stay in force" in problem
     assert judge.refresh() is None, "a problem is told once"
@@ -243,13 +244,27 @@ def test_roots_that_cannot_be_used_are_refused_at_the_start(tmp_path: Path) -> N
 
 
 def test_the_roots_of_the_system_are_the_default(pki: Pki) -> None:
-    try:
-        system_roots_file()
-    except CredentialError:
-        pytest.skip("no public roots on this machine")
-    found = presented(Judge(), pki.leaf("mail.contoso.com", issuer=pki.root))
+    judge = Judge()
+    found = presented(judge, pki.leaf("mail.contoso.com", issuer=pki.root))
     assert codes(found) == [(20, 0)]
     assert not found.missing_intermediate
+    assert (judge.refresh() is None) is (system_roots_file() is not None)
+
+
+def test_a_machine_without_roots_verifies_nothing_and_says_so_once(
+    pki: Pki, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = tmp_path / "ca-certificates.crt"
+    monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
+    monkeypatch.setattr(roots, "_SYSTEM_ROOTS", (str(bundle),))
+    chain = (pki.leaf("mail.contoso.com"), pki.intermediate)
+    judge = Judge()
+    assert isinstance(judged(judge, *chain), PresentedCertificate)
+    assert "install ca-certificates" in (judge.refresh() or "")
+    assert judge.refresh() is None
+    bundle.write_text(pki.root.pem)
+    assert judge.refresh() is None
+    assert isinstance(judged(judge, *chain), VerifiedCertificate)
 
 
 def test_what_is_no_certificate_is_presented_and_no_more(judge: Judge) -> None:

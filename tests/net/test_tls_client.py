@@ -166,13 +166,12 @@ def test_a_common_name_alone_proves_no_host(pki: Pki, contexts: ClientTlsContext
 
 def test_what_did_not_verify_proves_nothing(pki: Pki, contexts: ClientTlsContexts, stranger: Pki) -> None:
     name = "mx.contoso.com"
+    clients_only = pki.leaf(name, purposes=("clientAuth",))
     cases = {
         "it is self-signed": problem(pki, contexts, pki.self_signed(name), name),
         "it expired on": problem(pki, contexts, pki.leaf(name, not_after=YESTERDAY), name),
         "neither trusted here nor was it sent": problem(pki, contexts, stranger.leaf(name), name),
-        "it is for clientAuth, not for serverAuth": problem(
-            pki, contexts, pki.leaf(name, purposes=("clientAuth",)), name
-        ),
+        "it is for clientAuth, not for serverAuth": problem(pki, contexts, clients_only, name),
         "its issuer CN=Test Intermediate CA": problem(pki, contexts, pki.leaf(name), name, alone=True),
     }
     for expected, said in cases.items():
@@ -225,9 +224,12 @@ def test_a_new_certificate_is_taken_up_and_a_bad_one_is_told_and_left(
     assert sent() == renewed.sha256
     key.write_text("nothing")
     assert sent() == sent() == renewed.sha256
-    (told,) = contexts.take_problems()
-    assert "holds no private key" in told and "stays in use" in told
-    assert contexts.take_problems() == ()
+    told = contexts.refresh()
+    assert told and "holds no private key" in told and "stays in use" in told
+    assert contexts.refresh() is None
+    key.unlink()
+    assert "cannot be read" in (contexts.refresh() or "")
+    assert sent() == renewed.sha256
 
 
 def test_what_is_no_tls_server_is_a_failure(contexts: ClientTlsContexts) -> None:

@@ -83,28 +83,46 @@ class Judge:
 
     def __init__(self, roots: str | Path | None = None, *, required_purpose: str | None = None) -> None:
         """`required_purpose`: `clientAuth` or `serverAuth`; None: either will do, because public authorities have
-        stopped issuing clientAuth. Raises CredentialError when the roots cannot be used."""
-        self._path = Path(roots) if roots else system_roots_file()
-        self._public = not roots or is_system_roots_file(self._path)
+        stopped issuing clientAuth. Raises CredentialError when `roots` cannot be used."""
+        self._asked = Path(roots) if roots else None
         self._required_purpose = required_purpose
-        self._signature = signature(self._path)
-        self._roots = load_roots(self._path, self._signature, self._public)
+        self._path = self._asked or system_roots_file()
+        self._signature = signature(self._path) if self._path else None
+        self._roots = self._load()
+        self._told_of_no_roots = False
         self._anchors: OrderedDict[tuple[str, ...], TrustStore] = OrderedDict()
         self._verdicts: OrderedDict[tuple[object, ...], _Verdict] = OrderedDict()
 
     def refresh(self) -> str | None:
         """Load the roots again if their file changed. A file that cannot be used is returned as one line, and the
         roots stay as they were."""
-        now = signature(self._path)
-        if now == self._signature:
+        path = self._asked or system_roots_file()
+        if path is None:
+            return self._no_roots()
+        now = signature(path)
+        if (path, now) == (self._path, self._signature):
             return None
-        self._signature = now
+        self._path, self._signature = path, now
         try:
-            self._roots = load_roots(self._path, now, self._public)
+            self._roots = self._load()
         except CredentialError as error:
             return f"{error}; the roots loaded before stay in force"
         self._verdicts.clear()
         return None
+
+    def _load(self) -> TrustStore:
+        if self._path is None:
+            return TrustStore(())
+        return load_roots(self._path, self._signature, is_system_roots_file(self._path))
+
+    def _no_roots(self) -> str | None:
+        if self._told_of_no_roots:
+            return None
+        self._told_of_no_roots = True
+        return (
+            "this machine has no bundle of public root certificates, so none of their certificates verifies: "
+            "install ca-certificates, or name a file of roots in [tls]"
+        )
 
     def __call__(
         self, chain: tuple[CertificateFacts, ...], trust_anchors: tuple[str, ...], at: datetime

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from OpenSSL import crypto
 
-from gatepost.net.certificates import CredentialError, certificates_in, facts, lineage, read_file
+from gatepost.net.certificates import certificates_in, facts, lineage, read_file
 from gatepost.net.files import FileSignature
 from gatepost.tenancy.evidence import CertificateFacts
 
@@ -25,13 +25,11 @@ _SYSTEM_ROOTS = (
 )
 
 
-def system_roots_file() -> Path:
+def system_roots_file() -> Path | None:
     """The bundle of public roots of this machine. The TLS library that is built into `cryptography` looks where it
     was built, which is right on no other machine."""
-    for candidate in filter(None, (ssl.get_default_verify_paths().cafile, *_SYSTEM_ROOTS)):
-        if Path(candidate).is_file():
-            return Path(candidate)
-    raise CredentialError("this machine has no bundle of public root certificates: install ca-certificates")
+    places = filter(None, (ssl.get_default_verify_paths().cafile, *_SYSTEM_ROOTS))
+    return next((path for path in map(Path, places) if path.is_file()), None)
 
 
 def is_system_roots_file(path: Path) -> bool:

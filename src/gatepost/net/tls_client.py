@@ -125,11 +125,14 @@ class ClientTlsContexts:
             return session
         return self._begin(kept.context, kept.leaf, server_name)
 
-    def take_problems(self) -> tuple[str, ...]:
-        """What was wrong with changed files since the last call, a line each; the certificates before are in use."""
-        problems = tuple(self._problems)
+    def refresh(self) -> str | None:
+        """Take up certificate files that changed; `connect` does so too. Returns in one line what was wrong with files
+        since the last call; the certificates loaded before are in use."""
+        for certificate, key in tuple(self._kept):
+            self._context(certificate, key)
+        problems = "; ".join(self._problems)
         self._problems.clear()
-        return problems
+        return problems or None
 
     def _begin(self, context: SSL.Context, leaf: CertificateFacts | None, server_name: str) -> ClientTlsSession:
         session = ClientTlsSession(SSL.Connection(context, None), self._judge, leaf)
