@@ -30,6 +30,9 @@ class ClientTimeouts:
     """The reply to QUIT. RFC 5321 4.1.1.10 wants it awaited; nothing depends on it."""
 
 
+RFC_TIMEOUTS = ClientTimeouts()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientSettings:
     ehlo_name: str
@@ -38,4 +41,4 @@ class ClientSettings:
     """In one transaction. RFC 5321 4.5.3.1.8: every server must take 100."""
     most_inline_content: int = 128 * 1024
     """Content up to this size follows its BDAT command in the same write, before RCPT is answered."""
-    timeouts: ClientTimeouts = ClientTimeouts()
+    timeouts: ClientTimeouts = RFC_TIMEOUTS

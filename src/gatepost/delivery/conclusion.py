@@ -1,0 +1,75 @@
+"""What follows from the outcomes of one attempt: the settlement to store, and the events to tell once it is stored."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from gatepost.delivery.notifications import notification, wants
+from gatepost.mail.dsn import Action
+from gatepost.queue.message import Claim, Content, NewMessage, QueuedRecipient
+from gatepost.queue.outcome import Deferred, Delivered, DeliveryOutcome, Failed, Rescheduled, Settlement
+from gatepost.queue.retry import RetrySettings, decide
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConclusionSettings:
+    hostname: str
+    retry: RetrySettings
+
+
+class Conclusion(NamedTuple):
+    settlement: Settlement
+    outcomes: list[DeliveryOutcome]
+    """Final ones: what was given up is `Failed` here."""
+
+
+def conclude(
+    claim: Claim,
+    outcomes: list[DeliveryOutcome],
+    now: float,
+    not_before: float,
+    settings: ConclusionSettings,
+    open_content: Callable[[], Content],
+) -> Conclusion:
+    if all(type(outcome) is Delivered and outcome.recipient.dsn.notify is None for outcome in outcomes):
+        return Conclusion(_settlement(claim, claim.recipients), outcomes)
+    final: list[DeliveryOutcome] = []
+    rescheduled: list[Rescheduled] = []
+    told: dict[Action, list[DeliveryOutcome]] = {}
+    for attempted in outcomes:
+        outcome = attempted
+        if isinstance(outcome, Deferred):
+            decision = decide(outcome, claim.message.received_at, now, settings.retry, not_before)
+            if isinstance(decision, Failed):
+                outcome = decision
+            else:
+                rescheduled.append(decision)
+                if decision.delay_notified and not outcome.recipient.delay_notified:
+                    told.setdefault(Action.DELAYED, []).append(outcome)
+        if isinstance(outcome, Failed):
+            told.setdefault(Action.FAILED, []).append(outcome)
+        elif isinstance(outcome, Delivered) and not outcome.dsn_passed_on:
+            told.setdefault(Action.RELAYED, []).append(outcome)
+        final.append(outcome)
+    finished = tuple(outcome.recipient for outcome in final if not isinstance(outcome, Deferred))
+    notifications = [
+        made
+        for action, about in told.items()
+        if (wanted := [outcome for outcome in about if wants(outcome, action)])
+        and (made := notification(claim, action, wanted, now, settings.hostname, settings.retry.expiry_s, open_content))
+    ]
+    return Conclusion(_settlement(claim, finished, tuple(rescheduled), tuple(notifications)), final)
+
+
+def _settlement(
+    claim: Claim,
+    finished: tuple[QueuedRecipient, ...],
+    rescheduled: tuple[Rescheduled, ...] = (),
+    notifications: tuple[NewMessage, ...] = (),
+) -> Settlement:
+    return Settlement(claim=claim, finished=finished, rescheduled=rescheduled, notifications=notifications)
+
+
+def given_back(claim: Claim) -> Settlement:
+    """Nothing was attempted and nothing changes: the store decides what the claim's recipients are now."""
+    return _settlement(claim, ())

@@ -1,0 +1,250 @@
+"""Everything on its way to one next hop: the claims that wait, and the connections that carry them.
+
+A destination is a send connector and, where that routes by MX, a domain. Connections pull claims from `waiting` by
+themselves; the destination opens as many as there is work for.
+
+Laws:
+- at most `per_destination` connections, so that one next hop never holds up another;
+- until one session is open only one is dialled, and after a failed dial none before `down_until`: a dead host costs
+  one attempt per retry interval however much mail waits for it.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Protocol
+
+from gatepost.delivery.connection import Connection, ConnectionSettings, NotOpened, open_connection
+from gatepost.delivery.log import SendLog, SessionLog
+from gatepost.delivery.next_hops import Resolver, Target, find_targets
+from gatepost.delivery.tls import ClientTls
+from gatepost.queue.message import Claim, Content
+from gatepost.queue.next_hop import DnsProblem, Shuffle
+from gatepost.queue.outcome import Deferred, DeliveryOutcome, Failed
+from gatepost.queue.retry import RetrySettings, pause
+from gatepost.tenancy.tenant import SendConnector
+
+# Where sessions are open and one more is refused, the next hop has enough of them for now.
+ENOUGH_FOR_S = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DialServices:
+    """What it takes to reach a next hop."""
+
+    resolver: Resolver
+    tls: ClientTls
+    log: SendLog | None
+    next_session_id: Callable[[float], str]
+    clock: Callable[[], float]
+    """Seconds since the epoch."""
+    shuffle: Shuffle
+    own_names: Collection[str]
+    """Domain keys of this server: an MX of that name is ourselves."""
+    connection: ConnectionSettings
+    retry: RetrySettings
+    per_destination: int
+
+
+class Office(Protocol):
+    """What a destination asks of the scheduler."""
+
+    def may_connect(self, destination: "Destination") -> bool:
+        """Whether one more connection may be opened now; if not, `pump` is called when it may."""
+
+    def connection_over(self) -> None: ...
+
+    def take_claim(self, destination: "Destination") -> Claim | None:
+        """The next claim of `destination.waiting` that is still wanted."""
+
+    def open_content(self, claim: Claim) -> Content: ...
+
+    def attempted(self, claim: Claim, outcomes: list[DeliveryOutcome], not_before: float = 0.0) -> None: ...
+
+    def put_back(self, destination: "Destination", claim: Claim) -> None: ...
+
+    def warning(self, text: str) -> None: ...
+
+
+class Destination:
+    def __init__(self, connector: SendConnector, domain: str | None, services: DialServices, office: Office) -> None:
+        self.connector = connector
+        self.waiting: deque[Claim] = deque()
+        self.connections: set[Connection] = set()
+        """All whose socket is open."""
+        self.idle: list[Connection] = []
+        self.domain = domain
+        """None: smart hosts take every domain."""
+        self.turned_back: set[str] = set()
+        """Domains whose due mail had to go back to the store, since too much waits here."""
+        self.down_until = 0.0
+        self._down: NotOpened | None = None
+        self._services = services
+        self._office = office
+        self._dials: set[asyncio.Task[None]] = set()
+        self._ready = 0
+        self._enough_until = 0.0
+        self._failures = 0
+
+    def __str__(self) -> str:
+        return f"{self.domain or ', '.join(map(str, self.connector.smart_hosts))} by {self.connector.name}"
+
+    @property
+    def at_rest(self) -> bool:
+        """Nothing waits, nothing is open, and nothing need be remembered."""
+        return not (self.waiting or self.connections or self._dials) and self._services.clock() >= self.down_until
+
+    def is_down(self) -> bool:
+        return self._down is not None and self._services.clock() < self.down_until
+
+    def forget_failures(self) -> None:
+        self.down_until = 0.0
+        self._failures = 0
+
+    def pump(self) -> None:
+        """Bring what waits and the connections together."""
+        while self.waiting and self.idle:
+            self.idle.pop().work()
+        while self._needs_connection() and self._office.may_connect(self):
+            self._dial()
+
+    def turn_away(self, claim: Claim) -> None:
+        """Defer without dialling: the next hop was found dead a moment ago."""
+        assert self._down is not None
+        self._office.attempted(claim, _outcomes(claim, self._down), self.down_until)
+
+    def end(self) -> None:
+        """Hang up on everybody."""
+        for dial in self._dials:
+            dial.cancel()
+        for connection in tuple(self.connections):
+            connection.abort()
+
+    # What connections ask (connection.Owner)
+
+    def connected(self, connection: Connection) -> None:
+        self.connections.add(connection)
+
+    def opened(self, connection: Connection) -> None:
+        self._ready += 1
+        self._failures = 0
+        self._down = None
+
+    def next_claim(self, connection: Connection) -> Claim | None:
+        claim = self._office.take_claim(self)
+        if claim is None:
+            self.idle.append(connection)
+        return claim
+
+    def open_content(self, claim: Claim) -> Content:
+        return self._office.open_content(claim)
+
+    def attempted(self, claim: Claim, outcomes: list[DeliveryOutcome]) -> None:
+        self._office.attempted(claim, outcomes)
+
+    def hand_back(self, claim: Claim) -> None:
+        self._office.put_back(self, claim)
+
+    def closed(self, connection: Connection) -> None:
+        self.connections.discard(connection)
+        if connection in self.idle:
+            self.idle.remove(connection)
+        if connection.was_ready:
+            self._ready -= 1
+            self._office.connection_over()
+            self.pump()
+
+    # Dialling
+
+    def _needs_connection(self) -> bool:
+        dialling = len(self._dials)
+        if len(self.waiting) <= dialling or self._ready + dialling >= self._services.per_destination:
+            return False
+        return self._services.clock() >= self._enough_until if self._ready else not dialling
+
+    def _dial(self) -> None:
+        dial = asyncio.get_running_loop().create_task(self._connect())
+        self._dials.add(dial)
+        dial.add_done_callback(self._dialled)
+
+    def _dialled(self, dial: asyncio.Task[None]) -> None:
+        self._dials.discard(dial)
+        if dial.cancelled():
+            self._office.connection_over()
+        elif error := dial.exception():
+            self._office.warning(f"dialling {self} broke: {error!r}")
+            self._not_reached(NotOpened(f"internal error: {error!r}", "4.3.0"))
+        self.pump()
+
+    async def _connect(self) -> None:
+        services = self._services
+        targets = await find_targets(
+            self.connector, self._any_domain(), services.resolver, services.own_names, services.shuffle
+        )
+        if isinstance(targets, DnsProblem):
+            self._not_reached(targets)
+            return
+        told: NotOpened | None = None
+        for target in targets:
+            opened = await self._open(target)
+            if isinstance(opened, Connection):
+                return
+            # Words of a host say more than silence.
+            if told is None or (told.reply is None and opened.reply is not None):
+                told = opened
+        assert told is not None, "there is at least one target"
+        self._not_reached(told)
+
+    async def _open(self, target: Target) -> Connection | NotOpened:
+        services = self._services
+        return await open_connection(
+            target, self.connector, services.connection, services.tls, self._session_log(target), self
+        )
+
+    def _session_log(self, target: Target) -> SessionLog | None:
+        services = self._services
+        if services.log is None or not self.connector.protocol_log:
+            return None
+        session_id = services.next_session_id(services.clock())
+        return SessionLog(services.log, services.clock, self.connector.name, session_id, target.endpoint)
+
+    def _any_domain(self) -> str:
+        return self.domain or ""
+
+    def _not_reached(self, problem: NotOpened | DnsProblem) -> None:
+        self._office.connection_over()
+        now = self._services.clock()
+        if self._ready:
+            self._enough_until = now + ENOUGH_FOR_S
+            return
+        if isinstance(problem, DnsProblem) and problem.permanent:
+            self._settle_waiting(lambda claim: _failures(claim, problem))
+            return
+        self._down = NotOpened(problem.why, problem.status) if isinstance(problem, DnsProblem) else problem
+        self.down_until = now + pause(self._failures, True, self._services.retry)
+        self._failures += 1
+        down = self._down
+        self._settle_waiting(lambda claim: _outcomes(claim, down))
+
+    def _settle_waiting(self, outcomes: Callable[[Claim], list[DeliveryOutcome]]) -> None:
+        while claim := self._office.take_claim(self):
+            self._office.attempted(claim, outcomes(claim), self.down_until)
+
+
+def _outcomes(claim: Claim, problem: NotOpened) -> list[DeliveryOutcome]:
+    return [
+        Deferred(
+            recipient=recipient,
+            why=problem.why,
+            status=problem.status,
+            reply=problem.reply,
+            host=problem.host,
+            glitch=True,
+        )
+        for recipient in claim.recipients
+    ]
+
+
+def _failures(claim: Claim, problem: DnsProblem) -> list[DeliveryOutcome]:
+    return [Failed(recipient=recipient, why=problem.why, status=problem.status) for recipient in claim.recipients]

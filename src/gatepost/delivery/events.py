@@ -1,0 +1,19 @@
+"""What delivery tells operators, as it happens."""
+
+from typing import Protocol
+
+from gatepost.queue.message import Claim
+from gatepost.queue.outcome import Deferred, Delivered, Failed, Rescheduled
+
+
+class DeliveryEvents(Protocol):
+    """Each is told once the change is on stable storage."""
+
+    def delivered(self, claim: Claim, outcome: Delivered) -> None: ...
+
+    def deferred(self, claim: Claim, outcome: Deferred, next_attempt: Rescheduled) -> None: ...
+
+    def failed(self, claim: Claim, outcome: Failed) -> None: ...
+
+    def warning(self, text: str) -> None:
+        """Something an operator should look at; one line."""

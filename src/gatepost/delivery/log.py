@@ -1,0 +1,72 @@
+"""The send side's protocol log: rows in, files elsewhere.
+
+One `SessionLog` numbers the rows of one session and knows its ends; a connector with its log off has none.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from gatepost.protocol_log.certificates import REMOTE_CERTIFICATE, SENDING_CERTIFICATE, certificate_row
+from gatepost.protocol_log.record import Event, ProtocolLogRecord
+from gatepost.tenancy.evidence import CertificateFacts
+
+Clock = Callable[[], float]
+
+
+class SendLog(Protocol):
+    def add(self, record: ProtocolLogRecord) -> None: ...
+
+
+class SessionLog:
+    __slots__ = ("_clock", "_connector", "_log", "_sequence", "_session_id", "local_endpoint", "remote_endpoint")
+
+    def __init__(self, log: SendLog, clock: Clock, connector: str, session_id: str, remote_endpoint: str) -> None:
+        self._log = log
+        self._clock = clock
+        self._connector = connector
+        self._session_id = session_id
+        self._sequence = 0
+        self.local_endpoint = ""
+        self.remote_endpoint = remote_endpoint
+
+    def add(self, event: Event, data: str, context: str = "") -> None:
+        self._log.add(
+            ProtocolLogRecord(
+                self._clock(),
+                self._connector,
+                self._session_id,
+                self._sequence,
+                self.local_endpoint,
+                self.remote_endpoint,
+                event,
+                data,
+                context,
+            )
+        )
+        self._sequence += 1
+
+    def received(self, lines: tuple[str, ...]) -> None:
+        """A reply is one row; more lines than one are joined as Exchange joins them."""
+        if len(lines) == 1:
+            self.add(Event.RECEIVE, lines[0])
+        else:
+            self.add(Event.RECEIVE, f"{lines[-1][:3]}  " + " ".join(line[4:] for line in lines))
+
+    def own_certificate(self, leaf: CertificateFacts) -> None:
+        self._certificate(SENDING_CERTIFICATE, leaf)
+
+    def remote_certificate(self, leaf: CertificateFacts) -> None:
+        self._certificate(REMOTE_CERTIFICATE, leaf)
+
+    def _certificate(self, title: str, leaf: CertificateFacts) -> None:
+        data, context = certificate_row(
+            title,
+            subject=leaf.subject,
+            issuer=leaf.issuer,
+            serial=leaf.serial,
+            der=leaf.der,
+            not_before=leaf.not_before,
+            not_after=leaf.not_after,
+            names=leaf.names,
+        )
+        self.add(Event.INFORMATION, data, context)

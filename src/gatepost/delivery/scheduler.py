@@ -1,0 +1,365 @@
+"""The delivery half of a worker: claims in, settlements out.
+
+Claims come fresh from reception (`submit`) and from the queue when they are due. Each goes to the destination that its
+tenant and domain lead to; connections pull from there. When an attempt is over its outcomes are settled in the
+background while the connection goes on.
+
+Laws:
+- what waits in memory is bounded, in number and in octets: beyond that, content is read again from the store, and due
+  mail stays there;
+- while the store cannot settle, nothing new is begun, so that a broken disk does not send mail twice;
+- the directory's present version decides at each scheduling: a changed connector acts at once.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from gatepost.delivery.conclusion import Conclusion, ConclusionSettings, conclude, given_back
+from gatepost.delivery.destination import Destination, DialServices
+from gatepost.delivery.events import DeliveryEvents
+from gatepost.queue.message import Claim, Content, RecipientState
+from gatepost.queue.outcome import Deferred, Delivered, DeliveryOutcome, Failed, Settlement
+from gatepost.queue.routing import choose
+from gatepost.queue.store import QueueStore, StoreError
+from gatepost.tenancy.directory import Directory
+from gatepost.tenancy.tenant import SendConnector
+
+CLAIMED_AT_ONCE = 100
+MOST_ROUTES_REMEMBERED = 50_000
+SETTLE_AGAIN_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchedulerSettings:
+    connections: int = 1_000
+    """In all (Exchange: MaxOutboundConnections)."""
+    most_waiting: int = 5_000
+    """Claims in memory beyond which due mail stays in the store."""
+    most_waiting_octets: int = 64 * 1024 * 1024
+    """Content kept in memory for claims that wait."""
+    crowded: int = 200
+    """Claims waiting for one destination beyond which no more due mail is claimed for its domains."""
+    sweep_s: float = 1.0
+    """How often deadlines and the queue are looked at."""
+
+
+class Scheduler:
+    def __init__(
+        self,
+        store: QueueStore,
+        directory: Directory,
+        services: DialServices,
+        events: DeliveryEvents,
+        settings: SchedulerSettings,
+    ) -> None:
+        self._store = store
+        self._directory = directory
+        self._services = services
+        self._events = events
+        self._settings = settings
+        self._conclusions = ConclusionSettings(hostname=services.connection.hostname, retry=services.retry)
+        self._destinations: dict[tuple[SendConnector, str | None], Destination] = {}
+        self._routes: dict[tuple[str | None, str], Destination | None] = {}
+        self._directory_version = -1
+        self._starved: dict[Destination, None] = {}
+        self._connections = 0
+        self._waiting = 0
+        self._waiting_octets = 0
+        self._settling: set[asyncio.Task[None]] = set()
+        self._unsettled = 0
+        self._stopping = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    # Orders
+
+    def start(self) -> None:
+        self._sweep()
+
+    async def stop(self, grace_s: float = 10.0) -> None:
+        """Begin nothing new, give what is under way `grace_s` to end, then hang up; everything is settled after."""
+        self._stopping = True
+        if self._timer:
+            self._timer.cancel()
+        loop = asyncio.get_running_loop()
+        end = loop.time() + grace_s
+        while self._under_way() and loop.time() < end:
+            await asyncio.sleep(min(0.02, grace_s))
+        for destination in tuple(self._destinations.values()):
+            destination.end()
+        await asyncio.sleep(0)
+        while self._settling and not self._unsettled:
+            await asyncio.wait(self._settling)
+        for task in self._settling:
+            task.cancel()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether fresh mail should be claimed at acceptance, or rather wait in the store."""
+        return self._waiting < self._settings.most_waiting and not self._unsettled
+
+    @property
+    def in_hand(self) -> int:
+        """Claims that are not settled."""
+        return self._waiting + self._under_way() + len(self._settling)
+
+    def submit(self, claims: Iterable[Claim]) -> None:
+        """Deliver these."""
+        self._notice_directory()
+        for claim in claims:
+            self._schedule(claim)
+
+    def wake(self) -> None:
+        """An operator changed the queue: look at it now, and do not hold an earlier failure against a host."""
+        for destination in self._destinations.values():
+            destination.forget_failures()
+        self._claim_due()
+
+    # Scheduling
+
+    def _schedule(self, claim: Claim) -> None:
+        if claim.recipients[0].state is RecipientState.BOUNCING:
+            self.attempted(claim, _returned_by_operator(claim))
+            return
+        destination = self._destination(claim)
+        if destination is None:
+            self.attempted(claim, _unroutable(claim))
+        elif destination.is_down():
+            destination.turn_away(claim)
+        else:
+            destination.waiting.append(self._kept_within_bounds(claim))
+            destination.pump()
+
+    def _kept_within_bounds(self, claim: Claim) -> Claim:
+        self._waiting += 1
+        if claim.content is None:
+            return claim
+        if self._waiting_octets + claim.message.size > self._settings.most_waiting_octets:
+            claim.content.release()
+            return replace(claim, content=None)
+        self._waiting_octets += claim.message.size
+        return claim
+
+    def _destination(self, claim: Claim) -> Destination | None:
+        route = (claim.tenant, claim.domain)
+        try:
+            return self._routes[route]
+        except KeyError:
+            if len(self._routes) >= MOST_ROUTES_REMEMBERED:
+                self._routes.clear()
+            found = self._routes[route] = self._find_destination(*route)
+            return found
+
+    def _find_destination(self, tenant: str | None, domain: str) -> Destination | None:
+        connector = choose(self._directory.send_connectors(tenant, domain), tenant, domain)
+        if connector is None:
+            self._events.warning(
+                f"no send connector covers {domain}{f' for tenant {tenant}' if tenant else ''}: "
+                f"add one with gatepost send-connector add NAME --address-space {domain}"
+            )
+            return None
+        key = (connector, None if connector.smart_hosts else domain)
+        return self._destinations.get(key) or self._destinations.setdefault(
+            key, Destination(*key, services=self._services, office=self)
+        )
+
+    def _notice_directory(self) -> None:
+        version = self._directory.version
+        if version == self._directory_version:
+            return
+        self._directory_version = version
+        self._routes.clear()
+        for destination in tuple(self._destinations.values()):
+            for _ in range(len(destination.waiting)):
+                claim = self._take(destination)
+                self._schedule(claim)
+
+    def _claim_due(self) -> None:
+        now = self._services.clock()
+        if self._stopping or not self.has_room:
+            return
+        try:
+            due_at = self._store.next_due_at()
+            if due_at is None or due_at > now:
+                return
+            claims = self._store.claim_due(now, CLAIMED_AT_ONCE, self._crowded_domains())
+        except StoreError as error:
+            self._events.warning(str(error))
+            return
+        self._notice_directory()
+        for claim in claims:
+            self._schedule_due(claim)
+        if len(claims) == CLAIMED_AT_ONCE:
+            asyncio.get_running_loop().call_soon(self._claim_due)
+
+    def _schedule_due(self, claim: Claim) -> None:
+        """Due mail that leads to a crowded destination goes back: it would only keep out mail to others."""
+        destination = self._destination(claim)
+        if destination is not None and len(destination.waiting) >= self._settings.crowded:
+            destination.turned_back.add(claim.domain)
+            self._in_background(self._settle(given_back(claim), []))
+        else:
+            self._schedule(claim)
+
+    def _crowded_domains(self) -> frozenset[str]:
+        domains: set[str] = set()
+        for destination in self._destinations.values():
+            if len(destination.waiting) < self._settings.crowded:
+                destination.turned_back.clear()
+            elif destination.domain is not None:
+                domains.add(destination.domain)
+            else:
+                domains |= destination.turned_back
+        return frozenset(domains)
+
+    # What destinations ask (destination.Office)
+
+    def may_connect(self, destination: Destination) -> bool:
+        if self._stopping or self._unsettled:
+            return False
+        if self._connections >= self._settings.connections:
+            self._starved[destination] = None
+            self._close_an_idle_connection()
+            return False
+        self._connections += 1
+        return True
+
+    def connection_over(self) -> None:
+        self._connections -= 1
+        if self._starved:
+            destination = next(iter(self._starved))
+            del self._starved[destination]
+            asyncio.get_running_loop().call_soon(destination.pump)
+
+    def take_claim(self, destination: Destination) -> Claim | None:
+        if self._stopping or self._unsettled:
+            return None
+        while destination.waiting:
+            claim = self._take(destination)
+            try:
+                if self._store.still_wanted(claim):
+                    return claim
+            except StoreError as error:
+                self._events.warning(str(error))
+            self._in_background(self._settle(given_back(claim), []))
+        return None
+
+    def put_back(self, destination: Destination, claim: Claim) -> None:
+        self._waiting += 1
+        destination.waiting.appendleft(replace(claim, content=None))
+
+    def open_content(self, claim: Claim) -> Content:
+        return self._store.open_content(claim.message)
+
+    def attempted(self, claim: Claim, outcomes: list[DeliveryOutcome], not_before: float = 0.0) -> None:
+        try:
+            conclusion = self._concluded(claim, outcomes, not_before)
+        except (StoreError, OSError) as error:
+            # The notification needs the content, which cannot be had now.
+            later: list[DeliveryOutcome] = [_content_lost(outcome, str(error)) for outcome in outcomes]
+            conclusion = self._concluded(claim, later, not_before)
+        self._in_background(self._settle(*conclusion))
+
+    def _concluded(self, claim: Claim, outcomes: list[DeliveryOutcome], not_before: float) -> Conclusion:
+        return conclude(
+            claim, outcomes, self._services.clock(), not_before, self._conclusions, lambda: self.open_content(claim)
+        )
+
+    def warning(self, text: str) -> None:
+        self._events.warning(text)
+
+    # Settling
+
+    def _in_background(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._settling.add(task)
+        task.add_done_callback(self._settling.discard)
+
+    async def _settle(self, settlement: Settlement, outcomes: list[DeliveryOutcome]) -> None:
+        try:
+            claims = await self._store.settle(settlement)
+        except StoreError as error:
+            claims = await self._settle_later(settlement, error)
+        self._tell(settlement, outcomes)
+        if claims:
+            self.submit(claims)
+
+    async def _settle_later(self, settlement: Settlement, error: StoreError) -> Sequence[Claim]:
+        """What was done must be recorded before anything else is begun."""
+        self._unsettled += 1
+        self._events.warning(f"delivery stands still until the queue can be written: {error}")
+        while True:
+            await asyncio.sleep(SETTLE_AGAIN_S)
+            try:
+                claims = await self._store.settle(settlement)
+            except StoreError:
+                continue
+            self._unsettled -= 1
+            if not self._unsettled:
+                self._pump_all()
+            return claims
+
+    def _tell(self, settlement: Settlement, outcomes: list[DeliveryOutcome]) -> None:
+        claim, events = settlement.claim, self._events
+        next_attempts = iter(settlement.rescheduled)
+        for outcome in outcomes:
+            if isinstance(outcome, Delivered):
+                events.delivered(claim, outcome)
+            elif isinstance(outcome, Failed):
+                events.failed(claim, outcome)
+            else:
+                events.deferred(claim, outcome, next(next_attempts))
+
+    # Keeping house
+
+    def _sweep(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(self._settings.sweep_s, self._sweep)
+        self._notice_directory()
+        now = loop.time()
+        for key, destination in tuple(self._destinations.items()):
+            for connection in tuple(destination.connections):
+                if connection.deadline < now:
+                    connection.expired()
+            if destination.at_rest:
+                del self._destinations[key]
+                self._routes = {route: to for route, to in self._routes.items() if to is not destination}
+        self._claim_due()
+
+    def _take(self, destination: Destination) -> Claim:
+        claim = destination.waiting.popleft()
+        self._waiting -= 1
+        if claim.content is not None:
+            self._waiting_octets -= claim.message.size
+        return claim
+
+    def _pump_all(self) -> None:
+        for destination in tuple(self._destinations.values()):
+            destination.pump()
+
+    def _close_an_idle_connection(self) -> None:
+        for destination in self._destinations.values():
+            if destination.idle:
+                destination.idle.pop(0).quit()
+                return
+
+    def _under_way(self) -> int:
+        return sum(
+            connection.busy for destination in self._destinations.values() for connection in destination.connections
+        )
+
+
+def _unroutable(claim: Claim) -> list[DeliveryOutcome]:
+    why = f"no send connector covers domain {claim.domain}"
+    return [Deferred(recipient=recipient, why=why, status="4.4.4") for recipient in claim.recipients]
+
+
+def _returned_by_operator(claim: Claim) -> list[DeliveryOutcome]:
+    why = "an operator of this server returned the message"
+    return [Failed(recipient=recipient, why=why, status="5.0.0") for recipient in claim.recipients]
+
+
+def _content_lost(outcome: DeliveryOutcome, error: str) -> DeliveryOutcome:
+    if isinstance(outcome, Delivered):
+        return outcome
+    return Deferred(recipient=outcome.recipient, why=f"the stored message cannot be read ({error})", status="4.3.0")

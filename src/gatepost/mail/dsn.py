@@ -1,0 +1,304 @@
+"""Delivery status notifications: what happened to a message, for people and for programs (RFC 3461, 3464, 6522, 6533).
+
+A `DeliveryReport` becomes the octets of a multipart/report: plain words, message/delivery-status, and the message or
+its header.
+
+Laws: the returned message is copied octet for octet, never parsed and written anew; what another host said is quoted
+verbatim; nothing a peer wrote can end a line, a field or a part.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Action(StrEnum):
+    """RFC 3464 2.3.3"""
+
+    FAILED = "failed"
+    DELAYED = "delayed"
+    DELIVERED = "delivered"
+    RELAYED = "relayed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedRecipient:
+    final_recipient: str
+    orcpt: str | None
+    """As RCPT gave it: `rfc822;xtext`."""
+    action: Action
+    status: str
+    why: str
+    """In plain words, one sentence."""
+    remote_host: str | None = None
+    """The next hop, as `name[address]:port`."""
+    remote_reply: tuple[str, ...] = ()
+    """Its lines, verbatim."""
+    last_attempt_at: float | None = None
+    will_retry_until: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryReport:
+    """All recipients have the same action."""
+
+    reporting_host: str
+    message_id: str
+    """The queue's."""
+    session_id: str
+    received_at: float
+    reported_at: float
+    sender: str
+    """The reverse-path that gets the report."""
+    envid: str | None
+    recipients: tuple[ReportedRecipient, ...]
+    original: bytes
+    """The message in CRLF form, or its header."""
+    original_is_whole: bool
+    original_size: int
+    international: bool
+    """The message went as SMTPUTF8: addresses and headers may be UTF-8 (RFC 6533)."""
+
+
+class Notification(NamedTuple):
+    """The octets, and what their envelope must declare."""
+
+    octets: bytes
+    eight_bit: bool
+    smtputf8: bool
+
+
+# RFC 5322 2.1.1: 998 octets are the most a line may have; a character takes four at most.
+_LONGEST = 240
+_WRAP = 76
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]+")
+
+# What Gatepost, or Exchange Online Protection, says to a server that it does not know (design 4).
+_ATTRIBUTION = re.compile(r"5\.7\.64 TenantAttribution")
+_REASON = re.compile(r"Relay Access Denied; (?P<code>[a-z0-9]+(?:-[a-z0-9]+)*)(?P<fact> [^\[]*)?")
+_SESSION = re.compile(r"\[(?P<host>\S+) \S+Z (?P<session>[0-9A-F]{16})\]")
+
+
+def compose(report: DeliveryReport) -> Notification:
+    """The notification as it goes into the queue. Its reverse-path must be the null one (RFC 3461 6)."""
+    recipients = report.recipients
+    text = _human_part(report)
+    status = _status_part(report)
+    international = report.international and not (
+        report.sender.isascii() and all(recipient.final_recipient.isascii() for recipient in recipients)
+    )
+    boundary = _boundary(report)
+    original_eight_bit = not report.original.isascii()
+    eight_bit = original_eight_bit or not (text.isascii() and status.isascii())
+    parts = [
+        _part(boundary, "text/plain; charset=utf-8", text),
+        _part(boundary, f"message/{'global-' if international else ''}delivery-status", status),
+        _part(boundary, _original_type(report, international), report.original),
+    ]
+    header = _header(report, boundary, eight_bit)
+    return Notification(b"".join((header, *parts, f"\r\n--{boundary}--\r\n".encode())), eight_bit, international)
+
+
+def _header(report: DeliveryReport, boundary: str, eight_bit: bool) -> bytes:
+    lines = (
+        f"From: Mail Delivery System <MAILER-DAEMON@{report.reporting_host}>",
+        f"To: <{_line(report.sender)}>",
+        f"Subject: {_SUBJECTS[report.recipients[0].action]}",
+        f"Date: {_date(report.reported_at)}",
+        f"Message-ID: <dsn.{report.message_id}.{report.recipients[0].action}.{report.reported_at:.6f}"
+        f"@{report.reporting_host}>",
+        # RFC 3834 5: no automatic responder answers this.
+        "Auto-Submitted: auto-replied",
+        "MIME-Version: 1.0",
+        f'Content-Type: multipart/report; report-type=delivery-status;\r\n boundary="{boundary}"',
+        f"Content-Transfer-Encoding: {'8bit' if eight_bit else '7bit'}",
+        "",
+        "This is a delivery status notification in MIME format (RFC 3464).",
+    )
+    return "\r\n".join((*lines, "")).encode()
+
+
+_SUBJECTS = {
+    Action.FAILED: "Undeliverable: your message could not be delivered",
+    Action.DELAYED: "Delayed: your message has not been delivered yet",
+    Action.DELIVERED: "Delivered: your message has arrived",
+    Action.RELAYED: "Relayed: your message was handed on",
+}
+
+
+def _part(boundary: str, content_type: str, octets: bytes) -> bytes:
+    encoding = "7bit" if octets.isascii() else "8bit"
+    head = f"\r\n--{boundary}\r\nContent-Type: {content_type}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n"
+    return head.encode() + octets
+
+
+def _original_type(report: DeliveryReport, international: bool) -> str:
+    if report.original_is_whole:
+        return "message/global" if international else "message/rfc822"
+    return "message/global-headers" if international else "text/rfc822-headers"
+
+
+def _boundary(report: DeliveryReport) -> str:
+    """One that the original does not contain."""
+    turn = 0
+    while True:
+        boundary = f"=_{report.message_id}_{int(report.reported_at)}_{turn}"
+        if boundary.encode() not in report.original:
+            return boundary
+        turn += 1
+
+
+# The part for people
+
+
+def _human_part(report: DeliveryReport) -> bytes:
+    blocks = [_OPENINGS[report.recipients[0].action].format(host=report.reporting_host)]
+    for recipient in report.recipients:
+        blocks.append(_recipient_block(recipient))
+    hint = next((hint for recipient in report.recipients if (hint := _attribution_hint(recipient))), None)
+    blocks.append(hint or _WHAT_TO_DO[report.recipients[0].action])
+    returned = "whole" if report.original_is_whole else "header only"
+    blocks.append(
+        f"For the administrator: message {report.message_id}, received {_date(report.received_at)}\r\n"
+        f"in session {report.session_id}, {report.original_size} octets, {returned} below.\r\n"
+        f"On {report.reporting_host}: gatepost why {report.session_id}"
+    )
+    return ("\r\n\r\n".join(blocks) + "\r\n").encode()
+
+
+_OPENINGS = {
+    Action.FAILED: "This is the mail server {host}.\r\n\r\nYour message could not be delivered to:",
+    Action.DELAYED: "This is the mail server {host}.\r\n\r\nYour message has not been delivered yet to:",
+    Action.DELIVERED: "This is the mail server {host}.\r\n\r\nYour message was delivered to:",
+    Action.RELAYED: (
+        "This is the mail server {host}.\r\n\r\nYour message was handed to the next mail server, which does not\r\n"
+        "tell of delivery. No further notice may come. It was for:"
+    ),
+}
+
+_WHAT_TO_DO = {
+    Action.FAILED: "Nothing more will be tried. Mend what is said above, then send the message again.",
+    Action.DELAYED: "You need not do anything: it will be tried again. Do not send it a second time.",
+    Action.DELIVERED: "You need not do anything.",
+    Action.RELAYED: "You need not do anything.",
+}
+
+
+def _recipient_block(recipient: ReportedRecipient) -> str:
+    lines = [f"  {_line(recipient.final_recipient)}"]
+    if recipient.remote_reply:
+        lines += ["", f"{_line(recipient.remote_host or 'The next mail server')} said:"]
+        lines += [f"  {piece}" for said in recipient.remote_reply for piece in _pieces(said)]
+    if recipient.why and (recipient.action is not Action.FAILED or not recipient.remote_reply or _gave_up(recipient)):
+        lines += ["", *_wrapped(f"Reason: {recipient.why}.")]
+    if recipient.will_retry_until is not None:
+        lines += ["", f"It will be tried until {_date(recipient.will_retry_until)}."]
+    return "\r\n".join(lines)
+
+
+def _gave_up(recipient: ReportedRecipient) -> bool:
+    """Failed without a final refusal: why it ended is not in the reply."""
+    return recipient.status.startswith("4")
+
+
+def _attribution_hint(recipient: ReportedRecipient) -> str | None:
+    """What to do about a relay that could not tell whose mail this is: the cause is a certificate or an address, and
+    the sender of the message can do nothing about it."""
+    said = " ".join(recipient.remote_reply)
+    if not _ATTRIBUTION.search(said):
+        return None
+    lines = [
+        "What this means: the relay did not recognise this server by its certificate or its",
+        "address, so it could not tell whose mail this is. The message itself is not at fault.",
+    ]
+    if reason := _REASON.search(said):
+        lines += ["", f"The relay's reason: {reason['code']}"]
+        if fact := (reason["fact"] or "").strip():
+            lines += [f"  {piece}" for piece in _pieces(fact)]
+    lines += ["", "What the administrator of this server can do:"]
+    if session := _SESSION.search(said):
+        lines += [
+            "  ask the administrator of the relay to run there:",
+            f"    gatepost why {session['session']}",
+        ]
+    lines += ["  and run here, with this notification in a file:", "    gatepost doctor FILE"]
+    return "\r\n".join(lines)
+
+
+# The part for programs
+
+
+def _status_part(report: DeliveryReport) -> bytes:
+    fields = [f"Reporting-MTA: dns; {report.reporting_host}"]
+    if report.envid:
+        fields.insert(0, f"Original-Envelope-Id: {_line(_from_xtext(report.envid))}")
+    fields.append(f"Arrival-Date: {_date(report.received_at)}")
+    blocks = ["\r\n".join(fields)]
+    blocks += ["\r\n".join(_recipient_fields(recipient)) for recipient in report.recipients]
+    return ("\r\n\r\n".join(blocks) + "\r\n").encode()
+
+
+def _recipient_fields(recipient: ReportedRecipient) -> list[str]:
+    address_type = "rfc822" if recipient.final_recipient.isascii() else "utf-8"
+    fields = []
+    if recipient.orcpt:
+        kind, _, original = recipient.orcpt.partition(";")
+        fields.append(f"Original-Recipient: {_line(kind)}; {_line(_from_xtext(original))}")
+    fields += [
+        f"Final-Recipient: {address_type}; {_line(recipient.final_recipient)}",
+        f"Action: {recipient.action}",
+        f"Status: {recipient.status}",
+    ]
+    if recipient.remote_host:
+        # RFC 3464 2.3.5: the name alone; the address is in the words for people.
+        fields.append(f"Remote-MTA: dns; {_line(recipient.remote_host.partition('[')[0] or recipient.remote_host)}")
+    if recipient.remote_reply:
+        fields.append("Diagnostic-Code: smtp; " + _folded(recipient.remote_reply))
+    elif recipient.why and recipient.action in (Action.FAILED, Action.DELAYED):
+        fields.append("Diagnostic-Code: x-gatepost; " + _folded((recipient.why,)))
+    if recipient.last_attempt_at is not None:
+        fields.append(f"Last-Attempt-Date: {_date(recipient.last_attempt_at)}")
+    if recipient.will_retry_until is not None:
+        fields.append(f"Will-Retry-Until: {_date(recipient.will_retry_until)}")
+    return fields
+
+
+def _folded(lines: Sequence[str]) -> str:
+    """Verbatim lines as one field body: each on a line of its own (RFC 5322 2.2.3)."""
+    return "\r\n ".join(piece for line in lines for piece in _pieces(line))
+
+
+def _from_xtext(text: str) -> str:
+    """RFC 3461 4: `+3D` is `=`."""
+    return re.sub(r"\+([0-9A-F]{2})", lambda match: chr(int(match[1], 16)), text)
+
+
+def _line(text: str) -> str:
+    """`text` without anything that could end a line."""
+    return _CONTROLS.sub("?", text)
+
+
+def _pieces(text: str) -> list[str]:
+    """`text` in lines that mail may carry."""
+    text = _line(text)
+    return [text[at : at + _LONGEST] for at in range(0, len(text), _LONGEST)] or ["-"]
+
+
+def _wrapped(text: str) -> list[str]:
+    lines, line = [], ""
+    for word in _line(text).split(" "):
+        if line and len(line) + 1 + len(word) > _WRAP:
+            lines.append(line)
+            line = word
+        else:
+            line = f"{line} {word}" if line else word
+    return [piece for full in (*lines, line) for piece in _pieces(full)]
+
+
+def _date(at: float) -> str:
+    return format_datetime(datetime.fromtimestamp(int(at), UTC))
