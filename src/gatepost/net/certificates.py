@@ -50,6 +50,8 @@ _PEM_CERTIFICATE = re.compile(
 )
 
 _REMEMBERED = 1024
+_WORTH_REMEMBERING = 8192
+"""Octets. Larger certificates are read again each time, so that strangers cannot fill the memory with them."""
 
 
 class CredentialError(Exception):
@@ -74,15 +76,23 @@ class Lineage:
     """It carries marks that only publicly trusted authorities apply."""
 
 
-@lru_cache(maxsize=_REMEMBERED)
 def facts(der: bytes) -> CertificateFacts:
     """What the certificate says. Never throws: `parse_errors` names what could not be read."""
+    return _remembered_facts(der) if len(der) <= _WORTH_REMEMBERING else _Reading(der).facts()
+
+
+def lineage(der: bytes) -> Lineage:
+    """Where the certificate says it comes from. Never throws: what cannot be read is empty."""
+    return _remembered_lineage(der) if len(der) <= _WORTH_REMEMBERING else _Reading(der).lineage()
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _remembered_facts(der: bytes) -> CertificateFacts:
     return _Reading(der).facts()
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def lineage(der: bytes) -> Lineage:
-    """Where the certificate says it comes from. Never throws: what cannot be read is empty."""
+def _remembered_lineage(der: bytes) -> Lineage:
     return _Reading(der).lineage()
 
 

@@ -63,7 +63,9 @@ _ANY_PURPOSE = "anyExtendedKeyUsage"
 
 _TELLING_PARTS = (NAMES_EXTENSION, PURPOSES_EXTENSION, "certificate", "extensions")
 
-_VERDICTS_REMEMBERED = 4096
+_VERDICTS_REMEMBERED = 2048
+_WORTH_REMEMBERING = 16_384
+"""Octets. Larger chains are judged again each time, so that strangers cannot fill the memory with them."""
 _ANCHOR_SETS_REMEMBERED = 256
 
 
@@ -135,7 +137,8 @@ class Judge:
             self._verdicts.move_to_end(key)
             return known.certificate
         verdict = self._judge(chain, self._trust(trust_anchors), at)
-        _remember(self._verdicts, key, verdict, _VERDICTS_REMEMBERED)
+        if sum(len(each.der) for each in chain) <= _WORTH_REMEMBERING:
+            _remember(self._verdicts, key, verdict, _VERDICTS_REMEMBERED)
         return verdict.certificate
 
     def _trust(self, anchors: tuple[str, ...]) -> TrustStore:
