@@ -54,7 +54,7 @@ def connectors(draw: st.DrawFn):
 
 
 @st.composite
-def directories(draw: st.DrawFn, shuffled_by: int = 0) -> tuple[MemoryDirectory, MemoryDirectory]:
+def directories(draw: st.DrawFn) -> tuple[MemoryDirectory, MemoryDirectory]:
     """The same directory, built in two orders."""
     domains = [
         domain(name, draw(st.sampled_from(TENANTS)), draw(st.booleans()), draw(st.booleans()))
