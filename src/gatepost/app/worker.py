@@ -119,9 +119,11 @@ class Worker:
         )
         self._send_log = ProtocolLogFiles(config.send_log_folder, Side.SEND, self._log_writer, self._log_limits)
         self._resolver = Resolver(config.nameservers)
+        client_tls = ClientTlsContexts(self._server_judge())
+        self._refreshes.append(client_tls.refresh)
         self._dial = DialServices(
             resolver=self._resolver,
-            tls=ClientTlsContexts(self._server_judge()),
+            tls=client_tls,
             log=self._send_log,
             next_session_id=self._ids.next,
             clock=time.time,
