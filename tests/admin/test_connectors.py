@@ -82,7 +82,9 @@ class TestOwnedNames:
 
     def test_once_the_domain_is_verified_the_connector_can_be_enabled(self, editor: Editor, at: datetime) -> None:
         inbound_connectors.add(editor, "contoso", "mail", Inbound(certificate_names=["mail.contoso.com"]))
+        assert not list(inbound_connectors.ready_to_enable(editor, "contoso"))
         domains.add(editor, "contoso", "contoso.com", match_subdomains=False, verified=True, at=at)
+        assert [each.name for each in inbound_connectors.ready_to_enable(editor, "contoso")] == ["mail"]
         assert inbound_connectors.enable(editor, "contoso", "mail").connector.enabled
 
     def test_a_partners_certificate_is_nobodys_claim(self, owned: Editor) -> None:

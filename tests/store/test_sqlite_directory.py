@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from ipaddress import ip_address, ip_network
@@ -255,6 +256,19 @@ def test_the_audit_is_listed_newest_first_and_by_subject(editor: SqliteDirectory
     entry = editor.audit_entry(2)
     assert entry is not None and (entry.who, entry.at, entry.action) == ("tester", AT, "add")
     assert json.dumps(entry.after)
+
+
+def test_processes_that_create_the_file_at_once_all_succeed(path: Path) -> None:
+    def add(number: int) -> None:
+        editor = editor_of(path)
+        editor.put_tenant(Tenant(name=f"t{number}", created_at=AT), "add")
+        editor.close()
+
+    with ThreadPoolExecutor(8) as workers:
+        list(workers.map(add, range(24)))
+    editor = editor_of(path)
+    assert len(list(editor.all_tenants())) == editor.version == 24
+    editor.close()
 
 
 def test_a_missing_directory_file_says_what_to_do(path: Path) -> None:

@@ -100,6 +100,13 @@ def every(editor: DirectoryEditor, tenant: str | None) -> Iterator[InboundConnec
     return editor.all_inbound_connectors(tenant_named(editor, tenant).name if tenant else None)
 
 
+def ready_to_enable(editor: DirectoryEditor, tenant: str) -> Iterator[InboundConnector]:
+    """Disabled connectors that nothing keeps from being enabled: after a verification, what to do next."""
+    for connector in editor.all_inbound_connectors(tenant):
+        if not connector.enabled and what_is_missing(editor, connector) is None:
+            yield connector
+
+
 def _fulfilled(connector: InboundConnector, wish: InboundConnectorWish) -> InboundConnector:
     connector = replace(
         connector,

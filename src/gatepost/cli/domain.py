@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gatepost.admin import domains
+from gatepost.admin import domains, inbound_connectors
 from gatepost.admin.lookups import domain_named
 from gatepost.admin.ownership import record_name, record_value, txt_record
 from gatepost.cli import context
@@ -59,12 +59,17 @@ def verify(domain: Domain, json: Json = False) -> None:
     with directory_editor() as editor:
         lookup = txt_lookup(context.config())
         made = asyncio.run(verification.verify(editor, lookup, domain, datetime.now(UTC)))
+        waiting = next(inbound_connectors.ready_to_enable(editor, made.domain.tenant), None)
     _report(made)
     if json:
         context.print_json(_record(made.domain))
         return
     typer.echo(f"{made.domain.domain} is verified for {made.domain.tenant}")
-    context.suggest(f"gatepost inbound-connector list {quote(made.domain.tenant)}")
+    tenant = quote(made.domain.tenant)
+    if waiting:
+        context.suggest(f"gatepost inbound-connector enable {tenant} {quote(waiting.name)}")
+    else:
+        context.suggest(f"gatepost inbound-connector list {tenant}")
 
 
 @domain_app.command("set", help="Change a domain.")
