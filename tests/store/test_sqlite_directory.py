@@ -25,10 +25,13 @@ from contracts.directory_contract import (
     connector,
     domain,
     labels,
+    leaf,
     send_connector,
 )
 from gatepost.queue.store import StoreDamaged, StoreUnavailable
 from gatepost.store.directory_editor import SqliteDirectoryEditor
+from gatepost.store.directory_file import open_to_read
+from gatepost.store.directory_queries import DirectoryQueries
 from gatepost.store.sqlite_directory import SqliteDirectory
 from gatepost.tenancy.record import (
     domain_record,
@@ -159,6 +162,31 @@ def test_domains_an_operator_vouched_for_are_never_due_for_a_check(editor: Sqlit
     editor.put_domain(replace(domain("contoso.example"), verified_by_operator=True, checked_at=AT), "add")
     editor.put_domain(replace(domain("new.example", verified=False), checked_at=AT), "add")
     assert not list(editor.domains_last_checked_before(AT + timedelta(days=2)))
+
+
+def test_no_look_up_of_a_worker_reads_through_a_table(editor: SqliteDirectoryEditor, path: Path) -> None:
+    """Cost never depends on the number of tenants: SQLite plans a search in an index for every statement."""
+    editor.put_inbound_connector(connector("a", addresses=(ip_network("192.0.2.0/24"),)), "add")
+    connection = open_to_read(path)
+    statements: list[str] = []
+    connection.set_trace_callback(statements.append)
+    queries = DirectoryQueries(path, connection)
+    queries.tenant("contoso")
+    queries.connectors_naming(["mail.contoso.example", "*.contoso.example"])
+    queries.connectors_pinning(leaf("a" * 64, "b" * 64))
+    queries.connectors_listing(ip_address("192.0.2.1"))
+    queries.accepted_domain("contoso.example")
+    queries.covering_domain("mail.contoso.example")
+    queries.verified_below("contoso", "contoso.example")
+    queries.partner_connectors("contoso")
+    queries.connectors_of("contoso")
+    queries.send_connectors("contoso", "mail.partner.example")
+    connection.set_trace_callback(None)
+    assert len(statements) >= 12
+    for statement in statements:
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}")]
+        assert not [step for step in plan if step.startswith("SCAN")], f"{statement}: {plan}"
+    connection.close()
 
 
 def test_a_change_that_changes_nothing_leaves_no_entry(editor: SqliteDirectoryEditor) -> None:
