@@ -44,6 +44,9 @@ from gatepost.tenancy.tenant import SendConnector, TlsLevel
 # What a peer may leave unread before we stop giving it more content.
 MOST_UNSENT = 256 * 1024
 
+# How much of a message is searched for its Message-ID.
+HEAD = 4096
+
 # RFC 5321 4.5.3.1.10: "too many recipients" is 452; 552 from old servers means the same.
 TOO_MANY_RECIPIENTS = (452, 552)
 
@@ -172,6 +175,7 @@ class Connection(asyncio.Protocol):
         self.deadline = self._loop.time() + settings.timeouts.greeting_s
         self.opened: asyncio.Future[NotOpened | None] = self._loop.create_future()
         """None once the session is ready for mail."""
+        self.was_ready = False
         self._connector = connector
         self._settings = settings
         self._client_tls = tls
@@ -199,11 +203,6 @@ class Connection(asyncio.Protocol):
     @property
     def busy(self) -> bool:
         return self._claim is not None
-
-    @property
-    def was_ready(self) -> bool:
-        """The session got as far as mail."""
-        return self.opened.done() and self.opened.result() is None
 
     @property
     def worn_out(self) -> bool:
@@ -302,12 +301,13 @@ class Connection(asyncio.Protocol):
                 self._stream = octets
                 return self._send_stream()
             case Ready():
-                self.opened.set_result(None)
+                self.was_ready = True
+                self._end_opening(None)
                 self._owner.opened(self)
             case StartTls():
                 self._start_tls()
             case SessionFailed(why, status, reply):
-                self._not_opened(NotOpened(why, status, reply, self.host))
+                self._end_opening(NotOpened(why, status, reply, self.host))
             case Close(who):
                 self._go(who)
         return []
@@ -366,12 +366,12 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
         else:
             self._transport.close()
-        self._not_opened(NotOpened("the session ended before it was ready", "4.4.2", host=self.host))
+        self._end_opening(NotOpened("the session ended before it was ready", "4.4.2", host=self.host))
         self._owner.closed(self)
 
-    def _not_opened(self, why: NotOpened) -> None:
+    def _end_opening(self, problem: NotOpened | None) -> None:
         if not self.opened.done():
-            self.opened.set_result(why)
+            self.opened.set_result(problem)
 
     # TLS
 
@@ -407,7 +407,7 @@ class Connection(asyncio.Protocol):
     def _tls_failed(self, why: str) -> None:
         if self._log:
             self._log.add(Event.INFORMATION, "", tls_failure_row(why))
-        self._not_opened(NotOpened(f"TLS with {self.host} failed: {why}", "4.7.5", host=self.host, tls_failed=True))
+        self._end_opening(NotOpened(f"TLS with {self.host} failed: {why}", "4.7.5", host=self.host, tls_failed=True))
         self._carry_out(self._machine.peer_closed(why))
 
     def _handshake_over(self, tls: ClientTlsSession) -> None:
@@ -417,7 +417,7 @@ class Connection(asyncio.Protocol):
         if problem:
             if self._log:
                 self._log.add(Event.INFORMATION, "", tls_failure_row(problem))
-            self._not_opened(NotOpened(f"{self.host} did not prove who it is: {problem}", "4.7.5", host=self.host))
+            self._end_opening(NotOpened(f"{self.host} did not prove who it is: {problem}", "4.7.5", host=self.host))
             self._carry_out(self._machine.quit())
             return
         self._secured = True
@@ -458,7 +458,7 @@ class Connection(asyncio.Protocol):
             self._left = claim.recipients
             self._outcomes = []
             if self._log:
-                self._log.add(Event.INFORMATION, "", f"sending message with RecordId {claim.message.id}")
+                self._log.add(Event.INFORMATION, "", _sending(claim))
         return []
 
     def _begin_transaction(self, claim: Claim) -> list[ClientEffect]:
@@ -515,6 +515,19 @@ class Connection(asyncio.Protocol):
             host=self.host,
             glitch=untouched and reply is None,
         )
+
+
+def _sending(claim: Claim) -> str:
+    """The row before a message. Its Message-ID is told where it costs no reading from disk."""
+    text = f"sending message with RecordId {claim.message.id}"
+    if claim.content is None:
+        return text
+    head = next(claim.content.chunks(), b"")[:HEAD]
+    at = head.lower().find(b"\nmessage-id:")
+    if at < 0:
+        return text
+    words = head[at + 12 : at + 512].split(None, 1)
+    return f"{text} and InternetMessageId {words[0].decode('utf-8', 'replace')}" if words else text
 
 
 def _deferred(recipient: QueuedRecipient, why: str) -> Deferred:

@@ -114,6 +114,12 @@ class Destination:
         assert self._down is not None
         self._office.attempted(claim, _outcomes(claim, self._down), self.down_until)
 
+    def leave(self) -> bool:
+        """Quit what is idle; whether any session is still open."""
+        while self.idle:
+            self.idle.pop().quit()
+        return self._ready > 0
+
     def end(self) -> None:
         """Hang up on everybody."""
         for dial in self._dials:

@@ -83,7 +83,7 @@ class Scheduler:
             self._timer.cancel()
         loop = asyncio.get_running_loop()
         end = loop.time() + grace_s
-        while self._under_way() and loop.time() < end:
+        while any(destination.leave() for destination in self._destinations.values()) and loop.time() < end:
             await asyncio.sleep(min(0.02, grace_s))
         for destination in tuple(self._destinations.values()):
             destination.end()
@@ -242,6 +242,9 @@ class Scheduler:
             except StoreError as error:
                 self._events.warning(str(error))
             self._in_background(self._settle(given_back(claim), []))
+        if self._starved:
+            # The connection that asked is idle now, and others may have none at all.
+            asyncio.get_running_loop().call_soon(self._close_an_idle_connection)
         return None
 
     def put_back(self, destination: Destination, claim: Claim) -> None:
