@@ -22,9 +22,9 @@ def directory_editor() -> "Iterator[DirectoryEditor]":
             yield editor
         finally:
             editor.close()
-    except WrongUse as error:
+    except (WrongUse, StoreError) as error:
         context.fail(str(error), context.WRONG_USE)
-    except (Declined, StoreError) as error:
+    except Declined as error:
         context.fail(str(error), context.NO)
 
 
