@@ -1,12 +1,14 @@
 """Every case of tests/attribution, under both rule sets."""
 
+import re
+from dataclasses import fields
 from typing import Any
 
 import pytest
 
 from gatepost.tenancy.attribution import EOP, GATEPOST, Outcome, RuleSet
 from gatepost.tenancy.reasons import MEANINGS, ReasonCode, ReasonKind
-from tenancy.attribution_cases import HOST, SESSION, Case, all_cases
+from tenancy.attribution_cases import FOLDER, HOST, SESSION, Case, all_cases
 
 CASES = list(all_cases())
 BOTH = [
@@ -73,3 +75,11 @@ def test_every_refusal_leads_in_a_case() -> None:
     refusals = [case.attribution(rules).refusal for case in CASES for rules in (GATEPOST, EOP)]
     leading = {refusal.reason for refusal in refusals if refusal}
     assert {code for code in ReasonCode if MEANINGS[code].kind is ReasonKind.REFUSAL} - leading == set()
+
+
+def test_the_reference_tables_every_switch_of_the_rule_sets() -> None:
+    text = (FOLDER.parents[1] / "docs" / "reference" / "attribution.md").read_text("utf-8")
+    switches = {field.name for field in fields(RuleSet)} - {"name"}
+    tabled = set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
+    assert tabled == {switch for switch in switches if getattr(GATEPOST, switch) != getattr(EOP, switch)}
+    assert all(f"`{switch}`" in text for switch in switches)

@@ -176,7 +176,7 @@ class _Deliberation:
         if claims:
             self._note_unowned(connector, claims[0].match)
         elif candidate.names:
-            self._note_near_miss(connector, candidate.names[0])
+            self._note_near_miss(connector, min(candidate.names, key=lambda claim: claim.match.beside_san))
         elif isinstance(candidate.certificate, PresentedCertificate) and not candidate.pin:
             self._note(reason_for(candidate.certificate), connector, certificate_says(candidate.certificate))
         return None
@@ -563,8 +563,7 @@ class _Deliberation:
         """What the session offered, and why that was not enough."""
         self._note_certificate()
         for claim in self._weak:
-            if claim.basis is not Basis.CERTIFICATE:
-                self._note_unmet(claim)
+            self._note_unmet(claim)
         if not any(claim.basis is Basis.ADDRESS for claim in self._weak):
             says = f"{self._evidence.address} is listed in no enabled on-premises connector."
             self._note(ReasonCode.ADDRESS_MATCHES_NO_CONNECTOR, None, says)
@@ -586,6 +585,8 @@ class _Deliberation:
             self._note(ReasonCode.CERTIFICATE_NAME_MATCHES_NO_CONNECTOR, None, says)
 
     def _note_unmet(self, claim: _Claim) -> None:
+        if claim.basis is Basis.CERTIFICATE:
+            return  # Its name is not owned, which has been noted.
         what = "pins the certificate" if claim.basis is Basis.PIN else f"lists {self._evidence.address}"
         says = f"It {what}, but the reverse-path ({self._sender_text()}) is in no verified domain of {claim.tenant}."
         self._note(self._unmet(claim), claim.connector, says)

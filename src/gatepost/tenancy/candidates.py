@@ -194,11 +194,13 @@ def _presented_owner(directory: Directory, match: NameMatch) -> AcceptedDomain |
 
 
 def _pin(connector: InboundConnector, leaf: CertificateFacts) -> str | None:
+    """Of the certificate's and the key's, a proven pin before one that is not."""
+    satisfied = []
     if leaf.sha256 in connector.certificate_sha256:
-        return leaf.sha256
+        satisfied.append(leaf.sha256)
     if leaf.public_key_sha256 and leaf.public_key_sha256 in connector.public_key_sha256:
-        return leaf.public_key_sha256
-    return None
+        satisfied.append(leaf.public_key_sha256)
+    return max(satisfied, key=lambda pin: pin in connector.proven_pins, default=None)
 
 
 def _narrowest(connector: InboundConnector, address: Address) -> Network | None:
