@@ -11,6 +11,7 @@ Needs Debian (or a child of it) and root. What is missing ends in one line: `Pee
 import contextlib
 import functools
 import os
+import platform
 import shlex
 import shutil
 import signal
@@ -37,6 +38,8 @@ class Peer:
     groups: tuple[str, ...] = ()
     programs: tuple[str, ...]
     """Looked through for missing shared libraries."""
+    backported_for: tuple[str, ...] = ()
+    """Releases of Debian whose own version will not do: there it is taken from their backports."""
 
 
 KNOWN = {
@@ -47,7 +50,13 @@ KNOWN = {
         programs=("usr/lib/postfix/sbin/smtpd", "usr/lib/postfix/sbin/smtp", "usr/sbin/postconf"),
     ),
     "exim": Peer(packages=("exim4-daemon-light",), accounts=("Debian-exim",), programs=("usr/sbin/exim4",)),
-    "opensmtpd": Peer(packages=("opensmtpd",), accounts=("opensmtpd", "opensmtpq"), programs=("usr/sbin/smtpd",)),
+    "opensmtpd": Peer(
+        packages=("opensmtpd",),
+        accounts=("opensmtpd", "opensmtpq"),
+        programs=("usr/sbin/smtpd",),
+        # 6.8 cannot sign under OpenSSL 3, so it presents no certificate (OpenSMTPD issues 1171 and 1239).
+        backported_for=("bookworm",),
+    ),
     "swaks": Peer(packages=("swaks", "libnet-ssleay-perl"), programs=()),
 }
 
@@ -61,7 +70,8 @@ def unpacked(name: str) -> Path:
         _require_debian()
         shutil.rmtree(folder, ignore_errors=True)
         (folder / "debs").mkdir(parents=True)
-        _download(_with_dependencies(peer.packages), folder / "debs")
+        options = _apt_options(peer)
+        _download(_with_dependencies(peer.packages, options), folder / "debs", options)
         for deb in sorted((folder / "debs").glob("*.deb")):
             _run(["dpkg-deb", "-x", str(deb), str(folder / "files")])
         _merge_usr(folder / "files")
@@ -84,33 +94,46 @@ def _require_debian() -> None:
             raise PeerError(f"{tool} is missing: real peers come from Debian's packages, run this on Debian")
 
 
-def _apt_options(packages: Iterable[str]) -> list[str]:
+def _apt_options(peer: Peer) -> list[str]:
     """None where the system's package lists serve; else lists of our own, so that the system's stay as they are."""
-    if all("Candidate: (none)" not in policy and policy for policy in map(_policy, packages)):
+    release = platform.freedesktop_os_release().get("VERSION_CODENAME", "")
+    backports = release in peer.backported_for
+    if not backports and all(_is_known(package) for package in peer.packages):
         return []
-    lists = PEERS / "lists"
-    lists.joinpath("partial").mkdir(parents=True, exist_ok=True)
-    options = ["-o", f"Dir::State::Lists={lists}"]
-    _run(["apt-get", *options, "update"])
+    sources, lists = PEERS / "apt" / "sources", PEERS / "apt" / "lists"
+    (lists / "partial").mkdir(parents=True, exist_ok=True)
+    sources.mkdir(exist_ok=True)
+    for source in (Path("/etc/apt/sources.list"), *Path("/etc/apt/sources.list.d").glob("*.*")):
+        if source.exists():
+            shutil.copy(source, sources)
+    options = ["-o", f"Dir::State::Lists={lists}", "-o", "Dir::Etc::SourceList=/dev/null"]
+    options += ["-o", f"Dir::Etc::SourceParts={sources}"]
+    if backports:
+        (sources / "backports.list").write_text(f"deb {_BACKPORTS} {release}-backports main\n")
+        options += ["-t", f"{release}-backports"]
+    _run(["apt-get", *options, *_AS_ROOT, "update"])
     return options
 
 
-def _policy(package: str) -> str:
-    return _run(["apt-cache", "policy", package])
+# apt's sandbox account cannot write here; as root it need not try.
+_AS_ROOT = ("-o", "APT::Sandbox::User=root")
+_BACKPORTS = "[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian"
 
 
-def _with_dependencies(packages: tuple[str, ...]) -> tuple[list[str], list[str]]:
-    """What an installation would bring here, without doing it; and the options apt needs."""
-    options = _apt_options(packages)
+def _is_known(package: str) -> bool:
+    policy = _run(["apt-cache", "policy", package])
+    return bool(policy) and "Candidate: (none)" not in policy
+
+
+def _with_dependencies(packages: tuple[str, ...], options: list[str]) -> list[str]:
+    """What an installation would bring here, without doing it."""
     plan = _run(["apt-get", *options, "--simulate", "--no-install-recommends", "install", *packages])
     brought = [line.split()[1] for line in plan.splitlines() if line.startswith("Inst ")]
-    return list(dict.fromkeys([*packages, *brought])), options
+    return list(dict.fromkeys([*packages, *brought]))
 
 
-def _download(plan: tuple[list[str], list[str]], folder: Path) -> None:
-    packages, options = plan
-    # apt's sandbox account cannot write here; as root it need not try.
-    _run(["apt-get", *options, "-o", "APT::Sandbox::User=root", "download", *packages], cwd=folder)
+def _download(packages: list[str], folder: Path, options: list[str]) -> None:
+    _run(["apt-get", *options, *_AS_ROOT, "download", *packages], cwd=folder)
 
 
 def _merge_usr(files: Path) -> None:
@@ -257,13 +280,12 @@ def free_port() -> int:
 _given: set[int] = set()
 
 
-def wait_for_greeting(port: int, process: "subprocess.Popen[bytes]", output: Path, seconds: float = 30.0) -> None:
-    """Until an SMTP server greets at the port; the last line of its output if it ends before."""
+def wait_for_greeting(port: int, process: "subprocess.Popen[bytes]", log: Path, seconds: float = 30.0) -> None:
+    """Until an SMTP server greets at the port. If it does not, the error has the last line of its log."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            lines = output.read_text(errors="replace").strip().splitlines() or ["no output"]
-            raise PeerError(f"ended with status {process.returncode}: {lines[-1]}")
+            raise PeerError(f"{log}: ended with status {process.returncode}: {_last_line(log)}")
         try:
             with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
                 if connection.recv(512).startswith(b"220"):
@@ -272,7 +294,12 @@ def wait_for_greeting(port: int, process: "subprocess.Popen[bytes]", output: Pat
         except OSError:
             pass
         time.sleep(0.05)
-    raise PeerError(f"no greeting at port {port} within {seconds:.0f} s; its output is in {output}")
+    raise PeerError(f"{log}: no greeting at port {port} within {seconds:.0f} s: {_last_line(log)}")
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+    return lines[-1] if lines else "it said nothing"
 
 
 def stop(process: "subprocess.Popen[bytes]", seconds: float = 10.0) -> None:

@@ -80,7 +80,7 @@ class Postfix:
         script = "/usr/sbin/postfix check; exec /usr/lib/postfix/sbin/master -d"
         self._process = self.room.start("/bin/sh", "-c", script, output=self._output)
         for port in ports:
-            wait_for_greeting(port, self._process, self._output)
+            wait_for_greeting(port, self._process, self.log)
 
     def stop(self) -> None:
         if self._process is not None:
