@@ -380,6 +380,9 @@ class Connection(asyncio.Protocol):
         self._tls = self._client_tls.connect(host, self._connector.certificate, self._connector.key)
         self.deadline = self._loop.time() + self._settings.handshake_s
         if self._tls.failure:
+            # Our own files are at fault. Without the certificate the next hop would take us for somebody else, so
+            # plain text is no way out here.
+            self._end_opening(NotOpened(self._tls.failure, "4.3.5"))
             self._tls_failed(self._tls.failure)
             return
         self._transport.write(self._tls.take_ciphertext())

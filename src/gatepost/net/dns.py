@@ -5,6 +5,7 @@ problem for now (SERVFAIL, time-out); a name that is said not to exist is one fo
 """
 
 import asyncio
+import re
 from collections.abc import Sequence
 from ipaddress import ip_address
 from itertools import chain, zip_longest
@@ -19,6 +20,8 @@ import dns.resolver
 
 from gatepost.mail.domain import DomainError, domain_key
 from gatepost.queue.next_hop import DnsProblem, MxRecord
+
+DNS_PORT = 53
 
 MOST_CACHED = 20_000
 
@@ -103,18 +106,18 @@ class Resolver:
             return DnsProblem(permanent=False, status="4.4.3", why=f"DNS look-up of {name} {kind} failed: {error}")
 
 
+_NAMESERVER = re.compile(r"\[(?P<six>[^\]]+)\](?::(?P<six_port>\d+))?|(?P<host>[^:]+):(?P<port>\d+)|(?P<alone>.+)")
+
+
 def _nameserver(text: str) -> dns.nameserver.Nameserver:
-    host, port = text, "53"
-    if text.startswith("["):
-        host, _, rest = text[1:].partition("]")
-        port = rest[1:] if rest.startswith(":") else "53"
-    elif text.count(":") == 1:
-        host, _, port = text.partition(":")
-    if not _is_address(host) or not port.isdigit() or not 0 < int(port) < 65536:
+    match = _NAMESERVER.fullmatch(text)
+    host = match and (match["six"] or match["host"] or match["alone"])
+    port = int((match and (match["six_port"] or match["port"])) or DNS_PORT)
+    if not host or not _is_address(host) or not 0 < port < 65536:
         raise NameserverError(
             f"name server '{text}' is not an address: write 192.0.2.53, 192.0.2.53:53 or [2001:db8::53]:53"
         )
-    return dns.nameserver.Do53Nameserver(host, int(port))
+    return dns.nameserver.Do53Nameserver(host, port)
 
 
 def _is_address(text: str) -> bool:

@@ -1,0 +1,154 @@
+"""Who is told what, when: notifications as they arrive at the sender's server."""
+
+from collections.abc import Coroutine
+from email import message_from_bytes
+from pathlib import Path
+
+import pytest
+import uvloop
+
+from delivery.post_office import CONTENT, post_office, to_smart_host
+from gatepost.mail.envelope import DsnRequest
+from gatepost.queue.retry import RetrySettings
+from gatepost.tenancy.tenant import AddressSpace
+from sink import KEYWORDS, Sink
+
+WITHOUT_DSN = tuple(word for word in KEYWORDS if word != "DSN")
+
+
+def run(test: Coroutine[None, None, None]) -> None:
+    uvloop.run(test)
+
+
+def home(port: int):  # type: ignore[no-untyped-def]
+    """Where the sender's own mail goes."""
+    return to_smart_host(port, "home", address_spaces=(AddressSpace(space="contoso.example"),))
+
+
+def test_a_refusal_comes_back_to_the_sender_with_the_words_of_the_next_hop(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with (
+            Sink() as out,
+            Sink() as back,
+            post_office(tmp_path, to_smart_host(out.port), home(back.port)) as office,
+        ):
+            out.answer(
+                "RCPT",
+                b"550 5.7.64 TenantAttribution; Relay Access Denied; certificate-name-unknown "
+                b"you presented CN=mail2.contoso.example [relay.example 2026-11-23T10:00:00.123Z 08DE2A3B4C5D6E40]\r\n",
+            )
+            await office.send()
+            await office.until(lambda: back.messages)
+            (told,) = back.messages
+            assert told.reverse_path == ""
+            assert told.recipients == ("ann@contoso.example",)
+            report = message_from_bytes(told.content)
+            words = report.get_payload(0).get_payload(decode=True).decode()
+            assert "550 5.7.64 TenantAttribution; Relay Access Denied; certificate-name-unknown" in words
+            assert "did not recognise this server by its certificate" in words
+            assert "The relay's reason: certificate-name-unknown" in words
+            assert "gatepost why 08DE2A3B4C5D6E40" in words
+            assert "gatepost doctor" in words
+            await office.until_empty()
+            assert len(office.told.delivered) == 1
+
+    run(story())
+
+
+def test_a_null_reverse_path_gets_no_notification(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Sink() as out, post_office(tmp_path, to_smart_host(out.port)) as office:
+            await office.send("refuse@fabrikam.example", sender=None)
+            await office.until(lambda: office.told.failed)
+            await office.until_empty()
+            assert out.count == 0
+
+    run(story())
+
+
+@pytest.mark.parametrize(
+    ("to", "notify", "told"),
+    [
+        ("refuse@fabrikam.example", None, 1),
+        ("refuse@fabrikam.example", {"NEVER"}, 0),
+        ("refuse@fabrikam.example", {"SUCCESS", "DELAY"}, 0),
+        ("refuse@fabrikam.example", {"FAILURE"}, 1),
+        ("bob@fabrikam.example", None, 0),
+        ("bob@fabrikam.example", {"FAILURE"}, 0),
+        ("bob@fabrikam.example", {"SUCCESS"}, 1),
+    ],
+)
+def test_notify_decides_who_is_told(tmp_path: Path, to: str, notify: set[str] | None, told: int) -> None:
+    async def story() -> None:
+        async with (
+            Sink(keywords=WITHOUT_DSN) as out,
+            Sink() as back,
+            post_office(tmp_path, to_smart_host(out.port), home(back.port)) as office,
+        ):
+            await office.send(to, dsn=DsnRequest(notify=frozenset(notify) if notify else None))  # type: ignore[arg-type]
+            await office.until(lambda: office.told.delivered or office.told.failed)
+            await office.until_empty()
+            assert back.count == told
+            if told and to.startswith("bob"):
+                assert b"Action: relayed" in back.content[0]
+
+    run(story())
+
+
+def test_a_success_report_is_left_to_a_next_hop_that_knows_dsn(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with (
+            Sink() as out,
+            Sink() as back,
+            post_office(tmp_path, to_smart_host(out.port), home(back.port)) as office,
+        ):
+            await office.send(dsn=DsnRequest(notify=frozenset({"SUCCESS"})))
+            await office.until(lambda: office.told.delivered)
+            await office.until_empty()
+            assert back.count == 0
+
+    run(story())
+
+
+def test_a_delay_is_told_once_and_the_end_too(tmp_path: Path) -> None:
+    retry = RetrySettings(transient_interval_s=0.05, interval_s=0.05, delay_notice_s=100.0, expiry_s=1000.0)
+
+    async def story() -> None:
+        async with (
+            Sink() as out,
+            Sink() as back,
+            post_office(tmp_path, to_smart_host(out.port), home(back.port), retry=retry) as office,
+        ):
+            await office.send("defer@fabrikam.example")
+            await office.until(lambda: office.told.deferred)
+            assert back.count == 0
+            office.offset += 200
+            await office.until(lambda: back.count == 1)
+            tries = len(office.told.deferred)
+            await office.until(lambda: len(office.told.deferred) > tries + 2)
+            assert back.count == 1
+            assert b"Action: delayed" in back.content[0]
+            assert b"Will-Retry-Until: " in back.content[0]
+            office.offset += 1000
+            await office.until(lambda: back.count == 2)
+            assert b"Action: failed" in back.content[1]
+            assert b"Status: 4.4.7" in back.content[1]
+            assert b"451 4.2.1 not now" in back.content[1]
+            await office.until_empty()
+
+    run(story())
+
+
+def test_the_whole_message_comes_back_octet_for_octet(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with (
+            Sink() as out,
+            Sink() as back,
+            post_office(tmp_path, to_smart_host(out.port), home(back.port)) as office,
+        ):
+            await office.send("refuse@fabrikam.example", content=CONTENT + b"\xe4\xf6\xfc odd octets\r\n", ret="FULL")
+            await office.until(lambda: back.messages)
+            assert CONTENT + b"\xe4\xf6\xfc odd octets\r\n" in back.content[0]
+            assert "BODY=8BITMIME" in back.messages[0].mail_parameters
+
+    run(story())
