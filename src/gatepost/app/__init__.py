@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from gatepost.admin.explain import Relay
 from gatepost.config import Config, ListenerConfig
-from gatepost.net.certificates import CredentialError as CertificateFileError
 from gatepost.protocol_log.codec import Side
 from gatepost.queue.store import QueueOffice
 from gatepost.store.directory_editor import SqliteDirectoryEditor as DirectoryEditor
@@ -42,6 +41,10 @@ __all__ = [
     "read_certificates",
     "rules_of",
 ]
+
+
+class CertificateFileError(Exception):
+    """Why a certificate file cannot be used, in one line."""
 
 
 class ListenerNotFound(Exception):
@@ -119,9 +122,12 @@ def rules_of(listener: ListenerConfig) -> RuleSet:
 
 def read_certificates(file: Path) -> tuple[CertificateFacts, ...]:
     """The chain in a PEM file, leaf first. Raises `CertificateFileError`."""
-    from gatepost.net.certificates import read_chain
+    from gatepost.net.certificates import CredentialError, read_chain
 
-    return read_chain(file)
+    try:
+        return read_chain(file)
+    except CredentialError as error:
+        raise CertificateFileError(str(error)) from None
 
 
 def _listener(config: Config, name: str | None) -> ListenerConfig:

@@ -1,5 +1,6 @@
 """Delivery's outcomes as lines of the operator's log, in the next hop's own words."""
 
+from gatepost.protocol_log.codec import timestamp_text
 from gatepost.queue.message import Claim
 from gatepost.queue.outcome import Deferred, Delivered, Failed, Rescheduled
 from gatepost.store.event_log import EventLog
@@ -28,7 +29,7 @@ class DeliveryEventLog:
             host=outcome.host,
             why=outcome.why,
             status=outcome.status,
-            next_attempt_at=next_attempt.due_at,
+            next_attempt_at=timestamp_text(next_attempt.due_at),
         )
 
     def failed(self, claim: Claim, outcome: Failed) -> None:

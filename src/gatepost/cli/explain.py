@@ -11,8 +11,10 @@ from gatepost.admin.explain import Answer, Question, Relay, explain, most_tellin
 from gatepost.cli import context
 from gatepost.mail.address import NULL_REVERSE_PATH, Mailbox, ReversePath
 from gatepost.mail.path_grammar import BadPath, read_mailbox
-from gatepost.tenancy.attribution import Attribution, Outcome
+from gatepost.tenancy.attribution import Outcome
 from gatepost.tenancy.evidence import Address, CertificateFacts
+from gatepost.tenancy.record import Record
+from gatepost.tenancy.session_record import attribution_record
 
 explain_app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -22,14 +24,16 @@ NOT_GIVEN = "0.0.0.0"
 
 @explain_app.command("explain", help="What would happen to such a session, and why. Exit code 1: it would be refused.")
 def explain_command(
-    mail_from: Annotated[str, typer.Option(help="Reverse-path; '<>' or '' for the null reverse-path.")],
-    rcpt_to: Annotated[list[str], typer.Option(help="Forward-path; repeatable.")],
-    address: Annotated[str, typer.Option(help="IP address the server connects from.")] = NOT_GIVEN,
-    certificate: Annotated[Path | None, typer.Option(help="PEM chain the server would present, leaf first.")] = None,
-    ehlo: Annotated[str, typer.Option(help="What it calls itself.")] = "",
+    mail_from: Annotated[str, typer.Option(metavar="A", help="Reverse-path; '' for the null reverse-path.")],
+    rcpt_to: Annotated[list[str], typer.Option(metavar="B", help="Forward-path; repeatable.")],
+    address: Annotated[
+        str, typer.Option(metavar="IP", help="Where the server connects from; default: somewhere.", show_default=False)
+    ] = NOT_GIVEN,
+    certificate: Annotated[Path | None, typer.Option(metavar="PEM", help="Chain the server would present, leaf first.")] = None,
+    ehlo: Annotated[str, typer.Option(metavar="NAME", help="What it calls itself.", show_default=False)] = "",
     tls: Annotated[bool, typer.Option("--tls", help="Under TLS without a certificate.")] = False,
-    listener: Annotated[str | None, typer.Option(help="ADDRESS:PORT of the listener; default: the first.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    listener: Annotated[str | None, typer.Option(metavar="ADDRESS:PORT", help="Which listener; default: the first.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="JSON, for programs.")] = False,
 ) -> None:
     question = Question(
         address=_address(address),
@@ -89,25 +93,13 @@ def _mailbox(text: str, option: str) -> Mailbox:
 def _document(answers: tuple[Answer, ...]) -> dict[str, object]:
     """The contract's object, and beside it every recipient's own."""
     return {
-        **_verdict(most_telling(answers)),
-        "recipients": [{"rcpt_to": str(each.forward_path), **_verdict(each)} for each in answers],
+        **_record(most_telling(answers)),
+        "recipients": [{"rcpt_to": str(each.forward_path), **_record(each)} for each in answers],
     }
 
 
-def _verdict(answer: Answer) -> dict[str, object]:
-    found: Attribution = answer.attribution
-    return {
-        "outcome": found.outcome,
-        "tenant": found.tenant,
-        "connector": found.connector,
-        "basis": found.basis,
-        "reply": str(answer.reply),
-        "reasons": [
-            {"code": reason.code, "connector": reason.connector, "says": reason.says} for reason in found.reasons
-        ],
-        "warnings": found.warnings,
-        "directory_version": found.directory_version,
-    }
+def _record(answer: Answer) -> Record:
+    return attribution_record(answer.attribution, str(answer.reply))
 
 
 _HEADLINES = {

@@ -81,14 +81,32 @@ def root(
     context.INVOCATION.config_file = config
 
 
-def run(arguments: list[str]) -> Any:
+# Typer's copy of click has no public name for the base of all complaints about a command line.
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+
+
+def run(arguments: list[str]) -> int:
     """Run one command line. Every foreseeable failure ends as one line and an exit code."""
     try:
-        return main_app(args=arguments, prog_name="gatepost")
+        return main_app(args=arguments, prog_name="gatepost", standalone_mode=False) or 0
+    except _UsageError as error:
+        message: str = error.format_message()  # type: ignore[attr-defined]
+        # A group without a command complains with its whole help, which says it best.
+        line = message if "\n" in message else f"gatepost: {message.rstrip('.')}; see: {_help_command(error)}"
+        typer.echo(line, err=True)
+        return context.WRONG_USE
     except StoreError as error:
         typer.echo(f"gatepost: {error}", err=True)
         return context.WRONG_USE
+    except (typer.Abort, KeyboardInterrupt):
+        typer.echo("gatepost: stopped", err=True)
+        return context.NO
     except BrokenPipeError:
         # The reader of our output went away (`| head`): not an error of ours.
         sys.stderr.close()
         return 0
+
+
+def _help_command(error: Exception) -> str:
+    where = getattr(error, "ctx", None)
+    return f"{where.command_path if where else 'gatepost'} --help"

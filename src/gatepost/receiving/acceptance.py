@@ -318,6 +318,15 @@ class Acceptance:
             return replies.store_unavailable(self._session_id)
         transaction.queue_id = claims[0].message.id if claims else self._session_id
         self._count(transaction)
+        self._services.events.emit(
+            "accepted",
+            session_id=self._session_id,
+            queue_id=transaction.queue_id,
+            tenant=transaction.recipients[0].tenant,
+            mail_from=str(transaction.mail.reverse_path),
+            recipients=len(transaction.recipients),
+            size=transaction.size,
+        )
         self._services.submit(claims)
         return replies.queued(transaction.queue_id)
 

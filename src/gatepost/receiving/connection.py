@@ -144,7 +144,12 @@ class Connection(asyncio.Protocol):
         self._write_out()
 
     def eof_received(self) -> bool:
-        return False
+        """The peer will say no more, but may still read: what it asked before is answered, then the machine closes."""
+        if self._machine is None or self._tls is not None or self._closing:
+            return False
+        self._carry_out(self._machine.peer_closed())
+        self._write_out()
+        return not self._closing
 
     def pause_writing(self) -> None:
         # A peer that does not read our replies gets no more of them.
