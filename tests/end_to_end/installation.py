@@ -1,57 +1,96 @@
 """A whole Gatepost in a folder of its own: set up by its commands, run as its processes, spoken to over sockets.
 
-    relay = Installation(folder, pki)
+    relay = Installation(folder, client_roots=pki.roots_file)
     relay.init()
     relay("tenant", "add", "contoso")
     with relay.serving():
         …
+
+Set-up commands run in this process, because a whole scene takes dozens of them; `run` and `json` start the real one.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+import itertools
 import json
 import os
-from pathlib import Path
 import re
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field
+from io import StringIO
+from pathlib import Path
 from typing import Any
+
+from gatepost import config as configuration
+from gatepost.cli import context
+from gatepost.cli.main import run as run_command_line
 
 PATIENCE_S = 30 * float(os.environ.get("GATEPOST_TEST_PATIENCE", "1"))
 """How long a process may take before a test gives up on it: never what a test measures."""
 
+# Below the ports that the kernel gives to outgoing connections, so that none of these is taken between now and serving.
+_PORTS = itertools.count(20_000 + os.getpid() % 100 * 100)
+
 
 def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
+    for port in _PORTS:
+        with socket.socket() as sock:
+            try:
+                sock.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("ports do not run out")
 
 
 @dataclass
 class Installation:
     folder: Path
     hostname: str = "relay.example.net"
-    settings: str = ""
-    """Lines for the end of the listener's table in gatepost.toml."""
-    top_settings: str = ""
-    """Lines for the head of gatepost.toml."""
     client_roots: Path | None = None
     workers: int = 2
-    port: int = field(default_factory=free_port)
+    listeners: dict[str, str] = field(default_factory=lambda: {"main": ""})
+    """What a test calls a listener, and the lines of its table in gatepost.toml besides the address."""
+    top_settings: str = ""
+    """Lines for the head of gatepost.toml."""
+    tls_settings: str = ""
+    """Lines for the end of [tls]."""
+    tables: str = ""
+    """Whole tables for the end of gatepost.toml."""
+    ports: dict[str, int] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
+    _output_from: int = 0
+
+    @property
+    def port(self) -> int:
+        return self.port_of("main")
+
+    def port_of(self, listener: str) -> int:
+        if listener not in self.ports:
+            self.ports[listener] = free_port()
+        return self.ports[listener]
+
+    def name_of(self, listener: str) -> str:
+        """As `explain --listener` wants it."""
+        return f"127.0.0.1:{self.port_of(listener)}"
 
     @property
     def config(self) -> Path:
         return self.folder / "gatepost.toml"
 
     @property
-    def output(self) -> Path:
-        return self.folder / "serve.out"
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def settings(self) -> configuration.Config:
+        return configuration.read(self.config)
+
+    # Setting up
 
     def init(self, *options: str) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -60,66 +99,51 @@ class Installation:
 
     def write_config(self) -> None:
         roots = f'client_roots = "{self.client_roots}"\n' if self.client_roots else ""
+        listeners = "\n".join(
+            f'[[listener]]\naddress = "{self.name_of(listener)}"\n{settings}\n'
+            for listener, settings in self.listeners.items()
+        )
         self.config.write_text(
             f'hostname = "{self.hostname}"\ndata = "data"\nworkers = {self.workers}\n{self.top_settings}\n'
-            f'[tls]\ncertificate = "server.pem"\nkey = "server.key"\n{roots}\n'
-            f'[[listener]]\naddress = "127.0.0.1:{self.port}"\n{self.settings}\n',
+            f'[tls]\ncertificate = "server.pem"\nkey = "server.key"\n{roots}{self.tls_settings}\n'
+            f"{listeners}\n{self.tables}\n",
             "utf-8",
         )
 
-    def __call__(self, *arguments: str, expect: int = 0) -> str:
-        """Run one command; its standard output."""
-        done = self.run(*arguments)
-        assert done.returncode == expect, f"gatepost {' '.join(arguments)}: exit {done.returncode}: {done.stderr}"
-        return done.stdout
+    # Commands
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def __call__(self, *arguments: str, expect: int = 0) -> str:
+        """One command in this process; what it printed."""
+        out, error = StringIO(), StringIO()
+        context.config.cache_clear()
+        with redirect_stdout(out), redirect_stderr(error):
+            try:
+                code = run_command_line(["--config", str(self.config), *arguments])
+            except SystemExit as ended:
+                code = ended.code
+        context.config.cache_clear()
+        assert (code or 0) == expect, f"gatepost {' '.join(arguments)}: exit {code}: {error.getvalue()}"
+        return out.getvalue()
+
+    def told(self, *arguments: str, expect: int = 0) -> Any:
+        """What a command prints with --json."""
+        return json.loads(self(*arguments, "--json", expect=expect))
+
+    def run(self, *arguments: str, timeout_s: float = PATIENCE_S) -> subprocess.CompletedProcess[str]:
+        """One command as a process of its own."""
         return subprocess.run(
-            [sys.executable, "-m", "gatepost", "--config", str(self.config), *arguments],
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_S,
+            self._command(*arguments), cwd=self.folder, capture_output=True, text=True, timeout=timeout_s
         )
 
-    def json(self, *arguments: str, expect: int | None = 0) -> Any:
+    def json(self, *arguments: str, expect: int = 0) -> Any:
         done = self.run(*arguments, "--json")
-        if expect is not None:
-            assert done.returncode == expect, f"gatepost {' '.join(arguments)}: exit {done.returncode}: {done.stderr}"
+        assert done.returncode == expect, f"gatepost {' '.join(arguments)}: exit {done.returncode}: {done.stderr}"
         return json.loads(done.stdout)
 
-    def start(self) -> None:
-        with self.output.open("ab") as out:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "gatepost", "--config", str(self.config), "serve"],
-                cwd=self.folder,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-            )
-        self.wait_for_output(rf"listening on 127\.0\.0\.1:{self.port}\b")
+    def _command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "gatepost", "--config", str(self.config), *arguments]
 
-    def wait_for_output(self, pattern: str) -> None:
-        def said() -> bool:
-            if re.search(pattern, self.output.read_text("utf-8", "replace")):
-                return True
-            assert self.process is not None
-            assert self.process.poll() is None, f"gatepost serve ended:\n{self.output.read_text()}"
-            return False
-
-        wait_until(said, f"serve to say {pattern}; it said:\n{self.output.read_text('utf-8', 'replace')}")
-
-    def stop(self) -> None:
-        if self.process is None:
-            return
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-            raise
-        finally:
-            self.process = None
+    # Serving
 
     @contextmanager
     def serving(self) -> Iterator[None]:
@@ -128,16 +152,70 @@ class Installation:
             yield
         finally:
             self.stop()
-            print(self.output.read_text("utf-8", "replace")[-6000:])
+
+    def start(self) -> None:
+        output = self.folder / "serve.out"
+        with output.open("ab") as out:
+            self._output_from = out.tell()
+            self.process = subprocess.Popen(
+                self._command("serve"), cwd=self.folder, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        for listener in self.listeners:
+            self.wait_for_output(rf"listening on 127\.0\.0\.1:{self.port_of(listener)}\b")
+
+    def stop(self) -> None:
+        """By SIGTERM, as systemd does it."""
+        if self.process is None:
+            return
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            code = self.process.wait(PATIENCE_S + 20)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+        self.process = None
+        assert code == 0, f"gatepost serve ended with {code}:\n{self.output[-6000:]}"
+        assert "Traceback" not in self.output, self.output[-6000:]
+
+    def kill(self) -> None:
+        """As if the power went: supervisor and workers at once, by SIGKILL."""
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.process = None
+
+    @property
+    def output(self) -> str:
+        """What `serve` has said since it was last started."""
+        octets = (self.folder / "serve.out").read_bytes()[self._output_from :]
+        return octets.decode("utf-8", "replace")
+
+    def wait_for_output(self, pattern: str) -> None:
+        def said() -> bool:
+            if re.search(pattern, self.output):
+                return True
+            assert self.process is None or self.process.poll() is None, f"gatepost serve ended:\n{self.output}"
+            return False
+
+        wait_until(said, lambda: f"serve to say {pattern}; it said:\n{self.output[-6000:]}")
 
     def worker_pids(self) -> list[int]:
         assert self.process is not None
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         return [int(child) for child in children]
 
+    def protocol_log(self, side: str) -> str:
+        files = sorted((self.data / "protocol-log" / side).glob("*.LOG"))
+        return "".join(file.read_text("utf-8", "replace") for file in files)
 
-def wait_until(condition: Any, what: str, patience_s: float = PATIENCE_S) -> None:
+
+def wait_until(
+    condition: Callable[[], Any], what: str | Callable[[], str], patience_s: float = PATIENCE_S, pause_s: float = 0.01
+) -> Any:
+    """What `condition` came to at last."""
     deadline = time.monotonic() + patience_s
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {patience_s:.0f} s for {what}"
-        time.sleep(0.02)
+    while not (found := condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {patience_s:.0f} s for {what if isinstance(what, str) else what()}")
+        time.sleep(pause_s)
+    return found
