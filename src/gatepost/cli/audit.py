@@ -13,16 +13,16 @@ audit_app = typer.Typer(
     add_completion=False, rich_markup_mode=None, no_args_is_help=True, help="Who changed what, and when."
 )
 
-Json = Annotated[bool, typer.Option("--json", help="For programs.")]
+Json = Annotated[bool, typer.Option("--json", help="JSON, for programs.")]
 
 
 @audit_app.command("list", help="Changes of tenants, domains and connectors, newest first.")
 def list_changes(
     subject: Annotated[
-        str | None, typer.Argument(metavar="[SUBJECT]", show_default=False, help="Such as 'domain contoso.com'.")
+        str | None, typer.Argument(metavar="SUBJECT", show_default=False, help="Such as 'domain contoso.com'.")
     ] = None,
-    after: Annotated[int, typer.Option(metavar="VERSION", help="Changes after this directory version only.")] = 0,
-    limit: Annotated[int, typer.Option(help="At most so many; 0: all.")] = 50,
+    after: Annotated[int, typer.Option(metavar="VERSION", help="Changes after this one only.")] = 0,
+    limit: Annotated[int, typer.Option(metavar="COUNT", help="At most so many; 0: all.")] = 50,
     json: Json = False,
 ) -> None:
     with directory_editor() as editor:
@@ -37,7 +37,10 @@ def list_changes(
 
 
 @audit_app.command(help="One change: before and after.")
-def show(version: Annotated[int, typer.Argument(metavar="VERSION", show_default=False)], json: Json = False) -> None:
+def show(
+    version: Annotated[int, typer.Argument(metavar="VERSION", show_default=False, help="As audit list shows it.")],
+    json: Json = False,
+) -> None:
     with directory_editor() as editor:
         entry = audit.change(editor, version)
     if json:

@@ -18,16 +18,16 @@ domain_app = typer.Typer(
     add_completion=False, rich_markup_mode=None, no_args_is_help=True, help="Accepted domains and their verification."
 )
 
-Domain = Annotated[str, typer.Argument(metavar="DOMAIN", show_default=False)]
-Json = Annotated[bool, typer.Option("--json", help="For programs.")]
+Domain = Annotated[str, typer.Argument(metavar="DOMAIN", show_default=False, help="Such as contoso.com.")]
+Json = Annotated[bool, typer.Option("--json", help="JSON, for programs.")]
 
 
-@domain_app.command(help="Add a domain to a tenant; prints the TXT record that proves ownership.")
+@domain_app.command(help="Add a domain; prints the TXT record for it.")
 def add(
-    tenant: Annotated[str, typer.Argument(metavar="TENANT", show_default=False)],
+    tenant: Annotated[str, typer.Argument(metavar="TENANT", show_default=False, help="Whose it is.")],
     domain: Domain,
     match_subdomains: Annotated[
-        bool, typer.Option("--match-subdomains", help="Reverse-paths and recipients below it belong to it too.")
+        bool, typer.Option("--match-subdomains", help="Names below it belong to it too.")
     ] = False,
     verified: Annotated[bool, typer.Option("--verified", help="The operator vouches; no DNS check.")] = False,
     json: Json = False,
@@ -75,7 +75,7 @@ def verify(domain: Domain, json: Json = False) -> None:
 @domain_app.command("set", help="Change a domain.")
 def set_domain(
     domain: Domain,
-    match_subdomains: Annotated[bool | None, typer.Option(help="Whether what lies below belongs to it.")] = None,
+    match_subdomains: Annotated[bool | None, typer.Option(help="Whether names below it belong to it too.")] = None,
     verified: Annotated[bool | None, typer.Option(help="The operator vouches, or takes verification back.")] = None,
 ) -> None:
     with directory_editor() as editor:
@@ -110,7 +110,10 @@ def show(domain: Domain, json: Json = False) -> None:
 
 @domain_app.command("list", help="List accepted domains, of all tenants or of one.")
 def list_domains(
-    tenant: Annotated[str | None, typer.Argument(metavar="[TENANT]", show_default=False)] = None, json: Json = False
+    tenant: Annotated[
+        str | None, typer.Argument(metavar="TENANT", show_default=False, help="Its domains only.")
+    ] = None,
+    json: Json = False,
 ) -> None:
     with directory_editor() as editor:
         found = list(domains.every(editor, tenant))

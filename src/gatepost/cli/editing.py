@@ -34,31 +34,31 @@ def mentioned(values: Sequence[str] | None) -> Sequence[str] | None:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Columns share the width of the terminal; long cells fold."""
+    """Columns share the width of the terminal; a cell that is too long folds between words, never within one."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title or None, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    if not rows:
+        context.console().print("none", style="dim")
+        return
+    table = Table(title=title or None, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for index, column in enumerate(columns):
+        longest_word = max(len(word) for row in rows for word in [column, *row[index].split()])
+        table.add_column(column, overflow="fold", min_width=longest_word)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    context.console().print(table)
+    context.console().print(table, crop=False)
 
 
 def print_facts(title: str, facts: Sequence[tuple[str, str]]) -> None:
-    """One object: a line for each thing it says."""
-    from rich.table import Table
+    """One object: a line for each thing it says. Lines are not folded, so that what stands in them can be copied."""
     from rich.text import Text
 
     context.console().print(Text(title, style="bold"))
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
+    width = max(len(label) for label, _ in facts)
     for label, value in facts:
-        table.add_row(f"  {label}", Text(value))
-    context.console().print(table)
+        context.console().print(Text.assemble((f"  {label:<{width}}  ", "dim"), value), soft_wrap=True)
 
 
 def day_and_time(at: datetime | None) -> str:

@@ -29,10 +29,14 @@ def explain_command(
     address: Annotated[
         str, typer.Option(metavar="IP", help="Where the server connects from; default: somewhere.", show_default=False)
     ] = NOT_GIVEN,
-    certificate: Annotated[Path | None, typer.Option(metavar="PEM", help="Chain the server would present, leaf first.")] = None,
+    certificate: Annotated[
+        Path | None, typer.Option(metavar="PEM", help="Chain the server would present, leaf first.")
+    ] = None,
     ehlo: Annotated[str, typer.Option(metavar="NAME", help="What it calls itself.", show_default=False)] = "",
     tls: Annotated[bool, typer.Option("--tls", help="Under TLS without a certificate.")] = False,
-    listener: Annotated[str | None, typer.Option(metavar="ADDRESS:PORT", help="Which listener; default: the first.")] = None,
+    listener: Annotated[
+        str | None, typer.Option(metavar="ADDRESS:PORT", help="Which listener; default: the first.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="JSON, for programs.")] = False,
 ) -> None:
     question = Question(

@@ -20,8 +20,8 @@ inbound_connector_app = typer.Typer(
     add_completion=False, rich_markup_mode=None, no_args_is_help=True, help="How a tenant's servers are recognised."
 )
 
-Tenant = Annotated[str, typer.Argument(metavar="TENANT", show_default=False)]
-Name = Annotated[str, typer.Argument(metavar="NAME", show_default=False)]
+Tenant = Annotated[str, typer.Argument(metavar="TENANT", show_default=False, help="Whose server it is.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", show_default=False, help="Of the connector.")]
 CertificateNames = Annotated[
     list[str] | None,
     typer.Option("--certificate-name", metavar="N", help="mail.contoso.com or *.contoso.com; repeatable."),
@@ -45,7 +45,7 @@ RestrictToAddress = Annotated[bool | None, typer.Option(help="Partner: only from
 TrustAnchors = Annotated[
     list[str] | None, typer.Option("--trust-anchor", metavar="PEM", help="The tenant's own authority; repeatable.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="For programs.")]
+Json = Annotated[bool, typer.Option("--json", help="JSON, for programs.")]
 
 
 @inbound_connector_app.command(help="Add a connector. Exit code 1: stored, but not enabled, and what to do.")
@@ -137,7 +137,10 @@ def show(tenant: Tenant, name: Name, json: Json = False) -> None:
 
 @inbound_connector_app.command("list", help="List connectors, of all tenants or of one.")
 def list_connectors(
-    tenant: Annotated[str | None, typer.Argument(metavar="[TENANT]", show_default=False)] = None, json: Json = False
+    tenant: Annotated[
+        str | None, typer.Argument(metavar="TENANT", show_default=False, help="Its connectors only.")
+    ] = None,
+    json: Json = False,
 ) -> None:
     with directory_editor() as editor:
         found = list(inbound_connectors.every(editor, tenant))

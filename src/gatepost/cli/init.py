@@ -15,13 +15,19 @@ init_app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 @init_app.command(help="Write gatepost.toml, a data folder and a self-signed server certificate. Overwrites nothing.")
 def init(
-    data: Annotated[Path, typer.Option(help="Data folder: queue, directory, logs.")] = Path("data"),
-    hostname: Annotated[str | None, typer.Option(help="This server's name; default: the machine's.")] = None,
+    data: Annotated[Path, typer.Option(metavar="DIR", help="Data folder: queue, directory, logs.")] = Path("data"),
+    hostname: Annotated[
+        str | None, typer.Option(metavar="NAME", help="This server's name; default: the machine's.")
+    ] = None,
     edge: Annotated[bool, typer.Option("--edge", help="The role beside an on-premises server.")] = False,
     smart_host: Annotated[str | None, typer.Option(metavar="HOST[:PORT]", help="Edge: the relay to send to.")] = None,
-    domain: Annotated[list[str] | None, typer.Option(help="Edge: a domain of this organisation; repeatable.")] = None,
-    certificate: Annotated[Path | None, typer.Option(help="Edge: PEM chain to present to the smart host.")] = None,
-    key: Annotated[Path | None, typer.Option(help="Edge: the key of that certificate.")] = None,
+    domain: Annotated[
+        list[str] | None, typer.Option(metavar="D", help="Edge: a domain of this organisation; repeatable.")
+    ] = None,
+    certificate: Annotated[
+        Path | None, typer.Option(metavar="PEM", help="Edge: chain to present to the smart host.")
+    ] = None,
+    key: Annotated[Path | None, typer.Option(metavar="PEM", help="Edge: the key of that certificate.")] = None,
 ) -> None:
     from gatepost.app.setup import SetupError, initialise
 

@@ -16,7 +16,7 @@ from gatepost.cli import context
 from gatepost.queue.store import StoreError
 
 _COMMANDS: dict[str, tuple[str, str, str]] = {
-    "init": ("gatepost.cli.init", "init_app", "Write gatepost.toml, a data folder and a server certificate."),
+    "init": ("gatepost.cli.init", "init_app", "Write a first gatepost.toml and what it names."),
     "serve": ("gatepost.cli.serve", "serve_app", "Run the relay."),
     "tenant": ("gatepost.cli.tenant", "tenant_app", "Organisations that relay through this server."),
     "domain": ("gatepost.cli.domain", "domain_app", "Accepted domains and their verification."),
@@ -74,9 +74,11 @@ def _print_version(wanted: bool) -> None:
 @main_app.callback(help="A mail relay that knows whose mail it carries.")
 def root(
     config: Annotated[
-        Path | None, typer.Option(help="gatepost.toml; default: $GATEPOST_CONFIG, ./gatepost.toml")
+        Path | None, typer.Option(metavar="FILE", help="Default: $GATEPOST_CONFIG, then ./gatepost.toml.")
     ] = None,
-    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     context.INVOCATION.config_file = config
 

@@ -15,7 +15,12 @@ from gatepost.cli.patience import found_soon
 from gatepost.protocol_log.codec import Side
 from gatepost.protocol_log.conversation import Line, LineKind, render, render_record
 
-protocol_log_app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+protocol_log_app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="SMTP conversations, out of the protocol logs.",
+)
 
 _STYLES = {
     LineKind.TITLE: "bold",
@@ -31,8 +36,10 @@ _LOOK_EVERY_S = 0.2
 
 @protocol_log_app.command(help="One session's conversation.")
 def show(
-    session: Annotated[str, typer.Argument(metavar="SESSION-ID", help="Or the whole refusal, in quotes.")],
-    json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    session: Annotated[
+        str, typer.Argument(metavar="SESSION-ID", help="From the reply or a log; or the whole reply, quoted.")
+    ],
+    json: Annotated[bool, typer.Option("--json", help="JSON, for programs.")] = False,
 ) -> None:
     from gatepost.app import open_protocol_logs
 

@@ -17,8 +17,8 @@ send_connector_app = typer.Typer(
     add_completion=False, rich_markup_mode=None, no_args_is_help=True, help="Where mail leaves, and how."
 )
 
-Name = Annotated[str, typer.Argument(metavar="NAME", show_default=False)]
-Tenant = Annotated[str | None, typer.Option(help="For this tenant's mail only; default: for everybody's.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", show_default=False, help="Of the connector.")]
+Tenant = Annotated[str | None, typer.Option(metavar="T", help="For this tenant's mail only; default: everybody's.")]
 AddressSpaces = Annotated[
     list[str] | None,
     typer.Option("--address-space", metavar="SPACE[;COST]", help="*, domain or *.domain; cost 1-100; repeatable."),
@@ -33,7 +33,7 @@ Tls = Annotated[str | None, typer.Option(metavar="none|opportunistic|encrypt|ver
 TlsDomain = Annotated[str | None, typer.Option(metavar="D", help="--tls verify: the name its certificate must carry.")]
 Fqdn = Annotated[str | None, typer.Option(metavar="NAME", help="EHLO name; default: this server's host name.")]
 ProtocolLog = Annotated[str | None, typer.Option(metavar="on|off", help="Default: on.")]
-Json = Annotated[bool, typer.Option("--json", help="For programs.")]
+Json = Annotated[bool, typer.Option("--json", help="JSON, for programs.")]
 
 
 @send_connector_app.command(help="Add a send connector.")
@@ -103,7 +103,7 @@ def set_connector(
     context.suggest(f"gatepost send-connector show {quote(saved.connector.name)}")
 
 
-@send_connector_app.command(help="Show a send connector, its source servers and their protocol log folders.")
+@send_connector_app.command(help="Show a send connector, its source servers and log folders.")
 def show(name: Name, json: Json = False) -> None:
     with directory_editor() as editor:
         found = send_connector_named(editor, name)
@@ -121,7 +121,7 @@ def show(name: Name, json: Json = False) -> None:
 
 @send_connector_app.command("list", help="List send connectors.")
 def list_connectors(
-    tenant: Annotated[str | None, typer.Option(help="That tenant's own only.")] = None, json: Json = False
+    tenant: Annotated[str | None, typer.Option(metavar="T", help="That tenant's own only.")] = None, json: Json = False
 ) -> None:
     with directory_editor() as editor:
         found = list(send_connectors.every(editor, tenant))

@@ -19,11 +19,14 @@ from gatepost.tenancy.record import (
 )
 
 tenant_app = typer.Typer(
-    add_completion=False, rich_markup_mode=None, no_args_is_help=True, help="Organisations that relay through here."
+    add_completion=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="Organisations that relay through this server.",
 )
 
-Name = Annotated[str, typer.Argument(metavar="NAME", show_default=False)]
-Json = Annotated[bool, typer.Option("--json", help="For programs.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", show_default=False, help="Such as contoso.")]
+Json = Annotated[bool, typer.Option("--json", help="JSON, for programs.")]
 
 
 @tenant_app.command(help="Add a tenant.")
@@ -54,11 +57,14 @@ def show(name: Name, json: Json = False) -> None:
         return
     print_facts(f"tenant {found.tenant.name}", [("since", day_and_time(found.tenant.created_at))])
     if found.domains:
+        typer.echo()
         print_table("", ["domain", "state"], [[domain.domain, state_of(domain)] for domain in found.domains])
     if found.inbound_connectors:
+        typer.echo()
         rows = [[each.name, each.type.value, _state(each.enabled)] for each in found.inbound_connectors]
         print_table("", ["inbound connector", "type", "state"], rows)
     if found.send_connectors:
+        typer.echo()
         rows = [
             [each.name, " ".join(map(str, each.address_spaces)), _state(each.enabled)] for each in found.send_connectors
         ]

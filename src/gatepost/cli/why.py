@@ -16,8 +16,10 @@ why_app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 @why_app.command("why", help="What did happen to a session, and why.")
 def why_command(
-    session: Annotated[str, typer.Argument(metavar="SESSION-ID", help="Or the whole refusal, in quotes.")],
-    json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    session: Annotated[
+        str, typer.Argument(metavar="SESSION-ID", help="From the reply or a log; or the whole reply, quoted.")
+    ],
+    json: Annotated[bool, typer.Option("--json", help="JSON, for programs.")] = False,
 ) -> None:
     from gatepost.app import open_sessions
 
