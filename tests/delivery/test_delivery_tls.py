@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from delivery.post_office import RETRY, post_office, to_smart_host
+from delivery.post_office import post_office, to_smart_host
 from gatepost.tenancy.tenant import AddressSpace, SendConnector, TlsLevel
 from pki import Issued, Pki
 from sink import CLOSE, Sink
@@ -168,7 +168,7 @@ def test_a_connectors_certificate_is_shown_by_that_connector_only(tmp_path: Path
                 shown = {message.client_certificate for message in sink.messages}
                 assert shown == {own.der, None}
                 sending = [row for row in office.log if row.context.startswith("Sending certificate Subject")]
-                assert [row.connector_id for row in sending] == ["with"]
+                assert [row.connector_id for row in sending] == ["contoso/with"]
                 assert "CN=edge.contoso.example" in sending[0].data
                 remote = [row for row in office.log if row.context.startswith("Remote certificate Subject")]
                 assert len(remote) == 2
@@ -212,7 +212,7 @@ def test_two_connectors_to_one_host_never_share_a_session(tmp_path: Path) -> Non
         async with Sink() as sink:
             space = (AddressSpace(space="*"),)
             connectors = [to_smart_host(sink.port, name, tenant=name, address_spaces=space) for name in ("a", "b")]
-            async with post_office(tmp_path, *connectors, retry=RETRY) as office:
+            async with post_office(tmp_path, *connectors, per_destination=1) as office:
                 for tenant in ("a", "b", "a", "b"):
                     await office.send(tenant=tenant)
                 await office.until(lambda: len(office.told.delivered) == 4)

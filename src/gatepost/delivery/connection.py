@@ -205,6 +205,11 @@ class Connection(asyncio.Protocol):
         return self._claim is not None
 
     @property
+    def free(self) -> bool:
+        """It can take a claim at once."""
+        return self._machine.idle
+
+    @property
     def worn_out(self) -> bool:
         """It has carried as many transactions as it may."""
         return self._served >= min(
@@ -488,6 +493,8 @@ class Connection(asyncio.Protocol):
         assert claim is not None
         if untouched and self._served and not self._outcomes:
             self._claim = None
+            if claim.content is None:
+                self._content.release()
             self._owner.hand_back(claim)
             return
         self._served += 1

@@ -88,7 +88,7 @@ class Destination:
         self._failures = 0
 
     def __str__(self) -> str:
-        return f"{self.domain or ', '.join(map(str, self.connector.smart_hosts))} by {self.connector.name}"
+        return f"{self.domain or ', '.join(map(str, self.connector.smart_hosts))} by {_label(self.connector)}"
 
     @property
     def at_rest(self) -> bool:
@@ -105,7 +105,9 @@ class Destination:
     def pump(self) -> None:
         """Bring what waits and the connections together."""
         while self.waiting and self.idle:
-            self.idle.pop().work()
+            connection = self.idle.pop()
+            if connection.free:
+                connection.work()
         while self._needs_connection() and self._office.may_connect(self):
             self._dial()
 
@@ -116,9 +118,15 @@ class Destination:
 
     def leave(self) -> bool:
         """Quit what is idle; whether any session is still open."""
-        while self.idle:
-            self.idle.pop().quit()
+        self.quit_idle(len(self.idle))
         return self._ready > 0
+
+    def quit_idle(self, most: int) -> None:
+        """Quit up to `most` idle connections, the longest idle first."""
+        leaving, self.idle = self.idle[:most], self.idle[most:]
+        for connection in leaving:
+            if connection.free:
+                connection.quit()
 
     def end(self) -> None:
         """Hang up on everybody."""
@@ -167,7 +175,9 @@ class Destination:
         dialling = len(self._dials)
         if len(self.waiting) <= dialling or self._ready + dialling >= self._services.per_destination:
             return False
-        return self._services.clock() >= self._enough_until if self._ready else not dialling
+        if self._ready:
+            return self._services.clock() >= self._enough_until
+        return not dialling and not self.is_down()
 
     def _dial(self) -> None:
         dial = asyncio.get_running_loop().create_task(self._connect())
@@ -213,7 +223,7 @@ class Destination:
         if services.log is None or not self.connector.protocol_log:
             return None
         session_id = services.next_session_id(services.clock())
-        return SessionLog(services.log, services.clock, self.connector.name, session_id, target.endpoint)
+        return SessionLog(services.log, services.clock, _label(self.connector), session_id, target.endpoint)
 
     def _any_domain(self) -> str:
         return self.domain or ""
@@ -236,6 +246,11 @@ class Destination:
     def _settle_waiting(self, outcomes: Callable[[Claim], list[DeliveryOutcome]]) -> None:
         while claim := self._office.take_claim(self):
             self._office.attempted(claim, outcomes(claim), self.down_until)
+
+
+def _label(connector: SendConnector) -> str:
+    """Two tenants may have connectors of one name."""
+    return f"{connector.tenant}/{connector.name}" if connector.tenant else connector.name
 
 
 def _outcomes(claim: Claim, problem: NotOpened) -> list[DeliveryOutcome]:

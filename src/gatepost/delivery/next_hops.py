@@ -47,7 +47,7 @@ async def find_targets(
     if domain.startswith("["):
         # RFC 5321 4.1.3: an address literal is the host itself.
         address = domain.strip("[]").removeprefix("ipv6:").removeprefix("IPv6:")
-        return (Target(domain, address, SMTP_PORT),)
+        return (Target(address, address, SMTP_PORT),)
     records = await resolver.mail_hosts(domain)
     if isinstance(records, DnsProblem):
         return records

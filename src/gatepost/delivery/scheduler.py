@@ -248,8 +248,7 @@ class Scheduler:
         return None
 
     def put_back(self, destination: Destination, claim: Claim) -> None:
-        self._waiting += 1
-        destination.waiting.appendleft(replace(claim, content=None))
+        destination.waiting.appendleft(self._kept_within_bounds(claim))
 
     def open_content(self, claim: Claim) -> Content:
         return self._store.open_content(claim.message)
@@ -320,14 +319,20 @@ class Scheduler:
         self._timer = loop.call_later(self._settings.sweep_s, self._sweep)
         self._notice_directory()
         now = loop.time()
-        for key, destination in tuple(self._destinations.items()):
+        for destination in tuple(self._destinations.values()):
             for connection in tuple(destination.connections):
                 if connection.deadline < now:
                     connection.expired()
-            if destination.at_rest:
-                del self._destinations[key]
-                self._routes = {route: to for route, to in self._routes.items() if to is not destination}
+            if destination.waiting:
+                destination.pump()
+        self._forget_what_rests()
         self._claim_due()
+
+    def _forget_what_rests(self) -> None:
+        at_rest = {key for key, destination in self._destinations.items() if destination.at_rest}
+        if at_rest:
+            self._destinations = {key: kept for key, kept in self._destinations.items() if key not in at_rest}
+            self._routes.clear()
 
     def _take(self, destination: Destination) -> Claim:
         claim = destination.waiting.popleft()
@@ -343,7 +348,7 @@ class Scheduler:
     def _close_an_idle_connection(self) -> None:
         for destination in self._destinations.values():
             if destination.idle:
-                destination.idle.pop(0).quit()
+                destination.quit_idle(1)
                 return
 
     def _under_way(self) -> int:

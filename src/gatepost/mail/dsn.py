@@ -88,13 +88,13 @@ def compose(report: DeliveryReport) -> Notification:
     """The notification as it goes into the queue. Its reverse-path must be the null one (RFC 3461 6)."""
     recipients = report.recipients
     text = _human_part(report)
-    status = _status_part(report)
     international = report.international and not (
         report.sender.isascii() and all(recipient.final_recipient.isascii() for recipient in recipients)
     )
+    # RFC 3464 2.1: the fields are ASCII, unless the type is that of RFC 6533.
+    status = _status_part(report).encode("utf-8" if international else "ascii", "backslashreplace")
     boundary = _boundary(report)
-    original_eight_bit = not report.original.isascii()
-    eight_bit = original_eight_bit or not (text.isascii() and status.isascii())
+    eight_bit = not (text.isascii() and status.isascii() and report.original.isascii())
     parts = [
         _part(boundary, "text/plain; charset=utf-8", text),
         _part(boundary, f"message/{'global-' if international else ''}delivery-status", status),
@@ -233,14 +233,14 @@ def _attribution_hint(recipient: ReportedRecipient) -> str | None:
 # The part for programs
 
 
-def _status_part(report: DeliveryReport) -> bytes:
+def _status_part(report: DeliveryReport) -> str:
     fields = [f"Reporting-MTA: dns; {report.reporting_host}"]
     if report.envid:
         fields.insert(0, f"Original-Envelope-Id: {_line(_from_xtext(report.envid))}")
     fields.append(f"Arrival-Date: {_date(report.received_at)}")
     blocks = ["\r\n".join(fields)]
     blocks += ["\r\n".join(_recipient_fields(recipient)) for recipient in report.recipients]
-    return ("\r\n\r\n".join(blocks) + "\r\n").encode()
+    return "\r\n\r\n".join(blocks) + "\r\n"
 
 
 def _recipient_fields(recipient: ReportedRecipient) -> list[str]:
