@@ -115,6 +115,8 @@ _HEADLINES = {
 
 
 def _show(answers: tuple[Answer, ...]) -> None:
+    from rich.markup import escape
+
     console = context.console()
     for answer in answers:
         found = answer.attribution
@@ -122,12 +124,12 @@ def _show(answers: tuple[Answer, ...]) -> None:
         reason = found.refusal.reason if found.refusal else None
         headline = _HEADLINES[found.outcome].format(tenant=found.tenant, reason=reason)
         by = f" (by {found.basis}, connector {found.connector})" if found.connector else ""
-        console.print(f"{answer.forward_path}: [bold {colour}]{headline}[/]{by}")
-        console.print(f"  {answer.reply}", style="dim", markup=False)
+        console.print(f"{escape(str(answer.forward_path))}: [bold {colour}]{escape(headline)}[/]{escape(by)}", soft_wrap=True)
+        console.print(f"  {answer.reply}", style="dim", markup=False, soft_wrap=True)
         for each in found.reasons:
             about = f" {each.connector}:" if each.connector else ""
-            console.print(f"  • [bold]{each.code}[/]{about} ", end="")
-            console.print(each.says, markup=False)
+            console.print(f"  • [bold]{each.code}[/]{escape(about)} ", end="")
+            console.print(each.says, markup=False, soft_wrap=True)
         for warning in found.warnings:
             console.print("  [yellow]warning:[/] ", end="")
             console.print(warning, markup=False)

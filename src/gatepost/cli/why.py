@@ -36,16 +36,16 @@ def why_command(
 
 def _show(document: Mapping[str, Any]) -> None:
     console = context.console()
-    console.print(_headline(document))
+    console.print(_headline(document), soft_wrap=True)
     if document["reply"]:
-        console.print(f"  {visible(document['reply'])}", style="dim", markup=False)
+        console.print(f"  {visible(document['reply'])}", style="dim", markup=False, soft_wrap=True)
     console.print()
     for label, value in _evidence(document):
-        console.print(f"  {label:<12} {escape(visible(value))}")
+        console.print(f"  {label:<12} {escape(visible(value))}", soft_wrap=True)
     console.print()
     for reason in document["reasons"]:
         about = f" {reason['connector']}:" if reason["connector"] else ""
-        console.print(f"  • [bold]{reason['code']}[/]{escape(about)} {escape(visible(reason['says']))}")
+        console.print(f"  • [bold]{reason['code']}[/]{escape(about)} {escape(visible(reason['says']))}", soft_wrap=True)
     for warning in document["warnings"]:
         console.print(f"  [yellow]warning:[/] {escape(visible(warning))}")
     _show_other_recipients(document)
