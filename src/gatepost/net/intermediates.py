@@ -16,8 +16,6 @@ _ROOT_WORD = re.compile(r"(?<![a-z])root|root(?![a-z])")
 
 def intermediate_is_missing(top: CertificateFacts, trust: TrustStore) -> bool:
     """Whether the issuer of `top`, the last certificate that was presented, is an intermediate under `trust`."""
-    if trust.remembers_intermediate(top.issuer):
-        return True
     if trust.has_anchor_named(top.issuer):
         # An authority of the same name with another key: no intermediate leads there.
         return False

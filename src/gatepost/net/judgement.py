@@ -130,7 +130,7 @@ class Judge:
         self, chain: tuple[CertificateFacts, ...], trust_anchors: tuple[str, ...], at: datetime
     ) -> ClientCertificate:
         """`chain` as presented, leaf first; `trust_anchors` are PEM texts, none means the roots."""
-        # The hour bounds what the dates of the path do not: an anchor that ends, an intermediate seen since.
+        # The hour bounds what the dates of the path do not: an anchor that ends.
         key = (tuple(each.sha256 for each in chain), trust_anchors, int(at.timestamp()) // 3600)
         known = self._verdicts.get(key)
         if known and (not known.since or known.since <= at) and (not known.until or at < known.until):

@@ -1,7 +1,10 @@
-"""The certificates that chains are judged against: one loaded set, and the intermediates seen to lead to it."""
+"""The certificates that chains are judged against.
+
+Law: nothing is remembered of the chains that were judged. Equal evidence gets an equal verdict in every worker, and in
+`explain`, whatever came before it.
+"""
 
 import ssl
-from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
@@ -13,8 +16,6 @@ from OpenSSL import crypto
 from gatepost.net.certificates import certificates_in, facts, lineage, read_file
 from gatepost.net.files import FileSignature
 from gatepost.tenancy.evidence import CertificateFacts
-
-_INTERMEDIATES_REMEMBERED = 1024
 
 _SYSTEM_ROOTS = (
     "/etc/ssl/certs/ca-certificates.crt",
@@ -55,7 +56,6 @@ class TrustStore:
         self.public = public
         """These are the public authorities that the operating system trusts."""
         self._ders = tuple(ders)
-        self._intermediates: OrderedDict[str, None] = OrderedDict()
         self._anchors = [crypto.load_certificate(crypto.FILETYPE_ASN1, der) for der in self._ders]
 
     def verify(self, chain: Sequence[CertificateFacts], at: datetime) -> tuple[CertificateFacts, ...] | Refusal:
@@ -68,9 +68,7 @@ class TrustStore:
             return Refusal(code, depth, text)
         except crypto.Error:
             return Refusal(UNSPECIFIED, 0, "it cannot be decoded")
-        path = tuple(facts(crypto.dump_certificate(crypto.FILETYPE_ASN1, each)) for each in found)
-        self._remember(path[1:-1])
-        return path
+        return tuple(facts(crypto.dump_certificate(crypto.FILETYPE_ASN1, each)) for each in found)
 
     def _store(self, at: datetime) -> crypto.X509Store:
         """A store keeps the first time it is given, so every moment needs its own. The certificates are shared."""
@@ -86,17 +84,6 @@ class TrustStore:
 
     def has_anchor_of(self, organisations: frozenset[str]) -> bool:
         return not self._organisations.isdisjoint(organisations)
-
-    def remembers_intermediate(self, subject: str) -> bool:
-        return subject.casefold() in self._intermediates
-
-    def _remember(self, intermediates: Iterable[CertificateFacts]) -> None:
-        for intermediate in intermediates:
-            name = intermediate.subject.casefold()
-            self._intermediates[name] = None
-            self._intermediates.move_to_end(name)
-        while len(self._intermediates) > _INTERMEDIATES_REMEMBERED:
-            self._intermediates.popitem(last=False)
 
     @cached_property
     def _subjects(self) -> frozenset[str]:

@@ -73,8 +73,8 @@ class PresentedCertificate:
     errors: tuple[VerificationError, ...]
     """Every error found, the decisive one first."""
     missing_intermediate: bool = False
-    """The issuer was not found, and there is evidence that it is an intermediate under a known root which the peer did
-    not send: the certificate says where to fetch it, or the issuer was seen before, or is named like a known root."""
+    """The issuer was not found, and the certificate itself shows that it is an intermediate which the peer did not
+    send: by its name, by where to fetch it, or by who runs it."""
 
 
 ClientCertificate = VerifiedCertificate | PresentedCertificate
