@@ -118,11 +118,11 @@ class Installation:
         context.config.cache_clear()
         with redirect_stdout(out), redirect_stderr(error):
             try:
-                code = run_command_line(["--config", str(self.config), *arguments])
+                code: object = run_command_line(["--config", str(self.config), *arguments])
             except SystemExit as ended:
-                code = ended.code
+                code = ended.code or 0
         context.config.cache_clear()
-        assert (code or 0) == expect, f"gatepost {' '.join(arguments)}: exit {code}: {error.getvalue()}"
+        assert code == expect, f"gatepost {' '.join(arguments)}: exit {code}: {error.getvalue()}"
         return out.getvalue()
 
     def told(self, *arguments: str, expect: int = 0) -> Any:

@@ -107,6 +107,15 @@ class Certificates:
         return Shown(leaf.certificate_file, leaf.key_file)
 
     @cached_property
+    def quiet_chain(self) -> Issued:
+        """Below an intermediate that nothing but the chain shows to be one."""
+        return self.pki.leaf("mail.contoso.com", issuer=self.pki.authority("Known Authority R7", issuer=self.pki.root))
+
+    @cached_property
+    def quiet_alone(self) -> Shown:
+        return Shown(self.quiet_chain.certificate_file, self.quiet_chain.key_file)
+
+    @cached_property
     def weak(self) -> Issued:
         return self.pki.leaf("mail.contoso.com", key="RSA-1024")
 

@@ -42,6 +42,9 @@ class SmtpClient:
         self.socket: socket.socket = socket.create_connection(
             ("127.0.0.1", port), timeout=timeout_s, source_address=(source, 0) if source else None
         )
+        host, port = self.socket.getsockname()
+        self.local = f"{host}:{port}"
+        """As the protocol log writes it."""
         self._buffer = b""
         if first:
             self.send(first)
@@ -136,8 +139,8 @@ class SmtpClient:
             wanted = ssl.TLSVersion[version]
             context.minimum_version = context.maximum_version = wanted
         if isinstance(certificate, Issued):
-            certificate, key = certificate.chain_file, certificate.key_file
-        if certificate and key:
+            context.load_cert_chain(certificate.chain_file, certificate.key_file)
+        elif certificate:
             context.load_cert_chain(certificate, key)
         self.socket = context.wrap_socket(self.socket, server_hostname=server_name)
 
