@@ -124,7 +124,9 @@ def _show(answers: tuple[Answer, ...]) -> None:
         reason = found.refusal.reason if found.refusal else None
         headline = _HEADLINES[found.outcome].format(tenant=found.tenant, reason=reason)
         by = f" (by {found.basis}, connector {found.connector})" if found.connector else ""
-        console.print(f"{escape(str(answer.forward_path))}: [bold {colour}]{escape(headline)}[/]{escape(by)}", soft_wrap=True)
+        console.print(
+            f"{escape(str(answer.forward_path))}: [bold {colour}]{escape(headline)}[/]{escape(by)}", soft_wrap=True
+        )
         console.print(f"  {answer.reply}", style="dim", markup=False, soft_wrap=True)
         for each in found.reasons:
             about = f" {each.connector}:" if each.connector else ""
