@@ -27,8 +27,8 @@ PAGE_SIZE: Final = 8192
 # are ever copied to the file.
 PAGES_BETWEEN_CHECKPOINTS: Final = 4096
 
-# Many times the largest group, so that no page is written twice within one.
-CACHE_KIB: Final = 32 * 1024
+# Many times the largest transaction, so that no page is written twice within one.
+CACHE_KIB: Final = 64 * 1024
 
 # An operator's transaction lasts some milliseconds, a checkpoint at the end of his command perhaps seconds.
 _PATIENCE_AT_START_S: Final = 20.0
@@ -51,10 +51,7 @@ def open_to_work(file: Path) -> sqlite3.Connection:
         if _is_empty(connection):
             _create(connection)
         _check(connection, file)
-        _make_durable(connection)
-        connection.execute(f"PRAGMA wal_autocheckpoint = {PAGES_BETWEEN_CHECKPOINTS}")
-        connection.execute(f"PRAGMA journal_size_limit = {4 * PAGES_BETWEEN_CHECKPOINTS * PAGE_SIZE}")
-        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        _prepare_to_write(connection)
         return connection
 
 
@@ -62,7 +59,7 @@ def open_to_change(file: Path, patience_s: float) -> sqlite3.Connection:
     """An operator's connection to an existing file; waits `patience_s` for the worker's transactions."""
     with reporting(file), _closed_on_error(_connect(file, "rw", busy_timeout_s=patience_s)) as connection:
         _check(connection, file)
-        _make_durable(connection)
+        _prepare_to_write(connection)
         return connection
 
 
@@ -145,8 +142,11 @@ def _closed_on_error(connection: sqlite3.Connection) -> Iterator[sqlite3.Connect
         raise
 
 
-def _make_durable(connection: sqlite3.Connection) -> None:
+def _prepare_to_write(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {PAGES_BETWEEN_CHECKPOINTS}")
+    connection.execute(f"PRAGMA journal_size_limit = {4 * PAGES_BETWEEN_CHECKPOINTS * PAGE_SIZE}")
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     # Overwriting freed pages with zeros is some builds' default, and costs a third of the CPU per message.
     connection.execute("PRAGMA secure_delete = OFF")
 

@@ -2,14 +2,14 @@
 
 Laws: reading never makes a worker wait. Changing goes in slices, each a transaction of some milliseconds, with room for
 the worker between them; each slice is on stable storage before the next begins. A recipient that changed since it was
-chosen is left alone unless it still fits.
+chosen is changed only if it is still what was wanted.
 """
 
 import json
 import re
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from heapq import merge
 from itertools import islice
@@ -23,8 +23,8 @@ from gatepost.store.queue_file import open_to_change, open_to_read, reporting
 from gatepost.store.queue_rows import message_from_row, recipient_from_row
 from gatepost.store.spool import FileContent, MemoryContent
 
-# About 20 ms of the worker's patience.
-_ROWS_IN_SLICE: Final = 2000
+# A worker's mail waits for a slice to end: some 0.1 s. Smaller slices write the same pages more often.
+_ROWS_IN_SLICE: Final = 8000
 
 _ROOM_BETWEEN_SLICES_S: Final = 0.002
 
@@ -96,33 +96,36 @@ class SqliteQueueOffice:
     # -- Changing
 
     def hold(self, wanted: QueueFilter) -> int:
-        return self._change(wanted, sql.HOLD, "r.state <> 'held'", {})
+        return self._change(wanted, sql.HOLD, 0)
 
     def release(self, wanted: QueueFilter, now: float) -> int:
-        return self._change(wanted, sql.RELEASE, "r.state = 'held'", {"now": now})
+        return self._change(wanted, sql.RELEASE, now)
 
     def retry(self, wanted: QueueFilter, now: float) -> int:
         """What is under way already, held or to bounce is left alone."""
-        return self._change(wanted, sql.RETRY, "r.state = 'queued'", {"now": now})
+        return self._change(wanted, sql.RETRY, now)
 
     def bounce(self, wanted: QueueFilter, now: float) -> int:
-        return self._change(wanted, sql.BOUNCE, "r.state <> 'bouncing'", {"now": now})
+        return self._change(wanted, sql.BOUNCE, now)
 
     def remove(self, wanted: QueueFilter) -> int:
-        return self._change(wanted, sql.REMOVE, "true", {})
+        return self._change(wanted, sql.REMOVE, 0)
 
-    def _change(self, wanted: QueueFilter, statement: str, applies: str, parameters: _Parameters) -> int:
+    def _change(self, wanted: QueueFilter, change: sql.OfficeChange, now: float) -> int:
+        return sum([self._change_in(file, wanted, change, now) for file in self._files(wanted)])
+
+    def _change_in(self, file: Path, wanted: QueueFilter, change: sql.OfficeChange, now: float) -> int:
         changed = 0
-        for file in self._files(wanted):
-            with reporting(file), closing(open_to_change(file, _PATIENCE_S)) as connection:
-                for ids in _slices(self._ids(connection, wanted, applies)):
-                    changed += _change_slice(connection, file, statement, {**parameters, "ids": json.dumps(ids)}, ids)
+        condition, parameters = self._chosen(wanted)
+        with reporting(file), closing(open_to_change(file, _PATIENCE_S)) as connection:
+            chosen = sql.CHOSEN_IDS.format(chosen=f"{condition} AND {change.applies}")
+            ids = [row[0] for row in connection.execute(chosen, parameters)]
+            statement = change.statement.format(chosen=f"{condition} AND {change.applies}")
+            for start in range(0, len(ids), _ROWS_IN_SLICE):
+                slice = ids[start : start + _ROWS_IN_SLICE]
+                changed += _change_slice(connection, file, statement, slice, {**parameters, "now": now})
+                time.sleep(_ROOM_BETWEEN_SLICES_S)
         return changed
-
-    def _ids(self, connection: sqlite3.Connection, wanted: QueueFilter, applies: str) -> list[int]:
-        chosen, parameters = self._chosen(wanted)
-        rows = connection.execute(sql.CHOSEN_IDS.format(chosen=chosen, applies=applies), parameters)
-        return [row[0] for row in rows]
 
     # -- Choosing
 
@@ -154,32 +157,26 @@ class SqliteQueueOffice:
 
 
 def _change_slice(
-    connection: sqlite3.Connection, file: Path, statement: str, parameters: _Parameters, ids: Sequence[int]
+    connection: sqlite3.Connection, file: Path, statement: str, ids: Sequence[int], parameters: _Parameters
 ) -> int:
     connection.execute("BEGIN IMMEDIATE")
     try:
-        changed = connection.execute(statement, parameters).rowcount
-        gone = _delete_messages(connection, ids) if statement == sql.REMOVE else []
+        changed = connection.execute(statement, {**parameters, "ids": json.dumps(ids)}).rowcount
+        spooled = _delete_messages(connection, ids) if statement.startswith("DELETE") else []
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
         raise
-    for number in gone:
+    for number in spooled:
         _spool_file(file, number).unlink(missing_ok=True)
-    time.sleep(_ROOM_BETWEEN_SLICES_S)
     return changed
 
 
 def _delete_messages(connection: sqlite3.Connection, recipients: Sequence[int]) -> list[int]:
-    """Delete the messages that have no recipient left; returns those whose content is in the spool."""
+    """Delete the messages that have no recipient left. Gives those whose content is in the spool."""
     numbers = sorted({sql.message_of(id) for id in recipients})
     rows = connection.execute(sql.DELETE_MESSAGES_WITHOUT_RECIPIENTS, {"numbers": json.dumps(numbers)}).fetchall()
     return [number for number, is_spooled in rows if is_spooled]
-
-
-def _slices(ids: list[int]) -> Iterator[list[int]]:
-    for start in range(0, len(ids), _ROWS_IN_SLICE):
-        yield ids[start : start + _ROWS_IN_SLICE]
 
 
 def _number(message_id: str) -> int:

@@ -1,7 +1,7 @@
 -- One worker's queue. What is committed here is what a 250 vouched for.
 --
--- A message that goes out at the first attempt costs two inserted rows and two deleted ones; besides the tables it
--- touches only `recipient_active`, which is as small as the number of attempts under way.
+-- A message that goes out at the first attempt costs two inserted rows and two deleted ones, and besides the tables
+-- touches only the front of `recipient_not_waiting`, as large as the number of attempts under way.
 
 CREATE TABLE message (
   id INTEGER PRIMARY KEY,          -- the number in `<queue>-<number>`, taken from `numbering`
@@ -39,12 +39,12 @@ CREATE TABLE recipient (
   delay_notified INTEGER NOT NULL
 ) STRICT;
 
--- What is due in a domain, oldest due first.
-CREATE INDEX recipient_waiting ON recipient (domain, due_at) WHERE state IN ('queued', 'bouncing');
-
--- The operator's counts and choices, answered from these two alone.
-CREATE INDEX recipient_at_rest ON recipient (tenant, domain, state, received_at) WHERE state <> 'active';
-CREATE INDEX recipient_active ON recipient (tenant, domain, received_at) WHERE state = 'active';
+-- Two partial indexes, each recipient in one of them. What is due in a domain, oldest due first; and counts:
+CREATE INDEX recipient_waiting ON recipient (domain, due_at, id, tenant, state, received_at)
+  WHERE state IN ('queued', 'bouncing');
+-- Counts of the rest. `active` sorts before `held`, so that a large number of held ones costs the active ones nothing.
+CREATE INDEX recipient_not_waiting ON recipient (state, tenant, domain, received_at)
+  WHERE state IN ('active', 'held');
 
 -- Every number below `reserved` may have been given to a message, and is never given again.
 CREATE TABLE numbering (reserved INTEGER NOT NULL) STRICT;

@@ -5,7 +5,7 @@ from `first_recipient(n)` to `last_recipient(n)`.
 """
 
 import sqlite3
-from typing import Final
+from typing import Final, NamedTuple
 
 _RECIPIENTS_PER_MESSAGE: Final = 65536
 
@@ -77,7 +77,10 @@ MARK_ACTIVE: Final = "UPDATE recipient SET state = 'active' WHERE id = ? AND sta
 
 GIVE_BACK: Final = "UPDATE recipient SET state = 'queued' WHERE id = ? AND state = 'active'"
 
-GIVE_BACK_ALL: Final = "UPDATE recipient SET state = 'queued' WHERE state = 'active'"
+# Both conditions, here and below: the first one names the index, word by word.
+GIVE_BACK_ALL: Final = """
+UPDATE recipient SET state = 'queued' WHERE state IN ('active', 'held') AND state = 'active'
+"""
 
 # -- Settling
 
@@ -116,24 +119,24 @@ SPOOLED: Final = "SELECT id FROM message WHERE content IS NULL"
 
 COUNTS: Final = """
 SELECT r.tenant, r.domain, r.state, count(*), min(r.received_at)
-FROM recipient r WHERE r.state <> 'active' AND {chosen} GROUP BY r.tenant, r.domain, r.state
+FROM recipient r WHERE r.state IN ('queued', 'bouncing') AND {chosen} GROUP BY r.domain, r.tenant, r.state
 UNION ALL
 SELECT r.tenant, r.domain, r.state, count(*), min(r.received_at)
-FROM recipient r WHERE r.state = 'active' AND {chosen} GROUP BY r.tenant, r.domain
+FROM recipient r WHERE r.state IN ('active', 'held') AND {chosen} GROUP BY r.state, r.tenant, r.domain
 """
 
 CHOSEN_IDS: Final = """
-SELECT r.id FROM recipient r WHERE r.state <> 'active' AND {chosen} AND {applies}
+SELECT r.id FROM recipient r WHERE r.state IN ('queued', 'bouncing') AND {chosen}
 UNION ALL
-SELECT r.id FROM recipient r WHERE r.state = 'active' AND {chosen} AND {applies}
+SELECT r.id FROM recipient r WHERE r.state IN ('active', 'held') AND {chosen}
 """
 
 LISTED: Final = f"""
 SELECT {MESSAGE_COLUMNS}, {RECIPIENT_COLUMNS}
 FROM (
-  SELECT r.id, r.received_at FROM recipient r WHERE r.state <> 'active' AND {{chosen}}
+  SELECT r.id, r.received_at FROM recipient r WHERE r.state IN ('queued', 'bouncing') AND {{chosen}}
   UNION ALL
-  SELECT r.id, r.received_at FROM recipient r WHERE r.state = 'active' AND {{chosen}}
+  SELECT r.id, r.received_at FROM recipient r WHERE r.state IN ('active', 'held') AND {{chosen}}
   ORDER BY 2, 1 LIMIT :limit
 ) listed
 JOIN recipient r ON r.id = listed.id
@@ -145,25 +148,40 @@ RECIPIENTS_IN_RANGE: Final = f"SELECT {RECIPIENT_COLUMNS} FROM recipient r WHERE
 
 READ_SIZE_AND_CONTENT: Final = "SELECT size, content FROM message WHERE id = ?"
 
-HOLD: Final = """
-UPDATE recipient SET state = 'held' WHERE id IN (SELECT value FROM json_each(:ids)) AND state <> 'held'
-"""
 
-RELEASE: Final = """
-UPDATE recipient SET state = 'queued', due_at = :now
-WHERE id IN (SELECT value FROM json_each(:ids)) AND state = 'held'
-"""
+class OfficeChange(NamedTuple):
+    """What an operator does to recipients, and to which it can be done."""
 
-RETRY: Final = """
-UPDATE recipient SET due_at = :now WHERE id IN (SELECT value FROM json_each(:ids)) AND state = 'queued'
-"""
+    statement: str
+    applies: str
 
-BOUNCE: Final = """
-UPDATE recipient SET state = 'bouncing', due_at = :now
-WHERE id IN (SELECT value FROM json_each(:ids)) AND state <> 'bouncing'
-"""
 
-REMOVE: Final = "DELETE FROM recipient WHERE id IN (SELECT value FROM json_each(:ids))"
+HOLD: Final = OfficeChange(
+    "UPDATE recipient AS r SET state = 'held' WHERE r.id IN (SELECT value FROM json_each(:ids)) AND {chosen}",
+    "r.state <> 'held'",
+)
+
+RELEASE: Final = OfficeChange(
+    "UPDATE recipient AS r SET state = 'queued', due_at = :now "
+    "WHERE r.id IN (SELECT value FROM json_each(:ids)) AND {chosen}",
+    "r.state = 'held'",
+)
+
+RETRY: Final = OfficeChange(
+    "UPDATE recipient AS r SET due_at = :now WHERE r.id IN (SELECT value FROM json_each(:ids)) AND {chosen}",
+    "r.state = 'queued'",
+)
+
+BOUNCE: Final = OfficeChange(
+    "UPDATE recipient AS r SET state = 'bouncing', due_at = :now "
+    "WHERE r.id IN (SELECT value FROM json_each(:ids)) AND {chosen}",
+    "r.state <> 'bouncing'",
+)
+
+REMOVE: Final = OfficeChange(
+    "DELETE FROM recipient AS r WHERE r.id IN (SELECT value FROM json_each(:ids)) AND {chosen}",
+    "true",
+)
 
 DELETE_MESSAGES_WITHOUT_RECIPIENTS: Final = f"""
 DELETE FROM message
