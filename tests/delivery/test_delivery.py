@@ -1,16 +1,19 @@
 """Delivery over real sockets, from a real queue file."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 
 import pytest
 import uvloop
 
 from delivery.post_office import CONTENT, RETRY, post_office, to_smart_host
+from gatepost.delivery import scheduler
 from gatepost.mail.envelope import Body, DsnRequest
+from gatepost.queue.message import Claim
+from gatepost.queue.outcome import Settlement
 from gatepost.queue.retry import RetrySettings
-from gatepost.queue.store import QueueFilter
+from gatepost.queue.store import QueueFilter, StoreUnavailable
 from gatepost.smtp.client_settings import ClientTimeouts
 from gatepost.store.queue_office import SqliteQueueOffice
 from gatepost.tenancy.tenant import AddressSpace, SendConnector, SmartHost
@@ -422,5 +425,103 @@ def test_content_that_an_operator_removed_meanwhile_is_not_sent(tmp_path: Path) 
             await office.until(lambda: office.told.delivered)
             await office.until(lambda: not office.scheduler.in_hand)
             assert sink.count == 1
+
+    run(story())
+
+
+def test_an_operator_can_return_a_message_to_its_sender(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Sink() as out, Sink() as back:
+            home = to_smart_host(back.port, "home", address_spaces=(AddressSpace(space="contoso.example"),))
+            async with post_office(tmp_path, to_smart_host(out.port), home) as office:
+                await office.send("defer@fabrikam.example")
+                await office.until(lambda: office.told.deferred)
+                SqliteQueueOffice(tmp_path).bounce(QueueFilter(domain="fabrikam.example"), office.now())
+                assert office.store.changed_by_others()
+                office.scheduler.wake()
+                await office.until(lambda: back.messages)
+                assert office.told.failed[0][1].why == "an operator of this server returned the message"
+                assert not out.messages
+
+    run(story())
+
+
+def test_while_the_queue_cannot_be_written_nothing_more_is_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scheduler, "SETTLE_AGAIN_S", 0.02)
+
+    async def story() -> None:
+        async with Sink() as sink, post_office(tmp_path, to_smart_host(sink.port), per_destination=1) as office:
+            broken = True
+            settle = office.store.settle
+
+            async def settle_or_fail(settlement: Settlement) -> Sequence[Claim]:
+                if broken:
+                    raise StoreUnavailable("disk full")
+                return await settle(settlement)
+
+            monkeypatch.setattr(office.store, "settle", settle_or_fail)
+            await office.send()
+            await office.until(lambda: office.told.warnings)
+            assert "disk full" in office.told.warnings[0]
+            assert not office.scheduler.has_room
+            for _ in range(5):
+                await office.send()
+            await asyncio.sleep(0.1)
+            assert sink.count == 1
+            assert not office.told.delivered
+            broken = False
+            await office.until(lambda: len(office.told.delivered) == 6)
+            assert sink.count == 6
+
+    run(story())
+
+
+def test_stopping_lets_what_is_under_way_end(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Sink() as sink, post_office(tmp_path, to_smart_host(sink.port)) as office:
+            sink.answer("END", Pause(0.1), b"250 2.6.0 at last\r\n")
+            await office.send()
+            await office.until(lambda: sink.count)
+            await office.scheduler.stop(grace_s=5)
+            assert len(office.told.delivered) == 1
+            assert sink.commands[-1] == "QUIT"
+
+    run(story())
+
+
+def test_stopping_does_not_wait_for_ever(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Sink() as sink, post_office(tmp_path, to_smart_host(sink.port)) as office:
+            sink.answer("MAIL", SILENCE)
+            await office.send()
+            await office.until(lambda: "MAIL" in " ".join(sink.commands))
+            await office.scheduler.stop(grace_s=0.05)
+            assert office.told.deferred[0][1].why.startswith("this server stopped")
+
+    run(story())
+
+
+def test_a_peer_that_reads_nothing_is_given_up(tmp_path: Path) -> None:
+    timeouts = ClientTimeouts(command_s=5, data_s=5, block_s=0.3, end_of_data_s=5, quit_s=1)
+
+    async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 hello\r\n")
+        await reader.readuntil(b"\r\n")
+        writer.write(b"250-x\r\n250 CHUNKING\r\n")
+        for _ in range(2):
+            await reader.readuntil(b"\r\n")
+            writer.write(b"250 ok\r\n")
+        await asyncio.sleep(30)
+
+    async def story() -> None:
+        server = await asyncio.start_server(deaf, "127.0.0.1", 0, limit=1024)
+        port = server.sockets[0].getsockname()[1]
+        async with post_office(tmp_path, to_smart_host(port), timeouts=timeouts) as office:
+            await office.send(content=CONTENT + b"x" * 20_000_000)
+            await office.until(lambda: office.told.deferred)
+            assert office.told.deferred[0][1].why == "the next hop took the content too slowly"
+        server.close()
 
     run(story())

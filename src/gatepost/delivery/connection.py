@@ -11,6 +11,7 @@ Laws:
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -190,6 +191,7 @@ class Connection(asyncio.Protocol):
         self._gone = False
         self._paused = False
         self._working = False
+        self._todo: deque[ClientEffect] = deque()
         self._stream: Iterator[bytes] | None = None
         self._served = 0
         self._claim: Claim | None = None
@@ -229,7 +231,7 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         """Hang up; what is under way is deferred."""
         if not self._gone:
-            self._carry_out(self._machine.peer_closed("this server stopped"))
+            self._carry_out(self._machine.break_off("this server stopped"))
             self._transport.abort()
 
     def expired(self) -> None:
@@ -277,20 +279,20 @@ class Connection(asyncio.Protocol):
     # What the machine asks for
 
     def _carry_out(self, effects: list[ClientEffect]) -> None:
-        """Do it; then, whenever the session is free, begin what comes next."""
+        """Do it, in order; then, whenever the session is free, begin what comes next."""
+        todo = self._todo
+        todo.extend(effects)
         if self._working:
             return
         self._working = True
-        while effects:
-            # At most the last effect leads to more of them.
-            more: list[ClientEffect] = []
-            for effect in effects:
-                more = self._do(effect)
-            effects = more or self._next()
+        while todo:
+            while todo:
+                self._do(todo.popleft())
+            todo.extend(self._next())
         self._working = False
         self._rest()
 
-    def _do(self, effect: ClientEffect) -> list[ClientEffect]:
+    def _do(self, effect: ClientEffect) -> None:
         match effect:
             case ReplyReceived(reply):
                 if self._log:
@@ -304,7 +306,7 @@ class Connection(asyncio.Protocol):
                 self._transaction_ended(verdicts, untouched)
             case SendContent(octets):
                 self._stream = octets
-                return self._send_stream()
+                self._carry_out(self._send_stream())
             case Ready():
                 self.was_ready = True
                 self._end_opening(None)
@@ -315,7 +317,6 @@ class Connection(asyncio.Protocol):
                 self._end_opening(NotOpened(why, status, reply, self.host))
             case Close(who):
                 self._go(who)
-        return []
 
     def _rest(self) -> None:
         """Nothing to do until the peer speaks or the deadline passes."""
@@ -347,7 +348,7 @@ class Connection(asyncio.Protocol):
         """The rest of the content cannot be had: only hanging up keeps the next hop from taking half a message."""
         self._stream = None
         self._transport.abort()
-        return self._machine.peer_closed(f"the stored content cannot be read ({error})")
+        return self._machine.break_off(f"the stored content cannot be read ({error})")
 
     def _write(self, octets: bytes) -> None:
         if self._tls is None:
@@ -399,7 +400,7 @@ class Connection(asyncio.Protocol):
             self._transport.write(ciphertext)
         if tls.failure:
             if self._secured:
-                self._carry_out(self._machine.peer_closed(f"the TLS connection broke: {tls.failure}"))
+                self._carry_out(self._machine.break_off(f"the TLS connection broke: {tls.failure}"))
             else:
                 self._tls_failed(tls.failure)
             return b""
@@ -416,7 +417,7 @@ class Connection(asyncio.Protocol):
         if self._log:
             self._log.add(Event.INFORMATION, "", tls_failure_row(why))
         self._end_opening(NotOpened(f"TLS with {self.host} failed: {why}", "4.7.5", host=self.host, tls_failed=True))
-        self._carry_out(self._machine.peer_closed(why))
+        self._carry_out(self._machine.break_off(why))
 
     def _handshake_over(self, tls: ClientTlsSession) -> None:
         if self._log:

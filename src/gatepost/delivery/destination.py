@@ -104,7 +104,10 @@ class Destination:
 
     def pump(self) -> None:
         """Bring what waits and the connections together."""
-        while self.waiting and self.idle:
+        for _ in range(len(self.idle)):
+            # One that gets no claim is idle again, at the end of the list.
+            if not self.waiting or not self.idle:
+                break
             connection = self.idle.pop()
             if connection.free:
                 connection.work()

@@ -43,6 +43,10 @@ class ClientTlsSession(Protocol):
         """The leaf that was held ready for the peer, whether it asked or not."""
 
     @property
+    def superseded(self) -> bool:
+        """A newer certificate was loaded since: a new session would present that."""
+
+    @property
     def certificate_requested(self) -> bool:
         """The peer asked for a client certificate."""
 

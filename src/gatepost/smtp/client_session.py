@@ -2,7 +2,7 @@
 
 A session goes greeting, EHLO, perhaps STARTTLS and EHLO again, then any number of mail transactions, then QUIT. The
 carrier feeds octets (`octets_received`), tells what happened (`tls_established`, `content_sent`, `peer_closed`,
-`timed_out`) and orders (`begin`, `quit`); each returns effects, to be done in order.
+`timed_out`) and orders (`begin`, `quit`, `break_off`); each returns effects, to be done in order.
 
 Laws:
 - it never raises for anything a server does, and its effects do not depend on how the octets were cut;
@@ -187,6 +187,14 @@ class ClientSession:
         if self._state is not _State.CLOSED:
             awaited = f" while waiting for {self._awaited[0].value}" if self._awaited else ""
             self._break_off(why + awaited, "4.4.2", effects, who="Remote")
+        return effects
+
+    def break_off(self, why: str) -> list[ClientEffect]:
+        """We hang up, for a reason of ours."""
+        effects: list[ClientEffect] = []
+        if self._state is not _State.CLOSED:
+            self._content_under_way = False
+            self._break_off(why, "4.4.2", effects)
         return effects
 
     def timed_out(self) -> list[ClientEffect]:
