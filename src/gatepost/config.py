@@ -4,17 +4,18 @@ A file becomes a `Config` or one `ConfigError` of one line: where, what, and wha
 that names the nearest known one. Relative paths count from the folder of the file.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 import difflib
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 import os
-from pathlib import Path
 import re
 import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from pathlib import Path
 from typing import Any, Literal
 
 from gatepost.mail.domain import DomainError, domain_key
+from gatepost.mail.path_grammar import BadPath, read_mailbox
 from gatepost.queue.retry import RetrySettings
 from gatepost.smtp.server_settings import ServerSettings
 
@@ -194,7 +195,9 @@ class _Table:
 
     def need(self, key: str, convert: Callable[[Any], Any], example: str) -> Any:
         if key not in self._left:
-            raise ConfigError(f"{self.file}: {self._name}{key} is missing; for example: {key} = {example}")
+            near = difflib.get_close_matches(key, self._left, n=1)
+            hint = f"is '{near[0]}' meant to be it?" if near else f"for example: {key} = {example}"
+            raise ConfigError(f"{self.file}: {self._name}{key} is missing; {hint}")
         return self.take(key, convert)
 
     def table(self, key: str) -> "_Table":
@@ -223,7 +226,7 @@ def _config(file: Path, top: _Table) -> Config:
         workers=top.take("workers", _whole(1, 64), min(os.cpu_count() or 1, 64)),
         log=top.take("log", _one_of("text", "json"), "text"),
         help_link=top.take("help_link", _text),
-        postmaster=top.take("postmaster", _text),
+        postmaster=top.take("postmaster", _mailbox),
         retry=_retry(top.table("retry")),
         protocol_log=_protocol_log(top.table("protocol_log")),
         sessions=_sessions(top.table("sessions")),
@@ -359,7 +362,7 @@ def _tenant_limits(table: _Table) -> TenantLimits:
 
 
 def _nameservers(table: _Table) -> tuple[str, ...]:
-    servers: tuple[str, ...] = table.take("nameservers", _texts, ())
+    servers: tuple[str, ...] = table.take("nameservers", _name_servers, ())
     table.close()
     return servers
 
@@ -417,6 +420,25 @@ def _domain(value: Any) -> str:
         return domain_key(_text(value))
     except DomainError as error:
         raise ValueError(str(error)) from None
+
+
+def _mailbox(value: Any) -> str:
+    read_as = read_mailbox(_text(value))
+    if isinstance(read_as, BadPath):
+        raise ValueError(f"{read_as.says}; write it like postmaster@example.net")
+    return str(value)
+
+
+def _name_servers(value: Any) -> tuple[str, ...]:
+    return tuple(_name_server(each) for each in _texts(value))
+
+
+def _name_server(text: str) -> str:
+    try:
+        ip_address(text)
+    except ValueError:
+        _endpoint(text)
+    return text
 
 
 def _whole(least: int, most: int) -> Callable[[Any], int]:
