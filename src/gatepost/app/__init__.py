@@ -86,9 +86,7 @@ def follow_protocol_logs(config: Config, side: Side | None) -> "FollowedProtocol
     """What `protocol-log follow` reads: rows from now on, of one side or both."""
     from gatepost.store.protocol_log_files import FollowedProtocolLogs
 
-    return FollowedProtocolLogs(
-        {each: folder for each, folder in _log_folders(config).items() if side in (None, each)}
-    )
+    return FollowedProtocolLogs({each: folder for each, folder in _log_folders(config).items() if side in (None, each)})
 
 
 def _log_folders(config: Config) -> dict[Side, Path]:

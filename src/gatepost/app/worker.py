@@ -14,10 +14,12 @@ import signal
 import socket
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from gatepost import config as configuration
 from gatepost.admin.verification import recheck
@@ -81,6 +83,7 @@ async def _run(config: Config, number: int, ready: int, sockets: list[socket.soc
     loop.add_signal_handler(signal.SIGTERM, stopping.set)
     loop.add_signal_handler(signal.SIGINT, lambda: None)
     loop.add_signal_handler(signal.SIGHUP, worker.look_at_files)
+    loop.set_exception_handler(worker.tell_bug)
     await worker.start()
     # What lives as long as the process is not looked at again by the collector; sessions are freed by reference count.
     gc.collect()
@@ -177,6 +180,14 @@ class Worker:
         self._directory.close()
         self._log_writer.close()
 
+    def tell_bug(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """What a callback raised is a bug of ours: one line with its place, and the worker goes on."""
+        error = context.get("exception")
+        place = traceback.extract_tb(error.__traceback__)[-1:] if error else []
+        where = f" at {Path(place[0].filename).name}:{place[0].lineno}" if place else ""
+        what = f"{type(error).__name__}: {error}" if error else str(context.get("message"))
+        self._events.emit("bug", problem=f"{what}{where}; please report it")
+
     # --- parts ------------------------------------------------------------------------------------------------------
 
     def _queue(self, number: int) -> _Queue:
@@ -241,8 +252,14 @@ class Worker:
 
     async def _look_for_changes(self) -> None:
         next_files = 0.0
+        supervisor = os.getppid()
         while True:
             await asyncio.sleep(_LOOK_EVERY_S)
+            if os.getppid() != supervisor:
+                # Nobody would restart or stop this process any more.
+                self._events.emit("supervisor-gone", problem="the supervisor died; this worker stops as by SIGTERM")
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
             try:
                 self._directory.refresh()
                 for queue in self._queues:

@@ -18,6 +18,7 @@ from gatepost.mail.reply import Reply, reply
 from gatepost.protocol_log.certificates import REMOTE_CERTIFICATE, SENDING_CERTIFICATE, certificate_row
 from gatepost.protocol_log.record import Event, ProtocolLogRecord
 from gatepost.protocol_log.tls import client_chain_row, tls_failure_row, tls_row
+from gatepost.receiving import replies
 from gatepost.receiving.acceptance import Acceptance, AcceptanceSettings, Services, Transaction
 from gatepost.receiving.limits import SessionGate
 from gatepost.receiving.proxy_protocol import Incomplete, NotProxied, read_header
@@ -332,7 +333,12 @@ class Connection(asyncio.Protocol):
     async def _finish_content(self, size: int) -> None:
         machine, acceptance = self._machine, self._acceptance
         assert machine is not None and acceptance is not None
-        answer = await acceptance.end_content(size)
+        try:
+            answer = await acceptance.end_content(size)
+        except Exception as error:
+            # A bug of ours must not leave the peer waiting: it keeps its mail and comes back.
+            self._loop.call_exception_handler({"message": "content was not accepted", "exception": error})
+            answer = replies.store_unavailable(self._session_id)
         self._work = None
         if self._transport.is_closing():
             self._end(self._closing or "Remote")

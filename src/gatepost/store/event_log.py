@@ -34,7 +34,7 @@ _WARNINGS: Final = frozenset(
         "worker-restarted",
     }
 )
-_ERRORS: Final = frozenset({"store-damaged", "store-unavailable"})
+_ERRORS: Final = frozenset({"bug", "store-damaged", "store-unavailable", "supervisor-gone"})
 
 
 class LoggedEvent(NamedTuple):
