@@ -29,6 +29,7 @@ class DeliveryEventLog:
             host=outcome.host,
             why=outcome.why,
             status=outcome.status,
+            reply=str(outcome.reply) if outcome.reply else None,
             next_attempt_at=timestamp_text(next_attempt.due_at),
         )
 
@@ -41,6 +42,7 @@ class DeliveryEventLog:
             host=outcome.host,
             why=outcome.why,
             status=outcome.status,
+            reply=str(outcome.reply) if outcome.reply else None,
         )
 
     def warning(self, text: str) -> None:
