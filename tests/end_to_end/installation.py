@@ -175,7 +175,8 @@ class Installation:
             raise
         self.process = None
         assert code == 0, f"gatepost serve ended with {code}:\n{self.output[-6000:]}"
-        assert "Traceback" not in self.output, self.output[-6000:]
+        _, found, rest = self.output.partition("Traceback")
+        assert not found, f"gatepost serve said: Traceback{rest[:6000]}"
 
     def kill(self) -> None:
         """As if the power went: supervisor and workers at once, by SIGKILL."""
