@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from threading import Lock
 from typing import Final, TypeVar
 
 from gatepost.queue.message import Content
@@ -68,11 +69,10 @@ class FileContent:
 class IncomingContent:
     """Large content that has come in whole and belongs to nobody yet: released without being kept, its file goes."""
 
-    __slots__ = ("_file", "_kept")
+    __slots__ = ("_file",)
 
     def __init__(self, file: "_IncomingFile") -> None:
         self._file = file
-        self._kept = False
 
     @property
     def size(self) -> int:
@@ -83,96 +83,117 @@ class IncomingContent:
         return _pieces(self._file.path)
 
     def release(self) -> None:
-        if not self._kept:
-            self._file.remove()
+        self._file.remove()
 
     def keep(self, final: Path) -> None:
-        """Move to `final` and sync file and folder. Blocks: call it in a thread."""
+        """Move to `final` and sync file and folder; when that fails nothing is left. Blocks: call it in a thread."""
         self._file.move_durably(final)
-        self._kept = True
 
 
 class _IncomingFile:
-    """The file behind content that is coming in. It is created with the first octets that do not fit in memory."""
+    """The file behind content that is coming in. It is created with the first octets that do not fit in memory, and is
+    nobody's any more once it has moved."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.size = 0
-        self.buffered = 0
         self._buffer: list[bytes] = []
         self._descriptor: int | None = None
+        # A peer may go away while a thread writes what it sent.
+        self._lock = Lock()
 
     def append(self, octets: bytes) -> None:
+        """Writes nothing yet."""
         self._buffer.append(octets)
-        self.buffered += len(octets)
         self.size += len(octets)
 
-    def take_all(self) -> bytes:
-        return b"".join(self._buffer)
-
     def write_out(self) -> None:
-        buffer, self._buffer, self.buffered = self._buffer, [], 0
-        with _reporting_disk_errors(self.path.parent):
-            if self._descriptor is None:
-                self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            for octets in buffer:
-                _write_whole(self._descriptor, octets)
+        with self._lock, _reporting_disk_errors(self.path.parent):
+            self._write_out()
 
     def move_durably(self, final: Path) -> None:
-        self.write_out()
-        assert self._descriptor is not None
-        with _reporting_disk_errors(final.parent):
-            os.fsync(self._descriptor)
-            self.close()
-            self.path.rename(final)
-            self.path = final
-            _sync_folder(final.parent)
+        try:
+            with self._lock, _reporting_disk_errors(final.parent):
+                os.fsync(self._write_out())
+                self._close()
+                self.path.rename(final)
+                self.path = final
+                _sync_folder(final.parent)
+        except BaseException:
+            self.remove()
+            self.path.unlink(missing_ok=True)
+            raise
 
     def remove(self) -> None:
-        self._buffer, self.buffered = [], 0
-        if self._descriptor is not None:
-            self.close()
-            self.path.unlink(missing_ok=True)
+        with self._lock:
+            self._buffer = []
+            if self._descriptor is not None:
+                self._close()
+                self.path.unlink(missing_ok=True)
 
-    def close(self) -> None:
+    def _write_out(self) -> int:
+        buffer, self._buffer = self._buffer, []
+        if self._descriptor is None:
+            self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        for octets in buffer:
+            _write_whole(self._descriptor, octets)
+        return self._descriptor
+
+    def _close(self) -> None:
         if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+            descriptor, self._descriptor = self._descriptor, None
+            os.close(descriptor)
 
 
 class ContentWriter:
-    """Takes content as it comes in; ends with `finish` or `discard`.
+    """Takes content as it comes in. Ends with `finish`, which hands it on, or with `discard`.
 
     The caller awaits `flush()` whenever `needs_flush` holds, and reads no more from its peer meanwhile.
     """
 
-    def __init__(self, path: Path, run: "Runner") -> None:
-        self._file = _IncomingFile(path)
-        self._run = run
+    __slots__ = ("_buffer", "_buffered", "_file", "_spool", "size")
 
-    @property
-    def size(self) -> int:
-        return self._file.size
+    def __init__(self, spool: "Spool") -> None:
+        self._spool = spool
+        self._buffer: list[bytes] = []
+        self._buffered = 0
+        self._file: _IncomingFile | None = None
+        self.size = 0
 
     @property
     def needs_flush(self) -> bool:
-        return self._file.buffered >= FLUSH_AT
+        return self._buffered >= FLUSH_AT
 
     def write(self, octets: bytes) -> None:
-        self._file.append(octets)
+        self._buffer.append(octets)
+        self._buffered += len(octets)
+        self.size += len(octets)
 
     async def flush(self) -> None:
         """Move what no longer fits in memory to the file. Raises `StoreUnavailable` when the disk will not take it."""
         if self.needs_flush:
-            await self._run(self._file.write_out)
+            await self._spool.run(self._hand_buffer_to_file().write_out)
 
     def finish(self) -> Content:
-        if self._file.size <= LARGEST_IN_MEMORY:
-            return MemoryContent(self._file.take_all())
-        return IncomingContent(self._file)
+        """The content, which is the receiver's from now on: to be accepted, or released."""
+        if self.size <= LARGEST_IN_MEMORY:
+            return MemoryContent(b"".join(self._buffer))
+        file = self._hand_buffer_to_file()
+        self._file = None
+        return IncomingContent(file)
 
     def discard(self) -> None:
-        self._file.remove()
+        """Nobody wants it. Without effect once it is finished."""
+        if self._file:
+            self._spool.run.start(self._file.remove)
+
+    def _hand_buffer_to_file(self) -> _IncomingFile:
+        if self._file is None:
+            self._file = self._spool.incoming_file()
+        for octets in self._buffer:
+            self._file.append(octets)
+        self._buffer, self._buffered = [], 0
+        return self._file
 
 
 class Runner:
@@ -198,11 +219,14 @@ class Spool:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._incoming = count()
-        self._run = Runner()
+        self.run = Runner()
         folder.mkdir(mode=0o700, exist_ok=True)
 
     def new_content(self) -> ContentWriter:
-        return ContentWriter(self._folder / f"incoming-{next(self._incoming)}", self._run)
+        return ContentWriter(self)
+
+    def incoming_file(self) -> _IncomingFile:
+        return _IncomingFile(self._folder / f"incoming-{next(self._incoming)}")
 
     def stored(self, number: int, size: int) -> FileContent:
         return FileContent(self._folder / str(number), size)
@@ -212,14 +236,14 @@ class Spool:
         final = self._folder / str(number)
         if isinstance(content, IncomingContent):
             incoming = content
-            await self._run(lambda: incoming.keep(final))
+            await self.run(lambda: incoming.keep(final))
         else:
-            await self._run(lambda: self._copy(content, final))
+            await self.run(lambda: self._copy(content, final))
 
     def remove(self, number: int) -> None:
         """In a thread: the file system may take its time to free a large file."""
         file = self._folder / str(number)
-        self._run.start(lambda: file.unlink(missing_ok=True))
+        self.run.start(lambda: file.unlink(missing_ok=True))
 
     def let_go(self, number: int, size: int) -> None:
         """Message `number` is gone; so is its file, if its content was large."""
@@ -233,19 +257,18 @@ class Spool:
                 file.unlink()
 
     def close(self) -> None:
-        self._run.close()
+        self.run.close()
 
     def _copy(self, content: Content, final: Path) -> None:
-        file = _IncomingFile(self._folder / f"incoming-{next(self._incoming)}")
+        file = self.incoming_file()
         try:
             for octets in content.chunks():
                 file.append(octets)
-                if file.buffered >= FLUSH_AT:
-                    file.write_out()
-            file.move_durably(final)
+                file.write_out()
         except BaseException:
             file.remove()
             raise
+        file.move_durably(final)
 
 
 @contextmanager
