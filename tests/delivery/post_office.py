@@ -112,9 +112,10 @@ class PostOffice:
         for name in ("idle_s", "most_transactions", "connect_s"):
             if name in how:
                 connection = replace(connection, **{name: how.pop(name)})
+        self.tls = ClientTlsContexts(Judge(how.pop("roots", None), required_purpose="serverAuth"))
         self.services = DialServices(
             resolver=Resolver([nameserver or "127.0.0.1:9"], lifetime_s=0.3),
-            tls=ClientTlsContexts(Judge(how.pop("roots", None), required_purpose="serverAuth")),
+            tls=self.tls,
             log=self.log,
             next_session_id=SessionIds(0).next,
             clock=self.now,

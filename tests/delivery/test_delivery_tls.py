@@ -177,6 +177,31 @@ def test_a_connectors_certificate_is_shown_by_that_connector_only(tmp_path: Path
     run(story())
 
 
+def test_a_renewed_certificate_is_shown_by_the_next_message(tmp_path: Path, pki: Pki) -> None:
+    old, renewed = pki.leaf("edge.contoso.example"), pki.leaf("smtp.contoso.example")
+    certificate, key = tmp_path / "own.pem", tmp_path / "own.key"
+
+    def install(issued: Issued) -> None:
+        certificate.write_bytes(issued.chain_file.read_bytes())
+        key.write_bytes(issued.key_file.read_bytes())
+
+    async def story() -> None:
+        async with Sink(certificate=files(pki.leaf("relay.example")), client_roots=pki.roots_file) as sink:
+            connector = to_smart_host(sink.port, tls=TlsLevel.ENCRYPT, certificate=str(certificate), key=str(key))
+            install(old)
+            async with post_office(tmp_path, connector) as office:
+                for issued in (old, old, renewed):
+                    install(issued)
+                    office.tls.refresh()
+                    already = len(office.told.delivered)
+                    await office.send()
+                    await office.until(lambda already=already: len(office.told.delivered) > already)
+                assert [message.client_certificate for message in sink.messages] == [old.der, old.der, renewed.der]
+                assert [message.session for message in sink.messages] == [1, 1, 2], "an idle session is used again"
+
+    run(story())
+
+
 def test_the_log_says_when_the_peer_did_not_ask_for_the_certificate(tmp_path: Path, pki: Pki) -> None:
     own = pki.leaf("edge.contoso.example")
 

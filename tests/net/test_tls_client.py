@@ -232,6 +232,31 @@ def test_a_new_certificate_is_taken_up_and_a_bad_one_is_told_and_left(
     assert sent() == renewed.sha256
 
 
+def test_a_session_knows_that_its_certificate_was_renewed(
+    pki: Pki, server: ServerTlsContexts, judge: Judge, own: Issued, tmp_path: Path
+) -> None:
+    taken_up: list[str] = []
+    contexts = ClientTlsContexts(judge, lambda leaf: taken_up.append(leaf.sha256))
+    certificate, key = tmp_path / "own.pem", tmp_path / "own.key"
+
+    def install(issued: Issued) -> None:
+        certificate.write_bytes(issued.chain_file.read_bytes())
+        key.write_bytes(issued.key_file.read_bytes())
+
+    install(own)
+    before = contexts.connect("mx.contoso.com", str(certificate), str(key))
+    join(before, server.accept())
+    install(own)
+    assert contexts.refresh() is None
+    assert not before.superseded and not taken_up, "the same certificate was written again"
+    renewed = pki.leaf("relay.example.net")
+    install(renewed)
+    assert contexts.refresh() is None
+    assert before.superseded and taken_up == [renewed.sha256]
+    assert before.own_certificate and before.own_certificate.sha256 == own.sha256
+    assert not contexts.connect("mx.contoso.com", str(certificate), str(key)).superseded
+
+
 def test_what_is_no_tls_server_is_a_failure(contexts: ClientTlsContexts) -> None:
     client = contexts.connect("mx.contoso.com", None, None)
     assert client.feed(b"220 mx.contoso.com ESMTP\r\n") == b""

@@ -285,14 +285,16 @@ def install(issued: Issued, certificate: Path, key: Path) -> tuple[Path, Path]:
 
 
 def test_new_files_are_taken_up_and_open_sessions_go_on(pki: Pki, judge: Judge, live: tuple[Path, Path]) -> None:
-    contexts = ServerTlsContexts([live], judge)
-    assert shown(contexts, None) == "CN=one.example.net"
+    taken_up: list[str] = []
+    contexts = ServerTlsContexts([live], judge, lambda leaf: taken_up.append(leaf.subject))
+    assert shown(contexts, None) == "CN=one.example.net" and not taken_up
     client = BareClient()
     server = established(contexts, client)
     waiting_client, waiting = BareClient(), contexts.accept()
     install(pki.leaf("two.example.net"), *live)
     assert contexts.refresh() is None
     assert shown(contexts, None) == "CN=two.example.net"
+    assert taken_up == ["CN=two.example.net"]
     join(waiting_client, waiting)
     assert waiting.established
     client.connection.sendall(b"NOOP\r\n")

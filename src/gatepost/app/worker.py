@@ -49,6 +49,7 @@ from gatepost.store.log_writer import LogWriter
 from gatepost.store.protocol_log_files import ProtocolLogFiles
 from gatepost.store.session_records import SessionRecords
 from gatepost.store.sqlite_queue import SqliteQueueStore
+from gatepost.tenancy.evidence import CertificateFacts
 
 _LOOK_EVERY_S = 0.2
 """How often changes by others are looked for; a change is live within a second (design §6)."""
@@ -122,7 +123,7 @@ class Worker:
         )
         self._send_log = ProtocolLogFiles(config.send_log_folder, Side.SEND, self._log_writer, self._log_limits)
         self._resolver = Resolver(config.nameservers)
-        client_tls = ClientTlsContexts(self._server_judge())
+        client_tls = ClientTlsContexts(self._server_judge(), self._certificate_renewed)
         self._refreshes.append(client_tls.refresh)
         self._dial = DialServices(
             resolver=self._resolver,
@@ -239,7 +240,8 @@ class Worker:
         tls = self._config.tls
         if tls is None or not listener.starttls:
             return None
-        contexts = ServerTlsContexts([(each.certificate, each.key) for each in tls.certificates], judge)
+        files = [(each.certificate, each.key) for each in tls.certificates]
+        contexts = ServerTlsContexts(files, judge, self._certificate_renewed)
         self._refreshes.append(contexts.refresh)
         return contexts
 
@@ -277,6 +279,15 @@ class Worker:
             problem = refresh()
             if problem:
                 self._events.emit("certificate-not-loaded", problem=problem)
+
+    def _certificate_renewed(self, leaf: CertificateFacts) -> None:
+        self._events.emit(
+            "certificate-renewed",
+            subject=leaf.subject,
+            names=", ".join(leaf.names),
+            not_after=leaf.not_after,
+            sha256=leaf.sha256,
+        )
 
     async def _keep_verifying(self) -> None:
         """Domains are checked daily; each hour those whose day is over (one worker does it for all)."""

@@ -213,7 +213,9 @@ class Connection(asyncio.Protocol):
 
     @property
     def worn_out(self) -> bool:
-        """It has carried as many transactions as it may."""
+        """It has carried as many transactions as it may, or has shown a certificate that has since been renewed."""
+        if self._tls is not None and self._tls.superseded:
+            return True
         return self._served >= min(
             self._settings.most_transactions,
             self._machine.offers.most_transactions or self._settings.most_transactions,

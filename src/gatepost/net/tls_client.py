@@ -6,11 +6,11 @@ without a restart.
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import NamedTuple
 
 from cryptography import x509
 from OpenSSL import SSL
@@ -41,15 +41,14 @@ class _Handshake:
 class ClientTlsSession(TlsSession):
     """A connection to a next hop. Right after `connect`, `take_ciphertext` gives the ClientHello."""
 
-    __slots__ = ("_handshake", "_judge", "_peer_chain", "own_certificate")
+    __slots__ = ("_handshake", "_judge", "_own", "_peer_chain")
 
-    def __init__(self, connection: SSL.Connection, judge: Judge, own_certificate: CertificateFacts | None) -> None:
+    def __init__(self, connection: SSL.Connection, judge: Judge, own: "_Kept | None") -> None:
         super().__init__(connection)
         self._judge = judge
+        self._own = own
         self._handshake = _Handshake()
         self._peer_chain: tuple[CertificateFacts, ...] | None = None
-        self.own_certificate = own_certificate
-        """The leaf that is held ready for the peer, whether it asks or not."""
         connection.set_app_data(self._handshake)
 
     def begin(self, server_name: str) -> None:
@@ -70,6 +69,16 @@ class ClientTlsSession(TlsSession):
     @property
     def cipher_bits(self) -> int:
         return self._connection.get_cipher_bits() or 0
+
+    @property
+    def own_certificate(self) -> CertificateFacts | None:
+        """The leaf that is held ready for the peer, whether it asks or not."""
+        return self._own.leaf if self._own else None
+
+    @property
+    def superseded(self) -> bool:
+        """A newer certificate has been loaded in place of ours: a new session would present that."""
+        return self._own is not None and self._own.superseded
 
     @property
     def certificate_requested(self) -> bool:
@@ -105,9 +114,11 @@ class ClientTlsSession(TlsSession):
 class ClientTlsContexts:
     """One context per certificate that send connectors present, the newest loaded, and one that presents none."""
 
-    def __init__(self, judge: Judge) -> None:
-        """`judge` is about servers: the roots for level `verify`, purpose serverAuth."""
+    def __init__(self, judge: Judge, renewed: Callable[[CertificateFacts], None] | None = None) -> None:
+        """`judge` is about servers: the roots for level `verify`, purpose serverAuth. `renewed` is told of each leaf
+        that takes the place of another."""
         self._judge = judge
+        self._renewed = renewed
         self._anonymous = _new_client_context()
         self._kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
         self._problems: list[str] = []
@@ -116,14 +127,14 @@ class ClientTlsContexts:
         """Begin a handshake with `server_name`, holding the PEM files `certificate` and `key` ready. Without `key`, it
         is in the file of the certificate."""
         if certificate is None:
-            return self._begin(self._anonymous, None, server_name)
+            return self._begin(None, server_name)
         try:
             kept = self._context(certificate, key or certificate)
         except CredentialError as error:
             session = ClientTlsSession(SSL.Connection(self._anonymous, None), self._judge, None)
             session.failure = str(error)
             return session
-        return self._begin(kept.context, kept.leaf, server_name)
+        return self._begin(kept, server_name)
 
     def refresh(self) -> str | None:
         """Take up certificate files that changed; `connect` does so too. Returns in one line what was wrong with files
@@ -134,8 +145,9 @@ class ClientTlsContexts:
         self._problems.clear()
         return problems or None
 
-    def _begin(self, context: SSL.Context, leaf: CertificateFacts | None, server_name: str) -> ClientTlsSession:
-        session = ClientTlsSession(SSL.Connection(context, None), self._judge, leaf)
+    def _begin(self, kept: "_Kept | None", server_name: str) -> ClientTlsSession:
+        context = kept.context if kept else self._anonymous
+        session = ClientTlsSession(SSL.Connection(context, None), self._judge, kept)
         session.begin(server_name)
         return session
 
@@ -151,23 +163,32 @@ class ClientTlsContexts:
             if kept is None:
                 raise
             self._problems.append(f"{error}; the certificate loaded before stays in use")
-            fresh = kept._replace(files=files)
-        else:
-            context = _new_client_context()
-            present(context, credentials)
-            fresh = _Kept(files, context, credentials.leaf)
-        self._kept[certificate, key] = fresh
+            kept.files = files
+            return kept
+        context = _new_client_context()
+        present(context, credentials)
+        if kept and kept.leaf.sha256 == credentials.leaf.sha256:
+            # The files were only touched, or another intermediate was added.
+            kept.files, kept.context = files, context
+            return kept
+        if kept:
+            kept.superseded = True
+            if self._renewed:
+                self._renewed(credentials.leaf)
+        fresh = self._kept[certificate, key] = _Kept(files, context, credentials.leaf)
         if len(self._kept) > _CONTEXTS_KEPT:
             self._kept.popitem(last=False)
         return fresh
 
 
-class _Kept(NamedTuple):
+@dataclass(slots=True)
+class _Kept:
     """A context, and the state of the files it was loaded from."""
 
     files: tuple[FileSignature | None, FileSignature | None]
     context: SSL.Context
     leaf: CertificateFacts
+    superseded: bool = False
 
 
 def _new_client_context() -> SSL.Context:

@@ -6,7 +6,7 @@ connection is a full handshake: a resumed one would not carry the chain. New cer
 restart; files that cannot be used leave the old certificates in force.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -83,12 +83,17 @@ class ServerTlsContexts:
     """The certificates of a listener, the newest loaded. The first serves clients that ask for no name or an unknown
     one; SNI chooses among all."""
 
-    def __init__(self, files: Sequence[Files], judge: Judge) -> None:
-        """Raises CredentialError when a file cannot be used."""
+    def __init__(
+        self, files: Sequence[Files], judge: Judge, renewed: Callable[[CertificateFacts], None] | None = None
+    ) -> None:
+        """Raises CredentialError when a file cannot be used. `renewed` is told of each leaf that takes the place of
+        another."""
         if not files:
             raise ValueError("a TLS server needs a certificate")
         self._files = tuple(files)
         self._judge = judge
+        self._renewed = renewed
+        self._leaves: list[CertificateFacts] = []
         self._signatures = self._sign()
         self._default, self._by_name = self._load()
 
@@ -120,7 +125,15 @@ class ServerTlsContexts:
         for credentials, context in zip(loaded, contexts, strict=True):
             for name in credentials.leaf.names:
                 by_name.setdefault(name.lower(), context)
+        self._tell_renewed([credentials.leaf for credentials in loaded])
         return contexts[0], by_name
+
+    def _tell_renewed(self, leaves: list[CertificateFacts]) -> None:
+        if self._renewed:
+            for before, leaf in zip(self._leaves, leaves, strict=False):
+                if leaf.sha256 != before.sha256:
+                    self._renewed(leaf)
+        self._leaves = leaves
 
     def _context(self, credentials: Credentials) -> SSL.Context:
         context = new_context(SSL.TLS_SERVER_METHOD)
