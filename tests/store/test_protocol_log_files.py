@@ -224,6 +224,20 @@ def test_a_session_is_found_in_all_its_files_and_sides(tmp_path: Path) -> None:
     assert logs.oldest() is not None
 
 
+def test_a_remote_hosts_session_id_leads_to_the_session_in_which_it_was_said(tmp_path: Path) -> None:
+    ids, clock = SessionIds(3), Clock()
+    theirs, ours, other = (SessionIds(1).next(NOON), ids.next(NOON), ids.next(NOON))
+    refusal = f"550 5.7.64 TenantAttribution; Relay Access Denied [relay 2026-01-01T12:00:00.000Z {theirs}]"
+    log = send_log(tmp_path, clock)
+    wanted = [row(ours, 0), row(ours, 1, refusal), row(ours, 2, "QUIT")]
+    for each in (row(other, 0), *wanted):
+        log.add(each)
+    log.flush()
+    logs = StoredProtocolLogs({Side.SEND: tmp_path})
+    assert logs.session(theirs) == wanted
+    assert logs.session(ours) == wanted
+
+
 def test_rows_are_followed_as_they_are_written_across_files(tmp_path: Path) -> None:
     clock = Clock()
     log = send_log(tmp_path, clock)

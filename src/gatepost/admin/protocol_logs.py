@@ -14,7 +14,8 @@ from gatepost.protocol_log.record import ProtocolLogRecord
 class ProtocolLogs(Protocol):
     """Protocol logs of both sides, to read."""
 
-    def session(self, session_id: str) -> Sequence[ProtocolLogRecord]: ...
+    def session(self, session_id: str) -> Sequence[ProtocolLogRecord]:
+        """The rows of that session, or of the one in which a remote host named it."""
 
     def oldest(self) -> datetime | None: ...
 

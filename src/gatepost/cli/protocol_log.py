@@ -51,13 +51,15 @@ def show(
     if json:
         context.print_json(conversation_document(found))
     else:
+        if found.session_id != session_id:
+            context.console().print(f"{session_id} is the remote host's session; here it was this one:\n", style="dim")
         _print(render(found, context.console().width))
-        context.suggest(f"gatepost why {session_id}")
+        context.suggest(f"gatepost why {found.session_id}")
 
 
 @protocol_log_app.command(help="Every row as it is written, until Ctrl-C.")
 def follow(
-    side: Annotated[Side | None, typer.Option(help="One side only.")] = None,
+    side: Annotated[Side | None, typer.Option(metavar="send|receive", help="One side only.")] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a row.")] = False,
 ) -> None:
     from gatepost.app import follow_protocol_logs

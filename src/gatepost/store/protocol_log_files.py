@@ -54,7 +54,17 @@ class StoredProtocolLogs:
         self._folders = folders
 
     def session(self, session_id: str) -> list[ProtocolLogRecord]:
-        """Every row of a session, from the files of its hours."""
+        """Every row of a session, from the files of its hours. An id that is no session's here, but stands in what a
+        remote host said, leads to the session in which it was said."""
+        rows = self._rows_about(session_id)
+        told_in = {row.session_id for row in rows}
+        if not told_in or session_id in told_in:
+            return [row for row in rows if row.session_id == session_id]
+        # A refusal that was relayed twice stands in two sessions; the first is the remote host's own.
+        first = min(told_in)
+        return [row for row in self._rows_about(first) if row.session_id == first]
+
+    def _rows_about(self, session_id: str) -> list[ProtocolLogRecord]:
         try:
             began = time_of(session_id)
         except ValueError:
@@ -65,7 +75,7 @@ class StoredProtocolLogs:
             octets = file.path.read_bytes()
             if wanted in octets:
                 about = b"\n".join(line for line in octets.split(b"\n") if wanted in line)
-                rows += [row for _, row in read_protocol_log(about).records if row.session_id == session_id]
+                rows += [row for _, row in read_protocol_log(about).records]
         return rows
 
     def _files(self, began: datetime) -> Iterator[LogFile]:
