@@ -1,0 +1,159 @@
+"""Mail that waits, for the operator: look, choose, and decide about it."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+from typing import Final
+
+from gatepost.admin.declined import No, WrongUse
+from gatepost.mail.domain import DomainError, domain_key
+from gatepost.queue.message import Content, QueuedMessage, QueuedRecipient, RecipientState
+from gatepost.queue.store import QueueCount, QueueFilter, QueueOffice
+
+_MESSAGE_ID: Final = re.compile(r"[0-9]+-[0-9]+\Z")
+
+_SECONDS_IN: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_DURATION: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)([a-z])\Z")
+
+# A header section larger than this is not shown whole.
+_HEADERS_SHOWN: Final = 64 * 1024
+
+
+class Action(StrEnum):
+    """What an operator can decide about recipients."""
+
+    RETRY = "retry"
+    HOLD = "hold"
+    RELEASE = "release"
+    REMOVE = "remove"
+    BOUNCE = "bounce"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    counts: Sequence[QueueCount]
+    first: Sequence[tuple[QueuedMessage, QueuedRecipient]]
+    """The oldest that were chosen."""
+
+    @property
+    def recipients(self) -> int:
+        return sum(count.recipients for count in self.counts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    message: QueuedMessage
+    recipients: Sequence[QueuedRecipient]
+    headers: str
+
+
+def choice(
+    *,
+    message_id: str | None = None,
+    tenant: str | None = None,
+    domain: str | None = None,
+    state: str | None = None,
+    older_than: str | None = None,
+) -> QueueFilter:
+    """A filter from the words an operator wrote. Raises `WrongUse`."""
+    return QueueFilter(
+        message_id=None if message_id is None else _message_id(message_id),
+        tenant=tenant,
+        domain=None if domain is None else _domain(domain),
+        state=None if state is None else _state(state),
+        older_than_s=None if older_than is None else duration_s(older_than),
+    )
+
+
+def duration_s(text: str) -> float:
+    """`90s`, `15m`, `4h`, `2d`, `1w` in seconds. Raises `WrongUse`."""
+    match = _DURATION.match(text)
+    if not match or match[2] not in _SECONDS_IN:
+        raise WrongUse(f"'{text}' is not a duration: write a number and s, m, h, d or w, such as 90s, 15m, 4h or 2d")
+    return float(match[1]) * _SECONDS_IN[match[2]]
+
+
+def overview(office: QueueOffice, wanted: QueueFilter, limit: int) -> Overview:
+    return Overview(counts=office.counts(wanted), first=office.listed(wanted, limit))
+
+
+def shown(office: QueueOffice, message_id: str) -> Shown:
+    """One message with all its recipients. Raises `Declined`."""
+    found = office.message(_message_id(message_id))
+    if found is None:
+        raise No(f"message {message_id} is not in the queue: it is done with, or was removed")
+    message, recipients = found
+    content = office.content(message_id)
+    return Shown(message=message, recipients=recipients, headers=_headers(content) if content else "")
+
+
+def affected(office: QueueOffice, action: Action, wanted: QueueFilter) -> int:
+    """How many recipients `action` would change now."""
+    return sum(count.recipients for count in office.counts(wanted) if count.state in _APPLIES_TO[action])
+
+
+def carry_out(office: QueueOffice, action: Action, wanted: QueueFilter, now: float) -> int:
+    """Do it. Returns how many recipients were changed; raises `No` when there was none."""
+    changed = _CARRY_OUT[action](office, wanted, now)
+    if not changed:
+        raise No(_nothing_to_do(office, action, wanted))
+    return changed
+
+
+_CARRY_OUT: Final[dict[Action, Callable[[QueueOffice, QueueFilter, float], int]]] = {
+    Action.RETRY: lambda office, wanted, now: office.retry(wanted, now),
+    Action.HOLD: lambda office, wanted, now: office.hold(wanted),
+    Action.RELEASE: lambda office, wanted, now: office.release(wanted, now),
+    Action.REMOVE: lambda office, wanted, now: office.remove(wanted),
+    Action.BOUNCE: lambda office, wanted, now: office.bounce(wanted, now),
+}
+
+_APPLIES_TO: Final[dict[Action, frozenset[RecipientState]]] = {
+    Action.RETRY: frozenset({RecipientState.QUEUED}),
+    Action.HOLD: frozenset(RecipientState) - {RecipientState.HELD},
+    Action.RELEASE: frozenset({RecipientState.HELD}),
+    Action.REMOVE: frozenset(RecipientState),
+    Action.BOUNCE: frozenset(RecipientState) - {RecipientState.BOUNCING},
+}
+
+
+def _nothing_to_do(office: QueueOffice, action: Action, wanted: QueueFilter) -> str:
+    states = sorted({count.state.value for count in office.counts(wanted)})
+    if not states:
+        return "nothing in the queue is chosen by that; see: gatepost queue list"
+    return f"nothing to {action.value}: what is chosen is {' and '.join(states)}"
+
+
+def _message_id(text: str) -> str:
+    if not _MESSAGE_ID.match(text):
+        raise WrongUse(f"'{text}' is not a message id: they look like 0-4711; see: gatepost queue list")
+    return text
+
+
+def _domain(text: str) -> str:
+    if text.startswith("["):
+        return text
+    try:
+        return domain_key(text.rpartition("@")[2])
+    except DomainError as error:
+        raise WrongUse(str(error)) from None
+
+
+def _state(text: str) -> RecipientState:
+    try:
+        return RecipientState(text)
+    except ValueError:
+        near = get_close_matches(text, list(RecipientState), n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(RecipientState)}"
+        raise WrongUse(f"'{text}' is not a state of queued mail; {hint}") from None
+
+
+def _headers(content: Content) -> str:
+    start = b""
+    for octets in content.chunks():
+        start += octets
+        if b"\r\n\r\n" in start or len(start) >= _HEADERS_SHOWN:
+            break
+    return start.partition(b"\r\n\r\n")[0][:_HEADERS_SHOWN].decode("utf-8", "replace").replace("\r\n", "\n").rstrip()

@@ -1,0 +1,366 @@
+"""`gatepost queue …`"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gatepost.admin import queue
+from gatepost.admin.declined import Declined, WrongUse
+from gatepost.admin.queue import Action, Overview, Shown
+from gatepost.cli import context
+from gatepost.cli.editing import day_and_time, print_facts, print_table
+from gatepost.queue.message import QueuedMessage, QueuedRecipient, RecipientState
+from gatepost.queue.store import QueueFilter, StoreError
+
+if TYPE_CHECKING:
+    from gatepost.queue.store import QueueOffice
+
+queue_app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="Mail that waits.",
+)
+
+Id = Annotated[str, typer.Argument(metavar="ID", show_default=False, help="Such as 0-4711.")]
+MaybeId = Annotated[str | None, typer.Argument(metavar="[ID]", show_default=False, help="One message.")]
+Tenant = Annotated[str | None, typer.Option(metavar="NAME", help="Mail of this tenant.")]
+Domain = Annotated[str | None, typer.Option(metavar="DOMAIN", help="Mail to this domain.")]
+State = Annotated[str | None, typer.Option(metavar="STATE", help="queued, active, held or bouncing.")]
+OlderThan = Annotated[
+    str | None, typer.Option(metavar="DURATION", help="Received at least so long ago: 90s, 15m, 4h, 2d.")
+]
+All = Annotated[bool, typer.Option("--all", help="Everything in the queue.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+Json = Annotated[bool, typer.Option("--json", help="JSON, for programs.")]
+
+# A terminal's height; a large queue has thousands of destinations.
+_COUNTS_SHOWN = 30
+
+_DONE = {
+    Action.RETRY: "due now",
+    Action.HOLD: "held",
+    Action.RELEASE: "released",
+    Action.REMOVE: "removed",
+    Action.BOUNCE: "about to bounce",
+}
+
+
+@queue_app.command("list", help="What waits, for whom and since when; then the oldest messages.")
+def list_queue(
+    tenant: Tenant = None,
+    domain: Domain = None,
+    state: State = None,
+    older_than: OlderThan = None,
+    limit: Annotated[int, typer.Option(min=0, help="How many messages to list.")] = 50,
+    json: Json = False,
+) -> None:
+    with _office() as office:
+        wanted = queue.choice(tenant=tenant, domain=domain, state=state, older_than=older_than)
+        found = queue.overview(office, wanted, limit)
+    if json:
+        context.print_json(_overview_record(found))
+    else:
+        _print_overview(found, is_everything=wanted == QueueFilter())
+    if not found.counts and wanted != QueueFilter():
+        raise typer.Exit(context.NO)
+
+
+@queue_app.command(help="One message: envelope, recipients, what the next hops said, and its header.")
+def show(id: Id, json: Json = False) -> None:
+    with _office() as office:
+        found = queue.shown(office, id)
+    if json:
+        context.print_json(_shown_record(found))
+        return
+    _print_message(found)
+    context.suggest(f"gatepost why {found.message.session_id}")
+
+
+@queue_app.command(help="Attempt delivery now, whatever the schedule says.")
+def retry(
+    id: MaybeId = None,
+    tenant: Tenant = None,
+    domain: Domain = None,
+    state: State = None,
+    older_than: OlderThan = None,
+    all: All = False,
+) -> None:
+    with _office() as office:
+        _carry_out(office, Action.RETRY, _chosen(id, tenant, domain, state, older_than, all))
+
+
+@queue_app.command(help="Attempt no delivery until it is released.")
+def hold(
+    id: MaybeId = None,
+    tenant: Tenant = None,
+    domain: Domain = None,
+    state: State = None,
+    older_than: OlderThan = None,
+    all: All = False,
+) -> None:
+    with _office() as office:
+        _carry_out(office, Action.HOLD, _chosen(id, tenant, domain, state, older_than, all))
+    context.suggest("gatepost queue list --state held")
+
+
+@queue_app.command(help="Deliver again what was held.")
+def release(
+    id: MaybeId = None,
+    tenant: Tenant = None,
+    domain: Domain = None,
+    state: State = None,
+    older_than: OlderThan = None,
+    all: All = False,
+) -> None:
+    with _office() as office:
+        _carry_out(office, Action.RELEASE, _chosen(id, tenant, domain, state, older_than, all))
+
+
+@queue_app.command(help="Delete without a word to the sender. Asks first.")
+def remove(
+    id: MaybeId = None,
+    tenant: Tenant = None,
+    domain: Domain = None,
+    state: State = None,
+    older_than: OlderThan = None,
+    all: All = False,
+    yes: Yes = False,
+) -> None:
+    with _office() as office:
+        wanted = _chosen(id, tenant, domain, state, older_than, all)
+        if not yes:
+            _ask(office, wanted)
+        _carry_out(office, Action.REMOVE, wanted)
+
+
+@queue_app.command(help="Give up now: the sender is notified.")
+def bounce(
+    id: MaybeId = None,
+    tenant: Tenant = None,
+    domain: Domain = None,
+    state: State = None,
+    older_than: OlderThan = None,
+    all: All = False,
+) -> None:
+    with _office() as office:
+        _carry_out(office, Action.BOUNCE, _chosen(id, tenant, domain, state, older_than, all))
+
+
+@contextmanager
+def _office() -> "Iterator[QueueOffice]":
+    try:
+        yield context.queue_office()
+    except (WrongUse, StoreError) as error:
+        context.fail(str(error), context.WRONG_USE)
+    except Declined as error:
+        context.fail(str(error), context.NO)
+
+
+def _chosen(
+    id: str | None, tenant: str | None, domain: str | None, state: str | None, older_than: str | None, all: bool
+) -> QueueFilter:
+    wanted = queue.choice(message_id=id, tenant=tenant, domain=domain, state=state, older_than=older_than)
+    if wanted == QueueFilter() and not all:
+        raise WrongUse("say which mail: an ID, --tenant, --domain, --state, --older-than, or --all")
+    if wanted != QueueFilter() and all:
+        raise WrongUse("--all means everything: leave it out, or leave the rest out")
+    return wanted
+
+
+def _carry_out(office: "QueueOffice", action: Action, wanted: QueueFilter) -> None:
+    changed = queue.carry_out(office, action, wanted, time.time())
+    typer.echo(f"{_recipients(changed)} {_DONE[action]}")
+
+
+def _ask(office: "QueueOffice", wanted: QueueFilter) -> None:
+    number = queue.affected(office, Action.REMOVE, wanted)
+    if number and not typer.confirm(f"remove {_recipients(number)} for good, without notifying the senders?"):
+        context.fail("nothing was removed")
+
+
+def _recipients(number: int) -> str:
+    return f"{number} recipient" if number == 1 else f"{number} recipients"
+
+
+# -- For people
+
+
+def _print_overview(found: Overview, *, is_everything: bool) -> None:
+    if not found.counts:
+        typer.echo("the queue is empty" if is_everything else "nothing in the queue is chosen by that")
+        return
+    _print_counts(found)
+    if found.first:
+        typer.echo()
+        _print_messages(found)
+        context.suggest(_next_step(found))
+
+
+def _print_counts(found: Overview) -> None:
+    largest = sorted(found.counts, key=lambda count: -count.recipients)
+    print_table(
+        "",
+        ["tenant", "destination", "state", "recipients", "oldest"],
+        [
+            [
+                count.tenant or "-",
+                count.domain,
+                count.state.value,
+                str(count.recipients),
+                _ago(count.oldest_received_at),
+            ]
+            for count in largest[:_COUNTS_SHOWN]
+        ],
+    )
+    rest = largest[_COUNTS_SHOWN:]
+    if rest:
+        number = sum(count.recipients for count in rest)
+        typer.echo(f"and {len(rest)} more lines, {_recipients(number)}: choose with --tenant, --domain, or see --json")
+
+
+def _print_messages(found: Overview) -> None:
+    print_table(
+        "" if len(found.first) == found.recipients else f"the oldest {len(found.first)} of {found.recipients}",
+        ["id", "age", "recipient", "state", "tries", "next"],
+        [
+            [
+                message.id,
+                _ago(message.received_at),
+                recipient.forward_path,
+                recipient.state.value,
+                str(recipient.attempts),
+                _ahead(recipient.due_at) if recipient.state is RecipientState.QUEUED else "-",
+            ]
+            for message, recipient in found.first
+        ],
+    )
+
+
+def _print_message(found: Shown) -> None:
+    message = found.message
+    print_facts(
+        f"message {message.id}",
+        [
+            ("from", str(message.reverse_path) or "<> (a notification)"),
+            ("received", _when(message.received_at)),
+            ("session", message.session_id),
+            ("size", f"{message.size} octets, {message.body.value}{', SMTPUTF8' if message.smtputf8 else ''}"),
+            *([("envelope id", message.envid)] if message.envid else []),
+        ],
+    )
+    for recipient in found.recipients:
+        typer.echo()
+        print_facts(
+            recipient.forward_path,
+            [
+                ("tenant", f"{recipient.tenant or '-'}, by connector {recipient.connector or '-'}"),
+                ("state", _state_in_words(message, recipient)),
+                ("attempts", str(recipient.attempts)),
+                ("last reply", recipient.last_reply or "none yet"),
+            ],
+        )
+    typer.echo()
+    typer.echo(found.headers)
+
+
+def _state_in_words(message: QueuedMessage, recipient: QueuedRecipient) -> str:
+    match recipient.state:
+        case RecipientState.QUEUED:
+            return f"queued, next attempt {_when(recipient.due_at)}"
+        case RecipientState.ACTIVE:
+            return "active, an attempt is under way"
+        case RecipientState.HELD:
+            return f"held, until: gatepost queue release {message.id}"
+        case RecipientState.BOUNCING:
+            return "bouncing, the sender is about to be notified"
+
+
+def _next_step(found: Overview) -> str:
+    message, _ = next((each for each in found.first if each[1].attempts), found.first[0])
+    return f"gatepost queue show {message.id}"
+
+
+def _when(at: float) -> str:
+    return day_and_time(datetime.fromtimestamp(at, UTC))
+
+
+def _ago(at: float) -> str:
+    return _span(time.time() - at)
+
+
+def _ahead(at: float) -> str:
+    return _span(at - time.time()) if at > time.time() else "now"
+
+
+def _span(seconds: float) -> str:
+    """The largest unit says enough."""
+    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= length:
+            return f"{int(seconds // length)}{unit}"
+    return f"{max(0, int(seconds))}s"
+
+
+# -- For programs
+
+
+def _overview_record(found: Overview) -> dict[str, Any]:
+    return {
+        "recipients": found.recipients,
+        "counts": [
+            {
+                "tenant": count.tenant,
+                "domain": count.domain,
+                "state": count.state.value,
+                "recipients": count.recipients,
+                "oldest_received_at": _utc(count.oldest_received_at),
+            }
+            for count in found.counts
+        ],
+        "messages": [
+            {**_message_record(message), "recipient": _recipient_record(recipient)}
+            for message, recipient in found.first
+        ],
+    }
+
+
+def _shown_record(found: Shown) -> dict[str, Any]:
+    return {
+        **_message_record(found.message),
+        "recipients": [_recipient_record(recipient) for recipient in found.recipients],
+        "headers": found.headers,
+    }
+
+
+def _message_record(message: QueuedMessage) -> dict[str, Any]:
+    return {
+        "id": message.id,
+        "session_id": message.session_id,
+        "received_at": _utc(message.received_at),
+        "reverse_path": str(message.reverse_path),
+        "size": message.size,
+        "body": message.body.value,
+        "smtputf8": message.smtputf8,
+        "envid": message.envid,
+    }
+
+
+def _recipient_record(recipient: QueuedRecipient) -> dict[str, Any]:
+    return {
+        "forward_path": recipient.forward_path,
+        "domain": recipient.domain,
+        "tenant": recipient.tenant,
+        "connector": recipient.connector,
+        "state": recipient.state.value,
+        "due_at": _utc(recipient.due_at),
+        "attempts": recipient.attempts,
+        "last_reply": recipient.last_reply,
+    }
+
+
+def _utc(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
