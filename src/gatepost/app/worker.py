@@ -38,6 +38,7 @@ from gatepost.net.tls_client import ClientTlsContexts
 from gatepost.net.tls_server import ServerTlsContexts
 from gatepost.protocol_log.codec import Side
 from gatepost.queue.store import StoreError
+from gatepost.receiving import replies
 from gatepost.receiving.acceptance import AcceptanceSettings, Attributor, Services
 from gatepost.receiving.connection import ListenerServices, SessionEnd
 from gatepost.receiving.limits import SessionGate, TenantGate
@@ -208,6 +209,7 @@ class Worker:
         self._refreshes.append(judge.refresh)
         return ListenerServices(
             machine=configuration.server_settings(config, listener),
+            greeting=replies.greeting(config.hostname),
             acceptance=AcceptanceSettings(
                 hostname=config.hostname,
                 listener=listener.name,

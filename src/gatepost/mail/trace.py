@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import lru_cache
 
 # RFC 5321 6.3: "the limit SHOULD be large, at least 100".
 MOST_HOPS = 100
@@ -27,10 +28,16 @@ def received_field(*, ehlo: str, address: str, hostname: str, protocol: str, id:
     Folded so that no line passes 78 characters where its parts allow (RFC 5322 2.1.1).
     """
     literal = f"[IPv6:{address}]" if ":" in address else f"[{address}]"
-    date = format_datetime(datetime.fromtimestamp(int(at), UTC))
+    date = _date(int(at))
     lines = [f"Received: from {comment(ehlo) or literal} ({literal})", f"by {hostname} with {protocol} id {id}"]
     lines += [f"({comment(part)})" for part in facts.split("; ") if part]
     return ("\r\n\t".join(lines) + f";\r\n\t{date}\r\n").encode("utf-8")
+
+
+@lru_cache(maxsize=4)
+def _date(second: int) -> str:
+    """RFC 5322 3.3 date-time; many messages come within one second."""
+    return format_datetime(datetime.fromtimestamp(second, UTC))
 
 
 def with_protocol(*, extended: bool, tls: bool, smtputf8: bool) -> str:

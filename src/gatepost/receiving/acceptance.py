@@ -158,6 +158,7 @@ class Acceptance:
         self._services = services
         self._session_id = session_id
         self.address = address
+        self.address_text = str(address)
         self._tenant_entered: str | None = None
         self.tls: TlsEvidence | None = None
         self.ehlo = ""
@@ -222,7 +223,7 @@ class Acceptance:
         self._services.events.emit(
             "refused",
             session_id=self._session_id,
-            address=str(self.address),
+            address=self.address_text,
             mail_from=str(transaction.mail.reverse_path),
             rcpt_to=str(path),
             reason=attribution.refusal.reason,
@@ -357,7 +358,7 @@ class Acceptance:
         tls = self.tls
         return received_field(
             ehlo=self.ehlo,
-            address=str(self.address),
+            address=self.address_text,
             hostname=self._settings.hostname,
             protocol=with_protocol(extended=self.extended, tls=tls is not None, smtputf8=transaction.mail.smtputf8),
             id=self._session_id,

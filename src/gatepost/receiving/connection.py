@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import Any, Protocol
 
-from gatepost.mail.reply import Reply, reply
+from gatepost.mail.reply import Reply
 from gatepost.protocol_log.certificates import REMOTE_CERTIFICATE, SENDING_CERTIFICATE, certificate_row
 from gatepost.protocol_log.record import Event, ProtocolLogRecord
 from gatepost.protocol_log.tls import client_chain_row, tls_failure_row, tls_row
@@ -71,6 +71,7 @@ class ListenerServices:
     """What the connections of one listener share."""
 
     machine: ServerSettings
+    greeting: Reply
     acceptance: AcceptanceSettings
     services: Services
     tls: ServerTls | None
@@ -103,7 +104,6 @@ class Connection(asyncio.Protocol):
         self._work: asyncio.Task[None] | None = None
         self._closing = ""
         self._entered = ""
-        self._address: Address = ip_address("0.0.0.0")
         self._session_id = ""
         self._began_at = 0.0
         self._row = 0
@@ -180,22 +180,22 @@ class Connection(asyncio.Protocol):
         listener = self._listener
         if address.version == 6 and address.ipv4_mapped:
             address = address.ipv4_mapped
-        self._address = address
         now = listener.services.now()
         self._session_id, self._began_at = listener.next_session_id(now), now
-        self._remote = f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
         self._machine = ServerSession(listener.machine)
         self._acceptance = Acceptance(listener.acceptance, listener.services, self._session_id, address)
+        peer = self._acceptance.address_text
+        self._remote = f"[{peer}]:{port}" if address.version == 6 else f"{peer}:{port}"
         self._row_added(Event.CONNECT, "", "")
-        refusal = listener.gate.refusal(str(address))
+        refusal = listener.gate.refusal(peer)
         if refusal:
             self._send(refusal)
             self._write_out()
             self._close("Local")
             return
-        self._entered = str(address)
+        self._entered = peer
         listener.gate.enter(self._entered)
-        self._carry_out(self._machine.connected(reply(220, None, f"{listener.machine.hostname} ESMTP Gatepost")))
+        self._carry_out(self._machine.connected(listener.greeting))
         self._write_out()
         self._set_deadline(listener.machine.command_timeout_s)
 

@@ -2,6 +2,12 @@
 
 from gatepost.mail.reply import Reply, reply
 
+
+def greeting(hostname: str) -> Reply:
+    """RFC 5321 4.2: the greeting begins with the server's name."""
+    return reply(220, None, f"{hostname} ESMTP Gatepost")
+
+
 SENDER_OK = reply(250, "1.0", "Sender OK")
 RECIPIENT_OK = reply(250, "1.5", "Recipient OK")
 
