@@ -27,7 +27,7 @@ queue_app = typer.Typer(
 )
 
 Id = Annotated[str, typer.Argument(metavar="ID", show_default=False, help="Such as 0-4711.")]
-MaybeId = Annotated[str | None, typer.Argument(metavar="[ID]", show_default=False, help="One message.")]
+MaybeId = Annotated[str | None, typer.Argument(metavar="ID", show_default=False, help="One message.")]
 Tenant = Annotated[str | None, typer.Option(metavar="NAME", help="Mail of this tenant.")]
 Domain = Annotated[str | None, typer.Option(metavar="DOMAIN", help="Mail to this domain.")]
 State = Annotated[str | None, typer.Option(metavar="STATE", help="queued, active, held or bouncing.")]
@@ -56,7 +56,7 @@ def list_queue(
     domain: Domain = None,
     state: State = None,
     older_than: OlderThan = None,
-    limit: Annotated[int, typer.Option(min=0, help="How many messages to list.")] = 50,
+    limit: Annotated[int, typer.Option(min=0, metavar="COUNT", help="How many messages to list.")] = 50,
     json: Json = False,
 ) -> None:
     with _office() as office:
@@ -70,7 +70,7 @@ def list_queue(
         raise typer.Exit(context.NO)
 
 
-@queue_app.command(help="One message: envelope, recipients, what the next hops said, and its header.")
+@queue_app.command(help="One message: envelope, recipients, last replies, header.")
 def show(id: Id, json: Json = False) -> None:
     with _office() as office:
         found = queue.shown(office, id)
@@ -231,7 +231,7 @@ def _print_messages(found: Overview) -> None:
             [
                 message.id,
                 _ago(message.received_at),
-                recipient.forward_path,
+                _printable(recipient.forward_path),
                 recipient.state.value,
                 str(recipient.attempts),
                 _ahead(recipient.due_at) if recipient.state is RecipientState.QUEUED else "-",
@@ -246,7 +246,7 @@ def _print_message(found: Shown) -> None:
     print_facts(
         f"message {message.id}",
         [
-            ("from", str(message.reverse_path) or "<> (a notification)"),
+            ("from", _printable(str(message.reverse_path)) or "<> (a notification)"),
             ("received", _when(message.received_at)),
             ("session", message.session_id),
             ("size", f"{message.size} octets, {message.body.value}{', SMTPUTF8' if message.smtputf8 else ''}"),
@@ -256,16 +256,21 @@ def _print_message(found: Shown) -> None:
     for recipient in found.recipients:
         typer.echo()
         print_facts(
-            recipient.forward_path,
+            _printable(recipient.forward_path),
             [
                 ("tenant", f"{recipient.tenant or '-'}, by connector {recipient.connector or '-'}"),
                 ("state", _state_in_words(message, recipient)),
                 ("attempts", str(recipient.attempts)),
-                ("last reply", recipient.last_reply or "none yet"),
+                ("last reply", _printable(recipient.last_reply or "none yet")),
             ],
         )
     typer.echo()
-    typer.echo(found.headers)
+    typer.echo(_printable(found.headers))
+
+
+def _printable(text: str) -> str:
+    """Strangers wrote it: what would command the terminal is shown as a replacement character."""
+    return "".join([each if each.isprintable() or each in "\n\t" else "\ufffd" for each in text])
 
 
 def _state_in_words(message: QueuedMessage, recipient: QueuedRecipient) -> str:
