@@ -18,7 +18,7 @@ from gatepost.cli.main import main_app
 from gatepost.store.sqlite_queue import SqliteQueueStore
 
 CONFIG = 'hostname = "relay.example.net"\n[[listener]]\naddress = "127.0.0.1:2525"\n'
-CONTENT = b"Subject: a gr\xc3\xbc\xc3\x9fe\r\nX-Second: 2\r\n\r\nsecret body\r\n"
+CONTENT = b"Subject: a gr\xc3\xbc\xc3\x9fe\r\nX-Second: \x1b[2J2\r\n\r\nsecret body\r\n"
 
 Gatepost = Callable[..., Result]
 
@@ -127,7 +127,12 @@ def test_show_has_envelope_recipients_last_reply_and_header_but_not_the_body(
     for expected in ("alice@contoso.example", "a@one.example", "b@two.example", "451 4.7.1 greylisted", "a grüße"):
         assert expected in result.stdout
     assert "secret body" not in result.stdout
-    assert json.loads(gatepost("queue", "show", mail[0], "--json").stdout)["headers"] == "Subject: a grüße\nX-Second: 2"
+    headers = json.loads(gatepost("queue", "show", mail[0], "--json").stdout)["headers"]
+    assert headers == "Subject: a grüße\nX-Second: \x1b[2J2"
+
+
+def test_what_strangers_wrote_cannot_command_the_terminal(gatepost: Gatepost, mail: list[str]) -> None:
+    assert "X-Second: \ufffd[2J2" in gatepost("queue", "show", mail[0]).stdout
 
 
 def test_a_message_that_is_not_there_exits_with_1(gatepost: Gatepost, mail: list[str]) -> None:
