@@ -16,17 +16,12 @@ _BODIES: Final = {body.value: body for body in Body}
 def message_row(number: int, message: NewMessage, content: bytes | None) -> Row:
     """For `INSERT_MESSAGE`."""
     path = message.reverse_path
-    if isinstance(path, Mailbox):
-        text, local_part, domain = path.text, path.local_part, path.domain
-    else:
-        text = local_part = domain = None
+    parts = (path.text, path.local_part, path.domain) if isinstance(path, Mailbox) else (None, None, None)
     return (
         number,
         message.session_id,
         message.received_at,
-        text,
-        local_part,
-        domain,
+        *parts,
         message.content.size,
         message.body.value,
         message.smtputf8,
