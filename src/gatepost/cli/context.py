@@ -73,7 +73,9 @@ def queue_office() -> "QueueOffice":
 def console() -> "Console":
     from rich.console import Console
 
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 80)
+    # Rich would take the width of any terminal that is near, such as standard input's.
+    known = sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit()
+    return Console(highlight=False, width=None if known else 80)
 
 
 def print_json(value: object) -> None:

@@ -1,0 +1,100 @@
+"""`gatepost demo`: the whole story on this machine, in a minute."""
+
+import tempfile
+from pathlib import Path
+from shutil import rmtree
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gatepost.cli import context
+
+if TYPE_CHECKING:
+    from gatepost.demo.performance import Performance
+
+demo_app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+_INTERRUPTED = 130
+
+
+@demo_app.command(
+    "demo",
+    help="A certificate is renewed, mail comes back, the cause is found and mended: real processes on this machine, "
+    "in a minute. Exit code 1: something went another way.",
+)
+def demo(
+    keep: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Play in this folder, and keep it for looking around.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="A summary, for programs.")] = False,
+) -> None:
+    from rich.console import Console
+
+    from gatepost.demo.performance import perform
+
+    folder = _folder(keep)
+    console = Console(quiet=True) if json else context.console()
+    try:
+        performance = perform(folder, console)
+    except KeyboardInterrupt:
+        _clear(folder, keep)
+        context.fail("the demo was stopped; nothing of it is left running", _INTERRUPTED)
+    kept = keep is not None or not performance.ok
+    if not kept:
+        rmtree(folder)
+    if json:
+        context.print_json(_document(performance, folder if kept else None))
+    else:
+        _conclude(performance, folder if kept else None)
+    if not performance.ok:
+        raise typer.Exit(context.NO)
+
+
+def _folder(keep: Path | None) -> Path:
+    if keep is None:
+        return Path(tempfile.mkdtemp(prefix="gatepost-demo-"))
+    folder = keep.absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        occupied = any(folder.iterdir())
+    except OSError as error:
+        context.fail(f"--keep {keep}: {error.strerror}; name a folder that can be made", context.WRONG_USE)
+    if occupied:
+        context.fail(f"--keep {keep}: not empty; name a new folder, the demo overwrites nothing", context.WRONG_USE)
+    return folder
+
+
+def _clear(folder: Path, keep: Path | None) -> None:
+    if keep is None:
+        rmtree(folder, ignore_errors=True)
+
+
+def _document(performance: "Performance", folder: Path | None) -> dict[str, Any]:
+    return {
+        "ok": performance.ok,
+        "seconds": round(performance.seconds, 3),
+        "steps": [
+            {
+                "step": step.name,
+                "title": step.title,
+                "ok": step.ok,
+                "seconds": round(step.seconds, 3),
+                "problem": step.problem,
+            }
+            for step in performance.steps
+        ],
+        "fabrikam": {"sent": performance.fabrikam_sent, "refused": performance.fabrikam_refused},
+        "folder": str(folder) if folder else None,
+    }
+
+
+def _conclude(performance: "Performance", folder: Path | None) -> None:
+    console = context.console()
+    console.print()
+    if performance.ok:
+        console.print(f"[bold green]Every step went as told[/], in {performance.seconds:.0f} s.")
+    else:
+        failed = performance.steps[-1]
+        console.print(f"[bold red]Step {len(performance.steps)} went another way:[/] {failed.title}")
+    if folder:
+        console.print(f"Everything is kept in {folder}", soft_wrap=True)
