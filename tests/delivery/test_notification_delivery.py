@@ -45,10 +45,10 @@ def test_a_refusal_comes_back_to_the_sender_with_the_words_of_the_next_hop(tmp_p
             report = message_from_bytes(told.content)
             words = report.get_payload(0).get_payload(decode=True).decode()
             assert "550 5.7.64 TenantAttribution; Relay Access Denied; certificate-name-unknown" in words
-            assert "did not recognise this server by its certificate" in words
+            assert "did not recognise the server by its certificate" in words
             assert "The relay's reason: certificate-name-unknown" in words
             assert "gatepost why 08DE2A3B4C5D6E40" in words
-            assert "gatepost doctor" in words
+            assert "gatepost protocol-log show 08DE2A3B4C5D6E40" in words
             await office.until_empty()
             assert len(office.told.delivered) == 1
 

@@ -114,7 +114,7 @@ def test_the_words_for_people_tell_what_happened_and_where_to_look() -> None:
     assert "could not be delivered" in text
     assert "mx.fabrikam.example[192.0.2.1]:25 said:" in text
     assert "  550-5.1.1 There is\r\n  550 5.1.1 no such user" in text
-    assert "message 0-17" in text
+    assert "Message 0-17" in text
     assert "gatepost why 08DE2A3B4C5D6E40" in text
 
 
@@ -126,20 +126,28 @@ def test_a_refusal_by_a_relay_that_did_not_know_us_is_explained() -> None:
     _, words, *_ = parts(compose(report(recipient(status="5.7.64", remote_reply=(said,)))).octets)
     text = words_of(words)
     assert said in text.replace("\r\n  ", "")
-    assert "did not recognise this server by its certificate or its\r\naddress" in text
+    assert "did not recognise the server by its certificate or its\r\naddress" in text
+    assert text.index("Neither your message nor the recipient") < text.index(said[:30]), "people come first"
     assert "The relay's reason: certificate-expired" in text
     assert "mail.contoso.com ended 2026-11-01" in text
-    assert "gatepost why 08DE2A3B4C5D6E7F" in text
-    assert "gatepost doctor FILE" in text
+    assert "On relay.contoso.net: gatepost why 08DE2A3B4C5D6E7F" in text
+    assert "On relay.example: gatepost protocol-log show 08DE2A3B4C5D6E7F" in text
 
 
 def test_the_same_refusal_of_exchange_online_names_no_reason_but_the_way_on() -> None:
     said = "550 5.7.64 TenantAttribution; Relay Access Denied [VE1EUR01FT021.eop-EUR01.prod.protection.outlook.com]"
     _, words, *_ = parts(compose(report(recipient(status="5.7.64", remote_reply=(said,)))).octets)
     text = words_of(words)
-    assert "did not recognise this server" in text
+    assert "did not recognise the server" in text
     assert "The relay's reason" not in text
-    assert "gatepost doctor FILE" in text
+    assert "An inbound connector of the relay must name the certificate" in text
+
+
+def test_people_get_lines_that_fit_their_window() -> None:
+    said = ("550 5.7.64 TenantAttribution; Relay Access Denied",)
+    for each in (recipient(remote_reply=said), *(recipient(action=action, why="w " * 80) for action in Action)):
+        _, words, *_ = parts(compose(report(each)).octets)
+        assert max(map(len, words_of(words).split("\r\n"))) <= 78
 
 
 @pytest.mark.parametrize(

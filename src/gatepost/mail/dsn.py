@@ -157,15 +157,19 @@ def _boundary(report: DeliveryReport) -> str:
 
 
 def _human_part(report: DeliveryReport) -> bytes:
-    blocks = [_OPENINGS[report.recipients[0].action].format(host=report.reporting_host)]
-    for recipient in report.recipients:
-        blocks.append(_recipient_block(recipient))
-    hint = next((hint for recipient in report.recipients if (hint := _attribution_hint(recipient))), None)
-    blocks.append(hint or _WHAT_TO_DO[report.recipients[0].action])
+    """First what concerns who wrote the message, then what concerns administrators."""
+    action = report.recipients[0].action
+    unknown = next((recipient for recipient in report.recipients if _relay_did_not_know_us(recipient)), None)
+    blocks = [_OPENINGS[action].format(host=report.reporting_host)]
+    blocks += [_recipient_block(recipient) for recipient in report.recipients]
+    blocks.append(_NOT_RECOGNISED if unknown else _WHAT_TO_DO[action])
+    blocks.append("For administrators:")
+    if unknown:
+        blocks += [_said(unknown), _where_to_look(unknown, report.reporting_host)]
     returned = "whole" if report.original_is_whole else "header only"
     blocks.append(
-        f"For the administrator: message {report.message_id}, received {_date(report.received_at)}\r\n"
-        f"in session {report.session_id}, {report.original_size} octets, {returned} below.\r\n"
+        f"Message {report.message_id}, {report.original_size} octets, is returned below, {returned}.\r\n"
+        f"{report.reporting_host} received it on {_date(report.received_at)}.\r\n"
         f"On {report.reporting_host}: gatepost why {report.session_id}"
     )
     return ("\r\n\r\n".join(blocks) + "\r\n").encode()
@@ -182,18 +186,25 @@ _OPENINGS = {
 }
 
 _WHAT_TO_DO = {
-    Action.FAILED: "Nothing more will be tried. Mend what is said above, then send the message again.",
-    Action.DELAYED: "You need not do anything: it will be tried again. Do not send it a second time.",
+    Action.FAILED: "Nothing more will be tried. Mend what is said above,\r\nthen send the message again.",
+    Action.DELAYED: "You need not do anything: it will be tried again.\r\nDo not send it a second time.",
     Action.DELIVERED: "You need not do anything.",
     Action.RELAYED: "You need not do anything.",
 }
 
 
+_NOT_RECOGNISED = (
+    "Neither your message nor the recipient is at fault. The relay that carries\r\n"
+    "this server's mail did not recognise the server by its certificate or its\r\n"
+    "address, so it could not tell whose mail this is. Only administrators can\r\n"
+    "mend that: show them this notice, and send your message again afterwards."
+)
+
+
 def _recipient_block(recipient: ReportedRecipient) -> str:
     lines = [f"  {_line(recipient.final_recipient)}"]
-    if recipient.remote_reply:
-        lines += ["", f"{_line(recipient.remote_host or 'The next mail server')} said:"]
-        lines += [f"  {piece}" for said in recipient.remote_reply for piece in _pieces(said)]
+    if recipient.remote_reply and not _relay_did_not_know_us(recipient):
+        lines += ["", _said(recipient)]
     if recipient.why and (recipient.action is not Action.FAILED or not recipient.remote_reply or _gave_up(recipient)):
         lines += ["", *_wrapped(f"Reason: {recipient.why}.")]
     if recipient.will_retry_until is not None:
@@ -201,32 +212,38 @@ def _recipient_block(recipient: ReportedRecipient) -> str:
     return "\r\n".join(lines)
 
 
+def _said(recipient: ReportedRecipient) -> str:
+    said = [f"  {piece}" for line in recipient.remote_reply for piece in _pieces(line)]
+    return "\r\n".join((f"{_line(recipient.remote_host or 'The next mail server')} said:", *said))
+
+
 def _gave_up(recipient: ReportedRecipient) -> bool:
     """Failed without a final refusal: why it ended is not in the reply."""
     return recipient.status.startswith("4")
 
 
-def _attribution_hint(recipient: ReportedRecipient) -> str | None:
-    """What to do about a relay that could not tell whose mail this is: the cause is a certificate or an address, and
-    the sender of the message can do nothing about it."""
+def _relay_did_not_know_us(recipient: ReportedRecipient) -> bool:
+    """Refused for what this server presented, not for anything in the message: its sender can do nothing about it."""
+    return _ATTRIBUTION.search(" ".join(recipient.remote_reply)) is not None
+
+
+def _where_to_look(recipient: ReportedRecipient, here: str) -> str:
     said = " ".join(recipient.remote_reply)
-    if not _ATTRIBUTION.search(said):
-        return None
-    lines = [
-        "What this means: the relay did not recognise this server by its certificate or its",
-        "address, so it could not tell whose mail this is. The message itself is not at fault.",
-    ]
+    lines = []
     if reason := _REASON.search(said):
-        lines += ["", f"The relay's reason: {reason['code']}"]
+        lines.append(f"The relay's reason: {reason['code']}")
         if fact := (reason["fact"] or "").strip():
             lines += [f"  {piece}" for piece in _pieces(fact)]
-    lines += ["", "What the administrator of this server can do:"]
     if session := _SESSION.search(said):
         lines += [
-            "  ask the administrator of the relay to run there:",
-            f"    gatepost why {session['session']}",
+            f"On {session['host']}: gatepost why {session['session']}",
+            f"On {here}: gatepost protocol-log show {session['session']}",
         ]
-    lines += ["  and run here, with this notification in a file:", "    gatepost doctor FILE"]
+    else:
+        lines += [
+            "An inbound connector of the relay must name the certificate or the address",
+            f"that {here} presents: see 'Sending certificate' in its send log.",
+        ]
     return "\r\n".join(lines)
 
 
