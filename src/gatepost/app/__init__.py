@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from gatepost.admin.explain import Relay
 from gatepost.config import Config, ListenerConfig
 from gatepost.protocol_log.codec import Side
-from gatepost.queue.store import QueueOffice
+from gatepost.queue.store import QueueOffice, StoreUnavailable
 from gatepost.store.directory_editor import SqliteDirectoryEditor as DirectoryEditor
 from gatepost.store.sqlite_directory import SqliteDirectory as Directory
 from gatepost.tenancy.attribution import GATEPOST, RuleSet
@@ -57,7 +57,14 @@ def open_directory(config: Config) -> Directory:
 
 
 def open_editor(config: Config) -> DirectoryEditor:
-    """The directory, to change; changes are audited under the name of whoever runs this. Raises `StoreError`."""
+    """The directory, to change; changes are audited under the name of whoever runs this. Raises `StoreError`.
+
+    A data folder that is not there yet is made: whoever wrote gatepost.toml by hand need not run `gatepost init`.
+    """
+    try:
+        config.data.mkdir(mode=0o750, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreUnavailable(f"data folder {config.data} cannot be made: {error.strerror}") from None
     return DirectoryEditor(config.directory_file, who=operator_name())
 
 

@@ -4,9 +4,11 @@ import fcntl
 import os
 from collections.abc import Iterator
 
+from gatepost.app import open_editor
 from gatepost.config import Config
 from gatepost.net.certificates import CredentialError, read_chain
 from gatepost.net.credentials import load_credentials
+from gatepost.queue.store import StoreError
 
 
 class StartError(Exception):
@@ -16,6 +18,10 @@ class StartError(Exception):
 def check(config: Config) -> Iterator[str]:
     """Warnings, one line each. Raises `StartError` for what makes serving impossible."""
     _folders(config)
+    try:
+        open_editor(config).close()
+    except StoreError as error:
+        raise StartError(str(error)) from None
     if config.tls is None:
         yield "no [tls] in the configuration: nobody can present a certificate; only addresses identify tenants"
         return
