@@ -12,6 +12,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 
+from gatepost.app import open_directory
 from gatepost.app.start_checks import StartError, check, data_lock
 from gatepost.config import Config, ListenerConfig
 
@@ -27,6 +28,8 @@ def supervise(config: Config) -> int:
     for warning in check(config):
         print(f"gatepost: {warning}", file=sys.stderr)  # noqa: T201 - the only face this process has
     lock = data_lock(config)
+    # A directory that cannot be read is told now, once, and not by every worker.
+    open_directory(config).close()
     try:
         return asyncio.run(_Supervisor(config, _bound(config)).run())
     finally:
@@ -40,7 +43,9 @@ class _Worker:
     process: asyncio.subprocess.Process | None = None
     started_at: float = 0.0
     early_deaths: int = 0
-    ready: asyncio.Event = field(default_factory=asyncio.Event)
+    ready: bool = False
+    tried: asyncio.Event = field(default_factory=asyncio.Event)
+    """It serves, or has ended before it could."""
 
 
 def _bound(config: Config) -> list[list[socket.socket]]:
@@ -136,18 +141,19 @@ class _Supervisor:
         said = os.read(ready_read, 1)
         asyncio.get_running_loop().remove_reader(ready_read)
         os.close(ready_read)
-        if said:
-            worker.ready.set()
+        worker.ready = bool(said)
+        worker.tried.set()
 
     async def _say_ready(self) -> None:
         for worker in self._workers:
-            await worker.ready.wait()
-        count = len(self._workers)
+            await worker.tried.wait()
+        count, serving = len(self._workers), sum(worker.ready for worker in self._workers)
+        workers = f"{count} worker{'s'[: count != 1]}" if serving == count else f"{serving} of {count} workers"
         for listener, sock in zip(self._config.listeners, self._sockets[0], strict=True):
             host, port = sock.getsockname()[:2]
             where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
             tls = "STARTTLS" if listener.starttls and self._config.tls else "no TLS"
-            self._say(f"listening on {where} as {self._config.hostname} ({tls}, {count} worker{'s'[: count != 1]})")
+            self._say(f"listening on {where} as {self._config.hostname} ({tls}, {workers})")
 
     async def _wait(self, seconds: float) -> None:
         try:

@@ -3,7 +3,8 @@
 `python -m gatepost.app.worker CONFIG NUMBER READY-FD LISTENER-FD…` is how the supervisor starts it; nobody else does.
 
 Laws: the directory, certificates and an operator's changes of the queue take effect within a second, without restart;
-SIGTERM lets transactions in flight finish.
+SIGTERM lets transactions in flight finish, and so does the end of the supervisor; nobody is left waiting at a socket
+whose worker cannot keep mail.
 """
 
 import asyncio
@@ -32,6 +33,7 @@ from gatepost.delivery.scheduler import Scheduler, SchedulerSettings
 from gatepost.mail.address import Mailbox
 from gatepost.mail.path_grammar import BadPath, read_mailbox
 from gatepost.mail.session_id import SessionIds
+from gatepost.net.certificates import CredentialError
 from gatepost.net.dns import Resolver
 from gatepost.net.judgement import Judge
 from gatepost.net.tls_client import ClientTlsContexts
@@ -42,7 +44,7 @@ from gatepost.receiving import replies
 from gatepost.receiving.acceptance import AcceptanceSettings, Attributor, Services
 from gatepost.receiving.connection import ListenerServices, SessionEnd
 from gatepost.receiving.limits import SessionGate, TenantGate
-from gatepost.receiving.listener import Listener
+from gatepost.receiving.listener import Listener, turn_away
 from gatepost.receiving.session_record import session_record
 from gatepost.store.event_log import EventLog
 from gatepost.store.log_series import FileLimits
@@ -58,13 +60,19 @@ _FILES_EVERY_S = 2.0
 """How often certificate files are looked at."""
 _VERIFY_EVERY_S = 3600.0
 _STOP_PATIENCE_S = 30.0
+_TURN_AWAY_S = 2.0
+"""How long connections are turned away before the store is tried again, by the next process."""
 
 _READ_ONLY_ERRORS = (StoreError, OSError)
 
 
 def main(arguments: list[str]) -> int:
     file, number, ready, *fds = arguments
-    config = configuration.read(Path(file))
+    try:
+        config = configuration.read(Path(file))
+    except configuration.ConfigError as error:
+        _say(number, error)
+        return 2
     sockets = [socket.socket(fileno=int(fd)) for fd in fds]
     try:
         import uvloop
@@ -74,16 +82,16 @@ def main(arguments: list[str]) -> int:
 
 
 async def _run(config: Config, number: int, ready: int, sockets: list[socket.socket]) -> int:
-    try:
-        worker = Worker(config, number, sockets)
-    except StoreError as error:
-        print(f"gatepost: worker {number}: {error}", file=sys.stderr, flush=True)  # noqa: T201 - the log is not up yet
-        await asyncio.sleep(1.0)
-        return 1
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stopping.set)
     loop.add_signal_handler(signal.SIGINT, lambda: None)
+    try:
+        worker = Worker(config, number, sockets)
+    except (StoreError, CredentialError) as error:
+        _say(str(number), error)
+        await turn_away(sockets, stopping, _TURN_AWAY_S)
+        return 1
     loop.add_signal_handler(signal.SIGHUP, worker.look_at_files)
     loop.set_exception_handler(worker.tell_bug)
     await worker.start()
@@ -96,6 +104,10 @@ async def _run(config: Config, number: int, ready: int, sockets: list[socket.soc
     await stopping.wait()
     await worker.stop()
     return 0
+
+
+def _say(number: str, error: Exception) -> None:
+    print(f"gatepost: worker {number}: {error}", file=sys.stderr, flush=True)  # noqa: T201 - the log is not up yet
 
 
 @dataclass(slots=True)

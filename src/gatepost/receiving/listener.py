@@ -2,7 +2,11 @@
 
 import asyncio
 import socket
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
 
+from gatepost.receiving import replies
 from gatepost.receiving.connection import Connection, ListenerServices
 
 
@@ -29,3 +33,21 @@ class Listener:
             await asyncio.sleep(0.05)
         for connection in list(self._services.opened):
             connection.abort()
+
+
+async def turn_away(sockets: Sequence[socket.socket], stopping: asyncio.Event, seconds: float) -> None:
+    """Answer each connection with 421, for so long or until `stopping`: this worker cannot keep mail, and a client
+    that hears nothing would wait for minutes where another worker might serve it at once."""
+    loop = asyncio.get_running_loop()
+    servers = [await loop.create_server(_TurnedAway, sock=sock) for sock in sockets]
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stopping.wait(), seconds)
+    for server in servers:
+        server.close()
+
+
+class _TurnedAway(asyncio.Protocol):
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        connection: Any = transport
+        connection.write(replies.NO_STORE.octets)
+        connection.close()

@@ -25,6 +25,7 @@ TOO_MANY_HOPS = reply(554, "4.6", "too-many-hops The message has passed too many
 SESSIONS_FULL = reply(421, "3.2", "sessions-full This server serves as many sessions as it can; come back later")
 TOO_MANY_FROM_ADDRESS = reply(421, "7.0", "sessions-per-address Too many sessions from your address; close some first")
 
+NO_STORE = reply(421, "3.0", "store-unavailable Mail cannot be kept here at present; come back later")
 STORE_BUSY = reply(452, "3.1", "store-busy Mail comes in faster than it can be stored; come back in a minute")
 
 
