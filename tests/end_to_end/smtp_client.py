@@ -103,7 +103,11 @@ class SmtpClient:
         return self.reply()
 
     def ehlo(self) -> Answer:
+        if self.greeting.code == 421:
+            raise ConnectionRefusedError(self.greeting.text)
         answer = self.command(f"EHLO {self.ehlo_name}")
+        if answer.code == 421:
+            raise ConnectionAbortedError(answer.text)
         assert answer.code == 250, answer.text
         return answer
 
@@ -118,6 +122,8 @@ class SmtpClient:
         """EHLO, STARTTLS, EHLO. Asks nothing of the server's certificate: what is tested is what it makes of ours."""
         self.ehlo()
         answer = self.command("STARTTLS")
+        if answer.code == 421:
+            raise ConnectionAbortedError(answer.text)
         assert answer.code == 220, answer.text
         self.handshake(certificate, key, version=version, server_name=server_name)
         return self.ehlo()
