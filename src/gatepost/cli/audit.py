@@ -6,7 +6,7 @@ import typer
 
 from gatepost.admin import audit
 from gatepost.cli import context
-from gatepost.cli.editing import day_and_time, directory_editor, print_facts, print_table
+from gatepost.cli.editing import day_and_time, directory_editor, print_facts, print_table, yes_or_no
 from gatepost.tenancy.record import audit_record
 
 audit_app = typer.Typer(
@@ -54,6 +54,10 @@ def show(
 def _shown(value: object) -> str:
     if value is None or value == []:
         return "nothing"
+    if isinstance(value, bool):
+        return yes_or_no(value)
     if isinstance(value, list):
-        return ", ".join(map(str, value))
+        return ", ".join(map(_shown, value))
+    if isinstance(value, dict):
+        return " ".join(f"{name} {_shown(each)}" for name, each in value.items())
     return str(value)
