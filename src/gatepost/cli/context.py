@@ -11,9 +11,12 @@ from dataclasses import asdict, dataclass, is_dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
+
+from gatepost.protocol_log.codec import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -76,6 +79,26 @@ def console() -> "Console":
     # Rich would take the width of any terminal that is near, such as standard input's.
     known = sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit()
     return Console(highlight=False, width=None if known else 80)
+
+
+def print_indented(text: str, indent: int, label: str = "", style: str = "") -> None:
+    """Below one another on a terminal, with `label` before the first line; one line for whoever searches in it. What a
+    peer wrote cannot paint."""
+    from rich.text import Text
+
+    room = console().width - indent if sys.stdout.isatty() else sys.maxsize
+    margin = " " * indent
+    for line in wrap(visible(text), room, break_on_hyphens=False) or [""]:
+        console().print(Text(f"{label or margin}{line}", style), soft_wrap=True)
+        label = ""
+
+
+def print_point(code: str, about: str, says: str, style: str = "bold") -> None:
+    """One of a list: a word in front, and its sentence below."""
+    from rich.text import Text
+
+    console().print(Text.assemble("  • ", (code, style), visible(about)), soft_wrap=True)
+    print_indented(says, 4)
 
 
 def print_json(value: object) -> None:

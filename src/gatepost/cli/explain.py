@@ -127,14 +127,11 @@ def _show(answers: tuple[Answer, ...]) -> None:
         console.print(
             f"{escape(str(answer.forward_path))}: [bold {colour}]{escape(headline)}[/]{escape(by)}", soft_wrap=True
         )
-        console.print(f"  {answer.reply}", style="dim", markup=False, soft_wrap=True)
+        context.print_indented(str(answer.reply), 2, style="dim")
         for each in found.reasons:
-            about = f" {each.connector}:" if each.connector else ""
-            console.print(f"  • [bold]{each.code}[/]{escape(about)} ", end="")
-            console.print(each.says, markup=False, soft_wrap=True)
+            context.print_point(each.code, f" ({each.connector})" if each.connector else "", each.says)
         for warning in found.warnings:
-            console.print("  [yellow]warning:[/] ", end="")
-            console.print(warning, markup=False)
+            context.print_point("warning", "", warning, "bold yellow")
     refused = most_telling(answers).attribution.refusal
     if refused:
         context.suggest(f"read docs/reasons/{refused.reason}.md")

@@ -9,7 +9,6 @@ from rich.markup import escape
 from gatepost.admin.why import NoSessionId, session_id_in, why
 from gatepost.cli import context
 from gatepost.cli.patience import found_soon
-from gatepost.protocol_log.codec import visible
 
 why_app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -36,18 +35,18 @@ def why_command(
 
 def _show(document: Mapping[str, Any]) -> None:
     console = context.console()
-    console.print(_headline(document), soft_wrap=True)
+    console.print(_headline(document))
     if document["reply"]:
-        console.print(f"  {visible(document['reply'])}", style="dim", markup=False, soft_wrap=True)
+        context.print_indented(document["reply"], 2, style="dim")
     console.print()
     for label, value in _evidence(document):
-        console.print(f"  {label:<12} {escape(visible(value))}", soft_wrap=True)
+        context.print_indented(value, 15, f"  {label:<12} ")
     console.print()
     for reason in document["reasons"]:
-        about = f" {reason['connector']}:" if reason["connector"] else ""
-        console.print(f"  • [bold]{reason['code']}[/]{escape(about)} {escape(visible(reason['says']))}", soft_wrap=True)
+        about = f" ({reason['connector']})" if reason["connector"] else ""
+        context.print_point(reason["code"], about, reason["says"])
     for warning in document["warnings"]:
-        console.print(f"  [yellow]warning:[/] {escape(visible(warning))}")
+        context.print_point("warning", "", warning, "bold yellow")
     _show_other_recipients(document)
     if document["reason"]:
         context.suggest(f"read docs/reasons/{document['reason']}.md")
@@ -114,4 +113,4 @@ def _show_other_recipients(document: Mapping[str, Any]) -> None:
     console.print(f"\n  all {len(recipients)} recipients of this session:")
     for transaction, recipient in recipients:
         reply = recipient["reply"] if recipient["outcome"] == "refused" else transaction["reply"] or recipient["reply"]
-        console.print(f"  <{recipient['rcpt_to']}>: {visible(reply)}", markup=False)
+        context.print_indented(f"<{recipient['rcpt_to']}>: {reply}", 4, "  ")
