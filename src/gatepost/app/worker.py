@@ -95,6 +95,8 @@ async def _run(config: Config, number: int, ready: int, sockets: list[socket.soc
     loop.add_signal_handler(signal.SIGHUP, worker.look_at_files)
     loop.set_exception_handler(worker.tell_bug)
     await worker.start()
+    # The commit thread needs the interpreter for a moment after each sync; Python's 5 ms would be most of a peer's wait.
+    sys.setswitchinterval(0.0005)
     # What lives as long as the process is not looked at again by the collector; sessions are freed by reference count.
     gc.collect()
     gc.freeze()
