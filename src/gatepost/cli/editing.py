@@ -42,7 +42,14 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     if not rows:
         context.console().print("none", style="dim")
         return
-    table = Table(title=title or None, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table = Table(
+        title=title or None,
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+        show_edge=False,
+    )
     for index, column in enumerate(columns):
         longest_word = max(len(word) for row in rows for word in [column, *row[index].split()])
         table.add_column(column, overflow="fold", min_width=longest_word)
