@@ -32,7 +32,8 @@ class QueueStore(Protocol):
         with the content in memory where it is small; without, they are due now and nothing is returned."""
 
     def claim_due(self, now: float, limit: int, avoid: frozenset[str]) -> Sequence[Claim]:
-        """Claim up to `limit` due deliveries, oldest due first, in none of the domains `avoid`."""
+        """Claim up to `limit` due deliveries, oldest due first, in none of the domains `avoid`. Recipients that are to
+        bounce come in claims of their own, by their state."""
 
     def next_due_at(self) -> float | None:
         """When the next queued recipient becomes due; None when nothing waits."""
@@ -41,13 +42,14 @@ class QueueStore(Protocol):
         """Whether no operator held or removed the claim's recipients meanwhile. Cheap when nobody touched the queue."""
 
     async def settle(self, settlement: Settlement) -> Sequence[Claim]:
-        """Record an attempt. Returns claims for the notifications it queued."""
+        """Record an attempt. Returns claims for the notifications it queued. Recipients that are neither finished nor
+        rescheduled go back and are due as before. When it fails the claim stands: to be settled again."""
 
     def postpone(self, domain: str, now: float, due_at: float, why: str) -> int:
         """Move every due delivery to `domain` to `due_at`: its host is known to be down. Returns how many."""
 
     def open_content(self, message: QueuedMessage) -> Content:
-        """The stored content."""
+        """The stored content. Raises `StoreUnavailable` when an operator has removed the message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -84,17 +84,17 @@ class Claims:
             if _is_marked(claim):
                 self._not_marked_yet[claim.domain] -= len(claim.recipients)
 
-    def postponing(self, domain: str, now: float, due_at: float) -> int:
+    def postponing(self, domain: str, now: float) -> int:
         """From now on nothing of `domain` that is due at `now` is claimed. Returns how many recipients that are."""
         due: int = self._reader.execute(sql.COUNT_DUE_IN_DOMAIN, (domain, now)).fetchone()[0]
         self._postponing[domain] = now
-        self._due.put(domain, min(due_at, self._first_due_after(domain, now) or due_at))
         return due - self._not_marked_yet[domain]
 
     def postponed(self, domain: str, now: float) -> None:
-        """The rows say so too."""
+        """The rows say when they are due now; the next claim reads it."""
         if self._postponing.get(domain) == now:
             del self._postponing[domain]
+        self._due.note(domain, now)
 
     # -- What comes next
 

@@ -31,7 +31,8 @@ _ROOM_BETWEEN_SLICES_S: Final = 0.002
 # The worker's transactions are short, but under load one follows the other.
 _PATIENCE_S: Final = 30.0
 
-_MESSAGE_ID: Final = re.compile(r"([0-9]+)-([0-9]{1,18})\Z")
+# 14 digits: times 65536 that still is a row id.
+_MESSAGE_ID: Final = re.compile(r"([0-9]+)-([0-9]{1,14})\Z")
 
 _Parameters = dict[str, Any]
 

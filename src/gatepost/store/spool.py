@@ -118,7 +118,7 @@ class _IncomingFile:
                 self._close()
                 self.path.rename(final)
                 self.path = final
-                _sync_folder(final.parent)
+                sync_folder(final.parent)
         except BaseException:
             self.remove()
             self.path.unlink(missing_ok=True)
@@ -294,7 +294,8 @@ def _write_whole(descriptor: int, octets: bytes) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make the names in it durable."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -16,7 +16,7 @@ from gatepost.store.claims import Claims
 from gatepost.store.group_commit import GroupCommit
 from gatepost.store.queue_changes import Accept, Arrival, MarkActive, Numbering, OpenQueue, Postpone, Settle
 from gatepost.store.queue_file import open_to_read, open_to_work, own, reporting
-from gatepost.store.spool import LARGEST_IN_MEMORY, ContentWriter, MemoryContent, Spool
+from gatepost.store.spool import LARGEST_IN_MEMORY, ContentWriter, MemoryContent, Spool, sync_folder
 
 
 class SqliteQueueStore:
@@ -28,6 +28,9 @@ class SqliteQueueStore:
         self._ownership = own(self._file)
         try:
             self._open(Spool(folder / f"{number}.spool"))
+            # The files and the folder may be new, and their names are as precious as what is in them.
+            sync_folder(folder)
+            sync_folder(folder.parent)
         except BaseException:
             os.close(self._ownership)
             raise
@@ -110,7 +113,7 @@ class SqliteQueueStore:
 
     def postpone(self, domain: str, now: float, due_at: float, why: str) -> int:
         with reporting(self._file):
-            postponed = self._queue.claims.postponing(domain, now, due_at)
+            postponed = self._queue.claims.postponing(domain, now)
         self._queue.commits.add(Postpone(self._queue, domain, now, due_at, why))
         return postponed
 

@@ -1,0 +1,257 @@
+"""The SQLite queue against a model of a few lines, under any order of worker's and operator's deeds and restarts."""
+
+import asyncio
+import tempfile
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
+
+from contracts.queue_messages import RECEIVED_AT, message, recipient
+from gatepost.queue.message import Claim, RecipientState
+from gatepost.queue.outcome import Rescheduled, Settlement
+from gatepost.queue.store import QueueFilter
+from gatepost.store.queue_office import SqliteQueueOffice
+from gatepost.store.sqlite_queue import SqliteQueueStore
+
+DOMAINS = st.sampled_from(["a.example", "b.example", "c.example"])
+TENANTS = st.sampled_from(["contoso", "tailspin"])
+SECONDS = st.integers(0, 20)
+FATES = st.lists(st.sampled_from(["finished", "rescheduled", "untouched"]), min_size=4, max_size=4)
+CHOICES = st.builds(QueueFilter, tenant=st.none() | TENANTS, domain=st.none() | DOMAINS)
+
+QUEUED, ACTIVE, HELD, BOUNCING = RecipientState
+
+
+@dataclass
+class Waiting:
+    """What the model knows of a recipient."""
+
+    domain: str
+    tenant: str
+    state: RecipientState
+    due_at: float
+    attempts: int = 0
+    claimed: bool = False
+
+
+class QueueMachine(RuleBasedStateMachine):
+    claims = Bundle("claims")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.new_event_loop()
+        self.folder = tempfile.TemporaryDirectory()
+        self.path = Path(self.folder.name)
+        self.now = RECEIVED_AT
+        self.model: dict[str, Waiting] = {}
+        self.number = 0
+        self.generation = 0
+        self.store = SqliteQueueStore(self.path, 0)
+        self.office = SqliteQueueOffice(self.path)
+
+    def teardown(self) -> None:
+        self.loop.run_until_complete(self.store.close())
+        self.loop.close()
+        self.folder.cleanup()
+
+    async def _flush(self) -> None:
+        while self.store.backlog:
+            await asyncio.sleep(0)
+
+    # -- The worker
+
+    @rule(target=claims, to=st.lists(st.tuples(DOMAINS, TENANTS), min_size=1, max_size=4), claim=st.booleans())
+    def accept(self, to: list[tuple[str, str]], claim: bool) -> Any:
+        recipients = []
+        for domain, tenant in to:
+            self.number += 1
+            path = f"{self.number}@{domain}"
+            recipients.append(recipient(path, tenant))
+            self.model[path] = Waiting(domain, tenant, ACTIVE if claim else QUEUED, self.now, claimed=claim)
+        new = message(*recipients, received_at=self.now)
+        given = self.loop.run_until_complete(self.store.accept(new, claim=claim))
+        assert sorted(paths(given)) == (sorted(each.forward_path.text for each in recipients) if claim else [])
+        return multiple(*((self.generation, each) for each in given))
+
+    @rule(target=claims, limit=st.integers(1, 5), avoid=st.frozensets(DOMAINS))
+    def claim_due(self, limit: int, avoid: frozenset[str]) -> Any:
+        given = self._claimed(limit, avoid)
+        due = {path for path, each in self.model.items() if self._is_due(each) and each.domain not in avoid}
+        taken = set(paths(given))
+        assert taken <= due
+        assert len(given) <= limit
+        assert taken == due or len(given) == limit
+        left = due - taken
+        if left and given:
+            latest_first = max(min(self.model[path].due_at for path in paths([claim])) for claim in given)
+            assert latest_first <= min(self.model[path].due_at for path in left)
+        self._take(given)
+        return multiple(*((self.generation, each) for each in given))
+
+    def _claimed(self, limit: int, avoid: frozenset[str]) -> list[Claim]:
+        async def claim() -> list[Claim]:
+            given = self.store.claim_due(self.now, limit, avoid)
+            await self._flush()
+            return list(given)
+
+        return self.loop.run_until_complete(claim())
+
+    def _take(self, given: list[Claim]) -> None:
+        for claim in given:
+            assert len({(each.domain, each.tenant, each.state) for each in claim.recipients}) == 1
+            for each in claim.recipients:
+                waiting = self.model[each.forward_path]
+                assert (each.state, each.due_at, each.attempts) == (waiting.state, waiting.due_at, waiting.attempts)
+                waiting.claimed = True
+                if waiting.state is QUEUED:
+                    waiting.state = ACTIVE
+
+    def _is_due(self, each: Waiting) -> bool:
+        return each.state in (QUEUED, BOUNCING) and not each.claimed and each.due_at <= self.now
+
+    @rule(claimed=consumes(claims), fates=FATES, after=SECONDS)
+    def settle(self, claimed: tuple[int, Claim], fates: list[str], after: int) -> None:
+        generation, claim = claimed
+        if generation != self.generation:
+            return
+        by_fate: dict[str, list[Any]] = {"finished": [], "rescheduled": [], "untouched": []}
+        for each, fate in zip(claim.recipients, fates, strict=False):
+            by_fate[fate].append(each)
+        settlement = Settlement(
+            claim=claim,
+            finished=tuple(by_fate["finished"]),
+            rescheduled=tuple(
+                Rescheduled(recipient=each, due_at=self.now + after, reply="451 later", delay_notified=False)
+                for each in by_fate["rescheduled"]
+            ),
+            notifications=(),
+        )
+        assert self.loop.run_until_complete(self.store.settle(settlement)) == []
+        for fate, recipients in by_fate.items():
+            for each in recipients:
+                self._settled(each.forward_path, fate, self.now + after)
+
+    def _settled(self, path: str, fate: str, due_at: float) -> None:
+        waiting = self.model.get(path)
+        if waiting is None:
+            return
+        if fate == "finished":
+            del self.model[path]
+            return
+        waiting.claimed = False
+        if fate == "rescheduled":
+            waiting.attempts += 1
+            if waiting.state is not BOUNCING:
+                waiting.due_at = due_at
+        if waiting.state is ACTIVE:
+            waiting.state = QUEUED
+
+    @rule(domain=DOMAINS, after=st.integers(1, 20))
+    def postpone(self, domain: str, after: int) -> None:
+        async def postpone() -> int:
+            moved = self.store.postpone(domain, self.now, self.now + after, "down")
+            await self._flush()
+            return moved
+
+        due = [each for each in self.model.values() if each.domain == domain and self._is_due(each)]
+        due = [each for each in due if each.state is QUEUED]
+        assert self.loop.run_until_complete(postpone()) == len(due)
+        for each in due:
+            each.due_at = self.now + after
+
+    @rule()
+    def restart(self) -> None:
+        self.loop.run_until_complete(self.store.close())
+        self.store = SqliteQueueStore(self.path, 0)
+        self.generation += 1
+        for each in self.model.values():
+            each.claimed = False
+            if each.state is ACTIVE:
+                each.state = QUEUED
+
+    @rule(seconds=SECONDS)
+    def time_passes(self, seconds: int) -> None:
+        self.now += seconds
+
+    # -- The operator
+
+    @rule(wanted=CHOICES)
+    def hold(self, wanted: QueueFilter) -> None:
+        chosen = [each for each in self._chosen(wanted) if each.state is not HELD]
+        assert self.office.hold(wanted) == len(chosen)
+        for each in chosen:
+            each.state = HELD
+        self._noticed(chosen)
+
+    @rule(wanted=CHOICES)
+    def release(self, wanted: QueueFilter) -> None:
+        chosen = [each for each in self._chosen(wanted) if each.state is HELD]
+        assert self.office.release(wanted, self.now) == len(chosen)
+        for each in chosen:
+            each.state, each.due_at = QUEUED, self.now
+        self._noticed(chosen)
+
+    @rule(wanted=CHOICES)
+    def retry(self, wanted: QueueFilter) -> None:
+        chosen = [each for each in self._chosen(wanted) if each.state is QUEUED]
+        assert self.office.retry(wanted, self.now) == len(chosen)
+        for each in chosen:
+            each.due_at = self.now
+        self._noticed(chosen)
+
+    @rule(wanted=CHOICES)
+    def bounce(self, wanted: QueueFilter) -> None:
+        chosen = [each for each in self._chosen(wanted) if each.state is not BOUNCING]
+        assert self.office.bounce(wanted, self.now) == len(chosen)
+        for each in chosen:
+            each.state, each.due_at = BOUNCING, self.now
+        self._noticed(chosen)
+
+    @rule(wanted=CHOICES)
+    def remove(self, wanted: QueueFilter) -> None:
+        chosen = list(self._chosen(wanted))
+        assert self.office.remove(wanted) == len(chosen)
+        self.model = {path: each for path, each in self.model.items() if not any(each is one for one in chosen)}
+        self._noticed(chosen)
+
+    def _chosen(self, wanted: QueueFilter) -> Iterable[Waiting]:
+        return [
+            each
+            for each in self.model.values()
+            if wanted.tenant in (None, each.tenant) and wanted.domain in (None, each.domain)
+        ]
+
+    def _noticed(self, changed: list[Waiting]) -> None:
+        assert self.store.changed_by_others() == bool(changed)
+
+    # -- What always holds
+
+    @invariant()
+    def the_office_sees_what_the_model_says(self) -> None:
+        counts = self.office.counts(QueueFilter())
+        listed = {each.forward_path: (each.state, each.due_at) for _, each in self.office.listed(QueueFilter(), 10_000)}
+        assert listed == {path: (each.state, each.due_at) for path, each in self.model.items()}
+        counted = {(each.tenant, each.domain, each.state): each.recipients for each in counts}
+        assert counted == Counter((each.tenant, each.domain, each.state) for each in self.model.values())
+
+    @invariant()
+    def nothing_due_is_overlooked(self) -> None:
+        due = [each.due_at for each in self.model.values() if each.state in (QUEUED, BOUNCING) and not each.claimed]
+        next_due_at = self.store.next_due_at()
+        if due:
+            assert next_due_at is not None
+            assert next_due_at <= min(due)
+
+
+def paths(claims: Iterable[Claim]) -> list[str]:
+    return [each.forward_path for claim in claims for each in claim.recipients]
+
+
+TestQueueAgainstModel = QueueMachine.TestCase
+TestQueueAgainstModel.settings = settings(max_examples=30, stateful_step_count=40, deadline=None)
