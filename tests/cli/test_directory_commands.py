@@ -266,7 +266,7 @@ class TestAudit:
         assert (changed["before"]["match_subdomains"], changed["after"]["match_subdomains"]) == (False, True)
         assert changed["who"]
         shown = done(two_tenants("audit", "show", str(entries[1]["version"])))
-        assert "False → True" in shown and "token" not in shown
+        assert "no → yes" in shown and "token" not in shown
 
     def test_refused_commands_leave_no_trace(self, two_tenants: Gatepost) -> None:
         before = read(two_tenants("audit", "list", "--json"))
