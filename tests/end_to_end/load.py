@@ -1,6 +1,5 @@
 """Clients that send all the time, and remember what was acknowledged."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -8,10 +7,8 @@ from itertools import count
 from threading import Event, Thread
 
 from end_to_end.installation import Installation
-from end_to_end.smtp_client import SmtpClient
+from end_to_end.smtp_client import QUEUED, SmtpClient
 from pki import Issued
-
-QUEUED = re.compile(r"250 2\.6\.0 (\d+)-\d+ Queued")
 
 
 @dataclass

@@ -11,6 +11,8 @@ from types import TracebackType
 from pki import Issued
 
 SESSION_ID = re.compile(r"\[[^\[\]]* ([0-9A-F]{16})\]")
+QUEUED = re.compile(r"250 2\.6\.0 (\d+)-\d+ Queued")
+"""The group is the worker's number."""
 
 
 @dataclass

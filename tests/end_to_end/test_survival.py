@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from end_to_end.installation import Installation, free_port, wait_until
-from end_to_end.load import QUEUED, Client, under_load
+from end_to_end.load import Client, under_load
 from end_to_end.outside import Outside, taken
 from end_to_end.scene import Certificates
-from end_to_end.smtp_client import SmtpClient
+from end_to_end.smtp_client import QUEUED, SmtpClient
 from sink import Sink
 
 MESSAGE = b"Subject: hello\r\n\r\nHello.\r\n"
