@@ -2,6 +2,7 @@
 
 import tempfile
 from pathlib import Path
+from shlex import quote
 from shutil import rmtree
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +11,8 @@ import typer
 from gatepost.cli import context
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from gatepost.demo.performance import Performance
 
 demo_app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -33,9 +36,8 @@ def demo(
     from gatepost.demo.performance import perform
 
     folder = _folder(keep)
-    console = Console(quiet=True) if json else context.console()
     try:
-        performance = perform(folder, console)
+        performance = perform(folder, Console(quiet=True) if json else _console())
     except KeyboardInterrupt:
         _clear(folder, keep)
         context.fail("the demo was stopped; nothing of it is left running", _INTERRUPTED)
@@ -52,7 +54,10 @@ def demo(
 
 def _folder(keep: Path | None) -> Path:
     if keep is None:
-        return Path(tempfile.mkdtemp(prefix="gatepost-demo-"))
+        try:
+            return Path(tempfile.mkdtemp(prefix="gatepost-demo-"))
+        except OSError as error:
+            context.fail(f"no temporary folder can be made: {error.strerror}; name one with --keep", context.WRONG_USE)
     folder = keep.absolute()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -62,6 +67,13 @@ def _folder(keep: Path | None) -> Path:
     if occupied:
         context.fail(f"--keep {keep}: not empty; name a new folder, the demo overwrites nothing", context.WRONG_USE)
     return folder
+
+
+def _console() -> "Console":
+    """80 columns on any terminal: so wide is what the story quotes."""
+    from rich.console import Console
+
+    return Console(highlight=False, width=min(80, context.console().width))
 
 
 def _clear(folder: Path, keep: Path | None) -> None:
@@ -97,4 +109,8 @@ def _conclude(performance: "Performance", folder: Path | None) -> None:
         failed = performance.steps[-1]
         console.print(f"[bold red]Step {len(performance.steps)} went another way:[/] {failed.title}")
     if folder:
-        console.print(f"Everything is kept in {folder}", soft_wrap=True)
+        console.print(f"Kept in {folder}: relay and edge, and all their mail.", soft_wrap=True, markup=False)
+        context.suggest(f"cd {quote(str(folder / 'relay'))} && gatepost inbound-connector list")
+    else:
+        context.suggest("gatepost demo --keep demo   (the same, and keeps the two folders to look around in)")
+        context.suggest("gatepost init   (a relay of your own, in this folder)")

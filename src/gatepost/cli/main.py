@@ -5,6 +5,7 @@ Commands are imported when they are called: `gatepost why` does not wait for wha
 
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -89,6 +90,10 @@ _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 def run(arguments: list[str]) -> int:
     """Run one command line. Every foreseeable failure ends as one line and an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # Where the encoding has no dots, lines and ticks, `?` will do.
+            stream.reconfigure(errors="replace")
     try:
         return main_app(args=arguments, prog_name="gatepost", standalone_mode=False) or 0
     except _UsageError as error:

@@ -100,7 +100,8 @@ def _environment(columns: int, colour: bool) -> Mapping[str, str]:
     """What the demo's processes and commands see: its own installation, and nobody's configuration."""
     package = Path(gatepost.__file__).parents[1]
     path = [package, *map(Path.absolute, map(Path, filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))))]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, path)), "COLUMNS": str(columns)}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, path)), "PYTHONIOENCODING": "utf-8"}
+    environment["COLUMNS"] = str(columns)
     for name in ("GATEPOST_CONFIG", "FORCE_COLOR"):
         environment.pop(name, None)
     return environment | ({"FORCE_COLOR": "1"} if colour else {"NO_COLOR": "1"})
