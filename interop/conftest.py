@@ -21,7 +21,7 @@ from outside import Outside  # noqa: E402
 from peers import BUILD, PeerError, free_port, unpacked  # noqa: E402
 from receivers import EximReceiver, PostfixReceiver  # noqa: E402
 from relay import Relay  # noqa: E402
-from states import State, states  # noqa: E402
+from states import Authorities, State, states  # noqa: E402
 
 from pki import Issued, Pki  # noqa: E402
 
@@ -30,6 +30,8 @@ from pki import Issued, Pki  # noqa: E402
 class World:
     folder: Path
     states: dict[str, State]
+    lone_states: dict[str, State]
+    """For senders that present the leaf alone."""
     pki: Pki
     outside: Outside
     relay: Relay
@@ -62,7 +64,8 @@ def _peers() -> None:
 def world(_peers: None) -> Iterator[World]:
     folder = BUILD / "interop" / f"run-{os.getpid()}"
     folder.mkdir(parents=True)
-    cases, pki = states(folder)
+    authorities = Authorities.made(folder)
+    pki = authorities.trusted
     outside = Outside()
     port = free_port()
     relay = Relay(folder / "gatepost")
@@ -84,7 +87,15 @@ def world(_peers: None) -> Iterator[World]:
     next_hop = ("--smart-host", f"127.0.0.1:{outside.port}", "--tls", "none")
     relay.command("send-connector", "add", "outside", "--address-space", "*;1", *next_hop)
     relay.start()
-    yield World(folder=folder, states=cases, pki=pki, outside=outside, relay=relay, port=port)
+    yield World(
+        folder=folder,
+        states=states(authorities),
+        lone_states=states(authorities, by_root=True),
+        pki=pki,
+        outside=outside,
+        relay=relay,
+        port=port,
+    )
     relay.stop()
     outside.stop()
     if not os.environ.get("KEEP"):

@@ -37,7 +37,7 @@ class Outside:
         with self._changed:
             return next(filter(wanted, self._arrived), None)
 
-    def wait_for(self, recipient: str, seconds: float = 30.0) -> Arrived:
+    def wait_for(self, recipient: str, seconds: float = 10.0) -> Arrived:
         """The first message to this recipient. Each check has recipients of its own."""
         deadline = time.monotonic() + seconds
         with self._changed:

@@ -26,6 +26,10 @@ BUILD = Path(__file__).resolve().parent.parent / "build"
 PEERS = BUILD / "peers"
 
 
+DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL")
+"""Before a command: a check that is killed leaves no server behind."""
+
+
 class PeerError(Exception):
     """One line: what is missing and what to do."""
 
@@ -89,7 +93,7 @@ def version(name: str) -> str:
 
 
 def _require_debian() -> None:
-    for tool in ("apt-get", "apt-cache", "dpkg-deb", "unshare", "chroot"):
+    for tool in ("apt-get", "apt-cache", "dpkg-deb", "setpriv", "unshare", "chroot"):
         if not shutil.which(tool):
             raise PeerError(f"{tool} is missing: real peers come from Debian's packages, run this on Debian")
 
@@ -203,7 +207,7 @@ class Room:
         os.chown(target, self._accounts[account], self._accounts[account])
 
     def command(self, *argv: str) -> list[str]:
-        """What runs `argv` inside. It stays one process: a signal to it reaches the peer."""
+        """What runs `argv` inside, as the first process of a process namespace: when it ends, or we do, all end."""
         overlays = [f"{_escaped(self.files / 'usr')}:/usr", self._etc_layers()]
         mounts = [
             f"mount -t overlay overlay -o {shlex.quote('lowerdir=' + overlays[0])} {self._quoted('usr')}",
@@ -213,7 +217,8 @@ class Room:
             *(f"mount --rbind {shlex.quote(str(path))} {self._quoted(str(path))}" for path in self._shows),
         ]
         script = " && ".join([*mounts, f'exec chroot {shlex.quote(str(self.root))} "$@"'])
-        return ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", *argv]
+        apart = ("unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child")
+        return [*DIES_WITH_US, *apart, "sh", "-c", script, "sh", *argv]
 
     def run(self, *argv: str, stdin: bytes = b"", check: bool = True) -> str:
         done = subprocess.run(self.command(*argv), input=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

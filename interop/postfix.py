@@ -76,9 +76,7 @@ class Postfix:
 
     def start(self, *ports: int) -> None:
         """Until it greets at each of the ports."""
-        # The check makes the queue's folders. `start-fg` would put a shell between us and the master.
-        script = "/usr/sbin/postfix check; exec /usr/lib/postfix/sbin/master -d"
-        self._process = self.room.start("/bin/sh", "-c", script, output=self._output)
+        self._process = self.room.start("/usr/sbin/postfix", "start-fg", output=self._output)
         for port in ports:
             wait_for_greeting(port, self._process, self.log)
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from peers import stop, wait_for_greeting
+from peers import DIES_WITH_US, stop, wait_for_greeting
 
 
 class RelayError(Exception):
@@ -58,7 +58,7 @@ class Relay:
     def start(self) -> None:
         with self.output.open("ab") as stream:
             self._process = subprocess.Popen(
-                [*_program(), "--config", "gatepost.toml", "serve"],
+                [*DIES_WITH_US, *_program(), "--config", "gatepost.toml", "serve"],
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=stream,

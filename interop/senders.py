@@ -61,7 +61,6 @@ class PostfixSender:
                 "myhostname": "postfix.contoso.com",
                 "smtpd_relay_restrictions": "permit_mynetworks,reject",
                 "transport_maps": "texthash:/etc/postfix/transport",
-                "smtp_tls_security_level": "encrypt",
                 "message_size_limit": "157286400",
             },
             services=[f"127.0.0.1:{self.port} inet n - n - - smtpd", *map(self._service, ways)],
@@ -78,7 +77,7 @@ class PostfixSender:
     @staticmethod
     def _service(way: Way) -> str:
         protocol = f"TLSv{PROTOCOLS[way.protocol]}"
-        options = [f"{{smtp_tls_mandatory_protocols = >={protocol}, <={protocol}}}"]
+        options = ["smtp_tls_security_level=encrypt", f"{{smtp_tls_mandatory_protocols = >={protocol}, <={protocol}}}"]
         if way.state.chain:
             options += [f"smtp_tls_cert_file={way.state.chain}", f"smtp_tls_key_file={way.state.key}"]
         return f"{way.name} unix - - n - - smtp {' '.join(f'-o {option}' for option in options)}"

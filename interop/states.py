@@ -39,31 +39,40 @@ REASONS: dict[str, str | None] = {
 }
 
 
-def states(folder: Path) -> tuple[dict[str, State], Pki]:
-    """All of them, by name, and the authority that Gatepost is to trust."""
-    pki, stranger = Pki(folder / "pki"), Pki(folder / "stranger", name="Stranger")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authorities:
+    trusted: Pki
+    """Gatepost's client roots."""
+    stranger: Pki
+
+    @classmethod
+    def made(cls, folder: Path) -> "Authorities":
+        return cls(trusted=Pki(folder / "pki"), stranger=Pki(folder / "stranger", name="Stranger"))
+
+
+def states(authorities: Authorities, *, by_root: bool = False) -> dict[str, State]:
+    """All of them, by name. `by_root`: for senders that present the leaf alone, none needs an intermediate but the one
+    that lacks it."""
+    trusted, stranger = authorities.trusted, authorities.stranger
+    issuer = trusted.root if by_root else trusted.intermediate
     now = datetime.now(UTC)
-    good = pki.leaf(NAME)
     issued = {
-        "good": good,
-        "rsa": pki.leaf(NAME, key="RSA-2048"),
-        "ed25519": pki.leaf(NAME, key="Ed25519"),
-        "server-auth-only": pki.leaf(NAME, purposes=("serverAuth",)),
-        "expired": pki.leaf(NAME, not_before=now - timedelta(days=90), not_after=now - timedelta(days=1)),
-        "not-yet-valid": pki.leaf(NAME, not_before=now + timedelta(days=1)),
-        "self-signed": pki.self_signed(NAME),
-        "unknown-issuer": stranger.leaf(NAME),
-        "other-name": pki.leaf("mail2.contoso.net"),
+        "good": trusted.leaf(NAME, issuer=issuer),
+        "rsa": trusted.leaf(NAME, issuer=issuer, key="RSA-2048"),
+        "ed25519": trusted.leaf(NAME, issuer=issuer, key="Ed25519"),
+        "server-auth-only": trusted.leaf(NAME, issuer=issuer, purposes=("serverAuth",)),
+        "expired": trusted.leaf(
+            NAME, issuer=issuer, not_before=now - timedelta(days=90), not_after=now - timedelta(days=1)
+        ),
+        "not-yet-valid": trusted.leaf(NAME, issuer=issuer, not_before=now + timedelta(days=1)),
+        "self-signed": trusted.self_signed(NAME),
+        "unknown-issuer": stranger.leaf(NAME, issuer=stranger.root if by_root else stranger.intermediate),
+        "other-name": trusted.leaf("mail2.contoso.net", issuer=issuer),
     }
+    files = {name: (leaf.chain_file, leaf.key_file) for name, leaf in issued.items()}
+    short = trusted.leaf(NAME)
+    files["missing-intermediate"] = (short.certificate_file, short.key_file)
     found = {
-        name: State(name=name, chain=leaf.chain_file, key=leaf.key_file, refused_for=REASONS[name])
-        for name, leaf in issued.items()
+        name: State(name=name, chain=chain, key=key, refused_for=REASONS[name]) for name, (chain, key) in files.items()
     }
-    found["none"] = State(name="none", chain=None, key=None, refused_for=REASONS["none"])
-    found["missing-intermediate"] = State(
-        name="missing-intermediate",
-        chain=good.certificate_file,
-        key=good.key_file,
-        refused_for=REASONS["missing-intermediate"],
-    )
-    return found, pki
+    return found | {"none": State(name="none", chain=None, key=None, refused_for=REASONS["none"])}

@@ -33,13 +33,13 @@ def _expected(way: str) -> set[str]:
     return {chunking.upper()} | ({"TLS"} if cover == "tls" else set())
 
 
-@pytest.mark.parametrize("level", ["opportunistic", "verify"])
-def test_other_tls_levels_use_tls_where_it_is_offered(world: World, receiver: Receiver, level: str) -> None:
+@pytest.mark.parametrize(
+    "tls", [("opportunistic",), ("verify", "--tls-domain", "receiver.example.org")], ids=["opportunistic", "verify"]
+)
+def test_other_tls_levels_use_tls_where_it_is_offered(world: World, receiver: Receiver, tls: tuple[str, ...]) -> None:
     token = world.token(f"to-{receiver.name}")
     recipient, content = f"{token}@{token}.example.org", awkward(token)
-    _connect(
-        world, token, receiver.ports["bdat-tls"], "--tls", level, "--tls-domain", "receiver.example.org"
-    )  # fmt: skip
+    _connect(world, token, receiver.ports["bdat-tls"], "--tls", *tls)
     _send(world, recipient, content)
     assert_same(content, world.outside.wait_for(recipient).content)
     assert "TLS" in receiver.came_by("bdat-tls", recipient)

@@ -92,8 +92,6 @@ def test_a_large_message_arrives_octet_for_octet(world: World, request: pytest.F
 
 # --- tools ---------------------------------------------------------------------------------------------------------
 
-SWAKS_STATES = ["none", "self-signed", "missing-intermediate"]
-
 
 @pytest.fixture(scope="module")
 def swaks(world: World) -> Room:
@@ -103,11 +101,13 @@ def swaks(world: World) -> Room:
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("state", REASONS)
 def test_swaks(world: World, swaks: Room, state: str, protocol: str) -> None:
-    way = Way(state=world.states[state], protocol=protocol)
+    # It presents the first certificate of the file and no more.
+    way = Way(state=world.lone_states[state], protocol=protocol)
     token = world.token("swaks")
     recipient, content = f"{token}@{way.domain}", awkward(token)
     data = world.folder / f"{token}.eml"
-    data.write_bytes(_transparent(content))
+    # It puts CRLF behind what it is given.
+    data.write_bytes(_transparent(content).removesuffix(b"\r\n"))
     said = swaks.run(
         "swaks", "--server", f"127.0.0.1:{world.port}", "--helo", "swaks.contoso.com",
         "--from", "alice@contoso.com", "--to", recipient, "--no-data-fixup", "--data", f"@{data}",
@@ -145,8 +145,7 @@ def _dialogue(command: list[str], recipient: str, content: bytes) -> str:
     text = _transparent(content).replace(b"\r\n", b"\n")
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as client:
         assert client.stdin is not None and client.stdout is not None
-        # s_client swallows the greeting; the reply to its own EHLO is cut off after the last line, `250 ...`.
-        _reply(client.stdout)
+        # It keeps the greeting and the replies to its own EHLO and STARTTLS to itself.
         for line in [*(line + b"\n" for line in lines), text]:
             client.stdin.write(line)
             client.stdin.flush()
@@ -175,6 +174,7 @@ def _transparent(content: bytes) -> bytes:
 
 def _judge_tool(world: World, way: Way, recipient: str, content: bytes, said: str) -> None:
     if way.state.refused_for is None:
+        assert "5.7.64" not in said
         assert_same(content, world.outside.wait_for(recipient).content)
     else:
         assert_refusal(said, way.state.refused_for)
