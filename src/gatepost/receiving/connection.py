@@ -269,46 +269,57 @@ class Connection(asyncio.Protocol):
     # --- effects ----------------------------------------------------------------------------------------------------
 
     def _carry_out(self, effects: list[Effect]) -> None:
-        """Do what the machine asks, in order; an answer may bring further effects."""
+        """Do what the machine asks, in order; an answer, always to the last of them, may bring further effects."""
         machine, acceptance = self._machine, self._acceptance
         assert machine is not None and acceptance is not None
         while effects:
-            following: list[Effect] = []
+            following: list[Effect] | None = None
             for effect in effects:
-                kind = type(effect)
-                if kind is CommandReceived:
-                    self._row_added(Event.RECEIVE, effect.line, "")  # type: ignore[union-attr]
-                elif kind is SendReply:
-                    self._send(effect.reply)  # type: ignore[union-attr]
-                elif kind is ContentReceived:
-                    acceptance.content(effect.octets)  # type: ignore[union-attr]
-                elif kind is AskRecipient:
-                    before = len(acceptance.transaction.verdicts) if acceptance.transaction else 0
-                    answer = acceptance.recipient(effect)  # type: ignore[arg-type]
-                    self._log_verdicts(before)
-                    if answer.kind >= 4:
-                        # The administrator who reads the refusal asks `why` before the session is over.
-                        self._listener.session_ended(self._account(acceptance, ""))
-                    following = machine.answer(answer)
-                elif kind is AskMail:
-                    acceptance.ehlo, acceptance.extended = machine.ehlo, machine.extended
-                    following = machine.answer(acceptance.mail(effect))  # type: ignore[arg-type]
-                elif kind is BeginContent:
-                    acceptance.begin_content()
-                elif kind is EndContent:
-                    self._work = self._loop.create_task(self._finish_content(effect.size))  # type: ignore[union-attr]
-                elif kind is DropContent:
-                    acceptance.drop_content()
-                elif kind is StartTls:
-                    self._start_tls()
-                elif kind is Close:
-                    self._write_out()
-                    self._close(effect.why)  # type: ignore[union-attr]
-            effects = following
+                following = _CARRIED_OUT_BY[type(effect)](self, machine, acceptance, effect)
+            effects = following or []
+        limits = self._listener.machine
         self._deadline = self._loop.time() + (
-            self._listener.machine.content_timeout_s if machine.in_content else self._listener.machine.command_timeout_s
+            limits.content_timeout_s if machine.in_content else limits.command_timeout_s
         )
         self._govern_reading(machine, acceptance)
+
+    def _log_command(self, machine: ServerSession, acceptance: Acceptance, effect: CommandReceived) -> None:
+        self._row_added(Event.RECEIVE, effect.line, "")
+
+    def _send_reply(self, machine: ServerSession, acceptance: Acceptance, effect: SendReply) -> None:
+        self._send(effect.reply)
+
+    def _ask_mail(self, machine: ServerSession, acceptance: Acceptance, effect: AskMail) -> list[Effect]:
+        acceptance.ehlo, acceptance.extended = machine.ehlo, machine.extended
+        return machine.answer(acceptance.mail(effect))
+
+    def _ask_recipient(self, machine: ServerSession, acceptance: Acceptance, effect: AskRecipient) -> list[Effect]:
+        before = len(acceptance.transaction.verdicts) if acceptance.transaction else 0
+        answer = acceptance.recipient(effect)
+        self._log_verdicts(before)
+        if answer.kind >= 4:
+            # The administrator who reads the refusal asks `why` before the session is over.
+            self._listener.session_ended(self._account(acceptance, ""))
+        return machine.answer(answer)
+
+    def _begin_content(self, machine: ServerSession, acceptance: Acceptance, effect: BeginContent) -> None:
+        acceptance.begin_content()
+
+    def _take_content(self, machine: ServerSession, acceptance: Acceptance, effect: ContentReceived) -> None:
+        acceptance.content(effect.octets)
+
+    def _end_content(self, machine: ServerSession, acceptance: Acceptance, effect: EndContent) -> None:
+        self._work = self._loop.create_task(self._finish_content(effect.size))
+
+    def _drop_content(self, machine: ServerSession, acceptance: Acceptance, effect: DropContent) -> None:
+        acceptance.drop_content()
+
+    def _begin_tls(self, machine: ServerSession, acceptance: Acceptance, effect: StartTls) -> None:
+        self._start_tls()
+
+    def _end_session(self, machine: ServerSession, acceptance: Acceptance, effect: Close) -> None:
+        self._write_out()
+        self._close(effect.why)
 
     def _govern_reading(self, machine: ServerSession, acceptance: Acceptance) -> None:
         if machine.paused and machine.buffered > _MOST_BUFFERED:
@@ -473,6 +484,20 @@ class Connection(asyncio.Protocol):
             transactions=tuple(acceptance.transactions),
             why=why,
         )
+
+
+_CARRIED_OUT_BY: dict[type, Callable[[Connection, ServerSession, Acceptance, Any], list[Effect] | None]] = {
+    CommandReceived: Connection._log_command,
+    SendReply: Connection._send_reply,
+    AskMail: Connection._ask_mail,
+    AskRecipient: Connection._ask_recipient,
+    BeginContent: Connection._begin_content,
+    ContentReceived: Connection._take_content,
+    EndContent: Connection._end_content,
+    DropContent: Connection._drop_content,
+    StartTls: Connection._begin_tls,
+    Close: Connection._end_session,
+}
 
 
 def _endpoint(name: tuple[str, int] | None) -> str:
