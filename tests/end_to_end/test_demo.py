@@ -126,10 +126,10 @@ def test_a_story_that_goes_another_way_says_where_and_is_kept(folder: Path) -> N
     assert relay.exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_demo_that_is_stopped_takes_everything_with_it(number: signal.Signals, folder: Path) -> None:
+@pytest.mark.parametrize(("number", "machine"), [(signal.SIGINT, "relay"), (signal.SIGTERM, "outside")])
+def test_a_demo_that_is_stopped_takes_everything_with_it(number: signal.Signals, machine: str, folder: Path) -> None:
     demo = Demo(folder)
-    demo.wait_until_serving(folder, "relay")
+    demo.wait_until_serving(folder, machine)
     demo.process.send_signal(number)
     exit_code, _, errors = demo.end()
     assert exit_code == 130

@@ -1,15 +1,12 @@
 """One performance of the story: the world is made, the story played, and everything ended whatever happens."""
 
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 from rich.console import Console
 
+from gatepost.demo.signals import stoppable, undisturbed
 from gatepost.demo.story import StepResult, Story
 from gatepost.demo.telling import OUTPUT_WIDTH, Teller
 from gatepost.demo.waiting import Setback
@@ -32,7 +29,7 @@ def perform(folder: Path, console: Console) -> Performance:
     """Play the story in `folder`, an empty one. `KeyboardInterrupt` when told to stop by Ctrl-C or a signal."""
     began = time.monotonic()
     teller = Teller(console)
-    with _stoppable():
+    with stoppable():
         world = World(folder, columns=OUTPUT_WIDTH, colour=console.is_terminal and console.color_system is not None)
         story = Story(world, teller)
         try:
@@ -48,24 +45,8 @@ def perform(folder: Path, console: Console) -> Performance:
 
 
 def _end(world: World, teller: Teller) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    try:
-        world.end()
-    except Setback as setback:
-        teller.bad(str(setback))
-
-
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """A signal that would end the process at once lets it end its children first."""
-    before = {number: signal.signal(number, _stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _stop(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+    with undisturbed():
+        try:
+            world.end()
+        except Setback as setback:
+            teller.bad(str(setback))

@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from gatepost.demo.signals import undisturbed
 from gatepost.demo.waiting import Setback, wait_for
 
 _START_PATIENCE_S = 20.0
@@ -71,7 +72,7 @@ class Processes:
     def start(self, name: str, folder: Path, *arguments: str) -> Child:
         """Run `python ARGUMENTS` in `folder`."""
         output = folder / "output.log"
-        with output.open("ab") as out:
+        with output.open("ab") as out, undisturbed():
             process = subprocess.Popen(
                 [sys.executable, *arguments],
                 cwd=folder,
@@ -81,8 +82,8 @@ class Processes:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        child = Child(name, process, output)
-        self._children.append(child)
+            child = Child(name, process, output)
+            self._children.append(child)
         return child
 
     def stop(self) -> None:

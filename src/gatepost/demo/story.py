@@ -102,8 +102,9 @@ class Story:
         tell.says(
             f"""The relay's operator sets it up. The outside is one mail server here, at {world.outside_host}, so all
             mail goes there. Then each organisation becomes a tenant, with its domain, and with inbound connectors
-            that say how its servers are recognised. (With --verified the operator vouches for a domain; without it
-            the relay wants to see a TXT record in DNS.)"""
+            that say how its servers are recognised. With --verified the operator vouches for a domain; without it
+            the relay wants to see a TXT record in DNS. In gatepost.toml the demo sets a free port, and client_roots:
+            the authority whose certificates count here."""
         )
         tell.commands(self._relay_commands())
         tell.says(
@@ -182,7 +183,7 @@ class Story:
         tell.quote((*head, "", *bounce.text.rstrip("\n").split("\n")), style="yellow")
         session = find_session_id(bounce.text)
         if session is None:
-            raise Setback("the bounce names no session")
+            raise Setback("the bounce names no session id")
         self._refused_session = session
         tell.good("Ann knows that it is not her fault, and her administrator knows where to look.")
         self._fabrikam_flows()
@@ -192,13 +193,13 @@ class Story:
     def _why(self) -> None:
         world, tell, session = self._world, self._tell, self._refused_session
         tell.says(
-            f"""The refusal ends in {session}: the session at the relay. With that number the relay's operator asks
-            why, and gets what was presented, and every reason:"""
+            f"""The refusal ends in the session id at the relay, {session}. With it the relay's operator asks why,
+            and is told what was presented, and every reason:"""
         )
         why = _done(world.relay.run("why", session))
         _insist(NEW_NAME in why.text and "certificate-name-matches-no-connector" in why.text, "why tells the cause")
         tell.command(why, excerpt(why.output, ("refused", "issuer"), ("MAIL FROM", why.output[-1])))
-        tell.says("With the same number contoso's administrator sees what the edge sent, in its own send log:")
+        tell.says("With the same id contoso's administrator finds in the edge's send log what the edge presented:")
         log = _done(world.edge.run("protocol-log", "show", session))
         _insist(NEW_NAME in log.text and "5.7.64" in log.text, "the send log shows the certificate and the refusal")
         spans = (session, "connector"), ("Sending certificate", "names"), ("MAIL FROM", f"{session}]")
@@ -215,6 +216,15 @@ class Story:
             _done(world.relay.run("inbound-connector", "set", "contoso", "edge", "--certificate-name", NEW_NAME))
         )
         tell.good(f"In force {self._in_force_after(world.edge_at_relay, ANN)} later, without a restart.")
+        tell.says("What would happen now? The operator can ask before anybody sends anything:")
+        tell.command(
+            _done(
+                world.relay.run(
+                    *("explain", "--certificate", f"../edge/{world.edge_identity.certificate.name}"),
+                    *("--mail-from", ANN, "--rcpt-to", BOB),
+                )
+            )
+        )
         tell.says("Ann sends her message again.")
         self._ann_reaches_bob("Saturday")
         self._fabrikam_flows()
@@ -233,7 +243,7 @@ class Story:
         refused = send(_scanned("Invoice 2"), world.scanner(NEW_ADDRESS))
         session = find_session_id(refused.text)
         if refused.accepted or session is None:
-            raise Setback(f"mail from {NEW_ADDRESS} should be refused with a session's number; it is told: {refused}")
+            raise Setback(f"mail from {NEW_ADDRESS} should be refused with a session id; it is told: {refused}")
         tell.quote((str(refused),), style="yellow")
         why = _done(world.relay.run("why", session))
         _insist("address-matches-no-connector" in why.text, "why tells the cause")
@@ -248,11 +258,8 @@ class Story:
     def _stopped(self) -> None:
         world, tell = self._world, self._tell
         world.fabrikam.end()
-        tell.says(
-            "All the while fabrikam's mail went through the same relay, and noticed nothing of contoso's troubles."
-        )
+        tell.says("Fabrikam's mail went through the same relay all the while, untouched by contoso's troubles.")
         self._fabrikam_flows()
-        tell.says("And the demo leaves nothing behind.")
         world.end()
         tell.good("Every process of the demo has ended.")
 

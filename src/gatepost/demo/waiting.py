@@ -13,7 +13,7 @@ class Setback(Exception):
     """Something went another way than the story tells; one line."""
 
 
-def wait_for(look: Callable[[], Found | None], what: str, patience_s: float = 10.0) -> Found:
+def wait_for(look: Callable[[], Found | None], what: str, patience_s: float = 20.0) -> Found:
     """The first thing that `look` finds."""
     deadline = time.monotonic() + patience_s
     while (found := look()) is None:
