@@ -323,7 +323,8 @@ def test_an_endless_command_line_is_not_kept() -> None:
 
 
 def test_a_long_pipeline_costs_no_more_per_command() -> None:
-    session = greeted()
+    session = ServerSession(replace(SETTINGS, most_idle_commands=100_000))
+    session.connected(GREETING)
     assert len(codes(session.receive(b"NOOP\r\n" * 100_000))) == 100_000
 
 

@@ -76,6 +76,7 @@ class ServerSession:
         "_client_gone",
         "_effects",
         "_errors",
+        "_idle_commands",
         "_mail_was_refused",
         "_read",
         "_settings",
@@ -109,6 +110,8 @@ class ServerSession:
         self._chunk_refusal: Reply | None = None
         self._mail_was_refused = False
         self._errors = 0
+        # Commands that led to no mail, since the last message that was taken.
+        self._idle_commands = 0
         self._transactions = 0
         self._turned_away = False
         self._client_gone = False
@@ -325,6 +328,8 @@ class ServerSession:
 
     def _content_answered(self, reply: Reply) -> None:
         self._transaction = None
+        if reply.kind == 2:
+            self._idle_commands = 0
         self._pass_on(reply)
 
     # --- commands ----------------------------------------------------------------------------------------------------
@@ -338,7 +343,11 @@ class ServerSession:
         line = line[:-2]
         self._log(line)
         verb, argument = read_command_line(line)
-        if self._turned_away and verb != b"QUIT":
+        if verb in _IDLE:
+            self._idle_commands += 1
+        if self._idle_commands > self._settings.most_idle_commands:
+            self._close(replies.TOO_MANY_IDLE_COMMANDS, "too many commands without mail")
+        elif self._turned_away and verb != b"QUIT":
             self._refuse(replies.TURNED_AWAY)
         elif argument is None:
             self._refuse(replies.NOT_UTF8)
@@ -445,6 +454,7 @@ class ServerSession:
             self._refuse(replies.CONTENT_BEGUN)
         elif transaction.asked_recipients >= self._settings.most_recipients:
             # RFC 5321 4.5.3.1.10; RFC 9422 4.2 counts every RCPT, taken or not.
+            self._idle_commands += 1
             self._refuse(replies.TOO_MANY_RECIPIENTS)
         else:
             question = self._read_rcpt(argument, transaction.smtputf8)
@@ -555,6 +565,7 @@ class ServerSession:
     def _refuse_out_of_order(self, reply: Reply) -> None:
         """A client that pipelines (RFC 2920 3.1) sends on after a refusal of policy, and this is no error of its."""
         if reply is replies.NO_VALID_RECIPIENTS or (reply is replies.MAIL_FIRST and self._mail_was_refused):
+            self._idle_commands += 1
             self._send(reply)
         else:
             self._refuse(reply)
@@ -619,6 +630,9 @@ _COMMANDS: Final[Mapping[bytes, Callable[[ServerSession, str], None]]] = {
     b"SAML": ServerSession._not_implemented,
     b"ETRN": ServerSession._not_implemented,
 }
+
+# Commands that nobody sends by the thousand, except to keep a server busy.
+_IDLE: Final = frozenset({b"EHLO", b"HELO", b"NOOP", b"RSET", b"VRFY", b"HELP"})
 
 # A web page can make a browser post SMTP commands to this port; they must not be read.
 _HTTP_METHODS: Final = frozenset({b"GET", b"POST", b"PUT", b"HEAD", b"OPTIONS", b"DELETE", b"PATCH", b"CONNECT"})

@@ -15,6 +15,8 @@ class ServerSettings:
     """In one session."""
     most_errors: int = 10
     """Refused or malformed commands before 421 and close."""
+    most_idle_commands: int = 1000
+    """EHLO, NOOP, RSET and the like without a message that is taken, before 421 and close."""
     longest_command: int = 4096
     """Octets with CRLF. RFC 5321 4.5.3.1.4 asks for 512; SMTPUTF8, DSN and the like add to MAIL and RCPT."""
     command_timeout_s: float = 300.0
