@@ -72,7 +72,6 @@ def test_the_package_and_its_metadata_agree_on_the_version() -> None:
 
 MIRRORLESS = {
     "admin/test_connectors.py",
-    "admin/test_tenants_and_domains.py",
     "cli/test_directory_commands.py",
     "delivery/test_delivery.py",
     "delivery/test_delivery_tls.py",
