@@ -1,0 +1,362 @@
+"""Certificates: PEM and DER, and what openssl, certutil and people print of them."""
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from gatepost.doctor.evidence import (
+    CertificateRole,
+    CertificateSeen,
+    DistinguishedName,
+    Fact,
+    Moment,
+    OpensslVerify,
+    Unread,
+    distinguished_name,
+    one_line,
+)
+from gatepost.doctor.moments import moment
+from gatepost.doctor.page import Page
+from gatepost.doctor.readers.cmdlets import purpose
+
+_BEGIN = re.compile(r"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----")
+_END = re.compile(r"-----END (?:X509 |TRUSTED )?CERTIFICATE-----")
+_MOST_PEM_LINES = 400
+_OLD = re.compile(r"\b(old|previous|alt|alte[srn]?|expired|before|prior|vorher)\b|(?:^|[-_. /])(?:old|prev)", re.I)
+_NEW = re.compile(r"\b(new|renewed|neu|neue[srn]?|current|after|next)\b|(?:^|[-_. /])(?:new|renewed|next)", re.I)
+
+
+def role_of(name: str) -> CertificateRole:
+    """`old`, `new` or `file`, by a file's name or the words beside a certificate."""
+    old, new = bool(_OLD.search(name)), bool(_NEW.search(name))
+    return "old" if old and not new else "new" if new and not old else "file"
+
+
+def _role(page: Page, index: int) -> CertificateRole:
+    for line in reversed(page.lines[max(0, index - 3) : index]):
+        if line.strip() and "=" not in line and len(line) < 120 and (found := role_of(line)) != "file":
+            return found
+    return role_of(page.file.rsplit("/", 1)[-1])
+
+
+# --- PEM and DER -------------------------------------------------------------------------------------------------
+
+
+def read_pem(page: Page) -> Iterator[Fact | Unread]:
+    index, depth, last_end = 0, 0, -9
+    while index < len(page.lines):
+        if not _BEGIN.search(page.lines[index]):
+            index += 1
+            continue
+        end = next(
+            (at for at in range(index, min(len(page.lines), index + _MOST_PEM_LINES)) if _END.search(page.lines[at])),
+            None,
+        )
+        if end is None:
+            yield Unread(source=page.source(index), because="a PEM certificate that does not end")
+            page.take(index)
+            index += 1
+            continue
+        depth = depth + 1 if index - last_end <= 4 else 0
+        text = " ".join(page.lines[index : end + 1])
+        body = re.sub(r"[^A-Za-z0-9+/=]", "", _END.sub("", _BEGIN.sub("", text)))
+        try:
+            fact = from_der(base64.b64decode(body), page.source(index), _role(page, index), depth)
+        except (binascii.Error, ValueError):
+            fact = None
+        if fact is None:
+            yield Unread(source=page.source(index), because="a PEM certificate that cannot be decoded")
+        else:
+            yield fact
+        page.take(index, end)
+        last_end = end
+        index = end + 1
+
+
+def from_der(
+    octets: bytes, source: Any, role: CertificateRole = "file", depth: int | None = 0
+) -> CertificateSeen | None:
+    """The facts of a certificate's DER; None where it is none."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+
+    try:
+        leaf = x509.load_der_x509_certificate(octets)
+        subject = _name(leaf.subject)
+        issuer = _name(leaf.issuer)
+        names, usage, key_usage, authority = _extensions(leaf)
+        key: Any = leaf.public_key()
+        try:
+            algorithm = leaf.signature_algorithm_oid._name
+        except Exception:
+            algorithm = ""
+        return CertificateSeen(
+            source=source,
+            quote=f"certificate {subject.text or '(empty subject)'} from {issuer.text}",
+            role=role if depth in (0, None) else "root" if subject.key == issuer.key else "intermediate",
+            subject=subject,
+            issuer=issuer,
+            names=names,
+            names_told=True,
+            serial=f"{leaf.serial_number:X}",
+            thumbprint=leaf.fingerprint(hashes.SHA1()).hex().upper(),
+            sha256=leaf.fingerprint(hashes.SHA256()).hex().upper(),
+            not_before=_moment(leaf.not_valid_before_utc),
+            not_after=_moment(leaf.not_valid_after_utc),
+            purposes=usage,
+            key_usage=key_usage,
+            is_authority=authority,
+            self_signed=subject.key == issuer.key,
+            signature_algorithm=algorithm,
+            key_bits=getattr(key, "key_size", None),
+            depth=depth,
+        )
+    except Exception:  # the library raises many kinds for what strangers encode
+        return None
+
+
+def _moment(at: Any) -> Moment:
+    return Moment(at.isoformat().replace("+00:00", "Z"), at.timestamp())
+
+
+def _name(name: Any) -> DistinguishedName:
+    return distinguished_name(name.rfc4514_string())
+
+
+def _extensions(
+    leaf: Any,
+) -> tuple[tuple[str, ...], tuple[str, ...] | None, tuple[str, ...] | None, bool | None]:
+    from cryptography import x509
+
+    names: tuple[str, ...] = ()
+    purposes: tuple[str, ...] | None = None
+    usages: tuple[str, ...] | None = None
+    authority: bool | None = None
+    for extension in leaf.extensions:
+        value = extension.value
+        if isinstance(value, x509.SubjectAlternativeName):
+            names = tuple(each.casefold() for each in value.get_values_for_type(x509.DNSName))
+        elif isinstance(value, x509.ExtendedKeyUsage):
+            purposes = tuple(purpose(each.dotted_string) for each in value)
+        elif isinstance(value, x509.BasicConstraints):
+            authority = value.ca
+        elif isinstance(value, x509.KeyUsage):
+            usages = tuple(
+                name
+                for name, flag in (
+                    ("digitalSignature", value.digital_signature),
+                    ("keyEncipherment", value.key_encipherment),
+                    ("keyAgreement", value.key_agreement),
+                    ("keyCertSign", value.key_cert_sign),
+                    ("cRLSign", value.crl_sign),
+                )
+                if flag
+            )
+    return names, purposes, usages, authority
+
+
+# --- openssl x509 -text, -subject, -issuer, -dates, -ext ---------------------------------------------------------
+
+_LABEL: Final = re.compile(
+    r"^\s*(?P<label>subject|issuer|notBefore|notAfter|serial|Serial Number|Not Before|Not After\s*|Subject|Issuer"
+    r"|X509v3 Extended Key Usage|X509v3 Key Usage|X509v3 Subject Alternative Name|X509v3 Basic Constraints"
+    r"|(?:SHA1|sha1|SHA-1|SHA256|sha256) Fingerprint|Public-Key|RSA Public-Key|Signature Algorithm|DNS names?|SANs?"
+    r"|Antragsteller|Aussteller|NotBefore|NotAfter|Serial number|Extended Key Usage|Enhanced Key Usage|EKU"
+    r"|Cert Hash\(sha1\)|Private key|Provider|Valid from|Valid to|Valid until|Thumbprint)\s*[:=]\s*(?P<value>.*)$"
+)
+_KEY_USAGES: Final = {
+    "digital signature": "digitalSignature",
+    "key encipherment": "keyEncipherment",
+    "key agreement": "keyAgreement",
+    "certificate sign": "keyCertSign",
+    "crl sign": "cRLSign",
+    "data encipherment": "dataEncipherment",
+    "non repudiation": "nonRepudiation",
+}
+
+
+def read_openssl(page: Page) -> Iterator[Fact]:
+    """Blocks of labels as openssl and certutil print them; a repeated subject begins the next certificate."""
+    told: dict[str, tuple[int, str]] = {}
+    last = -9
+    index = 0
+    while index < len(page.lines):
+        line = page.lines[index]
+        match = None if index in page.taken else _LABEL.match(line)
+        if match is None:
+            if told and (re.match(r"\s*(?:Certificate:|-----BEGIN)", line) or index - last > 40):
+                yield from _told(page, told)
+                told = {}
+            index += 1
+            continue
+        label, value = _canonical(match["label"]), match["value"].strip()
+        first = index
+        if label in ("eku", "ku", "san", "bc", "serial") and (not value or value == "critical"):
+            following: list[str] = []
+            while index + 1 < len(page.lines) and page.lines[index + 1].startswith((" ", "\t")):
+                if _LABEL.match(page.lines[index + 1]) or re.match(
+                    r"\s*X509v3|\s*[A-Z][\w ]+:\s*$", page.lines[index + 1]
+                ):
+                    break
+                index += 1
+                following.append(page.lines[index].strip())
+            value = " ".join(following)
+        if label in told and label in ("subject", "issuer", "not_before", "serial") and "subject" in told:
+            yield from _told(page, told)
+            told = {}
+        if label == "issuer" and last >= 0 and index - last > 12 and "not_after" in told and "subject" in told:
+            yield from _told(page, told)
+            told = {}
+        told.setdefault(label, (first, value))
+        if index - first:
+            told[f"\0{label}"] = (index, "")
+        last = index
+        index += 1
+    if told:
+        yield from _told(page, told)
+
+
+def _canonical(label: str) -> str:
+    folded = " ".join(label.split()).casefold()
+    if "fingerprint" in folded or "hash" in folded or folded == "thumbprint":
+        return "sha256" if "256" in folded else "sha1"
+    return {
+        "subject": "subject",
+        "antragsteller": "subject",
+        "issuer": "issuer",
+        "aussteller": "issuer",
+        "notbefore": "not_before",
+        "not before": "not_before",
+        "valid from": "not_before",
+        "notafter": "not_after",
+        "not after": "not_after",
+        "valid to": "not_after",
+        "valid until": "not_after",
+        "serial": "serial",
+        "serial number": "serial",
+        "x509v3 extended key usage": "eku",
+        "extended key usage": "eku",
+        "enhanced key usage": "eku",
+        "eku": "eku",
+        "x509v3 key usage": "ku",
+        "x509v3 subject alternative name": "san",
+        "dns name": "san",
+        "dns names": "san",
+        "san": "san",
+        "sans": "san",
+        "x509v3 basic constraints": "bc",
+        "public-key": "bits",
+        "rsa public-key": "bits",
+        "signature algorithm": "algorithm",
+        "provider": "provider",
+        "private key": "key",
+    }.get(folded, folded)
+
+
+def _told(page: Page, told: dict[str, tuple[int, str]]) -> Iterator[Fact]:
+    strong = {"subject", "issuer", "not_before", "not_after", "eku", "san", "sha1"} & set(told)
+    if (len(strong) < 2 and not (strong and page_is_small(page))) or not strong & {"subject", "san", "not_after", "eku"}:
+        return
+    if strong == {"subject"} and "=" not in told["subject"][1] and told["subject"][1]:
+        return  # a mail's Subject line
+    value = {label: text for label, (_, text) in told.items() if not label.startswith("\0")}
+    first = min(index for index, _ in told.values())
+    subject = distinguished_name(value["subject"]) if "subject" in value else None
+    if subject is not None and subject.text and not subject.attributes:
+        return
+    issuer = distinguished_name(value["issuer"]) if "issuer" in value else None
+    usages = value.get("ku")
+    bits = re.search(r"(\d{3,5})\s*bit", value.get("bits", ""))
+    names = value.get("san", "")
+    found = CertificateSeen(
+        source=page.source(told.get("subject", (first, ""))[0]),
+        quote=one_line(page.lines[told.get("subject", (first, ""))[0]])[:500],
+        role=_role(page, first),
+        subject=subject,
+        issuer=issuer,
+        names=tuple(
+            each.casefold()
+            for each in re.findall(r"(?:DNS(?: Name)?[:=]\s*)?((?:\*\.)?[\w-]+(?:\.[\w-]+)+)", names, re.IGNORECASE)
+        ),
+        names_told="san" in value,
+        serial=re.sub(r"[^0-9A-F]", "", re.sub(r"\(0x([0-9a-f]+)\)", r"", value.get("serial", "")).upper())
+        if not re.search(r"\(0x", value.get("serial", ""))
+        else re.findall(r"\(0x([0-9a-fA-F]+)", value["serial"])[0].upper(),
+        thumbprint=re.sub(r"[^0-9A-F]", "", value.get("sha1", "").upper())[:40],
+        sha256=re.sub(r"[^0-9A-F]", "", value.get("sha256", "").upper())[:64],
+        not_before=moment(value.get("not_before", "")),
+        not_after=moment(value.get("not_after", "")),
+        purposes=tuple(purpose(each) for each in re.split(r",\s*", value["eku"]) if each.strip())
+        if "eku" in value
+        else None,
+        key_usage=tuple(name for text, name in _KEY_USAGES.items() if text in usages.casefold())
+        if usages is not None
+        else None,
+        is_authority="ca:true" in value["bc"].casefold() if "bc" in value else None,
+        self_signed=subject.key == issuer.key if subject and issuer and subject.attributes else None,
+        signature_algorithm=value.get("algorithm", ""),
+        key_bits=int(bits[1]) if bits else None,
+        provider=value.get("provider", ""),
+        depth=0,
+    )
+    for label, (index, _) in told.items():
+        page.take(told[label.removeprefix("\0")][0] if label.startswith("\0") else index, index)
+    yield found
+
+
+def page_is_small(page: Page) -> bool:
+    """A page that holds little besides: a label by itself is then meant as it looks."""
+    return len(page.lines) <= 12
+
+
+# --- s_client, openssl verify ------------------------------------------------------------------------------------
+
+_CHAIN_LINE = re.compile(r"^\s*(\d{1,2}) s:(.*)$")
+_DEPTH = re.compile(r"^depth=(\d+)\s+(.*)$")
+_VERIFY_ERROR = re.compile(r"verify error:num=(\d+):(.*)$")
+_RETURN_CODE = re.compile(r"Verify return code: (\d+) \((.*)\)")
+_AT_DEPTH = re.compile(r"error (\d+) at (\d+) depth lookup:?\s*(.*)$")
+_TRUST_FLAG = re.compile(r"\b(CERT_TRUST_[A-Z_]+)\b|\b(0x800[0-9a-fA-F]{5})\b|\b(CERT_E_[A-Z]+|CRYPT_E_[A-Z_]+)\b")
+
+
+def read_verifications(page: Page) -> Iterator[Fact]:
+    depth: int | None = None
+    subject = ""
+    for index, line in page.free():
+        if match := _DEPTH.match(line):
+            depth, subject = int(match[1]), match[2]
+        elif match := _VERIFY_ERROR.search(line):
+            yield OpensslVerify(
+                source=page.source(index),
+                quote=line.strip(),
+                code=int(match[1]),
+                text=match[2].strip(),
+                depth=depth,
+                subject=subject,
+            )
+        elif match := _RETURN_CODE.search(line):
+            yield OpensslVerify(source=page.source(index), quote=line.strip(), code=int(match[1]), text=match[2])
+        elif match := _AT_DEPTH.search(line):
+            yield OpensslVerify(
+                source=page.source(index), quote=line.strip(), code=int(match[1]), depth=int(match[2]), text=match[3]
+            )
+        elif match := _TRUST_FLAG.search(line):
+            yield OpensslVerify(source=page.source(index), quote=line.strip(), text=match[0], tool="Windows")
+            continue
+        elif match := _CHAIN_LINE.match(line):
+            following = page.lines[index + 1] if index + 1 < len(page.lines) else ""
+            issuer = re.match(r"^\s*i:(.*)$", following)
+            yield CertificateSeen(
+                source=page.source(index),
+                quote=line.strip(),
+                role="remote",
+                subject=distinguished_name(match[2]),
+                issuer=distinguished_name(issuer[1]) if issuer else None,
+                depth=int(match[1]),
+            )
+            page.take(index + 1 if issuer else index)
+        else:
+            continue
+        page.take(index)

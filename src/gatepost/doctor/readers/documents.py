@@ -1,0 +1,220 @@
+"""JSON and CLIXML: exports of cmdlets, and what Gatepost itself prints.
+
+Law: nothing in a document makes it bigger than it is; entity declarations end the reading of an XML.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+from xml.parsers import expat
+
+from gatepost.doctor.evidence import CommandSeen, Fact, GatepostVerdict, Property, Source
+from gatepost.doctor.page import Page
+from gatepost.doctor.readers.cmdlets import exported, kind_of, property_from
+from gatepost.doctor.readers.replies import replies_in
+
+_DEEPEST = 60
+
+
+def read_json(page: Page) -> Iterator[Fact]:
+    """A whole JSON page, or JSON values that begin a line."""
+    index, lines = 0, page.lines
+    text = "\n".join(lines)
+    starts = [0]
+    for line in lines:
+        starts.append(starts[-1] + len(line) + 1)
+    decoder = json.JSONDecoder()
+    while index < len(lines):
+        line = lines[index].lstrip("\ufeff \t")
+        if index in page.taken or line[:1] not in ("{", "[") or not re.match(r"[{\[]\s*(?:[\"{\[\]}]|$)", line):
+            index += 1
+            continue
+        begin = starts[index] + len(lines[index]) - len(line)
+        try:
+            value, end = decoder.raw_decode(text, begin)
+        except (ValueError, RecursionError):
+            index += 1
+            continue
+        last = index
+        while last + 1 < len(lines) and starts[last + 1] < end:
+            last += 1
+        facts = list(_objects(value, page, index, last, 0))
+        if facts:
+            page.take(index, last)
+            yield from facts
+        index = last + 1
+
+
+def _objects(value: Any, page: Page, first: int, last: int, depth: int) -> Iterator[Fact]:
+    if depth > _DEEPEST:
+        return
+    if isinstance(value, list):
+        for each in value:
+            yield from _objects(each, page, first, last, depth + 1)
+        return
+    if not isinstance(value, Mapping):
+        return
+    if verdict := _verdict(value, page.source(first)):
+        yield from verdict
+        return
+    if kind_of(value):
+        properties = tuple(
+            property_from(str(name), each, page.source(_line_of(page, str(name), each, first, last)))
+            for name, each in value.items()
+        )
+        found = exported(properties, page.source(first))
+        if found is not None:
+            yield found
+            return
+    for name, each in value.items():
+        hint = kind_of((), str(name)) if isinstance(each, list | Mapping) else ""
+        if hint and isinstance(each, list) and all(isinstance(item, Mapping) for item in each):
+            for item in each:
+                properties = tuple(property_from(str(key), entry, page.source(first)) for key, entry in item.items())
+                if found := exported(properties, page.source(first), hint=str(name)):
+                    yield found
+            continue
+        yield from _objects(each, page, first, last, depth + 1)
+
+
+def _line_of(page: Page, name: str, value: Any, first: int, last: int) -> int:
+    if last - first > 400:
+        return first
+    sign = f'"{name}"'
+    return next((index for index in range(first, last + 1) if sign in page.lines[index]), first)
+
+
+def _verdict(value: Mapping[str, Any], source: Source) -> list[Fact]:
+    if not ("outcome" in value and "reasons" in value and isinstance(value["reasons"], list)):
+        return []
+    reasons = tuple(
+        (str(each.get("code", "")), str(each.get("connector") or ""), str(each.get("says", "")))
+        for each in value["reasons"]
+        if isinstance(each, Mapping)
+    )
+    evidence = value.get("evidence")
+    address = str(evidence.get("address", "")) if isinstance(evidence, Mapping) else ""
+    reply = str(value.get("reply") or "")
+    session = str(value.get("session_id") or "")
+    verdict = GatepostVerdict(
+        source=source,
+        quote=reply[:500],
+        outcome=str(value["outcome"]),
+        tenant=str(value.get("tenant") or ""),
+        connector=str(value.get("connector") or ""),
+        basis=str(value.get("basis") or ""),
+        reply=reply,
+        reasons=reasons,
+        address=address,
+        session_id=session,
+    )
+    return [verdict, *replies_in(reply, source, kind="gatepost-why", session_id=session)]
+
+
+# --- CLIXML ------------------------------------------------------------------------------------------------------
+
+
+class _TooMuch(Exception):
+    """The document declares entities or nests without end."""
+
+
+class _Clixml:
+    """`<Obj>` elements as dictionaries: values of `<Props>` and `<MS>`, lists of `<LST>` and `<IE>`, `<ToString>`."""
+
+    def __init__(self) -> None:
+        self.found: list[tuple[int, dict[str, Any]]] = []
+        self._stack: list[tuple[str, str, dict[str, Any], list[Any], int]] = []
+        self._text: list[str] = []
+        self._to_string: dict[int, str] = {}
+        self._parser = expat.ParserCreate()
+        self._parser.StartElementHandler = self._start
+        self._parser.EndElementHandler = self._end
+        self._parser.CharacterDataHandler = self._text.append
+        self._parser.EntityDeclHandler = self._entity
+
+    def parse(self, text: str) -> list[tuple[int, dict[str, Any]]]:
+        self._parser.Parse(text.encode("utf-8", "replace"), True)
+        return self.found
+
+    def _entity(self, *_: object) -> None:
+        raise _TooMuch
+
+    def _start(self, tag: str, attributes: dict[str, str]) -> None:
+        if len(self._stack) > 200:
+            raise _TooMuch
+        self._text.clear()
+        self._stack.append((tag, attributes.get("N", ""), {}, [], self._parser.CurrentLineNumber))
+
+    def _end(self, tag: str) -> None:
+        _, name, properties, elements, line = self._stack.pop()
+        text = "".join(self._text)
+        self._text.clear()
+        value: Any
+        if tag in ("Props", "MS"):
+            if self._stack:
+                self._stack[-1][2].update(properties)
+                for key, each in properties.items():
+                    self._stack[-1][2].setdefault(key, each)
+            return
+        if tag in ("LST", "IE", "STK", "QUE"):
+            if self._stack:
+                self._stack[-1][3].extend(elements)
+                self._stack[-1][2].setdefault("\0list", True)
+            return
+        if tag == "Obj":
+            listed = properties.pop("\0list", False)
+            to_string = properties.pop("\0text", "")
+            if properties and kind_of(properties):
+                self.found.append((line, {key: each for key, each in properties.items()}))
+            if listed:
+                value = elements
+            elif {"CertificateIssuer", "CertificateSubject"} <= set(properties):
+                value = to_string or f"<I>{properties['CertificateIssuer']}<S>{properties['CertificateSubject']}"
+            else:
+                value = (
+                    to_string
+                    or properties.get("Value")
+                    or ", ".join(str(each) for each in properties.values() if isinstance(each, str))
+                )
+        elif tag == "ToString":
+            if self._stack:
+                self._stack[-1][2]["\0text"] = text
+            return
+        elif tag == "Nil":
+            value = None
+        else:
+            value = _unescaped(text)
+        if self._stack:
+            if name:
+                self._stack[-1][2][name] = value
+            elif tag not in ("TN", "T", "TNRef", "Ref", "Objs"):
+                self._stack[-1][3].append(value)
+
+
+def _unescaped(text: str) -> str:
+    return re.sub(r"_x([0-9A-Fa-f]{4})_", lambda match: chr(int(match[1], 16)), text)
+
+
+def read_clixml(page: Page) -> Iterator[Fact]:
+    begin = next((index for index, line in enumerate(page.lines) if "<Objs " in line), None)
+    if begin is None:
+        return
+    end = next((index for index in range(len(page.lines) - 1, begin - 1, -1) if "</Objs>" in page.lines[index]), None)
+    if end is None:
+        return
+    text = "\n".join(page.lines[begin : end + 1])
+    text = text[text.index("<Objs ") : text.rindex("</Objs>") + 7]
+    reader = _Clixml()
+    try:
+        objects = reader.parse(text)
+    except (expat.ExpatError, _TooMuch, RecursionError):
+        objects = reader.found
+    page.take(begin, end)
+    for line, values in objects:
+        source = page.source(begin + line - 1)
+        properties: tuple[Property, ...] = tuple(property_from(name, each, source) for name, each in values.items())
+        if found := exported(properties, source):
+            yield found
+    if not objects:
+        yield CommandSeen(source=page.source(begin), command="Export-Clixml", quote="an export without objects we know")

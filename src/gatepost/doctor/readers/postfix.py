@@ -1,0 +1,286 @@
+"""Postfix: the mail log in both time stamps and both queue-id forms, and its configuration."""
+
+import re
+from collections.abc import Iterator
+
+from gatepost.doctor.evidence import (
+    Fact,
+    PostfixDelivery,
+    PostfixSetting,
+    PostfixTlsLine,
+    RelayPolicyReject,
+    TlsSeen,
+)
+from gatepost.doctor.moments import moment
+from gatepost.doctor.page import Page
+from gatepost.doctor.readers.replies import replies_in, stage_named
+
+_LINE = re.compile(
+    r"^(?:.*?[>|:\s])??(?P<stamp>\d{4}-\d\d-\d\dT[\d:.,]+(?:Z|[+-]\d\d:?\d\d)?|[A-Z][a-z]{2}\s+\d{1,2}\s\d\d:\d\d:\d\d)\s+"
+    r"(?P<host>[\w.-]+)\s+(?P<service>postfix[\w./-]*|[\w-]+/(?:smtpd?|lmtp|bounce|qmgr|cleanup))\[(?P<pid>\d+)\]:?\s*"
+    r"(?P<rest>.*)$"
+)
+_QUEUE_ID = re.compile(r"^(?P<id>[0-9A-F]{5,16}|[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z]{10,20}|NOQUEUE): (?P<rest>.*)$")
+_DELIVERY = re.compile(
+    r"to=<(?P<to>[^>]*)>,(?: orig_to=<(?P<orig>[^>]*)>,)? relay=(?P<relay>[^\s,\[]+)(?:\[(?P<address>[^\]]*)\])?"
+    r"(?::(?P<port>\d+))?,.*?dsn=(?P<dsn>[\d.]+), status=(?P<status>\w+) \((?P<response>.*?)\)?\s*$"
+)
+_FROM = re.compile(r"from=<(?P<from>[^>]*)>, size=")
+_PEER = r"(?P<peer>[\w.-]+|unknown)\[(?P<address>[0-9A-Fa-f.:]+)\]"
+_ESTABLISHED = re.compile(
+    rf"(?P<trust>Untrusted|Trusted|Verified|Anonymous) TLS connection established (?P<way>to|from) {_PEER}(?::\d+)?: "
+    r"(?P<protocol>\S+) with cipher (?P<rest>.*)$"
+)
+_REJECT = re.compile(
+    rf"(?:NOQUEUE|[\w]+): (?:\w+: )?reject(?:_warning)?: (?P<stage>[A-Z-]+(?: [A-Z]+)?) from {_PEER}(?::\d+)?: (?P<code>\d{{3}})"
+    r" (?P<enhanced>\d\.\d+\.\d+)?\s*(?P<text>.*?)(?:; (?:from=<(?P<from>[^>]*)> )?(?:to=<(?P<to>[^>]*)> )?"
+    r"(?:proto=\S+ )?(?:helo=<(?P<helo>[^>]*)>)?.*)?$"
+)
+_ALERT = re.compile(r"alert number (\d+)|SSL alert number (\d+)", re.IGNORECASE)
+_ALERT_TEXT = re.compile(r"alert ((?:[a-z]+ ?)+?)(?::|$)")
+_TLS_LINES: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("ssl-error", re.compile(r"SSL_(?:connect|accept) error")),
+    ("library-problem", re.compile(r"TLS library problem")),
+    ("cannot-start-tls", re.compile(r"Cannot start TLS")),
+    ("not-offered", re.compile(r"TLS is required, but was not offered")),
+    ("pix-workaround", re.compile(r"PIX workarounds")),
+    ("no-certificate", re.compile(r"(?:cannot (?:get|load)|no) (?:\w+ )*(?:certificate|private key)", re.IGNORECASE)),
+    ("verify-problem", re.compile(r"certificate verification failed|verify depth|verify error|not verified", re.I)),
+    ("lost-connection", re.compile(r"(?:lost connection|SSL_read|TLS read error|timeout after) ?", re.IGNORECASE)),
+    ("connect-failed", re.compile(r"connect to .*(?:timed out|refused|unreachable|No route)", re.IGNORECASE)),
+    ("other", re.compile(r"\bTLS\b|SSL", re.IGNORECASE)),
+)
+_AT = re.compile(rf"{_PEER}")
+
+
+def read_log(page: Page) -> Iterator[Fact]:
+    senders: dict[str, str] = {}
+    for index, line in page.free():
+        if (match := _LINE.match(line)) and (queue := _QUEUE_ID.match(match["rest"])):
+            if told := _FROM.search(queue["rest"]):
+                senders[queue["id"]] = told["from"]
+    for index, line in page.free():
+        match = _LINE.match(line)
+        if match is None:
+            delivery = _DELIVERY.search(line)
+            if delivery is None:
+                continue
+            head, pid, service, host, stamp = line[: delivery.start()], None, "", "", None
+        else:
+            delivery = _DELIVERY.search(match["rest"])
+            head, pid, service, host = match["rest"], int(match["pid"]), match["service"], match["host"]
+            stamp = moment(match["stamp"])
+        page.take(index)
+        queue = _QUEUE_ID.match(head) or re.search(r"(?P<id>[0-9A-Za-z]{8,20}):\s*$", head)
+        queue_id = queue["id"] if queue else ""
+        if delivery is not None:
+            yield from _delivery(page, index, line, delivery, queue_id, pid, service, host, stamp, senders)
+        elif match is not None:
+            yield from _other(page, index, line, match, pid, service, host, stamp)
+
+
+def _delivery(page, index, line, found, queue_id, pid, service, host, stamp, senders) -> Iterator[Fact]:  # type: ignore[no-untyped-def]
+    source, response = page.source(index), found["response"]
+    yield PostfixDelivery(
+        source=source,
+        quote=line.strip(),
+        queue_id=queue_id,
+        process=pid,
+        service=service,
+        host=host,
+        reverse_path=senders.get(queue_id),
+        forward_path=found["to"],
+        original_forward_path=found["orig"] or "",
+        relay=found["relay"],
+        relay_address=found["address"] or "",
+        relay_port=int(found["port"]) if found["port"] else None,
+        enhanced=found["dsn"],
+        status=found["status"],
+        response=response,
+        at=stamp,
+    )
+    if found["status"] == "sent":
+        return
+    known = {
+        "kind": "postfix-log",
+        "queue_id": queue_id,
+        "at": stamp,
+        "said_by": found["relay"],
+        "said_by_address": found["address"] or "",
+        "quoted_by": host,
+        "forward_path": found["to"],
+        "reverse_path": senders.get(queue_id),
+        "connector": service if service.count("/") > 1 else "",
+    }
+    if " said: " in response or " refused to talk to me: " in response:
+        for reply in replies_in(response.split(" said: ")[-1].split(" refused to talk to me: ")[-1], source, **known):
+            yield reply
+    if "Cannot start TLS" in response or "TLS is required" in response or "lost connection" in response:
+        kind = (
+            "not-offered"
+            if "TLS is required" in response
+            else ("cannot-start-tls" if "Cannot" in response else "lost-connection")
+        )
+        yield PostfixTlsLine(
+            source=source,
+            quote=line.strip(),
+            process=pid,
+            service=service,
+            host=host,
+            kind=kind,  # type: ignore[arg-type]
+            peer=found["relay"],
+            peer_address=found["address"] or "",
+            text=response,
+            at=stamp,
+        )
+
+
+def _other(page, index, line, match, pid, service, host, stamp) -> Iterator[Fact]:  # type: ignore[no-untyped-def]
+    rest, source = match["rest"], page.source(index)
+    common = {"source": source, "quote": line.strip(), "process": pid, "service": service, "host": host, "at": stamp}
+    if found := _ESTABLISHED.search(rest):
+        sent = "client-signature" in found["rest"] or "client-digest" in found["rest"]
+        told: bool | None = True if sent else False if found["protocol"] == "TLSv1.3" else None
+        yield PostfixTlsLine(
+            kind="established",
+            trust=found["trust"],
+            protocol=found["protocol"],
+            client_certificate_sent=told,
+            peer=found["peer"],
+            peer_address=found["address"],
+            text=rest,
+            **common,
+        )
+        yield TlsSeen(
+            source=source,
+            quote=line.strip(),
+            established=True,
+            protocol=found["protocol"],
+            client_certificate_sent=told,
+            peer_trust=found["trust"],
+            log_owner_is="client" if found["way"] == "to" else "server",
+            peer=found["peer"],
+            peer_address=found["address"],
+            at=stamp,
+            kind="postfix-log",
+        )
+        return
+    if found := _REJECT.search(rest):
+        yield RelayPolicyReject(
+            source=source,
+            quote=line.strip(),
+            software="Postfix",
+            host=host,
+            client_name=found["peer"],
+            client_address=found["address"],
+            code=int(found["code"]),
+            enhanced=found["enhanced"] or "",
+            text=found["text"],
+            reverse_path=found["from"],
+            forward_path=found["to"] or "",
+            helo=found["helo"] or "",
+            stage=stage_named(found["stage"]),
+            at=stamp,
+        )
+        return
+    if re.search(r"host \S+ (?:said|refused to talk to me): ", rest):
+        for reply in replies_in(rest, source, kind="postfix-log", at=stamp, quoted_by=host):
+            yield reply
+        return
+    for kind, pattern in _TLS_LINES:
+        if pattern.search(rest):
+            alert = _ALERT.search(rest)
+            words = _ALERT_TEXT.search(rest)
+            peer = _AT.search(rest)
+            fact = PostfixTlsLine(
+                kind=kind,  # type: ignore[arg-type]
+                alert=int(alert[1] or alert[2]) if alert else None,
+                alert_text=words[1].strip() if words else "",
+                peer=peer["peer"] if peer else "",
+                peer_address=peer["address"] if peer else "",
+                text=rest,
+                **common,
+            )
+            yield fact
+            if kind in ("ssl-error", "library-problem"):
+                yield TlsSeen(
+                    source=source,
+                    quote=line.strip(),
+                    established=False,
+                    failure=fact.alert_text or rest,
+                    alert=fact.alert,
+                    log_owner_is="server" if "smtpd" in service else "client",
+                    peer=fact.peer,
+                    peer_address=fact.peer_address,
+                    at=stamp,
+                    kind="postfix-log",
+                )
+            return
+
+
+# --- configuration -----------------------------------------------------------------------------------------------
+
+_SETTING = re.compile(
+    r"^(?:\s*|.*?[#$]\s*postconf -e ['\"]?)(?P<name>[a-z][a-z0-9]*(?:_[a-z0-9]+)+|relayhost|mydomain|myhostname|mynetworks|myorigin|mydestination|inet_protocols)\s*=\s*(?P<value>.*?)['\"]?\s*$"
+)
+_MASTER = re.compile(
+    r"^(?P<name>[\w.:\[\]-]+)\s+(?P<type>inet|unix|fifo|pass)\s+[yn-]\s+[yn-]\s+[yn-]\s+\S+\s+\S+\s+\w+"
+)
+_OPTION = re.compile(r"-o\s+\{?\s*(?P<name>\w+)\s*=\s*(?P<value>[^\s}]*(?:\s(?!-o)[^\s}]+)*)\}?")
+
+
+def read_settings(page: Page) -> Iterator[Fact]:
+    """`postconf -n`, main.cf, master.cf; only pages that hold a known beginning of a name."""
+    service = ""
+    index = 0
+    while index < len(page.lines):
+        line = page.lines[index]
+        if index in page.taken:
+            index += 1
+            continue
+        if match := _MASTER.match(line):
+            service = f"{match['name']}/{match['type']}"
+            page.take(index)
+            for option in _OPTION.finditer(line):
+                yield PostfixSetting(
+                    source=page.source(index),
+                    quote=line.strip(),
+                    name=option["name"],
+                    value=option["value"].strip(),
+                    service=service,
+                )
+        elif service and line[:1] in " \t" and _OPTION.search(line):
+            page.take(index)
+            for option in _OPTION.finditer(line):
+                yield PostfixSetting(
+                    source=page.source(index),
+                    quote=line.strip(),
+                    name=option["name"],
+                    value=option["value"].strip(),
+                    service=service,
+                )
+        elif (match := _SETTING.match(line)) and _known(match["name"]):
+            service = ""
+            first, value = index, match["value"]
+            page.take(index)
+            while (
+                index + 1 < len(page.lines)
+                and page.lines[index + 1][:1] in (" ", "\t")
+                and page.lines[index + 1].strip()
+            ):
+                if _SETTING.match(page.lines[index + 1]):
+                    break
+                index += 1
+                page.take(index)
+                value = f"{value} {page.lines[index].strip()}".strip()
+            yield PostfixSetting(
+                source=page.source(first), quote=page.lines[first].strip(), name=match["name"], value=value
+            )
+        index += 1
+
+
+_BEGINNINGS = ["smtp_", "smtpd_", "tls_", "lmtp_", "relay", "relayhost", "my", "inet_", "virtual_", "local_", "sender_", "recipient_", "canonical_", "transport_", "default_", "minimal_", "maximal_", "bounce_", "queue_", "append_", "compatibility_", "mail_", "alias_", "header_", "fallback_", "disable_", "proxy_", "milter_", "masquerade_", "message_", "mailbox_", "unknown_", "notify_", "best_", "home_", "delay_", "readme_", "html_", "command_", "daemon_", "data_", "setgid_"]
+
+
+def _known(name: str) -> bool:
+    return name.startswith(tuple(_BEGINNINGS))

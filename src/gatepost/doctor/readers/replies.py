@@ -1,0 +1,190 @@
+"""SMTP replies in any text: anchored on the codes and the trailer, never on words, since words are translated.
+
+Between basic and enhanced code may stand words, `#`, or nothing but a dash; applications wrap replies in quotes,
+tuples and exceptions; one reply may quote another. The sentence is kept and never needed.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from gatepost.doctor.evidence import Moment, ReplySeen, Source, Stage, one_line
+from gatepost.doctor.moments import moment
+from gatepost.doctor.page import Page
+
+_ENHANCED = r"[245]\.\d{1,3}\.\d{1,3}(?![.\d])"
+_WITH_BOTH = re.compile(
+    rf"(?<![\w.:/-])(?P<code>[245]\d\d)(?:[ \t-]|[,;:] ?)(?P<between>[^\d\n<>\[\]]{{0,40}}?)#?(?P<enhanced>{_ENHANCED})"
+)
+_CODES = "421|450|451|452|454|455|500|501|502|503|504|521|530|534|535|538|550|551|552|553|554|555|556|557"
+_WITHOUT_ENHANCED = re.compile(
+    rf"(?:^|[\"'<>(:;=,]\s*(?:b['\"])?|\b(?:said|returned|with|response|error|code|got|reply|smtp)[ :=]+[\"'<]?)"
+    rf"(?P<code>{_CODES})(?:[ -]|['\"]?,\s*b?['\"])(?=[A-Za-z*<\"'(])",
+    re.IGNORECASE,
+)
+_ENHANCED_ONLY = re.compile(r"(?<![\w./-])#?(?P<enhanced>[45]\.\d{1,3}\.\d{1,3})(?![.\d])(?=\W+\w)")
+_TRAILER = re.compile(
+    r"\[(?P<host>(?=[^\]\s]*[A-Za-z])[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+)"
+    r"(?:\s+(?P<at>\d{4}-\d\d-\d\dT[\d:.]+Z)(?:\s+(?P<id>[0-9A-Fa-f]{12,16}))?)?\s*(?:\]|$)"
+)
+_ATTR = re.compile(r"\b(ATTR\d{1,3})\b")
+_REPEATED = re.compile(r"\s[245]\d\d-(?:#?[245]\.\d{1,3}\.\d{1,3}\s?)?")
+_IN_REPLY = re.compile(
+    r"in reply to (?:the )?(?P<in>[A-Za-z ]+?) command|(?:SMTP error from remote mail server )?after (?P<after>"
+    r"initial connection|EHLO|HELO|STARTTLS|MAIL FROM|RCPT TO|DATA|end of data|pipelined [A-Z ]+)|"
+    r"(?:during|at|on|to|bei|nach)\s+(?:the\s+)?(?P<at>MAIL FROM|RCPT TO|RCPT|EHLO|HELO|STARTTLS|end of DATA|DATA)\b",
+    re.IGNORECASE,
+)
+_STAGES: dict[str, Stage] = {
+    "initial connection": "connect",
+    "connect": "connect",
+    "ehlo": "ehlo",
+    "helo": "ehlo",
+    "starttls": "starttls",
+    "mail from": "mail",
+    "mail": "mail",
+    "rcpt to": "rcpt",
+    "rcpt": "rcpt",
+    "end of data": "end-of-data",
+    "data": "data",
+    "quit": "quit",
+}
+_INNER = re.compile(
+    r"(?:responded with:?|returned|->|-&gt;|said:|response was:?|with ')\s*[\"'<#(]*\s*$", re.IGNORECASE
+)
+_END = re.compile(
+    r"\s*(?:\}[;\]]|'\)|\"|”|“|\s##|(?<=\S)'(?=\s|$|[.,;)])|>(?=['\s.]|$)|\(in reply to|Attempted failover|\s->\s|"
+    r"\sAS\(\d+\)|Original message headers|Remote Server at )"
+)
+_SAID = re.compile(
+    r"(?:host|Remote Server at|remote host|server)\s+\[?(?P<host>[A-Za-z0-9_.-]+)\]?\s*"
+    r"[\[(](?P<address>[0-9A-Fa-f.:]+)[\])]"
+    r"(?::\d+)?\s+(?:said|returned|refused)",
+    re.IGNORECASE,
+)
+
+
+class Reply(NamedTuple):
+    """A reply found in a text, and where."""
+
+    start: int
+    end: int
+    code: int
+    enhanced: str
+    text: str
+    attr: str
+    trailer_host: str
+    trailer_at: Moment | None
+    trailer_id: str
+    inner: bool
+    stage: Stage
+
+
+def stage_named(word: str) -> Stage:
+    word = one_line(word).casefold().removeprefix("pipelined ")
+    return _STAGES.get(word, "unknown")
+
+
+def find_replies(text: str) -> list[Reply]:
+    """Refusals (4xx and 5xx) in `text`, in order."""
+    if not any(character.isdigit() for character in text):
+        return []
+    begins: list[tuple[int, int, int, str]] = []
+    for match in _WITH_BOTH.finditer(text):
+        code, enhanced = int(match["code"]), match["enhanced"]
+        if code >= 400 and enhanced[0] != "2":  # `451 5.7.3` exists: the classes need not agree
+            begins.append((match.start("code"), match.end(), code, enhanced))
+    for match in _WITHOUT_ENHANCED.finditer(text):
+        if not _within(match.start("code"), begins):
+            begins.append((match.start("code"), match.end(), int(match["code"]), ""))
+    for match in _ENHANCED_ONLY.finditer(text):
+        if not _within(match.start("enhanced"), begins) and _means_a_reply(text, match):
+            begins.append((match.start(), match.end(), int(match["enhanced"][0]) * 100, match["enhanced"]))
+    begins.sort()
+    return [_reply(text, each, begins) for each in begins]
+
+
+def _within(at: int, begins: list[tuple[int, int, int, str]]) -> bool:
+    return any(start <= at < end + 2 for start, end, _, _ in begins)
+
+
+_REPLY_WORDS = re.compile(
+    r"\s*[:;,]?\s*[\"'<(]*\s*(?:Tenant\w*Attribution|Relay|Access|Unable|Client|Recipient|smtp;|Mail sent|TLS|STARTTLS|"
+    r"Must|Connecting|Service|Failed|Cert|Message|Remote|Hop|traffic|Host|Sender|Connection|Cannot|Relaying)",
+    re.IGNORECASE,
+)
+
+
+def _means_a_reply(text: str, match: re.Match[str]) -> bool:
+    """`#5.7.64`, `5.7.64 TenantAttribution`, `error 5.7.64`, `dsn=`: not a version number."""
+    before = text[max(0, match.start() - 30) : match.start()].casefold()
+    if "dsn=" in before[-5:] or "version" in before or before.endswith("v"):
+        return False
+    if text[match.start()] == "#" or _REPLY_WORDS.match(text, match.end()):
+        return True
+    return bool(re.search(r"(?:error|code|ndr|status|bounce|fehler|erreur|get|got|with|a)\W{0,3}$", before))
+
+
+def _reply(text: str, begin: tuple[int, int, int, str], begins: list[tuple[int, int, int, str]]) -> Reply:
+    start, after, code, enhanced = begin
+    following = [each[0] for each in begins if each[0] > start and _INNER.search(text[: each[0]][-40:])]
+    limit = min([*following, after + 900, len(text)])
+    trailer = _TRAILER.search(text, after, limit)
+    stop = _END.search(text, after, limit)
+    end = stop.start() if stop else limit
+    if trailer and trailer.start() <= end + 1:
+        end = trailer.end()
+    else:
+        trailer = None
+    body = text[after:end]
+    stage = _IN_REPLY.search(text, max(after, 0), min(len(text), end + 80))
+    words = (stage["in"] or stage["after"] or stage["at"]) if stage else ""
+    attr = _ATTR.search(body)
+    return Reply(
+        start,
+        end,
+        code,
+        enhanced,
+        one_line(_REPEATED.sub(" ", body)).strip(" -:"),
+        attr[1] if attr else "",
+        trailer["host"] if trailer else "",
+        moment(trailer["at"]) if trailer and trailer["at"] else None,
+        (trailer["id"] or "").upper() if trailer else "",
+        bool(_INNER.search(text[max(0, start - 40) : start])),
+        stage_named(words or ""),
+    )
+
+
+def replies_in(text: str, source: Source, **known: object) -> list[ReplySeen]:
+    """The refusals of one line or value as facts; `known` is what the reader knows besides."""
+    return [_seen(each, text, source, **known) for each in find_replies(text)]
+
+
+def _seen(reply: Reply, text: str, source: Source, **known: object) -> ReplySeen:
+    values: dict[str, object] = {
+        "code": reply.code,
+        "enhanced": reply.enhanced,
+        "text": reply.text,
+        "attr": reply.attr,
+        "trailer_host": reply.trailer_host,
+        "trailer_at": reply.trailer_at,
+        "trailer_id": reply.trailer_id,
+        "stage": reply.stage,
+        "said_by": reply.trailer_host,
+        "inner": reply.inner,
+        "quote": one_line(text[max(0, reply.start) : reply.end])[:600],
+    }
+    if said := _SAID.search(text[max(0, reply.start - 200) : reply.start]):
+        values["said_by"] = values["said_by"] or said["host"]
+        values["said_by_address"] = said["address"]
+    for key, value in known.items():
+        if value or key not in values:
+            values[key] = value
+    return ReplySeen(source=source, **values)  # type: ignore[arg-type]
+
+
+def read(page: Page) -> Iterator[ReplySeen]:
+    """Replies in what no other reader took."""
+    for paragraph in page.paragraphs():
+        for reply in find_replies(paragraph.text):
+            yield _seen(reply, paragraph.text, page.source(paragraph.index_at(reply.start)))

@@ -1,0 +1,311 @@
+"""Files in, evidence out: what a file is, is told by its content.
+
+A file is decoded in whatever encoding it has, unpacked where it is a message, and cut into pages; the specific readers
+come first and take their lines, the general ones read the rest. Nothing that a file holds raises.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Final
+
+from gatepost.doctor.evidence import (
+    AcceptedDomain,
+    CertbotRun,
+    CertificateSeen,
+    CommandSeen,
+    DnsAnswer,
+    EventLogEntry,
+    EvidenceBundle,
+    EximLine,
+    Fact,
+    GatepostVerdict,
+    HcwComparison,
+    HeaderSeen,
+    HealthCheckerFinding,
+    InboundConnector,
+    NameSeen,
+    OpensslVerify,
+    OutboundConnector,
+    PostfixDelivery,
+    PostfixSetting,
+    PostfixTlsLine,
+    PowershellError,
+    ProseFact,
+    QueueError,
+    ReadItem,
+    ReceiveConnector,
+    RelayPolicyReject,
+    ReplySeen,
+    SendConnector,
+    SmtpPopulation,
+    SmtpSession,
+    Source,
+    TlsSeen,
+    TransportService,
+    Unread,
+)
+from gatepost.doctor.page import Page
+
+Reader = Callable[[Page], Iterable[Fact | Unread]]
+Progress = Callable[[str, int, int], None]
+"""Called with the file's name, octets read so far of all, octets in all."""
+
+_FIELDS: Final[dict[type, str]] = {
+    ReplySeen: "replies",
+    CertificateSeen: "certificates",
+    TlsSeen: "tls",
+    SmtpSession: "sessions",
+    SmtpPopulation: "populations",
+    InboundConnector: "inbound_connectors",
+    OutboundConnector: "outbound_connectors",
+    SendConnector: "send_connectors",
+    ReceiveConnector: "receive_connectors",
+    AcceptedDomain: "accepted_domains",
+    TransportService: "transport_services",
+    QueueError: "queue_errors",
+    EventLogEntry: "events",
+    HealthCheckerFinding: "health",
+    HcwComparison: "hcw",
+    PowershellError: "powershell_errors",
+    CommandSeen: "commands",
+    PostfixDelivery: "postfix_deliveries",
+    PostfixSetting: "postfix_settings",
+    PostfixTlsLine: "postfix_tls",
+    RelayPolicyReject: "relay_rejects",
+    EximLine: "exim",
+    DnsAnswer: "dns",
+    OpensslVerify: "verifications",
+    CertbotRun: "certbot",
+    GatepostVerdict: "verdicts",
+    HeaderSeen: "headers",
+    ProseFact: "prose",
+    NameSeen: "names",
+}
+_KINDS: Final[dict[type, str]] = {
+    InboundConnector: "inbound-connector",
+    OutboundConnector: "outbound-connector",
+    SendConnector: "send-connector",
+    ReceiveConnector: "receive-connector",
+    AcceptedDomain: "accepted-domain",
+    TransportService: "transport-service",
+}
+
+
+class Collection:
+    """Facts as they come, to be one bundle."""
+
+    def __init__(self) -> None:
+        self._facts: dict[str, list[Any]] = {each.name: [] for each in fields(EvidenceBundle)}
+        self._read: Counter[tuple[str, str]] = Counter()
+
+    def add(self, fact: Fact | Unread, kind: str) -> None:
+        if isinstance(fact, Unread):
+            self._facts["unread"].append(fact)
+            return
+        if isinstance(fact, CommandSeen) and kind == "empty-output":
+            self._facts["cmdlets_empty"].append(fact)
+        else:
+            self._facts[_FIELDS[type(fact)]].append(fact)
+        if isinstance(fact, SmtpSession):
+            self._facts["replies"] += [each for each in fact.replies if each.code >= 400]
+            self._facts["certificates"] += fact.certificates
+            if fact.tls:
+                self._facts["tls"].append(fact.tls)
+            if fact.log == "receive" and kind == "exchange-send-log":
+                kind = "exchange-receive-log"
+        if not isinstance(fact, NameSeen):
+            self._read[fact.source.file, _KINDS.get(type(fact), kind)] += 1
+
+    def unread(self, file: str, because: str, line: int = 1) -> None:
+        self._facts["unread"].append(Unread(source=Source(file, line), because=because))
+
+    def has_read(self, file: str) -> bool:
+        return any(name == file for name, _ in self._read)
+
+    def bundle(self) -> EvidenceBundle:
+        read = tuple(ReadItem(source=file, kind=kind, items=items) for (file, kind), items in self._read.items())
+        return EvidenceBundle(
+            **{name: tuple(facts) for name, facts in self._facts.items() if name != "read"}, read=read
+        )
+
+
+def _readers() -> tuple[tuple[str, Reader], ...]:
+    """The order counts: a reader sees what those before it did not take."""
+    from gatepost.doctor.readers import certificates, cmdlets, documents, postfix, replies
+
+    return (
+        ("clixml", documents.read_clixml),
+        ("json", documents.read_json),
+        ("certificate", certificates.read_pem),
+        ("postfix-log", postfix.read_log),
+        ("exchange-certificate", cmdlets.read_lists),
+        ("exchange-certificate", cmdlets.read_tables),
+        ("exchange-certificate", cmdlets.read_csv),
+        ("openssl", certificates.read_verifications),
+        ("certificate", certificates.read_openssl),
+        ("postfix-settings", postfix.read_settings),
+        ("text", replies.read),
+    )
+
+
+def read_page(page: Page, collection: Collection) -> None:
+    for kind, reader in _readers():
+        for fact in reader(page):
+            collection.add(fact, kind)
+
+
+# --- files -------------------------------------------------------------------------------------------------------
+
+_LARGEST_PAGE: Final = 32 * 1024 * 1024
+_BINARY: Final = (
+    (b"PK\x03\x04", "a zip archive: unpack it first"),
+    (b"%PDF", "a PDF: copy its text into a file"),
+    (b"\x1f\x8b", "compressed with gzip: unpack it first"),
+    (b"7z\xbc\xaf", "a 7-zip archive: unpack it first"),
+    (b"\x89PNG", "a picture: type or copy the text in it"),
+    (b"\xff\xd8\xff", "a picture: type or copy the text in it"),
+    (b"GIF8", "a picture: type or copy the text in it"),
+    (b"SQLite format 3", "a database"),
+    (b"\x7fELF", "a program"),
+    (b"MZ", "a program"),
+    (b"ElfFile\x00", "a binary event log: export the entries as text or XML"),
+)
+
+
+class NothingToRead(Exception):
+    """What was named cannot be read at all; the message is the line for the administrator."""
+
+
+def files_of(paths: Iterable[Path]) -> list[tuple[str, Path]]:
+    """(name to show, path) of every file; folders are gone through. Raises `NothingToRead` for what is not there."""
+    found: list[tuple[str, Path]] = []
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(each for each in path.rglob("*") if each.is_file())
+            if not inside:
+                raise NothingToRead(f"{path}: the folder holds no file")
+            found += [(str(each.relative_to(path)), each) for each in inside]
+        elif path.exists():
+            found.append((path.name, path))
+        else:
+            raise NothingToRead(f"{path}: there is no such file or folder")
+    names = Counter(name for name, _ in found)
+    return [(str(path) if names[name] > 1 else name, path) for name, path in found]
+
+
+def read_files(paths: Iterable[Path], progress: Progress | None = None) -> EvidenceBundle:
+    """The evidence in files and folders."""
+    collection = Collection()
+    files = files_of(paths)
+    total = sum(_size(path) for _, path in files)
+    done = 0
+    for name, path in files:
+        if progress:
+            progress(name, done, total)
+        _read_file(name, path, collection)
+        done += _size(path)
+    if progress:
+        progress("", total, total)
+    return collection.bundle()
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _read_file(name: str, path: Path, collection: Collection) -> None:
+    try:
+        if not path.is_file():
+            collection.unread(name, "not a regular file")
+            return
+        with path.open("rb") as file:
+            octets = file.read(_LARGEST_PAGE)
+            more = file.read(1)
+    except OSError as error:
+        collection.unread(name, f"cannot be opened: {error.strerror or error}")
+        return
+    if more:
+        collection.unread(name, f"larger than {_LARGEST_PAGE >> 20} MiB: its beginning was read")
+    read_octets(name, octets, collection)
+
+
+def read_octets(name: str, octets: bytes, collection: Collection) -> None:
+    """What a file's octets tell."""
+    if not octets.strip(b"\x00 \r\n\t"):
+        collection.unread(name, "empty")
+        return
+    for sign, because in _BINARY:
+        if octets.startswith(sign):
+            collection.unread(name, because)
+            return
+    if octets[:2] == b"\x30\x82" or octets[:2] == b"\x30\x83":
+        _read_der(name, octets, collection)
+        return
+    if octets.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
+        text = _outlook_text(octets)
+    else:
+        text = decode(octets)
+    before = collection.has_read(name)
+    for page in pages_of(name, text):
+        read_page(page, collection)
+    if not before and not collection.has_read(name):
+        collection.unread(name, "nothing in it that we know")
+
+
+def read_text(text: str, name: str = "-") -> EvidenceBundle:
+    """The evidence in one text: for pasting and for tests."""
+    collection = Collection()
+    read_octets(name, text.encode("utf-8", "surrogatepass"), collection)
+    return collection.bundle()
+
+
+def _read_der(name: str, octets: bytes, collection: Collection) -> None:
+    from gatepost.doctor.readers.certificates import from_der, role_of
+
+    found = from_der(octets, Source(name, 1), role_of(name))
+    if found:
+        collection.add(found, "certificate")
+    else:
+        collection.unread(
+            name, "DER that is no certificate; of a PFX, give the certificate alone: openssl pkcs12 -nokeys -in FILE"
+        )
+
+
+def decode(octets: bytes) -> str:
+    """UTF-8, UTF-16 with or without a mark, else Windows-1252; NUL octets are dropped."""
+    if octets[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        text = octets.decode("utf-16", "replace")
+    elif octets[:400].count(b"\x00") > len(octets[:400]) // 3:
+        text = octets.decode("utf-16-le" if octets[1:2] == b"\x00" else "utf-16-be", "replace")
+    else:
+        try:
+            text = octets.decode("utf-8")
+        except UnicodeDecodeError:
+            text = "\n".join(map(_decode_line, octets.split(b"\n")))
+    return text.replace("\x00", "").replace("\ufeff", "")
+
+
+def _decode_line(octets: bytes) -> str:
+    try:
+        return octets.decode("utf-8")
+    except UnicodeDecodeError:
+        return octets.decode("cp1252", "replace")
+
+
+def _outlook_text(octets: bytes) -> str:
+    """The strings in an Outlook message: a compound file's text streams are UTF-16 or octets, in 64-octet sectors."""
+    wide = re.findall(rb"(?:[\x09\x0a\x0d\x20-\x7e\xa0-\xff]\x00){16,}", octets)
+    narrow = re.findall(rb"[\x09\x0a\x0d\x20-\x7e]{24,}", octets)
+    return "\n".join([*(each.decode("utf-16-le") for each in wide), *(each.decode("latin-1") for each in narrow)])
+
+
+def pages_of(name: str, text: str) -> Iterator[Page]:
+    """The page a text is, with the quirks of pasting undone."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u00a0", " ").replace("\u200b", "")
+    yield Page(name, text.split("\n"))
