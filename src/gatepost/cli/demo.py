@@ -35,15 +35,15 @@ def demo(
 
     from gatepost.demo.performance import perform
 
-    folder = _folder(keep)
+    folder, kept = _folder(keep), keep is not None
     try:
         performance = perform(folder, Console(quiet=True) if json else _console())
+        kept = kept or not performance.ok
     except KeyboardInterrupt:
-        _clear(folder, keep)
         context.fail("the demo was stopped; nothing of it is left running", _INTERRUPTED)
-    kept = keep is not None or not performance.ok
-    if not kept:
-        rmtree(folder)
+    finally:
+        if not kept:
+            rmtree(folder, ignore_errors=True)
     if json:
         context.print_json(_document(performance, folder if kept else None))
     else:
@@ -74,11 +74,6 @@ def _console() -> "Console":
     from rich.console import Console
 
     return Console(highlight=False, width=min(80, context.console().width))
-
-
-def _clear(folder: Path, keep: Path | None) -> None:
-    if keep is None:
-        rmtree(folder, ignore_errors=True)
 
 
 def _document(performance: "Performance", folder: Path | None) -> dict[str, Any]:
