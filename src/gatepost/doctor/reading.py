@@ -134,12 +134,13 @@ class Collection:
 
 def _readers() -> tuple[tuple[str, Reader], ...]:
     """The order counts: a reader sees what those before it did not take."""
-    from gatepost.doctor.readers import certificates, cmdlets, documents, postfix, replies
+    from gatepost.doctor.readers import certificates, cmdlets, documents, postfix, replies, smtp_log
 
     return (
         ("clixml", documents.read_clixml),
         ("json", documents.read_json),
         ("certificate", certificates.read_pem),
+        ("exchange-send-log", smtp_log.read),
         ("postfix-log", postfix.read_log),
         ("exchange-certificate", cmdlets.read_lists),
         ("exchange-certificate", cmdlets.read_tables),

@@ -257,7 +257,12 @@ def _canonical(label: str) -> str:
 
 def _told(page: Page, told: dict[str, tuple[int, str]]) -> Iterator[Fact]:
     strong = {"subject", "issuer", "not_before", "not_after", "eku", "san", "sha1"} & set(told)
-    if (len(strong) < 2 and not (strong and page_is_small(page))) or not strong & {"subject", "san", "not_after", "eku"}:
+    if (len(strong) < 2 and not (strong and page_is_small(page))) or not strong & {
+        "subject",
+        "san",
+        "not_after",
+        "eku",
+    }:
         return
     if strong == {"subject"} and "=" not in told["subject"][1] and told["subject"][1]:
         return  # a mail's Subject line

@@ -279,7 +279,50 @@ def read_settings(page: Page) -> Iterator[Fact]:
         index += 1
 
 
-_BEGINNINGS = ["smtp_", "smtpd_", "tls_", "lmtp_", "relay", "relayhost", "my", "inet_", "virtual_", "local_", "sender_", "recipient_", "canonical_", "transport_", "default_", "minimal_", "maximal_", "bounce_", "queue_", "append_", "compatibility_", "mail_", "alias_", "header_", "fallback_", "disable_", "proxy_", "milter_", "masquerade_", "message_", "mailbox_", "unknown_", "notify_", "best_", "home_", "delay_", "readme_", "html_", "command_", "daemon_", "data_", "setgid_"]
+_BEGINNINGS = [
+    "smtp_",
+    "smtpd_",
+    "tls_",
+    "lmtp_",
+    "relay",
+    "relayhost",
+    "my",
+    "inet_",
+    "virtual_",
+    "local_",
+    "sender_",
+    "recipient_",
+    "canonical_",
+    "transport_",
+    "default_",
+    "minimal_",
+    "maximal_",
+    "bounce_",
+    "queue_",
+    "append_",
+    "compatibility_",
+    "mail_",
+    "alias_",
+    "header_",
+    "fallback_",
+    "disable_",
+    "proxy_",
+    "milter_",
+    "masquerade_",
+    "message_",
+    "mailbox_",
+    "unknown_",
+    "notify_",
+    "best_",
+    "home_",
+    "delay_",
+    "readme_",
+    "html_",
+    "command_",
+    "daemon_",
+    "data_",
+    "setgid_",
+]
 
 
 def _known(name: str) -> bool:
