@@ -98,4 +98,4 @@ def _mirrors(test: Path) -> bool:
     """`test_queue_durability.py` mirrors `queue_file.py` and its neighbours, `test_why.py` mirrors `why.py`."""
     folder = ROOT / "src" / "gatepost" / test.parent.relative_to(TESTS)
     word = test.stem.removeprefix("test_").partition("_")[0]
-    return any(module.stem.partition("_")[0] == word for module in folder.glob("*.py"))
+    return any(module.stem.partition("_")[0] == word for module in folder.rglob("*.py"))
