@@ -127,6 +127,18 @@ def test_workers_do_not_outlive_their_supervisor_and_a_new_one_can_start_at_once
     wait_until(lambda: sent <= set(arrived(sink)), lambda: f"{len(sent - set(arrived(sink)))} messages that got 250")
 
 
+def test_a_worker_comes_back_as_it_was_while_the_configuration_is_being_edited(relay: Installation, sink: Sink) -> None:
+    relay.start()
+    relay.config.write_text("half-written [")
+    for victim in relay.worker_pids():
+        os.kill(victim, signal.SIGKILL)
+        wait_until(lambda victim=victim: victim not in relay.worker_pids(), "the worker to be gone")
+    with SmtpClient(relay.port, source="127.0.1.1") as smtp:
+        smtp.ehlo()
+        assert smtp.message("ann@contoso.com", "edited@outside.example", MESSAGE).code == 250
+    taken(sink, to="edited@outside.example")
+
+
 def test_sigterm_lets_a_transaction_in_flight_finish(relay: Installation, sink: Sink) -> None:
     relay.start()
     assert relay.process is not None

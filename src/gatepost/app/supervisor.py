@@ -6,6 +6,7 @@ successor instead of being refused; and only this process needs the right to bin
 
 import asyncio
 import os
+import pickle
 import signal
 import socket
 import sys
@@ -86,6 +87,7 @@ class _Supervisor:
         self._sockets = sockets
         self._workers = [_Worker(number, tuple(sock.fileno() for sock in own)) for number, own in enumerate(sockets)]
         self._stopping = asyncio.Event()
+        self._pickled = pickle.dumps(config)
 
     async def run(self) -> int:
         loop = asyncio.get_running_loop()
@@ -126,14 +128,16 @@ class _Supervisor:
             sys.executable,
             "-m",
             "gatepost.app.worker",
-            str(self._config.file),
             str(worker.number),
             str(ready_write),
             *(str(fd) for fd in worker.fds),
             pass_fds=(ready_write, *worker.fds),
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.PIPE,
         )
         os.close(ready_write)
+        assert worker.process.stdin is not None
+        worker.process.stdin.write(self._pickled)
+        worker.process.stdin.close()
         asyncio.get_running_loop().add_reader(ready_read, self._heard, worker, ready_read)
 
     def _heard(self, worker: _Worker, ready_read: int) -> None:

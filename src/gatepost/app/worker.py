@@ -1,6 +1,8 @@
 """One worker process: receiving and delivery in one event loop, with a queue file of its own.
 
-`python -m gatepost.app.worker CONFIG NUMBER READY-FD LISTENER-FD…` is how the supervisor starts it; nobody else does.
+`python -m gatepost.app.worker NUMBER READY-FD LISTENER-FD…` is how the supervisor starts it; nobody else does. The
+configuration comes in by standard input, as the supervisor read it: a worker that is started again serves the same
+listeners, however far somebody has got with editing the file.
 
 Laws: the directory, certificates and an operator's changes of the queue take effect within a second, without restart;
 SIGTERM lets transactions in flight finish, and so does the end of the supervisor; nobody is left waiting at a socket
@@ -10,6 +12,7 @@ whose worker cannot keep mail.
 import asyncio
 import gc
 import os
+import pickle
 import random
 import signal
 import socket
@@ -67,12 +70,8 @@ _READ_ONLY_ERRORS = (StoreError, OSError)
 
 
 def main(arguments: list[str]) -> int:
-    file, number, ready, *fds = arguments
-    try:
-        config = configuration.read(Path(file))
-    except configuration.ConfigError as error:
-        _say(number, error)
-        return 2
+    number, ready, *fds = arguments
+    config: Config = pickle.load(sys.stdin.buffer)
     sockets = [socket.socket(fileno=int(fd)) for fd in fds]
     try:
         import uvloop
@@ -95,7 +94,7 @@ async def _run(config: Config, number: int, ready: int, sockets: list[socket.soc
     loop.add_signal_handler(signal.SIGHUP, worker.look_at_files)
     loop.set_exception_handler(worker.tell_bug)
     await worker.start()
-    # The commit thread needs the interpreter for a moment after each sync; Python's 5 ms would be most of a peer's wait.
+    # The commit thread needs the interpreter after each sync; Python's 5 ms would be most of a peer's wait.
     sys.setswitchinterval(0.0005)
     # What lives as long as the process is not looked at again by the collector; sessions are freed by reference count.
     gc.collect()
