@@ -99,7 +99,7 @@ def run(arguments: list[str]) -> int:
     except _UsageError as error:
         message: str = error.format_message()  # type: ignore[attr-defined]
         # A group without a command complains with its whole help, which says it best.
-        line = message if "\n" in message else f"gatepost: {message.rstrip('.')}; see: {_help_command(error)}"
+        line = message if "\n" in message else f"gatepost: {_as_clause(message)} see: {_help_command(error)}"
         typer.echo(line, err=True)
         return context.WRONG_USE
     except StoreError as error:
@@ -112,6 +112,11 @@ def run(arguments: list[str]) -> int:
         # The reader of our output went away (`| head`): not an error of ours.
         sys.stderr.close()
         return 0
+
+
+def _as_clause(sentence: str) -> str:
+    """Our errors begin small and go on."""
+    return sentence[0].lower() + sentence[1:].rstrip(".") + ("" if sentence.endswith("?") else ";")
 
 
 def _help_command(error: Exception) -> str:
