@@ -7,7 +7,6 @@ follows Close, no message is larger than SIZE allows, and a question is always t
     python fuzz/cutting.py 100000 [SEED]
 """
 
-# ruff: noqa: T201
 
 import random
 import sys

@@ -296,6 +296,7 @@ def test_a_damaged_directory_file_is_one_line(gatepost: Gatepost, folder: Path) 
     assert "damaged" in refused(gatepost("tenant", "list"), 2)
 
 
-def test_a_missing_data_folder_says_how_to_make_one(gatepost: Gatepost, folder: Path) -> None:
+def test_a_missing_data_folder_is_made(gatepost: Gatepost, folder: Path) -> None:
     (folder / "data").rmdir()
-    assert "gatepost init" in refused(gatepost("tenant", "list"), 2)
+    assert done(gatepost("tenant", "add", "contoso"))
+    assert (folder / "data" / "directory.sqlite").exists()

@@ -3,9 +3,9 @@
 from email import message_from_bytes
 from email.policy import SMTP
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-import pytest
 
 from gatepost.mail.trace import hops, received_field, with_protocol
 

@@ -1,11 +1,11 @@
 """The PROXY header: both versions, whole or in pieces, and everything that only looks like one."""
 
-from ipaddress import ip_address
 import struct
+from ipaddress import ip_address
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-import pytest
 
 from gatepost.receiving.proxy_protocol import Incomplete, NotProxied, Proxied, read_header
 
