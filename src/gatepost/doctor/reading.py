@@ -134,7 +134,7 @@ class Collection:
 
 def _readers() -> tuple[tuple[str, Reader], ...]:
     """The order counts: a reader sees what those before it did not take."""
-    from gatepost.doctor.readers import certificates, cmdlets, documents, postfix, replies, smtp_log
+    from gatepost.doctor.readers import certificates, cmdlets, documents, exchange, postfix, prose, replies, smtp_log
 
     return (
         ("clixml", documents.read_clixml),
@@ -148,7 +148,14 @@ def _readers() -> tuple[tuple[str, Reader], ...]:
         ("openssl", certificates.read_verifications),
         ("certificate", certificates.read_openssl),
         ("postfix-settings", postfix.read_settings),
+        ("empty-output", exchange.read_empty_outputs),
+        ("health-checker", exchange.read_health),
+        ("hcw-log", exchange.read_hcw),
+        ("queue", exchange.read_queues),
+        ("event-log", exchange.read_events),
+        ("powershell", exchange.read_errors_and_commands),
         ("text", replies.read),
+        ("prose", prose.read),
     )
 
 
@@ -160,6 +167,7 @@ def read_page(page: Page, collection: Collection) -> None:
 
 # --- files -------------------------------------------------------------------------------------------------------
 
+_COMPOUND_FILE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _LARGEST_PAGE: Final = 32 * 1024 * 1024
 _BINARY: Final = (
     (b"PK\x03\x04", "a zip archive: unpack it first"),
@@ -248,10 +256,7 @@ def read_octets(name: str, octets: bytes, collection: Collection) -> None:
     if octets[:2] == b"\x30\x82" or octets[:2] == b"\x30\x83":
         _read_der(name, octets, collection)
         return
-    if octets.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
-        text = _outlook_text(octets)
-    else:
-        text = decode(octets)
+    text = _outlook_text(octets) if octets.startswith(_COMPOUND_FILE) else decode(octets)
     before = collection.has_read(name)
     for page in pages_of(name, text):
         read_page(page, collection)

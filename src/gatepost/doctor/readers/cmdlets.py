@@ -4,6 +4,8 @@ An object is recognised by its properties, never by the file's name; the cmdlet'
 properties do not. Losses are kept: cut lists, type names in place of elements, `<I>` and `<S>` eaten as HTML.
 """
 
+# ruff: noqa: E501 - a pattern broken over lines reads worse
+
 import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping

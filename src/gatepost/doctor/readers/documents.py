@@ -166,7 +166,7 @@ class _Clixml:
             listed = properties.pop("\0list", False)
             to_string = properties.pop("\0text", "")
             if properties and kind_of(properties):
-                self.found.append((line, {key: each for key, each in properties.items()}))
+                self.found.append((line, dict(properties)))
             if listed:
                 value = elements
             elif {"CertificateIssuer", "CertificateSubject"} <= set(properties):

@@ -1,5 +1,7 @@
 """Postfix: the mail log in both time stamps and both queue-id forms, and its configuration."""
 
+# ruff: noqa: E501 - a pattern broken over lines reads worse
+
 import re
 from collections.abc import Iterator
 
@@ -25,7 +27,7 @@ _DELIVERY = re.compile(
     r"to=<(?P<to>[^>]*)>,(?: orig_to=<(?P<orig>[^>]*)>,)? relay=(?P<relay>[^\s,\[]+)(?:\[(?P<address>[^\]]*)\])?"
     r"(?::(?P<port>\d+))?,.*?dsn=(?P<dsn>[\d.]+), status=(?P<status>\w+) \((?P<response>.*?)\)?\s*$"
 )
-_FROM = re.compile(r"from=<(?P<from>[^>]*)>, size=")
+_SENDER = re.compile(r"(?P<id>[0-9A-Za-z]{5,20}): from=<(?P<from>[^>]*)>, size=")
 _PEER = r"(?P<peer>[\w.-]+|unknown)\[(?P<address>[0-9A-Fa-f.:]+)\]"
 _ESTABLISHED = re.compile(
     rf"(?P<trust>Untrusted|Trusted|Verified|Anonymous) TLS connection established (?P<way>to|from) {_PEER}(?::\d+)?: "
@@ -55,10 +57,10 @@ _AT = re.compile(rf"{_PEER}")
 
 def read_log(page: Page) -> Iterator[Fact]:
     senders: dict[str, str] = {}
-    for index, line in page.free():
-        if (match := _LINE.match(line)) and (queue := _QUEUE_ID.match(match["rest"])):
-            if told := _FROM.search(queue["rest"]):
-                senders[queue["id"]] = told["from"]
+    for _, line in page.free():
+        told = _SENDER.search(line)
+        if told:
+            senders[told["id"]] = told["from"]
     for index, line in page.free():
         match = _LINE.match(line)
         if match is None:
@@ -113,8 +115,8 @@ def _delivery(page, index, line, found, queue_id, pid, service, host, stamp, sen
         "connector": service if service.count("/") > 1 else "",
     }
     if " said: " in response or " refused to talk to me: " in response:
-        for reply in replies_in(response.split(" said: ")[-1].split(" refused to talk to me: ")[-1], source, **known):
-            yield reply
+        said = response.split(" said: ")[-1].split(" refused to talk to me: ")[-1]
+        yield from replies_in(said, source, **known)
     if "Cannot start TLS" in response or "TLS is required" in response or "lost connection" in response:
         kind = (
             "not-offered"
@@ -184,8 +186,7 @@ def _other(page, index, line, match, pid, service, host, stamp) -> Iterator[Fact
         )
         return
     if re.search(r"host \S+ (?:said|refused to talk to me): ", rest):
-        for reply in replies_in(rest, source, kind="postfix-log", at=stamp, quoted_by=host):
-            yield reply
+        yield from replies_in(rest, source, kind="postfix-log", at=stamp, quoted_by=host)
         return
     for kind, pattern in _TLS_LINES:
         if pattern.search(rest):

@@ -1,0 +1,329 @@
+"""Exchange's other evidence: queues, events, HealthChecker, the Hybrid Configuration Wizard, errors of cmdlets."""
+
+# ruff: noqa: E501 - a pattern broken over lines reads worse
+
+import re
+from collections.abc import Iterator
+
+from gatepost.doctor.evidence import (
+    CommandSeen,
+    EventLogEntry,
+    Fact,
+    HcwComparison,
+    HealthCheckerFinding,
+    PowershellError,
+    QueueError,
+    Source,
+    one_line,
+)
+from gatepost.doctor.moments import ANY_MOMENT, moment
+from gatepost.doctor.page import Page, Paragraph
+from gatepost.doctor.readers.replies import replies_in
+
+# --- queues ------------------------------------------------------------------------------------------------------
+
+_LED = re.compile(r"\{LED=(?P<led>.*?)\}\s*;\s*\{MSG=(?P<msg>.*?)\}(?P<rest>(?:\s*;\s*\{\w+=[^}]*\})*)", re.DOTALL)
+_LED_OPEN = re.compile(r"\{LED=(?P<led>.*?)(?:\}\s*(?:;|\]|$)|$)", re.DOTALL)
+_PAIR = re.compile(r"\{(\w+)=([^}]*)\}")
+_DETAIL = re.compile(r"\[(Message|LastAttemptedServerName|LastAttemptedIP|SmtpSecurity|[A-Z][A-Za-z]+)=([^\[\]]*)\]")
+_LAST_ERROR = re.compile(
+    r"\b(?:LastError|Last Error|Letzter Fehler|Dernière erreur)\s*[:=]\s*(?P<value>.+)$", re.IGNORECASE
+)
+_QUEUE_PROPERTY = re.compile(
+    r"\b(Identity|NextHopDomain|NextHopConnector|DeliveryType|Status|MessageCount|LastError|LastRetryTime)\s*:\s*"
+)
+_QUEUE_LINE = re.compile(
+    r"^\s*(?P<queue>[\w.-]+\\(?:\d+|Submission|Unreachable|Poison)|\\\w+)\s+(?P<delivery>\w+)\s+"
+    r"(?P<status>Ready|Retry|Active|Suspended|Connecting)\s+(?P<count>\d+)"
+)
+_PRIMARY = re.compile(
+    r"4\d\d 4\.\d\.\d+ Primary target IP address responded with:?\s*\"(?P<inner>.*?)\"(?:\s*Attempted failover|\.|$)",
+    re.S,
+)
+
+
+def read_queues(page: Page) -> Iterator[Fact]:
+    for paragraph in page.paragraphs():
+        text = paragraph.text
+        found = False
+        for match in [*_LED.finditer(text)] or [*_LED_OPEN.finditer(text)]:
+            found = True
+            source = page.source(paragraph.index_at(match.start()))
+            rest = dict(_PAIR.findall(match.groupdict().get("rest") or ""))
+            yield from _queue_error(paragraph, source, match["led"], match.groupdict().get("msg") or "", rest)
+        told = _LAST_ERROR.search(text)
+        if not found and told and re.search(r"\d{3}[ .]|\d\.\d\.\d", told["value"]):
+            found = True
+            source = page.source(paragraph.index_at(told.start()))
+            value = _QUEUE_PROPERTY.split(told["value"])[0]
+            yield from _queue_error(paragraph, source, value, "", {})
+        elif not found and (primary := _PRIMARY.search(text)):
+            found = True
+            yield from _queue_error(paragraph, page.source(paragraph.index_at(primary.start())), primary[0], "", {})
+        if found:
+            page.take(paragraph.first, paragraph.first + len(paragraph.starts) - 1)
+
+
+def _queue_error(paragraph: Paragraph, source: Source, led: str, message: str, rest: dict[str, str]) -> Iterator[Fact]:
+    led = one_line(led)
+    parts = [part.strip() for part in re.split(r"\s*->\s*|-&gt;", led)]
+    inner = parts[-1] if len(parts) > 1 else ""
+    if primary := _PRIMARY.search(led):
+        inner = primary["inner"].strip()
+    around = paragraph.text
+    identity = re.search(r"\bIdentity\s*:\s*(\S+)", around)
+    count = re.search(r"\bMessageCount\s*:\s*(\d+)", around)
+    status = re.search(r"\bStatus\s*:\s*(\w+)", around)
+    next_hop = re.search(r"\bNextHopDomain\s*:\s*(\S+)", around)
+    line = _QUEUE_LINE.match(around)
+    connector = re.search(r"\bNextHopConnector\s*:\s*(\S+)", around)
+    yield QueueError(
+        source=source,
+        quote=led[:500],
+        last_error=led,
+        outer=parts[0],
+        inner=inner,
+        message=message,
+        fqdn=rest.get("FQDN", ""),
+        address=rest.get("IP", ""),
+        at=moment(rest.get("LRT", "")),
+        queue=identity[1] if identity else line["queue"] if line else "",
+        status=status[1] if status else line["status"] if line else "",
+        message_count=int(count[1]) if count else int(line["count"]) if line else None,
+        next_hop=next_hop[1] if next_hop else "",
+        connector=connector[1] if connector else "",
+        details=tuple(_DETAIL.findall(led)),
+    )
+    yield from replies_in(
+        led,
+        source,
+        kind="queue",
+        said_by=rest.get("FQDN", ""),
+        said_by_address=rest.get("IP", ""),
+        at=moment(rest.get("LRT", "")),
+    )
+
+
+# --- events ------------------------------------------------------------------------------------------------------
+
+_EVENT_ID = re.compile(
+    r"\b(?:Event ?-?ID|EventId|InstanceId|Ereignis-?ID|ID de l'événement|Id\.? evento|Event)\s*[:=#]?\s*(?P<id>\d{1,5})\b"
+    r"(?!\.\d)|<EventID[^>]*>(?P<xml>\d+)</EventID>",
+    re.IGNORECASE,
+)
+_PROVIDER = re.compile(
+    r"\b(?:Source|Quelle|ProviderName|Provider Name|Provider)\s*[:=]\s*['\"]?(?P<name>[\w .-]*?(?:Exchange|Schannel|CAPI2|Edge|Cert)\w*(?:[\w -]*Transport)?)"
+    r"|\b(?P<bare>MSExchange\w+|Schannel|CAPI2|Microsoft-Windows-CAPI2)\b",
+    re.IGNORECASE,
+)
+_RESULT = re.compile(r"<Result[^>]*value=['\"]([0-9A-Fa-fx]+)['\"]|\b(800B0[0-9A-Fa-f]{3})\b")
+_COMPUTER = re.compile(r"\b(?:Computer|MachineName)\s*[:=]\s*([\w.-]+)|<Computer>([^<]+)</Computer>")
+
+
+def read_events(page: Page) -> Iterator[Fact]:
+    index = 0
+    starts = [
+        (index, match)
+        for index, line in page.free()
+        if (match := _EVENT_ID.search(line)) and (_near_event(page, index) or match["xml"])
+    ]
+    for number, (index, match) in enumerate(starts):
+        limit = starts[number + 1][0] if number + 1 < len(starts) else len(page.lines)
+        first = index
+        while first > 0 and index - first < 6 and page.lines[first - 1].strip() and first - 1 not in page.taken:
+            if number and first - 1 <= starts[number - 1][0]:
+                break
+            first -= 1
+        last = index
+        while last + 1 < min(limit, index + 30):
+            described = any(page.lines[last].rstrip().endswith(sign) for sign in (":", "Description"))
+            if not page.lines[last + 1].strip() and not described:
+                break
+            last += 1
+        text = one_line(page.lines[first : last + 1])
+        provider = _PROVIDER.search(text)
+        result = _RESULT.search(text)
+        computer = _COMPUTER.search(text)
+        when = ANY_MOMENT.search(text)
+        identifier = int(match["id"] or match["xml"])
+        yield EventLogEntry(
+            source=page.source(index),
+            quote=text[:600],
+            event_id=identifier,
+            provider=(provider["name"] or provider["bare"]).strip() if provider else "",
+            message=text[:3000],
+            server=(computer[1] or computer[2]) if computer else "",
+            at=moment(when[0]) if when else None,
+            result=(result[1] or result[2]).upper() if result else "",
+        )
+        page.take(first, last)
+        yield from replies_in(text, page.source(index), kind="event")
+
+
+def _near_event(page: Page, index: int) -> bool:
+    around = " ".join(page.lines[max(0, index - 6) : index + 8])
+    return bool(
+        re.search(r"MSExchange|Schannel|CAPI2|EdgeSync|LogName|Log Name|Protokollname|Event\[|Transport", around)
+    )
+
+
+# --- HealthChecker -----------------------------------------------------------------------------------------------
+
+_HEALTH_LABELS = (
+    "Connector Name|Connector Enabled|Cloud Mail Enabled|Connector Type|TlsAuthLevel|TlsDomain|TlsCertificateName|TlsCertificateName Status"
+    "|Certificate Found On Server|Certificate Matches Hybrid Certificate|Certificate Thumbprint\\(s\\)|Certificate Thumbprint|Lifetime In Days"
+    "|Lifetime in days|Certificate status|Certificate Status|Smart Hosts|Fqdn|Require TLS|Certificate has expired|FriendlyName|Thumbprint"
+    "|Current Auth Certificate|Bound to services|Internal Transport Certificate|SMTP Certificate|Subject|Issuer|Key size|Signature Algorithm"
+    "|TlsCertificateSet|CertificateLifetimeInDays|Exchange Version|Version|Build Number|Namespaces|Is SAN Certificate|TLS \\d\\.\\d|SystemDefaultTlsVersions"
+)
+_HEALTH = re.compile(rf"^\s*(?P<label>{_HEALTH_LABELS})\s*[:=]\s*(?P<value>.*)$", re.IGNORECASE)
+_HEALTH_SIGN = re.compile(
+    r"HealthChecker|Exchange Health Checker|Certificate Matches Hybrid Certificate|Lifetime In Days|Cloud Mail Enabled|"
+    r"Certificate Found On Server|TlsCertificateName(?:NotFound|Empty|Match|SyntaxInvalid)"
+)
+
+
+def read_health(page: Page) -> Iterator[Fact]:
+    if not any(_HEALTH_SIGN.search(line) for line in page.lines):
+        return
+    section = server = ""
+    for index, line in page.free():
+        if found := re.match(r"\s*(?:Server Name|Name|Server)\s*[:=]\s*([\w.-]+)", line):
+            server = found[1]
+        match = _HEALTH.match(line)
+        if match is None:
+            if found := re.search(r"\b(TlsCertificateName(?:NotFound|Empty|Match|SyntaxInvalid))\b", line):
+                page.take(index)
+                yield HealthCheckerFinding(
+                    source=page.source(index),
+                    quote=line.strip(),
+                    label="TlsCertificateName Status",
+                    value=found[1],
+                    section=section,
+                    server=server,
+                )
+            continue
+        if match["label"].casefold() in ("connector name", "thumbprint", "friendlyname"):
+            section = match["value"].strip()
+        page.take(index)
+        yield HealthCheckerFinding(
+            source=page.source(index),
+            quote=line.strip(),
+            label=match["label"],
+            value=match["value"].strip(),
+            section=section,
+            server=server,
+        )
+
+
+# --- Hybrid Configuration Wizard ---------------------------------------------------------------------------------
+
+_HCW_HEAD = re.compile(r"\bactual\b", re.IGNORECASE)
+_HCW_ROW = re.compile(
+    r"^\s*(?:\S+\s+)??(?P<name>[A-Z][A-Za-z]{3,40})\s*(?:\||\t|;|\s{2,}|:)\s*(?P<a>.*?)\s*(?:\||\t|;|\s{2,})\s*(?P<b>.*?)\s*(?:\||\t|;|\s{2,})\s*"
+    r"(?P<equals>True|False)\s*\|?\s*$",
+    re.IGNORECASE,
+)
+_HCW_EQUALS_FIRST = re.compile(
+    r"^\s*\|?\s*(?P<name>[A-Z][A-Za-z]{3,40})\s*(?:\||\t|\s{2,})\s*(?P<equals>True|False)\s*(?:\||\t|\s{2,})\s*(?P<a>.*?)\s*(?:\||\t|\s{2,})\s*(?P<b>.*?)\s*\|?\s*$"
+)
+
+
+def read_hcw(page: Page) -> Iterator[Fact]:
+    inside, actual_first, name = 0, True, ""
+    at = None
+    for index, line in page.free():
+        if re.search(r"\b(?:equals?|equal)\b", line, re.IGNORECASE) and _HCW_HEAD.search(line):
+            inside = 60
+            low = line.casefold()
+            expected_at = next((low.find(word) for word in ("expected", "desired", "new") if word in low), -1)
+            actual_first = expected_at < 0 or low.find("actual") < expected_at
+            page.take(index)
+            continue
+        if found := re.search(
+            r"\b(?:Set|New|Get)-(\w*Connector)\b.*?-Identity\s+['\"]?([^'\"]+?)['\"]?(?:\s-|$)", line
+        ):
+            name = found[2].strip()
+        if not inside:
+            continue
+        inside -= 1
+        row = _HCW_EQUALS_FIRST.match(line) or _HCW_ROW.match(line)
+        if row is None:
+            continue
+        page.take(index)
+        actual, expected = (row["a"], row["b"]) if actual_first else (row["b"], row["a"])
+        yield HcwComparison(
+            source=page.source(index),
+            quote=line.strip(),
+            object_name=name,
+            property_name=row["name"],
+            expected=expected.strip(),
+            actual=actual.strip(),
+            equals=row["equals"].casefold() == "true",
+            at=at,
+        )
+
+
+# --- cmdlets' errors, commands -----------------------------------------------------------------------------------
+
+_ERROR = re.compile(
+    r"\+ CategoryInfo|\+ FullyQualifiedErrorId|A special Rpc error occurs|cannot be removed because|\bError while\b|"
+    r"^(?:Set|New|Get|Enable|Remove|Validate|Test)-\w+ ?: |couldn't be found on|Cannot process argument|is an invalid value|"
+    r"Secure Mail Certificate|tagged with following Send Connectors|Invalid Smtp|You can't|isn't supported|can't be (?:set|created|used)|"
+    r"\|Microsoft\.Exchange\.[\w.]+Exception\||ExDirectoryException",
+    re.IGNORECASE,
+)
+_COMMAND = re.compile(
+    r"(?P<command>\b(?:Set|New|Get|Enable|Disable|Remove|Import|Export|Restart|Start|Validate|Test|Resume|Retry|Update)-"
+    r"(?:InboundConnector|OutboundConnector|SendConnector|ReceiveConnector|AcceptedDomain|ExchangeCertificate|Service|Queue|Message|"
+    r"EdgeSynchronization|HybridConfiguration|TransportService|TransportConfig|OrganizationConfig|TenantExemptionInfo|PfxCertificate|Certificate|"
+    r"NetConnection|SmartHost|Mailbox|MessageTrace|OnPremServerReportInfo|HybridMailflow)\b[^\n]*)"
+)
+_PROMPT = re.compile(
+    r"^\s*(?:\[PS\]\s*)?(?:PS\s+)?(?:[A-Z]:\\[^>]*|[\w@.:~ /-]*[$#])?>*\s*$|^\s*(?:\[PS\]|PS)\b[^>]*>\s*"
+)
+_NOTHING = re.compile(
+    r"returns? (?:nothing|no|an empty)|no output|is empty|\(empty\)|\(none\)|nothing (?:is )?(?:returned|listed|there)|"
+    r"shows? nothing|lists? nothing|keine (?:ausgabe|einträge)|liefert nichts|leer|comes back empty|no (?:inbound )?connectors?\b",
+    re.IGNORECASE,
+)
+
+
+def read_errors_and_commands(page: Page) -> Iterator[Fact]:
+    lines = page.lines
+    for index, line in page.free():
+        if _ERROR.search(line):
+            first = index
+            while first > 0 and index - first < 3 and lines[first - 1].strip() and not lines[first - 1].startswith("["):
+                first -= 1
+            text = one_line(lines[first : index + 3])
+            cmdlet = re.search(r"\b([A-Z][a-z]+-[A-Z]\w+)", text)
+            yield PowershellError(
+                source=page.source(index),
+                quote=line.strip()[:500],
+                cmdlet=cmdlet[1] if cmdlet else "",
+                message=text[:1500],
+            )
+        if command := _COMMAND.search(line):
+            when = ANY_MOMENT.search(line)
+            yield CommandSeen(
+                source=page.source(index),
+                quote=line.strip()[:500],
+                command=command["command"].strip(),
+                at=moment(when[0]) if when else None,
+            )
+
+
+def read_empty_outputs(page: Page) -> Iterator[Fact]:
+    """`Get-...` whose output was shown, and there was none."""
+    lines = page.lines
+    for index, line in enumerate(lines):
+        command = _COMMAND.search(line) if "Get-" in line else None
+        if command is None or not command["command"].startswith("Get-"):
+            continue
+        following = next((each for each in lines[index + 1 : index + 5] if each.strip()), "")
+        prompted = bool(re.match(r"\s*(?:\[PS\]|PS\b.*>|.*[$#>]\s*Get-)", line))
+        said = bool(_NOTHING.search(line)) or bool(_NOTHING.match(following.strip()))
+        ended = prompted and (not following or bool(re.match(r"\s*(?:\[PS\]|PS [A-Z]:\\)", following)))
+        if said or ended:
+            yield CommandSeen(source=page.source(index), quote=line.strip()[:300], command=command["command"].strip())
