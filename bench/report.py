@@ -36,9 +36,9 @@ MEASURED = (
 
 def medians(measurements: Iterable[Measurement]) -> list[dict[str, Any]]:
     """One row per server, mode and number of connections, in the order first met."""
-    groups: dict[tuple[str, str, int], list[Measurement]] = {}
+    groups: dict[tuple[str, int, str], list[Measurement]] = {}
     for one in measurements:
-        groups.setdefault((one.mode, one.connections, one.server), []).append(one)  # type: ignore[index]
+        groups.setdefault((one.mode, one.connections, one.server), []).append(one)
     rows = []
     for (mode, connections, server), ones in groups.items():
         row: dict[str, Any] = {"mode": mode, "connections": connections, "server": server, "rounds": len(ones)}

@@ -29,6 +29,8 @@ from tools import BUILD, BenchError, Sink, build, limit, load
 ROOT = Path(__file__).resolve().parent.parent
 MODES = ("plain-new", "plain-reused", "tls-new", "tls-reused")
 WARM_UP = 200
+MOST_PER_CONNECTION = "1000"
+"""What Gatepost allows by default; Postfix has no limit of its own."""
 IDLE_SECONDS = 0.5
 """A server that takes this long without using a tick of CPU is idle."""
 
@@ -79,7 +81,10 @@ def _some_of(text: str, known: tuple[str, ...]) -> tuple[str, ...]:
     return chosen
 
 
-SERVERS = {"postfix": PostfixContestant, "gatepost": GatepostContestant}
+SERVERS: dict[str, type[PostfixContestant] | type[GatepostContestant]] = {
+    "postfix": PostfixContestant,
+    "gatepost": GatepostContestant,
+}
 
 
 def _bench(options: argparse.Namespace) -> int:
@@ -174,7 +179,7 @@ class Bench:
 
     def _load_for(self, server: Contestant, mode: str) -> tuple[int, list[str]]:
         words = ["--size", str(self._options.size), "--recipients", str(self._options.recipients)]
-        words += ["--per-connection", "1" if mode.endswith("-new") else "0"]
+        words += ["--per-connection", "1" if mode.endswith("-new") else MOST_PER_CONNECTION]
         if self._options.pipelining:
             words.append("--pipelining")
         if mode.startswith("plain"):
@@ -255,7 +260,7 @@ def _facts(folder: Path) -> dict[str, Any]:
         "cpu": cpu.partition(":")[2].strip() or platform.machine(),
         "cores": len(os.sched_getaffinity(0)),
         "memory_mib": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20,
-        "kernel": platform.release(),
+        "kernel": platform.release().partition("-")[0],
         "file_system": _output("stat", "--file-system", "--format=%T", str(folder)),
         "load_average": os.getloadavg()[0],
         "python": platform.python_version(),

@@ -40,12 +40,13 @@ def _compile(source: Path, program: Path) -> None:
 
 
 def limit(*words: str) -> dict[str, float]:
-    return _json_of([str(BUILD / "limits"), *words])
+    answer: dict[str, float] = _json_of([str(BUILD / "limits"), *words])
+    return answer
 
 
 def load(*, port: int, options: Sequence[str]) -> dict[str, Any]:
     """Sends, and returns what the load generator says. Raises when anything was refused or lost."""
-    answer = _json_of([str(BUILD / "load"), "--port", str(port), *options])
+    answer: dict[str, Any] = _json_of([str(BUILD / "load"), "--port", str(port), *options])
     if answer["accepted"] != answer["messages"]:
         raise BenchError(f"{answer['accepted']} of {answer['messages']} messages accepted: {answer['trouble']}")
     return answer

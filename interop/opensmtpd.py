@@ -5,6 +5,12 @@ from pathlib import Path
 
 from peers import Room, stop, wait_for_greeting
 
+# By itself it has five connections to one address and waits between two of them; idle ones count for ten seconds.
+SETTINGS = """\
+smtp max-message-size 150M
+mta limit conn-delay-route 0 reconn-delay-route 0 max-conn-per-host 100 max-conn-per-route 100
+"""
+
 
 class OpenSmtpd:
     """Accepts everything from anybody at its port, and sends it on by `rules`."""
@@ -14,7 +20,7 @@ class OpenSmtpd:
         self.log = folder / "output"
         self._port = port
         self._process: subprocess.Popen[bytes] | None = None
-        self.room.write("smtpd.conf", f"smtp max-message-size 150M\nlisten on 127.0.0.1 port {port}\n{rules}\n")
+        self.room.write("smtpd.conf", f"{SETTINGS}listen on 127.0.0.1 port {port}\n{rules}\n")
         self.room.write("mailname", "opensmtpd.contoso.com\n")
         for name, text in files.items():
             self.room.write(f"smtpd/{name}", text)

@@ -188,8 +188,8 @@ class Room:
         for path in ("bin", "sbin", "lib", "lib64"):
             if Path("/", path).is_symlink():
                 (self.root / path).symlink_to(f"usr/{path}")
-        for path in self._shows:
-            self._inside(path).mkdir(parents=True, exist_ok=True)
+        for shown in self._shows:
+            self._inside(shown).mkdir(parents=True, exist_ok=True)
         self.etc.mkdir()
         self._write_accounts(KNOWN[name])
 

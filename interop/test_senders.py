@@ -129,12 +129,35 @@ def test_openssl_s_client(world: World, state: str, protocol: str) -> None:
     way = Way(state=world.states[state], protocol=protocol)
     token = world.token("s-client")
     recipient, content = f"{token}@{way.domain}", awkward(token)
+    said = _dialogue(_s_client(world, way), recipient, content)
+    _judge_tool(world, way, recipient, content, said)
+
+
+@pytest.mark.parametrize("state", [name for name, reason in REASONS.items() if reason])
+def test_explain_beforehand_and_why_afterwards_say_what_the_peer_was_told(world: World, state: str) -> None:
+    way = Way(state=world.states[state], protocol="tls13")
+    token = world.token("why")
+    recipient = f"{token}@{way.domain}"
+    said = _dialogue(_s_client(world, way), recipient, awkward(token))
+    session = re.search(r"([0-9A-F]{16})\]", said)
+    assert session, said
+    certificate = ("--certificate", str(way.state.chain)) if way.state.chain else ("--tls",)
+    envelope = ("--mail-from", "alice@contoso.com", "--rcpt-to", recipient)
+    beforehand = world.relay.answer("explain", "--address", "127.0.0.1", *certificate, *envelope, status=1)
+    afterwards = world.relay.answer("why", session[1])
+    for answer in (beforehand, afterwards):
+        assert answer["outcome"] == "refused"
+        assert_refusal(answer["reply"], str(way.state.refused_for))
+    assert afterwards["session_id"] == session[1]
+    assert afterwards["reply"] in " ".join(said.split())
+
+
+def _s_client(world: World, way: Way) -> list[str]:
     command = ["openssl", "s_client", "-connect", f"127.0.0.1:{world.port}", "-starttls", "smtp", "-quiet", "-crlf"]
     command.append(f"-tls1_{way.protocol[-1]}")
     if way.state.chain:
         command += ["-cert", str(way.state.chain), "-cert_chain", str(way.state.chain), "-key", str(way.state.key)]
-    said = _dialogue(command, recipient, content)
-    _judge_tool(world, way, recipient, content, said)
+    return command
 
 
 def _dialogue(command: list[str], recipient: str, content: bytes) -> str:
