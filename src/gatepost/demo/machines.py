@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gatepost.demo.processes import Child, Processes
+from gatepost.demo.signals import undisturbed
 from gatepost.demo.waiting import Setback
 
 _COMMAND_PATIENCE_S = 20.0
@@ -41,17 +42,18 @@ class Machine:
     def run(self, *arguments: str) -> CommandLine:
         """`gatepost ARGUMENTS`, typed in the machine's folder."""
         try:
-            done = subprocess.run(
-                [sys.executable, "-m", "gatepost", *arguments],
-                cwd=self.folder,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                timeout=_COMMAND_PATIENCE_S,
-                # Ctrl-C is for the demo, which then ends in an orderly way.
-                start_new_session=True,
-            )
+            with undisturbed():
+                done = subprocess.run(
+                    [sys.executable, "-m", "gatepost", *arguments],
+                    cwd=self.folder,
+                    env=self._environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    timeout=_COMMAND_PATIENCE_S,
+                    # Ctrl-C is for the demo, which then ends in an orderly way.
+                    start_new_session=True,
+                )
         except subprocess.TimeoutExpired:
             raise Setback(f"gatepost {' '.join(arguments)} took longer than {_COMMAND_PATIENCE_S:.0f} s") from None
         return CommandLine(
