@@ -6,7 +6,7 @@ is None or empty, never guessed; values are immutable, so that a rule is a pure 
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal, NamedTuple
 
 Side = Literal["sender", "tenant", "network", "pki", "none"]
@@ -773,6 +773,12 @@ class EvidenceBundle:
         """The value in force in one file: the last one counts."""
         return next(
             (each for each in reversed(self.postfix_settings) if each.name == name and each.service == service), None
+        )
+
+    def joined(self, other: "EvidenceBundle") -> "EvidenceBundle":
+        """Both bundles' evidence, this one's first."""
+        return EvidenceBundle(
+            **{each.name: getattr(self, each.name) + getattr(other, each.name) for each in fields(EvidenceBundle)}
         )
 
     def prose_of(self, *topics: Topic) -> Iterator[ProseFact]:

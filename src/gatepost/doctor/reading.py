@@ -134,7 +134,20 @@ class Collection:
 
 def _readers() -> tuple[tuple[str, Reader], ...]:
     """The order counts: a reader sees what those before it did not take."""
-    from gatepost.doctor.readers import certificates, cmdlets, documents, exchange, postfix, prose, replies, smtp_log
+    from gatepost.doctor.readers import (
+        certificates,
+        cmdlets,
+        documents,
+        exchange,
+        messages,
+        other_servers,
+        postfix,
+        prose,
+        replies,
+        smtp_log,
+        tools,
+        transcripts,
+    )
 
     return (
         ("clixml", documents.read_clixml),
@@ -142,12 +155,20 @@ def _readers() -> tuple[tuple[str, Reader], ...]:
         ("certificate", certificates.read_pem),
         ("exchange-send-log", smtp_log.read),
         ("postfix-log", postfix.read_log),
+        ("exim-log", other_servers.read_exim),
+        ("opensmtpd-log", other_servers.read_opensmtpd),
+        ("iis-smtp-log", other_servers.read_iis),
+        ("ndr", messages.read_delivery_status),
+        ("message-headers", messages.read_headers),
         ("exchange-certificate", cmdlets.read_lists),
         ("exchange-certificate", cmdlets.read_tables),
         ("exchange-certificate", cmdlets.read_csv),
         ("openssl", certificates.read_verifications),
         ("certificate", certificates.read_openssl),
         ("postfix-settings", postfix.read_settings),
+        ("renewal-log", tools.read_renewals),
+        ("dns", tools.read_dns),
+        ("transcript", transcripts.read),
         ("empty-output", exchange.read_empty_outputs),
         ("health-checker", exchange.read_health),
         ("hcw-log", exchange.read_hcw),
@@ -314,4 +335,11 @@ def _outlook_text(octets: bytes) -> str:
 def pages_of(name: str, text: str) -> Iterator[Page]:
     """The page a text is, with the quirks of pasting undone."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u00a0", " ").replace("\u200b", "")
-    yield Page(name, text.split("\n"))
+    from gatepost.doctor.readers.messages import is_message, looks_like_html, pages_of_message, text_of_html
+
+    if is_message(text):
+        yield from pages_of_message(name, text)
+    elif looks_like_html(text) and "<Objs " not in text[:2000]:
+        yield Page(name, text_of_html(text))
+    else:
+        yield Page(name, text.split("\n"))

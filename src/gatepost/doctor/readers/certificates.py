@@ -1,7 +1,5 @@
 """Certificates: PEM and DER, and what openssl, certutil and people print of them."""
 
-
-
 import base64
 import binascii
 import re

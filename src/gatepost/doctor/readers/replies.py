@@ -4,6 +4,8 @@ Between basic and enhanced code may stand words, `#`, or nothing but a dash; app
 tuples and exceptions; one reply may quote another. The sentence is kept and never needed.
 """
 
+# ruff: noqa: E501 - a pattern broken over lines reads worse
+
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -178,13 +180,37 @@ def _seen(reply: Reply, text: str, source: Source, **known: object) -> ReplySeen
         values["said_by"] = values["said_by"] or said["host"]
         values["said_by_address"] = said["address"]
     for key, value in known.items():
-        if value or key not in values:
+        if value and not (key in ("said_by", "stage") and values.get(key) not in ("", "unknown", None)):
             values[key] = value
     return ReplySeen(source=source, **values)  # type: ignore[arg-type]
 
 
+_GENERATING = re.compile(
+    r"(?:Generating server|Serveur de g\S+ration|Server di generazione|Bronserver|Servidor de origem|Generierender Server"
+    r"|Servidor de generaci\S+n|Generator?server|\S+サーバー|生成服务器|正在生成服务器)\s?[:\uff1a]\s*(?P<host>[\w.-]+)",
+    re.IGNORECASE,
+)
+_BARE_MAILBOX = re.compile(r"^(?:<|mailto:)?(?P<mailbox>[\w.+=%-]+@[\w-]+(?:\.[\w-]+)+)>?(?:\s*<mailto:[^>]*>)?\s*$")
+_BARE_HOST = re.compile(r"^(?=[\w.-]*[A-Za-z])[\w-]+(?:\.[\w-]+){2,}$")
+_LINES_ABOVE = 8
+
+
 def read(page: Page) -> Iterator[ReplySeen]:
-    """Replies in what no other reader took."""
+    """Replies in what no other reader took; above one in a bounce stand the recipient and who said it."""
+    server = next((match["host"] for line in page.lines if (match := _GENERATING.search(line))), "")
     for paragraph in page.paragraphs():
         for reply in find_replies(paragraph.text):
-            yield _seen(reply, paragraph.text, page.source(paragraph.index_at(reply.start)))
+            index = paragraph.index_at(reply.start)
+            yield _seen(reply, paragraph.text, page.source(index), **_above(page, index, server))
+
+
+def _above(page: Page, index: int, server: str) -> dict[str, object]:
+    above = [line.strip() for line in page.lines[max(0, index - _LINES_ABOVE) : index + 1]]
+    mailbox = next((match["mailbox"] for line in reversed(above) if (match := _BARE_MAILBOX.match(line))), None)
+    host = next((line for line in reversed(above[-3:]) if _BARE_HOST.match(line)), "")
+    if not server and not mailbox:
+        return {}
+    known: dict[str, object] = {"kind": "ndr", "quoted_by": server, "forward_path": mailbox}
+    if host and host != server:
+        known["said_by"] = host
+    return known

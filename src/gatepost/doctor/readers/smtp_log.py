@@ -8,7 +8,7 @@ look like.
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from gatepost.doctor.evidence import (
     CertificateSeen,
@@ -565,6 +565,11 @@ def sessions_of(rows: Iterable[Row], log_type: str = "") -> Iterator[SmtpSession
         receiving = _is_receiving(group, log_type)
         kind = "exchange-receive-log" if receiving else "exchange-send-log"
         yield _Session(rows=group, receiving=receiving, kind=kind).finished()
+
+
+def session_of(rows: list[Row], log: Literal["send", "receive", "postfix", "transcript"]) -> SmtpSession:
+    """One session whose rows another reader made."""
+    return replace(_Session(rows=rows, receiving=log == "receive", kind=log).finished(), log=log)
 
 
 def _is_receiving(rows: list[Row], log_type: str) -> bool:

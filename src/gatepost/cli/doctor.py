@@ -1,0 +1,152 @@
+"""`gatepost doctor`: from the evidence an administrator has to the cause and the exact fix."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gatepost.cli import context
+from gatepost.doctor.evidence import EvidenceBundle
+from gatepost.doctor.reading import Collection, NothingToRead, Progress, read_files, read_octets
+
+if TYPE_CHECKING:
+    from gatepost.doctor.report import Line
+
+doctor_app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+_FOR_PROGRESS = 64 * 1024 * 1024
+"""Octets of input from which on a person wants to see that something happens."""
+
+
+@doctor_app.command(
+    "doctor", help="What is wrong, from bounces, logs, exports and certificates. Exit code 1: no cause found."
+)
+def doctor_command(
+    evidence: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="FILE|FOLDER|-...", show_default=False, help="'-' reads standard input."),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="JSON, for programs.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Markdown, for a ticket.")] = False,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write one HTML file.")] = None,
+    save: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the evidence, to be read by --bundle.")
+    ] = None,
+    bundle: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="Evidence written by --save; repeatable.")
+    ] = None,
+    redact: Annotated[
+        bool, typer.Option("--redact", help="Hide names, addresses and serials, in all that is written.")
+    ] = False,
+) -> None:
+    found = _gathered(evidence or [], bundle or [])
+    if redact:
+        found = _redacted(found)
+    if save:
+        from gatepost.doctor.bundle_file import dump_bundle
+
+        _write(save, dump_bundle(found), "--save")
+    _report(found, json, markdown, html)
+
+
+def _gathered(evidence: list[str], bundles: list[Path]) -> EvidenceBundle:
+    if not evidence and not bundles:
+        context.fail("nothing to read: name files or folders, or '-' for standard input", context.WRONG_USE)
+    parts = [_loaded(each) for each in bundles]
+    named = [Path(each) for each in evidence if each != "-"]
+    try:
+        if named:
+            parts.append(read_files(named, _progress()))
+    except NothingToRead as error:
+        context.fail(str(error), context.WRONG_USE)
+    if "-" in evidence:
+        collection = Collection()
+        read_octets("standard input", sys.stdin.buffer.read(), collection)
+        parts.append(collection.bundle())
+    together = parts[0]
+    for part in parts[1:]:
+        together = together.joined(part)
+    if not together.read:
+        because = together.unread[0] if together.unread else None
+        said = f"{because.source.file}: {because.because}" if because else "the files hold nothing"
+        context.fail(f"no evidence could be read; {said}", context.WRONG_USE)
+    return together
+
+
+def _loaded(path: Path) -> EvidenceBundle:
+    from gatepost.doctor.bundle_file import BundleError, load_bundle
+
+    try:
+        return load_bundle(path.read_text("utf-8"))
+    except OSError as error:
+        context.fail(f"--bundle {path}: {error.strerror}", context.WRONG_USE)
+    except (BundleError, UnicodeDecodeError) as error:
+        context.fail(f"--bundle {path}: {error}", context.WRONG_USE)
+
+
+def _progress() -> Progress | None:
+    """A line on the terminal for large inputs; it is rubbed out at the end."""
+    if not sys.stderr.isatty():
+        return None
+
+    def tell(name: str, done: int, total: int) -> None:
+        if total < _FOR_PROGRESS:
+            return
+        text = f"reading {name} ({done * 100 // total} %)" if name else ""
+        sys.stderr.write(f"\r\033[K{text[:78]}")
+        sys.stderr.flush()
+
+    return tell
+
+
+def _redacted(found: EvidenceBundle) -> EvidenceBundle:
+    from secrets import token_bytes
+
+    from gatepost.doctor.redaction import redacted
+
+    return redacted(found, token_bytes(16))
+
+
+def _write(path: Path, text: str, option: str) -> None:
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        context.fail(f"{option} {path}: {error.strerror}", context.WRONG_USE)
+
+
+def _report(found: EvidenceBundle, json: bool, markdown: bool, html: Path | None) -> None:
+    from gatepost.doctor import report
+    from gatepost.doctor.diagnosis import diagnose
+
+    diagnosis = diagnose(found)
+    if html:
+        _write(html, report.html(diagnosis), "--html")
+    if json:
+        context.print_json(report.document(diagnosis))
+    elif markdown:
+        typer.echo(report.markdown(diagnosis))
+    else:
+        _show(report.lines(diagnosis, context.console().width))
+    if not diagnosis.findings:
+        raise typer.Exit(context.NO)
+
+
+_COLOURS = {
+    "cause": "bold",
+    "label": "bold cyan",
+    "text": "",
+    "evidence": "yellow",
+    "command": "green",
+    "quiet": "dim",
+    "blank": "",
+}
+
+
+def _show(lines: Sequence[Line]) -> None:
+    from rich.text import Text
+
+    console = context.console()
+    for line in lines:
+        console.print(Text(line.text, style=_COLOURS[line.style]), soft_wrap=True, highlight=False)

@@ -1,0 +1,242 @@
+"""Bounces: MIME messages taken apart with their line numbers kept, delivery-status fields, telling header fields."""
+
+import base64
+import binascii
+import quopri
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from email.header import decode_header
+from html import unescape
+
+from gatepost.doctor.evidence import Fact, HeaderSeen, ReplySeen, one_line
+from gatepost.doctor.page import Page
+from gatepost.doctor.readers.replies import replies_in
+
+_HEADER = re.compile(r"^([A-Za-z][A-Za-z0-9-]{1,60}):[ \t]?(.*)$")
+_DEEPEST = 12
+_MOST_PARTS = 200
+
+
+def is_message(text: str) -> bool:
+    """Header fields first, mail's own among them."""
+    head = text.lstrip("\n")[:6000].split("\n\n", 1)[0]
+    names = {match[1].casefold() for line in head.split("\n") if (match := _HEADER.match(line))}
+    lines = [line for line in head.split("\n") if line.strip()]
+    fields = sum(1 for line in lines if _HEADER.match(line) or line[:1] in " \t" or line.startswith("From "))
+    telling = names & {"content-type", "mime-version", "received", "message-id", "return-path", "delivered-to"}
+    return len(telling) >= 2 and fields >= len(lines) * 0.9
+
+
+def pages_of_message(name: str, text: str) -> Iterator[Page]:
+    """One page for the header fields and one for each part that is text."""
+    lines = text.split("\n")
+    yield from _parts(name, lines, 0, len(lines), 0, [_MOST_PARTS])
+
+
+def _parts(name: str, lines: list[str], start: int, end: int, depth: int, left: list[int]) -> Iterator[Page]:
+    left[0] -= 1
+    if depth > _DEEPEST or left[0] < 0:
+        return
+    while start < end and not lines[start].strip():
+        start += 1
+    body = start
+    fields: list[tuple[str, str]] = []
+    while body < end and lines[body].strip():
+        if match := _HEADER.match(lines[body]):
+            fields.append((match[1].casefold(), match[2]))
+        elif fields and lines[body][:1] in " \t":
+            fields[-1] = (fields[-1][0], f"{fields[-1][1]} {lines[body].strip()}")
+        elif not lines[body].startswith("From "):
+            break
+        body += 1
+    known = dict(reversed(fields))
+    kind = known.get("content-type", "text/plain").casefold()
+    if depth == 0 or "rfc822" in kind or len(fields) > 3:
+        yield Page(name, [_decoded_words(line) for line in lines[start:body]], range(start + 1, body + 1))
+    found = re.search(r'boundary\s*=\s*(?:"([^"]+)"|([^\s;]+))', known.get("content-type", ""), re.IGNORECASE)
+    if kind.startswith("multipart/") and found:
+        mark = "--" + (found[1] or found[2])
+        cuts = [at for at in range(body, end) if lines[at].startswith(mark)]
+        for at, following in zip(cuts, [*cuts[1:], end], strict=True):
+            if not lines[at].rstrip().endswith(mark + "--"):
+                yield from _parts(name, lines, at + 1, following, depth + 1, left)
+        return
+    if kind.startswith(("message/rfc822", "text/rfc822-headers", "message/global")):
+        yield from _parts(name, lines, body, end, depth + 1, left)
+        return
+    if not kind.startswith(("text/", "message/")):
+        return
+    encoding = known.get("content-transfer-encoding", "").strip().casefold()
+    charset = re.search(r'charset\s*=\s*"?([\w.:-]+)', known.get("content-type", ""), re.IGNORECASE)
+    text, numbers = _body(lines, body, end, encoding, charset[1] if charset else "utf-8")
+    if kind.startswith("text/html"):
+        text = [_without_tags(line) for line in "\n".join(text).split("\n")]
+        numbers = (numbers + [numbers[-1]] * len(text))[: len(text)] if numbers else [body + 1] * len(text)
+    yield Page(name, text, numbers)
+
+
+def _body(lines: list[str], start: int, end: int, encoding: str, charset: str) -> tuple[list[str], list[int]]:
+    if encoding == "quoted-printable":
+        text: list[str] = []
+        numbers: list[int] = []
+        open_line, first = "", start
+        for at in range(start, end):
+            line = lines[at].rstrip(" ")
+            first = at if not open_line else first
+            if line.endswith("="):
+                open_line += line[:-1]
+                continue
+            text.append(_quoted_printable(open_line + line, charset))
+            numbers.append(first + 1)
+            open_line = ""
+        if open_line:
+            text.append(_quoted_printable(open_line, charset))
+            numbers.append(first + 1)
+        return text, numbers
+    if encoding == "base64":
+        try:
+            octets = base64.b64decode(re.sub(r"[^A-Za-z0-9+/=]", "", "".join(lines[start:end])))
+        except (binascii.Error, ValueError):
+            return lines[start:end], list(range(start + 1, end + 1))
+        text = _decoded(octets, charset).replace("\r\n", "\n").split("\n")
+        return text, [start + 1] * len(text)
+    return lines[start:end], list(range(start + 1, end + 1))
+
+
+def _quoted_printable(line: str, charset: str) -> str:
+    if "=" not in line:
+        return line
+    try:
+        return _decoded(quopri.decodestring(line.encode("latin-1")), charset)
+    except UnicodeEncodeError:
+        return line
+
+
+def _decoded(octets: bytes, charset: str) -> str:
+    try:
+        return octets.decode(charset, "replace")
+    except (LookupError, ValueError):
+        return octets.decode("utf-8", "replace")
+
+
+def _decoded_words(line: str) -> str:
+    if "=?" not in line:
+        return line
+    try:
+        return "".join(
+            part.decode(charset or "utf-8", "replace") if isinstance(part, bytes) else part
+            for part, charset in decode_header(line)
+        )
+    except (LookupError, ValueError):
+        return line
+
+
+def _without_tags(line: str) -> str:
+    line = re.sub(r"<(?=[A-Za-z0-9._%+-]+@)", "\0", line)  # `<ann@contoso.example>` is no tag
+    return unescape(re.sub(r"</?[A-Za-z!][^<>]*>?", " ", line)).replace("\0", "<")
+
+
+def looks_like_html(text: str) -> bool:
+    return bool(re.search(r"<(?:html|body|div|p|table|br)\b", text[:20000], re.IGNORECASE)) and text.count("</") > 5
+
+
+def text_of_html(text: str) -> list[str]:
+    return [_without_tags(line) for line in text.split("\n")]
+
+
+# --- delivery-status ---------------------------------------------------------------------------------------------
+
+_STATUS_FIELD = re.compile(
+    r"^\s*(?P<name>Reporting-MTA|Remote-MTA|Final-Recipient|Original-Recipient|Diagnostic-Code|Status|Action|"
+    r"Arrival-Date|Received-From-MTA|X-Postfix-Sender|X-Actual-Recipient|Last-Attempt-Date)\s*:\s*(?P<value>.*)$",
+    re.IGNORECASE,
+)
+
+
+def read_delivery_status(page: Page) -> Iterator[Fact]:
+    """`Diagnostic-Code` with the fields of its recipient around it."""
+    reporting, sender = "", None
+    group: dict[str, tuple[int, str]] = {}
+    last = -1
+    for index, line in enumerate([*page.lines, ""]):
+        match = None if index in page.taken else _STATUS_FIELD.match(line)
+        if match:
+            name, value = match["name"].casefold(), match["value"].strip()
+            if name == "final-recipient" and name in group:
+                yield from _status(page, group, reporting, sender)
+                group = {}
+            group[name] = (index, value)
+            last = index
+            page.take(index)
+            if name == "reporting-mta":
+                reporting = value.partition(";")[2].strip() or value
+            elif name == "x-postfix-sender":
+                sender = value.partition(";")[2].strip()
+        elif group and last == index - 1 and line[:1] in (" ", "\t") and line.strip():
+            name = next(reversed(group))
+            group[name] = (group[name][0], f"{group[name][1]} {line.strip()}")
+            page.take(index)
+            last = index
+        elif not line.strip() and "diagnostic-code" in group:
+            yield from _status(page, group, reporting, sender)
+            group = {}
+    if "diagnostic-code" in group:
+        yield from _status(page, group, reporting, sender)
+
+
+def _status(page: Page, group: dict[str, tuple[int, str]], reporting: str, sender: str | None) -> Iterator[ReplySeen]:
+    if "diagnostic-code" not in group:
+        return
+    index, value = group["diagnostic-code"]
+    text = one_line(value.partition(";")[2] or value)
+
+    def after_type(name: str) -> str:
+        return group[name][1].partition(";")[2].strip() if name in group else ""
+
+    found = replies_in(
+        text,
+        page.source(index),
+        kind="ndr",
+        quoted_by=reporting,
+        forward_path=after_type("final-recipient").strip("<> ") or None,
+        reverse_path=sender,
+    )
+    remote = re.sub(r"\s*\(.*", "", after_type("remote-mta"))
+    for reply in found:
+        yield replace(reply, said_by=reply.said_by or remote)
+
+
+# --- header fields -----------------------------------------------------------------------------------------------
+
+_TELLING = re.compile(
+    r"^\s{0,4}(?P<name>Received|Return-Path|Authentication-Results|Received-SPF|X-MS-Exchange-[\w-]+|X-OriginatorOrg|"
+    r"X-Forefront-Antispam-Report|X-CrossPremisesHeadersFilteredBySendConnector|X-Auto-Response-Suppress|Auto-Submitted|"
+    r"X-MS-Exchange-Organization-[\w-]+|X-Failed-Recipients|OutboundIpPoolName|X-EOPAttributedMessage)\s*:\s(?P<value>.*)$",
+    re.IGNORECASE,
+)
+
+
+def read_headers(page: Page) -> Iterator[Fact]:
+    index = 0
+    while index < len(page.lines):
+        match = None if index in page.taken else _TELLING.match(page.lines[index])
+        if match is None:
+            index += 1
+            continue
+        first, value = index, match["value"]
+        while (
+            index + 1 < len(page.lines) and page.lines[index + 1][:1] in (" ", "\t") and page.lines[index + 1].strip()
+        ):
+            if _HEADER.match(page.lines[index + 1].strip()):
+                break
+            index += 1
+            value = f"{value} {page.lines[index].strip()}"
+        page.take(first, index)
+        yield HeaderSeen(
+            source=page.source(first),
+            quote=one_line(page.lines[first])[:400],
+            name=match["name"],
+            value=one_line(value),
+        )
+        index += 1

@@ -1,0 +1,182 @@
+"""Exim, OpenSMTPD, IIS SMTP, and small relays: their delivery and refusal lines."""
+
+import re
+from collections.abc import Iterator
+
+from gatepost.doctor.evidence import EximLine, Fact, RelayPolicyReject, TlsSeen
+from gatepost.doctor.moments import moment
+from gatepost.doctor.page import Page
+from gatepost.doctor.readers.replies import replies_in
+
+_EXIM = re.compile(
+    r"^(?:.*?\bexim\[\d+\]:\s*)?(?P<stamp>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?(?: [+-]\d{4})?)\s+(?:\[\d+\] )?"
+    r"(?:(?P<id>[0-9A-Za-z]{6}-[0-9A-Za-z]{6,11}-[0-9A-Za-z]{2,4}) )?(?P<rest>.*)$"
+)
+_MARK = re.compile(r"^(?P<mark><=|=>|->|\*\*|==|\*>|>>)\s+(?P<address>\S+)(?P<rest>.*)$")
+_HOST = re.compile(r"\bH=(?P<host>[\w.-]+)?(?: \([^)]*\))? ?\[(?P<address>[0-9A-Fa-f.:]+)\]")
+_ITEM = re.compile(r"\b(R|T|X|CV|DN|C|F|P|U)=((?:\"[^\"]*\"|\S)+)")
+_REJECTED = re.compile(
+    r"rejected (?P<stage>RCPT|MAIL|DATA|EHLO|after DATA)\s*<?(?P<address>[^>\s:]*)>?:?\s*(?P<text>.*)$"
+)
+_TLS_ERROR = re.compile(r"TLS (?:error|session)[^:]*(?:\((?P<what>[^)]*)\))?:?\s*(?P<text>.*)$")
+
+
+def read_exim(page: Page) -> Iterator[Fact]:
+    senders: dict[str, str] = {}
+    for index, line in page.free():
+        match = _EXIM.match(line)
+        if match is None:
+            continue
+        rest, stamp, source = match["rest"], moment(match["stamp"]), page.source(index)
+        host = _HOST.search(rest)
+        name = (host["host"] or "") if host else ""
+        address = host["address"] if host else ""
+        if (mark := _MARK.match(rest)) and match["id"]:
+            items = dict(_ITEM.findall(rest))
+            if mark["mark"] == "<=":
+                senders[match["id"]] = "" if mark["address"] == "<>" else mark["address"]
+            page.take(index)
+            yield EximLine(
+                source=source,
+                quote=line.strip()[:600],
+                message_id=match["id"],
+                mark=mark["mark"],
+                address=mark["address"].strip("<>"),
+                transport=items.get("T", "").rstrip(":"),
+                router=items.get("R", ""),
+                tls=items.get("X", ""),
+                text=mark["rest"].strip(),
+                at=stamp,
+                host=name,
+                host_address=address,
+            )
+            if mark["mark"] in ("**", "=="):
+                yield from replies_in(
+                    rest,
+                    source,
+                    kind="exim-log",
+                    queue_id=match["id"],
+                    said_by=name,
+                    said_by_address=address,
+                    forward_path=mark["address"].strip("<>"),
+                    reverse_path=senders.get(match["id"]),
+                    connector=items.get("T", "").rstrip(":"),
+                    at=stamp,
+                )
+        elif rejected := _REJECTED.search(rest):
+            page.take(index)
+            sender = re.search(r"\bF=<([^>]*)>", rest)
+            yield RelayPolicyReject(
+                source=source,
+                quote=line.strip()[:600],
+                software="Exim",
+                client_name=name,
+                client_address=address,
+                text=rejected["text"],
+                reverse_path=sender[1] if sender else None,
+                forward_path=rejected["address"],
+                stage="rcpt" if rejected["stage"] == "RCPT" else "mail" if rejected["stage"] == "MAIL" else "unknown",
+                at=stamp,
+            )
+        elif error := _TLS_ERROR.search(rest):
+            page.take(index)
+            yield EximLine(
+                source=source,
+                quote=line.strip()[:600],
+                message_id=match["id"] or "",
+                mark="tls",
+                text=rest,
+                at=stamp,
+                host=name,
+                host_address=address,
+            )
+            alert = re.search(r"alert number (\d+)", rest)
+            yield TlsSeen(
+                source=source,
+                quote=line.strip()[:600],
+                established=False,
+                failure=error["text"] or rest,
+                alert=int(alert[1]) if alert else None,
+                log_owner_is="client",
+                peer=name,
+                peer_address=address,
+                at=stamp,
+                kind="exim-log",
+            )
+        elif match["id"] and re.search(r"SMTP error from remote|[45]\d\d[ -]\d\.\d", rest):
+            page.take(index)
+            yield from replies_in(
+                rest,
+                source,
+                kind="exim-log",
+                queue_id=match["id"],
+                said_by=name,
+                said_by_address=address,
+                at=stamp,
+            )
+
+
+_OPENSMTPD = re.compile(
+    r"\bsmtpd\[\d+\]: (?P<session>[0-9a-f]{16}) (?P<where>mta|smtp) (?P<event>[\w-]+) (?P<rest>.*)$"
+)
+_VALUE = re.compile(r'(\w+)=("[^"]*"|<[^>]*>|\S+)')
+
+
+def read_opensmtpd(page: Page) -> Iterator[Fact]:
+    for index, line in page.free():
+        match = _OPENSMTPD.search(line)
+        if match is None:
+            continue
+        page.take(index)
+        values = {key: value.strip('"<>') for key, value in _VALUE.findall(match["rest"])}
+        result = values.get("result") or values.get("stat") or ""
+        stamp = moment(line)
+        if match["where"] == "smtp" and match["event"] == "failed-command":
+            yield RelayPolicyReject(
+                source=page.source(index),
+                quote=line.strip()[:600],
+                software="OpenSMTPD",
+                client_address=values.get("address", ""),
+                text=result,
+                code=int(result[:3]) if result[:3].isdecimal() else None,
+                at=stamp,
+            )
+        elif result:
+            yield from replies_in(
+                f"stat: {result}",
+                page.source(index),
+                kind="opensmtpd-log",
+                forward_path=values.get("to"),
+                reverse_path=values.get("from"),
+                session_id=match["session"],
+                at=stamp,
+            )
+
+
+_IIS_FIELDS = re.compile(r"^#Fields:.*\bcs-method\b", re.IGNORECASE)
+
+
+def read_iis(page: Page) -> Iterator[Fact]:
+    """IIS SMTP in the W3C format: `OutboundConnectionResponse` rows hold what the remote host said."""
+    columns: list[str] = []
+    for index, line in page.free():
+        if _IIS_FIELDS.match(line):
+            columns = line.partition(":")[2].split()
+            page.take(index)
+            continue
+        if not columns or line.startswith("#") or len(line.split()) < 5:
+            continue
+        values = dict(zip(columns, line.split(), strict=False))
+        page.take(index)
+        if "OutboundConnectionResponse" not in line:
+            continue
+        text = values.get("cs-uri-query", "-").replace("+", " ").replace("%20", " ")
+        when = moment(f"{values.get('date', '')} {values.get('time', '')}")
+        yield from replies_in(
+            text.removeprefix("- "),
+            page.source(index),
+            kind="iis-smtp-log",
+            said_by_address=values.get("c-ip", ""),
+            said_by=values.get("cs-host", "").strip("-"),
+            at=when,
+        )

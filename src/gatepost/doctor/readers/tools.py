@@ -1,0 +1,130 @@
+"""What tools print: DNS look-ups, certbot and its kin."""
+
+import re
+from collections.abc import Iterator
+from ipaddress import ip_address
+
+from gatepost.doctor.evidence import CertbotRun, DnsAnswer, Fact
+from gatepost.doctor.moments import ANY_MOMENT, moment
+from gatepost.doctor.page import Page
+
+_ZONE = re.compile(
+    r"^;?\s*(?P<name>[\w.*-]+)\.?\s+(?:\d+\s+)?IN\s+(?P<kind>MX|A|AAAA|TXT|PTR|CNAME|NS|TLSA|CAA|SRV)\s+(?P<value>\S.*)$"
+)
+_MAIL_EXCHANGER = re.compile(
+    r"^(?P<name>[\w.-]+)\s+(?:mail is handled by\s+|MX preference\s*=\s*|mail exchanger\s*=\s*)(?P<value>.+)$",
+    re.IGNORECASE,
+)
+_HAS_ADDRESS = re.compile(r"^(?P<name>[\w.-]+) has (?:IPv6 )?address (?P<value>[0-9A-Fa-f.:]+)$")
+_POINTER = re.compile(r"^(?P<name>[\w.:-]+)\s+(?:domain name pointer|name\s*=)\s*(?P<value>[\w.-]+)$")
+_NSLOOKUP_NAME = re.compile(r"^Name:\s+(?P<name>[\w.-]+)\s*$")
+_NSLOOKUP_ADDRESS = re.compile(r"^(?:Address(?:es)?:\s+|\s{6,})(?P<value>[0-9A-Fa-f.:]+)\s*$")
+_RESOLVE = re.compile(
+    r"^(?P<name>[\w.-]+\.[\w-]+)\s+(?P<kind>MX|A|AAAA|TXT|PTR|CNAME)\s+\d+\s+(?:Answer|Authority|Additional)\s+(?P<value>\S.*)$"
+)
+_NX = re.compile(r"status: NXDOMAIN|Non-existent domain|NXDOMAIN|can't find (?P<name>[\w.-]+)|\(NXDOMAIN\)")
+
+
+def read_dns(page: Page) -> Iterator[Fact]:
+    name = ""
+    for index, line in page.free():
+        text = line.strip()
+        source = page.source(index)
+        if match := _ZONE.match(text):
+            if match["value"].strip().startswith((";", "?")) or text.startswith(";"):
+                continue
+            value = match["value"].strip().rstrip(".")
+            yield DnsAnswer(source=source, quote=text, name=_key(match["name"]), kind=match["kind"], values=(value,))
+        elif match := _RESOLVE.match(text):
+            yield DnsAnswer(
+                source=source,
+                quote=text,
+                name=_key(match["name"]),
+                kind=match["kind"],
+                values=(match["value"].strip(),),
+            )
+        elif match := _MAIL_EXCHANGER.match(text):
+            value = re.sub(r",?\s*mail exchanger\s*=\s*", " ", match["value"]).strip().rstrip(".")
+            yield DnsAnswer(source=source, quote=text, name=_key(match["name"]), kind="MX", values=(value,))
+        elif match := _HAS_ADDRESS.match(text):
+            kind = "AAAA" if ":" in match["value"] else "A"
+            yield DnsAnswer(source=source, quote=text, name=_key(match["name"]), kind=kind, values=(match["value"],))
+        elif match := _NSLOOKUP_NAME.match(text):
+            name = _key(match["name"])
+        elif name and (match := _NSLOOKUP_ADDRESS.match(line)) and _is_address(match["value"]):
+            kind = "AAAA" if ":" in match["value"] else "A"
+            yield DnsAnswer(source=source, quote=text, name=name, kind=kind, values=(match["value"],))
+        elif (match := _POINTER.match(text)) and ("arpa" in match["name"] or _is_address(match["name"])):
+            yield DnsAnswer(
+                source=source, quote=text, name=_key(match["name"]), kind="PTR", values=(_key(match["value"]),)
+            )
+        elif match := _NX.search(text):
+            yield DnsAnswer(source=source, quote=text, name=_key(match["name"] or ""), kind="NXDOMAIN")
+        else:
+            if not text:
+                name = ""
+            continue
+        page.take(index)
+
+
+def _key(name: str) -> str:
+    return name.rstrip(".").casefold()
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+_TOOL = re.compile(
+    r"\b(certbot|letsencrypt|win-acme|wacs|acme\.sh|lego|certify|posh-acme|dehydrated|getssl|simple-acme)\b",
+    re.IGNORECASE,
+)
+_ABOUT = re.compile(
+    r"renew|certificate|fullchain|privkey|congratulations|thumbprint|store|script|hook|installation|profile|issuer|chain",
+    re.IGNORECASE,
+)
+_GOOD = re.compile(
+    r"congratulations|\(success\)|success|renewed|succeeded|installed|finished|cert success", re.IGNORECASE
+)
+_BAD = re.compile(r"\(failure\)|fail(?:ed|ure)|error|problem|exception|unauthorized|invalid", re.IGNORECASE)
+_PATH = re.compile(r"(?:/[\w.@-]+){2,}|[A-Z]:\\[\w\\ .-]+")
+_NAME = re.compile(r"(?<![\w/.])(?:\*\.)?(?:[a-z0-9][a-z0-9-]*\.)+[a-z]{2,20}(?![\w/])")
+_STAMPED = re.compile(r"^\s*(?:\[?\d{4}-\d\d-\d\d|\[?[A-Z][a-z]{2} [A-Z][a-z]{2}|\s*\[[A-Z]{4}\])")
+
+
+def read_renewals(page: Page) -> Iterator[Fact]:
+    tool = next((match[1].casefold() for line in page.lines[:400] if (match := _TOOL.search(line))), "")
+    if not tool:
+        return
+    log_like = sum(bool(_STAMPED.match(line) or _TOOL.search(line)) for line in page.lines) * 2 >= len(
+        [line for line in page.lines if line.strip()]
+    )
+    for index, line in page.free():
+        here = _TOOL.search(line)
+        if not _ABOUT.search(line) or not (here or log_like) or len(line) > 2000:
+            continue
+        when = ANY_MOMENT.search(line)
+        good, bad = _GOOD.search(line), _BAD.search(line)
+        path = _PATH.search(line)
+        yield CertbotRun(
+            source=page.source(index),
+            quote=line.strip()[:500],
+            tool=(here[1].casefold() if here else tool),
+            succeeded=False if bad else True if good else None,
+            names=tuple(
+                dict.fromkeys(
+                    each
+                    for each in [*_NAME.findall(line), *re.findall(r"/live/([^/\s]+)", line)]
+                    if not each.endswith((".pem", ".py", ".log", ".sh", ".ps1", ".internal", ".renewal"))
+                )
+            ),
+            path=path[0] if path else "",
+            text=line.strip()[:500],
+            at=moment(when[0]) if when else None,
+        )
+        if log_like:
+            page.take(index)

@@ -1,0 +1,66 @@
+"""SMTP dialogues by hand or by a tool: swaks, telnet, openssl s_client, `C:` and `S:` lines, PHPMailer's debug."""
+
+# ruff: noqa: E501 - a pattern broken over lines reads worse
+
+import re
+from collections.abc import Iterator
+
+from gatepost.doctor.evidence import Fact
+from gatepost.doctor.page import Page
+from gatepost.doctor.readers.smtp_log import Row, session_of
+
+_FROM_SERVER = re.compile(
+    r"^\s*(?:<-|<~|<\*\*|<~\*|<--|<<<|S:|SERVER -> CLIENT:|SERVER:|<|recv:|\d\d:\d\d:\d\d\s+<)\s*(?P<text>\d{3}(?:[ -].*)?)$"
+)
+_FROM_CLIENT = re.compile(r"^\s*(?:->|~>|-->|>>>|C:|CLIENT -> SERVER:|CLIENT:|>|send:)\s*(?P<text>[A-Za-z].*)$")
+_VERB = re.compile(
+    r"^\s*(?P<text>(?:EHLO|HELO)\s+\S+|STARTTLS|MAIL FROM:\s*\S*.*|RCPT TO:\s*\S+.*|DATA|QUIT|AUTH \w+.*)\s*$", re.I
+)
+_REPLY = re.compile(r"^\s{0,8}(?P<text>[2345]\d\d(?:-.*| .*|))$")
+_TLS = re.compile(r"^=== TLS started with cipher (?P<protocol>TLSv[\d.]+|SSL\w*)?", re.I)
+_CONNECTED = re.compile(
+    r"^=== Connected to (?P<host>\S+?)\.?$|^Trying ([0-9A-Fa-f.:]+?)\.{2,3}$|^=== Trying (\S+?)\.\.\.$"
+)
+
+
+def read(page: Page) -> Iterator[Fact]:
+    rows: list[tuple[int, Row]] = []
+    marked = verbs = replies = 0
+    gap = 0
+    for index, line in enumerate([*page.lines, "", "", "", "", ""]):
+        row: tuple[str, str] | None = None
+        if index not in page.taken and line.strip():
+            if match := _FROM_SERVER.match(line):
+                row, marked = ("<", match["text"]), marked + 1
+            elif (match := _FROM_CLIENT.match(line)) and (rows or _VERB.match(match["text"])):
+                row, marked = (">", match["text"]), marked + 1
+            elif match := _VERB.match(line):
+                row, verbs = (">", match["text"]), verbs + 1
+            elif match := _REPLY.match(line):
+                row, replies = ("<", match["text"]), replies + 1
+            elif match := _TLS.match(line):
+                protocol = "SP_PROT_" + (match["protocol"] or "TLS").replace("v", "").replace(".", "_") + "_CLIENT"
+                row = ("*", f"TLS protocol {protocol} negotiation succeeded")
+        if row is not None:
+            data = row[1].strip()
+            rows.append(
+                (index, Row(page.source(index), line.strip(), None, "", "", len(rows), "", "", row[0], data, ""))
+            )
+            gap = 0
+            continue
+        gap += 1
+        if rows and (gap > 4 or (not line.strip() and gap > 3)):
+            yield from _session(page, rows, marked, verbs, replies)
+            rows, marked, verbs, replies = [], 0, 0, 0
+    if rows:
+        yield from _session(page, rows, marked, verbs, replies)
+
+
+def _session(page: Page, rows: list[tuple[int, Row]], marked: int, verbs: int, replies: int) -> Iterator[Fact]:
+    commands = sum(1 for _, row in rows if row.event == ">")
+    answers = sum(1 for _, row in rows if row.event == "<")
+    if not ((marked >= 2 and commands and answers) or (verbs >= 1 and replies >= 1 and verbs + replies >= 3)):
+        return
+    for index, _ in rows:
+        page.take(index)
+    yield session_of([row for _, row in rows], "transcript")
