@@ -1,13 +1,12 @@
 """The two relays that are measured, set up alike: same certificate, same sink, same disk, both durable.
 
-Each has a port for plain sessions, where the client's address gives the right to relay, and takes TLS sessions where
-only the client's certificate does.
+Each has a port for plain sessions, where the client's address gives the right to relay (to Gatepost: together with the
+reverse-path), and one for TLS sessions where only the client's certificate does.
 """
 
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 sys.path += [str(Path(__file__).resolve().parent.parent / folder) for folder in ("interop", "tests")]
 
@@ -16,6 +15,9 @@ from postfix import Postfix
 from relay import Relay
 
 from pki import Issued, Pki
+
+BY_ADDRESS, BY_CERTIFICATE = "load@northwind.com", "load@contoso.com"
+"""Reverse-paths of the two kinds of sessions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,18 +32,6 @@ class Certificates:
     def made(cls, folder: Path) -> "Certificates":
         pki = Pki(folder)
         return cls(server=pki.leaf("relay.example.net"), client=pki.leaf("mail.contoso.com"), roots=pki.roots_file)
-
-
-class Contestant(Protocol):
-    name: str
-    version: str
-    pid: int
-    plain_port: int
-    tls_port: int
-
-    def start(self) -> None: ...
-
-    def stop(self) -> None: ...
 
 
 class PostfixContestant:
@@ -118,13 +108,13 @@ class GatepostContestant:
                 "client_roots": certificates.roots,
             },
         )
-        relay.command("tenant", "add", "contoso")
-        relay.command("domain", "add", "contoso", "contoso.com", "--verified")
-        relay.command("tenant", "add", "fabrikam")
-        relay.command("domain", "add", "fabrikam", "fabrikam.com", "--verified")
+        for tenant in ("contoso", "northwind", "fabrikam"):
+            relay.command("tenant", "add", tenant)
+            relay.command("domain", "add", tenant, f"{tenant}.com", "--verified")
+        # One tenant is known by its certificate alone, one by its address alone; the third is only there.
         connector = ("inbound-connector", "add")
         relay.command(*connector, "contoso", "by-certificate", "--certificate-name", "mail.contoso.com")
-        relay.command(*connector, "contoso", "by-address", "--address", "127.0.0.1/32")
+        relay.command(*connector, "northwind", "by-address", "--address", "127.0.0.1/32")
         relay.command(*connector, "fabrikam", "by-certificate", "--certificate-name", "mail.fabrikam.com")
         sink = ("--smart-host", f"127.0.0.1:{sink_port}", "--tls", "none")
         relay.command("send-connector", "add", "sink", "--address-space", "*;1", *sink)
@@ -138,3 +128,6 @@ class GatepostContestant:
 
     def stop(self) -> None:
         self._relay.stop()
+
+
+Contestant = PostfixContestant | GatepostContestant

@@ -18,6 +18,12 @@ def cpu_seconds(root: int) -> float:
     return sum(parents[pid][1] for pid in family if pid in parents) / _TICKS
 
 
+def machine_cpu_seconds() -> float:
+    """Of everything on this machine, since it started; idle time and time waiting for the disk do not count."""
+    user, nice, system, _idle, _waiting, *interrupts = Path("/proc/stat").read_text().split("\n")[0].split()[1:8]
+    return sum(map(int, (user, nice, system, *interrupts))) / _TICKS
+
+
 def _stats() -> dict[int, tuple[int, int]]:
     """Of every process: its parent, and its ticks with those of children waited for."""
     found = {}

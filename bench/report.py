@@ -23,6 +23,8 @@ class Measurement:
     load_cores: float
     """Processors that the load generator kept busy."""
     sink_cores: float
+    other_cores: float
+    """Processors that neither server, load nor sink kept busy, but others on the machine did."""
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -30,7 +32,7 @@ class Measurement:
 
 MEASURED = (
     "accepted_per_second", "delivered_per_second", "cpu_ms", "latency_p50_ms", "latency_p99_ms", "load_cores",
-    "sink_cores",
+    "sink_cores", "other_cores",
 )  # fmt: skip
 
 

@@ -17,11 +17,12 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 from typing import Any
 
-from contestants import Certificates, Contestant, GatepostContestant, PostfixContestant
+from contestants import BY_ADDRESS, BY_CERTIFICATE, Certificates, Contestant, GatepostContestant, PostfixContestant
 from peers import PeerError
-from processes import cpu_seconds
+from processes import cpu_seconds, machine_cpu_seconds
 from relay import RelayError
 from report import Measurement, medians, table
 from tools import BUILD, BenchError, Sink, build, limit, load
@@ -114,7 +115,7 @@ def _bench(options: argparse.Namespace) -> int:
 def _started(options: argparse.Namespace, folder: Path, certificates: Certificates, sink: Sink) -> Iterator[Contestant]:
     for name in options.servers:
         try:
-            server: Contestant = SERVERS[name](folder / name, certificates, sink.port)
+            server = SERVERS[name](folder / name, certificates, sink.port)
             server.start()
         except PeerError as error:
             if name != "postfix" or os.environ.get("CI") == "true":
@@ -159,11 +160,14 @@ class Bench:
         port, words = self._load_for(server, mode)
         words += ["--messages", str(messages), "--connections", str(connections), "--rate", str(rate)]
         due = self._sink.deliveries + messages * self._options.recipients
+        machine_before, started = machine_cpu_seconds(), time.monotonic()
         server_before, sink_before = cpu_seconds(server.pid), cpu_seconds(self._sink.pid)
         sent = load(port=port, options=words)
         self._sink.wait_for(due, seconds=60 + messages / 20)
         seconds = self._sink.last_at - sent["started_at"]
         server_cpu = _idle_cpu(server.pid) - server_before
+        sink_cpu = cpu_seconds(self._sink.pid) - sink_before
+        others_cpu = machine_cpu_seconds() - machine_before - server_cpu - sink_cpu - sent["cpu_s"]
         return Measurement(
             server=server.name,
             mode=mode,
@@ -174,7 +178,8 @@ class Bench:
             latency_p50_ms=sent["latency_ms"]["p50"],
             latency_p99_ms=sent["latency_ms"]["p99"],
             load_cores=sent["cpu_s"] / sent["seconds"],
-            sink_cores=(cpu_seconds(self._sink.pid) - sink_before) / seconds,
+            sink_cores=sink_cpu / seconds,
+            other_cores=max(0.0, others_cpu / (time.monotonic() - started)),
         )
 
     def _load_for(self, server: Contestant, mode: str) -> tuple[int, list[str]]:
@@ -183,10 +188,10 @@ class Bench:
         if self._options.pipelining:
             words.append("--pipelining")
         if mode.startswith("plain"):
-            return server.plain_port, words
+            return server.plain_port, [*words, "--from", BY_ADDRESS]
         client = self._certificates.client
         return server.tls_port, [
-            *words, "--starttls", "--certificate", str(client.chain_file), "--key", str(client.key_file),
+            *words, "--from", BY_CERTIFICATE, "--starttls", "--certificate", str(client.chain_file), "--key", str(client.key_file),
         ]  # fmt: skip
 
 
@@ -251,6 +256,7 @@ def _publish(
         f"disk {limits['disk_syncs']:.0f} syncs/s;\n        TLS {tls['server_per_cpu_second']:.0f} handshakes per CPU "
         f"second of the server ({tls['server_cpu_ms']:.2f} ms)"
     )
+    print(f"others on this machine kept {median(row['other_cores'] for row in rows):.1f} cores busy meanwhile")
     print(f"{path.relative_to(ROOT)}")
 
 

@@ -82,6 +82,11 @@ class Sink:
         return self._read()[1]
 
     @property
+    def octets(self) -> int:
+        """Of content."""
+        return self._read()[2]
+
+    @property
     def last_at(self) -> float:
         """When the last message arrived, on the monotonic clock."""
         return self._read()[3] / 1e9
