@@ -1,0 +1,166 @@
+"""Where mail leaves from, and what the connectors say about it: joins over addresses, computed from a bundle.
+
+An address counts as the sender's own where the server greeted it (`Hello [203.0.113.7]`), where a receiving server's
+log or verdict names it, or where a trace header of a refusing server does. What a colleague wrote in a mail is no proof.
+"""
+
+import ipaddress
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from gatepost.doctor.evidence import EvidenceBundle, ExportedObject, InboundConnector, ReplySeen, Source
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+SHARED_ADDRESS_SPACE = ipaddress.ip_network("100.64.0.0/10")  # RFC 6598: carrier-grade NAT
+_NOT_PUBLIC = tuple(
+    ipaddress.ip_network(each)
+    for each in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "169.254.0.0/16", "fc00::/7", "fe80::/10", "::1/128")
+) + (SHARED_ADDRESS_SPACE,)  # fmt: skip
+
+ATTRIBUTION_CODES = ("5.7.64", "4.4.62", "5.7.51", "5.7.68")
+
+
+def refused_by_attribution(reply: ReplySeen) -> bool:
+    """Whether the reply says that the session was tied to no tenant or connector that may relay."""
+    if reply.code < 400:
+        return False
+    return (
+        reply.enhanced in ATTRIBUTION_CODES
+        or "tenantattribution" in reply.text.casefold().replace(" ", "")
+        or (reply.enhanced == "5.4.1" and "relay access denied" in reply.text.casefold())
+    )
+
+
+def parsed_address(text: str) -> Address | None:
+    cleaned = text.strip().strip("[]").removeprefix("IPv6:").partition("%")[0]
+    if re.fullmatch(r"[\d.]+:\d+", cleaned):
+        cleaned = cleaned.partition(":")[0]
+    try:
+        return ipaddress.ip_address(cleaned)
+    except ValueError:
+        return None
+
+
+def parsed_networks(text: str) -> tuple[Network, ...]:
+    """A single address, a prefix or a dash range; empty for what is none of them."""
+    cleaned = text.strip().strip("[]{}\"'")
+    first, dash, last = cleaned.partition("-")
+    try:
+        if dash and "." in last:
+            start, end = ipaddress.IPv4Address(first.strip()), ipaddress.IPv4Address(last.strip())
+            return tuple(ipaddress.summarize_address_range(start, end)) if start <= end else ()
+        return (ipaddress.ip_network(cleaned, strict=False),)
+    except ValueError:
+        return ()
+
+
+def is_private(address: Address) -> bool:
+    """An address nobody outside can see (RFC 1918, 4193, 6598, loopback, link-local)."""
+    return any(address in network for network in _NOT_PUBLIC if network.version == address.version)
+
+
+def listed_networks(connector: ExportedObject) -> tuple[Network, ...]:
+    values = connector.values("SenderIPAddresses", "Addresses", "Address")
+    return tuple(network for value in values for network in parsed_networks(value))
+
+
+def list_is_complete(connector: ExportedObject) -> bool:
+    return not connector.truncated("SenderIPAddresses", "Addresses", "Address")
+
+
+def lists_address(connector: ExportedObject, address: Address) -> bool:
+    return any(address in network for network in listed_networks(connector) if network.version == address.version)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Egress:
+    """One address the sender was seen from, with what became of its sessions."""
+
+    address: Address
+    accepted: int = 0
+    refused: int = 0
+    """Refused by attribution."""
+    source: Source
+    quote: str = ""
+    refusal: ReplySeen | None = None
+
+    @property
+    def text(self) -> str:
+        return str(self.address)
+
+
+def egress_addresses(bundle: EvidenceBundle) -> tuple[Egress, ...]:
+    """Every address the sender was seen from, those that were refused first."""
+    found: dict[Address, Egress] = {}
+    for each in _sightings(bundle):
+        before = found.get(each.address)
+        if before is None:
+            found[each.address] = each
+            continue
+        found[each.address] = Egress(
+            address=each.address,
+            accepted=before.accepted + each.accepted,
+            refused=before.refused + each.refused,
+            source=before.source,
+            quote=before.quote,
+            refusal=before.refusal or each.refusal,
+        )
+    return tuple(sorted(found.values(), key=lambda each: (-each.refused, each.source.file, each.source.line)))
+
+
+def _sightings(bundle: EvidenceBundle) -> Iterator[Egress]:
+    counted = {
+        (population.hello_address, population.outcome): population.sessions
+        for population in bundle.populations
+        if population.hello_address
+    }
+    seen: set[str] = set()
+    for session in bundle.sessions:
+        if session.log == "receive" or (address := parsed_address(session.hello_address)) is None:
+            continue
+        refusal = next((reply for reply in session.replies if refused_by_attribution(reply)), None)
+        accepted = session.accepted is True and refusal is None
+        seen.add(session.hello_address)
+        yield Egress(
+            address=address,
+            accepted=int(accepted),
+            refused=int(refusal is not None),
+            source=session.source,
+            quote=f"Hello [{session.hello_address}]",
+            refusal=refusal,
+        )
+    for population in bundle.populations:
+        if population.hello_address not in seen and (address := parsed_address(population.hello_address)) is not None:
+            total = counted[(population.hello_address, population.outcome)]
+            yield Egress(
+                address=address,
+                accepted=total if population.outcome == "accepted" else 0,
+                refused=total if any(code in population.outcome for code in ATTRIBUTION_CODES) else 0,
+                source=population.source,
+                quote=f"Hello [{population.hello_address}]",
+            )
+    for verdict in bundle.verdicts:
+        if (address := parsed_address(verdict.address)) is not None:
+            yield Egress(
+                address=address,
+                accepted=int(verdict.outcome in ("relay", "deliver")),
+                refused=int(verdict.outcome == "refused"),
+                source=verdict.source,
+                quote=verdict.quote,
+            )
+
+
+def identity_connectors(connectors: Iterable[InboundConnector]) -> tuple[InboundConnector, ...]:
+    """Those that may give relay rights: enabled (or not told) and of type OnPremises (or not told)."""
+    return tuple(each for each in connectors if each.enabled is not False and each.connector_type in ("onpremises", ""))
+
+
+def joined(texts: Sequence[str], most: int = 4) -> str:
+    """`a, b and c`; the rest of a long list as a number."""
+    shown = list(texts[:most])
+    if len(texts) > most:
+        return ", ".join(shown) + f" and {len(texts) - most} more"
+    return shown[0] if len(shown) == 1 else ", ".join(shown[:-1]) + " and " + shown[-1] if shown else ""

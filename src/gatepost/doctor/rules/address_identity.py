@@ -1,0 +1,653 @@
+"""Family E: the address the sender comes from is not the one the connector lists."""
+
+import re
+from collections.abc import Sequence
+
+from gatepost.doctor.addresses import (
+    Egress,
+    SHARED_ADDRESS_SPACE,
+    egress_addresses,
+    identity_connectors,
+    is_private,
+    joined,
+    list_is_complete,
+    listed_networks,
+    lists_address,
+    parsed_address,
+    parsed_networks,
+    refused_by_attribution,
+)
+from gatepost.doctor.derived import Derived
+from gatepost.doctor.evidence import EvidenceBundle, InboundConnector
+from gatepost.doctor.finding import Cited, Finding, Fix, RuledOut, cite, found, rule, ruled_out
+from gatepost.doctor.powershell import quoted
+from gatepost.doctor.senders import domain_of, is_own, own_domains
+
+_LISTS = re.compile(
+    r"banned sending ip|spamhaus|spamcop|barracudacentral|blocked using|block ?list|blacklist|listed (?:in|at|on)|"
+    r"delist(?:\.messaging)?|sender\.office\.com",
+    re.IGNORECASE,
+)
+_CLOUD_HOSTS = re.compile(
+    r"app service|azure (?:function|container|web ?app|app)|consumption plan|aws lambda|fargate|cloud run|heroku|"
+    r"app engine|vercel|netlify|kubernetes|github actions|no (?:fixed|static|dedicated) (?:ip|address)|dynamic ip|ephemeral ip",
+    re.IGNORECASE,
+)
+_VENDOR = re.compile(
+    r"\b(?:vendor|provider|supplier|third[- ]party|saas|newsletter (?:tool|service)|crm|erp|ticket(?:ing)? system|mailing service|"
+    r"dienstleister|anbieter|prestataire|fornitore)\b",
+    re.IGNORECASE,
+)
+
+
+def _by_address(bundle: EvidenceBundle) -> tuple[InboundConnector, ...]:
+    """Connectors that could give relay rights and identify by address."""
+    return tuple(each for each in identity_connectors(bundle.inbound_connectors) if each.addresses)
+
+
+def _matching_certificate(bundle: EvidenceBundle, facts: Derived) -> bool:
+    """Whether the refused sessions presented a certificate although a connector goes by one: then the certificate is
+    what should have counted, and the address is beside the point."""
+    by_name = [each for each in identity_connectors(bundle.inbound_connectors) if each.certificate_name.strip()]
+    return bool(by_name) and any(each.role == "sent" for each in bundle.certificates)
+
+
+def _add_address(connector: InboundConnector, addresses: Sequence[str]) -> tuple[Fix, ...]:
+    name = connector.name
+    values = ",".join(quoted(each) for each in addresses)
+    return (
+        Fix(
+            "Exchange Online",
+            f"Set-InboundConnector -Identity {quoted(name or '<connector>')} -SenderIPAddresses @{{Add={values}}}",
+        ),
+        Fix(
+            "Gatepost",
+            f"gatepost inbound-connector set TENANT {name or 'NAME'} "
+            + " ".join(f"--address {each}" for each in addresses),
+        ),
+        Fix(
+            "network",
+            f"or translate outgoing port 25 to one of the listed addresses ({joined(connector.addresses)}) and keep the connector",
+        ),
+    )
+
+
+def _refused_outside(bundle: EvidenceBundle) -> tuple[list[Egress], list[Egress]]:
+    """Addresses in no list, and addresses in a list."""
+    connectors = _by_address(bundle)
+    outside: list[Egress] = []
+    inside: list[Egress] = []
+    for each in egress_addresses(bundle):
+        (inside if any(lists_address(connector, each.address) for connector in connectors) else outside).append(each)
+    return outside, inside
+
+
+def _all_complete(connectors: Sequence[InboundConnector]) -> bool:
+    return all(list_is_complete(each) for each in connectors)
+
+
+@rule("egress-address-changed", "E01", title="Mail leaves from an address no connector lists", side="tenant")
+def egress_address_changed(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
+    connectors = _by_address(bundle)
+    outside, inside = _refused_outside(bundle)
+    refused = [each for each in outside if each.refused and each.address.version == 4 and not is_private(each.address)]
+    changed = next(bundle.prose_of("changed-network"), None)
+    if connectors and inside and any(each.refused for each in inside) and not refused:
+        one = next(each for each in inside if each.refused)
+        return ruled_out(f"the refused sessions come from {one.text}, which is listed")
+    if connectors and refused and not inside:
+        if all(is_private(network.network_address) for each in connectors for network in listed_networks(each)):
+            return None
+        connector, listed = connectors[0], joined(connectors[0].addresses)
+        addresses = [each.text for each in refused]
+        evidence = [
+            cite(each.source, f"{each.quote}: the service sees {each.text}, and refuses") for each in refused[:3]
+        ]
+        evidence.append(cite(connector.where("SenderIPAddresses"), f"connector '{connector.name}' lists {listed}"))
+        evidence += [cite(changed.source, changed.quote)] if changed else []
+        certain = _all_complete(connectors) and not _matching_certificate(bundle, facts)
+        return found(
+            "high" if certain else "medium",
+            88 if certain else 55,
+            f"Mail leaves from {joined(addresses)}, but the connector lists {listed}: the service cannot tell whose mail it is.",
+            evidence,
+            fix=_add_address(connector, addresses),
+            verify=f"A new session greets you with Hello [{addresses[0]}] and RCPT TO is answered 250 2.1.5; add the address to SPF too.",
+            missing=() if certain else ("the whole list: Get-InboundConnector | ConvertTo-Json",),
+        )
+    if refused and not connectors and not bundle.inbound_connectors and changed:
+        return found(
+            "medium",
+            45,
+            f"Mail leaves from {refused[0].text} since the network was changed; a connector by address will still list the old one.",
+            [cite(refused[0].source, f"{refused[0].quote}, refused"), cite(changed.source, changed.quote)],
+            verify="Compare Hello [address] with SenderIPAddresses of the inbound connector.",
+        )
+    if changed and connectors and not egress_addresses(bundle) and any(map(refused_by_attribution, bundle.replies)):
+        if _matching_certificate(bundle, facts):
+            return None
+        connector = connectors[0]
+        return found(
+            "medium",
+            42,
+            f"The network was changed and the connector goes by address ({joined(connector.addresses)}): the address seen outside is probably another one now.",
+            [
+                cite(changed.source, changed.quote),
+                cite(connector.where("SenderIPAddresses"), f"lists {joined(connector.addresses)}"),
+            ],
+            verify="Read Hello [address] in the send log, or ask any address reflector from the mail server on port 25.",
+        )
+    return None
+
+
+@rule(
+    "egress-address-partly-listed", "E02", title="Only some of the addresses mail leaves from are listed", side="tenant"
+)
+def egress_address_partly_listed(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
+    connectors = _by_address(bundle)
+    outside, inside = _refused_outside(bundle)
+    outside = [each for each in outside if each.refused and not is_private(each.address)]
+    if connectors and len(inside) > 1 and not outside:
+        return ruled_out("every address seen is listed")
+    if any(each.address.version == 6 for each in outside):
+        return None
+    if not connectors:
+        seen = egress_addresses(bundle)
+        refused, passed = (
+            [each for each in seen if each.refused and not each.accepted],
+            [each for each in seen if each.accepted and not each.refused],
+        )
+        if not (refused and passed) or {each.address.version for each in (*refused, *passed)} != {4}:
+            return None
+        return found(
+            "medium",
+            72,
+            f"Whether mail is refused follows the address it leaves from: {joined([each.text for each in refused])} refused, {joined([each.text for each in passed])} accepted.",
+            [
+                cite(each.source, f"{each.quote}: refused {each.refused}, accepted {each.accepted}")
+                for each in (*refused[:3], *passed[:3])
+            ],
+            verify="Compare both addresses with SenderIPAddresses of the inbound connector.",
+        )
+    if not outside or not inside:
+        return None
+    if any(each.refused and not each.accepted for each in inside) and not any(each.accepted for each in inside):
+        return None
+    connector = next(each for each in connectors if any(lists_address(each, one.address) for one in inside))
+    listed = joined(connector.addresses)
+    addresses = [each.text for each in outside]
+    exact = (
+        _all_complete(connectors)
+        and all(not each.refused for each in inside)
+        and all(not each.accepted for each in outside)
+    )
+    return found(
+        "high" if exact else "medium",
+        91 if exact else 60,
+        f"Mail leaves from several addresses; {joined(addresses)} {'is' if len(addresses) == 1 else 'are'} outside {listed}, and only that mail is refused.",
+        [
+            cite(each.source, f"{each.quote}: refused {each.refused}, accepted {each.accepted}")
+            for each in (*outside[:3], *inside[:3])
+        ]
+        + [cite(connector.where("SenderIPAddresses"), f"connector '{connector.name}' lists {listed}")],
+        fix=_add_address(connector, addresses),
+        verify="Every address in Hello [..] of a day's log is in the list; a connector by certificate ends the question.",
+    )
+
+
+@rule("ipv6-egress", "E03", title="Mail leaves over IPv6, which a connector cannot list", side="sender")
+def ipv6_egress(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
+    seen = [each for each in egress_addresses(bundle) if each.address.version == 6]
+    refused6 = [each for each in seen if each.refused]
+    by_relay = [
+        each
+        for each in bundle.postfix_deliveries
+        if ":" in each.relay_address
+        and (each.enhanced in ("5.7.64", "4.4.62", "5.7.1", "4.7.26", "5.7.25") and each.status != "sent")
+    ]
+    passed4 = any(
+        each.status == "sent" and re.fullmatch(r"[\d.]+", each.relay_address) for each in bundle.postfix_deliveries
+    )
+    rule26 = next(
+        (
+            each
+            for each in bundle.replies
+            if each.enhanced in ("4.7.26", "5.7.26", "5.7.25", "5.7.510") and "ipv6" in each.text.casefold()
+        ),
+        None,
+    )
+    if not (refused6 or by_relay or rule26):
+        addresses = egress_addresses(bundle)
+        if (
+            addresses
+            and all(each.address.version == 4 for each in addresses)
+            and any("ipv6" in each.quote.casefold() for each in bundle.prose)
+        ):
+            return ruled_out("every session seen leaves over IPv4")
+        return None
+    if (
+        by_relay
+        and not refused6
+        and any("TenantAttribution" not in each.response and each.enhanced == "5.7.1" for each in by_relay)
+    ):
+        return None
+    if _matching_certificate(bundle, facts) and not passed4:
+        return None
+    evidence = [cite(each.source, f"{each.quote}, refused") for each in refused6[:2]]
+    evidence += [
+        cite(each.source, f"delivered over IPv6 to [{each.relay_address}]: {each.response[:120]}")
+        for each in by_relay[:2]
+    ]
+    evidence += [cite(rule26.source, rule26.quote)] if rule26 else []
+    connectors = _by_address(bundle)
+    evidence += [
+        cite(each.where("SenderIPAddresses"), f"'{each.name}' lists {joined(each.addresses)}: IPv4 only")
+        for each in connectors[:1]
+    ]
+    accepted4 = passed4 or any(each.address.version == 4 and each.accepted for each in egress_addresses(bundle))
+    high = bool((refused6 or by_relay) and (connectors or accepted4))
+    shown = refused6[0].text if refused6 else "IPv6"
+    return found(
+        "high" if high else "medium",
+        92 if high else 62,
+        f"The refused mail leaves over IPv6 ({shown}); an inbound connector can list IPv4 addresses only.",
+        evidence,
+        fix=(
+            Fix(
+                "Postfix",
+                "postconf -e inet_protocols=ipv4 && postfix reload   # or smtp_address_preference=ipv4 for this transport",
+            ),
+            Fix(
+                "Exchange",
+                "route to the service's IPv4 addresses only: remove the AAAA-capable path (for example Set-NetIPv6Protocol is not enough; use a smart host name that has A records only)",
+            ),
+            Fix(
+                "Exchange Online",
+                "better: identify by certificate instead of address (Set-InboundConnector -TlsSenderCertificateName)",
+            ),
+        ),
+        verify="Hello [..] in the next session shows an IPv4 address of the list.",
+    )
+
+
+@rule("private-address-listed", "E04", title="The connector lists an address only the inside knows", side="tenant")
+def private_address_listed(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
+    for connector in _by_address(bundle):
+        networks = listed_networks(connector)
+        private = [each for each in networks if is_private(each.network_address)]
+        if not private:
+            continue
+        seen = [each for each in egress_addresses(bundle) if not is_private(each.address)]
+        if any(lists_address(connector, each.address) for each in seen):
+            return ruled_out("the address mail leaves from is listed beside the private one")
+        if len(private) < len(networks) and not seen:
+            continue
+        if _matching_certificate(bundle, facts):
+            continue
+        kind = (
+            "shared by a carrier's customers (RFC 6598)"
+            if any(each.subnet_of(SHARED_ADDRESS_SPACE) for each in private if each.version == 4)
+            else "private (RFC 1918)"
+        )
+        outside = [each.text for each in seen]
+        high = bool(seen and any(each.refused for each in seen)) or (
+            len(private) == len(networks) and any(map(refused_by_attribution, bundle.replies))
+        )
+        return found(
+            "high" if high else "medium",
+            93 if high else 50,
+            f"Connector '{connector.name}' lists {joined(connector.addresses)}, {kind}; the service sees {joined(outside) if outside else 'your public address'} instead.",
+            [cite(connector.where("SenderIPAddresses"), f"SenderIPAddresses {joined(connector.addresses)}")]
+            + [cite(each.source, each.quote) for each in seen[:2]],
+            fix=_replace_addresses(connector, outside),
+            verify="Hello [..] of the next session is in SenderIPAddresses.",
+            missing=() if outside else ("the address the service sees: Hello [..] in the send log",),
+        )
+    return None
+
+
+def _replace_addresses(connector: InboundConnector, addresses: Sequence[str]) -> tuple[Fix, ...]:
+    if not addresses:
+        return ()
+    values = ",".join(quoted(each) for each in addresses)
+    return (
+        Fix("Exchange Online", f"Set-InboundConnector -Identity {quoted(connector.name)} -SenderIPAddresses {values}"),
+        Fix(
+            "Gatepost",
+            f"gatepost inbound-connector set TENANT {connector.name} "
+            + " ".join(f"--address {each}" for each in addresses),
+        ),
+    )
+
+
+@rule("address-range-too-wide", "E05", title="The address range was refused when it was saved", side="tenant")
+def address_range_too_wide(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
+    evidence: list[Cited] = []
+    wide: list[str] = []
+    for error in bundle.powershell_errors:
+        text = error.message
+        about_range = re.search(r"SenderIPAddress|address range|CIDR|/24", text, re.IGNORECASE)
+        if about_range and re.search(
+            r"InboundConnector|SenderIPAddress", text + error.cmdlet + error.quote, re.IGNORECASE
+        ):
+            evidence.append(cite(error.source, error.message or error.quote))
+            wide += re.findall(r"\d+\.\d+\.\d+\.\d+/(?:[89]|1\d|2[0-3])\b", text)
+    for command in bundle.commands:
+        ranges = re.findall(r"\d+\.\d+\.\d+\.\d+/(?:[89]|1\d|2[0-3])\b", command.command)
+        if ranges and "InboundConnector" in command.command:
+            wide += ranges
+            evidence.append(cite(command.source, command.command))
+    for each in bundle.prose:
+        if re.search(r"/(?:1\d|2[0-3])\b", each.quote) and re.search(
+            r"refus|error|not (?:valid|accept|allow|possible)|can(?:no|')t|could not|rejected|won't",
+            each.quote,
+            re.IGNORECASE,
+        ):
+            wide += re.findall(r"\d+\.\d+\.\d+\.\d+/(?:[89]|1\d|2[0-3])\b", each.quote)
+            evidence.append(cite(each.source, each.quote))
+    if not evidence or not wide:
+        return None
+    stored = [each for each in bundle.inbound_connectors if any(value in each.addresses for value in wide)]
+    if stored:
+        return ruled_out("the range is stored in the connector")
+    networks = [network for text in wide for network in parsed_networks(text)]
+    seen = [
+        each
+        for each in egress_addresses(bundle)
+        if any(each.address in one for one in networks if one.version == each.address.version)
+    ]
+    if any(lists_address(connector, each.address) for connector in bundle.inbound_connectors for each in seen):
+        return ruled_out("the address mail leaves from is listed by itself")
+    parts = [
+        str(each) for each in (networks[0].subnets(new_prefix=24) if networks and networks[0].prefixlen < 24 else ())
+    ]
+    connector = next(iter(bundle.inbound_connectors), None)
+    fixed = [str(next(iter(parsed_networks(f"{each.text}/24")))) for each in seen] or parts[:4]
+    high = bool(seen and any(each.refused for each in seen)) and bool(bundle.powershell_errors)
+    return found(
+        "high" if high else "medium",
+        94 if high else 64,
+        f"{joined(list(dict.fromkeys(wide)))} was never stored: a connector takes single IPv4 addresses and ranges from /24 to /32 only.",
+        evidence + [cite(each.source, f"{each.quote}, refused") for each in seen[:2]],
+        fix=(
+            Fix(
+                "Exchange Online",
+                f"Set-InboundConnector -Identity {quoted(connector.name if connector else '<connector>')} -SenderIPAddresses @{{Add={','.join(quoted(each) for each in dict.fromkeys(fixed))}}}",
+            ),
+        )
+        if fixed
+        else (),
+        verify="Get-InboundConnector | Select-Object -ExpandProperty SenderIPAddresses shows the ranges.",
+    )
+
+
+@rule("address-shared-with-other-tenants", "E06", "G07", title="Several tenants list the same address", side="tenant")
+def address_shared_with_other_tenants(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
+    owners: dict[str, dict[str, InboundConnector]] = {}
+    for connector in identity_connectors(bundle.inbound_connectors):
+        tenant = connector.text("OrganizationId", "Tenant", "OrganizationalUnitRoot", "Organization").casefold()
+        if not tenant:
+            tenant = connector.source.file
+        for value in connector.addresses:
+            owners.setdefault(value, {})[tenant] = connector
+    shared = {
+        value: by_tenant for value, by_tenant in owners.items() if len(by_tenant) > 1 and _different_names(by_tenant)
+    }
+    other = next(bundle.prose_of("other-tenant"), None)
+    conflict = next(
+        (each for each in bundle.verdicts if any(code == "conflicting-tenants" for code, _, _ in each.reasons)), None
+    )
+    if shared and (other or conflict or any(map(refused_by_attribution, bundle.replies))):
+        value, by_tenant = next(iter(shared.items()))
+        evidence = [
+            cite(each.where("SenderIPAddresses"), f"{tenant}: '{each.name}' lists {value}")
+            for tenant, each in list(by_tenant.items())[:3]
+        ]
+        evidence += [cite(other.source, other.quote)] if other else []
+        evidence += [cite(conflict.source, conflict.quote)] if conflict else []
+        return found(
+            "medium",
+            86 if other or conflict else 58,
+            f"{value} is listed by {len(by_tenant)} tenants: an address does not tell whose mail it is, the reverse-path has to, and a move inside the service may flip it.",
+            evidence,
+            fix=(
+                Fix(
+                    "Exchange Online",
+                    "in each tenant: a connector by certificate with a name of that tenant only (New-InboundConnector -ConnectorType OnPremises -TlsSenderCertificateName <name of this tenant>)",
+                ),
+                Fix("Exchange", "one send connector with its own certificate for each tenant"),
+                Fix("Gatepost", "gatepost inbound-connector add TENANT NAME --certificate-name <name of this tenant>"),
+            ),
+            verify="Message trace of each tenant shows its own mail only.",
+        )
+    by_address = _by_address(bundle)
+    many = next(
+        (
+            each
+            for each in bundle.prose
+            if re.search(
+                r"\b(?:msp|all (?:our )?customers|several tenants|many tenants|shared (?:nat|ip|address)|same (?:public )?ip)\b",
+                each.quote,
+                re.IGNORECASE,
+            )
+        ),
+        None,
+    )
+    if other and (many or by_address) and not any(each.role == "sent" for each in bundle.certificates):
+        return found(
+            "medium",
+            66 if many else 48,
+            "Mail shows up in another tenant: both seem to claim the same address.",
+            [cite(other.source, other.quote)] + ([cite(many.source, many.quote)] if many and many is not other else []),
+            verify="Compare SenderIPAddresses of both tenants' connectors.",
+        )
+    return None
+
+
+def _different_names(by_tenant: dict[str, InboundConnector]) -> bool:
+    """Two exports of one connector are not two tenants'."""
+    return len({each.text("Guid") or each.name for each in by_tenant.values()}) > 1
+
+
+@rule("address-block-listed", "E07", title="The address is on a block list", side="sender")
+def address_block_listed(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
+    banned = next(
+        (
+            each
+            for each in bundle.replies
+            if each.code >= 400
+            and (
+                re.match(r"5\.7\.(?:60[6-9]|6[1-4]\d|511)$", each.enhanced)
+                or re.search(r"banned sending ip|blocked using", each.text, re.IGNORECASE)
+            )
+            and "customer allow list" not in each.text.casefold()
+        ),
+        None,
+    )
+    listed = next(
+        (
+            each
+            for each in bundle.dns
+            if re.search(r"spamhaus|spamcop|barracuda|sorbs|\bbl\.|dnsbl|rbl", each.name, re.IGNORECASE)
+            and any(value.startswith("127.0.0.") for value in each.values)
+        ),
+        None,
+    )
+    said = next(bundle.prose_of("blocklisted"), None)
+    bare = next(
+        (
+            each
+            for each in bundle.sessions
+            if each.log != "receive"
+            and each.ehlo_seen
+            and each.starttls_offered is False
+            and each.keywords
+            and not _masked(each.banner, each.keywords)
+            and "outlook" in (each.banner + each.remote_name).casefold()
+        ),
+        None,
+    )
+    attributed = any(map(refused_by_attribution, bundle.replies))
+    evidence: list[Cited] = []
+    if bare:
+        evidence.append(
+            cite(bare.source, f"the service greets {bare.hello_address} without STARTTLS, its banner is unmasked")
+        )
+    if listed:
+        evidence.append(cite(listed.source, f"{listed.name} answers {joined(listed.values)}: listed"))
+    if said:
+        evidence.append(cite(said.source, said.quote))
+    if banned:
+        return found(
+            "high",
+            95,
+            f"The service refuses the address itself{f' ({banned.trailer_host})' if banned.trailer_host else ''}: it is on a block list.",
+            [cite(banned.source, banned.quote or banned.text), *evidence],
+            fix=(
+                Fix(
+                    "network",
+                    "find what sent the spam (a compromised host or account behind this address), then ask for removal at https://sender.office.com",
+                ),
+            ),
+            verify="EHLO offers STARTTLS again and RCPT TO is answered 250.",
+        )
+    if bare and (listed or said):
+        return found(
+            "high" if listed else "medium",
+            90 if listed else 70,
+            f"{bare.hello_address or 'The address'} is block-listed: the service answers it without STARTTLS, so every certificate stays unseen.",
+            evidence,
+            fix=(
+                Fix(
+                    "network",
+                    "find the compromised host behind the address, then ask the list and https://sender.office.com for removal",
+                ),
+            ),
+            verify="EHLO offers STARTTLS again.",
+        )
+    if bare and not attributed:
+        return found(
+            "medium",
+            56,
+            "The service offers no STARTTLS to this address: it does so with block-listed addresses, and an inspecting firewall may remove it too.",
+            evidence,
+            verify="Look the address up in public lists; try the same from another line.",
+        )
+    if listed and not attributed:
+        return found(
+            "medium", 52, "The address is on a public block list.", evidence, verify="Look it up again after removal."
+        )
+    return None
+
+
+def _masked(banner: str, keywords: Sequence[str]) -> bool:
+    return banner.count("*") > 5 or any(re.fullmatch(r"X{4,}[A-Z]?", each) for each in keywords)
+
+
+@rule(
+    "allow-list-hides-block-list", "E08", title="The address is in the IP allow list and on a block list", side="tenant"
+)
+def allow_list_hides_block_list(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
+    reply = next((each for each in bundle.replies if "customer allow list" in each.text.casefold()), None)
+    if reply is None:
+        return None
+    address = next((found_ for found_ in re.findall(r"\d+\.\d+\.\d+\.\d+", reply.text) if parsed_address(found_)), "")
+    return found(
+        "high",
+        96,
+        f"{address or 'The address'} is in the tenant's IP allow list as well as in a connector, and on a block list; the allow list hides which one.",
+        [cite(reply.source, reply.quote or reply.text)],
+        fix=(
+            Fix(
+                "Exchange Online",
+                f"Set-HostedConnectionFilterPolicy -Identity Default -IPAllowList @{{Remove={quoted(address)}}}",
+            ),
+        )
+        if address
+        else (),
+        verify="The next refusal names the list; ask it for removal.",
+    )
+
+
+@rule("cloud-host-without-fixed-address", "E09", title="The sending host has no address of its own", side="sender")
+def cloud_host_without_fixed_address(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
+    host = next((each for each in bundle.prose if _CLOUD_HOSTS.search(each.quote)), None)
+    seen = [each for each in egress_addresses(bundle) if each.refused or each.accepted]
+    if host is None or not (any(map(refused_by_attribution, bundle.replies)) or seen):
+        return None
+    several = len(seen) > 1
+    return found(
+        "medium",
+        93 if several and len(seen) > 2 else 80 if several else 64,
+        "The mail is sent from a cloud service whose outgoing address changes: a connector by address cannot hold it.",
+        [cite(host.source, host.quote)] + [cite(each.source, each.quote) for each in seen[:4]],
+        fix=(
+            Fix(
+                "network",
+                "give the service a fixed outgoing address (a NAT gateway with a static public IP) and list that one",
+            ),
+            Fix(
+                "Exchange Online",
+                "or let it present a certificate and identify by that: Set-InboundConnector -TlsSenderCertificateName",
+            ),
+        ),
+        verify="Hello [..] stays the same over a restart of the service.",
+    )
+
+
+@rule("third-party-sends-from-own-addresses", "E10", title="A third party sends from its own addresses", side="tenant")
+def third_party_sends_from_own_addresses(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
+    refusal = next((each for each in bundle.replies if refused_by_attribution(each)), None)
+    if refusal is None:
+        return None
+    said = next(
+        (
+            each
+            for each in bundle.prose
+            if _VENDOR.search(each.quote)
+            and each.topic not in ("changed-network", "reported-cause")
+            and re.search(r"\b(?:send|sent|sends|mails?|versend|relay|name|behalf|as us)", each.quote, re.IGNORECASE)
+        ),
+        None,
+    )
+    host = refusal.quoted_by.casefold()
+    own = own_domains(bundle)
+    sender = domain_of(refusal.reverse_path or "") or next(
+        (
+            domain_of(match[1])
+            for each in bundle.headers
+            if each.name.casefold() == "from" and (match := re.search(r"([\w.+-]+@[\w.-]+)", each.value))
+        ),
+        "",
+    )
+    foreign_host = (
+        "." in host
+        and "outlook" not in host
+        and bool(own or sender)
+        and not is_own(bundle, host)
+        and not (sender and host.endswith(sender))
+    )
+    if not said or (host and not foreign_host):
+        return None
+    evidence = [cite(said.source, said.quote), cite(refusal.source, refusal.quote or refusal.text)]
+    if foreign_host:
+        evidence.append(cite(refusal.source, f"the refused server is {refusal.quoted_by}, not one of yours"))
+    return found(
+        "medium",
+        74 if foreign_host else 47,
+        "The refused mail is handed over by a third party from its own addresses, which no connector of yours lists.",
+        evidence,
+        fix=(
+            Fix(
+                "Exchange Online",
+                "a connector of type OnPremises for that vendor, by a certificate name the vendor issues for you and you add as accepted domain",
+            ),
+            Fix(
+                "network",
+                "or let the vendor deliver to recipients directly, with its servers in SPF and its own DKIM key",
+            ),
+        )
+        if foreign_host
+        else (),
+        verify="The vendor's next message shows the vendor connector in its trace.",
+    )

@@ -1,0 +1,538 @@
+"""Family K: from Exchange Online to the organisation's own server, often reported in the words of the other way."""
+
+import re
+
+from gatepost.doctor.addresses import joined, parsed_address, parsed_networks
+from gatepost.doctor.derived import Derived
+from gatepost.doctor.evidence import EvidenceBundle, QueueError, ReplySeen, SmtpSession
+from gatepost.doctor.finding import Cited, Finding, Fix, RuledOut, cite, found, rule, ruled_out
+from gatepost.doctor.powershell import quoted
+
+_SERVICE_SAID = re.compile(r"4\.4\.317|4\.7\.320|4\.4\.101|Proxy session setup failed on Frontend", re.IGNORECASE)
+_MISMATCH = re.compile(
+    r"SubjectMismatch|Expected Subject:\s*(?P<expected>[^.\]]*(?:\.[^\s.\]]+)*)\.?\s+Presented Subject:\s*(?P<presented>.+?)(?:\.?\s+Thumbprint|\]|$)",
+    re.IGNORECASE,
+)
+
+
+def _from_cloud(bundle: EvidenceBundle, pattern: str) -> Cited | None:
+    """The first reply or queue error that Exchange Online's side tells, by its text."""
+    wanted = re.compile(pattern, re.IGNORECASE)
+    for reply in bundle.replies:
+        if wanted.search(_whole(reply)):
+            return cite(reply.source, reply.quote or _whole(reply))
+    for error in bundle.queue_errors:
+        if wanted.search(_whole_error(error)):
+            return cite(error.source, error.quote or error.last_error)
+    said = next((each for each in bundle.prose if wanted.search(each.quote)), None)
+    return cite(said) if said else None
+
+
+def _whole(reply: ReplySeen) -> str:
+    return f"{reply.code} {reply.enhanced} {reply.text} {reply.quote}"
+
+
+def _whole_error(error: QueueError) -> str:
+    return f"{error.last_error} {error.outer} {error.inner} {error.message} {error.details}"
+
+
+def _listening_without_starttls(bundle: EvidenceBundle) -> SmtpSession | None:
+    return next(
+        (
+            each
+            for each in bundle.sessions
+            if each.log == "receive" and each.ehlo_seen and each.starttls_offered is False and not each.starttls_sent
+        ),
+        None,
+    )
+
+
+def _frontend(bundle: EvidenceBundle) -> str:
+    return next(
+        (
+            each.name or each.text("Identity")
+            for each in bundle.receive_connectors
+            if "frontend" in (each.name + each.text("Identity")).casefold()
+        ),
+        "",
+    ) or next((each.connector for each in bundle.sessions if each.log == "receive" and each.connector), "")
+
+
+def _bind_again(bundle: EvidenceBundle) -> tuple[Fix, ...]:
+    connector = _frontend(bundle) or r"SERVER\Default Frontend SERVER"
+    stored = next(
+        (
+            each
+            for each in bundle.certificates
+            if each.role in ("stored", "file", "new")
+            and each.self_signed is not True
+            and each.issuer
+            and each.subject
+            and each.thumbprint
+        ),
+        None,
+    )
+    fixes = []
+    if stored is not None:
+        fixes.append(
+            Fix(
+                "Exchange",
+                f"$c = Get-ExchangeCertificate -Thumbprint {stored.thumbprint}; Enable-ExchangeCertificate -Thumbprint $c.Thumbprint -Services SMTP   # answer No to replacing the default certificate",
+            )
+        )
+    else:
+        fixes.append(
+            Fix(
+                "Exchange",
+                "$c = Get-ExchangeCertificate | Where-Object { $_.RootCAType -eq 'ThirdParty' -and $_.Status -eq 'Valid' } | Sort-Object NotAfter | Select-Object -Last 1",
+            )
+        )
+    fixes.append(
+        Fix(
+            "Exchange",
+            f'Set-ReceiveConnector -Identity {quoted(connector)} -TlsCertificateName "<I>$($c.Issuer)<S>$($c.Subject)"; Restart-Service MSExchangeFrontEndTransport',
+        )
+    )
+    return tuple(fixes)
+
+
+@rule("listener-withdrew-starttls", "K01", title="The on-premises listener no longer offers STARTTLS", side="sender")
+def listener_withdrew_starttls(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
+    silent = _listening_without_starttls(bundle)
+    trace = _from_cloud(
+        bundle, r"4\.4\.(?:317|101).*STARTTLS is required|Proxy session setup failed on Frontend.*STARTTLS"
+    )
+    inbound_words = next(bundle.prose_of("cloud-to-on-premises"), None)
+    event = next(
+        (
+            each
+            for each in bundle.events
+            if each.event_id == 12014 and re.search(r"front ?end|receive", each.provider + each.message, re.IGNORECASE)
+        ),
+        None,
+    )
+    if silent is None and trace is None and not (event and inbound_words):
+        return None
+    stars = next(
+        (
+            each
+            for each in bundle.sessions
+            if each.banner.count("*") > 5 or any(k.startswith("XXXX") for k in each.keywords)
+        ),
+        None,
+    )
+    if stars:
+        return ruled_out(
+            "the banner or keywords are masked on the way: an inspecting firewall", cite(stars.source, stars.banner)
+        )
+    if (
+        trace is None
+        and silent is not None
+        and not (
+            event or inbound_words or re.search(r"outlook\.com", silent.ehlo_name + silent.remote_name, re.IGNORECASE)
+        )
+    ):
+        return None
+    evidence = (
+        [cite(silent.source, f"EHLO is answered without STARTTLS ({joined(silent.keywords, 8)})")] if silent else []
+    )
+    evidence += [trace] if trace else []
+    evidence += [cite(event.source, event.message or event.quote)] if event else []
+    broken = next(
+        (
+            each
+            for each in bundle.certificates
+            if each.status and not re.fullmatch(r"valid|", each.status, re.IGNORECASE)
+        ),
+        None,
+    )
+    evidence += [cite(broken.source, f"certificate {broken.thumbprint[:8]} status {broken.status}")] if broken else []
+    proof = sum(bool(each) for each in (silent, trace, event, broken))
+    return found(
+        "high" if proof > 1 else "medium",
+        93 if proof > 1 else 74,
+        "Exchange Online finds no STARTTLS at your server: the certificate its receive connector names is gone, or its chain is broken, so the listener withdrew TLS.",
+        evidence,
+        fix=_bind_again(bundle) if proof > 1 else (),
+        verify="EHLO from outside shows STARTTLS again; Test-Certificate on the bound certificate shows no CERT_TRUST_ flag.",
+        missing=()
+        if proof > 1
+        else (
+            "Get-ReceiveConnector '*Default Frontend*' | fl TlsCertificateName and Get-ExchangeCertificate | fl of that server",
+        ),
+    )
+
+
+@rule(
+    "listener-presents-other-certificate",
+    "K02",
+    title="The on-premises listener presents another certificate than the cloud expects",
+    side="sender",
+)
+def listener_presents_other_certificate(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
+    mismatch = _from_cloud(bundle, r"SubjectMismatch|Expected Subject:")
+    failed = _from_cloud(bundle, r"4\.7\.320|(?:4\.7\.5|Certificate validation) ?.{0,30}Certificate validation fail")
+    validation = next(
+        (
+            each
+            for each in bundle.prose
+            if re.search(
+                r"(?:validat\w+ (?:the |of (?:the )?)?(?:outbound )?connector|connector validation|validate button)",
+                each.quote,
+                re.IGNORECASE,
+            )
+        ),
+        None,
+    )
+    if mismatch is None and failed is None:
+        return None
+    remote = next(
+        (
+            each
+            for each in bundle.certificates
+            if each.role in ("remote", "sent")
+            and each.self_signed
+            and any("receive" == s.log for s in bundle.sessions if each in s.certificates)
+        ),
+        None,
+    )
+    names = _MISMATCH.search(mismatch.says if mismatch else "")
+    expected = (names["expected"] or "").strip() if names else ""
+    presented = (names["presented"] or "").strip() if names else ""
+    outbound = next((each for each in bundle.outbound_connectors if each.text("TlsDomain")), None)
+    expected = expected or (outbound.text("TlsDomain") if outbound else "")
+    cited = mismatch or failed
+    assert cited is not None
+    evidence = [cited] + (
+        [
+            cite(
+                outbound.where("TlsDomain"),
+                f"outbound connector '{outbound.name}' TlsDomain {outbound.text('TlsDomain')}",
+            )
+        ]
+        if outbound
+        else []
+    )
+    evidence += [cite(remote, "the listener's certificate is self-signed")] if remote else []
+    evidence += [cite(validation)] if validation else []
+    certain = bool(mismatch) or bool(outbound and (remote or bundle.receive_connectors))
+    return found(
+        "high" if certain else "medium",
+        94 if mismatch else 84 if certain else 72,
+        f"Exchange Online expects a certificate for {expected or 'the name in its outbound connector'}"
+        + (f" and your server presents {presented}." if presented else ", and your server presents another.")
+        + " This is the way from the cloud to you; your own logs show nothing of it.",
+        evidence,
+        fix=_bind_again(bundle) if certain else (),
+        verify="Validate-OutboundConnector passes; the trace shows the message delivered on-premises.",
+        missing=()
+        if certain
+        else (
+            "Get-OutboundConnector | fl TlsDomain,TlsSettings and Get-ReceiveConnector '*Frontend*' | fl TlsCertificateName,Fqdn",
+        ),
+    )
+
+
+@rule(
+    "tls-domain-capabilities-lost",
+    "K03",
+    title="The receive connector no longer trusts Exchange Online's certificate for hybrid mail",
+    side="sender",
+)
+def tls_domain_capabilities_lost(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
+    frontend = [each for each in bundle.receive_connectors if each.has("TlsDomainCapabilities")]
+    old = next(
+        (
+            each
+            for each in frontend
+            if re.search(
+                r"MSIT Machine Auth|<I>",
+                each.text("TlsDomainCapabilities") + " ".join(each.values("TlsDomainCapabilities")),
+            )
+        ),
+        None,
+    )
+    empty = next(
+        (
+            each
+            for each in frontend
+            if not each.values("TlsDomainCapabilities") and "frontend" in (each.name + each.text("Identity")).casefold()
+        ),
+        None,
+    )
+    healthy = next(
+        (
+            each
+            for each in frontend
+            if "acceptcloudservicesmail"
+            in " ".join((each.text("TlsDomainCapabilities"), *each.values("TlsDomainCapabilities"))).casefold()
+            and each is not old
+        ),
+        None,
+    )
+    trouble = next(
+        (each for each in bundle.replies if re.search(r"PRX5|Unable to relay", each.text) and each.code >= 400), None
+    )
+    receive = next(
+        (
+            each
+            for each in bundle.sessions
+            if each.log == "receive"
+            and each.tls
+            and "TlsDomainCapabilities='None'" in (each.tls.quote + each.tls.chain_status)
+        ),
+        None,
+    )
+    one = old or empty
+    if one is None:
+        if healthy and trouble:
+            return ruled_out(f"'{healthy.name}' has TlsDomainCapabilities for cloud mail")
+        if trouble and "PRX5" in trouble.text:
+            return found(
+                "medium",
+                52,
+                "Temporary server error PRX5 is seen when the on-premises receive connector no longer trusts Exchange Online's certificate.",
+                [cite(trouble)],
+                verify="Look at TlsDomainCapabilities of the Default Frontend connector.",
+                missing=("Get-ReceiveConnector '*Frontend*' | fl TlsDomainCapabilities",),
+            )
+        return None
+    if trouble is None and next(bundle.prose_of("cloud-to-on-premises", "marked-external"), None) is None:
+        return None
+    name = one.text("Identity") or one.name
+    return found(
+        "high" if trouble else "medium",
+        92 if trouble else 66,
+        f"Receive connector '{name}' {'names an old Microsoft certificate' if old else 'names nothing'} in TlsDomainCapabilities, so mail from Exchange Online counts as anonymous.",
+        [
+            cite(
+                one.where("TlsDomainCapabilities"),
+                f"TlsDomainCapabilities {one.text('TlsDomainCapabilities') or 'empty'}",
+            )
+        ]
+        + ([cite(trouble)] if trouble else [])
+        + ([cite(receive)] if receive else []),
+        fix=(
+            Fix(
+                "Exchange",
+                f"Set-ReceiveConnector -Identity {quoted(name)} -TlsDomainCapabilities 'mail.protection.outlook.com:AcceptCloudServicesMail'",
+            ),
+        ),
+        verify="The receive log shows TlsDomainCapabilities 'AcceptCloudServicesMail' for a session from Exchange Online.",
+    )
+
+
+@rule(
+    "receive-connector-ranges-stale",
+    "K04",
+    "J06",
+    title="A receive connector or firewall admits only old addresses of the service",
+    side="sender",
+)
+def receive_connector_ranges_stale(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
+    said = next(bundle.prose_of("cloud-to-on-premises"), None)
+    for connector in bundle.receive_connectors:
+        ranges = [network for value in connector.values("RemoteIPRanges") for network in parsed_networks(value)]
+        if not ranges or any(each.prefixlen == 0 for each in ranges):
+            continue
+        scoped = re.search(r"365|office|online|eop|cloud", connector.name + connector.text("Identity"), re.IGNORECASE)
+        peers = [
+            (address, each.source, "")
+            for each in bundle.sessions
+            if each.log == "receive"
+            and (address := parsed_address(re.sub(r":\d+$", "", each.remote_endpoint)))
+            and "outlook.com" in (each.ehlo_name + each.remote_name).casefold()
+        ]
+        peers += [
+            (address, each.source, each.text)
+            for each in bundle.relay_rejects
+            if (address := parsed_address(each.client_address))
+            and "outlook.com" in (each.client_name + each.helo).casefold()
+        ]
+        outside = [
+            each
+            for each in peers
+            if not any(each[0] in network for network in ranges if network.version == each[0].version)
+        ]
+        if not outside or not (scoped or said):
+            continue
+        refused = [each for each in bundle.replies if each.code >= 500] or bundle.relay_rejects
+        return found(
+            "high" if refused else "medium",
+            88 if refused else 70,
+            f"Exchange Online comes from {outside[0][0]}, which '{connector.name}' does not admit: its ranges are out of date.",
+            [
+                cite(connector.where("RemoteIPRanges"), f"RemoteIPRanges {joined(connector.values('RemoteIPRanges'))}"),
+                cite(outside[0][1], f"session from {outside[0][0]}"),
+            ],
+            fix=(
+                Fix(
+                    "Exchange",
+                    f"Set-ReceiveConnector -Identity {quoted(connector.text('Identity') or connector.name)} -RemoteIPRanges <the ranges of today's list, https://endpoints.office.com, service area Exchange, port 25>",
+                ),
+            ),
+            verify="Every session from *.outbound.protection.outlook.com lands on this connector.",
+        )
+    stale = next(
+        (
+            each
+            for each in bundle.prose
+            if re.search(
+                r"\b(?:eop|exchange online|microsoft|office 365|o365|m365)\b.{0,60}\b(?:ip|address|range)\w*.{0,60}(?:old|outdated|out of date|stale|not updated|since 20\d\d|years? ago)|(?:old|outdated|stale).{0,40}(?:eop|exchange online|microsoft|office 365).{0,30}(?:ip|range)",
+                each.quote,
+                re.IGNORECASE,
+            )
+        ),
+        None,
+    )
+    if stale and (said or bundle.receive_connectors):
+        return found(
+            "medium",
+            64,
+            "The list of the service's addresses that is let in is out of date.",
+            [cite(stale)] + ([cite(said)] if said else []),
+            verify="Compare with https://endpoints.office.com.",
+            missing=("Get-ReceiveConnector | fl Name,RemoteIPRanges and the firewall rule",),
+        )
+    return None
+
+
+@rule(
+    "cross-premises-headers-lost",
+    "K05",
+    "G11",
+    title="Cross-premises headers are lost between cloud and on-premises",
+    side="sender",
+)
+def cross_premises_headers_lost(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
+    anonymous = next(
+        (
+            each
+            for each in bundle.headers
+            if re.search(r"AuthAs$", each.name, re.IGNORECASE) and each.value.strip().casefold().startswith("anonymous")
+        ),
+        None,
+    )
+    filtered = next(
+        (each for each in bundle.headers if each.name.casefold().startswith("x-crosspremisesheadersfiltered")), None
+    )
+    external = next(bundle.prose_of("marked-external"), None)
+    off = [
+        each
+        for each in (*bundle.send_connectors, *bundle.inbound_connectors)
+        if each.flag("CloudServicesMailEnabled") is False
+    ]
+    if off or filtered or not (anonymous or external):
+        return None
+    device = next(
+        (
+            each
+            for each in bundle.prose
+            if re.search(
+                r"\b(?:gateway|appliance|edge|mimecast|proofpoint|barracuda|load balancer|relay) (?:between|in front|sits)|through (?:a|the|our) (?:gateway|appliance|edge)",
+                each.quote,
+                re.IGNORECASE,
+            )
+        ),
+        None,
+    )
+    if next((each for each in bundle.replies if each.code >= 500 and each.enhanced == "5.7.64"), None):
+        return None
+    return found(
+        "medium",
+        72 if anonymous else 56,
+        "Mail between cloud and on-premises arrives as anonymous: a hop strips or does not trust the cross-premises headers. Nothing is refused.",
+        ([cite(anonymous)] if anonymous else [])
+        + ([cite(external)] if external else [])
+        + ([cite(device)] if device else []),
+        verify="X-MS-Exchange-Organization-AuthAs is Internal on a new message.",
+        missing=(
+            "Get-SendConnector, Get-ReceiveConnector and Get-InboundConnector with CloudServicesMailEnabled and TlsDomainCapabilities",
+            "the full headers of one message",
+        ),
+    )
+
+
+@rule(
+    "listener-root-store-too-old",
+    "K06",
+    "C05",
+    title="The on-premises server does not trust Microsoft's root",
+    side="sender",
+)
+def listener_root_store_too_old(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
+    status = next(
+        (
+            each
+            for each in bundle.tls
+            if each.log_owner_is in ("server", "")
+            and re.search(r"UntrustedRoot|PartialChain", each.chain_status + each.quote)
+            and re.search(r"chain validation status|UntrustedRoot", each.quote + each.chain_status)
+        ),
+        None,
+    )
+    microsoft = status and (
+        any(
+            each.session_id == status.session_id and "outlook.com" in (each.ehlo_name + each.remote_name).casefold()
+            for each in bundle.sessions
+            if each.session_id
+        )
+        or any("outlook.com" in " ".join(each.all_names) and each.role == "remote" for each in bundle.certificates)
+        or "outlook" in status.peer.casefold()
+    )
+    if status is None or not microsoft:
+        return None
+    return found(
+        "high",
+        90,
+        "Your server cannot build the chain of Exchange Online's certificate: the root (DigiCert Global Root G2) is missing in its store.",
+        [cite(status, f"chain validation status {status.chain_status or 'UntrustedRoot'}")],
+        fix=(
+            Fix("Windows", "certutil -f -verifyctl AuthRootWU   # and allow ctldl.windowsupdate.com"),
+            Fix(
+                "Windows",
+                "or import DigiCert Global Root G2 (SHA-1 DF3C24F9BFD666761B268073FE06D1CC8D4F82A4) into LocalMachine\\Root",
+            ),
+        ),
+        verify="The receive log shows chain validation status 'Valid' for Exchange Online's sessions.",
+    )
+
+
+@rule("outbound-connector-disabled", "K07", title="The outbound connector is off while it is validated", side="tenant")
+def outbound_connector_disabled(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
+    words = r"domain of the recipient is not configured as part of (?:the )?connector"
+    error = _from_cloud(bundle, words) or next(
+        (
+            cite(each.source, each.message or each.quote)
+            for each in bundle.powershell_errors
+            if re.search(words, each.message + each.quote, re.IGNORECASE)
+        ),
+        None,
+    )
+    off = next((each for each in bundle.outbound_connectors if each.enabled is False), None)
+    if error is None and not (off and next(bundle.prose_of("cloud-to-on-premises"), None)):
+        return None
+    on = next((each for each in bundle.outbound_connectors if each.enabled is True), None)
+    if off is None and on is not None:
+        return found(
+            "medium",
+            60,
+            f"Outbound connector '{on.name}' is on but does not cover the recipient's domain.",
+            [error, cite(on.where("RecipientDomains"), f"RecipientDomains {joined(on.values('RecipientDomains'))}")]
+            if error
+            else [],
+            verify="Validate with a recipient of one of its domains.",
+        )
+    return found(
+        "high" if error and off else "medium",
+        93 if error and off else 75 if error else 62,
+        f"Outbound connector {quoted(off.name) if off else ''} is off: validation and routing need it on.".replace(
+            "  ", " "
+        ),
+        ([error] if error else []) + ([cite(off.where("Enabled"), f"'{off.name}' Enabled False")] if off else []),
+        fix=(Fix("Exchange Online", f"Set-OutboundConnector -Identity {quoted(off.name)} -Enabled $true"),)
+        if off and off.name
+        else (),
+        verify="Validate-OutboundConnector passes.",
+        missing=() if off else ("Get-OutboundConnector | fl Name,Enabled,RecipientDomains",),
+    )

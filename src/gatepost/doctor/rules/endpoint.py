@@ -1,0 +1,449 @@
+"""Family H: the mail goes to the wrong place, or is refused before it gets there."""
+
+import re
+
+from gatepost.doctor.addresses import joined, parsed_address, refused_by_attribution
+from gatepost.doctor.derived import Derived
+from gatepost.doctor.evidence import EvidenceBundle
+from gatepost.doctor.finding import Cited, Finding, Fix, RuledOut, cite, found, rule, ruled_out
+from gatepost.doctor.powershell import quoted
+from gatepost.doctor.senders import accepted_domain_keys, senders
+
+_LEGACY = re.compile(
+    r"mail\.messaging\.microsoft\.com|frontbridge\.com|bigfish\.com|mail\.eo\.outlook\.com", re.IGNORECASE
+)
+_SUBMISSION = re.compile(
+    r"smtp(?:-legacy)?\.office365\.com|outlook\.office365\.com|smtp-mail\.outlook\.com", re.IGNORECASE
+)
+_ENDPOINT = re.compile(
+    r"[\w-]+\.mail\.protection\.(?:outlook\.com|office365\.us|partner\.outlook\.cn)|[\w.-]+\.mx\.microsoft",
+    re.IGNORECASE,
+)
+
+
+def _own_endpoint(bundle: EvidenceBundle) -> str:
+    """The name the tenant's mail exchanger should have, where the domain is known."""
+    keys = sorted(accepted_domain_keys(bundle), key=lambda each: (each.endswith(".onmicrosoft.com"), each))
+    if not keys:
+        keys = [each.domain for each in senders(bundle) if each.domain and "." in each.domain]
+    mx = next(
+        (
+            value.split()[-1].rstrip(".")
+            for each in bundle.dns
+            if each.kind == "MX"
+            for value in each.values
+            if "mail.protection" in value or "mx.microsoft" in value
+        ),
+        "",
+    )
+    return mx or (keys[0].replace(".", "-") + ".mail.protection.outlook.com" if keys else "")
+
+
+def _set_smart_host(bundle: EvidenceBundle, host: str) -> tuple[Fix, ...]:
+    fixes: list[Fix] = []
+    connector = next((each for each in bundle.send_connectors if each.name), None)
+    if connector is not None:
+        fixes.append(
+            Fix(
+                "Exchange",
+                f"Set-SendConnector -Identity {quoted(connector.name)} -SmartHosts {quoted(host)} -DNSRoutingEnabled $false",
+            )
+        )
+    if bundle.postfix_settings or bundle.postfix_deliveries:
+        fixes.append(Fix("Postfix", f"postconf -e 'relayhost=[{host}]:25' && postfix reload"))
+    if not fixes:
+        fixes.append(
+            Fix(
+                "Exchange",
+                f"Set-SendConnector -Identity <connector> -SmartHosts {quoted(host)} -DNSRoutingEnabled $false",
+            )
+        )
+    return tuple(fixes)
+
+
+def _smart_host_sources(bundle: EvidenceBundle) -> list[tuple[str, Cited]]:
+    """What the sender's side has as next hop, with where it says so."""
+    found_: list[tuple[str, Cited]] = []
+    for connector in bundle.send_connectors:
+        found_ += [
+            (host, cite(connector.where("SmartHosts"), f"send connector '{connector.name}' SmartHosts {host}"))
+            for host in connector.smart_hosts
+        ]
+    for setting in bundle.postfix_settings:
+        if setting.name in ("relayhost", "transport_maps") and setting.value:
+            found_.append((setting.value, cite(setting.source, f"{setting.name} = {setting.value}")))
+    found_ += [
+        (each.relay, cite(each.source, f"relay={each.relay}")) for each in bundle.postfix_deliveries if each.relay
+    ]
+    found_ += [
+        (each.next_hop or each.fqdn, cite(each.source, f"next hop {each.next_hop or each.fqdn}"))
+        for each in bundle.queue_errors
+        if each.next_hop or each.fqdn
+    ]
+    found_ += [
+        (each.value, cite(each.source, f"{each.value} is named as where mail goes"))
+        for each in bundle.names
+        if _LEGACY.search(each.value) or _SUBMISSION.search(each.value)
+    ]
+    return found_
+
+
+@rule("legacy-smart-host", "H01", title="The smart host is an old name or an address of the service", side="sender")
+def legacy_smart_host(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
+    attr35 = next(
+        (each for each in bundle.replies if "ATTR35" in (each.attr + each.text).upper() or each.enhanced == "4.4.62"),
+        None,
+    )
+    hosts = _smart_host_sources(bundle)
+    legacy = [each for each in hosts if _LEGACY.search(each[0])]
+    configured = [each for each in hosts if not each[1].says.startswith(("relay=", "next hop"))]
+    literal = [
+        each
+        for each in configured
+        if (address := parsed_address(re.sub(r":\d+$", "", each[0].strip("[]")))) is not None
+        and address.is_global | _documentation(each[0])
+    ]
+    wrong = legacy or (literal if attr35 else [])
+    if not wrong:
+        right = [each for each in hosts if _ENDPOINT.search(each[0])]
+        if attr35 and right:
+            if not bundle.inbound_connectors:
+                return found(
+                    "medium",
+                    57,
+                    "The smart host is the service's own name, so wrong region means here that no usable inbound connector was found (or the name is another tenant's).",
+                    [cite(attr35.source, attr35.quote or attr35.text), right[0][1]],
+                    verify="Compare the label of the smart host with your MX; look at Get-InboundConnector.",
+                    missing=("Get-InboundConnector of the tenant",),
+                )
+            return ruled_out(
+                f"the smart host {right[0][0]} is right; wrong region then means that no connector matched"
+            )
+        if attr35:
+            return found(
+                "medium",
+                62,
+                "The service says wrong region: the smart host is an old name, an address, or another tenant's; if it is right, no inbound connector matched.",
+                [cite(attr35.source, attr35.quote or attr35.text)],
+                verify="Compare the smart host with your MX record.",
+                missing=("the smart host: Get-SendConnector | fl SmartHosts, or postconf relayhost",),
+            )
+        return None
+    host = _own_endpoint(bundle)
+    return found(
+        "high" if attr35 else "medium",
+        93 if attr35 else 60,
+        f"Mail is handed to {wrong[0][0].strip('[]')}, {'a name the service left years ago' if legacy else 'a fixed address of the service'}; it belongs to your tenant's own mail exchanger.",
+        [each[1] for each in wrong[:3]] + ([cite(attr35.source, attr35.quote or attr35.text)] if attr35 else []),
+        fix=_set_smart_host(bundle, host) if host else (),
+        verify="The session's banner is of your tenant's region and RCPT TO is answered 250.",
+        missing=() if host else ("your MX record",),
+    )
+
+
+def _documentation(text: str) -> bool:
+    return bool(re.search(r"\b(?:192\.0\.2|198\.51\.100|203\.0\.113)\.", text))
+
+
+@rule(
+    "smart-host-of-other-tenant", "H02", title="The smart host is another tenant's or another region's", side="sender"
+)
+def smart_host_of_other_tenant(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
+    keys = accepted_domain_keys(bundle)
+    mx = [value.split()[-1].rstrip(".").casefold() for each in bundle.dns if each.kind == "MX" for value in each.values]
+    trouble = next((each for each in bundle.replies if refused_by_attribution(each) or each.enhanced == "4.4.62"), None)
+    own_labels = {key.replace(".", "-") for key in keys} | {
+        key.partition(".")[0] + "-" + key.partition(".")[2].replace(".", "-") for key in keys
+    }
+    own_labels |= {host.partition(".")[0] for host in mx if "mail.protection" in host}
+    if not own_labels:
+        own = {each.domain for each in senders(bundle) if each.domain and "." in each.domain}
+        own_labels = {each.replace(".", "-") for each in own} if len(own) == 1 else set()
+        weak = True
+    else:
+        weak = False
+    for host, cited in _smart_host_sources(bundle):
+        name = re.sub(r":\d+$", "", host).strip("[]").casefold()
+        name = name.partition("]")[0]
+        if not re.search(r"\.mail\.protection\.", name) or trouble is None or not own_labels:
+            continue
+        label = name.partition(".")[0]
+        if label in own_labels:
+            return ruled_out(f"{name} is the tenant's own")
+        if any(label.startswith(each) or each.startswith(label) for each in own_labels):
+            continue
+        right = _own_endpoint(bundle)
+        said = next(bundle.prose_of("migrated"), None)
+        attr35 = trouble.enhanced == "4.4.62"
+        strong = not weak and attr35
+        return found(
+            "high" if strong else "medium",
+            91 if strong else 68 if not weak else 50,
+            f"Mail is handed to {name}, the mail exchanger of another tenant; yours would be {right}.",
+            [cited, cite(trouble.source, trouble.quote or trouble.text)]
+            + ([cite(said.source, said.quote)] if said else []),
+            fix=_set_smart_host(bundle, right) if strong else (),
+            verify="The smart host equals your MX record.",
+        )
+    return None
+
+
+@rule("submission-endpoint-for-relay", "H03", title="The submission host is used for anonymous relay", side="sender")
+def submission_endpoint_for_relay(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
+    reply = next(
+        (
+            each
+            for each in bundle.replies
+            if each.enhanced == "5.7.57"
+            or "client was not authenticated to send" in each.text.casefold()
+            or "client not authenticated to send" in each.text.casefold()
+        ),
+        None,
+    )
+    hosts = [each for each in _smart_host_sources(bundle) if _SUBMISSION.search(each[0])]
+    starttls = next((each for each in bundle.replies if each.enhanced == "5.7.3" and each.code >= 400), None)
+    banner = next(
+        (
+            each
+            for each in bundle.sessions
+            if _SUBMISSION.search(each.banner + each.remote_name)
+            or re.search(r"prod\.outlook\.com|outlook\.office365\.com", each.banner)
+            and any(k.startswith("AUTH") for k in (*each.keywords, *each.keywords_after_tls))
+        ),
+        None,
+    )
+    if reply is None and not (starttls and (hosts or banner)):
+        return None
+    trouble = reply or starttls
+    assert trouble is not None
+    host = _own_endpoint(bundle)
+    return found(
+        "high" if reply else "medium",
+        94 if reply else 72,
+        "The mail goes to the submission host (smtp.office365.com), which wants a user name; relaying by connector goes to the tenant's mail exchanger on port 25.",
+        [cite(trouble.source, trouble.quote or trouble.text)] + [each[1] for each in hosts[:2]],
+        fix=_set_smart_host(bundle, host)
+        if host
+        else (Fix("application", "server <your MX name>.mail.protection.outlook.com, port 25, TLS on, no user name"),),
+        verify="The banner is ...mail.protection.outlook.com and RCPT TO is answered 250; an inbound connector must list the address or certificate.",
+    )
+
+
+@rule(
+    "dns-routing-instead-of-smart-host",
+    "H04",
+    title="Mail leaves to the recipients' exchangers, not through the smart host",
+    side="sender",
+)
+def dns_routing_instead_of_smart_host(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
+    attributed = any(map(refused_by_attribution, bundle.replies))
+    for connector in bundle.send_connectors:
+        if connector.enabled is False or connector.flag("DNSRoutingEnabled") is not True:
+            continue
+        spaces = [each.casefold() for each in connector.values("AddressSpaces")]
+        hybrid = spaces and all("onmicrosoft.com" in each for each in spaces)
+        if hybrid or attributed:
+            continue
+        elsewhere = [
+            each
+            for each in bundle.sessions
+            if each.log == "send"
+            and (not each.connector or each.connector == connector.name)
+            and each.remote_name
+            and "outlook.com" not in each.remote_name.casefold()
+        ]
+        elsewhere_replies = [
+            each
+            for each in bundle.replies
+            if each.code >= 400 and each.said_by and "outlook.com" not in (each.said_by + each.trailer_host).casefold()
+        ]
+        if not (elsewhere or elsewhere_replies):
+            continue
+        host = _own_endpoint(bundle)
+        where = elsewhere[0].source if elsewhere else elsewhere_replies[0].source
+        peer = elsewhere[0].remote_name if elsewhere else elsewhere_replies[0].said_by
+        return found(
+            "medium",
+            80,
+            f"Send connector '{connector.name}' routes by DNS, so mail goes straight to {peer} instead of through the cloud relay.",
+            [
+                cite(
+                    connector.where("DNSRoutingEnabled"),
+                    f"DNSRoutingEnabled True, SmartHosts {joined(connector.smart_hosts) or 'empty'}",
+                ),
+                cite(where, f"the peer is {peer}"),
+            ],
+            fix=(
+                Fix(
+                    "Exchange",
+                    f"Set-SendConnector -Identity {quoted(connector.name)} -DNSRoutingEnabled $false -SmartHosts {quoted(host)}",
+                ),
+            )
+            if host
+            else (),
+            verify="The next session's peer is the smart host.",
+        )
+    return None
+
+
+@rule("other-cloud-tls-domain", "H05", title="TlsDomain is of another cloud than the smart host", side="sender")
+def other_cloud_tls_domain(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
+    clouds = {
+        "outlook.com": "mail.protection.outlook.com",
+        "office365.us": "mail.protection.office365.us",
+        "partner.outlook.cn": "mail.protection.partner.outlook.cn",
+    }
+
+    def cloud(text: str) -> str:
+        folded = text.casefold().rstrip(".")
+        return next(
+            (
+                each
+                for each in ("partner.outlook.cn", "office365.us", "outlook.com")
+                if folded.endswith("protection." + each)
+            ),
+            "",
+        )
+
+    for connector in bundle.send_connectors:
+        wanted = cloud(connector.text("TlsDomain"))
+        peers = [(host, connector.where("SmartHosts")) for host in connector.smart_hosts]
+        peers += [(each.remote_name, each.source) for each in bundle.sessions if each.remote_name]
+        peers += [(value.split()[-1], each.source) for each in bundle.dns if each.kind == "MX" for value in each.values]
+        peers += [(each.fqdn, each.source) for each in bundle.queue_errors if each.fqdn]
+        peers += [
+            (name, each.source) for each in bundle.certificates if each.role == "remote" for name in each.all_names
+        ]
+        real = next(((host, source) for host, source in peers if cloud(host)), None)
+        if not wanted or real is None:
+            continue
+        if cloud(real[0]) == wanted or any(cloud(host) == wanted for host, _ in peers):
+            return ruled_out(f"TlsDomain and the peer are of the same cloud ({wanted})")
+        return found(
+            "high",
+            93,
+            f"Send connector '{connector.name}' demands a certificate for {connector.text('TlsDomain')}, but the mail goes to {real[0]}, in another cloud.",
+            [
+                cite(connector.where("TlsDomain"), f"TlsDomain {connector.text('TlsDomain')}"),
+                cite(real[1], f"peer {real[0]}"),
+            ],
+            fix=(
+                Fix(
+                    "Exchange",
+                    f"Set-SendConnector -Identity {quoted(connector.name)} -TlsDomain {clouds[cloud(real[0])]}",
+                ),
+            ),
+            verify="The queue drains; the log shows MAIL FROM after the handshake.",
+        )
+    return None
+
+
+@rule("port-25-blocked", "H06", title="Port 25 is blocked on the way out", side="network")
+def port_25_blocked(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
+    spoken = any(
+        each.banner or each.ehlo_seen or each.replies for each in bundle.sessions if each.log != "receive"
+    ) or any(each.code in (550, 454, 250, 421) and each.trailer_host for each in bundle.replies)
+    failed: list[Cited] = []
+    for tls in bundle.postfix_tls:
+        if (
+            tls.kind == "connect-failed"
+            and re.search(r":25\b|port 25", tls.text + tls.quote)
+            and re.search(r"timed out|timeout|unreachable|refused", tls.text + tls.quote, re.IGNORECASE)
+        ):
+            failed.append(cite(tls.source, tls.text or tls.quote))
+    for delivery in bundle.postfix_deliveries:
+        if delivery.enhanced == "4.4.1" and re.search(
+            r"connect to .*timed out|Network is unreachable|No route", delivery.response, re.IGNORECASE
+        ):
+            failed.append(cite(delivery.source, delivery.response))
+    for error in bundle.queue_errors:
+        if re.search(r"4\.4\.1\b|4\.4\.315|10060|Connection timed out|Unable to connect", error.last_error) and not any(
+            each.failure for each in bundle.tls
+        ):
+            failed.append(cite(error.source, error.last_error[:200]))
+    for reply in bundle.replies:
+        if reply.stage == "connect" and re.search(r"timed out|timeout|10060", reply.text, re.IGNORECASE):
+            failed.append(cite(reply.source, reply.quote or reply.text))
+    said = next(
+        (
+            each
+            for each in bundle.prose
+            if re.search(
+                r"\b(?:port|tcp|telnet)\b.{0,40}\b25\b.{0,60}(?:block|time[sd]? ?out|fail|hang|closed|refused|not open|no answer)|(?:block|timeout|times out).{0,40}\bport 25\b|(?:error )?10060",
+                each.quote,
+                re.IGNORECASE,
+            )
+        ),
+        None,
+    )
+    if said:
+        failed.append(cite(said.source, said.quote))
+    if not failed:
+        return None
+    if spoken:
+        return ruled_out("sessions on port 25 get through to a greeting")
+    telnet = next(bundle.prose_of("telnet-works"), None)
+    if telnet:
+        return ruled_out("a manual connection to port 25 works")
+    return found(
+        "medium" if len(failed) < 2 and said is None else "high" if said and len(failed) > 1 else "medium",
+        86 if len(failed) > 1 else 70,
+        "Nothing answers on port 25: the provider or cloud blocks it on the way out. No connector is involved yet.",
+        failed[:4],
+        fix=(
+            Fix(
+                "network",
+                "ask the provider to open outgoing TCP 25 to the service's addresses (cloud providers block it by default), or relay through a host that has it",
+            ),
+        ),
+        verify="telnet <smart host> 25 shows a 220 banner from the sending server itself.",
+    )
+
+
+@rule(
+    "local-relay-refused-first",
+    "H07",
+    "N07",
+    title="A relay of your own refuses before the cloud is asked",
+    side="sender",
+)
+def local_relay_refused_first(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
+    rejects = [
+        each
+        for each in bundle.relay_rejects
+        if each.code in (None, 454, 550, 554, 551) and re.search(r"relay", each.text or each.quote, re.IGNORECASE)
+    ]
+    attributed = [each for each in bundle.replies if refused_by_attribution(each)]
+    if not rejects:
+        return None
+    if attributed and len(attributed) >= len(rejects):
+        return ruled_out("the service itself refused: its reply carries its trailer")
+    one = rejects[0]
+    networks = bundle.postfix_setting("mynetworks")
+    evidence = [cite(each.source, each.quote or each.text) for each in rejects[:2]]
+    evidence += [cite(networks.source, f"mynetworks = {networks.value}")] if networks else []
+    address = one.client_address
+    fix: tuple[Fix, ...] = ()
+    if address and "exim" not in one.software.casefold():
+        current = f"{networks.value} " if networks else "$mynetworks "
+        fix = (
+            Fix(
+                "Postfix",
+                f"postconf -e 'mynetworks = {current if networks else ''}{address}/32' && postfix reload   # keep the entries that are there",
+            )
+            if networks
+            else Fix(
+                "Postfix",
+                f"add {address}/32 to mynetworks (postconf mynetworks shows what is there), then: postfix reload",
+            ),
+        )
+    elif address:
+        fix = (Fix("Exim", f"hostlist relay_from_hosts = ... : {address}"),)
+    return found(
+        "high",
+        90,
+        f"{one.host or 'Your own relay'} refuses {one.client_name or ''}{f'[{address}]' if address else ''} by its own relay rules; the cloud was never asked.",
+        evidence,
+        fix=fix,
+        verify=f"{one.host or 'The relay'} answers RCPT TO with 250 and logs a delivery line.",
+    )

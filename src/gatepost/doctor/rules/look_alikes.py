@@ -1,0 +1,362 @@
+"""Family N: it looks like a relay refusal and is not a connector problem. Each says so plainly."""
+
+import re
+
+from gatepost.doctor.addresses import joined, refused_by_attribution
+from gatepost.doctor.derived import Derived
+from gatepost.doctor.evidence import EvidenceBundle, ReplySeen
+from gatepost.doctor.finding import Finding, Fix, RuledOut, cite, found, rule, ruled_out
+from gatepost.doctor.senders import domain_of
+
+NOT_A_CONNECTOR = "This is not a connector problem: "
+
+_SERVICE = re.compile(r"outlook\.com|exchangelabs\.com|office365\.(?:com|us)|outlook\.cn|mx\.microsoft", re.IGNORECASE)
+
+
+def _attributed(bundle: EvidenceBundle) -> int:
+    return sum(each.count for each in bundle.replies if refused_by_attribution(each))
+
+
+def _weight(bundle: EvidenceBundle, reply: ReplySeen, specificity: int) -> int:
+    """A look-alike's reply that is a minority beside refusals by attribution is a herring."""
+    return specificity if _attributed(bundle) < max(reply.count, 1) else min(specificity, 40)
+
+
+@rule(
+    "relay-pool-refused-by-next-hop",
+    "N01",
+    title="Exchange Online forwards from its relay pool, and the next gateway refuses",
+    side="tenant",
+)
+def relay_pool_refused_by_next_hop(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
+    reply = next(
+        (
+            each
+            for each in bundle.replies
+            if each.enhanced == "5.7.367" or "not permitted to relay" in each.text.casefold()
+        ),
+        None,
+    )
+    pool = next(
+        (
+            each
+            for each in bundle.headers
+            if "RelayOutboundPool" in each.value or "relayoutboundpool" in each.name.casefold()
+        ),
+        None,
+    )
+    pool_words = next(
+        (each for each in bundle.prose if re.search(r"RelayOutboundPool|relay pool", each.quote, re.IGNORECASE)), None
+    )
+    if reply is None:
+        return None
+    peer = (
+        next((each.said_by or each.said_by_address for each in bundle.replies if each.inner and each.said_by), "")
+        or reply.said_by
+    )
+    return found(
+        "high",
+        _weight(bundle, reply, 95),
+        NOT_A_CONNECTOR
+        + f"Exchange Online forwarded the message and the next gateway{f' ({peer})' if peer and not _SERVICE.search(peer) else ''} refused it, as it does not know the address of Microsoft's relay pool.",
+        [cite(reply)] + ([cite(pool)] if pool else []) + ([cite(pool_words)] if pool_words else []),
+        fix=(
+            Fix(
+                "Exchange Online",
+                "make the original mail pass SPF or DKIM when it enters (then it leaves by the normal pool), or forward by a rule that keeps the tenant's sender",
+            ),
+            Fix("network", "or let the next gateway accept the service's relay pool addresses for these recipients"),
+        ),
+        verify="Message trace shows OutboundIpPoolName without Relay.",
+    )
+
+
+@rule("recipient-unknown", "N02", title="The recipient does not exist", side="none")
+def recipient_unknown(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
+    reply = next(
+        (
+            each
+            for each in bundle.replies
+            if each.code >= 500
+            and (
+                (each.enhanced == "5.4.1" and "relay access" not in each.text.casefold())
+                or each.enhanced in ("5.1.10", "5.1.1")
+                or re.search(
+                    r"recipient (?:address )?(?:rejected|not found)|user unknown|RESOLVER\.ADR\.(?:RecipNotFound|RecipientNotFound)|no such user",
+                    each.text,
+                    re.IGNORECASE,
+                )
+            )
+            and "relay access denied" not in each.text.casefold()
+        ),
+        None,
+    )
+    if reply is None:
+        return None
+    who = reply.forward_path or next(iter(re.findall(r"[\w.+-]+@[\w.-]+", reply.text)), "")
+    exists = next(
+        (
+            each
+            for each in bundle.prose
+            if re.search(
+                r"(?:mailbox|user|recipient|address)\b.{0,30}\b(?:exists|is (?:there|on-?prem\w*))|not (?:yet )?(?:synced|synchroni[sz]ed)|on-?premises only",
+                each.quote,
+                re.IGNORECASE,
+            )
+        ),
+        None,
+    )
+    return found(
+        "high" if reply.enhanced in ("5.4.1", "5.1.10") else "medium",
+        _weight(bundle, reply, 92),
+        NOT_A_CONNECTOR
+        + f"the recipient {who or ''} is not known at the receiving domain".replace("  ", " ")
+        + (" (directory-based edge blocking)." if reply.enhanced == "5.4.1" else "."),
+        [cite(reply)] + ([cite(exists)] if exists else []),
+        fix=(
+            Fix(
+                "Exchange Online",
+                f"check the address: Get-EXORecipient -Identity {who or '<recipient>'}; if the mailbox is on-premises only, synchronise it (or set the domain to InternalRelay)",
+            ),
+        ),
+        verify="The recipient shows in Get-EXORecipient and the message passes.",
+    )
+
+
+@rule("refused-by-recipients-own-server", "N03", title="The recipient's own server refuses to relay", side="none")
+def refused_by_recipients_own_server(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
+    reply = next(
+        (
+            each
+            for each in bundle.replies
+            if each.code >= 500
+            and re.search(
+                r"relay(?:ing)?(?: access)? (?:denied|not permitted|not allowed|prohibited)|unable to relay|not permitted to relay|we do not relay|relaying",
+                each.text,
+                re.IGNORECASE,
+            )
+            and not refused_by_attribution(each)
+            and each.enhanced not in ("5.7.367",)
+            and each.said_by
+            and not _SERVICE.search(each.said_by + each.trailer_host)
+        ),
+        None,
+    )
+    if reply is None or any(each.enhanced == "5.7.367" for each in bundle.replies) or bundle.relay_rejects:
+        return None
+    host = reply.said_by
+    recipient = domain_of(reply.forward_path or "")
+    exchanger = [each for each in bundle.dns if each.kind == "MX"]
+    configured = any(
+        host.casefold() in (setting.value.casefold())
+        for setting in bundle.postfix_settings
+        if setting.name in ("relayhost", "transport_maps")
+    ) or any(
+        host.casefold() in (each.casefold() for each in connector.smart_hosts) for connector in bundle.send_connectors
+    )
+    if configured:
+        return None
+    kin = bool(recipient) and (
+        host.casefold().endswith(recipient)
+        or any(host.casefold().rstrip(".") in value.casefold() for each in exchanger for value in each.values)
+    )
+    return found(
+        "high" if kin or exchanger else "medium",
+        _weight(bundle, reply, 90 if kin or exchanger else 66),
+        NOT_A_CONNECTOR
+        + f"{host} said it, a server of the recipient's side, not Microsoft's: {'the domain ' + recipient + ' is not set up there, or its MX record points to the wrong server' if recipient else 'it does not take mail for that domain'}.",
+        [cite(reply)] + [cite(each, f"{each.name} MX {joined(each.values)}") for each in exchanger[:2]],
+        fix=(
+            Fix(
+                "network",
+                f"tell the recipient's postmaster: {recipient or 'the domain'} resolves to {host}, which answers {reply.code} {reply.enhanced}",
+            ),
+        ),
+        verify=f"dig MX {recipient or '<domain>'} names a server that takes its mail.",
+    )
+
+
+@rule(
+    "recipient-accepts-authenticated-only",
+    "N04",
+    title="The recipient takes mail of authenticated senders only",
+    side="tenant",
+)
+def recipient_accepts_authenticated_only(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
+    reply = next(
+        (
+            each
+            for each in bundle.replies
+            if each.code >= 500
+            and (
+                re.match(r"5\.7\.(?:12|124|13|13[3-6]|193)\Z", each.enhanced)
+                or "RESOLVER.RST.AuthRequired" in each.text
+                or "RESOLVER.RST.NotAuthorized" in each.text
+            )
+        ),
+        None,
+    )
+    if reply is None:
+        return None
+    who = reply.forward_path or "<group>"
+    return found(
+        "high",
+        _weight(bundle, reply, 94),
+        NOT_A_CONNECTOR
+        + f"{'the group or mailbox' if who == '<group>' else who} takes mail of authenticated senders only.",
+        [cite(reply)],
+        fix=(
+            Fix(
+                "Exchange Online",
+                f"if outside senders are wanted: Set-DistributionGroup -Identity {who} -RequireSenderAuthenticationEnabled $false",
+            ),
+        ),
+        verify="A message from outside to the group arrives.",
+    )
+
+
+@rule(
+    "health-checker-other-server",
+    "N05",
+    title="HealthChecker warns about a server that carries no hybrid mail",
+    side="none",
+)
+def health_checker_other_server(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
+    warning = next(
+        (
+            each
+            for each in bundle.health
+            if re.search(
+                r"TlsCertificateName|Certificate (?:Found|Matches)", f"{each.label} {each.value}", re.IGNORECASE
+            )
+            and re.search(r"NotFound|Empty|SyntaxInvalid|False|not found|warning", each.value, re.IGNORECASE)
+        ),
+        None,
+    )
+    if warning is None:
+        return None
+    carriers = [
+        (service, value.casefold())
+        for service in bundle.transport_services
+        for value in service.values("SendingTransportServers", "ReceivingTransportServers", "EdgeTransportServers")
+    ]
+    edges = [
+        (service, value) for service in bundle.transport_services for value in service.values("EdgeTransportServers")
+    ]
+    said = next(
+        (
+            each
+            for each in bundle.prose
+            if re.search(
+                r"edge (?:transport )?server|mail (?:goes|runs|flows) (?:through|over|via) (?:the |our |an )?(?:edge|other)|does not (?:carry|send)",
+                each.quote,
+                re.IGNORECASE,
+            )
+        ),
+        None,
+    )
+    server = warning.server.partition(".")[0].casefold()
+    elsewhere = bool(server and carriers and all(server != value.partition(".")[0] for _, value in carriers)) or bool(
+        edges
+    )
+    if any(refused_by_attribution(each) for each in bundle.replies) or not (elsewhere or said):
+        if carriers and server and not elsewhere:
+            return ruled_out(f"{warning.server} carries hybrid mail")
+        return None
+    evidence = (
+        [cite(warning)]
+        + [cite(service.source, f"hybrid mail goes over {value}") for service, value in (carriers or edges)[:2]]
+        + ([cite(said)] if said else [])
+    )
+    return found(
+        "high" if elsewhere else "medium",
+        90 if elsewhere else 70,
+        NOT_A_CONNECTOR
+        + f"HealthChecker looks at {warning.server or 'this server'}, which carries no hybrid mail; its TlsCertificateName does not matter.",
+        evidence,
+        verify="Get-HybridConfiguration names the servers that count; run HealthChecker there.",
+    )
+
+
+@rule("health-checker-tls-auth-level", "N06", title="HealthChecker flags DomainValidation red by mistake", side="none")
+def health_checker_tls_auth_level(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
+    warning = next(
+        (
+            each
+            for each in bundle.health
+            if "tlsauthlevel" in each.label.replace(" ", "").casefold()
+            and "domainvalidation" in each.value.replace(" ", "").casefold()
+        ),
+        None,
+    )
+    said = next(
+        (
+            each
+            for each in bundle.prose
+            if re.search(r"health ?checker", each.quote, re.IGNORECASE)
+            and re.search(r"TlsAuthLevel|DomainValidation", each.quote, re.IGNORECASE)
+        ),
+        None,
+    )
+    if warning is None and said is None:
+        return None
+    if any(each.code >= 400 for each in bundle.replies):
+        return ruled_out("mail is refused as well, which this warning does not explain")
+    connector = next(
+        (each for each in bundle.send_connectors if each.text("TlsAuthLevel").casefold() == "domainvalidation"), None
+    )
+    marked = said or re.search(
+        r"red|warning|error|fail|invalid|should", f"{warning.value} {warning.quote}" if warning else "", re.IGNORECASE
+    )
+    if not marked:
+        return None
+    return found(
+        "high" if warning and (connector or next(bundle.prose_of("everything"), None)) else "medium",
+        90 if warning else 78,
+        NOT_A_CONNECTOR
+        + "DomainValidation with a TlsDomain is the value the hybrid wizard itself sets; a build of HealthChecker shows it red by mistake.",
+        ([cite(warning)] if warning else [])
+        + ([cite(said)] if said else [])
+        + ([cite(connector.where("TlsAuthLevel"), "TlsAuthLevel DomainValidation")] if connector else []),
+        fix=(
+            Fix(
+                "Exchange",
+                "update HealthChecker (.\\HealthChecker.ps1 -ScriptUpdateOnly) and leave the connector as it is",
+            ),
+        ),
+        verify="A newer HealthChecker shows the row green; mail flows meanwhile.",
+    )
+
+
+@rule("local-relay-policy", "N07", "H07", title="The refusal is a relay of your own, in Postfix's words", side="sender")
+def local_relay_policy(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
+    reply = next(
+        (
+            each
+            for each in bundle.replies
+            if each.code >= 450
+            and re.search(r"Relay access denied", each.text)
+            and not refused_by_attribution(each)
+            and not _SERVICE.search(each.trailer_host + each.said_by)
+        ),
+        None,
+    )
+    if reply is None or any(each.enhanced == "5.7.367" for each in bundle.replies):
+        return None
+    if bundle.relay_rejects:
+        return None
+    host = reply.said_by or reply.quoted_by
+    return found(
+        "high" if host else "medium",
+        _weight(bundle, reply, 84 if host else 70),
+        NOT_A_CONNECTOR
+        + f"'Relay access denied' with a small a and d is Postfix; {host or 'a relay before the cloud'} refuses by its own rules (mynetworks, permit_sasl_authenticated). Exchange Online writes 'Relay Access Denied' with 5.7.64.",
+        [cite(reply)],
+        fix=(
+            Fix(
+                "Postfix",
+                "on that relay: postconf mynetworks smtpd_relay_restrictions, then add the device's address to mynetworks",
+            ),
+        ),
+        verify="That relay's log shows status=sent for the next message.",
+    )
