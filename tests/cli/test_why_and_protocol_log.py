@@ -59,6 +59,7 @@ class Installation:
             "number": 0,
             "mail_from": "ann@contoso.com",
             "recipients": [recipient],
+            "first": 0,
             "reply": None,
             "queue_id": None,
             "size": 0,

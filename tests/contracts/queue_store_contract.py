@@ -85,7 +85,7 @@ class QueueStoreContract:
         )
 
         async def accept(q: Opened) -> None:
-            assert await q.store.accept(new, claim=False) == ()
+            assert (await q.store.accept(new, claim=False)).claims == ()
 
         async def claim(q: Opened) -> None:
             (claim,) = q.store.claim_due(NOW, 10, NOBODY)
@@ -119,7 +119,7 @@ class QueueStoreContract:
         new = message("a@one.example", "b@two.example", "c@one.example", recipient("d@one.example", tenant="tailspin"))
 
         async def scenario(q: Opened) -> None:
-            claims = await q.store.accept(new, claim=True)
+            claims = (await q.store.accept(new, claim=True)).claims
             assert [(each.tenant, each.domain, paths(each)) for each in claims] == [
                 ("contoso", "one.example", ["a@one.example", "c@one.example"]),
                 ("contoso", "two.example", ["b@two.example"]),
@@ -138,7 +138,7 @@ class QueueStoreContract:
 
         async def scenario(q: Opened) -> None:
             for _ in range(3):
-                (claim,) = await q.store.accept(message(), claim=True)
+                (claim,) = (await q.store.accept(message(), claim=True)).claims
                 seen.append(claim.message.id)
                 await q.store.settle(finished(claim))
 
@@ -148,7 +148,7 @@ class QueueStoreContract:
 
     def test_a_claimed_message_is_due_again_after_a_restart_with_its_attempts(self, run: Any) -> None:
         async def crash(q: Opened) -> None:
-            (claim,) = await q.store.accept(message(), claim=True)
+            (claim,) = (await q.store.accept(message(), claim=True)).claims
             await q.store.settle(rescheduled(claim, NOW))
             assert len(q.store.claim_due(NOW, 10, NOBODY)) == 1
             assert list((await q.states()).values()) == [RecipientState.ACTIVE]
@@ -224,7 +224,7 @@ class QueueStoreContract:
 
     def test_a_finished_message_leaves_nothing(self, run: Any) -> None:
         async def scenario(q: Opened) -> None:
-            (claim,) = await q.store.accept(message(), claim=True)
+            (claim,) = (await q.store.accept(message(), claim=True)).claims
             assert await q.store.settle(finished(claim)) == []
             assert q.office.message(claim.message.id) is None
             assert q.office.content(claim.message.id) is None
@@ -234,7 +234,7 @@ class QueueStoreContract:
 
     def test_a_message_goes_with_its_last_recipient(self, run: Any) -> None:
         async def scenario(q: Opened) -> None:
-            one, two = await q.store.accept(message("a@one.example", "b@two.example"), claim=True)
+            one, two = (await q.store.accept(message("a@one.example", "b@two.example"), claim=True)).claims
             await q.store.settle(finished(one))
             assert b"".join(q.store.open_content(two.message).chunks())
             await q.store.settle(finished(two))
@@ -245,7 +245,7 @@ class QueueStoreContract:
 
     def test_a_deferred_recipient_is_due_when_told_and_remembers_why(self, run: Any) -> None:
         async def scenario(q: Opened) -> None:
-            (claim,) = await q.store.accept(message(), claim=True)
+            (claim,) = (await q.store.accept(message(), claim=True)).claims
             await q.store.settle(rescheduled(claim, NOW + 900, "451 4.7.1 greylisted", delay_notified=True))
             assert q.store.next_due_at() == NOW + 900
             assert q.store.claim_due(NOW + 899, 10, NOBODY) == []
@@ -257,7 +257,7 @@ class QueueStoreContract:
 
     def test_recipients_of_one_claim_can_end_differently(self, run: Any) -> None:
         async def scenario(q: Opened) -> None:
-            (claim,) = await q.store.accept(message("a@x.example", "b@x.example", "c@x.example"), claim=True)
+            (claim,) = (await q.store.accept(message("a@x.example", "b@x.example", "c@x.example"), claim=True)).claims
             a, b, _ = claim.recipients
             later = Rescheduled(recipient=b, due_at=NOW + 60, reply="452 full", delay_notified=False)
             await q.store.settle(Settlement(claim=claim, finished=(a,), rescheduled=(later,), notifications=()))
@@ -268,7 +268,7 @@ class QueueStoreContract:
 
     def test_notifications_come_claimed_with_the_settlement_that_needs_them(self, run: Any) -> None:
         async def scenario(q: Opened) -> None:
-            (claim,) = await q.store.accept(message(), claim=True)
+            (claim,) = (await q.store.accept(message(), claim=True)).claims
             notification = message("alice@contoso.example", reverse_path=None, content=b"failed\r\n")
             (about,) = await q.store.settle(finished(claim, notification))
             assert about.message.reverse_path is NULL_REVERSE_PATH
@@ -279,7 +279,7 @@ class QueueStoreContract:
 
     def test_what_was_not_attempted_is_due_as_before(self, run: Any) -> None:
         async def scenario(q: Opened) -> None:
-            (claim,) = await q.store.accept(message(), claim=True)
+            (claim,) = (await q.store.accept(message(), claim=True)).claims
             await q.store.settle(given_back(claim))
             (again,) = q.store.claim_due(NOW, 10, NOBODY)
             assert only(again.recipients).attempts == 0
@@ -335,7 +335,7 @@ class QueueStoreContract:
     def test_a_claim_is_unwanted_once_an_operator_held_or_removed_it(self, run: Any) -> None:
         async def scenario(q: Opened) -> None:
             held, removed, kept = [
-                (await q.store.accept(message(f"x@{name}.example"), claim=True))[0]
+                ((await q.store.accept(message(f"x@{name}.example"), claim=True)).claims)[0]
                 for name in ("held", "removed", "kept")
             ]
             assert all(map(q.store.still_wanted, (held, removed, kept)))
@@ -350,7 +350,7 @@ class QueueStoreContract:
     def test_what_was_held_during_an_attempt_stays_held_unless_it_was_delivered(self, run: Any) -> None:
         async def scenario(q: Opened) -> None:
             deferred, delivered, untouched = [
-                (await q.store.accept(message(f"{name}@x.example"), claim=True))[0]
+                ((await q.store.accept(message(f"{name}@x.example"), claim=True)).claims)[0]
                 for name in ("later", "done", "idle")
             ]
             assert q.office.hold(ALL) == 3
@@ -364,7 +364,7 @@ class QueueStoreContract:
 
     def test_what_is_to_bounce_is_claimed_at_once_as_such(self, run: Any) -> None:
         async def scenario(q: Opened) -> None:
-            (claim,) = await q.store.accept(message("a@x.example", "b@x.example"), claim=True)
+            (claim,) = (await q.store.accept(message("a@x.example", "b@x.example"), claim=True)).claims
             await q.store.settle(rescheduled(claim, NOW + 3600))
             assert q.office.bounce(QueueFilter(domain="x.example"), NOW) == 2
             assert q.store.changed_by_others()
@@ -394,7 +394,7 @@ class QueueStoreContract:
 
     def test_what_was_to_bounce_during_an_attempt_bounces_after_it(self, run: Any) -> None:
         async def scenario(q: Opened) -> None:
-            (claim,) = await q.store.accept(message(), claim=True)
+            (claim,) = (await q.store.accept(message(), claim=True)).claims
             assert q.office.bounce(ALL, NOW) == 1
             q.store.changed_by_others()
             assert not q.store.still_wanted(claim)
@@ -407,7 +407,7 @@ class QueueStoreContract:
 
     def test_retry_makes_what_waits_due_now_and_leaves_the_rest(self, run: Any) -> None:
         async def scenario(q: Opened) -> None:
-            waiting, held = [(await q.store.accept(message(f"{name}@x.example"), claim=True))[0] for name in ("w", "h")]
+            waiting, held = [((await q.store.accept(message(f"{name}@x.example"), claim=True)).claims)[0] for name in ("w", "h")]
             await q.store.settle(rescheduled(waiting, NOW + 3600))
             await q.store.settle(rescheduled(held, NOW + 3600))
             q.office.hold(QueueFilter(message_id=held.message.id))

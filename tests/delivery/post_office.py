@@ -156,7 +156,7 @@ class PostOffice:
             NewRecipient(forward_path=mailbox(path), tenant=tenant, connector=None, dsn=dsn or DsnRequest())
             for path in to or ("bob@fabrikam.example",)
         ]
-        claims = await self.store.accept(
+        claims = (await self.store.accept(
             NewMessage(
                 session_id="08DF0A1B2C3D4E40",
                 received_at=self.now(),
@@ -167,7 +167,7 @@ class PostOffice:
                 **more,
             ),
             claim=fresh,
-        )
+        )).claims
         self.scheduler.submit(claims)
 
     async def until(self, done: Callable[[], object]) -> None:

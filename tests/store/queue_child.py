@@ -28,7 +28,7 @@ async def main(folder: Path, number: int, size: int, at_once: int) -> None:
 async def accept(store: SqliteQueueStore, to: str, size: int) -> None:
     content = to.encode().ljust(size, b".")
     try:
-        (claim,) = await store.accept(message(to, content=content), claim=True)
+        (claim,) = (await store.accept(message(to, content=content), claim=True)).claims
     except StoreError as error:
         os.write(1, f"refused {to} {error}\n".encode())
     else:

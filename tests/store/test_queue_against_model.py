@@ -75,7 +75,7 @@ class QueueMachine(RuleBasedStateMachine):
             recipients.append(recipient(path, tenant))
             self.model[path] = Waiting(domain, tenant, ACTIVE if claim else QUEUED, self.now, claimed=claim)
         new = message(*recipients, received_at=self.now)
-        given = self.loop.run_until_complete(self.store.accept(new, claim=claim))
+        given = self.loop.run_until_complete(self.store.accept(new, claim=claim)).claims
         assert sorted(paths(given)) == (sorted(each.forward_path.text for each in recipients) if claim else [])
         return multiple(*((self.generation, each) for each in given))
 
@@ -159,8 +159,9 @@ class QueueMachine(RuleBasedStateMachine):
             await self._flush()
             return moved
 
-        due = [each for each in self.model.values() if each.domain == domain and self._is_due(each)]
-        due = [each for each in due if each.state is QUEUED]
+        # What an operator released during its attempt counts as waiting again.
+        waiting = [each for each in self.model.values() if each.domain == domain and each.state is QUEUED]
+        due = [each for each in waiting if each.due_at <= self.now]
         assert self.loop.run_until_complete(postpone()) == len(due)
         for each in due:
             each.due_at = self.now + after

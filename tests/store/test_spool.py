@@ -86,7 +86,7 @@ def test_a_writer_never_holds_more_than_a_flush_in_memory(on_store: Any, tmp_pat
 
 def test_large_content_is_no_longer_there_when_its_message_is_done(on_store: Any, tmp_path: Path) -> None:
     async def scenario(store: SqliteQueueStore) -> None:
-        (claim,) = await store.accept(message(content=await written(store, LARGE)), claim=True)
+        (claim,) = (await store.accept(message(content=await written(store, LARGE)), claim=True)).claims
         assert claim.content is None
         assert spooled(tmp_path) == [claim.message.id.removeprefix("0-")]
         await store.settle(finished(claim))
@@ -106,7 +106,7 @@ def test_large_content_goes_when_an_operator_removes_its_message(on_store: Any, 
 
 def test_large_content_that_was_made_elsewhere_is_copied(on_store: Any, tmp_path: Path) -> None:
     async def scenario(store: SqliteQueueStore) -> None:
-        (claim,) = await store.accept(message(content=MemoryContent(LARGE)), claim=True)
+        (claim,) = (await store.accept(message(content=MemoryContent(LARGE)), claim=True)).claims
         assert b"".join(store.open_content(claim.message).chunks()) == LARGE
         assert len(spooled(tmp_path)) == 1
 
@@ -137,7 +137,7 @@ def test_discarding_after_the_content_was_handed_on_does_not_touch_it(on_store: 
         accepting = asyncio.ensure_future(store.accept(message(content=content), claim=True))
         await asyncio.sleep(0)
         writer.discard()
-        (claim,) = await accepting
+        (claim,) = (await accepting).claims
         assert b"".join(store.open_content(claim.message).chunks()) == LARGE * 4
 
     on_store(scenario)
@@ -169,6 +169,6 @@ def test_a_folder_that_takes_no_files_is_the_stores_refusal(on_store: Any, tmp_p
             await store.accept(message(content=MemoryContent(LARGE)), claim=True)
         writer.discard()
         # Small mail does not need the folder.
-        assert await store.accept(message(), claim=True)
+        assert (await store.accept(message(), claim=True)).claims
 
     on_store(scenario)

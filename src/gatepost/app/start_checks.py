@@ -18,10 +18,11 @@ class StartError(Exception):
 def check(config: Config) -> Iterator[str]:
     """Warnings, one line each. Raises `StartError` for what makes serving impossible."""
     _folders(config)
-    try:
-        open_editor(config).close()
-    except StoreError as error:
-        raise StartError(str(error)) from None
+    if not _any_send_connector(config):
+        yield (
+            "there is no send connector, so no mail can leave: add one with gatepost send-connector add internet "
+            "--address-space '*'"
+        )
     if config.tls is None:
         yield "no [tls] in the configuration: nobody can present a certificate; only addresses identify tenants"
         return
@@ -36,6 +37,17 @@ def check(config: Config) -> Iterator[str]:
             read_chain(roots)
         except CredentialError as error:
             raise StartError(str(error)) from None
+
+
+def _any_send_connector(config: Config) -> bool:
+    try:
+        editor = open_editor(config)
+        try:
+            return any(editor.all_send_connectors())
+        finally:
+            editor.close()
+    except StoreError as error:
+        raise StartError(str(error)) from None
 
 
 def _folders(config: Config) -> None:

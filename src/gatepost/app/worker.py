@@ -284,6 +284,8 @@ class Worker:
                         queue.scheduler.wake()
             except _READ_ONLY_ERRORS as error:
                 self._events.emit("store-unavailable", problem=str(error))
+            for listener in self._listeners:
+                listener.tell(time.time())
             if time.monotonic() >= next_files:
                 next_files = time.monotonic() + _FILES_EVERY_S
                 self.look_at_files()

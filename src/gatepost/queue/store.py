@@ -6,7 +6,7 @@ change in that group, never retried as if it had succeeded.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from gatepost.queue.message import Claim, Content, NewMessage, QueuedMessage, QueuedRecipient, RecipientState
 from gatepost.queue.outcome import Settlement
@@ -24,12 +24,19 @@ class StoreDamaged(StoreError):
     """What is stored cannot be trusted, or comes from a newer version."""
 
 
+class Accepted(NamedTuple):
+    """A message that is on stable storage."""
+
+    message_id: str
+    claims: Sequence[Claim]
+
+
 class QueueStore(Protocol):
     """One worker's queue."""
 
-    async def accept(self, message: NewMessage, *, claim: bool) -> Sequence[Claim]:
+    async def accept(self, message: NewMessage, *, claim: bool) -> Accepted:
         """Keep a message. With `claim`, its recipients are claimed at once and returned grouped by tenant and domain,
-        with the content in memory where it is small; without, they are due now and nothing is returned."""
+        with the content in memory where it is small; without, they are due now and no claims are returned."""
 
     def claim_due(self, now: float, limit: int, avoid: frozenset[str]) -> Sequence[Claim]:
         """Claim up to `limit` due deliveries, oldest due first, in none of the domains `avoid`. Recipients that are to

@@ -63,7 +63,7 @@ class Verdict:
 
     forward_path: ForwardPath
     attribution: Attribution | None
-    """None where the decision came before attribution (a tenant over its limits)."""
+    """None where nothing was to be attributed: mail for this server's own postmaster."""
     reply: Reply
 
 
@@ -81,6 +81,18 @@ class Transaction:
     reply: Reply | None = None
     queue_id: str | None = None
     size: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """What became of one transaction since it was last told of."""
+
+    number: int
+    """Of the transaction within its session."""
+    transaction: Transaction
+    first: int
+    """How many verdicts were told before."""
+    verdicts: tuple[Verdict, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,8 +176,13 @@ class Acceptance:
         self.ehlo = ""
         self.extended = True
         self.transaction: Transaction | None = None
-        self.transactions: list[Transaction] = []
-        """Those with a verdict, for the session record."""
+        self.refused = False
+        """Some mail was, whatever the reason."""
+        self._untold: list[Transaction] = []
+        """Those with a verdict whose end is not in the session record yet."""
+        self._told_transactions = 0
+        self._told_verdicts = 0
+        """Of the first in `_untold`."""
 
     # --- envelope ---------------------------------------------------------------------------------------------------
 
@@ -179,7 +196,9 @@ class Acceptance:
 
     def recipient(self, ask: AskRecipient) -> Reply:
         transaction = self._running()
-        path = self._routed(ask.forward_path)
+        path = ask.forward_path
+        if self._settings.postmaster and self._is_our_postmaster(path):
+            return self._taken_for_postmaster(transaction, ask, self._settings.postmaster)
         attribution = self._attribute(transaction, path)
         if attribution.refusal:
             return self._refuse(transaction, path, attribution)
@@ -203,11 +222,15 @@ class Acceptance:
             forward_paths=forward_paths,
         )
 
-    def _routed(self, path: ForwardPath) -> ForwardPath:
-        """RFC 5321 4.5.1: mail for postmaster of this server is taken; it goes where the operator says."""
-        postmaster = self._settings.postmaster
-        ours = path.domain == self._settings.hostname and path.local_part.lower() == "postmaster"
-        return postmaster if ours and postmaster else path
+    def _is_our_postmaster(self, path: ForwardPath) -> bool:
+        return path.domain == self._settings.hostname and path.local_part.lower() == "postmaster"
+
+    def _taken_for_postmaster(self, transaction: Transaction, ask: AskRecipient, postmaster: Mailbox) -> Reply:
+        """RFC 5321 4.5.1: mail for postmaster of this server is taken from anybody; it goes where the operator says."""
+        transaction.recipients.append(NewRecipient(forward_path=postmaster, tenant=None, connector=None, dsn=ask.dsn))
+        verdict = Verdict(forward_path=ask.forward_path, attribution=None, reply=replies.RECIPIENT_OK)
+        self._note(transaction, verdict)
+        return replies.RECIPIENT_OK
 
     def _attribute(self, transaction: Transaction, path: ForwardPath) -> Attribution:
         earlier = tuple(recipient.forward_path for recipient in transaction.recipients)
@@ -249,8 +272,28 @@ class Acceptance:
 
     def _note(self, transaction: Transaction, verdict: Verdict) -> None:
         if not transaction.verdicts:
-            self.transactions.append(transaction)
+            self._untold.append(transaction)
         transaction.verdicts.append(verdict)
+        self.refused = self.refused or verdict.reply.kind >= 4
+
+    @property
+    def has_news(self) -> bool:
+        untold = self._untold
+        return bool(untold) and (untold[0] is not self.transaction or len(untold[0].verdicts) > self._told_verdicts)
+
+    def news(self) -> tuple[News, ...]:
+        """What was decided since this was last asked. It is told once and then forgotten, so that neither our memory
+        nor the record grows faster than what the peer does."""
+        news = []
+        for number, transaction in enumerate(self._untold, self._told_transactions):
+            first, self._told_verdicts = self._told_verdicts, 0
+            verdicts = tuple(transaction.verdicts[first:])
+            news.append(News(number=number, transaction=transaction, first=first, verdicts=verdicts))
+        running = [transaction for transaction in self._untold if transaction is self.transaction]
+        self._told_transactions += len(self._untold) - len(running)
+        self._told_verdicts = len(running[0].verdicts) if running else 0
+        self._untold = running
+        return tuple(news)
 
     # --- content ----------------------------------------------------------------------------------------------------
 
@@ -284,6 +327,7 @@ class Acceptance:
         # The transaction stays for the session record; its content must not.
         transaction.writer = transaction.header = None
         self.transaction = None
+        self.refused = self.refused or transaction.reply.kind >= 4
         return transaction.reply
 
     def drop_content(self) -> None:
@@ -310,14 +354,14 @@ class Acceptance:
         try:
             if writer.needs_flush:
                 await writer.flush()
-            claims = await self._services.store.accept(
+            accepted = await self._services.store.accept(
                 self._message(transaction, writer.finish()), claim=self._services.claim_at_once()
             )
         except StoreError as error:
             writer.discard()
             self._services.events.emit("store-unavailable", session_id=self._session_id, problem=str(error))
             return replies.store_unavailable(self._session_id)
-        transaction.queue_id = claims[0].message.id if claims else self._session_id
+        transaction.queue_id = accepted.message_id
         self._count(transaction)
         self._services.events.emit(
             "accepted",
@@ -328,7 +372,7 @@ class Acceptance:
             recipients=len(transaction.recipients),
             size=transaction.size,
         )
-        self._services.submit(claims)
+        self._services.submit(accepted.claims)
         return replies.queued(transaction.queue_id)
 
     def _loop(self, transaction: Transaction) -> Reply | None:

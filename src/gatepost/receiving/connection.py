@@ -19,7 +19,7 @@ from gatepost.protocol_log.certificates import REMOTE_CERTIFICATE, SENDING_CERTI
 from gatepost.protocol_log.record import Event, ProtocolLogRecord
 from gatepost.protocol_log.tls import client_chain_row, tls_failure_row, tls_row
 from gatepost.receiving import replies
-from gatepost.receiving.acceptance import Acceptance, AcceptanceSettings, Services, Transaction
+from gatepost.receiving.acceptance import Acceptance, AcceptanceSettings, News, Services
 from gatepost.receiving.limits import SessionGate
 from gatepost.receiving.proxy_protocol import Incomplete, NotProxied, read_header
 from gatepost.receiving.tls import ServerTls, TlsSession
@@ -46,6 +46,7 @@ _MOST_BUFFERED = 64 * 1024
 
 _HANDSHAKE_TIMEOUT_S = 60.0
 _PROXY_HEADER_TIMEOUT_S = 10.0
+_LONG_SESSION_S = 2.0
 
 
 class ReceiveLog(Protocol):
@@ -54,14 +55,14 @@ class ReceiveLog(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionEnd:
-    """Everything `why` needs to know of a session: told when mail is refused, and whole when the session is over."""
+    """What `why` needs to know of a session, and has not been told before."""
 
     session_id: str
     at: float
     ended_at: float
     listener: str
     acceptance: Acceptance
-    transactions: tuple[Transaction, ...]
+    news: tuple[News, ...]
     why: str
     """Empty while the session goes on."""
 
@@ -297,9 +298,6 @@ class Connection(asyncio.Protocol):
         before = len(acceptance.transaction.verdicts) if acceptance.transaction else 0
         answer = acceptance.recipient(effect)
         self._log_verdicts(before)
-        if answer.kind >= 4:
-            # The administrator who reads the refusal asks `why` before the session is over.
-            self._listener.session_ended(self._account(acceptance, ""))
         return machine.answer(answer)
 
     def _begin_content(self, machine: ServerSession, acceptance: Acceptance, effect: BeginContent) -> None:
@@ -474,6 +472,13 @@ class Connection(asyncio.Protocol):
         self._row_added(Event.DISCONNECT, "", why)
         self._listener.session_ended(self._account(acceptance, why))
 
+    def tell(self, now: float) -> None:
+        """Record what was decided so far. The administrator who reads a refusal asks `why` before the session is over;
+        other sessions are recorded before their end only where that is long in coming."""
+        acceptance = self._acceptance
+        if acceptance and acceptance.has_news and (acceptance.refused or now - self._began_at > _LONG_SESSION_S):
+            self._listener.session_ended(self._account(acceptance, ""))
+
     def _account(self, acceptance: Acceptance, why: str) -> SessionEnd:
         return SessionEnd(
             session_id=self._session_id,
@@ -481,7 +486,7 @@ class Connection(asyncio.Protocol):
             ended_at=self._listener.services.now(),
             listener=self._listener.acceptance.listener,
             acceptance=acceptance,
-            transactions=tuple(acceptance.transactions),
+            news=acceptance.news(),
             why=why,
         )
 

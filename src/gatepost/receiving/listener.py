@@ -22,6 +22,11 @@ class Listener:
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: Connection(self._services), sock=self._socket, backlog=1024)
 
+    def tell(self, now: float) -> None:
+        """Record what open sessions have decided."""
+        for connection in self._services.opened:
+            connection.tell(now)
+
     async def stop(self, patience_s: float) -> None:
         """Take no new connection; let transactions in flight finish for so long, then close."""
         if self._server:

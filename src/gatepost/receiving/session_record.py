@@ -1,13 +1,13 @@
 """A session as the JSON object that `why` reads later. Made off the session's thread, from what the session left.
 
-Several records of one session may be written, the first when mail is refused: a later one replaces what it repeats.
+Several records of one session may be written; each holds what is new, and whoever reads them puts them together.
 Shape: session_id, at, closed_at, closed, listener, address, ehlo, tls, transactions: [{number, mail_from, recipients:
-[{rcpt_to, and the attribution}], reply, queue_id, size}].
+[{rcpt_to, and the attribution}], first, reply, queue_id, size}], where `first` counts the recipients told before.
 """
 
 from datetime import UTC, datetime
 
-from gatepost.receiving.acceptance import Transaction, Verdict
+from gatepost.receiving.acceptance import News, Verdict
 from gatepost.receiving.connection import SessionEnd
 from gatepost.tenancy.evidence import CertificateFacts
 from gatepost.tenancy.record import Record, time_text
@@ -27,7 +27,7 @@ def session_record(session: SessionEnd) -> tuple[Record, tuple[CertificateFacts,
         "address": str(acceptance.address),
         "ehlo": acceptance.ehlo,
         "tls": tls and tls_record(tls),
-        "transactions": [_transaction(number, transaction) for number, transaction in enumerate(session.transactions)],
+        "transactions": [_transaction(each) for each in session.news],
     }
     return record, tls.certificate.chain if tls and tls.certificate else ()
 
@@ -36,11 +36,13 @@ def _time(at: float) -> str | None:
     return time_text(datetime.fromtimestamp(round(at, 3), UTC))
 
 
-def _transaction(number: int, transaction: Transaction) -> Record:
+def _transaction(news: News) -> Record:
+    transaction = news.transaction
     return {
-        "number": number,
+        "number": news.number,
         "mail_from": str(transaction.mail.reverse_path),
-        "recipients": [_recipient(verdict) for verdict in transaction.verdicts],
+        "recipients": [_recipient(verdict) for verdict in news.verdicts],
+        "first": news.first,
         "reply": str(transaction.reply) if transaction.reply else None,
         "queue_id": transaction.queue_id,
         "size": transaction.size,

@@ -31,10 +31,9 @@ _WARNINGS: Final = frozenset(
         "domain-verification",
         "failed",
         "proxy-header-refused",
-        "worker-restarted",
     }
 )
-_ERRORS: Final = frozenset({"bug", "store-damaged", "store-unavailable", "supervisor-gone"})
+_ERRORS: Final = frozenset({"bug", "store-unavailable", "supervisor-gone"})
 
 
 class LoggedEvent(NamedTuple):

@@ -67,6 +67,10 @@ class Arrival:
         self._claim = claim
 
     @property
+    def message_id(self) -> str:
+        return f"{self._queue.name}-{self._number}"
+
+    @property
     def octets(self) -> int:
         return len(self._content) if self._content else 0
 
@@ -93,7 +97,7 @@ class Arrival:
 
     def _claims(self) -> list[Claim]:
         message = self._message
-        queued = queued_message(f"{self._queue.name}-{self._number}", message)
+        queued = queued_message(self.message_id, message)
         together: dict[tuple[str | None, str], list[tuple[int, NewRecipient]]] = {}
         for id, recipient in enumerate(message.recipients, sql.first_recipient(self._number)):
             together.setdefault((recipient.tenant, recipient.forward_path.domain), []).append((id, recipient))

@@ -87,7 +87,7 @@ class StoredSessions:
         found: dict[str, Any] | None = None
         for path in self._files_of(session_id):
             for record in _records_in(path, session_id):
-                found = _merged(found, record)
+                found = _merged(found or {**record, "transactions": []}, record)
             if found and found["closed"]:
                 break
         return found
@@ -145,10 +145,16 @@ def _lines_beginning(octets: mmap.mmap, beginning: str) -> Iterator[bytes]:
         at = octets.find(wanted, end)
 
 
-def _merged(earlier: dict[str, Any] | None, later: dict[str, Any]) -> dict[str, Any]:
-    """A later record repeats and completes an earlier one; transactions are told apart by their numbers."""
-    if earlier is None:
-        return later
-    transactions = {each["number"]: each for record in (earlier, later) for each in record["transactions"]}
-    told = {key: value for key, value in later.items() if value is not None}
-    return {**earlier, **told, "transactions": [transactions[number] for number in sorted(transactions)]}
+def _merged(earlier: dict[str, Any], later: dict[str, Any]) -> dict[str, Any]:
+    """A later record completes an earlier one; transactions are told apart by their numbers."""
+    transactions = {each["number"]: each for each in earlier["transactions"]}
+    for each in later["transactions"]:
+        before = transactions.get(each["number"], {**each, "recipients": []})
+        recipients = [*before["recipients"][: each["first"]], *each["recipients"]]
+        transactions[each["number"]] = {**before, **_told(each), "recipients": recipients}
+        transactions[each["number"]].pop("first", None)
+    return {**earlier, **_told(later), "transactions": [transactions[number] for number in sorted(transactions)]}
+
+
+def _told(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in record.items() if value is not None}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gatepost.queue.message import Claim, Content, NewMessage, QueuedMessage
 from gatepost.queue.outcome import Settlement
-from gatepost.queue.store import StoreUnavailable
+from gatepost.queue.store import Accepted, StoreUnavailable
 from gatepost.store import queue_statements as sql
 from gatepost.store.claims import Claims
 from gatepost.store.group_commit import GroupCommit
@@ -77,10 +77,11 @@ class SqliteQueueStore:
         """Where the content of a message goes while it comes in."""
         return self._queue.spool.new_content()
 
-    async def accept(self, message: NewMessage, *, claim: bool) -> Sequence[Claim]:
-        change = Accept(self._queue, await self._arrival(message, claim=claim))
+    async def accept(self, message: NewMessage, *, claim: bool) -> Accepted:
+        arrival = await self._arrival(message, claim=claim)
+        change = Accept(self._queue, arrival)
         self._queue.commits.add(change)
-        return await change.done
+        return Accepted(arrival.message_id, await change.done)
 
     async def settle(self, settlement: Settlement) -> Sequence[Claim]:
         notifications = [await self._arrival(each, claim=True) for each in settlement.notifications]
