@@ -392,6 +392,19 @@ class QueueStoreContract:
         run(crash)
         run(again)
 
+    def test_bouncing_that_did_not_work_is_tried_again_when_told(self, run: Any) -> None:
+        async def scenario(q: Opened) -> None:
+            await q.store.accept(message(), claim=False)
+            q.office.bounce(ALL, NOW)
+            q.store.changed_by_others()
+            (bouncing,) = q.store.claim_due(NOW, 10, NOBODY)
+            await q.store.settle(rescheduled(bouncing, NOW + 60))
+            assert q.store.claim_due(NOW + 59, 10, NOBODY) == []
+            (again,) = q.store.claim_due(NOW + 60, 10, NOBODY)
+            assert only(again.recipients).state is RecipientState.BOUNCING
+
+        run(scenario)
+
     def test_what_was_to_bounce_during_an_attempt_bounces_after_it(self, run: Any) -> None:
         async def scenario(q: Opened) -> None:
             (claim,) = (await q.store.accept(message(), claim=True)).claims

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
 from contracts.queue_messages import RECEIVED_AT, message, recipient
-from gatepost.queue.message import Claim, RecipientState
+from gatepost.queue.message import Claim, QueuedRecipient, RecipientState
 from gatepost.queue.outcome import Rescheduled, Settlement
 from gatepost.queue.store import QueueFilter
 from gatepost.store.queue_office import SqliteQueueOffice
@@ -135,9 +135,10 @@ class QueueMachine(RuleBasedStateMachine):
         assert self.loop.run_until_complete(self.store.settle(settlement)) == []
         for fate, recipients in by_fate.items():
             for each in recipients:
-                self._settled(each.forward_path, fate, self.now + after)
+                self._settled(each, fate, self.now + after)
 
-    def _settled(self, path: str, fate: str, due_at: float) -> None:
+    def _settled(self, attempted: QueuedRecipient, fate: str, due_at: float) -> None:
+        path = attempted.forward_path
         waiting = self.model.get(path)
         if waiting is None:
             return
@@ -147,7 +148,7 @@ class QueueMachine(RuleBasedStateMachine):
         waiting.claimed = False
         if fate == "rescheduled":
             waiting.attempts += 1
-            if waiting.state is not BOUNCING:
+            if waiting.state is not BOUNCING or attempted.state is BOUNCING:
                 waiting.due_at = due_at
         if waiting.state is ACTIVE:
             waiting.state = QUEUED

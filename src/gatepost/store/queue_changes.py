@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from gatepost.queue.message import Claim, NewMessage, NewRecipient
+from gatepost.queue.message import Claim, NewMessage, NewRecipient, RecipientState
 from gatepost.queue.outcome import Settlement
 from gatepost.store import queue_statements as sql
 from gatepost.store.claims import Claims
@@ -164,7 +164,10 @@ class Settle(_Awaited):
         for recipient in settlement.finished:
             connection.execute(sql.DELETE_RECIPIENT, (recipient.id,))
         for again in settlement.rescheduled:
-            connection.execute(sql.RESCHEDULE, (again.recipient.id, again.due_at, again.reply, again.delay_notified))
+            was_bouncing = again.recipient.state is RecipientState.BOUNCING
+            connection.execute(
+                sql.RESCHEDULE, (again.recipient.id, again.due_at, again.reply, again.delay_notified, was_bouncing)
+            )
         if len(settlement.finished) + len(settlement.rescheduled) < len(settlement.claim.recipients):
             _give_back(connection, settlement.claim)
         if settlement.finished:

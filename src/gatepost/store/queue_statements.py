@@ -90,11 +90,12 @@ DELETE_MESSAGE_WITHOUT_RECIPIENTS: Final = """
 DELETE FROM message WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM recipient WHERE id BETWEEN ?2 AND ?3)
 """
 
-# What an operator decided meanwhile (held, bouncing) stays.
+# What an operator decided meanwhile stays: held is held, and what is to bounce is due at once, unless its bouncing is
+# what was attempted (?5).
 RESCHEDULE: Final = """
 UPDATE recipient SET
   state = CASE state WHEN 'active' THEN 'queued' ELSE state END,
-  due_at = CASE state WHEN 'bouncing' THEN due_at ELSE ?2 END,
+  due_at = CASE WHEN state = 'bouncing' AND NOT ?5 THEN due_at ELSE ?2 END,
   attempts = attempts + 1, last_reply = ?3, delay_notified = ?4
 WHERE id = ?1
 """
