@@ -54,7 +54,8 @@ class Installation:
     client_roots: Path | None = None
     workers: int = 2
     listeners: dict[str, str] = field(default_factory=lambda: {"main": ""})
-    """What a test calls a listener, and the lines of its table in gatepost.toml besides the address."""
+    """What a test calls a listener, and the lines of its table in gatepost.toml besides the address. One called `six`
+    is on ::1, the others are on 127.0.0.1."""
     top_settings: str = ""
     """Lines for the head of gatepost.toml."""
     tls_settings: str = ""
@@ -76,7 +77,7 @@ class Installation:
 
     def name_of(self, listener: str) -> str:
         """As `explain --listener` wants it."""
-        return f"127.0.0.1:{self.port_of(listener)}"
+        return f"{'[::1]' if listener == 'six' else '127.0.0.1'}:{self.port_of(listener)}"
 
     @property
     def config(self) -> Path:
@@ -161,7 +162,7 @@ class Installation:
                 self._command("serve"), cwd=self.folder, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
             )
         for listener in self.listeners:
-            self.wait_for_output(rf"listening on 127\.0\.0\.1:{self.port_of(listener)}\b")
+            self.wait_for_output(rf"listening on {re.escape(self.name_of(listener))} ")
 
     def stop(self) -> None:
         """By SIGTERM, as systemd does it."""

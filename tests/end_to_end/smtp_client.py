@@ -37,15 +37,16 @@ class SmtpClient:
         source: str | None = None,
         ehlo: str = "mail.test",
         first: bytes = b"",
+        host: str = "127.0.0.1",
         timeout_s: float = 30.0,
     ) -> None:
         """`source`: any address of 127.0.0.0/8. `first`: octets to send before the greeting comes."""
         self.ehlo_name = ehlo
         self.socket: socket.socket = socket.create_connection(
-            ("127.0.0.1", port), timeout=timeout_s, source_address=(source, 0) if source else None
+            (host, port), timeout=timeout_s, source_address=(source, 0) if source else None
         )
-        host, port = self.socket.getsockname()
-        self.local = f"{host}:{port}"
+        own_host, own_port = self.socket.getsockname()[:2]
+        self.local = f"{own_host}:{own_port}"
         """As the protocol log writes it."""
         self._buffer = b""
         if first:

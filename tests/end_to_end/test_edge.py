@@ -1,5 +1,6 @@
 """The edge: Gatepost beside an organisation's own server, relaying through another Gatepost by client certificate."""
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -44,7 +45,8 @@ class Scene:
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates) -> Iterator[Scene]:
     roots = certificates.pki.roots_file
-    relay = Installation(tmp_path_factory.mktemp("relay"), client_roots=roots, workers=1)
+    json_log = 'log = "json"'
+    relay = Installation(tmp_path_factory.mktemp("relay"), client_roots=roots, workers=1, top_settings=json_log)
     relay.init()
     for tenant in ("contoso", "fabrikam"):
         relay("tenant", "add", tenant)
@@ -142,6 +144,17 @@ def test_a_renewed_certificate_with_another_name_is_bounced_explained_and_mended
         return any("four@outside.example" in message.recipients for message in tuple(scene.outside.messages))
 
     wait_until(relays, "mail to flow again", pause_s=0.2)
+
+
+def test_the_log_of_the_relay_is_one_json_object_a_line(scene: Scene) -> None:
+    scene.send("five@outside.example")
+    scene.relay.wait_for_output(r'"rcpt_to":\s*"five@outside\.example"')
+    lines = [line for line in scene.relay.output.splitlines() if not line.startswith("gatepost: ")]
+    events = [json.loads(line) for line in lines]
+    assert {"accepted", "delivered"} <= {each["event"] for each in events}
+    accepted = next(each for each in events if each["event"] == "accepted" and each["tenant"] == "contoso")
+    assert scene.relay.told("why", accepted["session_id"])["evidence"]["mail_from"] == accepted["mail_from"]
+    assert "PRIVATE KEY" not in scene.relay.output
 
 
 def test_an_edge_needs_a_smart_host_and_a_domain(tmp_path: Path) -> None:

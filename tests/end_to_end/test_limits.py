@@ -7,6 +7,7 @@ import struct
 from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,12 +20,23 @@ from gatepost.queue.store import QueueFilter
 from sink import Sink
 from smtp.dialogue import Dialogue, all_dialogues, play
 
+
+def has_ipv6() -> bool:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
+
+
 LISTENERS = {
     "main": "",
     "crowded": "[listener.limits]\nsessions = 5\nsessions_per_address = 3",
     "small": '[listener.limits]\nmessage_size = "64KiB"\nrecipients = 100\nerrors = 3\ntransactions_per_session = 3',
     "balanced": 'proxy_from = ["127.0.7.0/24"]',
 }
+if has_ipv6():
+    LISTENERS["six"] = ""
 MESSAGE = b"Subject: hello\r\n\r\nHello.\r\n"
 OUTSIDE = "someone@outside.example"
 MIB = 1024 * 1024
@@ -227,6 +239,28 @@ def test_a_flood_of_commands_from_peers_that_do_not_read_is_ended(command: bytes
     assert peak(relay) - before < 20 * MIB
 
 
+def test_refused_recipients_by_the_thousand_leave_a_small_record(relay: Installation) -> None:
+    """Nobody may push the records of others out of their folder."""
+    before = _octets_in(relay.data / "sessions")
+    with SmtpClient(relay.port, source="127.0.9.1") as smtp:
+        smtp.ehlo()
+        smtp.mail("joe@litware.com")
+        answers = [smtp.command(f"RCPT TO:<r{number}@outside.example>") for number in range(1000)]
+
+    def whole() -> Any:
+        found = relay.told("why", answers[-1].session_id)
+        return found if found["closed"] else None
+
+    (transaction,) = wait_until(whole, "the record of the whole session")["transactions"]
+    paths = [recipient["rcpt_to"] for recipient in transaction["recipients"]]
+    assert paths == [f"r{number}@outside.example" for number in range(1000)]
+    assert _octets_in(relay.data / "sessions") - before < 2 * MIB
+
+
+def _octets_in(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.iterdir())
+
+
 # Peers that stop half-way
 
 
@@ -302,6 +336,28 @@ def test_a_chain_of_a_hundred_certificates_is_judged_like_any_other(
         answer = smtp.mail("ann@contoso.com", OUTSIDE)
         assert "certificate-issuer-unknown" in answer.text
     assert relay.told("why", answer.session_id)["reason"] == "certificate-issuer-unknown"
+
+
+@pytest.mark.skipif("six" not in LISTENERS, reason="this machine has no IPv6")
+def test_a_listener_on_ipv6_knows_its_peers_by_certificate_and_address(
+    relay: Installation, sink: Sink, certificates: Certificates
+) -> None:
+    with SmtpClient(relay.port_of("six"), host="::1") as smtp:
+        smtp.starttls(certificates.contoso)
+        assert smtp.message("ann@contoso.com", "six@outside.example", MESSAGE).code == 250
+    assert b"Received: from mail.test ([IPv6:::1])" in taken(sink, to="six@outside.example").content
+    with SmtpClient(relay.port_of("six"), host="::1") as smtp:
+        smtp.starttls()
+        answer = smtp.mail("joe@litware.com", OUTSIDE)
+        assert "recipient-not-hosted recipient domain outside.example from address ::1 [" in answer.text
+    relay("inbound-connector", "add", "contoso", "six", "--address", "::1/128")
+
+    def relays() -> bool:
+        with SmtpClient(relay.port_of("six"), host="::1") as smtp:
+            smtp.ehlo()
+            return smtp.mail("ann@contoso.com", OUTSIDE).code == 250
+
+    wait_until(relays, "the connector to be live")
 
 
 # Balancers

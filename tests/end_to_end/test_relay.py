@@ -1,5 +1,6 @@
 """Mail through the whole relay: in by certificate or address, out by send connector, notices back to the sender."""
 
+import json
 import re
 import smtplib
 from collections.abc import Iterator
@@ -168,6 +169,25 @@ def test_the_received_field_tells_of_tls_and_attribution(world: World) -> None:
     ):
         assert words in field
     assert "fabrikam" not in field
+
+
+def test_why_knows_a_session_that_was_accepted_and_one_that_goes_on(world: World) -> None:
+    with world.contoso_session() as smtp:
+        assert smtp.message("ann@contoso.com", "goes-on@outside.example", MESSAGE).code == 250
+        field = taken(world.internet, to="goes-on@outside.example").content.partition(b"Subject:")[0].decode()
+        session = re.search(r" id ([0-9A-F]{16})", field)
+        assert session
+
+        def told() -> dict[str, object] | None:
+            done = world.relay.run("why", session[1], "--json")
+            return json.loads(done.stdout) if done.returncode == 0 else None
+
+        open_yet = wait_until(told, "the record of the open session")
+        assert (open_yet["outcome"], open_yet["closed"]) == ("relay", None)
+        assert smtp.message("ann@contoso.com", "goes-on-2@outside.example", MESSAGE).code == 250
+    closed = wait_until(lambda: (found := told()) and found["closed"] and found, "the record of the whole session")
+    assert (closed["tenant"], closed["connector"], closed["basis"]) == ("contoso", "mail", "certificate")
+    assert [each["reply"][:3] for each in closed["transactions"]] == ["250", "250"]
 
 
 def test_mail_by_address_arrives(world: World) -> None:

@@ -9,7 +9,7 @@ from gatepost.mail.address import NULL_REVERSE_PATH, Mailbox
 from gatepost.mail.envelope import NO_DSN_REQUEST, Body
 from gatepost.mail.reply import Reply, reply
 from gatepost.queue.message import NewRecipient
-from gatepost.receiving.acceptance import Acceptance, Transaction, Verdict
+from gatepost.receiving.acceptance import Acceptance, News, Transaction, Verdict
 from gatepost.receiving.connection import SessionEnd
 from gatepost.receiving.session_record import session_record
 from gatepost.smtp.server_effects import AskMail
@@ -36,7 +36,7 @@ def session(transaction: Transaction, why: str = "Remote") -> SessionEnd:
         ended_at=1_767_268_801.0,
         listener="127.0.0.1:25",
         acceptance=cast(Acceptance, SimpleNamespace(tls=None, address=ip_address("192.0.2.1"), ehlo="mail")),
-        transactions=(transaction,),
+        news=(News(number=0, transaction=transaction, first=0, verdicts=tuple(transaction.verdicts)),),
         why=why,
     )
 

@@ -113,13 +113,21 @@ def test_a_session_that_ends_hours_after_it_began_is_found(tmp_path: Path) -> No
 def test_records_of_a_session_that_went_on_are_put_together(tmp_path: Path) -> None:
     log = Log(tmp_path)
     session_id = log.ids.next(log.now)
-    log.write(session_id, closed=None, transactions=[{"number": 0, "reply": None}])
+    log.write(session_id, closed=None, transactions=[news(0, 0, "ann", "bob")])
+    log.write(session_id, closed=None, transactions=[news(0, 2, "eve")])
     log.now += HOUR
-    log.write(session_id, transactions=[{"number": 0, "reply": "250"}, {"number": 1, "reply": "250"}])
+    log.write(session_id, transactions=[news(0, 3, reply="250"), news(1, 0, "joe", reply="451")])
     found = StoredSessions(tmp_path).find(session_id)
     assert found is not None
     assert found["closed"] == "Remote"
-    assert found["transactions"] == [{"number": 0, "reply": "250"}, {"number": 1, "reply": "250"}]
+    assert found["transactions"] == [
+        {"number": 0, "recipients": ["ann", "bob", "eve"], "reply": "250"},
+        {"number": 1, "recipients": ["joe"], "reply": "451"},
+    ]
+
+
+def news(number: int, first: int, *recipients: str, reply: str | None = None) -> dict[str, object]:
+    return {"number": number, "first": first, "recipients": list(recipients), "reply": reply}
 
 
 def test_certificates_are_written_once_a_file_and_every_file_has_its_own(tmp_path: Path) -> None:
