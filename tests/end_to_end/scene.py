@@ -116,6 +116,26 @@ class Certificates:
         return Shown(self.quiet_chain.certificate_file, self.quiet_chain.key_file)
 
     @cached_property
+    def own_authority(self) -> Issued:
+        """Below an authority that one connector of tailspin trusts, and nobody else."""
+        return self._strange.leaf("app.tailspin.com")
+
+    @cached_property
+    def own_authority_misled(self) -> Shown:
+        """With an intermediate that is not its issuer's."""
+        chain = self._strange.bundle("misled.pem", self.own_authority, self.pki.intermediate)
+        return Shown(chain, self.own_authority.key_file)
+
+    @cached_property
+    def own_authority_elsewhere(self) -> Issued:
+        """A name of another tenant, vouched for by the authority of tailspin."""
+        return self._strange.leaf("mx.fabrikam.com")
+
+    @property
+    def strange_root(self) -> Path:
+        return self._strange.roots_file
+
+    @cached_property
     def weak(self) -> Issued:
         return self.pki.leaf("mail.contoso.com", key="RSA-1024")
 
@@ -182,6 +202,8 @@ def _furnish(relay: Installation, certificates: Certificates) -> None:
     relay(*add, "contoso-org", "conn-office", "--address", "127.0.1.0/24")
     relay(*add, "fabrikam-org", "conn-wild", "--certificate-name", "*.fabrikam.com", "--address", "127.0.2.0/24")
     relay(*add, "tailspin-org", "conn-two", "--certificate-name", "mail.tailspin.com")
+    anchor = ("--trust-anchor", str(certificates.strange_root))
+    relay(*add, "tailspin-org", "conn-anchor", "--certificate-name", "app.tailspin.com", *anchor)
     relay(*add, "tailspin-org", "conn-pin", "--certificate-sha256", certificates.pinned.sha256)
     relay(*add, "tailspin-org", "conn-tls", "--address", "127.0.3.0/24", "--require-tls")
     disabled = ("--certificate-name", "mail.adatum.com", "--address", "127.0.4.0/24", "--disabled")

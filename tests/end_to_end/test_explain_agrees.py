@@ -47,7 +47,7 @@ CERTIFICATES = (
         "both",
         "unowned",
         "disabled",
-        "nameless",
+        *("nameless", "own_authority", "own_authority_misled", "own_authority_elsewhere"),
     ),
 )
 PLAIN, NONE = "plain", "none"
@@ -191,6 +191,22 @@ def test_the_evidences_are_many_and_of_every_outcome(relay: Installation, certif
     assert {outcome for outcome, _ in outcomes} == {"relay", "deliver", "incoming", "refused"}
     assert {basis for _, basis in outcomes} == {"certificate", "pin", "address", "recipient", None}
     assert len(reasons) >= 20
+
+
+def test_a_tenants_own_authority_vouches_for_its_own_names_only(
+    relay: Installation, certificates: Certificates
+) -> None:
+    transaction = Transaction("", ("out@outside.example",))
+    # Often enough to meet each worker with both: what was decided about a wrong chain may not be remembered of the
+    # same certificate with its right one.
+    for kind, outcome in (
+        ("own_authority_misled", "refused"),
+        ("own_authority", "relay"),
+        ("own_authority_elsewhere", "refused"),
+    ) * 4:
+        session = Session("main", kind, UNLISTED_ADDRESS, (transaction,))
+        ((told,),) = [each["recipients"] for each in lived(session, relay, certificates)]
+        assert told["outcome"] == outcome, told
 
 
 @pytest.mark.parametrize("kind", [PLAIN, NONE, "contoso", "without_intermediate", "both", "quiet_alone"])

@@ -138,7 +138,7 @@ class Attributor:
             int(at.timestamp() // 60),
             evidence.address,
             tls is not None,
-            certificate and (type(certificate), certificate.leaf.sha256, len(certificate.chain)),
+            certificate and (type(certificate), tuple([each.sha256 for each in certificate.chain])),
             reverse_path.domain if isinstance(reverse_path, Mailbox) else None,
             tuple(path.domain for path in evidence.forward_paths),
         )
