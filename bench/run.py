@@ -190,9 +190,8 @@ class Bench:
         if mode.startswith("plain"):
             return server.plain_port, [*words, "--from", BY_ADDRESS]
         client = self._certificates.client
-        return server.tls_port, [
-            *words, "--from", BY_CERTIFICATE, "--starttls", "--certificate", str(client.chain_file), "--key", str(client.key_file),
-        ]  # fmt: skip
+        presents = ["--certificate", str(client.chain_file), "--key", str(client.key_file)]
+        return server.tls_port, [*words, "--from", BY_CERTIFICATE, "--starttls", *presents]
 
 
 def _idle_cpu(pid: int) -> float:
