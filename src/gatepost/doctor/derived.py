@@ -1,17 +1,215 @@
 """Joins across the evidence, computed once and read by every rule."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
-from gatepost.doctor.evidence import EvidenceBundle
+from gatepost.doctor.addresses import identity_connectors, refused_by_attribution
+from gatepost.doctor.certificates_told import (
+    at,
+    is_leaf,
+    last,
+    names_of,
+    normalized_name,
+    refused_sessions,
+    same_certificate,
+    satisfies,
+)
+from gatepost.doctor.evidence import CertificateSeen, EvidenceBundle, InboundConnector, ReplySeen, SmtpSession, TlsSeen
+
+_RECENTLY = 21 * 86400.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+class Renewal(NamedTuple):
+    """One certificate replaced by another."""
+
+    old: CertificateSeen
+    new: CertificateSeen
+
+
+@dataclass(frozen=True)
 class Derived:
-    """What follows from a bundle."""
+    """What follows from a bundle; each join is computed when the first rule asks."""
 
     bundle: EvidenceBundle
+
+    # --- refusals ---
+
+    @cached_property
+    def attribution_refusals(self) -> tuple[ReplySeen, ...]:
+        """5.7.64 and its kin, whoever quotes them."""
+        return tuple(each for each in self.bundle.replies if refused_by_attribution(each))
+
+    @cached_property
+    def no_tenant_found(self) -> tuple[ReplySeen, ...]:
+        """Those that say that step one, finding the tenant, failed: 5.7.64 without ATTR36."""
+        return tuple(each for each in self.attribution_refusals if each.enhanced == "5.7.64" and each.attr != "ATTR36")
+
+    @cached_property
+    def condition_two_failed(self) -> tuple[ReplySeen, ...]:
+        return tuple(each for each in self.bundle.replies if each.attr == "ATTR36")
+
+    @cached_property
+    def refused_sessions(self) -> tuple[SmtpSession, ...]:
+        return refused_sessions(self.bundle)
+
+    # --- certificates ---
+
+    @cached_property
+    def leaves(self) -> tuple[CertificateSeen, ...]:
+        """Certificates that may be the sender's own."""
+        return tuple(each for each in self.bundle.certificates if is_leaf(each))
+
+    @cached_property
+    def sent(self) -> tuple[CertificateSeen, ...]:
+        return tuple(each for each in self.leaves if each.role == "sent")
+
+    @cached_property
+    def stored(self) -> tuple[CertificateSeen, ...]:
+        return tuple(each for each in self.leaves if each.role == "stored")
+
+    @cached_property
+    def sent_when_refused(self) -> CertificateSeen | None:
+        """What a refused session presented; else the last one logged as sent, unless its session was accepted."""
+        of_refused = [each.sent_certificate for each in self.refused_sessions if each.sent_certificate]
+        if of_refused:
+            return last(of_refused)
+        accepted = {each.session_id for each in self.bundle.sessions if each.accepted}
+        return last(each for each in self.sent if not each.session_id or each.session_id not in accepted)
+
+    @cached_property
+    def presented(self) -> CertificateSeen | None:
+        """The certificate the sender presents now, as far as the evidence tells: logged, else the new one of a
+        renewal, else the only one there is."""
+        if self.sent_when_refused:
+            return self.sent_when_refused
+        if self.renewal:
+            return self.renewal.new
+        candidates = [each for each in self.leaves if each.role not in ("old", "sent")]
+        bound = [each for each in candidates if each.smtp_bound]
+        if len(bound) == 1:
+            return bound[0]
+        return candidates[0] if len(candidates) == 1 else None
+
+    @cached_property
+    def renewal(self) -> Renewal | None:
+        """The old and the new certificate, where both are in the evidence."""
+        old = next((each for each in self.leaves if each.role == "old"), None)
+        new = next((each for each in self.leaves if each.role == "new"), None)
+        if old and new:
+            return Renewal(old, new)
+        return next(self._renewals_by_date(old, new), None)
+
+    def _renewals_by_date(self, old: CertificateSeen | None, new: CertificateSeen | None) -> Iterator[Renewal]:
+        others = [each for each in self.leaves if each.role in ("sent", "stored", "file", "unknown")]
+        if old or new:
+            others = [each for each in others if same_certificate(each, old or new or each) is False]
+            for each in others:
+                yield Renewal(old, each) if old else Renewal(each, new or each)
+            return
+        used = [each for each in self.sent if at(each.at)]
+        used.sort(key=lambda each: at(each.at) or 0.0)
+        for before, after in zip(used, used[1:], strict=False):
+            if same_certificate(before, after) is False:
+                yield Renewal(before, after)
+        dated = [each for each in self.leaves if at(each.not_before)]
+        dated.sort(key=lambda each: at(each.not_before) or 0.0)
+        for older, newer in zip(dated, dated[1:], strict=False):
+            related = set(names_of(older)) & set(names_of(newer))
+            if same_certificate(older, newer) is False and related:
+                yield Renewal(older, newer)
+
+    @cached_property
+    def renewed_lately(self) -> bool:
+        """Whether a certificate was exchanged around the failure: seen, dated, or told."""
+        if self.renewal or any(self.bundle.prose_of("renewed-certificate")) or self.bundle.certbot:
+            return True
+        return bool(self.fresh)
+
+    @cached_property
+    def fresh(self) -> CertificateSeen | None:
+        """The presented certificate where it had just been issued when it was refused."""
+        certificate = self.presented
+        issued = at(certificate.not_before) if certificate else None
+        when = self.failed_at
+        if certificate and issued and when and 0 <= when - issued < _RECENTLY:
+            return certificate
+        return None
+
+    @cached_property
+    def renewed_after_sent(self) -> CertificateSeen | None:
+        """The certificate still sent although the store holds a newer one of the same names."""
+        sent = self.sent_when_refused or last(self.sent)
+        if sent is None:
+            return None
+        for each in self.stored:
+            newer = (at(each.not_after) or 0.0) > (at(sent.not_after) or 0.0) > 0.0 or each.role == "new"
+            if newer and same_certificate(sent, each) is False and set(names_of(sent)) & set(names_of(each)):
+                return sent
+        return None
+
+    @cached_property
+    def failed_at(self) -> float | None:
+        """When the first refusal, or else the first failed handshake, happened."""
+        times = [when for each in self.bundle.replies if each.code >= 400 and (when := at(each.at or each.trailer_at))]
+        times += [when for tls in self.bundle.tls if tls.established is False and (when := at(tls.at))]
+        times += [when for error in self.bundle.queue_errors if (when := at(error.at))]
+        return min(times, default=None)
+
+    @cached_property
+    def certificate_withheld(self) -> bool:
+        """Whether the refused sessions show that no certificate was presented: none logged although TLS began, or no TLS."""
+        seen = [each for each in self.refused_sessions if each.starttls_sent or (each.starttls_offered and each.reverse_path is not None)]
+        if seen and all(each.sent_certificate is None for each in seen):
+            return not self.sent
+        established = [each for each in self.bundle.tls if each.established and each.log_owner_is != "server"]
+        return bool(established) and all(each.client_certificate_sent is False for each in established)
+
+    # --- handshakes ---
+
+    @cached_property
+    def tls_failures(self) -> tuple[TlsSeen, ...]:
+        return tuple(each for each in self.bundle.tls if each.established is False or each.failure or each.alert)
+
+    @cached_property
+    def alerts(self) -> frozenset[int]:
+        """TLS alerts the peer sent (RFC 8446 6)."""
+        return frozenset(each.alert for each in self.bundle.tls if each.alert is not None and each.log_owner_is != "server")
+
+    @cached_property
+    def failed_relay(self) -> bool:
+        """Whether anything shows mail not passing."""
+        return bool(
+            self.tls_failures
+            or self.bundle.queue_errors
+            or any(each.code >= 400 for each in self.bundle.replies)
+            or any(each.status in ("deferred", "bounced") for each in self.bundle.postfix_deliveries)
+        )
+
+    # --- connectors ---
+
+    @cached_property
+    def naming_connectors(self) -> tuple[InboundConnector, ...]:
+        """Connectors that could give relay rights and go by a certificate name."""
+        return tuple(each for each in identity_connectors(self.bundle.inbound_connectors) if each.certificate_name.strip())
+
+    @cached_property
+    def matching_connector(self) -> InboundConnector | None:
+        """The connector whose certificate name, as it is written, the presented certificate satisfies."""
+        certificate = self.presented
+        if certificate is None:
+            return None
+        for each in self.naming_connectors:
+            if satisfies(certificate, each.certificate_name.casefold()):
+                return each
+        return None
+
+    @cached_property
+    def expected_names(self) -> tuple[str, ...]:
+        return tuple(normalized_name(each.certificate_name) for each in self.naming_connectors)
 
 
 def derive(bundle: EvidenceBundle) -> Derived:
     """The joins of `bundle`."""
-    return Derived(bundle=bundle)
+    return Derived(bundle)

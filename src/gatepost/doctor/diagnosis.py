@@ -1,0 +1,151 @@
+"""All rules over one bundle: findings ranked, confidence held to what the evidence allows, contradictions said.
+
+Laws: how specifically the evidence points at a cause decides the order, not how sure a rule is of itself; two causes that
+fit equally are both `medium`; what people say is never proof; without proof there is no command.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from gatepost.doctor.addresses import refused_by_attribution
+from gatepost.doctor.derived import Derived, derive
+from gatepost.doctor.evidence import EvidenceBundle, ReadItem, Source, Unread
+from gatepost.doctor.finding import Cited, Confidence, Finding, RuledOut
+from gatepost.doctor.missing import missing
+from gatepost.doctor.rules import all_rules
+
+_ORDER: dict[Confidence, int] = {"high": 0, "medium": 1, "low": 2}
+_EQUAL = 4
+"""Specificities closer than this point equally well."""
+_LAST_RESORT = 10
+"""Said only where nothing else is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """The report's content, findings best first."""
+
+    findings: tuple[Finding, ...] = ()
+    ruled_out: tuple[RuledOut, ...] = ()
+    missing: tuple[str, ...] = ()
+    contradictions: tuple[Cited, ...] = ()
+    read: tuple[ReadItem, ...] = ()
+    unread: tuple[Unread, ...] = ()
+
+
+def diagnose(bundle: EvidenceBundle) -> Diagnosis:
+    """What the evidence says."""
+    facts = derive(bundle)
+    verdicts = [rule(bundle, facts) for rule in all_rules()]
+    findings = ranked([each for each in verdicts if isinstance(each, Finding)], bundle)
+    named = {each.rule for each in findings}
+    return Diagnosis(
+        findings=findings,
+        ruled_out=tuple(each for each in verdicts if isinstance(each, RuledOut) and each.rule not in named),
+        missing=_missing(bundle, findings),
+        contradictions=_contradictions(bundle, facts),
+        read=bundle.read,
+        unread=bundle.unread,
+    )
+
+
+def ranked(findings: Sequence[Finding], bundle: EvidenceBundle) -> tuple[Finding, ...]:
+    """Best first, and none surer than the evidence."""
+    weak = _weak_sources(bundle)
+    held = [_held_to_evidence(each, weak) for each in findings]
+    held = [each for each in held if each.specificity > _LAST_RESORT] or held
+    held.sort(key=lambda each: (-each.specificity, _ORDER[each.confidence], each.rule))
+    held = _causes_before_symptoms(held)
+    return tuple(_without_unproved_commands(each) for each in _equal_ones_medium(held))
+
+
+def _weak_sources(bundle: EvidenceBundle) -> frozenset[Source]:
+    """Where only a person's words or the reply with one text for a dozen causes stand."""
+    weak = {each.source for each in bundle.prose} | {each.source for each in bundle.names}
+    weak |= {each.source for each in bundle.replies if refused_by_attribution(each) and not each.attr}
+    strong = {each.source for facts in _objects(bundle) for each in facts}
+    return frozenset(weak - strong)
+
+
+def _objects(bundle: EvidenceBundle) -> tuple[Sequence[object], ...]:
+    return (
+        bundle.certificates,
+        bundle.tls,
+        bundle.sessions,
+        bundle.queue_errors,
+        bundle.events,
+        bundle.health,
+        bundle.hcw,
+        bundle.powershell_errors,
+        bundle.commands,
+        bundle.verifications,
+        bundle.verdicts,
+        bundle.inbound_connectors,
+    )
+
+
+def _held_to_evidence(finding: Finding, weak: frozenset[Source]) -> Finding:
+    """Words alone make nothing certain."""
+    if finding.confidence == "high" and all(each.source in weak for each in finding.evidence):
+        return replace(finding, confidence="medium")
+    return finding
+
+
+def _causes_before_symptoms(findings: Sequence[Finding]) -> list[Finding]:
+    causes = [each for each in findings if not each.symptom]
+    if not causes or causes[0].specificity < 40:
+        return list(findings)
+    return causes + [each for each in findings if each.symptom]
+
+
+def _equal_ones_medium(findings: Sequence[Finding]) -> list[Finding]:
+    """Rivals of the first that fit as well as it does leave neither certain."""
+    if not findings:
+        return []
+    first = findings[0]
+    rivals = {
+        each.rule
+        for each in findings[1:]
+        if not each.symptom
+        and first.specificity - each.specificity < _EQUAL
+        and each.confidence == first.confidence
+        and not set(each.catalogue) & set(first.catalogue)
+    }
+    if not rivals:
+        return list(findings)
+    return [
+        replace(each, confidence="medium") if each.confidence == "high" and each.rule in rivals | {first.rule} else each
+        for each in findings
+    ]
+
+
+def _without_unproved_commands(finding: Finding) -> Finding:
+    return replace(finding, fix=()) if finding.confidence == "low" else finding
+
+
+def _missing(bundle: EvidenceBundle, findings: Sequence[Finding]) -> tuple[str, ...]:
+    """What the first finding asks for, then what is generally telling and not there."""
+    if findings and findings[0].confidence == "high":
+        return findings[0].missing
+    return tuple(dict.fromkeys([*(findings[0].missing if findings else ()), *missing(bundle)]))
+
+
+def _contradictions(bundle: EvidenceBundle, facts: Derived) -> tuple[Cited, ...]:
+    """What somebody says, and the evidence does not bear out."""
+    said: list[Cited] = []
+    opinions = [each for each in bundle.prose if each.topic == "reported-cause"]
+    hellos = [each.hello_address for each in bundle.sessions if each.hello_address]
+    for each in opinions:
+        if "ipv6" in each.quote.casefold() and hellos and not any(":" in hello for hello in hellos):
+            said.append(Cited(each.source, f"'{each.quote}': every session seen is IPv4"))
+    newer = facts.renewed_after_sent
+    for each in bundle.prose_of("renewed-certificate"):
+        if newer is not None:
+            said.append(Cited(each.source, f"'{each.quote}': yet the log at {newer.source} still shows the old certificate"))
+            break
+    for each in bundle.prose_of("no-change"):
+        if renewal := facts.renewal:
+            says = f"'{each.quote}': yet the certificate at {renewal.new.source} is new"
+            said.append(Cited(each.source, says))
+            break
+    return tuple(said)
