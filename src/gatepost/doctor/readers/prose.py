@@ -243,8 +243,10 @@ def _facts(sentence: str, source) -> Iterator[Fact]:  # type: ignore[no-untyped-
     if not _is_prose(sentence):
         return
     when = _when(sentence)
+    known = False
     for topic, pattern in _COMPILED:
         if found := pattern.search(sentence):
+            known = True
             around = sentence[max(0, found.start() - 30) : found.end()]
             yield ProseFact(
                 source=source,
@@ -254,6 +256,8 @@ def _facts(sentence: str, source) -> Iterator[Fact]:  # type: ignore[no-untyped-
                 at=when,
                 negated=topic in _NEGATABLE and bool(_NOT.search(around)),
             )
+    if not known and len(_WORDS.findall(sentence)) >= 5:
+        yield ProseFact(source=source, quote=sentence.strip()[:400], topic="other", at=when)
 
 
 _WORDS = re.compile(r"[A-Za-zÀ-ÿ]{2,}")

@@ -21,6 +21,10 @@ _TLS = re.compile(r"^=== TLS started with cipher (?P<protocol>TLSv[\d.]+|SSL\w*)
 _CONNECTED = re.compile(
     r"^=== Connected to (?P<host>\S+?)\.?$|^Trying ([0-9A-Fa-f.:]+?)\.{2,3}$|^=== Trying (\S+?)\.\.\.$"
 )
+_BEGINS = re.compile(
+    r"^\s*(?:=== Trying|(?:<-|<~|S:|<<<)?\s*220[ -](?!2\.0\.0)[\w*-]+\.)|^\s*\S+[T ]\d\d:\d\d:\d\dZ? swaks\b", re.I
+)
+"""Where another session begins; the 220 after STARTTLS is told from a greeting by its text."""
 
 
 def read(page: Page) -> Iterator[Fact]:
@@ -29,6 +33,9 @@ def read(page: Page) -> Iterator[Fact]:
     gap = 0
     for index, line in enumerate([*page.lines, "", "", "", "", ""]):
         row: tuple[str, str] | None = None
+        if rows and _BEGINS.match(line):
+            yield from _session(page, rows, marked, verbs, replies)
+            rows, marked, verbs, replies = [], 0, 0, 0
         if index not in page.taken and line.strip():
             if match := _FROM_SERVER.match(line):
                 row, marked = ("<", match["text"]), marked + 1

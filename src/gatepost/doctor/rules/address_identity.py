@@ -571,14 +571,16 @@ def allow_list_hides_block_list(bundle: EvidenceBundle, facts: Derived) -> Findi
 
 @rule("cloud-host-without-fixed-address", "E09", title="The sending host has no address of its own", side="sender")
 def cloud_host_without_fixed_address(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
-    host = next((each for each in bundle.prose if _CLOUD_HOSTS.search(each.quote)), None)
+    host = next(
+        (each for each in bundle.prose if each.topic != "reported-cause" and _CLOUD_HOSTS.search(each.quote)), None
+    )
     seen = [each for each in egress_addresses(bundle) if each.refused or each.accepted]
     if host is None or not (any(map(refused_by_attribution, bundle.replies)) or seen):
         return None
     several = len(seen) > 1
     return found(
         "medium",
-        93 if several and len(seen) > 2 else 80 if several else 64,
+        93 if several and len(seen) > 2 else 90 if any(each.refused for each in _refused_outside(bundle)[0]) else 64,
         "The mail is sent from a cloud service whose outgoing address changes: a connector by address cannot hold it.",
         [cite(host.source, host.quote)] + [cite(each.source, each.quote) for each in seen[:4]],
         fix=(
@@ -627,14 +629,14 @@ def third_party_sends_from_own_addresses(bundle: EvidenceBundle, facts: Derived)
         and not is_own(bundle, host)
         and not (sender and host.endswith(sender))
     )
-    if not said or (host and not foreign_host):
+    if not said or (host and "outlook" not in host and (is_own(bundle, host) or (sender and host.endswith(sender)))):
         return None
     evidence = [cite(said.source, said.quote), cite(refusal.source, refusal.quote or refusal.text)]
     if foreign_host:
         evidence.append(cite(refusal.source, f"the refused server is {refusal.quoted_by}, not one of yours"))
     return found(
         "medium",
-        74 if foreign_host else 47,
+        74 if foreign_host else 62 if "." in host else 47,
         "The refused mail is handed over by a third party from its own addresses, which no connector of yours lists.",
         evidence,
         fix=(

@@ -368,7 +368,7 @@ def application_envelope_domain(bundle: EvidenceBundle, facts: Derived) -> Findi
         )
     return found(
         "high" if high else "medium",
-        92 if high else 76,
+        92 if high and is_local_name(local[0].domain) else 80 if high else 76,
         f"The application sends with the envelope sender {local[0].shown}; {local[0].domain} is not the tenant's and never can be."
         if is_local_name(local[0].domain)
         else f"The application sends with the envelope sender {local[0].shown}, whose domain is not the tenant's.",

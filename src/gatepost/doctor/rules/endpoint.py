@@ -106,6 +106,9 @@ def legacy_smart_host(bundle: EvidenceBundle, facts: Derived) -> Finding | Ruled
     wrong = legacy or (literal if attr35 else [])
     if not wrong:
         right = [each for each in hosts if _ENDPOINT.search(each[0])]
+        labels = {key.replace(".", "-") for key in accepted_domain_keys(bundle)}
+        if right and labels and not any(label in each[0] for label in labels for each in right):
+            return None  # another tenant's
         if attr35 and right:
             if not bundle.inbound_connectors:
                 return found(

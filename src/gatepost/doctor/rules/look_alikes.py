@@ -56,7 +56,13 @@ def relay_pool_refused_by_next_hop(bundle: EvidenceBundle, facts: Derived) -> Fi
     )
     return found(
         "high",
-        _weight(bundle, reply, 95),
+        _weight(
+            bundle,
+            reply,
+            80
+            if bundle.receive_connectors and any("unable to relay" in each.text.casefold() for each in bundle.replies)
+            else 95,
+        ),
         NOT_A_CONNECTOR
         + f"Exchange Online forwarded the message and the next gateway{f' ({peer})' if peer and not _SERVICE.search(peer) else ''} refused it, as it does not know the address of Microsoft's relay pool.",
         [cite(reply)] + ([cite(pool)] if pool else []) + ([cite(pool_words)] if pool_words else []),

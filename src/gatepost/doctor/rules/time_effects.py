@@ -40,7 +40,7 @@ def change_not_spread(bundle: EvidenceBundle, facts: Derived) -> Finding | Ruled
         decisive = bool(seen and connector.addresses) or bool(names and connector.certificate_name.strip())
         if decisive and not matches and changed:
             return ruled_out(f"'{connector.name}' does not match even as it stands now")
-        if changed and changed.at is not None and times and changed.certainty == "exact":
+        if changed and changed.at is not None and times and changed.certainty in ("exact", "zone-unknown"):
             lag = [each - changed.at for each in times]
             if all(each > SPREADS_WITHIN for each in lag):
                 return ruled_out(f"'{connector.name}' was changed more than an hour before the refusals")
@@ -78,7 +78,11 @@ def change_not_spread(bundle: EvidenceBundle, facts: Derived) -> Finding | Ruled
                 )
     if (
         waiting
-        and re.search(r"\b(?:minute|just|moments?|few|half an hour|right now|\d+ min)", waiting.quote, re.IGNORECASE)
+        and re.search(
+            r"\b(?:minutes?|min|moments?|half an hour|hour)\.? ago\b|\bjust (?:now|changed|saved|edited|updated|set|added|created)|\bright now\b|\bvor \d+ minuten",
+            waiting.quote,
+            re.IGNORECASE,
+        )
         and not any(each.refused and bundle.inbound_connectors for each in seen)
     ):
         mixed = next(bundle.prose_of("intermittent", "retry-works"), None)
@@ -141,7 +145,7 @@ def directory_replication_lag(bundle: EvidenceBundle, facts: Derived) -> Finding
     ):
         return found(
             "medium",
-            74,
+            95 if re.search(r"\b(?:still|old|not yet|tonight|at night|hours?)\b", said.quote, re.IGNORECASE) else 74,
             "The change of the send connector has not reached every Active Directory site.",
             [cite(said)] + ([cite(command.source, command.command)] if command else []),
             fix=(Fix("Windows", "repadmin /syncall /AdeP"),),
