@@ -335,7 +335,7 @@ class QueueStoreContract:
     def test_a_claim_is_unwanted_once_an_operator_held_or_removed_it(self, run: Any) -> None:
         async def scenario(q: Opened) -> None:
             held, removed, kept = [
-                ((await q.store.accept(message(f"x@{name}.example"), claim=True)).claims)[0]
+                (await q.store.accept(message(f"x@{name}.example"), claim=True)).claims[0]
                 for name in ("held", "removed", "kept")
             ]
             assert all(map(q.store.still_wanted, (held, removed, kept)))
@@ -350,7 +350,7 @@ class QueueStoreContract:
     def test_what_was_held_during_an_attempt_stays_held_unless_it_was_delivered(self, run: Any) -> None:
         async def scenario(q: Opened) -> None:
             deferred, delivered, untouched = [
-                ((await q.store.accept(message(f"{name}@x.example"), claim=True)).claims)[0]
+                (await q.store.accept(message(f"{name}@x.example"), claim=True)).claims[0]
                 for name in ("later", "done", "idle")
             ]
             assert q.office.hold(ALL) == 3
@@ -420,7 +420,9 @@ class QueueStoreContract:
 
     def test_retry_makes_what_waits_due_now_and_leaves_the_rest(self, run: Any) -> None:
         async def scenario(q: Opened) -> None:
-            waiting, held = [((await q.store.accept(message(f"{name}@x.example"), claim=True)).claims)[0] for name in ("w", "h")]
+            waiting, held = [
+                (await q.store.accept(message(f"{name}@x.example"), claim=True)).claims[0] for name in ("w", "h")
+            ]
             await q.store.settle(rescheduled(waiting, NOW + 3600))
             await q.store.settle(rescheduled(held, NOW + 3600))
             q.office.hold(QueueFilter(message_id=held.message.id))
