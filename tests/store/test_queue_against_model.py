@@ -256,4 +256,4 @@ def paths(claims: Iterable[Claim]) -> list[str]:
 
 
 TestQueueAgainstModel = QueueMachine.TestCase
-TestQueueAgainstModel.settings = settings(max_examples=30, stateful_step_count=40, deadline=None)
+TestQueueAgainstModel.settings = settings(max_examples=15, stateful_step_count=40, deadline=None)
