@@ -5,7 +5,7 @@ Specific readers come first and take their lines; what nobody took is read as fr
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from gatepost.doctor.evidence import Source
 
@@ -28,6 +28,11 @@ class Paragraph(NamedTuple):
         return line
 
 
+LONGEST: Final = 2500
+"""Characters of a line or paragraph that a pattern is let loose on: what takes long grows with their square."""
+_MOST_OF_A_LINE: Final = 50_000
+
+
 @dataclass(slots=True)
 class Page:
     """`numbers` maps lines to those of the file, where decoding moved them."""
@@ -47,8 +52,8 @@ class Page:
         self.taken.update(range(first, (first if last is None else last) + 1))
 
     def free(self) -> Iterator[tuple[int, str]]:
-        """Lines nobody took."""
-        return ((index, line) for index, line in enumerate(self.lines) if index not in self.taken)
+        """Lines nobody took; of a line without end, its beginning."""
+        return ((index, line[:LONGEST]) for index, line in enumerate(self.lines) if index not in self.taken)
 
     def paragraphs(self) -> Iterator[Paragraph]:
         """Free lines joined up to the next blank or taken line."""
@@ -57,7 +62,14 @@ class Page:
         first = length = 0
         for index, line in enumerate(self.lines):
             text = line.strip()
-            if not text or index in self.taken or len(parts) >= 60:
+            if len(text) > LONGEST and index not in self.taken:
+                if parts:
+                    yield Paragraph(" ".join(parts), first, tuple(starts))
+                parts, starts, length = [], [], 0
+                for at in range(0, min(len(text), _MOST_OF_A_LINE), LONGEST):
+                    yield Paragraph(text[at : at + LONGEST], index, (0,))
+                continue
+            if not text or index in self.taken or len(parts) >= 60 or length > LONGEST:
                 if parts:
                     yield Paragraph(" ".join(parts), first, tuple(starts))
                 parts, starts, length = [], [], 0

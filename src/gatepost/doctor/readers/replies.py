@@ -103,7 +103,11 @@ def find_replies(text: str) -> list[Reply]:
         if not _within(match.start("enhanced"), begins) and _means_a_reply(text, match):
             begins.append((match.start(), match.end(), int(match["enhanced"][0]) * 100, match["enhanced"]))
     begins.sort()
-    return [_reply(text, each, begins) for each in begins]
+    quoted = [bool(_INNER.search(text[max(0, start - 40) : start])) for start, _, _, _ in begins]
+    ends = [len(text)] * len(begins)
+    for at in range(len(begins) - 2, -1, -1):
+        ends[at] = begins[at + 1][0] if quoted[at + 1] else ends[at + 1]
+    return [_reply(text, *each) for each in zip(begins, quoted, ends, strict=True)]
 
 
 def _within(at: int, begins: list[tuple[int, int, int, str]]) -> bool:
@@ -127,10 +131,9 @@ def _means_a_reply(text: str, match: re.Match[str]) -> bool:
     return bool(re.search(r"(?:error|code|ndr|status|bounce|fehler|erreur|get|got|with|a)\W{0,3}$", before))
 
 
-def _reply(text: str, begin: tuple[int, int, int, str], begins: list[tuple[int, int, int, str]]) -> Reply:
+def _reply(text: str, begin: tuple[int, int, int, str], quoted: bool, limit: int) -> Reply:
     start, after, code, enhanced = begin
-    following = [each[0] for each in begins if each[0] > start and _INNER.search(text[: each[0]][-40:])]
-    limit = min([*following, after + 900, len(text)])
+    limit = min(limit, after + 900)
     trailer = _TRAILER.search(text, after, limit)
     stop = _END.search(text, after, limit)
     end = stop.start() if stop else limit
@@ -152,7 +155,7 @@ def _reply(text: str, begin: tuple[int, int, int, str], begins: list[tuple[int, 
         trailer["host"] if trailer else "",
         moment(trailer["at"]) if trailer and trailer["at"] else None,
         (trailer["id"] or "").upper() if trailer else "",
-        bool(_INNER.search(text[max(0, start - 40) : start])),
+        quoted,
         stage_named(words or ""),
     )
 
@@ -186,8 +189,8 @@ def _seen(reply: Reply, text: str, source: Source, **known: object) -> ReplySeen
 
 
 _GENERATING = re.compile(
-    r"(?:Generating server|Serveur de g\S+ration|Server di generazione|Bronserver|Servidor de origem|Generierender Server"
-    r"|Servidor de generaci\S+n|Generator?server|\S+サーバー|生成服务器|正在生成服务器)\s?[:\uff1a]\s*(?P<host>[\w.-]+)",
+    r"(?:Generating server|Serveur de g\S{1,9}ration|Server di generazione|Bronserver|Servidor de origem|Generierender Server"
+    r"|Servidor de generaci\S{1,9}n|Generator?server|サーバー|生成服务器|正在生成服务器)\s?[:\uff1a]\s*(?P<host>[\w.-]+)",
     re.IGNORECASE,
 )
 _BARE_MAILBOX = re.compile(r"^(?:<|mailto:)?(?P<mailbox>[\w.+=%-]+@[\w-]+(?:\.[\w-]+)+)>?(?:\s*<mailto:[^>]*>)?\s*$")
@@ -197,7 +200,7 @@ _LINES_ABOVE = 8
 
 def read(page: Page) -> Iterator[ReplySeen]:
     """Replies in what no other reader took; above one in a bounce stand the recipient and who said it."""
-    server = next((match["host"] for line in page.lines if (match := _GENERATING.search(line))), "")
+    server = next((match["host"] for line in page.lines if (match := _GENERATING.search(line[:200]))), "")
     for paragraph in page.paragraphs():
         for reply in find_replies(paragraph.text):
             index = paragraph.index_at(reply.start)
