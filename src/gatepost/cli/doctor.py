@@ -144,7 +144,7 @@ _COLOURS = {
 }
 
 
-def _show(lines: Sequence[Line]) -> None:
+def _show(lines: "Sequence[Line]") -> None:
     from rich.text import Text
 
     console = context.console()
