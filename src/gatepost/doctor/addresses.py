@@ -142,6 +142,7 @@ def _sightings(bundle: EvidenceBundle) -> Iterator[Egress]:
                 source=population.source,
                 quote=f"Hello [{population.hello_address}]",
             )
+    yield from _in_trace_headers(bundle)
     for verdict in bundle.verdicts:
         if (address := parsed_address(verdict.address)) is not None:
             yield Egress(
@@ -151,6 +152,41 @@ def _sightings(bundle: EvidenceBundle) -> Iterator[Egress]:
                 source=verdict.source,
                 quote=verdict.quote,
             )
+
+
+_HANDED_OVER = re.compile(
+    r"from\s+(?P<name>\S+)\s+\((?P<seen>[^)]*?)\[?(?P<address>\d+\.\d+\.\d+\.\d+|[0-9A-Fa-f:]*:[0-9A-Fa-f:]+)\]?\)"
+    r"\s+by\s+\S*(?:protection\.outlook\.com|mx\.microsoft)",
+    re.IGNORECASE,
+)
+
+
+def _in_trace_headers(bundle: EvidenceBundle) -> Iterator[Egress]:
+    """RFC 5321 4.4: the service's own trace field names who handed the message over, so that one was let in."""
+    for header in bundle.headers:
+        if header.name.casefold() != "received" or (found := _HANDED_OVER.search(header.value)) is None:
+            continue
+        if "outlook.com" not in found["name"] and (address := parsed_address(found["address"])) is not None:
+            yield Egress(address=address, source=header.source, quote=f"from {found['name']} [{found['address']}]")
+
+
+_OWN_ADDRESS = re.compile(
+    r"(?:public|external|egress|outgoing|outbound|outside|wan|nat|new|sending|öffentliche\w*|externe\w*|neue\w*|ausgehende\w*)\W+"
+    r"(?:\w+\W+){0,4}?(?:\w*ip|address|adresse)\b\D{0,40}?(?P<address>\d+\.\d+\.\d+\.\d+)|"
+    r"(?:leaves?|goes out|go out|comes? from|appears?|nat(?:ted)?|geht raus)\s+(?:\w+\s+){0,3}(?:as|with|from|over|to|mit|über)\s+(?P<other>\d+\.\d+\.\d+\.\d+)",
+    re.IGNORECASE,
+)
+
+
+def addresses_told(bundle: EvidenceBundle) -> tuple[Egress, ...]:
+    """Public addresses that people say are theirs: weak, never to be mixed with those that were seen."""
+    told: dict[Address, Egress] = {}
+    for each in bundle.prose:
+        for found in _OWN_ADDRESS.finditer(each.quote):
+            address = parsed_address(found["address"] or found["other"])
+            if address is not None and not is_private(address):
+                told.setdefault(address, Egress(address=address, source=each.source, quote=each.quote))
+    return tuple(told.values())
 
 
 def identity_connectors(connectors: Iterable[InboundConnector]) -> tuple[InboundConnector, ...]:

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from gatepost.doctor.addresses import (
     Egress,
     SHARED_ADDRESS_SPACE,
+    addresses_told,
     egress_addresses,
     identity_connectors,
     is_private,
@@ -34,7 +36,7 @@ _CLOUD_HOSTS = re.compile(
     re.IGNORECASE,
 )
 _VENDOR = re.compile(
-    r"\b(?:vendor|provider|supplier|third[- ]party|saas|newsletter (?:tool|service)|crm|erp|ticket(?:ing)? system|mailing service|"
+    r"\b(?:vendor|supplier|third[- ]party|saas|newsletter (?:tool|service)|crm|erp|ticket(?:ing)? system|mailing service|"
     r"dienstleister|anbieter|prestataire|fornitore)\b",
     re.IGNORECASE,
 )
@@ -77,7 +79,12 @@ def _refused_outside(bundle: EvidenceBundle) -> tuple[list[Egress], list[Egress]
     connectors = _by_address(bundle)
     outside: list[Egress] = []
     inside: list[Egress] = []
-    for each in egress_addresses(bundle):
+    refused = any(refused_by_attribution(each) for each in bundle.replies)
+    seen = egress_addresses(bundle)
+    for each in seen:
+        if refused and not each.refused and not each.accepted and not any(one.refused for one in seen):
+            # The refusal is told elsewhere (a bounce), the address by a session that sent nothing.
+            each = replace(each, refused=1)
         (inside if any(lists_address(connector, each.address) for connector in connectors) else outside).append(each)
     return outside, inside
 
@@ -122,6 +129,25 @@ def egress_address_changed(bundle: EvidenceBundle, facts: Derived) -> Finding | 
             f"Mail leaves from {refused[0].text} since the network was changed; a connector by address will still list the old one.",
             [cite(refused[0].source, f"{refused[0].quote}, refused"), cite(changed.source, changed.quote)],
             verify="Compare Hello [address] with SenderIPAddresses of the inbound connector.",
+        )
+    told = [each for each in addresses_told(bundle) if not any(lists_address(one, each.address) for one in connectors)]
+    if told and connectors and not egress_addresses(bundle) and any(map(refused_by_attribution, bundle.replies)):
+        if _matching_certificate(bundle, facts):
+            return None
+        return found(
+            "medium",
+            74 if changed else 66,
+            f"Mail is said to leave from {told[0].text}, and the connector lists {joined(connectors[0].addresses)}.",
+            [
+                cite(told[0].source, told[0].quote),
+                cite(
+                    connectors[0].where("SenderIPAddresses"),
+                    f"'{connectors[0].name}' lists {joined(connectors[0].addresses)}",
+                ),
+            ],
+            fix=_add_address(connectors[0], [told[0].text]),
+            verify="Hello [..] in the send log shows that address; then RCPT TO is answered 250 2.1.5.",
+            missing=("the send log with the EHLO reply, Hello [address]",),
         )
     if changed and connectors and not egress_addresses(bundle) and any(map(refused_by_attribution, bundle.replies)):
         if _matching_certificate(bundle, facts):
@@ -200,14 +226,22 @@ def ipv6_egress(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | 
     seen = [each for each in egress_addresses(bundle) if each.address.version == 6]
     refused6 = [each for each in seen if each.refused]
     by_relay = [
-        each
+        (each.source, each.relay_address, each.response)
         for each in bundle.postfix_deliveries
         if ":" in each.relay_address
-        and (each.enhanced in ("5.7.64", "4.4.62", "5.7.1", "4.7.26", "5.7.25") and each.status != "sent")
+        and each.status != "sent"
+        and (each.enhanced in ("5.7.64", "4.4.62", "4.7.26", "5.7.25") or "ipv6" in each.response.casefold())
     ]
-    passed4 = any(
-        each.status == "sent" and re.fullmatch(r"[\d.]+", each.relay_address) for each in bundle.postfix_deliveries
-    )
+    by_relay += [
+        (each.source, each.host_address, each.text or each.quote)
+        for each in bundle.exim
+        if ":" in each.host_address
+        and each.mark in ("**", "==")
+        and re.search(r"5\.7\.64|4\.4\.62|ipv6", each.quote, re.I)
+    ]
+    delivered = [each.relay_address for each in bundle.postfix_deliveries if each.status == "sent"]
+    delivered += [each.host_address for each in bundle.exim if each.mark in ("=>", "->")]
+    passed4 = any(re.fullmatch(r"[\d.]+", each) for each in delivered)
     rule26 = next(
         (
             each
@@ -225,18 +259,12 @@ def ipv6_egress(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | 
         ):
             return ruled_out("every session seen leaves over IPv4")
         return None
-    if (
-        by_relay
-        and not refused6
-        and any("TenantAttribution" not in each.response and each.enhanced == "5.7.1" for each in by_relay)
-    ):
-        return None
     if _matching_certificate(bundle, facts) and not passed4:
         return None
     evidence = [cite(each.source, f"{each.quote}, refused") for each in refused6[:2]]
     evidence += [
-        cite(each.source, f"delivered over IPv6 to [{each.relay_address}]: {each.response[:120]}")
-        for each in by_relay[:2]
+        cite(source, f"delivered over IPv6 to [{address}]: {response[:120]}")
+        for source, address, response in by_relay[:2]
     ]
     evidence += [cite(rule26.source, rule26.quote)] if rule26 else []
     connectors = _by_address(bundle)
@@ -600,7 +628,7 @@ def cloud_host_without_fixed_address(bundle: EvidenceBundle, facts: Derived) -> 
 @rule("third-party-sends-from-own-addresses", "E10", title="A third party sends from its own addresses", side="tenant")
 def third_party_sends_from_own_addresses(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     refusal = next((each for each in bundle.replies if refused_by_attribution(each)), None)
-    if refusal is None:
+    if refusal is None or refusal.enhanced == "5.7.68":
         return None
     said = next(
         (
@@ -608,7 +636,9 @@ def third_party_sends_from_own_addresses(bundle: EvidenceBundle, facts: Derived)
             for each in bundle.prose
             if _VENDOR.search(each.quote)
             and each.topic not in ("changed-network", "reported-cause")
-            and re.search(r"\b(?:send|sent|sends|mails?|versend|relay|name|behalf|as us)", each.quote, re.IGNORECASE)
+            and re.search(
+                r"\b(?:sends?|sent|sending|versende\w*|relays?|in our name|behalf|as us)", each.quote, re.IGNORECASE
+            )
         ),
         None,
     )

@@ -171,7 +171,12 @@ def connector_disabled(bundle: EvidenceBundle, facts: Derived) -> Finding | Rule
 )
 def partner_type_connector(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     partners = [
-        each for each in bundle.inbound_connectors if each.connector_type == "partner" and each.enabled is not False
+        each
+        for each in bundle.inbound_connectors
+        if each.connector_type == "partner"
+        and each.enabled is not False
+        # A connector for some sender domains is a partner's on purpose.
+        and all(re.fullmatch(r"(?:smtp:)?\*(?:;\d+)?", one.strip(), re.I) for one in each.values("SenderDomains"))
     ]
     if not partners:
         return None

@@ -276,7 +276,7 @@ def health_checker_other_server(bundle: EvidenceBundle, facts: Derived) -> Findi
     )
     return found(
         "high" if elsewhere else "medium",
-        90 if elsewhere else 70,
+        96 if elsewhere else 70,
         NOT_A_CONNECTOR
         + f"HealthChecker looks at {warning.server or 'this server'}, which carries no hybrid mail; its TlsCertificateName does not matter.",
         evidence,
