@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -86,17 +87,21 @@ def _loaded(path: Path) -> EvidenceBundle:
         context.fail(f"--bundle {path}: {error}", context.WRONG_USE)
 
 
-def _progress() -> Progress | None:
+def _progress() -> Progress:
     """A line on the terminal for large inputs; it is rubbed out at the end."""
-    if not sys.stderr.isatty():
-        return None
+    begin = perf_counter()
+    terminal = sys.stderr.isatty()
 
-    def tell(name: str, done: int, total: int) -> None:
+    def tell(name: str, done: int, total: int, lines: int) -> None:
         if total < _FOR_PROGRESS:
             return
-        text = f"reading {name} ({done * 100 // total} %)" if name else ""
-        sys.stderr.write(f"\r\033[K{text[:78]}")
-        sys.stderr.flush()
+        if terminal:
+            text = f"reading {name} ({done * 100 // total} %)" if name else ""
+            sys.stderr.write(f"\r\033[K{text[:78]}")
+            sys.stderr.flush()
+        if not name:
+            seconds = perf_counter() - begin
+            typer.echo(f"read {total >> 20} MiB in {seconds:.1f} s, {lines / seconds:,.0f} rows/s", err=True)
 
     return tell
 

@@ -50,8 +50,9 @@ from gatepost.doctor.evidence import (
 from gatepost.doctor.page import Page
 
 Reader = Callable[[Page], Iterable[Fact | Unread]]
-Progress = Callable[[str, int, int], None]
-"""Called with the file's name, octets read so far of all, octets in all."""
+Tell = Callable[[int, int], None]
+Progress = Callable[[str, int, int, int], None]
+"""Called with the file's name, octets read so far of all, octets in all, and lines of large files read so far."""
 
 _FIELDS: Final[dict[type, str]] = {
     ReplySeen: "replies",
@@ -100,6 +101,8 @@ class Collection:
     def __init__(self) -> None:
         self._facts: dict[str, list[Any]] = {each.name: [] for each in fields(EvidenceBundle)}
         self._read: Counter[tuple[str, str]] = Counter()
+        self.lines = 0
+        """Lines of the large files, which are not kept."""
 
     def add(self, fact: Fact | Unread, kind: str) -> None:
         if isinstance(fact, Unread):
@@ -189,7 +192,8 @@ def read_page(page: Page, collection: Collection) -> None:
 # --- files -------------------------------------------------------------------------------------------------------
 
 _COMPOUND_FILE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_LARGEST_PAGE: Final = 32 * 1024 * 1024
+LARGEST_WHOLE: Final = 4 * 1024 * 1024
+"""Larger files are surveyed, not read line by line."""
 _BINARY: Final = (
     (b"PK\x03\x04", "a zip archive: unpack it first"),
     (b"%PDF", "a PDF: copy its text into a file"),
@@ -234,12 +238,18 @@ def read_files(paths: Iterable[Path], progress: Progress | None = None) -> Evide
     done = 0
     for name, path in files:
         if progress:
-            progress(name, done, total)
-        _read_file(name, path, collection)
+            progress(name, done, total, collection.lines)
+        _read_file(name, path, collection, _teller(progress, name, done, total, collection))
         done += _size(path)
     if progress:
-        progress("", total, total)
+        progress("", total, total, collection.lines)
     return collection.bundle()
+
+
+def _teller(progress: Progress | None, name: str, before: int, total: int, collection: Collection) -> Tell | None:
+    if progress is None:
+        return None
+    return lambda done, lines: progress(name, before + done, total, collection.lines + lines)
 
 
 def _size(path: Path) -> int:
@@ -249,20 +259,39 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _read_file(name: str, path: Path, collection: Collection) -> None:
+def _read_file(name: str, path: Path, collection: Collection, tell: Tell | None) -> None:
     try:
         if not path.is_file():
             collection.unread(name, "not a regular file")
             return
-        with path.open("rb") as file:
-            octets = file.read(_LARGEST_PAGE)
-            more = file.read(1)
+        if _size(path) > LARGEST_WHOLE:
+            _read_large_file(name, path, collection, tell)
+            return
+        octets = path.read_bytes()
     except OSError as error:
         collection.unread(name, f"cannot be opened: {error.strerror or error}")
         return
-    if more:
-        collection.unread(name, f"larger than {_LARGEST_PAGE >> 20} MiB: its beginning was read")
     read_octets(name, octets, collection)
+
+
+def _read_large_file(name: str, path: Path, collection: Collection, tell: Tell | None) -> None:
+    from gatepost.doctor.readers import large_logs
+
+    with path.open("rb") as file:
+        head = file.read(20000)
+        if because := next((why for sign, why in _BINARY if head.startswith(sign)), ""):
+            collection.unread(name, because)
+        elif large_logs.is_protocol_log(head):
+            survey, page = large_logs.survey(name, path, tell)
+            collection.lines += survey.rows
+            for population in survey.populations():
+                collection.add(population, "exchange-send-log")
+            read_page(page, collection)
+        else:
+            file.seek(0)
+            read_page(large_logs.telling_lines(name, file, tell), collection)
+    if not collection.has_read(name):
+        collection.unread(name, "nothing in it that we know")
 
 
 def read_octets(name: str, octets: bytes, collection: Collection) -> None:
