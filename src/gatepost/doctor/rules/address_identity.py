@@ -314,7 +314,7 @@ def private_address_listed(bundle: EvidenceBundle, facts: Derived) -> Finding | 
             continue
         kind = (
             "shared by a carrier's customers (RFC 6598)"
-            if any(each.subnet_of(SHARED_ADDRESS_SPACE) for each in private if each.version == 4)
+            if any(each.network_address in SHARED_ADDRESS_SPACE for each in private if each.version == 4)
             else "private (RFC 1918)"
         )
         outside = [each.text for each in seen]

@@ -303,9 +303,8 @@ def restricting_partner_connector(bundle: EvidenceBundle, facts: Derived) -> Fin
 
 def _is_own_server(bundle: EvidenceBundle) -> bool:
     """Whether the refused side is the tenant's own Exchange: then the OnPremises connector should have matched."""
-    if any(
-        "outbound to office 365" in (each.connector or "").casefold() for each in (*bundle.sessions, *bundle.replies)
-    ):
+    used = [each.connector for each in bundle.sessions] + [each.connector for each in bundle.replies]
+    if any("outbound to office 365" in each.casefold() for each in used):
         return True
     if any(
         "mail.onmicrosoft.com" in space.casefold()

@@ -1,0 +1,361 @@
+"""Hides names, addresses and serials of an evidence bundle consistently, so that it can be posted in public.
+
+Laws: the same name becomes the same other name everywhere; what can be said of an address (inside a range, private,
+public, IPv4, IPv6) and of a name (below another, equal to another) holds afterwards as before, so that the doctor
+comes to the same result; words are kept only where they are words of mail, never where somebody may have invented
+them. The key decides the replacements: who does not know it cannot try names out.
+"""
+
+import dataclasses
+import hashlib
+import ipaddress
+import re
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+from gatepost.doctor.addresses import Address, is_private, parsed_address
+from gatepost.doctor.evidence import DistinguishedName, EvidenceBundle, Moment, Source
+from gatepost.doctor.vocabulary import WORDS
+
+_PUBLIC_DOMAINS = [
+    "outlook.com",
+    "office365.com",
+    "office.com",
+    "microsoft.com",
+    "office365.us",
+    "onmicrosoft.com",
+    "microsoftonline.com",
+    "windows.net",
+    "outlook.de",
+    "outlook.cn",
+    "partner.outlook.cn",
+    "frontbridge.com",
+    "exchangelabs.com",
+    "letsencrypt.org",
+    "digicert.com",
+    "sectigo.com",
+    "globalsign.com",
+    "spamhaus.org",
+    "spamcop.net",
+    "barracudacentral.org",
+    "gmail.com",
+    "google.com",
+]
+_PUBLIC_SUFFIXES = frozenset(
+    [
+        "com",
+        "net",
+        "org",
+        "edu",
+        "gov",
+        "mil",
+        "int",
+        "biz",
+        "info",
+        "eu",
+        "example",
+        "test",
+        "invalid",
+        "localhost",
+        "local",
+        "lan",
+        "internal",
+        "home",
+        "corp",
+        "arpa",
+        "localdomain",
+    ]
+)
+_ROLE_LABELS = frozenset(
+    [
+        "mail",
+        "mail1",
+        "mail2",
+        "smtp",
+        "smtp1",
+        "smtp2",
+        "mx",
+        "mx1",
+        "mx2",
+        "mta",
+        "mta1",
+        "mta2",
+        "gw",
+        "relay",
+        "edge",
+        "hybrid",
+        "autodiscover",
+        "owa",
+        "www",
+        "out",
+        "outbound",
+        "gateway",
+        "ns",
+        "ns1",
+        "ns2",
+        "exchange",
+        "host",
+        "server",
+        "app",
+        "web",
+        "api",
+        "test",
+        "dev",
+        "pop",
+        "imap",
+        "webmail",
+    ]
+)
+_ROLE_MAILBOXES = frozenset(
+    [
+        "postmaster",
+        "root",
+        "noreply",
+        "no-reply",
+        "abuse",
+        "administrator",
+        "admin",
+        "mailer-daemon",
+        "www-data",
+        "daemon",
+        "nobody",
+        "info",
+        "scanner",
+    ]
+)
+_KNOWN_AUTHORITIES = re.compile(
+    r"let'?s encrypt|isrg|digicert|sectigo|comodo|usertrust|globalsign|entrust|godaddy|starfield|geotrust|thawte|"
+    r"rapidssl|verisign|quovadis|microsoft|baltimore|google trust|amazon|certum|swisssign|buypass|zerossl|actalis|ssl\.com",
+    re.IGNORECASE,
+)
+
+_ADDRESS6 = r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}(?:[0-9A-Fa-f]{1,4}|(?:\d{1,3}\.){3}\d{1,3})?(?![\w:])"
+_TOKEN = re.compile(
+    rf"(?P<mailbox>[\w.+=%-]+@[\w-]+(?:\.[\w-]+)*)"
+    rf"|(?P<address6>{_ADDRESS6})"
+    rf"|(?P<address4>(?<![\w.])(?:\d{{1,3}}\.){{3}}\d{{1,3}}(?!\w|\.\d))"
+    rf"|(?P<guid>\b[0-9A-Fa-f]{{8}}(?:-[0-9A-Fa-f]{{4}}){{3}}-[0-9A-Fa-f]{{12}}\b)"
+    rf"|(?P<colons>\b[0-9A-Fa-f]{{2}}(?::[0-9A-Fa-f]{{2}}){{7,}}\b)"
+    rf"|(?P<hex>\b(?=[0-9A-Fa-f]*[0-9])[0-9A-Fa-f]{{10,}}\b)"
+    rf"|(?P<domain>(?:\*\.)?\b[\w-]*[^\W\d_][\w-]*(?:\.[\w-]+)*\.[^\W\d_][\w-]+\b)"
+    rf"|(?P<word>[^\W\d_][\w'’-]*)"
+    rf"|(?P<digits>\b\d{{7,}}\b)",
+)
+_ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
+
+_THIS_NETWORK = ipaddress.ip_network("0.0.0.0/8")  # RFC 1122 3.2.1.3: nobody's, as in 0.0.0.0-255.255.255.255
+
+T = TypeVar("T")
+
+
+def redacted(bundle: EvidenceBundle, key: bytes) -> EvidenceBundle:
+    """`bundle` with other names. The same key gives the same names again."""
+    return _Redaction(key, frozenset(_names_of(bundle))).value(bundle)
+
+
+def _names_of(bundle: EvidenceBundle) -> Iterator[str]:
+    """Words that stand where a name stands: hidden even where they look like words of mail."""
+    texts: list[str] = [each.value for each in bundle.names]
+    texts += [name for each in bundle.certificates for name in (*each.all_names, each.server)]
+    texts += [each.domain for each in bundle.accepted_domains]
+    texts += [
+        name
+        for each in bundle.sessions
+        for name in (each.ehlo_name, each.server, each.reverse_path or "", *each.forward_paths)
+    ]
+    texts += [
+        name for each in bundle.replies for name in (each.reverse_path or "", each.forward_path or "", each.quoted_by)
+    ]
+    for text in texts:
+        for label in re.split(r"[.@\s*]+", text.casefold()):
+            if label and label not in _PUBLIC_SUFFIXES and label not in _ROLE_LABELS and label not in _ROLE_MAILBOXES:
+                if not any(label in domain.split(".") for domain in _PUBLIC_DOMAINS):
+                    yield label
+
+
+class _Redaction:
+    def __init__(self, key: bytes, names: frozenset[str]) -> None:
+        self._key = key
+        self._names = names
+        self._octets: dict[int, int] = {}
+
+    def value(self, value: T) -> T:
+        result: Any = self._value(value)
+        return result  # type: ignore[no-any-return]
+
+    def _value(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, Source):
+            return self._source(value)
+        if isinstance(value, Moment):
+            return value
+        if isinstance(value, DistinguishedName):
+            return self._distinguished_name(value)
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            return dataclasses.replace(
+                value,
+                **{each.name: self._field(each.name, getattr(value, each.name)) for each in dataclasses.fields(value)},
+            )
+        if isinstance(value, tuple):
+            return tuple(self._value(each) for each in value)
+        return value
+
+    def _field(self, name: str, value: Any) -> Any:
+        # Words of our own or of a closed set, by which the rules go.
+        if name in (
+            "kind",
+            "topic",
+            "role",
+            "stage",
+            "code",
+            "log",
+            "log_owner_is",
+            "tool",
+            "cmdlet",
+            "status",
+            "enhanced",
+        ):
+            return value
+        if name == "name" and isinstance(value, str) and re.fullmatch(r"[A-Za-z][A-Za-z]*|[a-z_0-9]+", value):
+            return value if "." not in value and not self._is_a_name(value) else self.text(value)
+        return self._value(value)
+
+    def _is_a_name(self, word: str) -> bool:
+        return word.casefold() in self._names
+
+    def _source(self, source: Source) -> Source:
+        stem, dot, suffix = source.file.rpartition(".")
+        return Source(f"{self._word(stem or suffix, 'file')}{dot}{suffix if stem else ''}", source.line)
+
+    def _distinguished_name(self, name: DistinguishedName) -> DistinguishedName:
+        known = bool(_KNOWN_AUTHORITIES.search(name.text))
+        attributes = tuple(
+            (kind, value if (known or kind == "C") and not self._holds_a_domain(value) else self._attribute(value))
+            for kind, value in name.attributes
+        )
+        return DistinguishedName(", ".join(f"{kind}={value}" for kind, value in attributes), attributes)
+
+    @staticmethod
+    def _holds_a_domain(value: str) -> bool:
+        return bool(re.fullmatch(r"(?:\*\.)?[\w-]+(?:\.[\w-]+)+", value))
+
+    def _attribute(self, value: str) -> str:
+        return self.text(value) if self._holds_a_domain(value) or "@" in value else self._word(value, "name")
+
+    # --- texts ---
+
+    def text(self, text: str) -> str:
+        """`text` with everything that may name somebody replaced."""
+        return _TOKEN.sub(self._token, text)
+
+    def _token(self, match: re.Match[str]) -> str:
+        text = match[0]
+        match match.lastgroup:
+            case "mailbox":
+                local, _, domain = text.rpartition("@")
+                return f"{self._local_part(local)}@{self.domain(domain)}"
+            case "address4" | "address6":
+                address = parsed_address(text)
+                return text if address is None or _ENHANCED.fullmatch(text) else str(self.address(address))
+            case "guid" | "colons" | "hex" | "digits":
+                return self._digits(text)
+            case "domain":
+                return self._domain_or_word(text)
+            case _:
+                return self._plain_word(text)
+
+    def _plain_word(self, word: str) -> str:
+        folded = word.casefold().replace("’", "'")
+        if folded in self._names:
+            return self._label(folded)
+        known = WORDS
+        parts = [each for each in re.split(r"[-_']", folded) if each and not each.isdigit()]
+        if folded in known or all(part in known or len(part) < 3 for part in parts):
+            return word
+        if re.fullmatch(r"(?:[A-Z]+[a-z]*)+\d*", word) and all(
+            part.casefold() in known or len(part) < 3 for part in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", word)
+        ):
+            return word  # TlsSenderCertificateName: a property's name in words of mail
+        return self._word(word, "name")
+
+    def _domain_or_word(self, text: str) -> str:
+        folded = text.casefold()
+        if re.fullmatch(r"[\w-]+\.(?:log|txt|pem|crt|cer|eml|msg|xml|json|csv|c|cf|exe|ps1|dll)", folded):
+            stem, _, suffix = text.rpartition(".")
+            return f"{self._plain_word(stem)}.{suffix}"
+        return self.domain(text)
+
+    def _local_part(self, local: str) -> str:
+        return local if local.casefold() in _ROLE_MAILBOXES else self._word(local, "user")
+
+    def domain(self, text: str) -> str:
+        """Label by label, so that what was below another name still is."""
+        wildcard, name = ("*.", text[2:]) if text.startswith("*.") else ("", text)
+        folded = name.casefold().rstrip(".")
+        for public in _PUBLIC_DOMAINS:
+            if folded == public:
+                return wildcard + folded
+            if folded.endswith("." + public):
+                above = folded[: -len(public) - 1].split(".")
+                kept = [self._service_label(each) for each in above]
+                return wildcard + ".".join([*kept, public])
+        labels = folded.split(".")
+        return wildcard + ".".join(
+            label if last and label in _PUBLIC_SUFFIXES else self._label(label)
+            for label, last in ((each, index == len(labels) - 1) for index, each in enumerate(labels))
+        )
+
+    def _service_label(self, label: str) -> str:
+        if (label in WORDS and label not in self._names) or re.fullmatch(
+            r"[a-z]{2,8}\d{2,}[a-z0-9]*|eop-[a-z]{3}\d\d|.*prd\d\d", label
+        ):
+            return label  # a front end of the service, not of a customer
+        return self._label(label)
+
+    def _label(self, label: str) -> str:
+        if (label in _ROLE_LABELS and label not in self._names) or not label:
+            return label
+        # contoso-com of contoso-com.mail.protection.outlook.com keeps its likeness to contoso.com.
+        parts = label.split("-")
+        return "-".join(
+            part if not part or (len(parts) > 1 and part in _PUBLIC_SUFFIXES) else self._word(part, "name")
+            for part in parts
+        )
+
+    def _word(self, word: str, kind: str) -> str:
+        return f"{kind}{self._hash(word.casefold(), kind)[:6]}"
+
+    def _digits(self, text: str) -> str:
+        letters = "0123456789ABCDEF" if text.upper() == text else "0123456789abcdef"
+        alphabet = "0123456789" if text.isdigit() else letters
+        stream = iter(self._hash(re.sub(r"[^0-9A-Fa-f]", "", text).casefold(), "hex") * (len(text) // 64 + 1))
+        return "".join(alphabet[int(next(stream), 16) % len(alphabet)] if each.isalnum() else each for each in text)
+
+    def _hash(self, text: str, kind: str) -> str:
+        return hashlib.blake2b(f"{kind}:{text}".encode(), key=self._key[:64], digest_size=32).hexdigest()
+
+    # --- addresses ---
+
+    def address(self, address: Address) -> Address:
+        """Two addresses share as many leading bits afterwards as before, so ranges hold; private stays private."""
+        if address.is_loopback or address in _THIS_NETWORK:
+            return address
+        bits = 32 if address.version == 4 else 128
+        fixed = 16 if is_private(address) and bits == 32 else 8 if bits == 32 else 16
+        number = int(address)
+        result = number >> (bits - fixed)
+        if not is_private(address):
+            result = self._first_octet(result) if bits == 32 else 0x2001 if result == 0x2001 else 0x2A00 | result & 0xFF
+        for position in range(fixed, bits):
+            above = number >> (bits - position)
+            bit = number >> (bits - position - 1) & 1
+            flip = int(self._hash(f"{bits}/{position}/{above}", "bit")[0], 16) & 1
+            result = result << 1 | bit ^ flip
+        return ipaddress.IPv4Address(result) if bits == 32 else ipaddress.IPv6Address(result)
+
+    def _first_octet(self, octet: int) -> int:
+        if octet not in self._octets:
+            free = [each for each in range(11, 100) if each not in self._octets.values()]
+            self._octets[octet] = free[int(self._hash(str(octet), "octet"), 16) % len(free)] if free else octet
+        return self._octets[octet]
