@@ -166,7 +166,7 @@ class CertificateSeen(Fact):
         if self.services is None:
             return None
         mask = self.services.strip()
-        if re.fullmatch(r"[IPUWSF.]{2,9}", mask):
+        if re.fullmatch(r"(?=.*\.)[IPUWSF.]{2,9}|I?PU?WSF?", mask):
             return "S" in mask
         return "smtp" in mask.casefold()
 

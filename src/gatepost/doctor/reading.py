@@ -129,6 +129,9 @@ class Collection:
         return any(name == file for name, _ in self._read)
 
     def bundle(self) -> EvidenceBundle:
+        from gatepost.doctor.readers.smtp_log import joined_sessions
+
+        self._facts["sessions"] = joined_sessions(self._facts["sessions"])
         read = tuple(ReadItem(source=file, kind=kind, items=items) for (file, kind), items in self._read.items())
         return EvidenceBundle(
             **{name: tuple(facts) for name, facts in self._facts.items() if name != "read"}, read=read

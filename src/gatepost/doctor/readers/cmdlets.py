@@ -421,22 +421,22 @@ def read_lists(page: Page) -> Iterator[Fact]:
             elif prompt := re.match(r"\[PS\]|PS [A-Z]:", line.strip()):
                 hint = "" if prompt else hint
         if block and not line.strip():
-            following = next((each for each in page.lines[index + 1 : index + 3] if each.strip()), "")
-            same = _LIST_LINE.match(following)
-            # Blank lines get lost and added in pastes: the same object goes on where no property repeats.
-            known = {each[1].casefold() for each in block}
-            if (
-                same
-                and same[1].casefold() not in known
-                and same[1].casefold() not in ("name", "identity", "thumbprint")
-            ):
-                if len(block) < 3 and kind_of([each[1] for each in block], hint) == "":
-                    continue
-            yield from _closed(page, block, hint, server)
-            block = []
+            if not _goes_on(page, index, block, hint):
+                yield from _closed(page, block, hint, server)
+                block = []
         elif block and not match:
             yield from _closed(page, block, hint, server)
             block = []
+
+
+def _goes_on(page: Page, index: int, block: list[tuple[int, str, str]], hint: str) -> bool:
+    """Blank lines get lost and added in pastes: an object of which too little is known may go on after one."""
+    following = next((each for each in page.lines[index + 1 : index + 3] if each.strip()), "")
+    match = _LIST_LINE.match(following)
+    if match is None or len(block) >= 3 or kind_of([name for _, name, _ in block], hint):
+        return False
+    known = {name.casefold() for _, name, _ in block} | {"name", "identity", "thumbprint"}
+    return match[1].casefold() not in known
 
 
 def _continues(line: str, column: int, match: re.Match[str] | None) -> bool:

@@ -148,8 +148,8 @@ def text_of_html(text: str) -> list[str]:
 # --- delivery-status ---------------------------------------------------------------------------------------------
 
 _STATUS_FIELD = re.compile(
-    r"^\s*(?P<name>Reporting-MTA|Remote-MTA|Final-Recipient|Original-Recipient|Diagnostic-Code|Status|Action|"
-    r"Arrival-Date|Received-From-MTA|X-Postfix-Sender|X-Actual-Recipient|Last-Attempt-Date)\s*:\s*(?P<value>.*)$",
+    r"^\s*(?P<name>Reporting-MTA|Remote-MTA|Final-Recipient|Original-Recipient|Diagnostic-Code|Status(?=:\s*\d)|Action|"
+    r"Arrival-Date|Received-From-MTA|X-Postfix-Sender|X-Actual-Recipient|Last-Attempt-Date):\s*(?P<value>.*)$",
     re.IGNORECASE,
 )
 

@@ -143,6 +143,8 @@ def _reply(text: str, begin: tuple[int, int, int, str], quoted: bool, limit: int
         trailer = None
     body = text[after:end]
     stage = _IN_REPLY.search(text, max(after, 0), min(len(text), end + 80))
+    if stage is None:  # Exim and people say it before
+        stage = next(iter(reversed([*_IN_REPLY.finditer(text, max(0, start - 120), start)])), None)
     words = (stage["in"] or stage["after"] or stage["at"]) if stage else ""
     attr = _ATTR.search(body)
     return Reply(
@@ -183,7 +185,8 @@ def _seen(reply: Reply, text: str, source: Source, **known: object) -> ReplySeen
         values["said_by"] = values["said_by"] or said["host"]
         values["said_by_address"] = said["address"]
     for key, value in known.items():
-        if value and not (key in ("said_by", "stage") and values.get(key) not in ("", "unknown", None)):
+        told_here = key in ("said_by", "stage") and values.get(key) not in ("", "unknown", None)
+        if (value not in (None, "") and not told_here) or (key == "reverse_path" and value == ""):
             values[key] = value
     return ReplySeen(source=source, **values)  # type: ignore[arg-type]
 

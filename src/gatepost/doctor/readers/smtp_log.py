@@ -7,7 +7,7 @@ look like.
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, NamedTuple
 
 from gatepost.doctor.evidence import (
@@ -565,6 +565,31 @@ def sessions_of(rows: Iterable[Row], log_type: str = "") -> Iterator[SmtpSession
         receiving = _is_receiving(group, log_type)
         kind = "exchange-receive-log" if receiving else "exchange-send-log"
         yield _Session(rows=group, receiving=receiving, kind=kind).finished()
+
+
+def joined_sessions(sessions: Iterable[SmtpSession]) -> list[SmtpSession]:
+    """Sessions whose rows stood in several files put together; the same rows handed in twice count once."""
+    found: dict[tuple[str, str], SmtpSession] = {}
+    for number, session in enumerate(sessions):
+        key = (session.session_id or f"#{number}", session.log)
+        found[key] = _joined(found[key], session) if key in found else session
+    return list(found.values())
+
+
+def _joined(one: SmtpSession, other: SmtpSession) -> SmtpSession:
+    values: dict[str, Any] = {}
+    for each in fields(SmtpSession):
+        mine, theirs = getattr(one, each.name), getattr(other, each.name)
+        if each.name == "accepted":
+            values[each.name] = False if False in (mine, theirs) else mine if mine is not None else theirs
+        elif each.name in ("replies", "certificates"):
+            known = {(item.quote, item.at) for item in mine}
+            values[each.name] = mine + tuple(item for item in theirs if (item.quote, item.at) not in known)
+        elif each.name == "tls":
+            values[each.name] = theirs if theirs and (mine is None or theirs.established is False) else mine
+        else:
+            values[each.name] = theirs if mine in (None, "", ()) else mine
+    return SmtpSession(**values)
 
 
 def session_of(rows: list[Row], log: Literal["send", "receive", "postfix", "transcript"]) -> SmtpSession:
