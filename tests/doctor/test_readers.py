@@ -649,3 +649,31 @@ def test_any_encoding_is_read(encoding):
     text = "Seit gestern für alle: 550 5.7.64 TenantAttribution; Relay Access Denied"
     (reply,) = read(text.encode(encoding)).replies
     assert reply.enhanced == "5.7.64"
+
+
+def test_a_quoted_mail_is_read_without_its_marks():
+    bundle = read("> TlsSenderCertificateName : mail.contoso.example\n> Enabled : True\n> ConnectorType : OnPremises\n")
+    assert bundle.inbound_connectors[0].certificate_name == "mail.contoso.example"
+
+
+def test_one_property_asked_for_by_an_expression_is_read():
+    (connector,) = read(
+        '[PS] C:\\>(Get-SendConnector "Outbound to Office 365").TlsCertificateName\n<I>CN=R10, O=CA<S>CN=mail.contoso.example\n'
+    ).send_connectors
+    assert connector.name == "Outbound to Office 365"
+    assert connector.certificate_issuer_and_subject[0].common_name == "R10"
+
+
+def test_values_within_sentences_are_read():
+    bundle = read(
+        "Our inbound connector has TlsSenderCertificateName = mail.contoso.example and is fine.\n"
+        "Accepted domains: contoso.example, fabrikam.example.\n"
+    )
+    assert bundle.inbound_connectors[0].certificate_name == "mail.contoso.example"
+    assert [each.domain for each in bundle.accepted_domains] == ["contoso.example", "fabrikam.example"]
+
+
+def test_a_command_that_sets_a_value_is_not_a_connector():
+    assert not read(
+        "Set-InboundConnector -Identity x -TlsSenderCertificateName mail.contoso.example"
+    ).inbound_connectors

@@ -172,6 +172,8 @@ def _readers() -> tuple[tuple[str, Reader], ...]:
         ("openssl", certificates.read_verifications),
         ("certificate", certificates.read_openssl),
         ("postfix-settings", postfix.read_settings),
+        ("exchange-certificate", cmdlets.read_expressions),
+        ("exchange-certificate", cmdlets.read_words),
         ("renewal-log", tools.read_renewals),
         ("dns", tools.read_dns),
         ("transcript", transcripts.read),
@@ -374,4 +376,15 @@ def pages_of(name: str, text: str) -> Iterator[Page]:
     elif looks_like_html(text) and "<Objs " not in text[:2000]:
         yield Page(name, text_of_html(text))
     else:
-        yield Page(name, text.split("\n"))
+        yield Page(name, _unquoted(text.split("\n")))
+
+
+_QUOTED = re.compile(r"^(?:> ?)+")
+
+
+def _unquoted(lines: list[str]) -> list[str]:
+    """Without the marks of a quoted mail, where most lines bear them."""
+    written = [line for line in lines if line.strip()]
+    if 2 * sum(line.startswith(">") for line in written) <= len(written):
+        return lines
+    return [_QUOTED.sub("", line) for line in lines]

@@ -28,7 +28,7 @@ from gatepost.doctor.evidence import (
 from gatepost.doctor.moments import moment
 from gatepost.doctor.page import Page
 
-_LIST_LINE = re.compile(r"^\s{0,12}([A-Za-z][A-Za-z0-9_]{1,45})\s*:(?:\s(.*)|\s*)$")
+_LIST_LINE = re.compile(r"^(?:\s{0,12}|\s{0,4}[-*•|]\s{1,3})([A-Za-z][A-Za-z0-9_]{1,45})\s*:(?:\s(.*)|\s*)$")
 _CMDLET = re.compile(r"\b(?:Get|Set|New)-([A-Za-z]+)", re.IGNORECASE)
 
 _SIGNS: tuple[tuple[str, frozenset[str]], ...] = (
@@ -464,6 +464,77 @@ def _closed(page: Page, block: list[tuple[int, str, str]], hint: str, server: st
     for index, _, _ in block:
         page.take(index)
     yield found
+
+
+_EXPRESSION = re.compile(
+    r"\(Get-(?P<cmdlet>\w+)(?P<arguments>[^)]*)\)\.(?P<name>\w+)\s*$|Get-(?P<cmdlet2>\w+)(?P<arguments2>[^|]*)\|\s*"
+    r"(?:select|select-object|%|foreach-object)\s+(?:-expand\w*\s+)(?P<name2>\w+)\s*$",
+    re.IGNORECASE,
+)
+
+
+def read_expressions(page: Page) -> Iterator[Fact]:
+    """`(Get-SendConnector "x").TlsCertificateName` and the value below it."""
+    for index, line in page.free():
+        match = _EXPRESSION.search(line)
+        if match is None:
+            continue
+        cmdlet, name = match["cmdlet"] or match["cmdlet2"], match["name"] or match["name2"]
+        values: list[str] = []
+        last = index
+        while last + 1 < len(page.lines) and page.lines[last + 1].strip() and len(values) < 50:
+            if re.match(r"\s*(?:\[PS\]|PS [A-Z]:)", page.lines[last + 1]):
+                break
+            last += 1
+            values.append(page.lines[last].strip())
+        identity = re.search(r"['\"]([^'\"]+)['\"]", match["arguments"] or match["arguments2"] or "")
+        if not values or name.casefold() not in _ALL_SIGNS:
+            continue
+        joined = "".join(values) if name.casefold() in _DISTINGUISHED else ", ".join(values)
+        properties = [property_of(name, joined, page.source(index + 1), joined[:500])]
+        if identity:
+            properties.insert(0, property_of("Name", identity[1], page.source(index), line.strip()[:500]))
+        if found := exported(tuple(properties), page.source(index + 1), hint=cmdlet, quote=joined[:500]):
+            page.take(index + 1, last)
+            yield found
+
+
+_ALL_SIGNS = frozenset(sign for _, signs in _SIGNS for sign in signs) | _COMMON
+_IN_WORDS = re.compile(
+    r"(?<![-\w.$])(?P<name>TlsSenderCertificateName|TlsCertificateName|SenderIPAddresses|ConnectorType|SenderDomains|"
+    r"RestrictDomainsToIPAddresses|RestrictDomainsToCertificate|AssociatedAcceptedDomains|CloudServicesMailEnabled|"
+    r"TlsAuthLevel|RequireTLS|SmartHosts|TlsDomain|Enabled)\s*(?P<sign>[:=]|is|was|set to|=>|->)?\s*"
+    r"(?P<value>\{[^}]*\}|\$?(?:true|false)\b|\"[^\"]*\"|'[^']*'|<I>[^\n]*|[\w.*:/-]+(?:,\s?[\d.:/]+)*)",
+    re.IGNORECASE,
+)
+_DOMAINS_IN_WORDS = re.compile(
+    r"\b(?:accepted|verified|registered|akzeptierte)\s+(?:domains?|domänen?)\b[^:=\n]{0,30}?(?:[:=]|\bare\b|\bis\b|\bsind\b)\s*"
+    r"(?P<domains>(?:(?:[\w-]+\.)+[A-Za-z]{2,}(?:\s*(?:\([^)]*\))?(?:,|;| and| und|\s)\s*)?)+)",
+    re.IGNORECASE,
+)
+
+
+def read_words(page: Page) -> Iterator[Fact]:
+    """Properties that people quote within their sentences: `TlsSenderCertificateName=mail.contoso.example`."""
+    lines = [(index, line) for index, line in page.free() if "Set-" not in line and "New-" not in line]
+    properties: dict[str, Property] = {}
+    for index, line in lines:
+        for match in _IN_WORDS.finditer(line):
+            weak = match["name"].casefold() in ("enabled", "requiretls", "tlsdomain", "smarthosts")
+            if not match["sign"] and (weak or not re.search(r"[.{\"'$*]", match["value"])):
+                continue
+            value = match["value"].strip("\"'").rstrip(".,;")
+            known = property_of(match["name"], value, page.source(index), line.strip()[:500])
+            properties.setdefault(match["name"].casefold(), known)
+        if listed := _DOMAINS_IN_WORDS.search(line):
+            for domain in re.findall(r"(?:[\w-]+\.)+[A-Za-z]{2,}", listed["domains"]):
+                known = property_of("DomainName", domain, page.source(index), line.strip()[:500])
+                yield AcceptedDomain(source=page.source(index), quote=line.strip()[:500], properties=(known,))
+    if properties.keys() - {"enabled", "requiretls"}:
+        first = next(iter(properties.values()))
+        found = exported(tuple(properties.values()), first.source, quote=first.quote)
+        if found is not None:
+            yield found
 
 
 # --- Format-Table and CSV ----------------------------------------------------------------------------------------

@@ -260,11 +260,17 @@ def _facts(sentence: str, source) -> Iterator[Fact]:  # type: ignore[no-untyped-
         yield ProseFact(source=source, quote=sentence.strip()[:400], topic="other", at=when)
 
 
+_FIELD = re.compile(
+    r"\s*(?:From|To|Cc|Subject|Date|Sent|Message-ID|Reply-To|Von|An|Betreff|Gesendet|De|À|Objet|Envoyé|Thread-\w+)\s?:",
+    re.I,
+)
 _WORDS = re.compile(r"[A-Za-zÀ-ÿ]{2,}")
 
 
 def _is_prose(sentence: str) -> bool:
     """Words of a person rather than of a program: few signs, several words."""
+    if _FIELD.match(sentence):
+        return False
     words = _WORDS.findall(sentence)
     signs = sum(sentence.count(sign) for sign in "=<>{}[]|\\")
     return len(words) >= 3 and signs <= max(2, len(words) // 3)

@@ -518,6 +518,8 @@ def _loose_certificate(data: str, own: bool) -> LoggedCertificate | None:
     serial = re.search(r"\s([0-9A-Fa-f]{8,40})\s*$", head)
     names = head[: serial.start()] if serial else head
     second = list(re.finditer(r"(?<![,;+]) (?=(?:CN|E|OU|O|C)=)", names.strip()))
+    if not second and len(re.findall(r"\bCN=", names)) == 2:  # two names of which the paste ate the borders
+        second = list(re.finditer(r",? +(?=CN=)", names.strip()))[-1:]
     names = names.strip()
     subject, issuer = (names[: second[-1].start()], names[second[-1].end() :]) if second else (names, "")
     rest = data[thumbprint.end() :] if thumbprint else ""
