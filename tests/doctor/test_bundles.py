@@ -9,6 +9,7 @@ from gatepost.doctor.diagnosis import Diagnosis, diagnose
 from gatepost.doctor.evidence import EvidenceBundle
 from gatepost.doctor.reading import read_files
 from gatepost.doctor.redaction import redacted
+from gatepost.doctor.rules import all_rules
 
 BUNDLES = sorted(each for each in (Path(__file__).parent / "bundles").iterdir() if each.is_dir())
 SURENESS = ("low", "medium", "high")
@@ -40,3 +41,13 @@ def test_redacted_evidence_gives_the_same_cause(folder: Path) -> None:
     bundle = evidence_of(folder)
     plain, hidden = diagnose(bundle), diagnose(redacted(bundle, b"a key of the test"))
     assert [each.rule for each in hidden.findings[:1]] == [each.rule for each in plain.findings[:1]]
+
+
+def test_bundles_name_rules_that_exist() -> None:
+    known = {each.id for each in all_rules()}
+    named = {
+        name
+        for folder in BUNDLES
+        for name in tomllib.loads((folder / "expect.toml").read_text("utf-8")).get("must_not", ())
+    }
+    assert named - known == set()

@@ -13,6 +13,7 @@ from gatepost.doctor.evidence import EvidenceBundle
 from gatepost.doctor.reading import Collection, NothingToRead, Progress, read_files, read_octets
 
 if TYPE_CHECKING:
+    from gatepost.doctor.diagnosis import Diagnosis
     from gatepost.doctor.report import Line
 
 doctor_app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -38,6 +39,10 @@ def doctor_command(
     bundle: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="Evidence written by --save; repeatable.")
     ] = None,
+    following: Annotated[
+        Path | None,
+        typer.Option("--next", metavar="PEM", help="Rehearse a renewal on paper: what this certificate would break."),
+    ] = None,
     redact: Annotated[
         bool, typer.Option("--redact", help="Hide names, addresses and serials, in all that is written.")
     ] = False,
@@ -49,7 +54,24 @@ def doctor_command(
         from gatepost.doctor.bundle_file import dump_bundle
 
         _write(save, dump_bundle(found), "--save")
-    _report(found, json, markdown, html)
+    _report(_rehearsed(following, found) if following else _diagnosed(found), json, markdown, html)
+
+
+def _diagnosed(found: EvidenceBundle) -> "Diagnosis":
+    from gatepost.doctor.diagnosis import diagnose
+
+    return diagnose(found)
+
+
+def _rehearsed(path: Path, found: EvidenceBundle) -> "Diagnosis":
+    from time import time
+
+    from gatepost.doctor.renewal import NoCertificate, rehearsed
+
+    try:
+        return rehearsed(read_files([path]), found, time())
+    except (NothingToRead, NoCertificate) as error:
+        context.fail(f"--next {path}: {error}", context.WRONG_USE)
 
 
 def _gathered(evidence: list[str], bundles: list[Path]) -> EvidenceBundle:
@@ -121,11 +143,9 @@ def _write(path: Path, text: str, option: str) -> None:
         context.fail(f"{option} {path}: {error.strerror}", context.WRONG_USE)
 
 
-def _report(found: EvidenceBundle, json: bool, markdown: bool, html: Path | None) -> None:
+def _report(diagnosis: "Diagnosis", json: bool, markdown: bool, html: Path | None) -> None:
     from gatepost.doctor import report
-    from gatepost.doctor.diagnosis import diagnose
 
-    diagnosis = diagnose(found)
     if html:
         _write(html, report.html(diagnosis), "--html")
     if json:

@@ -4,6 +4,8 @@ An address counts as the sender's own where the server greeted it (`Hello [203.0
 log or verdict names it, or where a trace header of a refusing server does. What a colleague wrote in a mail is no proof.
 """
 
+# ruff: noqa: E501 - a pattern or a sentence broken over lines reads worse
+
 import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Sequence

@@ -6,6 +6,8 @@ comes to the same result; words are kept only where they are words of mail, neve
 them. The key decides the replacements: who does not know it cannot try names out.
 """
 
+# ruff: noqa: E501 - a pattern or a sentence broken over lines reads worse
+
 import dataclasses
 import hashlib
 import ipaddress

@@ -1,12 +1,14 @@
 """Family E: the address the sender comes from is not the one the connector lists."""
 
+# ruff: noqa: E501 - a pattern or a sentence broken over lines reads worse
+
 import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from gatepost.doctor.addresses import (
-    Egress,
     SHARED_ADDRESS_SPACE,
+    Egress,
     addresses_told,
     egress_addresses,
     identity_connectors,

@@ -1,5 +1,7 @@
 """Family K: from Exchange Online to the organisation's own server, often reported in the words of the other way."""
 
+# ruff: noqa: E501 - a pattern or a sentence broken over lines reads worse
+
 import re
 
 from gatepost.doctor.addresses import joined, parsed_address, parsed_networks
@@ -192,7 +194,7 @@ def listener_presents_other_certificate(bundle: EvidenceBundle, facts: Derived) 
             for each in bundle.certificates
             if each.role in ("remote", "sent")
             and each.self_signed
-            and any("receive" == s.log for s in bundle.sessions if each in s.certificates)
+            and any(s.log == "receive" for s in bundle.sessions if each in s.certificates)
         ),
         None,
     )

@@ -1,5 +1,7 @@
 """Family G: the inbound connector object itself, or a tenant-wide setting, is what refuses."""
 
+# ruff: noqa: E501 - a pattern or a sentence broken over lines reads worse
+
 import re
 
 from gatepost.doctor.addresses import egress_addresses, joined, listed_networks, lists_address, refused_by_attribution

@@ -1,5 +1,7 @@
 """Family F: address or certificate belong to the tenant's connector, but no domain in the mail is the tenant's."""
 
+# ruff: noqa: E501 - a pattern or a sentence broken over lines reads worse
+
 import re
 
 from gatepost.doctor.addresses import (
@@ -247,7 +249,7 @@ def forwarded_foreign_sender(bundle: EvidenceBundle, facts: Derived) -> Finding 
     said = next(bundle.prose_of("only-forwarded"), None)
     foreign = [each for each in refused if each.domain and _is_foreign(bundle, each)]
     own = [each for each in refused if each.domain and not _is_foreign(bundle, each)]
-    if _address_unlisted(bundle) or _refusal(bundle) is None and not foreign:
+    if _address_unlisted(bundle) or (_refusal(bundle) is None and not foreign):
         return None
     if refused and own:
         return (
@@ -405,7 +407,7 @@ def sender_domain_not_accepted(bundle: EvidenceBundle, facts: Derived) -> Findin
         )
     missing = [each for each in missing if not is_public_mailbox_domain(each.domain) and not each.forwarded]
     domains = list(dict.fromkeys(each.domain for each in missing))
-    if not domains or len(domains) > 3 and not any(accepted_parent(bundle, each) for each in domains):
+    if not domains or (len(domains) > 3 and not any(accepted_parent(bundle, each) for each in domains)):
         return None
     if next(bundle.prose_of("only-forwarded", "removed-domain"), None):
         return None

@@ -1,5 +1,7 @@
 """Family H: the mail goes to the wrong place, or is refused before it gets there."""
 
+# ruff: noqa: E501 - a pattern or a sentence broken over lines reads worse
+
 import re
 
 from gatepost.doctor.addresses import joined, parsed_address, refused_by_attribution
@@ -210,8 +212,8 @@ def submission_endpoint_for_relay(bundle: EvidenceBundle, facts: Derived) -> Fin
             each
             for each in bundle.sessions
             if _SUBMISSION.search(each.banner + each.remote_name)
-            or re.search(r"prod\.outlook\.com|outlook\.office365\.com", each.banner)
-            and any(k.startswith("AUTH") for k in (*each.keywords, *each.keywords_after_tls))
+            or (re.search(r"prod\.outlook\.com|outlook\.office365\.com", each.banner)
+            and any(k.startswith("AUTH") for k in (*each.keywords, *each.keywords_after_tls)))
         ),
         None,
     )

@@ -1,5 +1,7 @@
 """Family N: it looks like a relay refusal and is not a connector problem. Each says so plainly."""
 
+# ruff: noqa: E501 - a pattern or a sentence broken over lines reads worse
+
 import re
 
 from gatepost.doctor.addresses import joined, refused_by_attribution

@@ -1,5 +1,7 @@
 """Family M: a change that has not arrived everywhere, or that nobody could see had not worked."""
 
+# ruff: noqa: E501 - a pattern or a sentence broken over lines reads worse
+
 import re
 
 from gatepost.doctor.addresses import egress_addresses, identity_connectors, lists_address, refused_by_attribution
