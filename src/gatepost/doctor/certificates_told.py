@@ -4,11 +4,13 @@ Names are matched as Exchange Online is documented to: alternate names, else the
 label (`reference` says nothing certain beyond that, so a deeper name is a cause of its own, not a match).
 """
 
+# ruff: noqa: E501 - a pattern or a sentence broken over lines reads worse
+
 import re
 from collections.abc import Iterable, Sequence
 
-from gatepost.doctor.evidence import CertificateSeen, EvidenceBundle, Moment, SmtpSession
 from gatepost.doctor.addresses import refused_by_attribution
+from gatepost.doctor.evidence import CertificateSeen, EvidenceBundle, Moment, SmtpSession
 
 _DAY = 86400.0
 _APPLIANCE = re.compile(
@@ -68,11 +70,19 @@ def shown(certificate: CertificateSeen) -> str:
     """A short name for people."""
     if names := names_of(certificate):
         return names[-1] if certificate.subject and certificate.subject.common_name else names[0]
-    return certificate.subject.text if certificate.subject and certificate.subject.text else certificate.thumbprint or "the certificate"
+    return (
+        certificate.subject.text
+        if certificate.subject and certificate.subject.text
+        else certificate.thumbprint or "the certificate"
+    )
 
 
 def is_leaf(certificate: CertificateSeen) -> bool:
-    return certificate.role not in ("intermediate", "root", "remote") and not certificate.is_authority and certificate.depth in (0, None)
+    return (
+        certificate.role not in ("intermediate", "root", "remote")
+        and not certificate.is_authority
+        and certificate.depth in (0, None)
+    )
 
 
 def is_self_signed(certificate: CertificateSeen) -> bool:
@@ -97,7 +107,18 @@ def is_public(certificate: CertificateSeen) -> bool | None:
 def is_internal_name(name: str) -> bool:
     """A name no public authority issues for: one label, or under a suffix of inside networks."""
     suffix = name.rpartition(".")[2]
-    return "." not in name or suffix in ("local", "lan", "internal", "corp", "intern", "localdomain", "home", "ad", "priv", "private")
+    return "." not in name or suffix in (
+        "local",
+        "lan",
+        "internal",
+        "corp",
+        "intern",
+        "localdomain",
+        "home",
+        "ad",
+        "priv",
+        "private",
+    )
 
 
 def is_appliance_default(certificate: CertificateSeen) -> bool:
@@ -111,10 +132,8 @@ def same_certificate(one: CertificateSeen, other: CertificateSeen) -> bool | Non
         return one.thumbprint == other.thumbprint
     if one.serial and other.serial:
         return one.serial.lstrip("0").casefold() == other.serial.lstrip("0").casefold()
-    if one.not_after and other.not_after and one.not_after.at and other.not_after.at:
-        if abs(one.not_after.at - other.not_after.at) > _DAY:
-            return False
-    return None
+    one_ends, other_ends = at(one.not_after), at(other.not_after)
+    return False if one_ends and other_ends and abs(one_ends - other_ends) > _DAY else None
 
 
 def parent(name: str) -> str:

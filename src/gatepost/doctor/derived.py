@@ -1,8 +1,12 @@
 """Joins across the evidence, computed once and read by every rule."""
 
+# ruff: noqa: E501 - a pattern or a sentence broken over lines reads worse
+
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 from gatepost.doctor.addresses import identity_connectors, refused_by_attribution
@@ -16,8 +20,21 @@ from gatepost.doctor.certificates_told import (
     same_certificate,
     satisfies,
 )
-from gatepost.doctor.evidence import CertificateSeen, EvidenceBundle, InboundConnector, ReplySeen, SmtpSession, TlsSeen
+from gatepost.doctor.evidence import (
+    CertificateSeen,
+    EvidenceBundle,
+    InboundConnector,
+    ProseFact,
+    ReplySeen,
+    SmtpSession,
+    TlsSeen,
+)
 
+_YET_TO_COME = re.compile(
+    r"about to|will (?:be )?(?:expire|renew)|expires? (?:in|soon|next|on)|(?:is|still) valid|(?:next|coming) (?:week|month|year)|"
+    r"(?:last|a|two|three) years? ago|(?:should|could|must|can|do|to) (?:we )?(?:renew|replace)",
+    re.IGNORECASE,
+)
 _RECENTLY = 21 * 86400.0
 
 
@@ -110,22 +127,28 @@ class Derived:
             return
         used = [each for each in self.sent if at(each.at)]
         used.sort(key=lambda each: at(each.at) or 0.0)
-        for before, after in zip(used, used[1:], strict=False):
+        for before, after in pairwise(used):
             if same_certificate(before, after) is False:
                 yield Renewal(before, after)
         dated = [each for each in self.leaves if at(each.not_before)]
         dated.sort(key=lambda each: at(each.not_before) or 0.0)
-        for older, newer in zip(dated, dated[1:], strict=False):
+        for older, newer in pairwise(dated):
             related = set(names_of(older)) & set(names_of(newer))
             if same_certificate(older, newer) is False and related:
                 yield Renewal(older, newer)
 
     @cached_property
+    def renewal_told(self) -> ProseFact | None:
+        """Somebody's word that a certificate was exchanged; not that one will be."""
+        told = self.bundle.prose_of("renewed-certificate")
+        return next((each for each in told if not _YET_TO_COME.search(each.quote)), None)
+
+    @cached_property
     def renewed_lately(self) -> bool:
         """Whether a certificate was exchanged around the failure: seen, dated, or told."""
-        if self.renewal or any(self.bundle.prose_of("renewed-certificate")) or self.bundle.certbot:
+        if self.renewal or self.renewal_told or self.bundle.certbot:
             return True
-        return bool(self.fresh)
+        return self.fresh is not None
 
     @cached_property
     def fresh(self) -> CertificateSeen | None:
@@ -160,7 +183,11 @@ class Derived:
     @cached_property
     def certificate_withheld(self) -> bool:
         """Whether the refused sessions show that no certificate was presented: none logged although TLS began, or no TLS."""
-        seen = [each for each in self.refused_sessions if each.starttls_sent or (each.starttls_offered and each.reverse_path is not None)]
+        seen = [
+            each
+            for each in self.refused_sessions
+            if each.starttls_sent or (each.starttls_offered and each.reverse_path is not None)
+        ]
         if seen and all(each.sent_certificate is None for each in seen):
             return not self.sent
         established = [each for each in self.bundle.tls if each.established and each.log_owner_is != "server"]
@@ -175,7 +202,9 @@ class Derived:
     @cached_property
     def alerts(self) -> frozenset[int]:
         """TLS alerts the peer sent (RFC 8446 6)."""
-        return frozenset(each.alert for each in self.bundle.tls if each.alert is not None and each.log_owner_is != "server")
+        return frozenset(
+            each.alert for each in self.bundle.tls if each.alert is not None and each.log_owner_is != "server"
+        )
 
     @cached_property
     def failed_relay(self) -> bool:
@@ -192,7 +221,9 @@ class Derived:
     @cached_property
     def naming_connectors(self) -> tuple[InboundConnector, ...]:
         """Connectors that could give relay rights and go by a certificate name."""
-        return tuple(each for each in identity_connectors(self.bundle.inbound_connectors) if each.certificate_name.strip())
+        return tuple(
+            each for each in identity_connectors(self.bundle.inbound_connectors) if each.certificate_name.strip()
+        )
 
     @cached_property
     def matching_connector(self) -> InboundConnector | None:

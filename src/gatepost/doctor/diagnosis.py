@@ -4,12 +4,14 @@ Laws: how specifically the evidence points at a cause decides the order, not how
 fit equally are both `medium`; what people say is never proof; without proof there is no command.
 """
 
+# ruff: noqa: E501 - a pattern or a sentence broken over lines reads worse
+
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from gatepost.doctor.addresses import refused_by_attribution
 from gatepost.doctor.derived import Derived, derive
-from gatepost.doctor.evidence import EvidenceBundle, ReadItem, Source, Unread
+from gatepost.doctor.evidence import EvidenceBundle, Fact, ReadItem, Source, Unread
 from gatepost.doctor.finding import Cited, Confidence, Finding, RuledOut
 from gatepost.doctor.missing import missing
 from gatepost.doctor.rules import all_rules
@@ -67,7 +69,7 @@ def _weak_sources(bundle: EvidenceBundle) -> frozenset[Source]:
     return frozenset(weak - strong)
 
 
-def _objects(bundle: EvidenceBundle) -> tuple[Sequence[object], ...]:
+def _objects(bundle: EvidenceBundle) -> tuple[Sequence[Fact], ...]:
     return (
         bundle.certificates,
         bundle.tls,
@@ -141,7 +143,9 @@ def _contradictions(bundle: EvidenceBundle, facts: Derived) -> tuple[Cited, ...]
     newer = facts.renewed_after_sent
     for each in bundle.prose_of("renewed-certificate"):
         if newer is not None:
-            said.append(Cited(each.source, f"'{each.quote}': yet the log at {newer.source} still shows the old certificate"))
+            said.append(
+                Cited(each.source, f"'{each.quote}': yet the log at {newer.source} still shows the old certificate")
+            )
             break
     for each in bundle.prose_of("no-change"):
         if renewal := facts.renewal:

@@ -14,6 +14,8 @@ the catalogue's ids, a title and the side that acts. `None`: the evidence says n
 | 30 | a possibility worth checking |
 """
 
+# ruff: noqa: E501 - a pattern or a sentence broken over lines reads worse
+
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple

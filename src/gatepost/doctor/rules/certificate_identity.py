@@ -1,5 +1,7 @@
 """Family A: the certificate is presented and trusted, but its names are not what the connector says."""
 
+# ruff: noqa: E501 - a pattern or a sentence broken over lines reads worse
+
 import re
 from collections.abc import Iterable
 
@@ -27,13 +29,18 @@ _PROVIDER = re.compile(
     r"(?:provider|vendor|gateway|service)\w*\b[^.!?]{0,60}\b(?:certificate|subject|name)|shared certificate|same certificate for)",
     re.IGNORECASE,
 )
-_VERIFY = "Send one message to an outside address: the session's log shows the certificate and RCPT TO is answered 250 2.1.5."
+_VERIFY = (
+    "Send one message to an outside address: the session's log shows the certificate and RCPT TO is answered 250 2.1.5."
+)
 
 
 def _set_name(connector: InboundConnector, name: str) -> tuple[Fix, ...]:
     own = connector.name
     return (
-        Fix("Exchange Online", f"Set-InboundConnector -Identity {quoted(own or '<connector>')} -TlsSenderCertificateName {quoted(name)}"),
+        Fix(
+            "Exchange Online",
+            f"Set-InboundConnector -Identity {quoted(own or '<connector>')} -TlsSenderCertificateName {quoted(name)}",
+        ),
         Fix("Gatepost", f"gatepost inbound-connector set TENANT {own or 'NAME'} --certificate-name {name}"),
     )
 
@@ -47,14 +54,19 @@ def _says_name(connector: InboundConnector) -> Cited:
 
 def _shows(certificate: CertificateSeen) -> Cited:
     names = ", ".join(names_of(certificate)[:4])
-    return cite(certificate.source, f"{'the session presents' if certificate.role == 'sent' else 'the certificate carries'} {names or 'no name'}")
+    return cite(
+        certificate.source,
+        f"{'the session presents' if certificate.role == 'sent' else 'the certificate carries'} {names or 'no name'}",
+    )
 
 
 def _refusal(facts: Derived) -> list[Cited]:
     return [cite(each) for each in facts.no_tenant_found[:1]]
 
 
-def _failing(facts: Derived, connectors: Iterable[InboundConnector], certificate: CertificateSeen) -> list[InboundConnector]:
+def _failing(
+    facts: Derived, connectors: Iterable[InboundConnector], certificate: CertificateSeen
+) -> list[InboundConnector]:
     """The connectors whose name, read as it was meant, the certificate does not satisfy; empty when any is satisfied."""
     all_of_them = list(connectors)
     if any(satisfies(certificate, normalized_name(each.certificate_name)) for each in all_of_them):
@@ -92,7 +104,9 @@ def _is_wrong_kind(certificate: CertificateSeen) -> bool:
     """Not the certificate anybody means to present: self-signed, an inside name, a device's default."""
     names = names_of(certificate)
     return bool(names) and (
-        is_appliance_default(certificate) or is_self_signed(certificate) or all(is_internal_name(name) for name in names)
+        is_appliance_default(certificate)
+        or is_self_signed(certificate)
+        or all(is_internal_name(name) for name in names)
     )
 
 
@@ -101,7 +115,9 @@ def renewed_certificate_other_name(bundle: EvidenceBundle, facts: Derived) -> Fi
     certificate = facts.presented
     if facts.certificate_withheld:
         return None
-    said = next(bundle.prose_of("renewed-certificate"), None)
+    said = facts.renewal_told
+    if bundle.inbound_connectors and not facts.naming_connectors:
+        return None
     if certificate is None:
         if facts.no_tenant_found and said and not facts.tls_failures:
             return found(
@@ -119,7 +135,9 @@ def renewed_certificate_other_name(bundle: EvidenceBundle, facts: Derived) -> Fi
     return _without_connector(bundle, facts, certificate)
 
 
-def _against_connector(bundle: EvidenceBundle, facts: Derived, certificate: CertificateSeen) -> Finding | RuledOut | None:
+def _against_connector(
+    bundle: EvidenceBundle, facts: Derived, certificate: CertificateSeen
+) -> Finding | RuledOut | None:
     failing = _failing(facts, facts.naming_connectors, certificate)
     if not failing:
         return ruled_out("the certificate's names satisfy the connector's name", _shows(certificate))
@@ -128,16 +146,20 @@ def _against_connector(bundle: EvidenceBundle, facts: Derived, certificate: Cert
     connector = _the_one(facts, failing, certificate)
     expected = normalized_name(connector.certificate_name)
     renewed_from = facts.renewal.old if facts.renewal and satisfies(facts.renewal.old, expected) else None
-    said = next(bundle.prose_of("renewed-certificate"), None)
+    said = facts.renewal_told
     if not (renewed_from or said or facts.fresh or facts.renewed_lately):
         return None
     evidence = [_shows(certificate), _says_name(connector), *_refusal(facts)]
     if renewed_from:
-        evidence.append(cite(renewed_from.source, f"the certificate before it carried {', '.join(names_of(renewed_from)[:3])}"))
+        evidence.append(
+            cite(renewed_from.source, f"the certificate before it carried {', '.join(names_of(renewed_from)[:3])}")
+        )
     if said:
         evidence.append(cite(said))
     logged = certificate.role == "sent" and bool(facts.attribution_refusals)
-    sure = (logged and not certificate.names_truncated) or (renewed_from is not None and bool(facts.attribution_refusals))
+    sure = (logged and not certificate.names_truncated) or (
+        renewed_from is not None and bool(facts.attribution_refusals)
+    )
     name = _new_name(certificate)
     return found(
         "high" if sure else "medium",
@@ -150,6 +172,9 @@ def _against_connector(bundle: EvidenceBundle, facts: Derived, certificate: Cert
         ],
         verify=_VERIFY,
         missing=() if sure else ("one refused session's log: which certificate is presented",),
+        catalogue=()
+        if renewed_from
+        else ("A01", "A02"),  # without the old certificate the two look alike, and are mended alike
     )
 
 
@@ -158,8 +183,10 @@ def _without_connector(bundle: EvidenceBundle, facts: Derived, certificate: Cert
         return None
     if facts.renewal and certificate in (facts.renewal.new, facts.sent_when_refused):
         before, after = set(names_of(facts.renewal.old)), set(names_of(facts.renewal.new))
-        other_subject = facts.renewal.old.subject and facts.renewal.new.subject and (
-            facts.renewal.old.subject.common_name.casefold() != facts.renewal.new.subject.common_name.casefold()
+        other_subject = (
+            facts.renewal.old.subject
+            and facts.renewal.new.subject
+            and (facts.renewal.old.subject.common_name.casefold() != facts.renewal.new.subject.common_name.casefold())
         )
         if before - after or other_subject:
             return found(
@@ -180,14 +207,19 @@ def _without_connector(bundle: EvidenceBundle, facts: Derived, certificate: Cert
             )
         return None
     told = _told_name(bundle, names_of(certificate))
-    said = next(bundle.prose_of("renewed-certificate"), None)
+    said = facts.renewal_told
     if told and said:
         return found(
             "medium",
             76,
             f"The certificate presented carries {shown(certificate)}; by what is said, the connector expects {told[0]}.",
             [_shows(certificate), told[1], cite(said), *_refusal(facts)],
-            fix=[Fix("Exchange Online", f"Set-InboundConnector -Identity '<connector>' -TlsSenderCertificateName {quoted(_new_name(certificate))}")],
+            fix=[
+                Fix(
+                    "Exchange Online",
+                    f"Set-InboundConnector -Identity '<connector>' -TlsSenderCertificateName {quoted(_new_name(certificate))}",
+                )
+            ],
             verify=_VERIFY,
         )
     if said or facts.fresh:
@@ -197,7 +229,9 @@ def _without_connector(bundle: EvidenceBundle, facts: Derived, certificate: Cert
             56,
             f"Since a renewal the certificate presented is {shown(certificate)}; if its name differs from the connector's, that is the cause.",
             evidence,
-            missing=("the tenant's connector: Get-InboundConnector | Format-List Name,Enabled,TlsSenderCertificateName",),
+            missing=(
+                "the tenant's connector: Get-InboundConnector | Format-List Name,Enabled,TlsSenderCertificateName",
+            ),
         )
     return None
 
@@ -212,7 +246,13 @@ def _told_name(bundle: EvidenceBundle, names: tuple[str, ...]) -> tuple[str, Cit
     return None
 
 
-@rule("connector-name-not-in-certificate", "A02", "A01", title="The connector has a name the certificate never carried", side="tenant")
+@rule(
+    "connector-name-not-in-certificate",
+    "A02",
+    "A01",
+    title="The connector has a name the certificate never carried",
+    side="tenant",
+)
 def connector_name_not_in_certificate(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     certificate = facts.presented
     if certificate is None or facts.certificate_withheld or not names_of(certificate):
@@ -229,7 +269,7 @@ def connector_name_not_in_certificate(bundle: EvidenceBundle, facts: Derived) ->
     logged = certificate.role == "sent" and bool(facts.attribution_refusals)
     wildcard = any(matches(expected, name) for name in names_of(certificate) if name.startswith("*."))
     complete = not certificate.names_truncated
-    renewed = any(bundle.prose_of("renewed-certificate")) or facts.fresh is not None
+    renewed = facts.renewal_told is not None or facts.fresh is not None
     name = _new_name(certificate)
     return found(
         "high" if logged and complete and not wildcard and not renewed else "medium",
@@ -265,7 +305,9 @@ def name_deeper_than_wildcard(bundle: EvidenceBundle, facts: Derived) -> Finding
                     [_shows(certificate), _says_name(connector), *_refusal(facts)],
                     fix=[
                         *_set_name(connector, f"*.{domain}"),
-                        Fix("Exchange Online", f"New-AcceptedDomain -Name {quoted(domain)} -DomainName {quoted(domain)}"),
+                        Fix(
+                            "Exchange Online", f"New-AcceptedDomain -Name {quoted(domain)} -DomainName {quoted(domain)}"
+                        ),
                     ],
                     verify=f"Get-AcceptedDomain lists {domain}; a test message is relayed.",
                 )
@@ -287,7 +329,12 @@ def connector_name_misspelt(bundle: EvidenceBundle, facts: Derived) -> Finding |
             "high" if sure else "medium",
             93 if sure else 80,
             f"Connector '{connector.name}' has {written!r} as certificate name; what is meant is {meant}, and the two are not the same text.",
-            [cite(connector.where("TlsSenderCertificateName"), f"TlsSenderCertificateName is {written!r}, {_stray(written)}")]
+            [
+                cite(
+                    connector.where("TlsSenderCertificateName"),
+                    f"TlsSenderCertificateName is {written!r}, {_stray(written)}",
+                )
+            ]
             + ([_shows(certificate)] if certificate else [])
             + _refusal(facts),
             fix=_set_name(connector, meant),
@@ -329,9 +376,15 @@ def certificate_without_subject(bundle: EvidenceBundle, facts: Derived) -> Findi
             (c for c in bundle.send_connectors if re.search(r"<S>\s*$", c.certificate_name, re.IGNORECASE)), None
         )
         refused = bool(facts.attribution_refusals or facts.failed_relay)
-        renewed_with_subject = facts.renewal is not None and bool(facts.renewal.old.subject and facts.renewal.old.subject.common_name)
+        renewed_with_subject = facts.renewal is not None and bool(
+            facts.renewal.old.subject and facts.renewal.old.subject.common_name
+        )
         evidence = [cite(each, "subject is empty, names only as alternate names: " + ", ".join(each.names[:3]))]
-        evidence += [cite(empty_tag.where("TlsCertificateName"), "TlsCertificateName ends with an empty <S>")] if empty_tag else []
+        evidence += (
+            [cite(empty_tag.where("TlsCertificateName"), "TlsCertificateName ends with an empty <S>")]
+            if empty_tag
+            else []
+        )
         evidence += _refusal(facts)
         return found(
             "medium",
@@ -339,7 +392,10 @@ def certificate_without_subject(bundle: EvidenceBundle, facts: Derived) -> Findi
             "The certificate has no subject, only alternate names: software that compares the common name finds nothing to compare.",
             evidence,
             fix=[
-                Fix("PKI", "certbot renew --force-renewal --preferred-profile classic   # a profile that sets the common name"),
+                Fix(
+                    "PKI",
+                    "certbot renew --force-renewal --preferred-profile classic   # a profile that sets the common name",
+                ),
                 Fix("Gatepost", "nothing: Gatepost matches alternate names first"),
             ],
             verify="openssl x509 -noout -subject -ext subjectAltName -in CERT prints a CN after subject=.",
@@ -357,12 +413,15 @@ def wrong_certificate_presented(bundle: EvidenceBundle, facts: Derived) -> Findi
     if any(satisfies(certificate, each) for each in expected):
         return None
     default = is_appliance_default(certificate)
-    foreign = bool(expected) and names and not any(of_one_organisation(name, each) for name in names for each in expected)
+    foreign = (
+        bool(expected) and names and not any(of_one_organisation(name, each) for name in names for each in expected)
+    )
     inside = bool(names) and all(is_internal_name(name) for name in names)
     if not (default or (foreign and not facts.renewed_lately) or inside):
         return None
     other = next(
-        (each for each in facts.stored if is_public(each) and any(satisfies(each, pattern) for pattern in expected)), None
+        (each for each in facts.stored if is_public(each) and any(satisfies(each, pattern) for pattern in expected)),
+        None,
     )
     evidence = [_shows(certificate), *[_says_name(each) for each in facts.naming_connectors[:1]], *_refusal(facts)]
     fixes = []
@@ -374,12 +433,21 @@ def wrong_certificate_presented(bundle: EvidenceBundle, facts: Derived) -> Findi
                 'Set-SendConnector -TlsCertificateName "<I>$($c.Issuer)<S>$($c.Subject)"',
             )
         )
-    fixes.append(Fix("Postfix", "smtp_tls_chain_files = /etc/ssl/relay/key-and-chain.pem   # the public certificate, on this transport"))
+    fixes.append(
+        Fix(
+            "Postfix",
+            "smtp_tls_chain_files = /etc/ssl/relay/key-and-chain.pem   # the public certificate, on this transport",
+        )
+    )
     return found(
         "high" if default and expected and certificate.role == "sent" else "medium",
         86 if default else 78,
         f"The session presents {shown(certificate)}, "
-        + ("a device's or program's default certificate" if default else "a certificate that is not the one the connector knows")
+        + (
+            "a device's or program's default certificate"
+            if default
+            else "a certificate that is not the one the connector knows"
+        )
         + ".",
         evidence,
         fix=fixes,
@@ -387,7 +455,13 @@ def wrong_certificate_presented(bundle: EvidenceBundle, facts: Derived) -> Findi
     )
 
 
-@rule("provider-shares-one-certificate", "A07", "G07", title="A provider presents one certificate for all its customers", side="tenant")
+@rule(
+    "provider-shares-one-certificate",
+    "A07",
+    "G07",
+    title="A provider presents one certificate for all its customers",
+    side="tenant",
+)
 def provider_shares_one_certificate(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     said = next((each for each in bundle.prose if _PROVIDER.search(each.quote)), None)
     certificate = facts.presented
@@ -395,33 +469,62 @@ def provider_shares_one_certificate(bundle: EvidenceBundle, facts: Derived) -> F
     names: dict[str, list[InboundConnector]] = {}
     for each in facts.naming_connectors:
         names.setdefault(normalized_name(each.certificate_name), []).append(each)
-    shared = next(((name, those) for name, those in names.items() if len(those) > 1 and len(organizations - {""}) > 1), None)
+    shared = next(
+        ((name, those) for name, those in names.items() if len(those) > 1 and len(organizations - {""}) > 1), None
+    )
     if shared:
         return found(
             "medium",
             90,
             f"The connectors of several tenants all expect {shared[0]}: one certificate cannot tell one customer from another.",
             [_says_name(each) for each in shared[1][:3]],
-            fix=[Fix("Gatepost", f"gatepost inbound-connector add TENANT NAME --certificate-name <tenant>.{parent(shared[0])}")],
+            fix=[
+                Fix(
+                    "Gatepost",
+                    f"gatepost inbound-connector add TENANT NAME --certificate-name <tenant>.{parent(shared[0])}",
+                )
+            ],
             verify="Each tenant's connector has a name of its own, which is an accepted domain there.",
         )
     if not said or certificate is None or not names_of(certificate):
         return None
     tenants_expected = [each for each in facts.expected_names if not satisfies(certificate, each)]
-    foreign = tenants_expected and not any(of_one_organisation(name, tenants_expected[0]) for name in names_of(certificate))
-    if not foreign and not re.search(r"same certificate|shared certificate|one certificate|all (?:our |of our |their )?customers", said.quote, re.IGNORECASE):
+    foreign = tenants_expected and not any(
+        of_one_organisation(name, tenants_expected[0]) for name in names_of(certificate)
+    )
+    if not foreign and not re.search(
+        r"same certificate|shared certificate|one certificate|all (?:our |of our |their )?customers",
+        said.quote,
+        re.IGNORECASE,
+    ):
         return None
     return found(
         "medium",
         84,
         f"A provider sends for several customers with one certificate ({shown(certificate)}); a customer's connector needs a name of its own.",
-        [_shows(certificate), cite(said), *[_says_name(each) for each in facts.naming_connectors[:1]], *_refusal(facts)],
-        fix=[Fix("PKI", f"the provider: one name per customer, as <tenant-id>.{parent(names_of(certificate)[0])}; the customer adds it as accepted domain")],
+        [
+            _shows(certificate),
+            cite(said),
+            *[_says_name(each) for each in facts.naming_connectors[:1]],
+            *_refusal(facts),
+        ],
+        fix=[
+            Fix(
+                "PKI",
+                f"the provider: one name per customer, as <tenant-id>.{parent(names_of(certificate)[0])}; the customer adds it as accepted domain",
+            )
+        ],
         verify="The customer's connector expects the name made for it, and a test message is relayed.",
     )
 
 
-@rule("provider-changed-its-certificate-name", "A08", "A01", title="The provider changed the name of its certificate unannounced", side="sender")
+@rule(
+    "provider-changed-its-certificate-name",
+    "A08",
+    "A01",
+    title="The provider changed the name of its certificate unannounced",
+    side="sender",
+)
 def provider_changed_its_certificate_name(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     said = next(
         (
@@ -445,6 +548,11 @@ def provider_changed_its_certificate_name(bundle: EvidenceBundle, facts: Derived
         85,
         "The provider changed, or does not publish, the name its outgoing sessions present, so no connector can be kept right.",
         [cite(said), *([_shows(certificate)] if certificate else []), *_refusal(facts)],
-        fix=[Fix("network", "ask the provider for the published certificate name and its rotation dates; until then identify it by its addresses")],
+        fix=[
+            Fix(
+                "network",
+                "ask the provider for the published certificate name and its rotation dates; until then identify it by its addresses",
+            )
+        ],
         verify="The provider's page names the subject; the connector expects it.",
     )

@@ -1,5 +1,7 @@
 """Family B: the sender selects the wrong certificate, or none, or cannot use the one it selects."""
 
+# ruff: noqa: E501 - a pattern or a sentence broken over lines reads worse
+
 import re
 
 from gatepost.doctor.certificates_told import (
@@ -24,7 +26,9 @@ _NOT_FOUND = re.compile(
 )
 _UNRELATED_TO_CLIENT = re.compile(r"receive connector|FrontEnd|inbound|Default Frontend", re.IGNORECASE)
 _RESTART = Fix("Exchange", "Restart-Service MSExchangeTransport; Restart-Service MSExchangeFrontEndTransport")
-_VERIFY_SENT = "The next session's log shows the intended thumbprint after 'Sending certificate', and RCPT TO is answered 250."
+_VERIFY_SENT = (
+    "The next session's log shows the intended thumbprint after 'Sending certificate', and RCPT TO is answered 250."
+)
 
 
 def _connector_name(bundle: EvidenceBundle) -> str:
@@ -41,11 +45,15 @@ def _connector_name(bundle: EvidenceBundle) -> str:
 
 def _is_to_cloud(connector: SendConnector) -> bool:
     texts = (*connector.smart_hosts, connector.text("TlsDomain"))
-    return bool(connector.flag("CloudServicesMailEnabled")) or any("protection.outlook" in each.casefold() for each in texts)
+    return bool(connector.flag("CloudServicesMailEnabled")) or any(
+        "protection.outlook" in each.casefold() for each in texts
+    )
 
 
 def _set_name(bundle: EvidenceBundle, certificate: CertificateSeen | None) -> Fix:
-    thumbprint = certificate.thumbprint if certificate and certificate.thumbprint else "<thumbprint of the new certificate>"
+    thumbprint = (
+        certificate.thumbprint if certificate and certificate.thumbprint else "<thumbprint of the new certificate>"
+    )
     return Fix(
         "Exchange",
         f"$c = Get-ExchangeCertificate -Thumbprint {quoted(thumbprint)}; Set-SendConnector -Identity {quoted(_connector_name(bundle))} "
@@ -55,8 +63,15 @@ def _set_name(bundle: EvidenceBundle, certificate: CertificateSeen | None) -> Fi
 
 def _shows(certificate: CertificateSeen) -> Cited:
     if certificate.role == "sent":
-        return cite(certificate.source, f"the session presents {shown(certificate)}" + (f", {certificate.thumbprint}" if certificate.thumbprint else ""))
-    return cite(certificate.source, f"{certificate.role}: {shown(certificate)}" + (f", {certificate.thumbprint}" if certificate.thumbprint else ""))
+        return cite(
+            certificate.source,
+            f"the session presents {shown(certificate)}"
+            + (f", {certificate.thumbprint}" if certificate.thumbprint else ""),
+        )
+    return cite(
+        certificate.source,
+        f"{certificate.role}: {shown(certificate)}" + (f", {certificate.thumbprint}" if certificate.thumbprint else ""),
+    )
 
 
 # --- B01, B02: the connector names a certificate that is gone --------------------------------------------------------
@@ -65,12 +80,19 @@ def _shows(certificate: CertificateSeen) -> Cited:
 def _not_found(bundle: EvidenceBundle) -> list[Cited]:
     said = [cite(each) for each in bundle.replies if _NOT_FOUND.search(each.text)]
     said += [cite(each) for each in bundle.queue_errors if _NOT_FOUND.search(each.last_error)]
-    said += [cite(each, each.message[:300]) for each in bundle.events if each.event_id == 12014 and not _UNRELATED_TO_CLIENT.search(each.message)]
+    said += [
+        cite(each, each.message[:300])
+        for each in bundle.events
+        if each.event_id == 12014 and not _UNRELATED_TO_CLIENT.search(each.message)
+    ]
     said += [
         cite(each)
         for each in bundle.health
         if "notfound" in each.value.replace(" ", "").casefold()
-        or (re.search(r"certificate found on server", each.label, re.IGNORECASE) and each.value.strip().casefold() == "false")
+        or (
+            re.search(r"certificate found on server", each.label, re.IGNORECASE)
+            and each.value.strip().casefold() == "false"
+        )
     ]
     return list(dict.fromkeys(said))
 
@@ -82,10 +104,15 @@ def _names_no_stored(bundle: EvidenceBundle, facts: Derived) -> tuple[SendConnec
         wanted = connector.certificate_issuer_and_subject
         if wanted is None or not stored or connector.enabled is False:
             continue
-        if any(each.issuer and each.subject and (each.issuer.key, each.subject.key) == (wanted[0].key, wanted[1].key) for each in stored):
+        if any(
+            each.issuer and each.subject and (each.issuer.key, each.subject.key) == (wanted[0].key, wanted[1].key)
+            for each in stored
+        ):
             continue
         meant = [each for each in stored if each.subject and each.subject.key == wanted[1].key]
-        meant = meant or [each for each in stored if wanted[1].common_name and satisfies(each, wanted[1].common_name.casefold())]
+        meant = meant or [
+            each for each in stored if wanted[1].common_name and satisfies(each, wanted[1].common_name.casefold())
+        ]
         return connector, max(meant, key=lambda each: at(each.not_after) or 0.0, default=None)
     return None
 
@@ -100,7 +127,12 @@ def _replacement(bundle: EvidenceBundle, facts: Derived) -> CertificateSeen | No
     return max(public, key=lambda each: at(each.not_after) or 0.0, default=None)
 
 
-@rule("connector-names-missing-certificate", "B01", title="The send connector names a certificate that is no longer there", side="sender")
+@rule(
+    "connector-names-missing-certificate",
+    "B01",
+    title="The send connector names a certificate that is no longer there",
+    side="sender",
+)
 def connector_names_missing_certificate(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     said, pair = _not_found(bundle), _names_no_stored(bundle, facts)
     if not said and not (pair and pair[1]):
@@ -109,9 +141,16 @@ def connector_names_missing_certificate(bundle: EvidenceBundle, facts: Derived) 
         return None
     evidence = list(said[:3])
     if pair:
-        evidence.append(cite(pair[0].where("TlsCertificateName"), f"TlsCertificateName of '{pair[0].name}' is {pair[0].certificate_name}"))
+        evidence.append(
+            cite(
+                pair[0].where("TlsCertificateName"),
+                f"TlsCertificateName of '{pair[0].name}' is {pair[0].certificate_name}",
+            )
+        )
         evidence += [_shows(pair[1])] if pair[1] else []
     replacement = _replacement(bundle, facts)
+    rotated = bool(pair and pair[1] and pair[1].issuer and (wanted := pair[0].certificate_issuer_and_subject)
+                   and wanted[0].organization == pair[1].issuer.organization != "")  # fmt: skip
     return found(
         "high" if said else "medium",
         95 if said and pair else 91 if said else 80,
@@ -119,14 +158,24 @@ def connector_names_missing_certificate(bundle: EvidenceBundle, facts: Derived) 
         evidence,
         fix=[
             _set_name(bundle, replacement),
-            Fix("Exchange", "Get-ReceiveConnector | Where-Object TlsCertificateName | Format-List Identity,TlsCertificateName   # the same value stands there too"),
+            Fix(
+                "Exchange",
+                "Get-ReceiveConnector | Where-Object TlsCertificateName | Format-List Identity,TlsCertificateName   # the same value stands there too",
+            ),
             _RESTART,
         ],
         verify="Get-Queue drains; HealthChecker reports TlsCertificateMatch.",
+        catalogue=("B01", "B02") if rotated else (),
     )
 
 
-@rule("issuer-changes-at-every-renewal", "B02", "B01", title="The authority's intermediate changes at every renewal", side="sender")
+@rule(
+    "issuer-changes-at-every-renewal",
+    "B02",
+    "B01",
+    title="The authority's intermediate changes at every renewal",
+    side="sender",
+)
 def issuer_changes_at_every_renewal(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     pair = _names_no_stored(bundle, facts)
     wanted = pair[0].certificate_issuer_and_subject if pair else None
@@ -153,8 +202,18 @@ def issuer_changes_at_every_renewal(bundle: EvidenceBundle, facts: Derived) -> F
         return None
     evidence = [cite(told)] if told else []
     if pair and pair[1]:
-        evidence.append(cite(pair[0].where("TlsCertificateName"), f"'{pair[0].name}' pins the issuer {wanted[0].common_name if wanted else ''}"))
-        evidence.append(cite(pair[1].source, f"the new certificate's issuer is {pair[1].issuer.common_name if pair[1].issuer else ''}"))
+        evidence.append(
+            cite(
+                pair[0].where("TlsCertificateName"),
+                f"'{pair[0].name}' pins the issuer {wanted[0].common_name if wanted else ''}",
+            )
+        )
+        evidence.append(
+            cite(
+                pair[1].source,
+                f"the new certificate's issuer is {pair[1].issuer.common_name if pair[1].issuer else ''}",
+            )
+        )
     elif facts.renewal:
         evidence += [_shows(facts.renewal.old), _shows(facts.renewal.new)]
     evidence += _not_found(bundle)[:1]
@@ -174,28 +233,48 @@ def issuer_changes_at_every_renewal(bundle: EvidenceBundle, facts: Derived) -> F
 # --- B03: implicit selection -----------------------------------------------------------------------------------------
 
 
-@rule("connector-selects-by-machine-name", "B03", "A06", title="No certificate is set, so the machine's own is presented", side="sender")
+@rule(
+    "connector-selects-by-machine-name",
+    "B03",
+    "A06",
+    title="No certificate is set, so the machine's own is presented",
+    side="sender",
+)
 def connector_selects_by_machine_name(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     sent = facts.sent_when_refused
     unset = [
         each
         for each in bundle.send_connectors
-        if each.has("TlsCertificateName") and not each.certificate_name.strip() and (not each.fqdn or is_internal_name(each.fqdn.casefold()))
+        if each.has("TlsCertificateName")
+        and not each.certificate_name.strip()
+        and (not each.fqdn or is_internal_name(each.fqdn.casefold()))
     ]
     if sent is None:
-        if unset and facts.no_tenant_found and not facts.certificate_withheld and len(bundle.send_connectors) == len(unset):
+        if (
+            unset
+            and facts.no_tenant_found
+            and not facts.certificate_withheld
+            and len(bundle.send_connectors) == len(unset)
+        ):
             public = next((each for each in facts.stored if is_public(each)), None)
             return found(
                 "medium",
                 72,
                 f"Send connector '{unset[0].name}' has neither TlsCertificateName nor a public Fqdn: Exchange picks the certificate of the machine's name.",
-                [cite(unset[0], "TlsCertificateName and Fqdn are empty or internal"), *[cite(each) for each in facts.no_tenant_found[:1]]],
+                [
+                    cite(unset[0], "TlsCertificateName and Fqdn are empty or internal"),
+                    *[cite(each) for each in facts.no_tenant_found[:1]],
+                ],
                 fix=[_set_name(bundle, public)],
                 verify=_VERIFY_SENT,
             )
         return None
     names = names_of(sent)
-    own = is_self_signed(sent) or (bool(names) and all(is_internal_name(name) for name in names)) or is_public(sent) is False
+    own = (
+        is_self_signed(sent)
+        or (bool(names) and all(is_internal_name(name) for name in names))
+        or is_public(sent) is False
+    )
     if not own or any(satisfies(sent, name) for name in facts.expected_names):
         return None
     by_exchange = bool(bundle.send_connectors) or any(each.log == "send" for each in bundle.sessions)
@@ -204,20 +283,33 @@ def connector_selects_by_machine_name(bundle: EvidenceBundle, facts: Derived) ->
     explicit = [each for each in bundle.send_connectors if each.certificate_name.strip()]
     if explicit and not unset:
         return None
-    machine = bool(names) and all(is_internal_name(name) for name in names) or is_self_signed(sent)
+    told_organization = bool(
+        sent.subject and sent.subject.organization
+    )  # Exchange's own certificate is CN=SERVER and no more
+    machine = not told_organization and (
+        (bool(names) and all(is_internal_name(name) for name in names)) or is_self_signed(sent)
+    )
     if not unset and not machine:
         return None
     public = next((each for each in facts.stored if is_public(each)), None)
     fqdn = next((name for name in names_of(public) if not name.startswith("*.")), "") if public else ""
     fixes = [_set_name(bundle, public)]
     if fqdn:
-        fixes.append(Fix("Exchange", f"Set-SendConnector -Identity {quoted(_connector_name(bundle))} -Fqdn {quoted(fqdn)}   # or select by name"))
+        fixes.append(
+            Fix(
+                "Exchange",
+                f"Set-SendConnector -Identity {quoted(_connector_name(bundle))} -Fqdn {quoted(fqdn)}   # or select by name",
+            )
+        )
     return found(
         "high" if unset and facts.attribution_refusals else "medium",
         93 if unset else 83,
         f"The session presents {shown(sent)}, the machine's own certificate: the send connector names none.",
         [_shows(sent)]
-        + [cite(each, f"'{each.name}': TlsCertificateName is empty, Fqdn is {each.fqdn or 'empty'}") for each in unset[:1]]
+        + [
+            cite(each, f"'{each.name}': TlsCertificateName is empty, Fqdn is {each.fqdn or 'empty'}")
+            for each in unset[:1]
+        ]
         + [cite(each) for each in facts.attribution_refusals[:1]],
         fix=fixes,
         verify=_VERIFY_SENT,
@@ -229,7 +321,11 @@ def connector_selects_by_machine_name(bundle: EvidenceBundle, facts: Derived) ->
 
 def _twins(facts: Derived) -> tuple[CertificateSeen, CertificateSeen] | None:
     """Two stored certificates with the same issuer and subject, the later one second."""
-    stored = [each for each in facts.leaves if each.role in ("stored", "old", "new", "sent") and each.issuer and each.subject and each.subject.attributes]
+    stored = [
+        each
+        for each in facts.leaves
+        if each.role in ("stored", "old", "new", "sent") and each.issuer and each.subject and each.subject.attributes
+    ]
     for index, one in enumerate(stored):
         for other in stored[index + 1 :]:
             if not one.issuer or not other.issuer or not one.subject or not other.subject:
@@ -242,7 +338,12 @@ def _twins(facts: Derived) -> tuple[CertificateSeen, CertificateSeen] | None:
     return None
 
 
-@rule("two-certificates-of-one-name", "B04", title="Two certificates share issuer and subject; Exchange takes the one that lasts longer", side="sender")
+@rule(
+    "two-certificates-of-one-name",
+    "B04",
+    title="Two certificates share issuer and subject; Exchange takes the one that lasts longer",
+    side="sender",
+)
 def two_certificates_of_one_name(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     refused_removal = next(
         (
@@ -253,14 +354,19 @@ def two_certificates_of_one_name(bundle: EvidenceBundle, facts: Derived) -> Find
         None,
     )
     twins = _twins(facts)
-    two_printed = [each for each in bundle.health if re.search(r"thumbprint", each.label, re.IGNORECASE) and len(re.findall(r"\b[0-9A-Fa-f]{40}\b", each.value)) > 1]
+    two_printed = [
+        each
+        for each in bundle.health
+        if re.search(r"thumbprint", each.label, re.IGNORECASE)
+        and len(re.findall(r"\b[0-9A-Fa-f]{40}\b", each.value)) > 1
+    ]
     if not refused_removal and not two_printed:
         if not twins:
             return None
         sent = facts.sent_when_refused or next(iter(facts.sent), None)
         if sent is None or sent.thumbprint != twins[1].thumbprint or not facts.failed_relay:
             return None
-        if twins[1].smtp_bound is not False and not any(bundle.prose_of("renewed-certificate")):
+        if twins[1].smtp_bound is not False and not facts.renewal_told is not None:
             return None
     evidence = [cite(refused_removal)] if refused_removal else []
     evidence += [cite(each) for each in two_printed[:1]]
@@ -273,15 +379,29 @@ def two_certificates_of_one_name(bundle: EvidenceBundle, facts: Derived) -> Find
         "Two certificates in the store have the same issuer and subject: TlsCertificateName fits both, and Exchange presents the one that expires last.",
         evidence,
         fix=[
-            Fix("Exchange", f"$v = (Get-SendConnector -Identity {connector}).TlsCertificateName; Set-SendConnector -Identity {connector} -TlsCertificateName $null"),
-            Fix("Exchange", f"Stop-Service MSExchangeTransport; Remove-ExchangeCertificate -Thumbprint {quoted(old)}   # on every source server"),
-            Fix("Exchange", f"Set-SendConnector -Identity {connector} -TlsCertificateName $v; Start-Service MSExchangeTransport"),
+            Fix(
+                "Exchange",
+                f"$v = (Get-SendConnector -Identity {connector}).TlsCertificateName; Set-SendConnector -Identity {connector} -TlsCertificateName $null",
+            ),
+            Fix(
+                "Exchange",
+                f"Stop-Service MSExchangeTransport; Remove-ExchangeCertificate -Thumbprint {quoted(old)}   # on every source server",
+            ),
+            Fix(
+                "Exchange",
+                f"Set-SendConnector -Identity {connector} -TlsCertificateName $v; Start-Service MSExchangeTransport",
+            ),
         ],
         verify="Get-ExchangeCertificate lists one thumbprint of that subject; the log shows the same.",
     )
 
 
-@rule("private-certificate-bound-to-smtp", "B05", title="A private certificate is bound to SMTP beside the public one", side="sender")
+@rule(
+    "private-certificate-bound-to-smtp",
+    "B05",
+    title="A private certificate is bound to SMTP beside the public one",
+    side="sender",
+)
 def private_certificate_bound_to_smtp(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     bound = [each for each in facts.stored if each.smtp_bound]
     private = [each for each in bound if is_public(each) is False and names_of(each)]
@@ -290,11 +410,18 @@ def private_certificate_bound_to_smtp(bundle: EvidenceBundle, facts: Derived) ->
         (one, other)
         for one in private
         for other in public
-        if set(names_of(one)) & set(names_of(other)) or any(satisfies(other, name) or satisfies(one, name) for name in (*names_of(one), *names_of(other)))
+        if set(names_of(one)) & set(names_of(other))
+        or any(satisfies(other, name) or satisfies(one, name) for name in (*names_of(one), *names_of(other)))
     ]
     untrusted = [cite(each) for each in bundle.replies if "untrustedroot" in each.text.replace(" ", "").casefold()]
-    untrusted += [cite(each, each.message[:200]) for each in bundle.events if each.event_id == 2004 and "untrustedroot" in each.message.casefold()]
-    sent_private = facts.sent_when_refused if facts.sent_when_refused and is_public(facts.sent_when_refused) is False else None
+    untrusted += [
+        cite(each, each.message[:200])
+        for each in bundle.events
+        if each.event_id == 2004 and "untrustedroot" in each.message.casefold()
+    ]
+    sent_private = (
+        facts.sent_when_refused if facts.sent_when_refused and is_public(facts.sent_when_refused) is False else None
+    )
     if not pairs or not (untrusted or sent_private):
         return None
     one, other = pairs[0]
@@ -303,24 +430,45 @@ def private_certificate_bound_to_smtp(bundle: EvidenceBundle, facts: Derived) ->
         94,
         f"Two certificates for {names_of(other)[0]} are bound to SMTP, one of them from a private authority; Exchange sometimes presents that one.",
         [_shows(one), _shows(other), *untrusted[:2]],
-        fix=[Fix("Exchange", f"Enable-ExchangeCertificate -Thumbprint {quoted(one.thumbprint or '<private>')} -Services IIS,POP,IMAP   # leaves SMTP to the other")],
+        fix=[
+            Fix(
+                "Exchange",
+                f"Enable-ExchangeCertificate -Thumbprint {quoted(one.thumbprint or '<private>')} -Services IIS,POP,IMAP   # leaves SMTP to the other",
+            )
+        ],
         verify="Get-ExchangeCertificate shows S in Services of one certificate of that name only.",
     )
 
 
-@rule("certificate-not-bound-to-smtp", "B06", title="The certificate is installed but not enabled for SMTP", side="sender")
+@rule(
+    "certificate-not-bound-to-smtp", "B06", title="The certificate is installed but not enabled for SMTP", side="sender"
+)
 def certificate_not_bound_to_smtp(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     said = next(
         (each for each in (*bundle.powershell_errors, *bundle.hcw, *bundle.health, *bundle.prose, *bundle.events)
          if re.search(r"not bound to the SMTP|not enabled for SMTP|nicht (?:an|für) SMTP", each.quote, re.IGNORECASE)),
         None,
     )  # fmt: skip
-    unbound = [each for each in facts.stored if each.smtp_bound is False and is_public(each) is not False and not is_self_signed(each)]
+    unbound = [
+        each
+        for each in facts.stored
+        if each.smtp_bound is False and is_public(each) is not False and not is_self_signed(each)
+    ]
     wanted = [each.certificate_issuer_and_subject for each in bundle.send_connectors]
-    meant = [each for each in unbound if any(pair and each.subject and pair[1].key == each.subject.key for pair in wanted)]
+    meant = [
+        each for each in unbound if any(pair and each.subject and pair[1].key == each.subject.key for pair in wanted)
+    ]
     meant = meant or [each for each in unbound if any(satisfies(each, name) for name in facts.expected_names)]
     newest = max(unbound, key=lambda each: at(each.not_after) or 0.0, default=None)
-    if not meant and newest and (facts.renewed_lately or said) and not any(each.smtp_bound and is_public(each) and (at(each.not_after) or 0) > (at(newest.not_after) or 0) for each in facts.stored):
+    if (
+        not meant
+        and newest
+        and (facts.renewed_lately or said)
+        and not any(
+            each.smtp_bound and is_public(each) and (at(each.not_after) or 0) > (at(newest.not_after) or 0)
+            for each in facts.stored
+        )
+    ):
         meant = [newest]
     if not said and (not meant or not facts.failed_relay):
         return None
@@ -331,7 +479,19 @@ def certificate_not_bound_to_smtp(bundle: EvidenceBundle, facts: Derived) -> Fin
         "high" if said and certificate else "medium",
         93 if said else 82,
         f"{shown(certificate) if certificate else 'The new certificate'} is in the store but not enabled for SMTP, so transport does not present it.",
-        [*([cite(said)] if said else []), *([cite(certificate.source, f"{certificate.thumbprint or shown(certificate)}: Services is '{certificate.services}'")] if certificate else [])],
+        [
+            *([cite(said)] if said else []),
+            *(
+                [
+                    cite(
+                        certificate.source,
+                        f"{certificate.thumbprint or shown(certificate)}: Services is '{certificate.services}'",
+                    )
+                ]
+                if certificate
+                else []
+            ),
+        ],
         fix=[
             Fix(
                 "Exchange",
@@ -380,25 +540,57 @@ def private_key_missing(bundle: EvidenceBundle, facts: Derived) -> Finding | Rul
         + ([cite(imported)] if imported else [])
         + ([_shows(sent)] if sent else []),
         fix=[
-            Fix("Exchange", f"Get-ChildItem Cert:\\LocalMachine\\My | Where-Object Thumbprint -eq {quoted(thumbprint or '<thumbprint>')} | Format-List Subject,HasPrivateKey"),
-            Fix("Exchange", "Import-ExchangeCertificate -FileData ([IO.File]::ReadAllBytes('C:\\certificate.pfx')) -Password (Read-Host -AsSecureString)   # the PFX with its key"),
+            Fix(
+                "Exchange",
+                f"Get-ChildItem Cert:\\LocalMachine\\My | Where-Object Thumbprint -eq {quoted(thumbprint or '<thumbprint>')} | Format-List Subject,HasPrivateKey",
+            ),
+            Fix(
+                "Exchange",
+                "Import-ExchangeCertificate -FileData ([IO.File]::ReadAllBytes('C:\\certificate.pfx')) -Password (Read-Host -AsSecureString)   # the PFX with its key",
+            ),
             _RESTART,
         ],
         verify="HasPrivateKey is True, and the queue drains.",
-        missing=() if sure else ("whether HasPrivateKey is True for that thumbprint on this server, and who may read the key",),
+        missing=()
+        if sure
+        else ("whether HasPrivateKey is True for that thumbprint on this server, and who may read the key",),
     )
 
 
-@rule("private-key-unreadable", "B08", "B07", title="Transport may not read the certificate's private key", side="sender")
+@rule(
+    "private-key-unreadable", "B08", "B07", title="Transport may not read the certificate's private key", side="sender"
+)
 def private_key_unreadable(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     unknown = _quoted_failure(bundle, "unknowncredentials")
     none = _quoted_failure(bundle, "nocredentials") if not unknown else None
-    edge = next((each for each in bundle.events if each.event_id == 1035 and re.search(r"CAPI|EdgeSync", each.message + each.provider, re.IGNORECASE)), None)
-    schannel = next((each for each in bundle.events if each.event_id in (36870, 36871) or re.search(r"0x8009030D|fatal error occurred when attempting to access the .{0,30}private key", each.message, re.IGNORECASE)), None)
+    edge = next(
+        (
+            each
+            for each in bundle.events
+            if each.event_id == 1035 and re.search(r"CAPI|EdgeSync", each.message + each.provider, re.IGNORECASE)
+        ),
+        None,
+    )
+    schannel = next(
+        (
+            each
+            for each in bundle.events
+            if each.event_id in (36870, 36871)
+            or re.search(
+                r"0x8009030D|fatal error occurred when attempting to access the .{0,30}private key",
+                each.message,
+                re.IGNORECASE,
+            )
+        ),
+        None,
+    )
     keyed = next((each for each in facts.stored if each.has_private_key), None)
     if any(each.has_private_key is False for each in facts.stored):
         return None
-    provider = next((each for each in facts.leaves if re.search(r"key storage provider|KSP|CNG", each.provider, re.IGNORECASE)), None)
+    provider = next(
+        (each for each in facts.leaves if re.search(r"key storage provider|KSP|CNG", each.provider, re.IGNORECASE)),
+        None,
+    )
     acl = next(
         (each for each in bundle.prose if re.search(r"network service|permission|read (?:right|access)|ACL|berechtigung|leserecht|key storage provider|\bCNG\b|\bKSP\b", each.quote, re.IGNORECASE)
          and re.search(r"key|certif|schlüssel", each.quote, re.IGNORECASE)), None
@@ -414,8 +606,14 @@ def private_key_unreadable(bundle: EvidenceBundle, facts: Derived) -> Finding | 
         "The private key is there, but the transport service cannot use it: NETWORK SERVICE may not read it, or it is in a key storage provider that transport does not take.",
         [each for each in (unknown, none) if each] + [cite(each, each.quote[:300]) for each in proofs[:3]],
         fix=[
-            Fix("Exchange", f"certutil -store my {quoted(serial)}   # see Provider; then, in certlm.msc, All Tasks, Manage Private Keys: NETWORK SERVICE may read"),
-            Fix("Exchange", "certutil -csp 'Microsoft RSA SChannel Cryptographic Provider' -importpfx C:\\certificate.pfx   # if it is in a key storage provider"),
+            Fix(
+                "Exchange",
+                f"certutil -store my {quoted(serial)}   # see Provider; then, in certlm.msc, All Tasks, Manage Private Keys: NETWORK SERVICE may read",
+            ),
+            Fix(
+                "Exchange",
+                "certutil -csp 'Microsoft RSA SChannel Cryptographic Provider' -importpfx C:\\certificate.pfx   # if it is in a key storage provider",
+            ),
             _RESTART,
         ],
         verify="The queue drains; the log shows the session going on after the certificate.",
@@ -423,15 +621,28 @@ def private_key_unreadable(bundle: EvidenceBundle, facts: Derived) -> Finding | 
     )
 
 
-@rule("old-certificate-in-memory", "B09", title="Transport still presents the old certificate until it is restarted", side="sender")
+@rule(
+    "old-certificate-in-memory",
+    "B09",
+    title="Transport still presents the old certificate until it is restarted",
+    side="sender",
+)
 def old_certificate_in_memory(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
-    not_restarted = next(bundle.prose_of("not-restarted"), None)
+    not_restarted = next(bundle.prose_of("not-restarted"), None) or next(
+        (each for each in bundle.prose_of("restarted") if re.search(r"\b(?:nobody|no one|niemand|keiner|yet to|forgot|should)\b", each.quote, re.IGNORECASE)), None
+    )  # fmt: skip
     if any(bundle.prose_of("restarted")) and not not_restarted:
         return None
     old = facts.renewed_after_sent
     if old is None or not facts.failed_relay:
         return None
-    newer = [each for each in facts.stored if same_certificate(old, each) is False and set(names_of(old)) & set(names_of(each)) and (at(each.not_after) or 0) > (at(old.not_after) or 0)]
+    newer = [
+        each
+        for each in facts.stored
+        if same_certificate(old, each) is False
+        and set(names_of(old)) & set(names_of(each))
+        and (at(each.not_after) or 0) > (at(old.not_after) or 0)
+    ]
     if newer and newer[0].smtp_bound is False:
         return None
     explicit = [pair for each in bundle.send_connectors if (pair := each.certificate_issuer_and_subject)]
@@ -447,21 +658,52 @@ def old_certificate_in_memory(bundle: EvidenceBundle, facts: Derived) -> Finding
     )
 
 
-@rule("renewal-hook-misses-smtp", "B10", "B06", title="The renewal automation leaves SMTP out, or touches too much", side="sender")
+@rule(
+    "renewal-hook-misses-smtp",
+    "B10",
+    "B06",
+    title="The renewal automation leaves SMTP out, or touches too much",
+    side="sender",
+)
 def renewal_hook_misses_smtp(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     tool = next((each for each in bundle.certbot), None)
     said = next(
-        (each for each in bundle.prose if re.search(r"win-?acme|posh-?acme|certify|acme|renewal (?:script|hook|task|job)|automat", each.quote, re.IGNORECASE)),
+        (
+            each
+            for each in bundle.prose
+            if re.search(
+                r"win-?acme|posh-?acme|certify|acme|renewal (?:script|hook|task|job)|automat", each.quote, re.IGNORECASE
+            )
+        ),
         None,
     )
     if tool is None and said is None:
         return None
-    stripped = [each for each in facts.stored if each.smtp_bound is False and is_public(each) is not False and not is_self_signed(each)]
+    stripped = [
+        each
+        for each in facts.stored
+        if each.smtp_bound is False and is_public(each) is not False and not is_self_signed(each)
+    ]
     only_iis = next(
-        (each for each in (*bundle.certbot, *bundle.prose) if re.search(r"\bIIS\b", each.quote) and re.search(r"only|binding|--installation iis|installation(?:s)?:? iis|nur", each.quote, re.IGNORECASE)),
+        (
+            each
+            for each in (*bundle.certbot, *bundle.prose)
+            if re.search(r"\bIIS\b", each.quote)
+            and re.search(r"only|binding|--installation iis|installation(?:s)?:? iis|nur", each.quote, re.IGNORECASE)
+        ),
         None,
     )
-    other_servers = next((each for each in bundle.prose if re.search(r"(?:other|all|every) servers?[^.!?]{0,60}(?:connector|changed|updated)", each.quote, re.IGNORECASE) and re.search(r"script|hook|acme", each.quote, re.IGNORECASE)), None)
+    other_servers = next(
+        (
+            each
+            for each in bundle.prose
+            if re.search(
+                r"(?:other|all|every) servers?[^.!?]{0,60}(?:connector|changed|updated)", each.quote, re.IGNORECASE
+            )
+            and re.search(r"script|hook|acme", each.quote, re.IGNORECASE)
+        ),
+        None,
+    )
     if not (only_iis or other_servers) or not (stripped or facts.failed_relay):
         return None
     citing = [each for each in (only_iis, other_servers, tool or said) if each]
@@ -469,9 +711,18 @@ def renewal_hook_misses_smtp(bundle: EvidenceBundle, facts: Derived) -> Finding 
         "medium",
         90 if stripped else 80,
         "The renewal job binds the new certificate to IIS and leaves SMTP as it was (or changes more servers than it should).",
-        [*[cite(each) for each in citing[:2]], *[cite(each.source, f"{each.thumbprint or shown(each)}: Services is '{each.services}'") for each in stripped[:1]]],
+        [
+            *[cite(each) for each in citing[:2]],
+            *[
+                cite(each.source, f"{each.thumbprint or shown(each)}: Services is '{each.services}'")
+                for each in stripped[:1]
+            ],
+        ],
         fix=[
-            Fix("Exchange", f"Enable-ExchangeCertificate -Thumbprint {quoted(stripped[0].thumbprint if stripped else '<thumbprint>')} -Services SMTP"),
+            Fix(
+                "Exchange",
+                f"Enable-ExchangeCertificate -Thumbprint {quoted(stripped[0].thumbprint if stripped else '<thumbprint>')} -Services SMTP",
+            ),
             Fix("Exchange", "add that line and the connector's TlsCertificateName to the job, for this server only"),
         ],
         verify="Run the job once by hand and compare Get-ExchangeCertificate before and after.",
@@ -481,7 +732,12 @@ def renewal_hook_misses_smtp(bundle: EvidenceBundle, facts: Derived) -> Finding 
 # --- B11, B12: Edge --------------------------------------------------------------------------------------------------
 
 
-@rule("certificate-name-too-long-for-edge", "B11", title="TlsCertificateName is longer than EdgeSync can carry", side="sender")
+@rule(
+    "certificate-name-too-long-for-edge",
+    "B11",
+    title="TlsCertificateName is longer than EdgeSync can carry",
+    side="sender",
+)
 def certificate_name_too_long_for_edge(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     long = next((each for each in bundle.send_connectors if len(each.certificate_name) > 256), None)
     edge = next(
@@ -489,10 +745,26 @@ def certificate_name_too_long_for_edge(bundle: EvidenceBundle, facts: Derived) -
          if re.search(r"ExDirectoryException|SyncStatus\s*:?\s*Incomplete|ConfigurationStatus|EdgeSync|Start-EdgeSynchronization|Edge Transport|rangeUpper|constraint violation", each.quote, re.IGNORECASE)),
         None,
     )  # fmt: skip
-    incomplete = next((each for each in (*bundle.events, *bundle.powershell_errors, *bundle.prose, *bundle.transport_services) if re.search(r"Incomplete|ExDirectoryException|rangeUpper|256 characters", each.quote, re.IGNORECASE)), None)
+    incomplete = next(
+        (
+            each
+            for each in (*bundle.events, *bundle.powershell_errors, *bundle.prose, *bundle.transport_services)
+            if re.search(r"Incomplete|ExDirectoryException|rangeUpper|256 characters", each.quote, re.IGNORECASE)
+        ),
+        None,
+    )
     if not (long and edge) and not (incomplete and re.search(r"TlsCertificateName|256", incomplete.quote)):
         return None
-    evidence = [cite(long.where("TlsCertificateName"), f"TlsCertificateName of '{long.name}' has {len(long.certificate_name)} characters")] if long else []
+    evidence = (
+        [
+            cite(
+                long.where("TlsCertificateName"),
+                f"TlsCertificateName of '{long.name}' has {len(long.certificate_name)} characters",
+            )
+        ]
+        if long
+        else []
+    )
     evidence += [cite(each) for each in (incomplete or edge,) if each]
     return found(
         "high" if long and incomplete else "medium",
@@ -500,8 +772,14 @@ def certificate_name_too_long_for_edge(bundle: EvidenceBundle, facts: Derived) -
         "The connector's TlsCertificateName exceeds the 256 characters AD LDS allows on the Edge server, so EdgeSync does not replicate the connector.",
         evidence,
         fix=[
-            Fix("Exchange", f"Set-SendConnector -Identity {quoted(long.name if long else _connector_name(bundle))} -TlsCertificateName $null -Fqdn '<name on the certificate>'"),
-            Fix("Exchange", "or raise rangeUpper of ms-Exch-Smtp-TLS-Certificate to 1024 in the Edge server's AD LDS schema"),
+            Fix(
+                "Exchange",
+                f"Set-SendConnector -Identity {quoted(long.name if long else _connector_name(bundle))} -TlsCertificateName $null -Fqdn '<name on the certificate>'",
+            ),
+            Fix(
+                "Exchange",
+                "or raise rangeUpper of ms-Exch-Smtp-TLS-Certificate to 1024 in the Edge server's AD LDS schema",
+            ),
             Fix("Exchange", "Start-EdgeSynchronization"),
         ],
         verify="Test-EdgeSynchronization reports Normal; Get-SendConnector on the Edge shows the value.",
@@ -524,7 +802,15 @@ def edge_servers_differ(bundle: EvidenceBundle, facts: Derived) -> Finding | Rul
          and (not one.subject or not other.subject or one.subject.key != other.subject.key
               or bool(one.issuer and other.issuer and one.issuer.key != other.issuer.key))), None
     )  # fmt: skip
-    told = next((each for each in bundle.prose if re.search(r"\bedge", each.quote, re.IGNORECASE) and re.search(r"(?:different|another|other|own|old) certif|anderes zertifikat", each.quote, re.IGNORECASE)), None)
+    told = next(
+        (
+            each
+            for each in bundle.prose
+            if re.search(r"\bedge", each.quote, re.IGNORECASE)
+            and re.search(r"(?:different|another|other|own|old) certif|anderes zertifikat", each.quote, re.IGNORECASE)
+        ),
+        None,
+    )
     if not differing and not told:
         return None
     return found(
@@ -533,8 +819,14 @@ def edge_servers_differ(bundle: EvidenceBundle, facts: Derived) -> Finding | Rul
         "The Edge servers present different certificates; hybrid mail needs the same authority and subject on all of them.",
         [*([_shows(differing[0]), _shows(differing[1])] if differing else []), *([cite(told)] if told else [])],
         fix=[
-            Fix("Exchange", "Import-ExchangeCertificate -FileData ([IO.File]::ReadAllBytes('C:\\certificate.pfx')) -Password (Read-Host -AsSecureString)   # the same one on every Edge"),
-            Fix("Exchange", "New-EdgeSubscription -FileName C:\\edge.xml   # subscribe again after the certificate was replaced"),
+            Fix(
+                "Exchange",
+                "Import-ExchangeCertificate -FileData ([IO.File]::ReadAllBytes('C:\\certificate.pfx')) -Password (Read-Host -AsSecureString)   # the same one on every Edge",
+            ),
+            Fix(
+                "Exchange",
+                "New-EdgeSubscription -FileName C:\\edge.xml   # subscribe again after the certificate was replaced",
+            ),
         ],
         verify="Get-ExchangeCertificate on every Edge shows the same thumbprint for SMTP.",
     )
@@ -544,23 +836,80 @@ def edge_servers_differ(bundle: EvidenceBundle, facts: Derived) -> Finding | Rul
 
 
 def _client_certificate_settings(bundle: EvidenceBundle) -> list[Cited]:
-    return [cite(each) for each in bundle.postfix_settings if each.name in ("smtp_tls_cert_file", "smtp_tls_chain_files", "smtp_tls_eccert_file") and each.value.strip()]
+    return [
+        cite(each)
+        for each in bundle.postfix_settings
+        if each.name in ("smtp_tls_cert_file", "smtp_tls_chain_files", "smtp_tls_eccert_file") and each.value.strip()
+    ]
 
 
-@rule("postfix-has-no-client-certificate", "B13", title="Postfix has no client certificate for this transport", side="sender")
+@rule(
+    "postfix-has-no-client-certificate",
+    "B13",
+    title="Postfix has no client certificate for this transport",
+    side="sender",
+)
 def postfix_has_no_client_certificate(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     settings = bundle.postfix_settings
-    not_sent = next((each for each in bundle.tls if each.established and each.client_certificate_sent is False and each.log_owner_is != "server"), None)
+    not_sent = next(
+        (
+            each
+            for each in bundle.tls
+            if each.established and each.client_certificate_sent is False and each.log_owner_is != "server"
+        ),
+        None,
+    )
     ours = _client_certificate_settings(bundle)
-    server_only = next((each for each in settings if each.name in ("smtpd_tls_cert_file", "smtpd_tls_chain_files", "smtpd_tls_key_file") and each.value.strip()), None)
-    has_main = any(each.name in ("relayhost", "smtp_tls_security_level", "smtpd_tls_cert_file", "myhostname", "mydestination", "inet_interfaces", "transport_maps", "default_transport") for each in settings)
+    server_only = next(
+        (
+            each
+            for each in settings
+            if each.name in ("smtpd_tls_cert_file", "smtpd_tls_chain_files", "smtpd_tls_key_file")
+            and each.value.strip()
+        ),
+        None,
+    )
+    has_main = any(
+        each.name
+        in (
+            "relayhost",
+            "smtp_tls_security_level",
+            "smtpd_tls_cert_file",
+            "myhostname",
+            "mydestination",
+            "inet_interfaces",
+            "transport_maps",
+            "default_transport",
+        )
+        for each in settings
+    )
     exim = next((each for each in bundle.exim if each.client_certificate_sent is False), None)
     if ours:
-        overridden = next((each for each in settings if each.service and each.name in ("smtp_tls_cert_file", "smtp_tls_chain_files") and not each.value.strip()), None)
+        overridden = next(
+            (
+                each
+                for each in settings
+                if each.service
+                and each.name in ("smtp_tls_cert_file", "smtp_tls_chain_files")
+                and not each.value.strip()
+            ),
+            None,
+        )
         used = {each.service for each in bundle.postfix_deliveries if each.service}
-        for_other = [each for each in settings if each.service and each.name in ("smtp_tls_cert_file", "smtp_tls_chain_files")]
-        in_main = [each for each in settings if not each.service and each.name in ("smtp_tls_cert_file", "smtp_tls_chain_files") and each.value.strip()]
-        elsewhere = bool(for_other) and not in_main and bool(used) and not any(each.service.split("/")[0] in name for each in for_other for name in used)
+        for_other = [
+            each for each in settings if each.service and each.name in ("smtp_tls_cert_file", "smtp_tls_chain_files")
+        ]
+        in_main = [
+            each
+            for each in settings
+            if not each.service and each.name in ("smtp_tls_cert_file", "smtp_tls_chain_files") and each.value.strip()
+        ]
+        elsewhere = (
+            bool(for_other)
+            and not in_main
+            and bool(used)
+            and not any(each.service.split("/")[0] in name for each in for_other for name in used)
+        )
         if not overridden and not elsewhere:
             return ruled_out("a client certificate is configured", *ours[:1])
         return found(
@@ -568,7 +917,12 @@ def postfix_has_no_client_certificate(bundle: EvidenceBundle, facts: Derived) ->
             82,
             "The client certificate is set on another transport than the one that delivered this mail.",
             [*ours[:1], *[cite(each) for each in bundle.postfix_deliveries[:1]]],
-            fix=[Fix("Postfix", "set smtp_tls_chain_files with -o on the transport that delivers to the relay (master.cf), and route to it with transport_maps")],
+            fix=[
+                Fix(
+                    "Postfix",
+                    "set smtp_tls_chain_files with -o on the transport that delivers to the relay (master.cf), and route to it with transport_maps",
+                )
+            ],
             verify="'TLS connection established' ends with client-signature ... client-digest.",
         )
     if not facts.attribution_refusals or facts.sent:
@@ -577,7 +931,10 @@ def postfix_has_no_client_certificate(bundle: EvidenceBundle, facts: Derived) ->
         return None
     if has_main and not any(each.name.startswith(("smtp_tls", "smtpd_tls")) for each in settings) and not not_sent:
         return None
-    goes_by_address = any(each.addresses and not each.certificate_name for each in bundle.inbound_connectors) and not facts.naming_connectors
+    goes_by_address = (
+        any(each.addresses and not each.certificate_name for each in bundle.inbound_connectors)
+        and not facts.naming_connectors
+    )
     if goes_by_address:
         return None
     protocol = not_sent.protocol if not_sent else ""
@@ -597,7 +954,12 @@ def postfix_has_no_client_certificate(bundle: EvidenceBundle, facts: Derived) ->
     )  # fmt: skip
 
 
-@rule("software-cannot-present-certificate", "B14", title="The relaying software cannot present a client certificate", side="sender")
+@rule(
+    "software-cannot-present-certificate",
+    "B14",
+    title="The relaying software cannot present a client certificate",
+    side="sender",
+)
 def software_cannot_present_certificate(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     said = next(
         (each for each in (*bundle.prose, *bundle.headers, *bundle.replies)
@@ -613,24 +975,51 @@ def software_cannot_present_certificate(bundle: EvidenceBundle, facts: Derived) 
         "The program that sends cannot present a client certificate, so a connector by certificate name can never match.",
         [cite(said), *[cite(each) for each in facts.attribution_refusals[:1]]],
         fix=[
-            Fix("Gatepost", "gatepost send-connector add cloud --address-space '*' --smart-host <tenant>.mail.protection.outlook.com --certificate CERT.pem --key KEY.pem --tls encrypt   # put it between"),
-            Fix("Exchange Online", "or identify it by its fixed public address: New-InboundConnector -ConnectorType OnPremises -SenderIPAddresses <address>"),
+            Fix(
+                "Gatepost",
+                "gatepost send-connector add cloud --address-space '*' --smart-host <tenant>.mail.protection.outlook.com --certificate CERT.pem --key KEY.pem --tls encrypt   # put it between",
+            ),
+            Fix(
+                "Exchange Online",
+                "or identify it by its fixed public address: New-InboundConnector -ConnectorType OnPremises -SenderIPAddresses <address>",
+            ),
         ],
         verify="The session shows a certificate (or the connector its address), and RCPT TO is answered 250.",
     )
 
 
-@rule("client-certificate-for-every-destination", "B15", "D04", title="The client certificate is offered to every destination, and some refuse it", side="sender")
+@rule(
+    "client-certificate-for-every-destination",
+    "B15",
+    "D04",
+    title="The client certificate is offered to every destination, and some refuse it",
+    side="sender",
+)
 def client_certificate_for_every_destination(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
-    everywhere = next((each for each in bundle.postfix_settings if not each.service and each.name in ("smtp_tls_cert_file", "smtp_tls_chain_files") and each.value.strip()), None)
+    everywhere = next(
+        (
+            each
+            for each in bundle.postfix_settings
+            if not each.service and each.name in ("smtp_tls_cert_file", "smtp_tls_chain_files") and each.value.strip()
+        ),
+        None,
+    )
     said = next((each for each in bundle.prose if re.search(r"other (?:domains?|destinations?|recipients?|servers?|providers?)|some (?:domains?|destinations?)|elsewhere|andere(?:n)? (?:domains?|server)", each.quote, re.IGNORECASE)
                  and re.search(r"handshake|tls|fail|defer|refus|reject|bounc", each.quote, re.IGNORECASE)), None)  # fmt: skip
-    failing = {each.relay for each in bundle.postfix_deliveries if each.status == "deferred" and re.search(r"Cannot start TLS|handshake|lost connection", each.response)}
+    failing = {
+        each.relay
+        for each in bundle.postfix_deliveries
+        if each.status == "deferred" and re.search(r"Cannot start TLS|handshake|lost connection", each.response)
+    }
     passing = {each.relay for each in bundle.postfix_deliveries if each.status == "sent"}
     relayhost = bundle.postfix_setting("relayhost")
     next_hop = relayhost.value.strip("[]").split("]")[0] if relayhost else ""
     others = {each for each in failing if each and each != next_hop}
-    if facts.attribution_refusals or not (everywhere or said) or not ((others and passing - failing) or (said and everywhere)):
+    if (
+        facts.attribution_refusals
+        or not (everywhere or said)
+        or not ((others and passing - failing) or (said and everywhere))
+    ):
         return None
     bad = next((each for each in bundle.postfix_deliveries if each.relay in others), None)
     return found(
@@ -639,25 +1028,51 @@ def client_certificate_for_every_destination(bundle: EvidenceBundle, facts: Deri
         "The client certificate is set for all destinations; some servers break the handshake off when one is presented.",
         [*([cite(everywhere)] if everywhere else []), *([cite(bad)] if bad else []), *([cite(said)] if said else [])],
         fix=[
-            Fix("Postfix", "postconf -X smtp_tls_cert_file smtp_tls_key_file smtp_tls_chain_files; then -o smtp_tls_chain_files=... on the relay's own transport in master.cf"),
+            Fix(
+                "Postfix",
+                "postconf -X smtp_tls_cert_file smtp_tls_key_file smtp_tls_chain_files; then -o smtp_tls_chain_files=... on the relay's own transport in master.cf",
+            ),
         ],
         verify="The other destinations deliver; the relay's sessions still end with client-signature.",
     )
 
 
-@rule("greets-with-peer-or-localhost", "B16", title="The client greets with the server's own name, or localhost", side="sender")
+@rule(
+    "greets-with-peer-or-localhost",
+    "B16",
+    title="The client greets with the server's own name, or localhost",
+    side="sender",
+)
 def greets_with_peer_or_localhost(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
-    refused = next((each for each in bundle.replies if each.enhanced == "5.7.506" or re.search(r"Bad HELO", each.text, re.IGNORECASE)), None)
+    refused = next(
+        (
+            each
+            for each in bundle.replies
+            if each.enhanced == "5.7.506" or re.search(r"Bad HELO", each.text, re.IGNORECASE)
+        ),
+        None,
+    )
     odd = next(
         (
             each
             for each in bundle.sessions
             if each.ehlo_name
-            and (each.ehlo_name.casefold() in ("localhost", "localhost.localdomain") or each.ehlo_name.casefold() == each.remote_name.casefold() or "protection.outlook.com" in each.ehlo_name.casefold())
+            and (
+                each.ehlo_name.casefold() in ("localhost", "localhost.localdomain")
+                or each.ehlo_name.casefold() == each.remote_name.casefold()
+                or "protection.outlook.com" in each.ehlo_name.casefold()
+            )
         ),
         None,
     )
-    setting = next((each for each in bundle.postfix_settings if each.name in ("smtp_helo_name", "myhostname") and re.search(r"localhost|protection\.outlook", each.value)), None)
+    setting = next(
+        (
+            each
+            for each in bundle.postfix_settings
+            if each.name in ("smtp_helo_name", "myhostname") and re.search(r"localhost|protection\.outlook", each.value)
+        ),
+        None,
+    )
     if not refused:
         return None
     return found(
@@ -666,7 +1081,12 @@ def greets_with_peer_or_localhost(bundle: EvidenceBundle, facts: Derived) -> Fin
         f"The client greets with {odd.ehlo_name if odd else 'a name that is not its own'}: the service refuses such a greeting whatever the connector says.",
         [cite(refused), *([cite(odd, f"EHLO {odd.ehlo_name}")] if odd else []), *([cite(setting)] if setting else [])],
         fix=[
-            Fix("Exchange", f"Set-SendConnector -Identity {quoted(_connector_name(bundle))} -Fqdn '<the server's public name>'".replace("server's", "servers")),
+            Fix(
+                "Exchange",
+                f"Set-SendConnector -Identity {quoted(_connector_name(bundle))} -Fqdn '<the server's public name>'".replace(
+                    "server's", "servers"
+                ),
+            ),
             Fix("Postfix", "postconf -e 'smtp_helo_name = mail.<your domain>' && postfix reload"),
         ],
         verify="The log's EHLO row shows the server's public name.",
@@ -676,20 +1096,44 @@ def greets_with_peer_or_localhost(bundle: EvidenceBundle, facts: Derived) -> Fin
 @rule("connector-does-not-use-tls", "B17", title="The send connector does not use TLS", side="sender")
 def connector_does_not_use_tls(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     ignoring = next((each for each in bundle.send_connectors if each.flag("IgnoreSTARTTLS")), None)
-    lax = next((each for each in bundle.send_connectors if each.flag("RequireTLS") is False and each.enabled is not False), None)
+    lax = next(
+        (each for each in bundle.send_connectors if each.flag("RequireTLS") is False and each.enabled is not False),
+        None,
+    )
     none = bundle.postfix_setting("smtp_tls_security_level")
     off = none if none and none.value.strip() == "none" else None
     plain = next(
-        (each for each in facts.refused_sessions if each.starttls_offered and each.starttls_sent is False and each.tls is None and each.reverse_path is not None), None
+        (
+            each
+            for each in facts.refused_sessions
+            if each.starttls_offered
+            and each.starttls_sent is False
+            and each.tls is None
+            and each.reverse_path is not None
+        ),
+        None,
     )
     if not ignoring and not off and not (plain and lax) and not plain:
         return None
     if not facts.attribution_refusals and not plain:
         return None
     culprit = ignoring or (lax if plain else None)
-    evidence = [cite(culprit.where("IgnoreSTARTTLS" if ignoring else "RequireTLS"), f"'{culprit.name}': {'IgnoreSTARTTLS is True' if ignoring else 'RequireTLS is False'}")] if culprit else []
+    evidence = (
+        [
+            cite(
+                culprit.where("IgnoreSTARTTLS" if ignoring else "RequireTLS"),
+                f"'{culprit.name}': {'IgnoreSTARTTLS is True' if ignoring else 'RequireTLS is False'}",
+            )
+        ]
+        if culprit
+        else []
+    )
     evidence += [cite(off)] if off else []
-    evidence += [cite(plain, "STARTTLS is offered and not used: the session is plain text, so no certificate can be seen")] if plain else []
+    evidence += (
+        [cite(plain, "STARTTLS is offered and not used: the session is plain text, so no certificate can be seen")]
+        if plain
+        else []
+    )
     evidence += [cite(each) for each in facts.attribution_refusals[:1]]
     sure = bool((culprit or off) and (plain or ignoring or off) and facts.attribution_refusals)
     return found(
@@ -698,22 +1142,37 @@ def connector_does_not_use_tls(bundle: EvidenceBundle, facts: Derived) -> Findin
         "The session goes in plain text although the service offers STARTTLS, so there is no certificate to recognise you by.",
         evidence,
         fix=[
-            Fix("Exchange", f"Set-SendConnector -Identity {quoted(culprit.name if culprit else _connector_name(bundle))} -IgnoreSTARTTLS $false -RequireTLS $true -TlsAuthLevel CertificateValidation"),
+            Fix(
+                "Exchange",
+                f"Set-SendConnector -Identity {quoted(culprit.name if culprit else _connector_name(bundle))} -IgnoreSTARTTLS $false -RequireTLS $true -TlsAuthLevel CertificateValidation",
+            ),
             Fix("Postfix", "postconf -e 'smtp_tls_security_level = encrypt' && postfix reload"),
         ],
         verify="The log shows STARTTLS and 'Sending certificate'.",
     )
 
 
-@rule("fell-back-to-plain-text", "B18", title="After a failed handshake the mail went again in plain text", side="sender")
+@rule(
+    "fell-back-to-plain-text", "B18", title="After a failed handshake the mail went again in plain text", side="sender"
+)
 def fell_back_to_plain_text(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
-    failed = next((each for each in bundle.postfix_deliveries if re.search(r"Cannot start TLS|TLS handshake|handshake failure", each.response)), None)
-    failed_tls = failed or next((each for each in bundle.postfix_tls if each.kind in ("ssl-error", "cannot-start-tls", "library-problem")), None)
+    failed = next(
+        (
+            each
+            for each in bundle.postfix_deliveries
+            if re.search(r"Cannot start TLS|TLS handshake|handshake failure", each.response)
+        ),
+        None,
+    )
+    failed_tls = failed or next(
+        (each for each in bundle.postfix_tls if each.kind in ("ssl-error", "cannot-start-tls", "library-problem")), None
+    )
     later = next(
         (
             each
             for each in bundle.postfix_deliveries
-            if each.enhanced == "5.7.64" and (failed is None or each.queue_id == failed.queue_id or each.relay == failed.relay)
+            if each.enhanced == "5.7.64"
+            and (failed is None or each.queue_id == failed.queue_id or each.relay == failed.relay)
         ),
         None,
     )
@@ -729,7 +1188,10 @@ def fell_back_to_plain_text(bundle: EvidenceBundle, facts: Derived) -> Finding |
         "The handshake failed first; at level 'may' Postfix tried again in plain text, without a certificate, and only then came the refusal.",
         [cite(failed_tls), cite(later), *([cite(level)] if level else [])],
         fix=[
-            Fix("Postfix", "postconf -e 'smtp_tls_security_level = encrypt' && postfix reload   # or per next hop in smtp_tls_policy_maps"),
+            Fix(
+                "Postfix",
+                "postconf -e 'smtp_tls_security_level = encrypt' && postfix reload   # or per next hop in smtp_tls_policy_maps",
+            ),
             Fix("Postfix", "then mend what broke the handshake: the alert in the first lines says what"),
         ],
         verify="A failed handshake now defers (4.7.5) instead of bouncing.",

@@ -1,5 +1,7 @@
 """Family J: something on the way changes, ends or cuts the session."""
 
+# ruff: noqa: E501 - a pattern or a sentence broken over lines reads worse
+
 import re
 
 from gatepost.doctor.certificates_told import is_appliance_default, same_certificate, shown
@@ -9,8 +11,14 @@ from gatepost.doctor.finding import Cited, Finding, Fix, RuledOut, cite, found, 
 
 _MASKED_KEYWORD = re.compile(r"\bX{7}[A-Z]?\b")
 _STARRED = re.compile(r"\*{6,}[\w* ]*\**")
-_GATEWAYS = re.compile(r"mimecast|proofpoint|pphosted|barracuda|ironport|iphmx|messagelabs|symanteccloud|hornetsecurity|trendmicro|mailcontrol|forcepoint|sophos|retarus|cisco secure email|spamexperts|antispamcloud|nospamproxy|seppmail", re.IGNORECASE)
-_BOX = re.compile(r"firewall|proxy|anti-?virus|appliance|inspection|inspect|IPS\b|IDS\b|UTM|middlebox|fortigate|sonicwall|watchguard|sophos|palo ?alto|meraki|check ?point|zscaler|barracuda", re.IGNORECASE)
+_GATEWAYS = re.compile(
+    r"mimecast|proofpoint|pphosted|barracuda|ironport|iphmx|messagelabs|symanteccloud|hornetsecurity|trendmicro|mailcontrol|forcepoint|sophos|retarus|cisco secure email|spamexperts|antispamcloud|nospamproxy|seppmail",
+    re.IGNORECASE,
+)
+_BOX = re.compile(
+    r"firewall|proxy|anti-?virus|appliance|inspection|inspect|IPS\b|IDS\b|UTM|middlebox|fortigate|sonicwall|watchguard|sophos|palo ?alto|meraki|check ?point|zscaler|barracuda",
+    re.IGNORECASE,
+)
 
 
 @rule("inspection-masks-starttls", "J01", title="SMTP inspection on the way masks STARTTLS", side="network")
@@ -22,24 +30,54 @@ def inspection_masks_starttls(bundle: EvidenceBundle, facts: Derived) -> Finding
         keywords = next((each for each in session.keywords if _MASKED_KEYWORD.search(each)), "")
         if keywords:
             masked.append(cite(session, f"EHLO offers {keywords} where STARTTLS stood"))
-        if _STARRED.search(session.banner) and session.banner.count("*") >= max(6, len(session.banner.replace(" ", "")) // 3):
+        if _STARRED.search(session.banner) and session.banner.count("*") >= max(
+            6, len(session.banner.replace(" ", "")) // 3
+        ):
             masked.append(cite(session, f"the greeting is masked: {session.banner[:80]}"))
-    for each in (*bundle.replies, *bundle.prose, *bundle.headers, *bundle.postfix_tls, *bundle.commands, *bundle.events):
-        if _MASKED_KEYWORD.search(each.quote) or _STARRED.search(each.quote) and re.search(r"\b220\b|\*{15,}", each.quote):
+    for each in (
+        *bundle.replies,
+        *bundle.prose,
+        *bundle.headers,
+        *bundle.postfix_tls,
+        *bundle.commands,
+        *bundle.events,
+    ):
+        if _MASKED_KEYWORD.search(each.quote) or (
+            _STARRED.search(each.quote) and re.search(r"\b220\b|\*{15,}", each.quote)
+        ):
             masked.append(cite(each))
     pix = [cite(each) for each in bundle.postfix_tls if each.kind == "pix-workaround"]
-    inspect = [cite(each) for each in (*bundle.commands, *bundle.prose, *bundle.headers) if re.search(r"inspect esmtp|fixup protocol smtp|esmtp inspection|mailguard|smtp inspection", each.quote, re.IGNORECASE)]
+    inspect = [
+        cite(each)
+        for each in (*bundle.commands, *bundle.prose, *bundle.headers)
+        if re.search(
+            r"inspect esmtp|fixup protocol smtp|esmtp inspection|mailguard|smtp inspection", each.quote, re.IGNORECASE
+        )
+    ]
     not_offered = [cite(each) for each in bundle.postfix_tls if each.kind == "not-offered"]
-    not_offered += [cite(each, "the genuine server's EHLO lacks STARTTLS") for each in bundle.sessions if each.log != "receive" and each.starttls_offered is False and each.ehlo_seen and not facts.sent]
+    not_offered += [
+        cite(each, "the genuine server's EHLO lacks STARTTLS")
+        for each in bundle.sessions
+        if each.log != "receive" and each.starttls_offered is False and each.ehlo_seen and not facts.sent
+    ]
     if not masked and not pix:
         if inspect and not_offered:
             return _masking([*inspect[:1], *not_offered[:1]], "medium", 84)
-        offered = next((each for each in bundle.sessions if each.log != "receive" and each.starttls_offered and each.starttls_sent), None)
+        offered = next(
+            (
+                each
+                for each in bundle.sessions
+                if each.log != "receive" and each.starttls_offered and each.starttls_sent
+            ),
+            None,
+        )
         if offered and facts.failed_relay:
             return ruled_out("STARTTLS is offered and used", cite(offered))
         return None
     hard = bool(masked) or bool(pix and not_offered)
-    return _masking([*masked[:2], *pix[:1], *not_offered[:1], *inspect[:1]], "high" if hard else "medium", 95 if hard else 85)
+    return _masking(
+        [*masked[:2], *pix[:1], *not_offered[:1], *inspect[:1]], "high" if hard else "medium", 95 if hard else 85
+    )
 
 
 def _masking(evidence: list[Cited], confidence: str, specificity: int) -> Finding:
@@ -49,8 +87,14 @@ def _masking(evidence: list[Cited], confidence: str, specificity: int) -> Findin
         "A firewall inspects SMTP and overwrites what it does not know: STARTTLS is hidden, so no TLS and no certificate reach the service.",
         evidence,
         fix=[
-            Fix("network", "policy-map global_policy / class inspection_default / no inspect esmtp   (Cisco ASA; or a policy with allow-tls)"),
-            Fix("network", "no fixup protocol smtp 25   (Cisco PIX before 7.0); on other makes: switch SMTP inspection off for the service's ranges"),
+            Fix(
+                "network",
+                "policy-map global_policy / class inspection_default / no inspect esmtp   (Cisco ASA; or a policy with allow-tls)",
+            ),
+            Fix(
+                "network",
+                "no fixup protocol smtp 25   (Cisco PIX before 7.0); on other makes: switch SMTP inspection off for the service's ranges",
+            ),
         ],
         verify="The banner is readable and the EHLO reply has 250-STARTTLS.",
     )
@@ -61,7 +105,11 @@ def proxy_ends_tls(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut
     seen_there = [each for each in bundle.certificates if each.role == "remote"]
     sent = facts.sent_when_refused or next(iter(facts.sent), None)
     device = next((each for each in seen_there if is_appliance_default(each)), None)
-    to_microsoft = any("outlook.com" in (each.remote_name + each.remote_endpoint).casefold() for each in bundle.sessions if each.log != "receive") or any(
+    to_microsoft = any(
+        "outlook.com" in (each.remote_name + each.remote_endpoint).casefold()
+        for each in bundle.sessions
+        if each.log != "receive"
+    ) or any(
         "protection.outlook.com" in host.casefold() for each in bundle.send_connectors for host in each.smart_hosts
     )
     foreign_server = next(
@@ -73,17 +121,47 @@ def proxy_ends_tls(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut
         ),
         None,
     )  # fmt: skip
-    received = next((each for each in bundle.certificates if each.role in ("bounce", "remote") and sent is not None and same_certificate(each, sent) is False and _is_told_as_seen(each.quote)), None)
+    received = next(
+        (
+            each
+            for each in bundle.certificates
+            if each.role in ("bounce", "remote")
+            and sent is not None
+            and same_certificate(each, sent) is False
+            and _is_told_as_seen(each.quote)
+        ),
+        None,
+    )
     said = next(
         (
             each
             for each in bundle.prose
-            if re.search(r"(?:reflector|checktls|test ?sender|service|other side|provider|microsoft|EOP|relay)\b[^.!?]{0,80}\b(?:sees?|saw|shows?|receiv\w+|reports?|gets?)\b[^.!?]{0,60}\b(?:certificate|cert|subject|CN)", each.quote, re.IGNORECASE)
-            and re.search(r"different|another|appliance|firewall|proxy|no (?:client )?cert|none|issued by|forti|sonic|sophos|CN=", each.quote, re.IGNORECASE)
+            if re.search(
+                r"(?:reflector|checktls|test ?sender|service|other side|provider|microsoft|EOP|relay)\b[^.!?]{0,80}\b(?:sees?|saw|shows?|receiv\w+|reports?|gets?)\b[^.!?]{0,60}\b(?:certificate|cert|subject|CN)",
+                each.quote,
+                re.IGNORECASE,
+            )
+            and re.search(
+                r"different|another|appliance|firewall|proxy|no (?:client )?cert|none|issued by|forti|sonic|sophos|CN=",
+                each.quote,
+                re.IGNORECASE,
+            )
         ),
         None,
     )
-    box = next((each for each in bundle.prose if _BOX.search(each.quote) and re.search(r"inspect|proxy|intercept|decrypt|scan|terminat|relay|deep|MITM|antivirus|ssl|tls", each.quote, re.IGNORECASE)), None)
+    box = next(
+        (
+            each
+            for each in bundle.prose
+            if _BOX.search(each.quote)
+            and re.search(
+                r"inspect|proxy|intercept|decrypt|scan|terminat|relay|deep|MITM|antivirus|ssl|tls",
+                each.quote,
+                re.IGNORECASE,
+            )
+        ),
+        None,
+    )
     seen = device or foreign_server or received
     if not seen and not said:
         return None
@@ -108,23 +186,76 @@ def _is_told_as_seen(quote: str) -> bool:
     return bool(re.search(r"saw|seen|received|reflector|checktls", quote, re.IGNORECASE))
 
 
-@rule("load-balancer-on-the-way", "J03", "E01", title="A load balancer on the way changes address or certificate", side="network")
+@rule(
+    "load-balancer-on-the-way",
+    "J03",
+    "E01",
+    title="A load balancer on the way changes address or certificate",
+    side="network",
+)
 def load_balancer_on_the_way(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
-    said = next((each for each in bundle.prose if re.search(r"load ?balanc|\bVIP\b|\bF5\b|big-?ip|netscaler|kemp|haproxy|nginx stream|\bNLB\b|SNAT|lastverteiler", each.quote, re.IGNORECASE)), None)
+    said = next(
+        (
+            each
+            for each in bundle.prose
+            if re.search(
+                r"load ?balanc|\bVIP\b|\bF5\b|big-?ip|netscaler|kemp|haproxy|nginx stream|\bNLB\b|SNAT|lastverteiler",
+                each.quote,
+                re.IGNORECASE,
+            )
+        ),
+        None,
+    )
     if said is None:
         return None
-    through = re.search(r"send|sending|outbound|outgoing|SNAT|offload|terminat|ausgehend|on the way out|egress|relay|port 25", said.quote, re.IGNORECASE)
-    is_vip = next((each for each in bundle.sessions if each.hello_address and any(each.hello_address in prose.quote for prose in bundle.prose if re.search(r"VIP|balanc|F5|kemp|netscaler|SNAT", prose.quote, re.IGNORECASE))), None)
+    through = re.search(
+        r"send|sending|outbound|outgoing|SNAT|offload|terminat|ausgehend|on the way out|egress|relay|port 25",
+        said.quote,
+        re.IGNORECASE,
+    )
+    is_vip = next(
+        (
+            each
+            for each in bundle.sessions
+            if each.hello_address
+            and any(
+                each.hello_address in prose.quote
+                for prose in bundle.prose
+                if re.search(r"VIP|balanc|F5|kemp|netscaler|SNAT", prose.quote, re.IGNORECASE)
+            )
+        ),
+        None,
+    )
     if not (through or is_vip) or not (facts.attribution_refusals or facts.failed_relay):
         return None
     return found(
         "high" if is_vip and facts.attribution_refusals else "medium",
         92 if is_vip else 78,
         "Outgoing sessions pass a load balancer that puts its own address (or certificate) in place of the server's.",
-        [cite(said), *([cite(is_vip, f"the service greets Hello [{is_vip.hello_address}], the balancer's address")] if is_vip else []), *[cite(each) for each in facts.attribution_refusals[:1]]],
+        [
+            cite(said),
+            *(
+                [cite(is_vip, f"the service greets Hello [{is_vip.hello_address}], the balancer's address")]
+                if is_vip
+                else []
+            ),
+            *[cite(each) for each in facts.attribution_refusals[:1]],
+        ],
         fix=[
-            Fix("network", "let outgoing port 25 go past the balancer, or pass it through at layer 4 without source NAT and TLS offload"),
-            *([Fix("Exchange Online", f"Set-InboundConnector -Identity '{bundle.inbound_connectors[0].name or '<connector>'}' -SenderIPAddresses @{{Add='{is_vip.hello_address}'}}")] if is_vip and bundle.inbound_connectors else []),
+            Fix(
+                "network",
+                "let outgoing port 25 go past the balancer, or pass it through at layer 4 without source NAT and TLS offload",
+            ),
+            *(
+                [
+                    Fix(
+                        "Exchange Online",
+                        f"Set-InboundConnector -Identity '{bundle.inbound_connectors[0].name or '<connector>'}' -SenderIPAddresses @{{Add='{is_vip.hello_address}'}}",
+                    )
+                ]
+                if is_vip and bundle.inbound_connectors
+                else []
+            ),
         ],
         verify="Hello [address] is the server's own, and the certificate the peer sees is the one sent.",
     )
@@ -132,11 +263,32 @@ def load_balancer_on_the_way(bundle: EvidenceBundle, facts: Derived) -> Finding 
 
 @rule("gateway-between", "J04", "E10", title="A hygiene service stands between the sender and the cloud", side="tenant")
 def gateway_between(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
-    header = next((each for each in bundle.headers if each.name.casefold() == "received" and _GATEWAYS.search(each.value or each.quote)), None)
+    header = next(
+        (
+            each
+            for each in bundle.headers
+            if each.name.casefold() == "received" and _GATEWAYS.search(each.value or each.quote)
+        ),
+        None,
+    )
     host = next((each for each in bundle.sessions if _GATEWAYS.search(each.remote_name)), None)
-    smart = next((each for each in bundle.send_connectors if any(_GATEWAYS.search(name) for name in each.smart_hosts)), None)
+    smart = next(
+        (each for each in bundle.send_connectors if any(_GATEWAYS.search(name) for name in each.smart_hosts)), None
+    )
     relayed = next((each for each in bundle.postfix_deliveries if _GATEWAYS.search(each.relay)), None)
-    said = next((each for each in bundle.prose if _GATEWAYS.search(each.quote) and re.search(r"between|through|via|before|outbound|outgoing|relay|route|smart ?host|über|gateway|goes", each.quote, re.IGNORECASE)), None)
+    said = next(
+        (
+            each
+            for each in bundle.prose
+            if _GATEWAYS.search(each.quote)
+            and re.search(
+                r"between|through|via|before|outbound|outgoing|relay|route|smart ?host|über|gateway|goes",
+                each.quote,
+                re.IGNORECASE,
+            )
+        ),
+        None,
+    )
     quoted_by = next((each for each in facts.attribution_refusals if _GATEWAYS.search(each.quoted_by)), None)
     proof = header or quoted_by or smart or host or relayed
     if not facts.attribution_refusals or not (proof or said):
@@ -147,16 +299,28 @@ def gateway_between(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOu
         "high" if quoted_by or (header and said) else "medium",
         91 if quoted_by else 87 if header else 80 if smart or host or relayed else 72,
         "It is the hygiene service that hands the mail to the cloud, from its own addresses and with its own certificate; the connector knows yours.",
-        [cite(each, each.quote[:300]) for each in (quoted_by, header, smart, host, relayed, said) if each][:3] + [cite(each) for each in facts.attribution_refusals[:1]],
+        [cite(each, each.quote[:300]) for each in (quoted_by, header, smart, host, relayed, said) if each][:3]
+        + [cite(each) for each in facts.attribution_refusals[:1]],
         fix=[
-            Fix("Exchange Online", "New-InboundConnector -Name 'From gateway' -ConnectorType OnPremises -TlsSenderCertificateName '<name agreed with the vendor>' -RequireTls $true -SenderDomains '*'"),
-            Fix("Exchange Online", "Set-InboundConnector -Identity 'From gateway' -EFSkipLastIP $true   # Enhanced Filtering, so that the true source still counts"),
+            Fix(
+                "Exchange Online",
+                "New-InboundConnector -Name 'From gateway' -ConnectorType OnPremises -TlsSenderCertificateName '<name agreed with the vendor>' -RequireTls $true -SenderDomains '*'",
+            ),
+            Fix(
+                "Exchange Online",
+                "Set-InboundConnector -Identity 'From gateway' -EFSkipLastIP $true   # Enhanced Filtering, so that the true source still counts",
+            ),
         ],
         verify="A test message through the gateway is relayed; its trace names the new connector.",
     )
 
 
-@rule("certificate-flight-lost", "J05", title="The packets with the client certificate are lost on the way", side="network")
+@rule(
+    "certificate-flight-lost",
+    "J05",
+    title="The packets with the client certificate are lost on the way",
+    side="network",
+)
 def certificate_flight_lost(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     if any("credentials" in each.failure.casefold() for each in bundle.tls):
         return None
@@ -165,13 +329,43 @@ def certificate_flight_lost(bundle: EvidenceBundle, facts: Derived) -> Finding |
     timed = [cite(each) for each in bundle.queue_errors if re.search(r"TimedOut|4\.4\.397|timed out", each.last_error)]
     timed += [cite(each) for each in bundle.replies if re.search(r"dropped due to TimedOut", each.text)]
     timed += [cite(each) for each in bundle.tls if "timedout" in each.failure.casefold().replace(" ", "")]
-    box = next((each for each in bundle.prose if re.search(r"\bMTU\b|\bMSS\b|\bIDS\b|\bIPS\b|fragment|DF bit|jumbo|tunnel|VPN|GRE|IPsec|packet (?:capture|loss)|retransmi|wireshark|netmon|tcpdump|signature", each.quote, re.IGNORECASE)), None)
-    postfix = next((each for each in bundle.postfix_deliveries if re.search(r"timed out while (?:performing|sending|receiving).*(?:EHLO|TLS|handshake|STARTTLS)|TLS.*timed? ?out", each.response)), None)
+    box = next(
+        (
+            each
+            for each in bundle.prose
+            if re.search(
+                r"\bMTU\b|\bMSS\b|\bIDS\b|\bIPS\b|fragment|DF bit|jumbo|tunnel|VPN|GRE|IPsec|packet (?:capture|loss)|retransmi|wireshark|netmon|tcpdump|signature",
+                each.quote,
+                re.IGNORECASE,
+            )
+        ),
+        None,
+    )
+    postfix = next(
+        (
+            each
+            for each in bundle.postfix_deliveries
+            if re.search(
+                r"timed out while (?:performing|sending|receiving).*(?:EHLO|TLS|handshake|STARTTLS)|TLS.*timed? ?out",
+                each.response,
+            )
+        ),
+        None,
+    )
     if not stalled and not (timed and facts.sent) and not (timed and box) and not (postfix and (box or facts.sent)):
         return None
     if facts.attribution_refusals and not stalled:
         return None
-    evidence = [*([cite(stalled.sent_certificate or stalled, "the log's last step is the certificate sent; then nothing")] if stalled else []), *timed[:2], *([cite(postfix)] if postfix else []), *([cite(box)] if box else [])]
+    evidence = [
+        *(
+            [cite(stalled.sent_certificate or stalled, "the log's last step is the certificate sent; then nothing")]
+            if stalled
+            else []
+        ),
+        *timed[:2],
+        *([cite(postfix)] if postfix else []),
+        *([cite(box)] if box else []),
+    ]
     proved = bool((stalled or facts.sent) and timed)
     return found(
         "high" if proved and box else "medium",
@@ -179,8 +373,14 @@ def certificate_flight_lost(bundle: EvidenceBundle, facts: Derived) -> Finding |
         "The session stalls right after the client certificate is sent and times out: the larger packets that carry it do not arrive (an IDS rule, or the path's MTU).",
         evidence,
         fix=[
-            Fix("network", "except port 25 to the service from the IDS rule that drops the flight; clamp the MSS on the tunnel (ip tcp adjust-mss 1360)"),
-            Fix("Windows", "ping -f -l 1472 <next hop>   # finds the largest packet that passes; lower the interface's MTU to it plus 28"),
+            Fix(
+                "network",
+                "except port 25 to the service from the IDS rule that drops the flight; clamp the MSS on the tunnel (ip tcp adjust-mss 1360)",
+            ),
+            Fix(
+                "Windows",
+                "ping -f -l 1472 <next hop>   # finds the largest packet that passes; lower the interface's MTU to it plus 28",
+            ),
         ],
         verify="A capture on both sides of the firewall shows the flight; the log goes on after 'Sending certificate'.",
         missing=() if box else ("a packet capture on both sides of the firewall around one session",),
@@ -192,7 +392,13 @@ def _long(start: object, end: object) -> bool:
     return bool(begun and ended and ended - begun > 120)
 
 
-@rule("firewall-lists-old-ranges", "J06", "K04", title="The firewall lets only outdated ranges of the cloud in", side="network")
+@rule(
+    "firewall-lists-old-ranges",
+    "J06",
+    "K04",
+    title="The firewall lets only outdated ranges of the cloud in",
+    side="network",
+)
 def firewall_lists_old_ranges(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     said = next(
         (each for each in bundle.prose if re.search(r"firewall|acl|allow-?list|white-?list|rule|freigab", each.quote, re.IGNORECASE)
@@ -200,7 +406,15 @@ def firewall_lists_old_ranges(bundle: EvidenceBundle, facts: Derived) -> Finding
          and re.search(r"old|outdated|years|20(?:1\d|2[0-4])|never updated|not updated|current|missing|new range|only (?:allow|permit)|restrict|veraltet", each.quote, re.IGNORECASE)), None
     )  # fmt: skip
     direction = next(bundle.prose_of("cloud-to-on-premises"), None)
-    timeouts = [cite(each) for each in bundle.replies if re.search(r"timed out|Connection timed|4\.4\.316|4\.4\.315|No connection|ConnectionTimeout|TimedOut|Connection refused", f"{each.enhanced} {each.text}") and "SocketError" not in each.text]
+    timeouts = [
+        cite(each)
+        for each in bundle.replies
+        if re.search(
+            r"timed out|Connection timed|4\.4\.316|4\.4\.315|No connection|ConnectionTimeout|TimedOut|Connection refused",
+            f"{each.enhanced} {each.text}",
+        )
+        and "SocketError" not in each.text
+    ]
     timeouts += [cite(each) for each in bundle.queue_errors if re.search(r"4\.4\.31[5-7]|timed out", each.last_error)]
     if said is None or not (direction or timeouts) or facts.attribution_refusals:
         return None
@@ -209,6 +423,11 @@ def firewall_lists_old_ranges(bundle: EvidenceBundle, facts: Derived) -> Finding
         87 if timeouts else 72,
         "The firewall admits the cloud's mail only from a list of ranges that has grown old: senders outside it cannot connect.",
         [cite(said), *timeouts[:2], *([cite(direction)] if direction else [])],
-        fix=[Fix("network", "admit every range of service area Exchange, TCP 25, of https://endpoints.office.com/endpoints/worldwide; renew the list by a job")],
+        fix=[
+            Fix(
+                "network",
+                "admit every range of service area Exchange, TCP 25, of https://endpoints.office.com/endpoints/worldwide; renew the list by a job",
+            )
+        ],
         verify="Connections from all ranges reach the server; the cloud's queue to it is empty.",
     )

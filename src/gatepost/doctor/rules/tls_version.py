@@ -1,5 +1,7 @@
 """Family I: no TLS version, cipher suite or hello in common."""
 
+# ruff: noqa: E501 - a pattern or a sentence broken over lines reads worse
+
 import re
 
 from gatepost.doctor.derived import Derived
@@ -7,8 +9,13 @@ from gatepost.doctor.evidence import EvidenceBundle
 from gatepost.doctor.finding import Cited, Finding, Fix, RuledOut, cite, found, rule
 
 _HANDSHAKE_FAILURE, _PROTOCOL_VERSION, _INSUFFICIENT_SECURITY = 40, 70, 71
-_OLD_PROTOCOL = re.compile(r"SP_PROT_TLS1_[01]|SP_PROT_SSL|TLS ?v?1\.[01]\b|TLS ?v?1(?![.\d_])|SSL ?v?3|TLS1_[01](?!\d)", re.IGNORECASE)
-_OLD_SYSTEM = re.compile(r"(?:Windows )?Server 2003|2008(?: R2)?\b|Windows 7|Exchange (?:Server )?20(?:07|10)|old (?:firmware|printer|device)|alte firmware|TLS ?1\.[01]\b", re.IGNORECASE)
+_OLD_PROTOCOL = re.compile(
+    r"SP_PROT_TLS1_[01]|SP_PROT_SSL|TLS ?v?1\.[01]\b|TLS ?v?1(?![.\d_])|SSL ?v?3|TLS1_[01](?!\d)", re.IGNORECASE
+)
+_OLD_SYSTEM = re.compile(
+    r"(?:Windows )?Server 2003|2008(?: R2)?\b|Windows 7|Exchange (?:Server )?20(?:07|10)|old (?:firmware|printer|device)|alte firmware|TLS ?1\.[01]\b",
+    re.IGNORECASE,
+)
 
 
 def _socket_errors(bundle: EvidenceBundle) -> list[Cited]:
@@ -20,22 +27,62 @@ def _socket_errors(bundle: EvidenceBundle) -> list[Cited]:
 
 @rule("only-old-tls-versions", "I01", title="The sender only speaks TLS 1.0 or 1.1", side="sender")
 def only_old_tls_versions(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
-    old = next((each for each in bundle.tls if each.log_owner_is != "server" and (_OLD_PROTOCOL.search(each.protocol) or re.search(r"SP_PROT_(?:TLS1_[01]|SSL)", each.quote))), None)
+    old = next(
+        (
+            each
+            for each in bundle.tls
+            if each.log_owner_is != "server"
+            and (_OLD_PROTOCOL.search(each.protocol) or re.search(r"SP_PROT_(?:TLS1_[01]|SSL)", each.quote))
+        ),
+        None,
+    )
     modern = next((each for each in bundle.tls if re.search(r"1[._][23]", each.protocol) and each.established), None)
-    alert = [cite(each) for each in bundle.tls if each.alert == _PROTOCOL_VERSION or re.search(r"protocol version|unsupported protocol|no protocols available|wrong version number", each.failure, re.IGNORECASE)]
+    alert = [
+        cite(each)
+        for each in bundle.tls
+        if each.alert == _PROTOCOL_VERSION
+        or re.search(
+            r"protocol version|unsupported protocol|no protocols available|wrong version number",
+            each.failure,
+            re.IGNORECASE,
+        )
+    ]
     sockets = _socket_errors(bundle)
     system = next((each for each in bundle.prose if _OLD_SYSTEM.search(each.quote)), None)
-    schannel = next((each for each in bundle.events if each.event_id in (36871, 36874, 36887, 36888) and re.search(r"70\b|protocol|1\.[01]", each.message)), None)
-    settings = next((each for each in bundle.postfix_settings if each.name in ("smtp_tls_protocols", "smtp_tls_mandatory_protocols") and re.search(r"!TLSv1\.2|(?:^|[ ,=<])<=?TLSv1(?:\.1)?\s*$|^\s*TLSv1(?:\.1)?\s*$", each.value)), None)
-    registry = next((each for each in (*bundle.commands, *bundle.health) if re.search(r"TLS ?1\.2", each.quote) and re.search(r"disabl|Enabled\W*0|DisabledByDefault\W*1|false", each.quote, re.IGNORECASE)), None)
+    schannel = next(
+        (
+            each
+            for each in bundle.events
+            if each.event_id in (36871, 36874, 36887, 36888) and re.search(r"70\b|protocol|1\.[01]", each.message)
+        ),
+        None,
+    )
+    settings = next(
+        (
+            each
+            for each in bundle.postfix_settings
+            if each.name in ("smtp_tls_protocols", "smtp_tls_mandatory_protocols")
+            and re.search(r"!TLSv1\.2|(?:^|[ ,=<])<=?TLSv1(?:\.1)?\s*$|^\s*TLSv1(?:\.1)?\s*$", each.value)
+        ),
+        None,
+    )
+    registry = next(
+        (
+            each
+            for each in (*bundle.commands, *bundle.health)
+            if re.search(r"TLS ?1\.2", each.quote)
+            and re.search(r"disabl|Enabled\W*0|DisabledByDefault\W*1|false", each.quote, re.IGNORECASE)
+        ),
+        None,
+    )
     proofs = [cite(each, each.quote[:300]) for each in (old, system, schannel, settings, registry) if each]
     if facts.sent_when_refused and facts.attribution_refusals and not sockets and not alert:
         return None
     if any("timedout" in each.failure.casefold() for each in bundle.tls) and not sockets:
         return None
-    if not sockets and not alert:
-        if not (old and facts.failed_relay and not facts.attribution_refusals) and not settings and not (registry and facts.failed_relay):
-            return None
+    seen_offered = (old and facts.failed_relay and not facts.attribution_refusals) or (registry and facts.failed_relay)
+    if not (sockets or alert or seen_offered or settings):
+        return None
     if modern and not old and not alert:
         return None
     certificate_after = bool(facts.sent) and not alert and not proofs
@@ -47,12 +94,23 @@ def only_old_tls_versions(bundle: EvidenceBundle, facts: Derived) -> Finding | R
         "The handshake is cut because the sender offers TLS 1.0 or 1.1 only; the service has taken 1.2 and later since its old versions were switched off.",
         [*alert[:1], *sockets[:2], *proofs[:3]],
         fix=[
-            Fix("Windows", "New-Item 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\SecurityProviders\\SCHANNEL\\Protocols\\TLS 1.2\\Client' -Force | New-ItemProperty -Name Enabled -Value 1 -PropertyType DWord"),
-            Fix("Windows", "New-ItemProperty 'HKLM:\\SOFTWARE\\Microsoft\\.NETFramework\\v4.0.30319' -Name SystemDefaultTlsVersions -Value 1 -PropertyType DWord -Force   # the same for Wow6432Node and for Server; DisabledByDefault = 0; then restart the machine"),
-            Fix("Postfix", "postconf -e 'smtp_tls_protocols = >=TLSv1.2' 'smtp_tls_mandatory_protocols = >=TLSv1.2' && postfix reload"),
+            Fix(
+                "Windows",
+                "New-Item 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\SecurityProviders\\SCHANNEL\\Protocols\\TLS 1.2\\Client' -Force | New-ItemProperty -Name Enabled -Value 1 -PropertyType DWord",
+            ),
+            Fix(
+                "Windows",
+                "New-ItemProperty 'HKLM:\\SOFTWARE\\Microsoft\\.NETFramework\\v4.0.30319' -Name SystemDefaultTlsVersions -Value 1 -PropertyType DWord -Force   # the same for Wow6432Node and for Server; DisabledByDefault = 0; then restart the machine",
+            ),
+            Fix(
+                "Postfix",
+                "postconf -e 'smtp_tls_protocols = >=TLSv1.2' 'smtp_tls_mandatory_protocols = >=TLSv1.2' && postfix reload",
+            ),
         ],
         verify="The log shows TLS 1.2 (SP_PROT_TLS1_2_CLIENT) or TLSv1.3 and no SocketError.",
-        missing=() if proofs else ("the versions the sender offers: its SChannel settings, operating system and build",),
+        missing=()
+        if proofs
+        else ("the versions the sender offers: its SChannel settings, operating system and build",),
     )
 
 
@@ -61,12 +119,47 @@ def no_common_cipher(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledO
     alert = [
         cite(each)
         for each in bundle.tls
-        if each.alert in (_HANDSHAKE_FAILURE, _INSUFFICIENT_SECURITY) or re.search(r"handshake failure|no shared cipher|no ciphers available|insufficient security|no suitable (?:key share|signature)|AlgorithmMismatch", each.failure, re.IGNORECASE)
+        if each.alert in (_HANDSHAKE_FAILURE, _INSUFFICIENT_SECURITY)
+        or re.search(
+            r"handshake failure|no shared cipher|no ciphers available|insufficient security|no suitable (?:key share|signature)|AlgorithmMismatch",
+            each.failure,
+            re.IGNORECASE,
+        )
     ]
     alert = [each for each in alert if "Cannot start TLS: handshake failure" not in each.says or "alert" in each.says]
-    schannel = [cite(each, each.message[:200]) for each in bundle.events if each.event_id in (36874, 36887, 36888) and re.search(r"\b40\b|cipher", each.message)]
-    settings = next((each for each in bundle.postfix_settings if each.name in ("smtp_tls_ciphers", "smtp_tls_mandatory_ciphers", "tls_high_cipherlist", "smtp_tls_exclude_ciphers", "tls_medium_cipherlist", "tls_eecdh_auto_curves")), None)
-    said = next((each for each in bundle.prose if re.search(r"IIS ?Crypto|FIPS|cipher|hardening|härtung|curve|GPO|best practices template", each.quote, re.IGNORECASE)), None)
+    schannel = [
+        cite(each, each.message[:200])
+        for each in bundle.events
+        if each.event_id in (36874, 36887, 36888) and re.search(r"\b40\b|cipher", each.message)
+    ]
+    settings = next(
+        (
+            each
+            for each in bundle.postfix_settings
+            if each.name
+            in (
+                "smtp_tls_ciphers",
+                "smtp_tls_mandatory_ciphers",
+                "tls_high_cipherlist",
+                "smtp_tls_exclude_ciphers",
+                "tls_medium_cipherlist",
+                "tls_eecdh_auto_curves",
+            )
+        ),
+        None,
+    )
+    said = next(
+        (
+            each
+            for each in bundle.prose
+            if re.search(
+                r"IIS ?Crypto|FIPS|cipher|hardening|härtung|curve|GPO|best practices template",
+                each.quote,
+                re.IGNORECASE,
+            )
+        ),
+        None,
+    )
     if not alert and not schannel:
         return None
     return found(
@@ -75,8 +168,14 @@ def no_common_cipher(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledO
         "The handshake fails because both sides have no cipher suite, curve or signature algorithm in common.",
         [*alert[:2], *schannel[:1], *([cite(settings)] if settings else []), *([cite(said)] if said else [])],
         fix=[
-            Fix("Windows", "Enable-TlsCipherSuite -Name TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384   # and TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256; then restart"),
-            Fix("Postfix", "postconf -X smtp_tls_exclude_ciphers tls_high_cipherlist && postconf -e 'smtp_tls_mandatory_ciphers = medium' && postfix reload"),
+            Fix(
+                "Windows",
+                "Enable-TlsCipherSuite -Name TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384   # and TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256; then restart",
+            ),
+            Fix(
+                "Postfix",
+                "postconf -X smtp_tls_exclude_ciphers tls_high_cipherlist && postconf -e 'smtp_tls_mandatory_ciphers = medium' && postfix reload",
+            ),
         ],
         verify="openssl s_client -starttls smtp -connect HOST:25 shows the cipher agreed on.",
     )
@@ -85,11 +184,31 @@ def no_common_cipher(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledO
 @rule("hello-too-large-for-middlebox", "I03", title="A box on the way drops the new, larger TLS hello", side="network")
 def hello_too_large_for_middlebox(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     said = next(
-        (each for each in bundle.prose if re.search(r"post[- ]quantum|ML-?KEM|kyber|X25519MLKEM768|openssl 3\.5|client ?hello|large hello|key share", each.quote, re.IGNORECASE)), None
+        (
+            each
+            for each in bundle.prose
+            if re.search(
+                r"post[- ]quantum|ML-?KEM|kyber|X25519MLKEM768|openssl 3\.5|client ?hello|large hello|key share",
+                each.quote,
+                re.IGNORECASE,
+            )
+        ),
+        None,
     )
-    seen = next((each for each in (*bundle.tls, *bundle.commands, *bundle.postfix_settings, *bundle.verifications) if re.search(r"MLKEM|kyber", each.quote, re.IGNORECASE)), None)
+    seen = next(
+        (
+            each
+            for each in (*bundle.tls, *bundle.commands, *bundle.postfix_settings, *bundle.verifications)
+            if re.search(r"MLKEM|kyber", each.quote, re.IGNORECASE)
+        ),
+        None,
+    )
     failing = [cite(each) for each in facts.tls_failures if each.alert is None]
-    failing += [cite(each) for each in bundle.postfix_tls if each.kind in ("lost-connection", "connect-failed", "cannot-start-tls")]
+    failing += [
+        cite(each)
+        for each in bundle.postfix_tls
+        if each.kind in ("lost-connection", "connect-failed", "cannot-start-tls")
+    ]
     if not (said or seen) or not (failing or facts.failed_relay):
         return None
     return found(
@@ -98,8 +217,14 @@ def hello_too_large_for_middlebox(bundle: EvidenceBundle, facts: Derived) -> Fin
         "Only clients with the newest TLS library fail: their hello, with a post-quantum key share, is larger than one packet, and a box on the way drops it.",
         [*([cite(said)] if said else []), *([cite(seen)] if seen else []), *failing[:1]],
         fix=[
-            Fix("network", "update the firewall's or IPS's firmware, or except port 25 to the service from TLS inspection"),
-            Fix("Postfix", "postconf -e 'tls_eecdh_auto_curves = X25519, prime256v1, secp384r1' && postfix reload   # leave the large group out meanwhile"),
+            Fix(
+                "network",
+                "update the firewall's or IPS's firmware, or except port 25 to the service from TLS inspection",
+            ),
+            Fix(
+                "Postfix",
+                "postconf -e 'tls_eecdh_auto_curves = X25519, prime256v1, secp384r1' && postfix reload   # leave the large group out meanwhile",
+            ),
         ],
         verify="openssl s_client -starttls smtp -groups X25519 -connect HOST:25 works where the default does not.",
     )

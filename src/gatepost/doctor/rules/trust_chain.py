@@ -1,5 +1,7 @@
 """Family C: the name would match, but the certificate is not trusted: chain, root, validity, revocation."""
 
+# ruff: noqa: E501 - a pattern or a sentence broken over lines reads worse
+
 import re
 
 from gatepost.doctor.certificates_told import (
@@ -17,7 +19,10 @@ from gatepost.doctor.finding import Cited, Finding, Fix, RuledOut, cite, found, 
 _EXPIRED, _UNKNOWN_CA, _REVOKED = 45, 48, 44
 _UNTRUSTED_ROOT = re.compile(r"Untrusted\s*Root", re.IGNORECASE)
 _EXPIRED_WORDS = re.compile(r"Certificate\s*Expired|certificate has expired|certificate expired|ATTR41", re.IGNORECASE)
-_NO_ISSUER = re.compile(r"unable to get (?:local )?issuer|unable to verify the first certificate|0?x?800B0109|PartialChain|CERT_TRUST_IS_PARTIAL_CHAIN|chain.{0,30}incomplete|800b010a", re.IGNORECASE)
+_NO_ISSUER = re.compile(
+    r"unable to get (?:local )?issuer|unable to verify the first certificate|0?x?800B0109|PartialChain|CERT_TRUST_IS_PARTIAL_CHAIN|chain.{0,30}incomplete|800b010a",
+    re.IGNORECASE,
+)
 _RESTART = Fix("Exchange", "Restart-Service MSExchangeTransport; Restart-Service MSExchangeFrontEndTransport")
 
 
@@ -49,7 +54,10 @@ def _peers_certificate_rejected(bundle: EvidenceBundle) -> bool:
 
 
 def _shows(certificate: CertificateSeen) -> Cited:
-    return cite(certificate.source, f"{shown(certificate)}, issued by {certificate.issuer.text if certificate.issuer else 'an issuer not told'}")
+    return cite(
+        certificate.source,
+        f"{shown(certificate)}, issued by {certificate.issuer.text if certificate.issuer else 'an issuer not told'}",
+    )
 
 
 def _chain_lengths(bundle: EvidenceBundle) -> list[Cited]:
@@ -65,49 +73,73 @@ def _chain_lengths(bundle: EvidenceBundle) -> list[Cited]:
         )
     ]
     for each in bundle.postfix_settings:
-        if each.name in ("smtp_tls_cert_file", "smtp_tls_chain_files") and re.search(r"(?:^|/)cert\.pem|/certs?/[^/]*leaf|leaf\.pem", each.value):
+        if each.name in ("smtp_tls_cert_file", "smtp_tls_chain_files") and re.search(
+            r"(?:^|/)cert\.pem|/certs?/[^/]*leaf|leaf\.pem", each.value
+        ):
             said.append(cite(each, f"{each.quote}: by its name, the leaf alone"))
     return said
 
 
 @rule("intermediates-not-sent", "C01", title="The intermediate certificates are not sent", side="sender")
 def intermediates_not_sent(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
-    capi = [cite(each, each.quote[:300]) for each in bundle.events if _NO_ISSUER.search(f"{each.result} {each.message}") and (each.event_id in (11, 30) or "CAPI" in each.provider.upper())]
-    tool = [
-        cite(each)
-        for each in bundle.verifications
-        if each.code in (20, 21) or _NO_ISSUER.search(each.text)
+    capi = [
+        cite(each, each.quote[:300])
+        for each in bundle.events
+        if _NO_ISSUER.search(f"{each.result} {each.message}")
+        and (each.event_id in (11, 30) or "CAPI" in each.provider.upper())
     ]
+    tool = [cite(each) for each in bundle.verifications if each.code in (20, 21) or _NO_ISSUER.search(each.text)]
     client_side = [cite(each) for each in bundle.tls if each.alert == _UNKNOWN_CA and each.log_owner_is != "server"]
-    statuses = [cite(each) for each in bundle.tls if each.log_owner_is == "server" and _NO_ISSUER.search(each.chain_status)]
+    statuses = [
+        cite(each) for each in bundle.tls if each.log_owner_is == "server" and _NO_ISSUER.search(each.chain_status)
+    ]
     leaf_only = _chain_lengths(bundle)
     certificate = facts.presented
     if certificate is not None and (is_self_signed(certificate) or is_public(certificate) is False):
         return None
     files = {each.source.file for each in bundle.certificates if each.role == "intermediate" and not each.self_signed}
-    own_files = [each for each in bundle.certificates if each.role in ("file", "new") and each.depth == 0 and each.thumbprint]
+    own_files = [
+        each for each in bundle.certificates if each.role in ("file", "new") and each.depth == 0 and each.thumbprint
+    ]
     file_is_leaf_only = [each for each in own_files if each.source.file not in files and not is_self_signed(each)]
     if _peers_certificate_rejected(bundle) and not facts.attribution_refusals:
         return None
-    if facts.presented and at(facts.presented.not_after) and facts.failed_at and (at(facts.presented.not_after) or 0) < facts.failed_at:
+    if (
+        facts.presented
+        and at(facts.presented.not_after)
+        and facts.failed_at
+        and (at(facts.presented.not_after) or 0) < facts.failed_at
+    ):
         return None
     evidence = [*capi[:2], *tool[:1], *statuses[:1], *leaf_only[:2], *client_side[:1]]
     match = facts.matching_connector
     if match and certificate and facts.attribution_refusals and not facts.certificate_withheld:
         evidence += [
             cite(certificate.source, f"the session presents {shown(certificate)}"),
-            cite(match.where("TlsSenderCertificateName"), f"connector '{match.name}' has that very name, is enabled, and the session was refused all the same"),
+            cite(
+                match.where("TlsSenderCertificateName"),
+                f"connector '{match.name}' has that very name, is enabled, and the session was refused all the same",
+            ),
         ]
+    untrusted = (
+        _told(bundle, _UNTRUSTED_ROOT)
+        if certificate is not None and is_public(certificate) and not _peers_certificate_rejected(bundle)
+        else []
+    )
+    evidence += untrusted[:1]
     hard = bool(capi or tool or statuses)
     inferred = bool(match and certificate and certificate.role == "sent" and facts.attribution_refusals)
-    if not (hard or leaf_only or inferred or client_side):
+    if not (hard or leaf_only or inferred or client_side or untrusted):
         return None
     if not (facts.attribution_refusals or client_side or facts.tls_failures or facts.failed_relay):
         return None
     if client_side and not (hard or leaf_only) and not file_is_leaf_only and not inferred:
         confidence, specificity = "medium", 72
     elif hard or (leaf_only and inferred):
-        confidence, specificity = ("high" if (facts.attribution_refusals or client_side) and (inferred or capi) else "medium"), 92
+        confidence, specificity = (
+            ("high" if (facts.attribution_refusals or client_side) and (inferred or capi) else "medium"),
+            92,
+        )
     elif leaf_only:
         confidence, specificity = "medium", 84
     else:
@@ -122,25 +154,47 @@ def intermediates_not_sent(bundle: EvidenceBundle, facts: Derived) -> Finding | 
         f"The certificate's name is right, but its intermediate ({issuer}) is not sent along, and the service does not fetch it: unverified, the certificate does not count.",
         [*evidence, *[cite(each) for each in facts.attribution_refusals[:1]]],
         fix=[
-            Fix("Exchange", "Import-Certificate -FilePath C:\\intermediate.cer -CertStoreLocation Cert:\\LocalMachine\\CA"),
+            Fix(
+                "Exchange",
+                "Import-Certificate -FilePath C:\\intermediate.cer -CertStoreLocation Cert:\\LocalMachine\\CA",
+            ),
             _RESTART,
-            Fix("Postfix", "postconf -e 'smtp_tls_cert_file = /etc/ssl/relay/fullchain.pem' && postfix reload   # leaf first, then the intermediates"),
+            Fix(
+                "Postfix",
+                "postconf -e 'smtp_tls_cert_file = /etc/ssl/relay/fullchain.pem' && postfix reload   # leaf first, then the intermediates",
+            ),
         ],
         verify="The relay sees a chain of two or more: openssl s_client -starttls smtp -connect HOST:25 -cert leaf.pem -cert_chain chain.pem -key key.pem",
-        missing=() if hard else ("CAPI2 log (event 30) of the sending server, or openssl verify of the file presented",),
+        missing=()
+        if hard
+        else ("CAPI2 log (event 30) of the sending server, or openssl verify of the file presented",),
     )
 
 
-@rule("private-or-self-signed-certificate", "C02", title="The certificate comes from no authority the service trusts", side="pki")
+@rule(
+    "private-or-self-signed-certificate",
+    "C02",
+    title="The certificate comes from no authority the service trusts",
+    side="pki",
+)
 def private_or_self_signed_certificate(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
-    refused = [each for each in _told(bundle, _UNTRUSTED_ROOT)]
+    refused = _told(bundle, _UNTRUSTED_ROOT)
     if _peers_certificate_rejected(bundle):
         refused = []
     certificate = facts.presented
     private = certificate if certificate is not None and is_public(certificate) is False else None
     if private is None:
         bound = [each for each in facts.leaves if each.smtp_bound and is_public(each) is False]
-        private = bound[0] if refused and len(bound) == 1 and not any(is_public(each) and each.smtp_bound for each in facts.leaves) else None
+        private = (
+            bound[0]
+            if refused and len(bound) == 1 and not any(is_public(each) and each.smtp_bound for each in facts.leaves)
+            else None
+        )
+    if private is None and (
+        (certificate is not None and is_public(certificate))
+        or any(each.smtp_bound and is_public(each) for each in facts.leaves)
+    ):
+        return None
     codes = [cite(each) for each in bundle.verifications if each.code in (18, 19)]
     verdict = refused or codes
     if not private and not refused:
@@ -153,11 +207,18 @@ def private_or_self_signed_certificate(bundle: EvidenceBundle, facts: Derived) -
         "high" if private and refused else "medium",
         93 if private and verdict else 84 if private else 80,
         f"{shown(private) if private else 'The certificate presented'} is {'self-signed' if private and is_self_signed(private) else 'from an authority'}"
-        + (": no trusted root stands behind it." if private and is_self_signed(private) else " the receiving service does not trust."),
+        + (
+            ": no trusted root stands behind it."
+            if private and is_self_signed(private)
+            else " the receiving service does not trust."
+        ),
         [*refused[:2], *codes[:1], *([_shows(private)] if private else [])],
         fix=[
             Fix("PKI", "get a certificate for the same name from a public authority: Exchange Online takes no other"),
-            Fix("Gatepost", "gatepost inbound-connector set TENANT NAME --trust-anchor your-root.pem   # Gatepost can trust your own authority, for you alone"),
+            Fix(
+                "Gatepost",
+                "gatepost inbound-connector set TENANT NAME --trust-anchor your-root.pem   # Gatepost can trust your own authority, for you alone",
+            ),
         ],
         verify="The new certificate's issuer is public; the session is accepted.",
         missing=() if private else ("the certificate presented, with its issuer",),
@@ -170,23 +231,25 @@ def certificate_expired(bundle: EvidenceBundle, facts: Derived) -> Finding | Rul
     if _peers_certificate_rejected(bundle):
         said = []
     alert = _alert(bundle, _EXPIRED)
-    codes = [cite(each) for each in bundle.verifications if each.code == 10 and not re.search(r"root|X3|AddTrust", each.subject + each.text) and each.depth in (0, None)]
+    above = any(each.code == 10 and (each.depth or 0) > 0 for each in bundle.verifications)
+    if above and not alert and not any(each.code == 10 and each.depth == 0 for each in bundle.verifications):
+        return None  # C06: it is a certificate above the leaf that has expired
+    codes = [
+        cite(each)
+        for each in bundle.verifications
+        if each.code == 10 and not re.search(r"root|X3|AddTrust", each.subject + each.text) and each.depth in (0, None)
+    ]
     when = facts.failed_at
-    expired = None
-    for each in facts.leaves:
-        ended = at(each.not_after)
-        if ended is None or each.role == "old" and not (alert or said):
-            continue
-        if (when is not None and ended <= when + 86400 * (each.not_after is not None and each.not_after.certainty == "day")) or (when is None and (alert or said or codes)):
-            if each.role in ("sent", "file", "new", "old", "unknown", "bounce") or (each.role == "stored" and (each.smtp_bound is not False) and not _newer_is_stored(facts, each)):
-                if each.role == "file" and facts.sent and not any(set(names_of(each)) & set(names_of(sent)) for sent in facts.sent):
-                    continue
-                expired = each
-                break
+    expired = next(
+        (each for each in facts.leaves if _had_expired(each, facts, told=bool(alert or said or codes))), None
+    )
     if not (said or alert or codes) and not (expired and facts.failed_relay):
         still_good = facts.presented
         if still_good and when and (at(still_good.not_after) or 0) > when:
-            return ruled_out(f"the certificate is valid until {still_good.not_after.text if still_good.not_after else 'later'}", cite(still_good))
+            return ruled_out(
+                f"the certificate is valid until {still_good.not_after.text if still_good.not_after else 'later'}",
+                cite(still_good),
+            )
         return None
     clock_wrong = any(bundle.prose_of("clock"))
     sure = bool((alert or said) and not clock_wrong and (expired or said))
@@ -194,29 +257,87 @@ def certificate_expired(bundle: EvidenceBundle, facts: Derived) -> Finding | Rul
     until = f" at {expired.not_after.text}" if expired and expired.not_after else ""
     return found(
         "high" if sure else "medium",
-        95 if (alert or said) and expired else 93 if alert or said else 88 if expired and expired.role == "sent" else 74,
+        95
+        if (alert or said) and expired
+        else 93
+        if alert or said
+        else 88
+        if expired and expired.role == "sent"
+        else 74,
         f"{name} expired{until}; the peer refuses it.",
-        [*said[:2], *alert[:1], *codes[:1], *([cite(expired, f"valid until {expired.not_after.text if expired.not_after else ''}")] if expired else [])],
+        [
+            *said[:2],
+            *alert[:1],
+            *codes[:1],
+            *([cite(expired, f"valid until {expired.not_after.text if expired.not_after else ''}")] if expired else []),
+        ],
         fix=[
-            Fix("Postfix", "certbot renew --cert-name " + (names_of(expired)[0] if expired and names_of(expired) else "NAME") + " && postfix reload"),
-            Fix("Postfix", "postconf -e 'smtp_tls_security_level = encrypt' && postfix reload   # a TLS failure then defers instead of bouncing"),
-            Fix("Exchange", "Get-ExchangeCertificate | Format-Table Thumbprint,NotAfter,Services,Subject   # import the renewed one, enable SMTP, set TlsCertificateName, restart transport"),
+            Fix(
+                "Postfix",
+                "certbot renew --cert-name "
+                + (names_of(expired)[0] if expired and names_of(expired) else "NAME")
+                + " && postfix reload",
+            ),
+            Fix(
+                "Postfix",
+                "postconf -e 'smtp_tls_security_level = encrypt' && postfix reload   # a TLS failure then defers instead of bouncing",
+            ),
+            Fix(
+                "Exchange",
+                "Get-ExchangeCertificate | Format-Table Thumbprint,NotAfter,Services,Subject   # import the renewed one, enable SMTP, set TlsCertificateName, restart transport",
+            ),
         ],
         verify="openssl x509 -noout -enddate of the file in use is in the future; the next session is accepted.",
     )
 
 
+def _had_expired(certificate: CertificateSeen, facts: Derived, *, told: bool) -> bool:
+    """Whether it is the sender's, in use, and was past its end when the failure happened."""
+    ended, when = at(certificate.not_after), facts.failed_at
+    if ended is None or certificate.not_after is None or (certificate.role == "old" and not told):
+        return False
+    until = ended - (0 if certificate.not_after.certainty != "day" else 86400)
+    if (until > when) if when is not None else not told:
+        return False
+    if certificate.role == "stored":
+        return certificate.smtp_bound is not False and not _newer_is_stored(facts, certificate)
+    foreign = certificate.role == "file" and facts.sent
+    return not foreign or any(set(names_of(certificate)) & set(names_of(sent)) for sent in facts.sent)
+
+
 def _newer_is_stored(facts: Derived, old: CertificateSeen) -> bool:
-    return any((at(each.not_after) or 0) > (at(old.not_after) or 0) and set(names_of(each)) & set(names_of(old)) for each in facts.stored)
+    return any(
+        (at(each.not_after) or 0) > (at(old.not_after) or 0) and set(names_of(each)) & set(names_of(old))
+        for each in facts.stored
+    )
 
 
-@rule("certificate-revoked-or-uncheckable", "C04", title="The certificate is revoked, or its revocation cannot be checked", side="network")
+@rule(
+    "certificate-revoked-or-uncheckable",
+    "C04",
+    title="The certificate is revoked, or its revocation cannot be checked",
+    side="network",
+)
 def certificate_revoked_or_uncheckable(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
-    uncheckable = _told(bundle, re.compile(r"Revocation\s*Check\s*Failure|revocation (?:status )?(?:unknown|offline|server was offline)|CRYPT_E_REVOCATION_OFFLINE|80092013|REVOCATION_STATUS_UNKNOWN|OFFLINE_REVOCATION", re.IGNORECASE))
-    revoked = _told(bundle, re.compile(r"\brevoked\b|CERT_TRUST_IS_REVOKED|80092010|800B010C", re.IGNORECASE)) + _alert(bundle, _REVOKED)
-    proxy = next((each for each in bundle.prose if re.search(r"proxy|crl|ocsp|revocation", each.quote, re.IGNORECASE)), None)
+    uncheckable = _told(
+        bundle,
+        re.compile(
+            r"Revocation\s*Check\s*Failure|revocation (?:status )?(?:unknown|offline|server was offline)|CRYPT_E_REVOCATION_OFFLINE|80092013|REVOCATION_STATUS_UNKNOWN|OFFLINE_REVOCATION",
+            re.IGNORECASE,
+        ),
+    )
+    revoked = _told(bundle, re.compile(r"\brevoked\b|CERT_TRUST_IS_REVOKED|80092010|800B010C", re.IGNORECASE)) + _alert(
+        bundle, _REVOKED
+    )
+    proxy = next(
+        (each for each in bundle.prose if re.search(r"proxy|crl|ocsp|revocation", each.quote, re.IGNORECASE)), None
+    )
     if not uncheckable and not revoked:
-        uncheckable = [cite(each) for each in bundle.prose if re.search(r"RevocationCheckFailure|revocation check", each.quote, re.IGNORECASE)]
+        uncheckable = [
+            cite(each)
+            for each in bundle.prose
+            if re.search(r"RevocationCheckFailure|revocation check", each.quote, re.IGNORECASE)
+        ]
     if not uncheckable and not revoked:
         return None
     return found(
@@ -235,34 +356,91 @@ def certificate_revoked_or_uncheckable(bundle: EvidenceBundle, facts: Derived) -
 @rule("trust-store-frozen", "C05", title="The local trust store lacks the peer's new root", side="sender")
 def trust_store_frozen(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     pattern = re.compile(r"DigiCert Global Root G[12]\b|DF3C24F9BFD666761B268073FE06D1CC8D4F82A4", re.IGNORECASE)
-    root = next((each for each in (*bundle.prose, *bundle.events, *bundle.verifications, *bundle.tls, *bundle.postfix_tls, *bundle.certificates) if pattern.search(each.quote)), None)
-    frozen = next((each for each in bundle.prose if re.search(r"(?:DisableRootAutoUpdate|root (?:certificate )?(?:auto[- ]?)?updates?|CTL|trust ?store|cacerts|ca-certificates|java keystore|root store)", each.quote, re.IGNORECASE)), None)
-    registry = next((each for each in (*bundle.commands, *bundle.health) if re.search(r"DisableRootAutoUpdate", each.quote)), None)
+    root = next(
+        (
+            each
+            for each in (
+                *bundle.prose,
+                *bundle.events,
+                *bundle.verifications,
+                *bundle.tls,
+                *bundle.postfix_tls,
+                *bundle.certificates,
+            )
+            if pattern.search(each.quote)
+        ),
+        None,
+    )
+    frozen = next(
+        (
+            each
+            for each in bundle.prose
+            if re.search(
+                r"(?:DisableRootAutoUpdate|root (?:certificate )?(?:auto[- ]?)?updates?|CTL|trust ?store|cacerts|ca-certificates|java keystore|root store)",
+                each.quote,
+                re.IGNORECASE,
+            )
+        ),
+        None,
+    )
+    registry = next(
+        (each for each in (*bundle.commands, *bundle.health) if re.search(r"DisableRootAutoUpdate", each.quote)), None
+    )
     server_untrusted = next(
-        (each for each in bundle.postfix_tls if each.kind == "verify-problem" or re.search(r"certificate verification failed|Server certificate not (?:trusted|verified)", each.text, re.IGNORECASE)),
+        (
+            each
+            for each in bundle.postfix_tls
+            if each.kind == "verify-problem"
+            or re.search(
+                r"certificate verification failed|Server certificate not (?:trusted|verified)", each.text, re.IGNORECASE
+            )
+        ),
         None,
     )
     outbound = next(
         (each for each in (*bundle.tls, *bundle.queue_errors, *bundle.replies)
          if re.search(r"UntrustedRoot|CertificateValidation|CertificateRejected|Certificate validation fail|unable to get (?:local )?issuer|PKIX path|certificate verify failed|self.signed certificate in certificate chain|tls: failed to verify|x509: certificate signed by unknown", each.quote, re.IGNORECASE)), None
     )  # fmt: skip
-    pkix = next((each for each in (*bundle.prose, *bundle.replies, *bundle.names) if re.search(r"PKIX path building failed|x509: certificate signed by unknown authority|certificate verify failed", each.quote)), None)
+    pkix = next(
+        (
+            each
+            for each in (*bundle.prose, *bundle.replies, *bundle.names)
+            if re.search(
+                r"PKIX path building failed|x509: certificate signed by unknown authority|certificate verify failed",
+                each.quote,
+            )
+        ),
+        None,
+    )
     remote = next((each for each in bundle.certificates if each.role == "remote"), None)
     says_server = server_untrusted or pkix or (outbound if (remote or root) and not facts.sent else None)
     if facts.attribution_refusals and not server_untrusted and not root:
         return None
     if not (root and (says_server or outbound or frozen)) and not (says_server and (frozen or registry)):
         return None
-    evidence = [cite(each, each.quote[:300]) for each in dict.fromkeys((root, says_server or outbound, frozen, registry)) if each]
+    evidence = [
+        cite(each, each.quote[:300])
+        for each in dict.fromkeys((root, says_server or outbound, frozen, registry))
+        if each
+    ]
     return found(
         "high" if root and (says_server or outbound) and (frozen or registry) else "medium",
         93 if root and (says_server or outbound) else 84,
         "This side does not trust the service's certificate: its root was rotated (to DigiCert Global Root G2) and the local trust store was not updated.",
         evidence,
         fix=[
-            Fix("Windows", "certutil -generateSSTFromWU roots.sst; Import-Certificate -FilePath DigiCertGlobalRootG2.crt -CertStoreLocation Cert:\\LocalMachine\\Root   # thumbprint DF3C24F9BFD666761B268073FE06D1CC8D4F82A4"),
-            Fix("Windows", "Remove-ItemProperty -Path HKLM:\\SOFTWARE\\Policies\\Microsoft\\SystemCertificates\\AuthRoot -Name DisableRootAutoUpdate"),
-            Fix("Postfix", "update-ca-certificates && postfix reload   # and smtp_tls_CAfile = /etc/ssl/certs/ca-certificates.crt"),
+            Fix(
+                "Windows",
+                "certutil -generateSSTFromWU roots.sst; Import-Certificate -FilePath DigiCertGlobalRootG2.crt -CertStoreLocation Cert:\\LocalMachine\\Root   # thumbprint DF3C24F9BFD666761B268073FE06D1CC8D4F82A4",
+            ),
+            Fix(
+                "Windows",
+                "Remove-ItemProperty -Path HKLM:\\SOFTWARE\\Policies\\Microsoft\\SystemCertificates\\AuthRoot -Name DisableRootAutoUpdate",
+            ),
+            Fix(
+                "Postfix",
+                "update-ca-certificates && postfix reload   # and smtp_tls_CAfile = /etc/ssl/certs/ca-certificates.crt",
+            ),
         ],
         verify="certutil -verifyctl AuthRoot shows a recent sync; the session's certificate verifies.",
     )
@@ -276,9 +454,24 @@ def wrong_chain_served(bundle: EvidenceBundle, facts: Derived) -> Finding | Rule
         (each for each in bundle.certificates if each.role in ("root", "intermediate") or each.is_authority if pattern.search(f"{each.subject.text if each.subject else ''} {each.issuer.text if each.issuer else ''}")), None
     )  # fmt: skip
     stale = next(
-        (each for each in bundle.certificates if (each.role in ("root", "intermediate") or each.is_authority) and when and at(each.not_after) and (at(each.not_after) or 0) < when), None
+        (
+            each
+            for each in bundle.certificates
+            if (each.role in ("root", "intermediate") or each.is_authority)
+            and when
+            and at(each.not_after)
+            and (at(each.not_after) or 0) < when
+        ),
+        None,
     )
-    tool = next((each for each in bundle.verifications if each.code == 10 and ((each.depth or 0) > 0 or pattern.search(each.subject + each.text))), None)
+    tool = next(
+        (
+            each
+            for each in bundle.verifications
+            if each.code == 10 and ((each.depth or 0) > 0 or pattern.search(each.subject + each.text))
+        ),
+        None,
+    )
     told = next((each for each in (*bundle.prose, *bundle.events) if pattern.search(each.quote)), None)
     proof = stale or tool or cross or told
     if not proof:
@@ -294,7 +487,10 @@ def wrong_chain_served(bundle: EvidenceBundle, facts: Derived) -> Finding | Rule
         "The leaf is valid, but it is presented with a chain that ends in an expired root; a valid shorter one exists.",
         [cite(each, each.quote[:300]) for each in dict.fromkeys((stale, tool, cross, told)) if each][:3],
         fix=[
-            Fix("Windows", "Get-ChildItem Cert:\\LocalMachine\\CA,Cert:\\LocalMachine\\Root | Where-Object { $_.NotAfter -lt (Get-Date) } | Format-List Subject,Issuer,NotAfter,Thumbprint   # remove the expired cross-sign among them"),
+            Fix(
+                "Windows",
+                "Get-ChildItem Cert:\\LocalMachine\\CA,Cert:\\LocalMachine\\Root | Where-Object { $_.NotAfter -lt (Get-Date) } | Format-List Subject,Issuer,NotAfter,Thumbprint   # remove the expired cross-sign among them",
+            ),
             _RESTART,
             Fix("Postfix", "certbot renew --force-renewal --preferred-chain 'ISRG Root X1' && postfix reload"),
         ],
@@ -302,7 +498,9 @@ def wrong_chain_served(bundle: EvidenceBundle, facts: Derived) -> Finding | Rule
     )
 
 
-@rule("clock-or-not-yet-valid", "C07", "C03", title="The certificate is not valid yet, or a clock is wrong", side="sender")
+@rule(
+    "clock-or-not-yet-valid", "C07", "C03", title="The certificate is not valid yet, or a clock is wrong", side="sender"
+)
 def clock_or_not_yet_valid(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     said = _told(bundle, re.compile(r"not yet valid|notYetValid|CERT_TRUST_IS_NOT_TIME_VALID|800B0101", re.IGNORECASE))
     codes = [cite(each) for each in bundle.verifications if each.code == 9]
@@ -312,13 +510,23 @@ def clock_or_not_yet_valid(bundle: EvidenceBundle, facts: Derived) -> Finding | 
         (each for each in facts.leaves if each.role != "old" and when and at(each.not_before) and (at(each.not_before) or 0) > when + 60 and (at(each.not_before) or 0) - when < 400 * 86400
          and (each.role in ("sent", "new", "file"))), None
     )  # fmt: skip
-    if not said and not codes and not (early and (clock or facts.tls_failures or early.role == "sent")) and not (clock and (facts.tls_failures or _EXPIRED in facts.alerts)):
+    if (
+        not said
+        and not codes
+        and not (early and (clock or facts.tls_failures or early.role == "sent"))
+        and not (clock and (facts.tls_failures or _EXPIRED in facts.alerts))
+    ):
         return None
     return found(
         "high" if (said or codes) and (early or clock) else "medium",
         96 if clock and (early or said or codes) else 92 if said or codes or early else 82,
         "The certificate counts as not valid yet: its beginning lies after the time of the session, as a wrong clock makes it.",
-        [*said[:1], *codes[:1], *([cite(early, f"valid from {early.not_before.text if early.not_before else ''}")] if early else []), *([cite(clock)] if clock else [])],
+        [
+            *said[:1],
+            *codes[:1],
+            *([cite(early, f"valid from {early.not_before.text if early.not_before else ''}")] if early else []),
+            *([cite(clock)] if clock else []),
+        ],
         fix=[
             Fix("Windows", "w32tm /resync; w32tm /query /status"),
             Fix("Postfix", "chronyc makestep && timedatectl"),
@@ -335,29 +543,77 @@ def weak_signature_or_key(bundle: EvidenceBundle, facts: Derived) -> Finding | R
             for each in bundle.certificates
             if each.role not in ("root", "remote", "old")
             and not (each.role == "stored" and each.smtp_bound is False)
-            and (re.search(r"md5|sha-?1(?!\d)", each.signature_algorithm, re.IGNORECASE) or (each.key_bits is not None and "ec" not in each.signature_algorithm.casefold() and 512 <= each.key_bits < 2048))
+            and (
+                re.search(r"md5|sha-?1(?!\d)", each.signature_algorithm, re.IGNORECASE)
+                or (
+                    each.key_bits is not None
+                    and "ec" not in each.signature_algorithm.casefold()
+                    and 512 <= each.key_bits < 2048
+                )
+            )
         ),
         None,
     )
-    said = _told(bundle, re.compile(r"ca md too weak|ee key too small|ca key too small|weak signature|key too small|md too weak", re.IGNORECASE))
+    said = _told(
+        bundle,
+        re.compile(
+            r"ca md too weak|ee key too small|ca key too small|weak signature|key too small|md too weak", re.IGNORECASE
+        ),
+    )
     if not said and not (weak and facts.failed_relay and not is_self_signed(weak)):
         return None
     return found(
         "high" if said and weak else "medium",
         91 if said else 84,
         "The chain holds a signature or key that peers with TLS 1.2 and later refuse.",
-        [*said[:1], *([cite(weak, f"{shown(weak)}: {weak.signature_algorithm or ''} {weak.key_bits or ''}".strip())] if weak else [])],
+        [
+            *said[:1],
+            *(
+                [cite(weak, f"{shown(weak)}: {weak.signature_algorithm or ''} {weak.key_bits or ''}".strip())]
+                if weak
+                else []
+            ),
+        ],
         fix=[Fix("PKI", "have the certificate reissued with SHA-256 and a key of 2048 bits or more")],
         verify="openssl x509 -noout -text shows sha256WithRSAEncryption and Public-Key: (2048 bit).",
     )
 
 
-@rule("root-not-yet-trusted", "C09", "C02", title="The authority's new root is not in the service's programme yet", side="pki")
+@rule(
+    "root-not-yet-trusted",
+    "C09",
+    "C02",
+    title="The authority's new root is not in the service's programme yet",
+    side="pki",
+)
 def root_not_yet_trusted(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     new_root = re.compile(r"\b(?:ISRG )?Root Y[RE]\b|\bY[RE]\d?\b|\bGen(?:eration)? ?Y\b")
-    chain = next((each for each in bundle.certificates if each.role not in ("old", "remote") and each.issuer and new_root.search(each.issuer.text)), None)
-    said = next((each for each in bundle.prose if new_root.search(each.quote) or re.search(r"new root[^.!?]{0,60}(?:not (?:yet )?(?:trusted|included)|programme|program)", each.quote, re.IGNORECASE)), None)
-    untrusted = [*_told(bundle, _UNTRUSTED_ROOT), *_alert(bundle, _UNKNOWN_CA), *[cite(each) for each in bundle.verifications if each.code in (19, 20, 2)]]
+    chain = next(
+        (
+            each
+            for each in bundle.certificates
+            if each.role not in ("old", "remote") and each.issuer and new_root.search(each.issuer.text)
+        ),
+        None,
+    )
+    said = next(
+        (
+            each
+            for each in bundle.prose
+            if new_root.search(each.quote)
+            or re.search(
+                r"new root[^.!?]{0,60}(?:not (?:yet )?(?:trusted|included)|programme|program)",
+                each.quote,
+                re.IGNORECASE,
+            )
+        ),
+        None,
+    )
+    untrusted = [
+        *_told(bundle, _UNTRUSTED_ROOT),
+        *_alert(bundle, _UNKNOWN_CA),
+        *[cite(each) for each in bundle.verifications if each.code in (19, 20, 2)],
+    ]
     if not (chain or said) or not (untrusted or (facts.attribution_refusals and (said or facts.matching_connector))):
         return None
     return found(
@@ -365,7 +621,12 @@ def root_not_yet_trusted(bundle: EvidenceBundle, facts: Derived) -> Finding | Ru
         94 if untrusted and chain else 84,
         "The newest certificate hangs on a new root of its authority, which the receiving service may not have in its programme yet; the ones before it passed.",
         [*untrusted[:1], *([_shows(chain)] if chain else []), *([cite(said)] if said else [])],
-        fix=[Fix("PKI", "certbot renew --force-renewal --preferred-chain 'ISRG Root X1'   # the chain that is cross-signed by the old root")],
+        fix=[
+            Fix(
+                "PKI",
+                "certbot renew --force-renewal --preferred-chain 'ISRG Root X1'   # the chain that is cross-signed by the old root",
+            )
+        ],
         verify="The chain presented ends in a root that the older certificate had.",
     )
 
@@ -373,12 +634,31 @@ def root_not_yet_trusted(bundle: EvidenceBundle, facts: Derived) -> Finding | Ru
 @rule("authority-distrusted", "C10", "C02", title="The authority is distrusted from a date on", side="pki")
 def authority_distrusted(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     certificate = facts.presented
-    said = next((each for each in bundle.prose if re.search(r"distrust|no longer trust|removed from (?:the )?(?:root )?(?:program|store)", each.quote, re.IGNORECASE)), None)
-    entrust = certificate if certificate and certificate.issuer and re.search(r"entrust|affirmtrust|symantec|camerfirma|wosign|startcom", certificate.issuer.text, re.IGNORECASE) else None
+    said = next(
+        (
+            each
+            for each in bundle.prose
+            if re.search(
+                r"distrust|no longer trust|removed from (?:the )?(?:root )?(?:program|store)", each.quote, re.IGNORECASE
+            )
+        ),
+        None,
+    )
+    entrust = (
+        certificate
+        if certificate
+        and certificate.issuer
+        and re.search(
+            r"entrust|affirmtrust|symantec|camerfirma|wosign|startcom", certificate.issuer.text, re.IGNORECASE
+        )
+        else None
+    )
     issued = at(entrust.not_before) if entrust else None
     after_cut = issued is not None and issued > 1731369600  # 2024-11-12: Entrust's cut-off in the large root programmes
     untrusted = [*_told(bundle, re.compile(r"Untrusted\s*Root|distrust", re.IGNORECASE)), *_alert(bundle, _UNKNOWN_CA)]
-    if not (entrust and (after_cut or said)) and not (said and re.search(r"entrust|symantec|authority|\bCA\b", said.quote, re.IGNORECASE)):
+    if not (entrust and (after_cut or said)) and not (
+        said and re.search(r"entrust|symantec|authority|\bCA\b", said.quote, re.IGNORECASE)
+    ):
         return None
     if not (untrusted or said or facts.attribution_refusals):
         return None
@@ -386,11 +666,27 @@ def authority_distrusted(bundle: EvidenceBundle, facts: Derived) -> Finding | Ru
         "medium",
         93 if entrust and (untrusted or said) else 78,
         "The certificate's authority is distrusted for what it issued after a cut-off date; older certificates of it still pass.",
-        [*untrusted[:1], *([cite(entrust, f"issued by {entrust.issuer.text if entrust.issuer else ''} at {entrust.not_before.text if entrust.not_before else ''}")] if entrust else []), *([cite(said)] if said else [])],
+        [
+            *untrusted[:1],
+            *(
+                [
+                    cite(
+                        entrust,
+                        f"issued by {entrust.issuer.text if entrust.issuer else ''} at {entrust.not_before.text if entrust.not_before else ''}",
+                    )
+                ]
+                if entrust
+                else []
+            ),
+            *([cite(said)] if said else []),
+        ],
         fix=[
             Fix("PKI", "get the certificate from another authority, with the same name"),
-            Fix("Exchange", "$c = Get-ExchangeCertificate -Thumbprint '<new>'; Set-SendConnector -Identity '<connector>' -TlsCertificateName " + '"<I>$($c.Issuer)<S>$($c.Subject)"   # the issuer changes'),
+            Fix(
+                "Exchange",
+                "$c = Get-ExchangeCertificate -Thumbprint '<new>'; Set-SendConnector -Identity '<connector>' -TlsCertificateName "
+                + '"<I>$($c.Issuer)<S>$($c.Subject)"   # the issuer changes',
+            ),
         ],
         verify="The new certificate's issuer is another authority; the session is accepted.",
     )
-

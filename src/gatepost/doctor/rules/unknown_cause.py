@@ -1,11 +1,17 @@
 """When the family is known and nothing else."""
 
+# ruff: noqa: E501 - a pattern or a sentence broken over lines reads worse
+
 from gatepost.doctor.derived import Derived
 from gatepost.doctor.evidence import EvidenceBundle
 from gatepost.doctor.finding import Finding, RuledOut, cite, found, rule
 
 
-@rule("tenant-attribution-failed-cause-unknown", title="The session was tied to no tenant; why is not in the evidence", side="none")
+@rule(
+    "tenant-attribution-failed-cause-unknown",
+    title="The session was tied to no tenant; why is not in the evidence",
+    side="none",
+)
 def tenant_attribution_failed_cause_unknown(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     if not facts.attribution_refusals:
         return None
