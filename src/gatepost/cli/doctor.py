@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from secrets import token_bytes
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated
 
@@ -48,13 +49,13 @@ def doctor_command(
     ] = False,
 ) -> None:
     found = _gathered(evidence or [], bundle or [])
-    if redact:
-        found = _redacted(found)
+    key = token_bytes(16) if redact else None
+    found = _redacted(found, key)
     if save:
         from gatepost.doctor.bundle_file import dump_bundle
 
         _write(save, dump_bundle(found), "--save")
-    _report(_rehearsed(following, found) if following else _diagnosed(found), json, markdown, html)
+    _report(_rehearsed(following, found, key) if following else _diagnosed(found), json, markdown, html)
 
 
 def _diagnosed(found: EvidenceBundle) -> "Diagnosis":
@@ -63,13 +64,13 @@ def _diagnosed(found: EvidenceBundle) -> "Diagnosis":
     return diagnose(found)
 
 
-def _rehearsed(path: Path, found: EvidenceBundle) -> "Diagnosis":
+def _rehearsed(path: Path, found: EvidenceBundle, key: bytes | None) -> "Diagnosis":
     from time import time
 
     from gatepost.doctor.renewal import NoCertificate, rehearsed
 
     try:
-        return rehearsed(read_files([path]), found, time())
+        return rehearsed(_redacted(read_files([path]), key), found, time())
     except (NothingToRead, NoCertificate) as error:
         context.fail(f"--next {path}: {error}", context.WRONG_USE)
 
@@ -128,12 +129,13 @@ def _progress() -> Progress:
     return tell
 
 
-def _redacted(found: EvidenceBundle) -> EvidenceBundle:
-    from secrets import token_bytes
-
+def _redacted(found: EvidenceBundle, key: bytes | None) -> EvidenceBundle:
+    """With one key for all that is written, equal names stay equal."""
+    if key is None:
+        return found
     from gatepost.doctor.redaction import redacted
 
-    return redacted(found, token_bytes(16))
+    return redacted(found, key)
 
 
 def _write(path: Path, text: str, option: str) -> None:

@@ -327,14 +327,16 @@ def read_text(text: str, name: str = "-") -> EvidenceBundle:
 
 
 def _read_der(name: str, octets: bytes, collection: Collection) -> None:
-    from gatepost.doctor.readers.certificates import from_der, role_of
+    from gatepost.doctor.readers.certificates import from_der, from_pkcs12, role_of
 
-    found = from_der(octets, Source(name, 1), role_of(name))
+    found = from_der(octets, Source(name, 1), role_of(name)) or from_pkcs12(octets, Source(name, 1), role_of(name))
     if found:
         collection.add(found, "certificate")
     else:
         collection.unread(
-            name, "DER that is no certificate; of a PFX, give the certificate alone: openssl pkcs12 -nokeys -in FILE"
+            name,
+            "no certificate; if it is a PFX with a password, give its certificates alone: "
+            "openssl pkcs12 -nokeys -in FILE -out FILE.pem",
         )
 
 

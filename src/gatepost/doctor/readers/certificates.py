@@ -117,6 +117,24 @@ def from_der(
         return None
 
 
+def from_pkcs12(octets: bytes, source: Any, role: CertificateRole) -> CertificateSeen | None:
+    """The leaf of a PFX that needs no password."""
+    from dataclasses import replace
+
+    from cryptography.hazmat.primitives.serialization import Encoding, pkcs12
+
+    for password in (None, b""):
+        try:
+            store = pkcs12.load_pkcs12(octets, password)
+            if store.cert is None:
+                return None
+            found = from_der(store.cert.certificate.public_bytes(Encoding.DER), source, role)
+        except Exception:  # a wrong password and strangers' octets raise many kinds
+            continue
+        return replace(found, has_private_key=store.key is not None) if found else None
+    return None
+
+
 def _moment(at: Any) -> Moment:
     return Moment(at.isoformat().replace("+00:00", "Z"), at.timestamp())
 
