@@ -221,12 +221,23 @@ def _code(text: str) -> str:
 # --- HTML --------------------------------------------------------------------------------------------------------
 
 _STYLE = """
-body{font:16px/1.5 system-ui,sans-serif;max-width:50rem;margin:2rem auto;padding:0 1rem}body{color:#1b1f24;background:#fff}
-h1{font-size:1.4rem}h2{font-size:1.15rem;margin-top:2rem}p.known{color:#57606a}code,pre{font:14px/1.45 ui-monospace,monospace}
+body{font:16px/1.5 system-ui,sans-serif;max-width:50rem;margin:2rem auto;padding:0 1rem}
+body{color:#1b1f24;background:#fff}
+h1{font-size:1.4rem}
+h2{font-size:1.15rem;margin-top:2rem}
+code,pre{font:14px/1.45 ui-monospace,monospace}
 pre{background:#f3f5f7;padding:.8rem 1rem;border-radius:6px;white-space:pre-wrap;overflow-wrap:anywhere}
-li{margin:.3rem 0;overflow-wrap:anywhere}.where{color:#57606a}.high{color:#0a6b2d}.medium{color:#8a5a00}.low{color:#57606a}
-@media(prefers-color-scheme:dark){body{color:#e6edf3;background:#0d1117}pre{background:#161b22}
-.where,p.known,.low{color:#9198a1}.high{color:#3fb950}.medium{color:#d29922}}
+li{margin:.3rem 0;overflow-wrap:anywhere}
+.where,p.known,.low{color:#57606a}
+.high{color:#0a6b2d}
+.medium{color:#8a5a00}
+@media(prefers-color-scheme:dark){
+body{color:#e6edf3;background:#0d1117}
+pre{background:#161b22}
+.where,p.known,.low{color:#9198a1}
+.high{color:#3fb950}
+.medium{color:#d29922}
+}
 """
 
 
