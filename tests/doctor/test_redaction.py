@@ -1,7 +1,5 @@
 """What redaction hides, and what must hold afterwards as before."""
 
-
-
 import ipaddress
 import re
 from pathlib import Path

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gatepost.doctor.addresses import refused_by_attribution
-from gatepost.doctor.evidence import EvidenceBundle, ReplySeen, Source
+from gatepost.doctor.evidence import EvidenceBundle, ProseFact, ReplySeen, Source
 from gatepost.mail.domain import DomainError, domain_key, is_at_or_below, is_below
 
 _LOCAL_SUFFIXES = (
@@ -23,7 +23,26 @@ _LOCAL_SUFFIXES = (
     "private",
 )
 _PUBLIC_MAILBOX_DOMAINS = frozenset(
-    ["gmail.com", "googlemail.com", "yahoo.com", "hotmail.com", "outlook.com", "live.com", "icloud.com", "aol.com", "gmx.de", "gmx.net", "web.de", "t-online.de", "proton.me", "protonmail.com", "mail.ru", "yandex.ru", "qq.com", "163.com"]
+    [
+        "gmail.com",
+        "googlemail.com",
+        "yahoo.com",
+        "hotmail.com",
+        "outlook.com",
+        "live.com",
+        "icloud.com",
+        "aol.com",
+        "gmx.de",
+        "gmx.net",
+        "web.de",
+        "t-online.de",
+        "proton.me",
+        "protonmail.com",
+        "mail.ru",
+        "yandex.ru",
+        "qq.com",
+        "163.com",
+    ]
 )
 _APPLICATION_MAILBOXES = re.compile(
     r"(?:root|www-data|apache|nginx|nobody|cron|daemon|wwwrun|http|tomcat|postgres|mysql|nagios|zabbix|backup|"
@@ -138,6 +157,19 @@ def _sightings(bundle: EvidenceBundle) -> Iterator[SenderSeen]:
                 source=reply.source,
                 refusal=reply if refused else None,
             )
+
+
+_IN_OTHER_TENANT = re.compile(
+    r"(?:show\w*|appear\w*|land\w*|visible|end\w* up|arriv\w*|trace\w*|attributed|journal\w*|captured|goes|go|went)\b.{0,60}?"
+    r"\b(?:(?:an)?other|different|wrong|sister|former|old|foreign|customer|client)\b.{0,40}?(?:tenant|trace|organi[sz]ation|company|mandant)"
+    r"|\b(?:(?:an)?other|different|wrong|sister)\b.{0,30}\b(?:tenant|organi[sz]ation|company)\b.{0,40}\b(?:sees?|gets?|receives?|shows?|captures?|takes?)\b",
+    re.IGNORECASE,
+)
+
+
+def told_in_other_tenant(bundle: EvidenceBundle) -> ProseFact | None:
+    """A sentence saying that the mail turned up in somebody else's tenant."""
+    return next((each for each in bundle.prose if _IN_OTHER_TENANT.search(each.quote)), None)
 
 
 def accepted_domain_keys(bundle: EvidenceBundle) -> frozenset[str]:

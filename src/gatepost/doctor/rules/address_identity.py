@@ -25,7 +25,7 @@ from gatepost.doctor.derived import Derived
 from gatepost.doctor.evidence import EvidenceBundle, InboundConnector
 from gatepost.doctor.finding import Cited, Finding, Fix, RuledOut, cite, found, rule, ruled_out
 from gatepost.doctor.powershell import quoted
-from gatepost.doctor.senders import domain_of, is_own, own_domains
+from gatepost.doctor.senders import domain_of, is_own, own_domains, told_in_other_tenant
 
 _LISTS = re.compile(
     r"banned sending ip|spamhaus|spamcop|barracudacentral|blocked using|block ?list|blacklist|listed (?:in|at|on)|"
@@ -423,7 +423,7 @@ def address_shared_with_other_tenants(bundle: EvidenceBundle, facts: Derived) ->
     shared = {
         value: by_tenant for value, by_tenant in owners.items() if len(by_tenant) > 1 and _different_names(by_tenant)
     }
-    other = next(bundle.prose_of("other-tenant"), None)
+    other = told_in_other_tenant(bundle)
     conflict = next(
         (each for each in bundle.verdicts if any(code == "conflicting-tenants" for code, _, _ in each.reasons)), None
     )
@@ -456,7 +456,7 @@ def address_shared_with_other_tenants(bundle: EvidenceBundle, facts: Derived) ->
             each
             for each in bundle.prose
             if re.search(
-                r"\b(?:msp|all (?:our )?customers|several tenants|many tenants|shared (?:nat|ip|address)|same (?:public )?ip)\b",
+                r"\b(?:msp|all (?:our )?customers|several tenants|many tenants|shared (?:nat|ip|address)|same (?:public )?ip|(?:each|every) (?:customer|client|tenant)\w*|(?:one|single) (?:public |nat )?(?:ip|address))\b",
                 each.quote,
                 re.IGNORECASE,
             )

@@ -9,7 +9,7 @@ from gatepost.doctor.derived import Derived
 from gatepost.doctor.evidence import EvidenceBundle, InboundConnector, ReplySeen
 from gatepost.doctor.finding import Finding, Fix, RuledOut, cite, found, rule, ruled_out
 from gatepost.doctor.powershell import quoted
-from gatepost.doctor.senders import domain_of, senders
+from gatepost.doctor.senders import domain_of, senders, told_in_other_tenant
 from gatepost.mail.domain import is_at_or_below, is_below
 
 
@@ -440,7 +440,7 @@ def claimed_by_another_tenant(bundle: EvidenceBundle, facts: Derived) -> Finding
         for name, each in owners.items()
         if len(each) > 1 and len({one.text("Guid") or one.name for one in each.values()}) > 1
     }
-    other = next(bundle.prose_of("other-tenant"), None)
+    other = told_in_other_tenant(bundle)
     header = next((each for each in bundle.headers if each.name.casefold() == "x-eoptenantattributedmessage"), None)
     if shared:
         name, by_tenant = next(iter(shared.items()))

@@ -26,6 +26,7 @@ from gatepost.doctor.senders import (
     is_own,
     is_public_mailbox_domain,
     senders,
+    told_in_other_tenant,
 )
 from gatepost.mail.domain import is_at_or_below
 
@@ -227,7 +228,7 @@ def null_sender_by_address(bundle: EvidenceBundle, facts: Derived) -> Finding | 
     name = by_address[0].name if by_address else "<connector>"
     return found(
         "high" if high else "medium",
-        (93 if high else 82 if only_null else 66) if null else 68,
+        (93 if high else 82 if only_null else 66) if null else 45 if told_in_other_tenant(bundle) else 68,
         "Only mail with a null reverse-path (NDR, out of office, receipts, journal) is refused: it has no sender domain, and an address alone identifies nobody.",
         evidence,
         fix=(

@@ -212,8 +212,10 @@ def submission_endpoint_for_relay(bundle: EvidenceBundle, facts: Derived) -> Fin
             each
             for each in bundle.sessions
             if _SUBMISSION.search(each.banner + each.remote_name)
-            or (re.search(r"prod\.outlook\.com|outlook\.office365\.com", each.banner)
-            and any(k.startswith("AUTH") for k in (*each.keywords, *each.keywords_after_tls)))
+            or (
+                re.search(r"prod\.outlook\.com|outlook\.office365\.com", each.banner)
+                and any(k.startswith("AUTH") for k in (*each.keywords, *each.keywords_after_tls))
+            )
         ),
         None,
     )
@@ -374,7 +376,7 @@ def port_25_blocked(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOu
             each
             for each in bundle.prose
             if re.search(
-                r"\b(?:port|tcp|telnet)\b.{0,40}\b25\b.{0,60}(?:block|time[sd]? ?out|fail|hang|closed|refused|not open|no answer)|(?:block|timeout|times out).{0,40}\bport 25\b|(?:error )?10060",
+                r"\b(?:port|tcp|telnet|test-netconnection)\b.{0,90}\b25\b.{0,60}(?:block|time[sd]? ?out|fail|hang|closed|refused|not open|no answer)|(?:block|timeout|times out).{0,40}\bport 25\b|(?:error )?10060",
                 each.quote,
                 re.IGNORECASE,
             )
@@ -387,7 +389,9 @@ def port_25_blocked(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOu
         return None
     if spoken:
         return ruled_out("sessions on port 25 get through to a greeting")
-    telnet = next(bundle.prose_of("telnet-works"), None)
+    telnet = next(
+        (each for each in bundle.prose_of("telnet-works") if each.quote != (said.quote if said else "")), None
+    )
     if telnet:
         return ruled_out("a manual connection to port 25 works")
     return found(
