@@ -265,13 +265,15 @@ _FIELD = re.compile(
     re.I,
 )
 _WORDS = re.compile(r"[A-Za-zÀ-ÿ]{2,}")
+_SENTENCE_AFTER_FIELD = 12
+"""A line after `From: Jo` belongs to its paragraph: so many words are more than a field."""
 
 
 def _is_prose(sentence: str) -> bool:
     """Words of a person rather than of a program: few signs, several words."""
-    if _FIELD.match(sentence):
-        return False
     words = _WORDS.findall(sentence)
+    if _FIELD.match(sentence) and len(words) < _SENTENCE_AFTER_FIELD:
+        return False
     signs = sum(sentence.count(sign) for sign in "=<>{}[]|\\")
     return len(words) >= 3 and signs <= max(2, len(words) // 3)
 
