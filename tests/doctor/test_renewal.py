@@ -15,7 +15,10 @@ from gatepost.doctor.renewal import NoCertificate, rehearsed
 NOW = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
 BOTH = (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH)
 CONNECTOR = '[{"Name":"From HQ","Enabled":true,"ConnectorType":"OnPremises","TlsSenderCertificateName":"%s"}]'
-SEND = "Name : To cloud\nSmartHosts : {swift-example.mail.protection.outlook.com}\nTlsCertificateName : <I>CN=R10<S>CN=%s\n"
+SEND = """Name               : To cloud
+SmartHosts         : {swift-example.mail.protection.outlook.com}
+TlsCertificateName : <I>CN=R10<S>CN=%s
+"""
 
 
 def _certificate(

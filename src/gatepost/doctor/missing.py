@@ -29,7 +29,8 @@ def _missing(bundle: EvidenceBundle) -> Iterator[str]:
         yield "the connectors of the tenant that refuses: Get-InboundConnector | ConvertTo-Json"
     if not bundle.accepted_domains:
         yield "its accepted domains: Get-AcceptedDomain"
-    if not any(each.reverse_path is not None for each in (*bundle.sessions, *replies)):
+    paths = [each.reverse_path for each in bundle.sessions] + [each.reverse_path for each in replies]
+    if all(each is None for each in paths):
         yield "the envelope sender (MAIL FROM), and whether it was empty"
     if not egress_addresses(bundle):
         yield "the address your mail leaves from as seen outside, IPv4 and IPv6"

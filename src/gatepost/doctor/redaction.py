@@ -125,6 +125,9 @@ _ROLE_MAILBOXES = frozenset(
         "scanner",
     ]
 )
+_TELLING_NOTHING = (
+    _PUBLIC_SUFFIXES | _ROLE_LABELS | _ROLE_MAILBOXES | {label for each in _PUBLIC_DOMAINS for label in each.split(".")}
+)
 _KNOWN_AUTHORITIES = re.compile(
     r"let'?s encrypt|isrg|digicert|sectigo|comodo|usertrust|globalsign|entrust|godaddy|starfield|geotrust|thawte|"
     r"rapidssl|verisign|quovadis|microsoft|baltimore|google trust|amazon|certum|swisssign|buypass|zerossl|actalis|ssl\.com",
@@ -140,7 +143,7 @@ _TOKEN = re.compile(
     rf"|(?P<colons>\b[0-9A-Fa-f]{{2}}(?::[0-9A-Fa-f]{{2}}){{7,}}\b)"
     rf"|(?P<hex>\b(?=[0-9A-Fa-f]*[0-9])[0-9A-Fa-f]{{10,}}\b)"
     rf"|(?P<domain>(?:\*\.)?\b[\w-]*[^\W\d_][\w-]*(?:\.[\w-]+)*\.[^\W\d_][\w-]+\b)"
-    rf"|(?P<word>[^\W\d_][\w'’-]*)"
+    rf"|(?P<word>[^\W\d_][\w'\u2019-]*)"
     rf"|(?P<digits>\b\d{{7,}}\b)",
 )
 _ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
@@ -170,9 +173,8 @@ def _names_of(bundle: EvidenceBundle) -> Iterator[str]:
     ]
     for text in texts:
         for label in re.split(r"[.@\s*]+", text.casefold()):
-            if label and label not in _PUBLIC_SUFFIXES and label not in _ROLE_LABELS and label not in _ROLE_MAILBOXES:
-                if not any(label in domain.split(".") for domain in _PUBLIC_DOMAINS):
-                    yield label
+            if label and label not in _TELLING_NOTHING:
+                yield label
 
 
 class _Redaction:
@@ -268,7 +270,7 @@ class _Redaction:
                 return self._plain_word(text)
 
     def _plain_word(self, word: str) -> str:
-        folded = word.casefold().replace("’", "'")
+        folded = word.casefold().replace("\u2019", "'")
         if folded in self._names:
             return self._label(folded)
         known = WORDS

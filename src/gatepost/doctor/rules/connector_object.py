@@ -293,8 +293,12 @@ def restricting_partner_connector(bundle: EvidenceBundle, facts: Derived) -> Fin
             ),
         )
     own_match = hybrid or bool(sent and any(each.connector_type == "onpremises" for each in bundle.inbound_connectors))
+    # The tenant's own server would come by the OnPremises connector; that this sender is not it has to be seen.
+    could_be_own = any(
+        each.connector_type == "onpremises" and each.enabled is not False for each in bundle.inbound_connectors
+    )
     return found(
-        "medium" if own_match else "high",
+        "medium" if own_match or (could_be_own and not (address or reply.quoted_by)) else "high",
         50 if own_match else 91,
         f"'{one.name}' takes mail for {joined(one.values('SenderDomains')) or 'its domains'} from listed sources only; this sender is none of them.",
         evidence,

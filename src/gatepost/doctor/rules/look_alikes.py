@@ -56,14 +56,14 @@ def relay_pool_refused_by_next_hop(bundle: EvidenceBundle, facts: Derived) -> Fi
         next((each.said_by or each.said_by_address for each in bundle.replies if each.inner and each.said_by), "")
         or reply.said_by
     )
+    # "Unable to relay" is how Exchange says it: the next hop may be the organisation's own server.
+    exchange = any("unable to relay" in each.text.casefold() for each in bundle.replies)
     return found(
-        "high",
+        "medium" if exchange else "high",
         _weight(
             bundle,
             reply,
-            80
-            if bundle.receive_connectors and any("unable to relay" in each.text.casefold() for each in bundle.replies)
-            else 95,
+            80 if bundle.receive_connectors and exchange else 95,
         ),
         NOT_A_CONNECTOR
         + f"Exchange Online forwarded the message and the next gateway{f' ({peer})' if peer and not _SERVICE.search(peer) else ''} refused it, as it does not know the address of Microsoft's relay pool.",
