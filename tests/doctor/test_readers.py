@@ -677,3 +677,29 @@ def test_a_command_that_sets_a_value_is_not_a_connector():
     assert not read(
         "Set-InboundConnector -Identity x -TlsSenderCertificateName mail.contoso.example"
     ).inbound_connectors
+
+
+def test_a_mails_header_fields_are_no_words_and_do_not_hide_those_below():
+    bundle = read("From: Jo\nTo: Al\nSubject: since we renewed the certificate\nOnly out of office replies bounce.\n")
+    assert {"only-null-sender", "renewed-certificate"} <= {each.topic for each in bundle.prose}
+    assert "only-internal" not in {each.topic for each in bundle.prose}
+
+
+def test_a_refusal_of_gateposts_tells_its_reason_code():
+    (verdict,) = read(
+        "550 5.7.64 TenantAttribution; Relay Access Denied; certificate-name-matches-no-connector x [relay.example.net 2026-06-07T08:09:10.123Z 08DCAABBCCDDEEFF]"
+    ).verdicts
+    assert verdict.reasons[0][0] == "certificate-name-matches-no-connector"
+    assert verdict.session_id == "08DCAABBCCDDEEFF"
+
+
+def test_reasons_in_gateposts_own_log_belong_to_their_session():
+    bundle = read(
+        send_log(
+            "*,refused,attribution of bob@far.example",
+            "*,certificate-expired,the certificate expired yesterday",
+            "*,address-not-in-range,198.51.100.7 is not listed",
+        )
+    )
+    (verdict,) = bundle.verdicts
+    assert [code for code, _, _ in verdict.reasons] == ["certificate-expired", "address-not-in-range"]

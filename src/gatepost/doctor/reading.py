@@ -95,6 +95,9 @@ _KINDS: Final[dict[type, str]] = {
 }
 
 
+_REASON = re.compile(r"Relay Access Denied; (?P<code>[a-z]+(?:-[a-z]+)+)\b(?P<says>[^\[]*)")
+
+
 class Collection:
     """Facts as they come, to be one bundle."""
 
@@ -112,7 +115,11 @@ class Collection:
             self._facts["cmdlets_empty"].append(fact)
         else:
             self._facts[_FIELDS[type(fact)]].append(fact)
+        if isinstance(fact, ReplySeen):
+            self._add_reason(fact)
         if isinstance(fact, SmtpSession):
+            for reply in fact.replies:
+                self._add_reason(reply)
             self._facts["replies"] += [each for each in fact.replies if each.code >= 400]
             self._facts["certificates"] += fact.certificates
             if fact.tls:
@@ -121,6 +128,21 @@ class Collection:
                 kind = "exchange-receive-log"
         if not isinstance(fact, NameSeen):
             self._read[fact.source.file, _KINDS.get(type(fact), kind)] += 1
+
+    def _add_reason(self, reply: ReplySeen) -> None:
+        """A refusal of Gatepost's tells its reason in a code."""
+        if match := _REASON.search(reply.text):
+            reasons = ((match["code"], "", match["says"].strip()),)
+            self._facts["verdicts"].append(
+                GatepostVerdict(
+                    source=reply.source,
+                    quote=reply.quote,
+                    outcome="refused",
+                    reply=reply.quote,
+                    reasons=reasons,
+                    session_id=reply.trailer_id,
+                )
+            )
 
     def unread(self, file: str, because: str, line: int = 1) -> None:
         self._facts["unread"].append(Unread(source=Source(file, line), because=because))

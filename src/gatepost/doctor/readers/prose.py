@@ -11,7 +11,7 @@ from ipaddress import ip_address
 
 from gatepost.doctor.evidence import Fact, Moment, NameSeen, ProseFact, Topic
 from gatepost.doctor.moments import ANY_MOMENT, moment
-from gatepost.doctor.page import Page
+from gatepost.doctor.page import Page, Paragraph
 
 _CERT = r"(?:cert\w*|zertifikat\w*|ssl|tls cert\w*|pfx)"
 _TOPICS: tuple[tuple[Topic, str], ...] = (
@@ -230,9 +230,9 @@ _FILE_NAME = re.compile(
 
 def read(page: Page) -> Iterator[Fact]:
     for paragraph in page.paragraphs():
-        at = 0
-        for sentence in _SENTENCE.split(paragraph.text):
-            at = max(paragraph.text.find(sentence, at), 0)
+        at, text = 0, _without_fields(paragraph)
+        for sentence in _SENTENCE.split(text):
+            at = max(text.find(sentence, at), 0)
             source = page.source(paragraph.index_at(at))
             if len(sentence) < 4000:
                 yield from _facts(sentence, source)
@@ -260,20 +260,29 @@ def _facts(sentence: str, source) -> Iterator[Fact]:  # type: ignore[no-untyped-
         yield ProseFact(source=source, quote=sentence.strip()[:400], topic="other", at=when)
 
 
+def _without_fields(paragraph: Paragraph) -> str:
+    """Header fields above a mail's words blanked, so that offsets stay; a subject is words."""
+    text = paragraph.text
+    for start, end in zip(paragraph.starts, [*paragraph.starts[1:], len(text) + 1], strict=True):
+        line = text[start : end - 1]
+        if match := _FIELD.match(line):
+            text = f"{text[:start]}{'.'.rjust(len(line))}{text[end - 1 :]}"
+        elif match := _SUBJECT.match(line):
+            text = f"{text[:start]}{' ' * match.end()}{line[match.end() : -1]}.{text[end - 1 :]}"
+    return text
+
+
+_SUBJECT = re.compile(r"\s*(?:Subject|Betreff|Objet|Oggetto)\s?:", re.IGNORECASE)
 _FIELD = re.compile(
-    r"\s*(?:From|To|Cc|Subject|Date|Sent|Message-ID|Reply-To|Von|An|Betreff|Gesendet|De|À|Objet|Envoyé|Thread-\w+)\s?:",
+    r"\s*(?:From|To|Cc|Date|Sent|Message-ID|Reply-To|Von|An|Gesendet|De|À|Envoyé|Thread-\w+)\s?:",
     re.I,
 )
 _WORDS = re.compile(r"[A-Za-zÀ-ÿ]{2,}")
-_SENTENCE_AFTER_FIELD = 12
-"""A line after `From: Jo` belongs to its paragraph: so many words are more than a field."""
 
 
 def _is_prose(sentence: str) -> bool:
     """Words of a person rather than of a program: few signs, several words."""
     words = _WORDS.findall(sentence)
-    if _FIELD.match(sentence) and len(words) < _SENTENCE_AFTER_FIELD:
-        return False
     signs = sum(sentence.count(sign) for sign in "=<>{}[]|\\")
     return len(words) >= 3 and signs <= max(2, len(words) // 3)
 

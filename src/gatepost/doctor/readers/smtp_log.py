@@ -610,12 +610,32 @@ def _is_receiving(rows: list[Row], log_type: str) -> bool:
     return False
 
 
+def _verdicts(rows: list[Row]) -> Iterator[GatepostVerdict]:
+    """What Gatepost's own log says of attribution: the verdict's row, and a row for each reason after it."""
+    reasons: dict[str, list[tuple[str, str, str]]] = {}
+    verdicts: list[Row] = []
+    for row in rows:
+        if row.event == "*" and row.context.startswith("attribution of "):
+            verdicts.append(row)
+        elif row.event == "*" and _REASON_CODE.fullmatch(row.data.strip()):
+            reasons.setdefault(row.session, []).append((row.data.strip(), "", row.context))
+    for row in verdicts:
+        yield GatepostVerdict(
+            source=row.source,
+            quote=row.quote[:400],
+            outcome=row.data,
+            reasons=tuple(reasons.get(row.session, ())),
+            session_id=row.session,
+        )
+
+
+_REASON_CODE = re.compile(r"[a-z]+(?:-[a-z]+)+")
+
+
 def read(page: Page) -> Iterator[Fact]:
     rows = list(_rows(page))
     if not rows:
         return
     log_type = next((line.casefold() for line in page.lines if line.casefold().startswith("#log-type")), "")
-    for row in rows:
-        if row.event == "*" and row.context.startswith("attribution of "):
-            yield GatepostVerdict(source=row.source, quote=row.quote[:400], outcome=row.data, session_id=row.session)
+    yield from _verdicts(rows)
     yield from sessions_of(rows, log_type)
