@@ -5,6 +5,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
@@ -24,6 +25,7 @@ from gatepost.doctor.evidence import (
     CertificateSeen,
     EvidenceBundle,
     InboundConnector,
+    PostfixDelivery,
     ProseFact,
     ReplySeen,
     SmtpSession,
@@ -178,7 +180,34 @@ class Derived:
         times = [when for each in self.bundle.replies if each.code >= 400 and (when := at(each.at or each.trailer_at))]
         times += [when for tls in self.bundle.tls if tls.established is False and (when := at(tls.at))]
         times += [when for error in self.bundle.queue_errors if (when := at(error.at))]
-        return min(times, default=None)
+        return min(times, default=None) or self._failed_at_of_a_year_told_elsewhere
+
+    @cached_property
+    def _failed_at_of_a_year_told_elsewhere(self) -> float | None:
+        """Syslog writes no year: the one in which the failure lies nearest to a certificate's end or beginning."""
+        moments = [each.at for each in self.bundle.postfix_deliveries if each.status in ("deferred", "bounced")]
+        moments += [each.at for each in self.bundle.replies if each.code >= 400]
+        moments += [each.at for each in self.bundle.tls if each.established is False]
+        failed = [each.at for each in moments if each and each.at and each.certainty == "year-unknown"]
+        ends = [when for each in self.leaves for when in (at(each.not_after), at(each.not_before)) if when]
+        if not failed or not ends:
+            return None
+        first = datetime.fromtimestamp(min(failed), UTC)
+        day = 28 if (first.month, first.day) == (2, 29) else first.day
+        years = {datetime.fromtimestamp(end, UTC).year + shift for end in ends for shift in (-1, 0, 1)}
+        near = [first.replace(year=year, day=day).timestamp() for year in years]
+        return min(near, key=lambda when: min(abs(when - end) for end in ends))
+
+    @cached_property
+    def lost_after_certificate(self) -> PostfixDelivery | None:
+        """A session established with a client certificate and lost at EHLO: TLS 1.3's refusal comes afterwards."""
+        established = {
+            each.process
+            for each in self.bundle.postfix_tls
+            if each.kind == "established" and each.client_certificate_sent and each.protocol in ("TLSv1.3", "")
+        }
+        lost = (each for each in self.bundle.postfix_deliveries if "lost connection" in each.response)
+        return next((each for each in lost if "EHLO" in each.response and each.process in established), None)
 
     @cached_property
     def certificate_withheld(self) -> bool:

@@ -119,7 +119,8 @@ def renewed_certificate_other_name(bundle: EvidenceBundle, facts: Derived) -> Fi
     if bundle.inbound_connectors and not facts.naming_connectors:
         return None
     if certificate is None:
-        if facts.no_tenant_found and said and not facts.tls_failures:
+        network = any(bundle.prose_of("changed-network"))
+        if facts.no_tenant_found and said and not facts.tls_failures and not network:
             return found(
                 "low",
                 42,

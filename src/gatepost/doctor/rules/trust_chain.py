@@ -103,7 +103,7 @@ def intermediates_not_sent(bundle: EvidenceBundle, facts: Derived) -> Finding | 
     ]
     file_is_leaf_only = [each for each in own_files if each.source.file not in files and not is_self_signed(each)]
     if _peers_certificate_rejected(bundle) and not facts.attribution_refusals:
-        return None
+        return _listener_not_trusted(bundle, facts)
     if (
         facts.presented
         and at(facts.presented.not_after)
@@ -168,6 +168,31 @@ def intermediates_not_sent(bundle: EvidenceBundle, facts: Derived) -> Finding | 
         missing=()
         if hard
         else ("CAPI2 log (event 30) of the sending server, or openssl verify of the file presented",),
+    )
+
+
+def _listener_not_trusted(bundle: EvidenceBundle, facts: Derived) -> Finding | None:
+    """The other direction: the cloud does not trust what this server's listener presents."""
+    said = [cite(each) for each in bundle.replies if _UNTRUSTED_ROOT.search(each.text)]
+    said = said or [cite(each) for each in bundle.queue_errors if _UNTRUSTED_ROOT.search(each.last_error)]
+    if not said or any(is_self_signed(each) for each in facts.leaves):
+        return None
+    leaf_only = _chain_lengths(bundle)
+    return found(
+        "medium",
+        90 if leaf_only else 82,
+        "The cloud does not trust the certificate your server presents: its intermediates are not sent along, or its root is unknown there.",
+        [*said[:2], *leaf_only[:2]],
+        fix=[
+            Fix(
+                "Exchange",
+                "Import-Certificate -FilePath C:\\intermediate.cer -CertStoreLocation Cert:\\LocalMachine\\CA",
+            ),
+            _RESTART,
+        ],
+        verify="openssl s_client -starttls smtp -showcerts -connect HOST:25 shows two certificates or more; the cloud's queue drains.",
+        missing=("the chain the server presents: openssl s_client -starttls smtp -showcerts -connect HOST:25",),
+        catalogue=("C01", "C02"),
     )
 
 
@@ -243,7 +268,7 @@ def certificate_expired(bundle: EvidenceBundle, facts: Derived) -> Finding | Rul
     expired = next(
         (each for each in facts.leaves if _had_expired(each, facts, told=bool(alert or said or codes))), None
     )
-    if not (said or alert or codes) and not (expired and facts.failed_relay):
+    if not (said or alert or codes) and not (expired and (facts.failed_relay or facts.lost_after_certificate)):
         still_good = facts.presented
         if still_good and when and (at(still_good.not_after) or 0) > when:
             return ruled_out(
@@ -262,7 +287,7 @@ def certificate_expired(bundle: EvidenceBundle, facts: Derived) -> Finding | Rul
         else 93
         if alert or said
         else 88
-        if expired and expired.role == "sent"
+        if expired and (expired.role == "sent" or facts.lost_after_certificate)
         else 74,
         f"{name} expired{until}; the peer refuses it.",
         [
