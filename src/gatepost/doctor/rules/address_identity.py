@@ -289,11 +289,11 @@ def ipv6_egress(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | 
             ),
             Fix(
                 "Exchange",
-                "route to the service's IPv4 addresses only: remove the AAAA-capable path (for example Set-NetIPv6Protocol is not enough; use a smart host name that has A records only)",
+                "# route to the service's IPv4 addresses only: remove the AAAA-capable path (for example Set-NetIPv6Protocol is not enough; use a smart host name that has A records only)",
             ),
             Fix(
                 "Exchange Online",
-                "better: identify by certificate instead of address (Set-InboundConnector -TlsSenderCertificateName)",
+                "# better: identify by certificate instead of address (Set-InboundConnector -TlsSenderCertificateName)",
             ),
         ),
         verify="Hello [..] in the next session shows an IPv4 address of the list.",
@@ -443,9 +443,9 @@ def address_shared_with_other_tenants(bundle: EvidenceBundle, facts: Derived) ->
             fix=(
                 Fix(
                     "Exchange Online",
-                    "in each tenant: a connector by certificate with a name of that tenant only (New-InboundConnector -ConnectorType OnPremises -TlsSenderCertificateName <name of this tenant>)",
+                    "# in each tenant: a connector by certificate with a name of that tenant only (New-InboundConnector -ConnectorType OnPremises -TlsSenderCertificateName <name of this tenant>)",
                 ),
-                Fix("Exchange", "one send connector with its own certificate for each tenant"),
+                Fix("Exchange", "# one send connector with its own certificate for each tenant"),
                 Fix("Gatepost", "gatepost inbound-connector add TENANT NAME --certificate-name <name of this tenant>"),
             ),
             verify="Message trace of each tenant shows its own mail only.",
@@ -620,7 +620,7 @@ def cloud_host_without_fixed_address(bundle: EvidenceBundle, facts: Derived) -> 
             ),
             Fix(
                 "Exchange Online",
-                "or let it present a certificate and identify by that: Set-InboundConnector -TlsSenderCertificateName",
+                "Set-InboundConnector -TlsSenderCertificateName   # or let it present a certificate and identify by that",
             ),
         ),
         verify="Hello [..] stays the same over a restart of the service.",
@@ -674,7 +674,7 @@ def third_party_sends_from_own_addresses(bundle: EvidenceBundle, facts: Derived)
         fix=(
             Fix(
                 "Exchange Online",
-                "a connector of type OnPremises for that vendor, by a certificate name the vendor issues for you and you add as accepted domain",
+                "# a connector of type OnPremises for that vendor, by a certificate name the vendor issues for you and you add as accepted domain",
             ),
             Fix(
                 "network",

@@ -493,7 +493,7 @@ def listener_root_store_too_old(bundle: EvidenceBundle, facts: Derived) -> Findi
             Fix("Windows", "certutil -f -verifyctl AuthRootWU   # and allow ctldl.windowsupdate.com"),
             Fix(
                 "Windows",
-                "or import DigiCert Global Root G2 (SHA-1 DF3C24F9BFD666761B268073FE06D1CC8D4F82A4) into LocalMachine\\Root",
+                "# or import DigiCert Global Root G2 (SHA-1 DF3C24F9BFD666761B268073FE06D1CC8D4F82A4) into LocalMachine\\Root",
             ),
         ),
         verify="The receive log shows chain validation status 'Valid' for Exchange Online's sessions.",

@@ -361,7 +361,7 @@ def associated_domains_limit_connector(bundle: EvidenceBundle, facts: Derived) -
                 ),
                 Fix(
                     "Exchange Online",
-                    f"or for all domains: Set-InboundConnector -Identity {quoted(connector.name)} -AssociatedAcceptedDomains $null",
+                    f"Set-InboundConnector -Identity {quoted(connector.name)} -AssociatedAcceptedDomains $null   # or for all domains",
                 ),
             )
             if outside
@@ -415,7 +415,7 @@ def two_identities_one_connector(bundle: EvidenceBundle, facts: Derived) -> Find
             fix=(
                 Fix(
                     "Exchange Online",
-                    f"one identity a connector; keep the one that matches: Set-InboundConnector -Identity {quoted(connector.name)} {drop}",
+                    f"Set-InboundConnector -Identity {quoted(connector.name)} {drop}   # one identity a connector; keep the one that matches",
                 ),
             ),
             verify="A message to an outside recipient passes.",
@@ -460,9 +460,9 @@ def claimed_by_another_tenant(bundle: EvidenceBundle, facts: Derived) -> Finding
             fix=(
                 Fix(
                     "Exchange Online",
-                    "give each tenant its own certificate name, and set each tenant's connector to its own",
+                    "# give each tenant its own certificate name, and set each tenant's connector to its own",
                 ),
-                Fix("Exchange", "one send connector with its own TlsCertificateName for each tenant"),
+                Fix("Exchange", "# one send connector with its own TlsCertificateName for each tenant"),
             ),
             verify="Each tenant's message trace shows its own mail only.",
         )
@@ -720,7 +720,7 @@ def treat_as_internal_conflict(bundle: EvidenceBundle, facts: Derived) -> Findin
         fix=(
             Fix(
                 "Exchange Online",
-                f"for hybrid keep: Set-InboundConnector -Identity {quoted(name)} -TreatMessagesAsInternal $false -CloudServicesMailEnabled $true",
+                f"Set-InboundConnector -Identity {quoted(name)} -TreatMessagesAsInternal $false -CloudServicesMailEnabled $true   # for hybrid keep",
             ),
         ),
         verify="Set-InboundConnector runs without error.",
@@ -747,7 +747,7 @@ def connector_creation_forbidden(bundle: EvidenceBundle, facts: Derived) -> Find
         fix=(
             Fix(
                 "Exchange Online",
-                "use a paid Exchange Online subscription, or ask Microsoft support to enable the connector",
+                "# use a paid Exchange Online subscription, or ask Microsoft support to enable the connector",
             ),
         ),
         verify="New-InboundConnector succeeds and the connector shows Enabled True.",

@@ -110,7 +110,7 @@ def _add_domain(domain: str) -> tuple[Fix, ...]:
 _CERTIFICATE_CONNECTOR = (
     Fix(
         "Exchange Online",
-        "identify by certificate: Set-InboundConnector -TlsSenderCertificateName <name that is an accepted domain> -RequireTls $true",
+        "Set-InboundConnector -TlsSenderCertificateName '<name that is an accepted domain>' -RequireTls $true   # identify by certificate",
     ),
 )
 
@@ -234,7 +234,7 @@ def null_sender_by_address(bundle: EvidenceBundle, facts: Derived) -> Finding | 
         fix=(
             Fix(
                 "Exchange Online",
-                f"Set-InboundConnector -Identity {quoted(name)} -SenderIPAddresses $null -TlsSenderCertificateName <certificate name that is an accepted domain> -RequireTls $true   # first test beside it with a second connector",
+                f"New-InboundConnector -Name {quoted(name + ' by certificate')} -ConnectorType OnPremises -SenderDomains * -TlsSenderCertificateName '<certificate name that is an accepted domain>' -RequireTls $true   # beside {quoted(name)}, which stays until the new one is seen to work",
             ),
             Fix("Gatepost", "gatepost inbound-connector add TENANT NAME --certificate-name <name>"),
         )
@@ -283,7 +283,7 @@ def forwarded_foreign_sender(bundle: EvidenceBundle, facts: Derived) -> Finding 
             *_CERTIFICATE_CONNECTOR,
             Fix(
                 "Exchange Online",
-                "or forward from the cloud mailbox instead of the server (Set-Mailbox -ForwardingSmtpAddress)",
+                "# or forward from the cloud mailbox instead of the server (Set-Mailbox -ForwardingSmtpAddress)",
             ),
             Fix(
                 "Postfix",
@@ -435,7 +435,7 @@ def sender_domain_not_accepted(bundle: EvidenceBundle, facts: Derived) -> Findin
         fix.append(
             Fix(
                 "Exchange Online",
-                f"or, if every sub-domain is yours: Set-AcceptedDomain -Identity {quoted(parent)} -DomainType InternalRelay; Set-AcceptedDomain -Identity {quoted(parent)} -MatchSubDomains $true",
+                f"Set-AcceptedDomain -Identity {quoted(parent)} -DomainType InternalRelay; Set-AcceptedDomain -Identity {quoted(parent)} -MatchSubDomains $true   # or, if every sub-domain is yours",
             )
         )
     return found(
@@ -505,7 +505,7 @@ def accepted_domain_removed(bundle: EvidenceBundle, facts: Derived) -> Finding |
         evidence,
         fix=(
             *_add_domain(gone[0]),
-            Fix("Exchange", "or present a certificate with a name in a remaining domain and set the connector to it"),
+            Fix("Exchange", "# or present a certificate with a name in a remaining domain and set the connector to it"),
         )
         if proved
         else (),
@@ -557,7 +557,7 @@ def foreign_domain_expected_to_relay(bundle: EvidenceBundle, facts: Derived) -> 
         fix=(
             Fix(
                 "Exchange Online",
-                "use a certificate whose name is an accepted domain of your own tenant; or have the domain's owner relay (or authenticate) that mail",
+                "# use a certificate whose name is an accepted domain of your own tenant; or have the domain's owner relay (or authenticate) that mail",
             ),
         ),
         verify="The certificate's parent domain shows in Get-AcceptedDomain.",
@@ -589,7 +589,8 @@ def recipients_of_several_tenants(bundle: EvidenceBundle, facts: Derived) -> Fin
         [cite(reply.source, reply.quote or reply.text)],
         fix=(
             Fix(
-                "Exchange Online", "make the connector match again (certificate name or address); that lifts the limit"
+                "Exchange Online",
+                "# make the connector match again (certificate name or address); that lifts the limit",
             ),
             Fix("Postfix", "stopgap: default_destination_recipient_limit=1 for this transport"),
         ),

@@ -57,7 +57,7 @@ def _set_smart_host(bundle: EvidenceBundle, host: str) -> tuple[Fix, ...]:
         fixes.append(
             Fix(
                 "Exchange",
-                f"Set-SendConnector -Identity <connector> -SmartHosts {quoted(host)} -DNSRoutingEnabled $false",
+                f"Set-SendConnector -Identity '<connector>' -SmartHosts {quoted(host)} -DNSRoutingEnabled $false",
             )
         )
     return tuple(fixes)

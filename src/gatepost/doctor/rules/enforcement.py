@@ -31,10 +31,10 @@ def exchange_build_too_old(bundle: EvidenceBundle, facts: Derived) -> Finding | 
         f"The service {rate[1] if rate else 'throttles'} mail of this Exchange server because its build is out of date{f' ({rate[2]} minutes an hour)' if rate else ''}; applies to OnPremises connectors.",
         [cite(reply.source, reply.quote or reply.text)],
         fix=(
-            Fix("Exchange", "install the current cumulative and security update (HealthChecker.ps1 names it)"),
+            Fix("Exchange", "# install the current cumulative and security update (HealthChecker.ps1 names it)"),
             Fix(
                 "Exchange Online",
-                "a pause, up to 90 days a year: New-TenantExemptionInfo -BlockingScenario UnpatchedOnPremServer -NumberOfDays 30",
+                "New-TenantExemptionInfo -BlockingScenario UnpatchedOnPremServer -NumberOfDays 30   # a pause, up to 90 days a year",
             ),
         ),
         verify="Get-OnPremServerReportInfo no longer lists the server.",
@@ -62,7 +62,7 @@ def unregistered_sending_domains(bundle: EvidenceBundle, facts: Derived) -> Find
         fix=(
             Fix(
                 "Exchange Online",
-                f"register the sending domains{f' ({chr(44).join(domains)})' if domains else ''} as accepted domains, stop what sends from others (report: Non-accepted domain), then ask support to lift the block",
+                f"# register the sending domains{f' ({chr(44).join(domains)})' if domains else ''} as accepted domains, stop what sends from others (report: Non-accepted domain), then ask support to lift the block",
             ),
         ),
         verify="The Non-accepted domain report is empty for a day.",
@@ -139,7 +139,7 @@ def basic_auth_retired(bundle: EvidenceBundle, facts: Derived) -> Finding | Rule
         fix=(
             Fix(
                 "Exchange Online",
-                "relay by connector: New-InboundConnector -Name 'Devices' -ConnectorType OnPremises -SenderDomains * -SenderIPAddresses <public address>; device: MX name, port 25, no user name",
+                "New-InboundConnector -Name 'Devices' -ConnectorType OnPremises -SenderDomains * -SenderIPAddresses '<public address>'   # relay by connector; on the device: the MX name, port 25, no user name",
             ),
             Fix("application", "or log in with OAuth; for inside recipients only, High Volume Email"),
         ),

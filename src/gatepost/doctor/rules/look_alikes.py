@@ -71,7 +71,7 @@ def relay_pool_refused_by_next_hop(bundle: EvidenceBundle, facts: Derived) -> Fi
         fix=(
             Fix(
                 "Exchange Online",
-                "make the original mail pass SPF or DKIM when it enters (then it leaves by the normal pool), or forward by a rule that keeps the tenant's sender",
+                "# make the original mail pass SPF or DKIM when it enters (then it leaves by the normal pool), or forward by a rule that keeps the tenant's sender",
             ),
             Fix("network", "or let the next gateway accept the service's relay pool addresses for these recipients"),
         ),
@@ -124,7 +124,7 @@ def recipient_unknown(bundle: EvidenceBundle, facts: Derived) -> Finding | Ruled
         fix=(
             Fix(
                 "Exchange Online",
-                f"check the address: Get-EXORecipient -Identity {who or '<recipient>'}; if the mailbox is on-premises only, synchronise it (or set the domain to InternalRelay)",
+                f"Get-EXORecipient -Identity {who or '<recipient>'}; if the mailbox is on-premises only, synchronise it (or set the domain to InternalRelay)   # check the address",
             ),
         ),
         verify="The recipient shows in Get-EXORecipient and the message passes.",
@@ -216,7 +216,7 @@ def recipient_accepts_authenticated_only(bundle: EvidenceBundle, facts: Derived)
         fix=(
             Fix(
                 "Exchange Online",
-                f"if outside senders are wanted: Set-DistributionGroup -Identity {who} -RequireSenderAuthenticationEnabled $false",
+                f"Set-DistributionGroup -Identity {who} -RequireSenderAuthenticationEnabled $false   # if outside senders are wanted",
             ),
         ),
         verify="A message from outside to the group arrives.",
@@ -329,7 +329,7 @@ def health_checker_tls_auth_level(bundle: EvidenceBundle, facts: Derived) -> Fin
         fix=(
             Fix(
                 "Exchange",
-                "update HealthChecker (.\\HealthChecker.ps1 -ScriptUpdateOnly) and leave the connector as it is",
+                "# update HealthChecker (.\\HealthChecker.ps1 -ScriptUpdateOnly) and leave the connector as it is",
             ),
         ),
         verify="A newer HealthChecker shows the row green; mail flows meanwhile.",

@@ -62,7 +62,7 @@ def change_not_spread(bundle: EvidenceBundle, facts: Derived) -> Finding | Ruled
                     fix=(
                         Fix(
                             "Exchange Online",
-                            "wait an hour and test again with several new sessions; change nothing meanwhile",
+                            "# wait an hour and test again with several new sessions; change nothing meanwhile",
                         ),
                     ),
                     verify="Ten new sessions in a row pass.",
@@ -307,7 +307,7 @@ def certificate_connector_never_tested(bundle: EvidenceBundle, facts: Derived) -
         fix=(
             Fix(
                 "Exchange Online",
-                f"until the certificate is right: Set-InboundConnector -Identity {quoted(off[0].name)} -Enabled $true",
+                f"Set-InboundConnector -Identity {quoted(off[0].name)} -Enabled $true   # until the certificate is right",
             ),
         )
         if off and off[0].name
