@@ -148,6 +148,7 @@ def _sightings(bundle: EvidenceBundle) -> Iterator[SenderSeen]:
             forwarded=bool(delivery.original_forward_path)
             and delivery.original_forward_path.casefold() != delivery.forward_path.casefold(),
         )
+    yield from _in_returned_headers(bundle)
     for reply in bundle.replies:
         if reply.reverse_path is not None and (reply.source.file, reply.source.line) not in told:
             refused = refused_by_attribution(reply)
@@ -157,6 +158,18 @@ def _sightings(bundle: EvidenceBundle) -> Iterator[SenderSeen]:
                 source=reply.source,
                 refusal=reply if refused else None,
             )
+
+
+def _in_returned_headers(bundle: EvidenceBundle) -> Iterator[SenderSeen]:
+    """RFC 5321 4.4: Return-Path tells the reverse-path of a message that was refused, where one refusal is all there
+    is. An empty one is the notification's own."""
+    refusals = [each for each in bundle.replies if refused_by_attribution(each)]
+    if any(each.reverse_path for each in refusals) or bundle.sessions or bundle.postfix_deliveries or not refusals:
+        return
+    for header in bundle.headers:
+        mailbox = header.value.strip().strip("<>")
+        if header.name.casefold() == "return-path" and "@" in mailbox:
+            yield SenderSeen(reverse_path=mailbox, refused=1, source=header.source, refusal=refusals[0])
 
 
 _IN_OTHER_TENANT = re.compile(
