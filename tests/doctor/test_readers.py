@@ -703,3 +703,41 @@ def test_reasons_in_gateposts_own_log_belong_to_their_session():
     )
     (verdict,) = bundle.verdicts
     assert [code for code, _, _ in verdict.reasons] == ["certificate-expired", "address-not-in-range"]
+
+
+def test_message_tracking_is_searched_for_last_errors():
+    (error,) = read(
+        "#Log-type: Message Tracking Log\n#Fields: date-time,client-ip,recipient-status\n"
+        '2026-03-02T08:00:01.100Z,10.0.0.4,"{[{LED=451 4.4.397 Error communicating with target host. -> 421 4.4.2 Connection dropped due to TimedOut};{MSG=};{FQDN=x.example};{IP=104.47.1.36};{LRT=3/2/2026 8:00:00 AM}]}"\n'
+    ).queue_errors
+    assert (error.inner, error.fqdn) == ("421 4.4.2 Connection dropped due to TimedOut", "x.example")
+
+
+def test_a_handshakes_failure_quoted_without_its_row_is_read():
+    (tls,) = read("On EX2 the log says: TLS negotiation failed with error NoCredentials").tls
+    assert (tls.established, tls.failure) == (False, "NoCredentials")
+
+
+def test_wizard_tables_with_equals_first_are_read():
+    (row,) = read(
+        "Equal | Name | Actual | Expected\nFalse | TlsCertificateName | <I>CN=R10<S>CN=a | <I>CN=R12<S>CN=a\n"
+    ).hcw
+    assert (row.property_name, row.equals, row.actual) == ("TlsCertificateName", False, "<I>CN=R10<S>CN=a")
+
+
+def test_certutil_tells_provider_and_that_the_key_is_missing():
+    (certificate,) = read(
+        """
+        ================ Certificate 1 ================
+        Serial Number: 0a1b2c3d
+        Issuer: CN=R12, O=Let's Encrypt, C=US
+         NotBefore: 3/2/2026 3:12 AM
+         NotAfter: 5/31/2026 3:12 AM
+        Subject: CN=mail.contoso.example
+        Cert Hash(sha1): 6f1b2c3d4e5f60718293a4b5c6d7e8f901234567
+          Provider = Microsoft Software Key Storage Provider
+        Missing stored keyset
+        """
+    ).certificates
+    assert (certificate.thumbprint[:4], certificate.has_private_key) == ("6F1B", False)
+    assert certificate.provider == "Microsoft Software Key Storage Provider"

@@ -204,6 +204,7 @@ def _readers() -> tuple[tuple[str, Reader], ...]:
         ("hcw-log", exchange.read_hcw),
         ("queue", exchange.read_queues),
         ("event-log", exchange.read_events),
+        ("text", exchange.read_tls_failures),
         ("powershell", exchange.read_errors_and_commands),
         ("text", replies.read),
         ("prose", prose.read),

@@ -204,6 +204,8 @@ def read_openssl(page: Page) -> Iterator[Fact]:
         line = page.lines[index]
         match = None if index in page.taken else _LABEL.match(line)
         if match is None:
+            if told and (key := _KEY_SIGN.search(line)):
+                told["has_key"] = (index, "yes" if key["yes"] else "no")
             if told and (re.match(r"\s*(?:Certificate:|-----BEGIN)", line) or index - last > 40):
                 yield from _told(page, told)
                 told = {}
@@ -234,6 +236,13 @@ def read_openssl(page: Page) -> Iterator[Fact]:
         index += 1
     if told:
         yield from _told(page, told)
+
+
+_KEY_SIGN = re.compile(
+    r"(?P<yes>Encryption test passed|Signature test passed|Private key is (?:NOT )?exportable)|Missing stored keyset|"
+    r"No key provider information|Cannot find the certificate and private key",
+    re.IGNORECASE,
+)
 
 
 def _canonical(label: str) -> str:
@@ -322,6 +331,7 @@ def _told(page: Page, told: dict[str, tuple[int, str]]) -> Iterator[Fact]:
         signature_algorithm=value.get("algorithm", ""),
         key_bits=int(bits[1]) if bits else None,
         provider=value.get("provider", ""),
+        has_private_key=value["has_key"] == "yes" if "has_key" in value else None,
         depth=0,
     )
     for label, (index, _) in told.items():

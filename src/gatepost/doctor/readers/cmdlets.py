@@ -444,6 +444,11 @@ def _continues(line: str, column: int, match: re.Match[str] | None) -> bool:
     return (indent >= max(column - 2, 12) and not match) or (indent >= 14 and indent >= column - 2)
 
 
+_ONLY_EXCHANGE = frozenset(
+    ["thumbprint", "services", "hasprivatekey", "certificatedomains", "rootcatype", "isselfsigned", "enhancedkeyusagelist", "dnsnamelist"]
+)
+
+
 def _closed(page: Page, block: list[tuple[int, str, str]], hint: str, server: str) -> Iterator[Fact]:
     names = [name for _, name, _ in block]
     keys = {name.casefold() for name in names}
@@ -455,6 +460,8 @@ def _closed(page: Page, block: list[tuple[int, str, str]], hint: str, server: st
         or (len(block) == 1 and not keys & telling - {"services", "domainname"})
     ):
         return
+    if kind == "certificate" and not keys & _ONLY_EXCHANGE:
+        return  # certutil's and openssl's labels are their own reader's
     properties = tuple(
         property_of(name, value, page.source(index), page.lines[index].strip()[:500]) for index, name, value in block
     )

@@ -14,6 +14,7 @@ from gatepost.doctor.evidence import (
     PowershellError,
     QueueError,
     Source,
+    TlsSeen,
     one_line,
 )
 from gatepost.doctor.moments import ANY_MOMENT, moment
@@ -229,6 +230,12 @@ _HCW_EQUALS_FIRST = re.compile(
 )
 
 
+_HCW_EQUALS_LEFT = re.compile(
+    r"^\s*\|?\s*(?P<equals>True|False)\s*\|\s*(?P<name>[A-Z][A-Za-z]{3,40})\s*\|\s*(?P<a>[^|]*?)\s*\|\s*(?P<b>[^|]*?)\s*\|?\s*$",
+    re.IGNORECASE,
+)
+
+
 def read_hcw(page: Page) -> Iterator[Fact]:
     inside, actual_first, name = 0, True, ""
     at = None
@@ -247,7 +254,7 @@ def read_hcw(page: Page) -> Iterator[Fact]:
         if not inside:
             continue
         inside -= 1
-        row = _HCW_EQUALS_FIRST.match(line) or _HCW_ROW.match(line)
+        row = _HCW_EQUALS_LEFT.match(line) or _HCW_EQUALS_FIRST.match(line) or _HCW_ROW.match(line)
         if row is None:
             continue
         page.take(index)
@@ -287,6 +294,23 @@ _NOTHING = re.compile(
     r"shows? nothing|lists? nothing|keine (?:ausgabe|einträge)|liefert nichts|leer|comes back empty|no (?:inbound )?connectors?\b",
     re.IGNORECASE,
 )
+
+
+_TLS_FAILED = re.compile(r"TLS negotiation failed with (?:the )?(?:error|status) '?(?P<error>\w+)", re.IGNORECASE)
+
+
+def read_tls_failures(page: Page) -> Iterator[Fact]:
+    """A send log's line about the handshake, quoted without the rest of its row."""
+    for index, line in page.free():
+        if match := _TLS_FAILED.search(line):
+            yield TlsSeen(
+                source=page.source(index),
+                quote=line.strip()[:400],
+                established=False,
+                failure=match["error"],
+                log_owner_is="client",
+                kind="pasted",
+            )
 
 
 def read_errors_and_commands(page: Page) -> Iterator[Fact]:

@@ -124,6 +124,8 @@ def _rows(page: Page) -> Iterator[Row]:
             )
         elif row := _fragment(page.source(index), text):
             yield row
+        else:  # a row of another kind of log
+            page.taken.discard(index)
 
 
 _EVENT = re.compile(r"(?:^|[,\t; ])([<>*+-])(?=[,\t; ]|$)")
@@ -633,9 +635,11 @@ _REASON_CODE = re.compile(r"[a-z]+(?:-[a-z]+)+")
 
 
 def read(page: Page) -> Iterator[Fact]:
+    log_type = next((line.casefold() for line in page.lines if line.casefold().startswith("#log-type")), "")
+    if log_type and "smtp" not in log_type:
+        return
     rows = list(_rows(page))
     if not rows:
         return
-    log_type = next((line.casefold() for line in page.lines if line.casefold().startswith("#log-type")), "")
     yield from _verdicts(rows)
     yield from sessions_of(rows, log_type)
