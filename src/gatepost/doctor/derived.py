@@ -13,7 +13,9 @@ from typing import NamedTuple
 from gatepost.doctor.addresses import identity_connectors, refused_by_attribution
 from gatepost.doctor.certificates_told import (
     at,
+    is_internal_name,
     is_leaf,
+    is_self_signed,
     last,
     names_of,
     normalized_name,
@@ -107,8 +109,12 @@ class Derived:
             return self.renewal.new
         candidates = [each for each in self.leaves if each.role not in ("old", "sent")]
         bound = [each for each in candidates if each.smtp_bound]
-        if len(bound) == 1:
-            return bound[0]
+        outside = [
+            each for each in bound if not is_self_signed(each) and not all(map(is_internal_name, names_of(each)))
+        ]
+        for usable in (bound, outside):
+            if len(usable) == 1:
+                return usable[0]
         return candidates[0] if len(candidates) == 1 else None
 
     @cached_property

@@ -119,6 +119,23 @@ def renewed_certificate_other_name(bundle: EvidenceBundle, facts: Derived) -> Fi
     if bundle.inbound_connectors and not facts.naming_connectors:
         return None
     if certificate is None:
+        if facts.no_tenant_found and (mismatch := _told_mismatch(bundle)):
+            return found(
+                "medium",
+                79,
+                f"By what is said, the certificate carries {mismatch[0]} and the connector expects {mismatch[1]}: the names do not match.",
+                [*mismatch[2], *_refusal(facts)],
+                fix=[
+                    Fix(
+                        "Exchange Online",
+                        f"Get-InboundConnector | Where-Object TlsSenderCertificateName -eq {quoted(mismatch[1])} | "
+                        f"Set-InboundConnector -TlsSenderCertificateName {quoted(mismatch[0])}",
+                    )
+                ],
+                verify=_VERIFY,
+                missing=("one refused session's log: which certificate is presented",),
+                catalogue=() if said else ("A02", "A01"),
+            )
         network = any(bundle.prose_of("changed-network"))
         if facts.no_tenant_found and said and not facts.tls_failures and not network:
             return found(
@@ -235,6 +252,30 @@ def _without_connector(bundle: EvidenceBundle, facts: Derived, certificate: Cert
             ),
         )
     return None
+
+
+def _told_mismatch(bundle: EvidenceBundle) -> tuple[str, str, tuple[Cited, ...]] | None:
+    """In one person's words: the certificate's name, the connector's, and the sentences, where they do not match."""
+    name = r"((?:\*\.)?(?:[a-z0-9-]+\.)+[a-z]{2,})"
+    expected = presented = None
+    for each in bundle.prose:
+        here = re.search(
+            rf"(?:connector|konnektor)\b[^.!?]{{0,60}}?\b(?:is|has|says|expects|set to|still|for|name|hat|steht|erwartet)\b[^.!?]{{0,25}}?\s[\"']?{name}|TlsSenderCertificateName\b[^!?]{{0,50}}?\s[\"']?{name}",
+            each.quote,
+            re.IGNORECASE,
+        )
+        there = re.search(
+            rf"(?:CN\s?=\s?|(?:certificate|cert|zertifikat)\w*\b[^.!?]{{0,30}}?\b(?:is|has|for|carries|named|says|auf|für)\b[^.!?]{{0,15}}?\s[\"']?){name}",
+            each.quote,
+            re.IGNORECASE,
+        )
+        if here and expected is None:
+            expected = ((here[1] or here[2]).casefold(), each)
+        if there and presented is None:
+            presented = (there[1].casefold(), each)
+    if not expected or not presented or matches(presented[0], expected[0]) or presented[0] == expected[0]:
+        return None
+    return presented[0], expected[0], (cite(presented[1]), cite(expected[1]))
 
 
 def _told_name(bundle: EvidenceBundle, names: tuple[str, ...]) -> tuple[str, Cited] | None:

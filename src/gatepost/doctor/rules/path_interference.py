@@ -162,6 +162,25 @@ def proxy_ends_tls(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut
         ),
         None,
     )
+    abrupt = next(
+        (each for each in bundle.replies if each.enhanced == "4.4.318" or "SuspiciousRemoteServer" in each.text), None
+    )
+    if abrupt and not (device or foreign_server or received):
+        named = box or next((each for each in bundle.prose if _BOX.search(each.quote)), None)
+        return found(
+            "medium",
+            84 if named else 66,
+            "The connection is closed abruptly in the middle of the dialogue, as an SMTP proxy or inspection in front of the server does it.",
+            [cite(abrupt), *([cite(named)] if named else [])],
+            fix=[
+                Fix(
+                    "network",
+                    "except port 25 between the server and the service's ranges from SMTP inspection and malware scanning",
+                )
+            ],
+            verify="The cloud's queue to the server drains; the server's own log shows whole sessions.",
+            catalogue=("J02", "J01"),
+        )
     seen = device or foreign_server or received
     if not seen and not said:
         return None
