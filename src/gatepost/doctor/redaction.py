@@ -172,8 +172,9 @@ def _names_of(bundle: EvidenceBundle) -> Iterator[str]:
         name for each in bundle.replies for name in (each.reverse_path or "", each.forward_path or "", each.quoted_by)
     ]
     for text in texts:
+        service = text.casefold().rstrip(".").endswith(tuple(_PUBLIC_DOMAINS))
         for label in re.split(r"[.@\s*]+", text.casefold()):
-            if label and label not in _TELLING_NOTHING:
+            if label and label not in _TELLING_NOTHING and not (service and label in WORDS):
                 yield label
 
 
