@@ -265,7 +265,7 @@ def _told_mismatch(bundle: EvidenceBundle) -> tuple[str, str, tuple[Cited, ...]]
             re.IGNORECASE,
         )
         there = re.search(
-            rf"(?:CN\s?=\s?|(?:certificate|cert|zertifikat)\w*\b[^.!?]{{0,30}}?\b(?:is|has|for|carries|named|says|auf|für)\b[^.!?]{{0,15}}?\s[\"']?){name}",
+            rf"(?:CN\s?=\s?|(?<![a-z])(?:certificate|cert|zertifikat)\w*\b(?:(?!connector)[^.!?]){{0,30}}?\b(?:is|has|for|carries|named|says|auf|für)\b(?:(?!connector)[^.!?]){{0,15}}?\s[\"']?){name}",
             each.quote,
             re.IGNORECASE,
         )
