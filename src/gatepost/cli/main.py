@@ -27,6 +27,7 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     "why": ("gatepost.cli.why", "why_app", "What did happen to a session, and why."),
     "queue": ("gatepost.cli.queue", "queue_app", "Mail that waits."),
     "protocol-log": ("gatepost.cli.protocol_log", "protocol_log_app", "SMTP conversations."),
+    "probe": ("gatepost.cli.probe", "probe_app", "What a host does with a session and a certificate."),
     "doctor": ("gatepost.cli.doctor", "doctor_app", "What is wrong, from bounces, logs, exports, certificates."),
     "audit": ("gatepost.cli.audit", "audit_app", "Who changed what, and when."),
     "demo": ("gatepost.cli.demo", "demo_app", "The whole story on this machine, in a minute."),

@@ -1,0 +1,20 @@
+"""What `probe` asks, with a real socket behind it."""
+
+import asyncio
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from gatepost.admin.probe import ProbeResult, Question, probe
+from gatepost.net.judgement import Judge
+from gatepost.net.probe import dial
+from gatepost.net.tls_client import ClientTlsContexts
+
+
+def run_probe(question: Question, certificate: Path | None, key: Path | None, timeout_s: float) -> ProbeResult:
+    """Hold the session. `certificate` and `key` are known to fit together; the host's chain is judged by the system's
+    roots."""
+    contexts = ClientTlsContexts(Judge(None, required_purpose="serverAuth"))
+    files = (str(certificate) if certificate else None, str(key) if key else None)
+    call = partial(dial, question.host.host, question.host.port, contexts, *files, timeout_s)
+    return asyncio.run(probe(call, question, datetime.now(UTC)))
