@@ -42,7 +42,7 @@ def session(chance: random.Random, begin: datetime, renewed: bool) -> list[str]:
         "+,,",
         f'<,"220 {host} Microsoft ESMTP MAIL Service ready at Sun, 1 Mar 2026 00:00:00 +0000",',
         ">,EHLO mail.contoso.example,",
-        f"<,250  {host} Hello [{address}] SIZE 157286400 PIPELINING DSN ENHANCEDSTATUSCODES STARTTLS 8BITMIME CHUNKING,",
+        f"<,250  {host} Hello [{address}] SIZE 157286400 PIPELINING DSN ENHANCEDSTATUSCODES STARTTLS CHUNKING,",
         ">,STARTTLS,",
         "<,220 2.0.0 SMTP server ready,",
         f"*,{certificate}",

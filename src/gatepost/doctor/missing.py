@@ -20,7 +20,7 @@ def _missing(bundle: EvidenceBundle) -> Iterator[str]:
     if not bundle.inbound_connectors and not any(each.role == "sent" for each in bundle.certificates):
         yield "whether the connector goes by a certificate name or by addresses"
     if not any(bundle.prose_of("renewed-certificate", "changed-network", "ran-hcw", "migrated", "changed-connector")):
-        yield "when it began and what was changed then: certificate renewal, ISP or firewall, Hybrid Configuration Wizard"
+        yield "when it began and what changed: certificate renewal, ISP or firewall, Hybrid Configuration Wizard"
     if not bundle.sessions and not bundle.postfix_tls and not bundle.exim:
         yield "the sending server's protocol log around one failure (SmtpSend, or the mail log)"
     if not bundle.certificates:
