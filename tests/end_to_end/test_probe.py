@@ -25,7 +25,7 @@ SOURCE = Path(__file__).parents[2] / "src"
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "gatepost", "probe", *arguments],
+        [sys.executable, "-m", "gatepost", *arguments],
         env={**os.environ, "PYTHONPATH": str(SOURCE), "COLUMNS": "80"},
         capture_output=True,
         text=True,
@@ -34,7 +34,9 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def probed(port: int, *arguments: str, expect: int = 0) -> Any:
-    done = run(f"127.0.0.1:{port}", "--ehlo", "mail.contoso.com", "--timeout", str(PATIENCE_S), *arguments, "--json")
+    done = run(
+        "probe", f"127.0.0.1:{port}", "--ehlo", "mail.contoso.com", "--timeout", str(PATIENCE_S), *arguments, "--json"
+    )
     assert done.returncode == expect, done.stderr + done.stdout
     return json.loads(done.stdout)
 
@@ -87,10 +89,23 @@ def test_an_expired_certificate_is_told_of_beside_the_refusal(
 
 
 def test_people_read_it_in_eighty_columns(furnished_relay: Installation, certificates: Certificates) -> None:
-    done = run(f"127.0.0.1:{furnished_relay.port}", *presenting(certificates.contoso), *ENVELOPE)
+    done = run("probe", f"127.0.0.1:{furnished_relay.port}", *presenting(certificates.contoso), *ENVELOPE)
     assert done.returncode == 0, done.stderr
     assert re.match(r"127\.0\.0\.1:\d+: accepted\n", done.stdout)
     assert "mail.contoso.com" in done.stdout and "RCPT TO:<someone@outside.example>" in done.stdout
+
+
+def test_beside_a_configuration_its_name_and_roots_are_used(
+    furnished_relay: Installation, certificates: Certificates
+) -> None:
+    own_root = furnished_relay.folder / "server.pem"
+    trusting = furnished_relay.folder / "trusting.toml"
+    settings = furnished_relay.config.read_text("utf-8")
+    trusting.write_text(settings.replace("[tls]", f'[tls]\nserver_roots = "{own_root}"'), "utf-8")
+    done = run("--config", str(trusting), "probe", f"localhost:{furnished_relay.port}", "--json")
+    found = json.loads(done.stdout)
+    assert found["stages"][2]["sent"] == "EHLO relay.example.net"
+    assert found["tls"]["problem"] == "the server's certificate is for relay.example.net, not for localhost"
 
 
 # --- other servers ---------------------------------------------------------------------------------------------------
@@ -168,7 +183,7 @@ class Silent(socketserver.BaseRequestHandler):
 
 def test_a_host_that_says_nothing_is_given_up() -> None:
     with scripted(Silent) as port:
-        done = run(f"127.0.0.1:{port}", "--timeout", "0.2", "--json")
+        done = run("probe", f"127.0.0.1:{port}", "--timeout", "0.2", "--json")
     assert done.returncode == 1
     assert stages(json.loads(done.stdout))["banner"] == "no reply within 0.2 s"
 
@@ -226,11 +241,18 @@ def test_a_refusal_after_established_is_told_apart(tmp_path: Path, shown: bool) 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("mx.contoso.com:smtp",), "the port behind ':'"),
-        (("mx.contoso.com", "--rcpt-to", "bob@contoso.com"), "--rcpt-to needs --mail-from"),
-        (("mx.contoso.com", "--mail-from", "bob"), "--mail-from bob"),
-        (("mx.contoso.com", "--certificate", "absent.pem"), "absent.pem"),
-        (("mx.contoso.com", "--key", "own.key"), "name its certificate with --certificate"),
+        (("--config", "absent.toml", "probe", "mx.contoso.com"), "absent.toml does not exist"),
+        (
+            (
+                "probe",
+                "mx.contoso.com:smtp",
+            ),
+            "the port behind ':'",
+        ),
+        (("probe", "mx.contoso.com", "--rcpt-to", "bob@contoso.com"), "--rcpt-to needs --mail-from"),
+        (("probe", "mx.contoso.com", "--mail-from", "bob"), "--mail-from bob"),
+        (("probe", "mx.contoso.com", "--certificate", "absent.pem"), "absent.pem"),
+        (("probe", "mx.contoso.com", "--key", "own.key"), "name its certificate with --certificate"),
     ],
 )
 def test_wrong_use_is_one_line(arguments: tuple[str, ...], says: str) -> None:

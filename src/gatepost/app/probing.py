@@ -6,15 +6,19 @@ from functools import partial
 from pathlib import Path
 
 from gatepost.admin.probe import ProbeResult, Question, probe
+from gatepost.config import Config
 from gatepost.net.judgement import Judge
 from gatepost.net.probe import dial
 from gatepost.net.tls_client import ClientTlsContexts
 
 
-def run_probe(question: Question, certificate: Path | None, key: Path | None, timeout_s: float) -> ProbeResult:
-    """Hold the session. `certificate` and `key` are known to fit together; the host's chain is judged by the system's
-    roots."""
-    contexts = ClientTlsContexts(Judge(None, required_purpose="serverAuth"))
+def run_probe(
+    question: Question, certificate: Path | None, key: Path | None, timeout_s: float, config: Config | None
+) -> ProbeResult:
+    """Hold the session. `certificate` and `key` are known to fit together; the host's chain is judged as delivery would
+    judge it, without `config` by the system's roots."""
+    roots = config.tls.server_roots if config and config.tls else None
+    contexts = ClientTlsContexts(Judge(roots, required_purpose="serverAuth"))
     files = (str(certificate) if certificate else None, str(key) if key else None)
     call = partial(dial, question.host.host, question.host.port, contexts, *files, timeout_s)
     return asyncio.run(probe(call, question, datetime.now(UTC)))

@@ -13,6 +13,7 @@ from gatepost.mail.path_grammar import BadPath, read_mailbox
 
 if TYPE_CHECKING:
     from gatepost.admin.probe import ProbeResult, ShownCertificate
+    from gatepost.config import Config
     from gatepost.tenancy.evidence import CertificateFacts
     from gatepost.tenancy.tenant import SmartHost
 
@@ -36,29 +37,37 @@ def probe_command(
         str | None, typer.Option(metavar="A", help="Go on to MAIL; '' for the null reverse-path.")
     ] = None,
     rcpt_to: Annotated[list[str] | None, typer.Option(metavar="B", help="Go on to RCPT; repeatable.")] = None,
-    ehlo: Annotated[str | None, typer.Option(metavar="NAME", help="Default: this machine's name.")] = None,
+    ehlo: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Default: the name in gatepost.toml, else this machine's.")
+    ] = None,
     timeout: Annotated[float, typer.Option(metavar="SECONDS", min=0.1, help="For each step.")] = 10.0,
     json: Annotated[bool, typer.Option("--json", help="JSON, for programs.")] = False,
 ) -> None:
     from gatepost.admin.probe import Question, Verdict
     from gatepost.app.probing import run_probe
 
+    settings = _settings()
     if rcpt_to and mail_from is None:
         context.fail("--rcpt-to needs --mail-from before it; '' is the null reverse-path", context.WRONG_USE)
     question = Question(
         host=_host(host),
-        ehlo=_ehlo(ehlo),
+        ehlo=_ehlo(ehlo) or (settings.hostname if settings else None),
         chain=_chain(certificate, key),
         mail_from=None if mail_from is None else _reverse_path(mail_from),
         rcpt_to=tuple(_mailbox(each, "--rcpt-to") for each in rcpt_to or ()),
     )
-    result = run_probe(question, certificate, key, timeout)
+    result = run_probe(question, certificate, key, timeout, settings)
     if json:
         context.print_json(result)
     else:
         _show(result)
     if result.verdict is not Verdict.ACCEPTED:
         raise typer.Exit(context.NO)
+
+
+def _settings() -> "Config | None":
+    """A host can be probed from any machine; where Gatepost is set up, it speaks as Gatepost would."""
+    return context.config() if context.INVOCATION.config_file or context.config_path().exists() else None
 
 
 def _host(text: str) -> "SmartHost":
@@ -112,15 +121,19 @@ def _show(result: "ProbeResult") -> None:
     console = context.console()
     colour = _colour(result.verdict == "accepted")
     console.print(f"{escape(result.host)}: [bold {colour}]{result.verdict}[/]", soft_wrap=True)
-    for label, value in _facts(result):
-        context.print_indented(value, 15, f"  {label:<12} ")
-    console.print()
-    for stage in result.stages:
-        context.print_indented(f"{stage.stage}: {stage.sent or ''}".rstrip(" :"), 4, "  • ", _colour(stage.accepted))
-        for line in stage.reply.splitlines():
-            context.print_indented(line, 4)
     for problem in result.problems:
-        context.print_point("problem", "", problem, "bold yellow")
+        context.print_indented(problem, 4, "  ! ", "bold yellow")
+    console.print()
+    if facts := list(_facts(result)):
+        for label, value in facts:
+            context.print_indented(value, 15, f"  {label:<12} ")
+        console.print()
+    for stage in result.stages:
+        context.print_indented(f"{stage.stage}: {stage.sent}" if stage.sent else stage.stage, 4, "  • ", "bold")
+        # The keywords stand above.
+        lines = stage.reply.splitlines()[: 1 if stage.sent and stage.accepted else None]
+        for line in lines:
+            context.print_indented(line, 4, style=_colour(stage.accepted))
 
 
 def _facts(result: "ProbeResult") -> Iterator[tuple[str, str]]:
