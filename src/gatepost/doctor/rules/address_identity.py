@@ -59,6 +59,8 @@ def _matching_certificate(bundle: EvidenceBundle, facts: Derived) -> bool:
 def _add_address(connector: InboundConnector, addresses: Sequence[str]) -> tuple[Fix, ...]:
     name = connector.name
     values = ",".join(quoted(each) for each in addresses)
+    # Gatepost's `set` replaces a list, so those that are listed already are named again.
+    whole = (*connector.addresses, *addresses)
     return (
         Fix(
             "Exchange Online",
@@ -66,8 +68,7 @@ def _add_address(connector: InboundConnector, addresses: Sequence[str]) -> tuple
         ),
         Fix(
             "Gatepost",
-            f"gatepost inbound-connector set TENANT {name or 'NAME'} "
-            + " ".join(f"--address {each}" for each in addresses),
+            f"gatepost inbound-connector set TENANT {name or 'NAME'} " + " ".join(f"--address {each}" for each in whole),
         ),
         Fix(
             "network",
