@@ -220,20 +220,33 @@ def read_health(page: Page) -> Iterator[Fact]:
 # --- Hybrid Configuration Wizard ---------------------------------------------------------------------------------
 
 _HCW_HEAD = re.compile(r"\bactual\b", re.IGNORECASE)
-_HCW_ROW = re.compile(
-    r"^\s*(?:\S+\s+)??(?P<name>[A-Z][A-Za-z]{3,40})\s*(?:\||\t|;|\s{2,}|:)\s*(?P<a>.*?)\s*(?:\||\t|;|\s{2,})\s*(?P<b>.*?)\s*(?:\||\t|;|\s{2,})\s*"
-    r"(?P<equals>True|False)\s*\|?\s*$",
-    re.IGNORECASE,
-)
-_HCW_EQUALS_FIRST = re.compile(
-    r"^\s*\|?\s*(?P<name>[A-Z][A-Za-z]{3,40})\s*(?:\||\t|\s{2,})\s*(?P<equals>True|False)\s*(?:\||\t|\s{2,})\s*(?P<a>.*?)\s*(?:\||\t|\s{2,})\s*(?P<b>.*?)\s*\|?\s*$"
-)
+_BORDER = re.compile(r"[ \t]*\|[ \t]*|\t+| {2,}")
+_PROPERTY_NAME = re.compile(r"[A-Z][A-Za-z]{3,40}")
+_LONGEST_ROW = 1000
 
 
-_HCW_EQUALS_LEFT = re.compile(
-    r"^\s*\|?\s*(?P<equals>True|False)\s*\|\s*(?P<name>[A-Z][A-Za-z]{3,40})\s*\|\s*(?P<a>[^|]*?)\s*\|\s*(?P<b>[^|]*?)\s*\|?\s*$",
-    re.IGNORECASE,
-)
+def _compared(line: str) -> tuple[str, str, str, bool] | None:
+    """Name, the two values in their order, and whether they are equal: a table's row in any of its layouts."""
+    if len(line) > _LONGEST_ROW:
+        return None
+    row = line.strip().strip("|").strip()
+    cells = row.split(";") if row.count(";") >= 3 and "|" not in row else _BORDER.split(row)
+    cells = [each.strip() for each in cells]
+    for at in (0, 1):
+        if len(cells) < at + 3 or not _PROPERTY_NAME.fullmatch(cells[at]) or _truth(cells[at]) is not None:
+            continue
+        name, rest = cells[at], cells[at + 1 :]
+        if at == 1 and (equal := _truth(cells[0])) is not None:
+            return name, rest[0], rest[1] if len(rest) > 1 else "", equal
+        if (equal := _truth(rest[0])) is not None and (len(rest) == 3 or _truth(rest[-1]) is None):
+            return name, rest[1] if len(rest) > 1 else "", rest[2] if len(rest) > 2 else "", equal
+        if (equal := _truth(rest[-1])) is not None and len(rest) >= 2:
+            return name, rest[0], rest[1] if len(rest) > 2 else "", equal
+    return None
+
+
+def _truth(cell: str) -> bool | None:
+    return {"true": True, "false": False}.get(cell.casefold())
 
 
 def read_hcw(page: Page) -> Iterator[Fact]:
@@ -254,19 +267,20 @@ def read_hcw(page: Page) -> Iterator[Fact]:
         if not inside:
             continue
         inside -= 1
-        row = _HCW_EQUALS_LEFT.match(line) or _HCW_EQUALS_FIRST.match(line) or _HCW_ROW.match(line)
+        row = _compared(line)
         if row is None:
             continue
         page.take(index)
-        actual, expected = (row["a"], row["b"]) if actual_first else (row["b"], row["a"])
+        property_name, one, other, equal = row
+        actual, expected = (one, other) if actual_first else (other, one)
         yield HcwComparison(
             source=page.source(index),
             quote=line.strip(),
             object_name=name,
-            property_name=row["name"],
-            expected=expected.strip(),
-            actual=actual.strip(),
-            equals=row["equals"].casefold() == "true",
+            property_name=property_name,
+            expected=expected,
+            actual=actual,
+            equals=equal,
             at=at,
         )
 
