@@ -741,3 +741,13 @@ def test_certutil_tells_provider_and_that_the_key_is_missing():
     ).certificates
     assert (certificate.thumbprint[:4], certificate.has_private_key) == ("6F1B", False)
     assert certificate.provider == "Microsoft Software Key Storage Provider"
+
+
+def test_a_wizards_table_with_long_blanks_costs_no_more_than_others():
+    head = "Name Equals Expected Actual\n"
+    assert not read(head + ("Requ   " + " " * 40 + "x  " * 300 + "\n") * 30).hcw
+
+
+def test_an_alert_of_many_words_costs_no_more_than_others():
+    line = "Jun  9 08:00:02 gw postfix/smtp[9]: warning: TLS library problem: sslv3 alert " + "a " * 500 + "!"
+    assert read(f"{line}\n" * 20).postfix_tls

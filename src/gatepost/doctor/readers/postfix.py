@@ -39,7 +39,7 @@ _REJECT = re.compile(
     r"(?:proto=\S+ )?(?:helo=<(?P<helo>[^>]*)>)?.*)?$"
 )
 _ALERT = re.compile(r"alert number (\d+)|SSL alert number (\d+)", re.IGNORECASE)
-_ALERT_TEXT = re.compile(r"alert ((?:[a-z]+ ?)+?)(?::|$)")
+_ALERT_TEXT = re.compile(r"alert ([a-z][a-z ]{0,60})(?::|$)")
 _TLS_LINES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("ssl-error", re.compile(r"SSL_(?:connect|accept) error")),
     ("library-problem", re.compile(r"TLS library problem")),
