@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from gatepost.admin.why import SessionNotFound
+from gatepost.admin.why import NoSessionId, SessionNotFound, session_id_in
 from gatepost.cli import context
 from gatepost.mail.session_id import time_of
 
@@ -14,6 +14,14 @@ Found = TypeVar("Found")
 _TRIES = 10
 _PAUSE_S = 0.1
 _RECENT = timedelta(minutes=10)
+
+
+def wanted_session(text: str) -> str:
+    """The session id in what was typed or pasted; without one the command fails."""
+    session_id = session_id_in(text)
+    if isinstance(session_id, NoSessionId):
+        context.fail(str(session_id), context.WRONG_USE)
+    return session_id
 
 
 def found_soon(look: Callable[[], Found | SessionNotFound]) -> Found:

@@ -9,9 +9,8 @@ import typer
 from rich.text import Text
 
 from gatepost.admin.protocol_logs import conversation, conversation_document, record_document
-from gatepost.admin.why import NoSessionId, session_id_in
 from gatepost.cli import context
-from gatepost.cli.patience import found_soon
+from gatepost.cli.patience import found_soon, wanted_session
 from gatepost.protocol_log.codec import Side
 from gatepost.protocol_log.conversation import Line, LineKind, render, render_record
 
@@ -43,9 +42,7 @@ def show(
 ) -> None:
     from gatepost.app import open_protocol_logs
 
-    session_id = session_id_in(session)
-    if isinstance(session_id, NoSessionId):
-        context.fail(str(session_id), context.WRONG_USE)
+    session_id = wanted_session(session)
     logs = open_protocol_logs(context.config())
     found = found_soon(lambda: conversation(logs, session_id))
     if json:

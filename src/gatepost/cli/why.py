@@ -6,9 +6,9 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from gatepost.admin.why import NoSessionId, session_id_in, why
+from gatepost.admin.why import why
 from gatepost.cli import context
-from gatepost.cli.patience import found_soon
+from gatepost.cli.patience import found_soon, wanted_session
 
 why_app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -22,9 +22,7 @@ def why_command(
 ) -> None:
     from gatepost.app import open_sessions
 
-    session_id = session_id_in(session)
-    if isinstance(session_id, NoSessionId):
-        context.fail(str(session_id), context.WRONG_USE)
+    session_id = wanted_session(session)
     sessions = open_sessions(context.config())
     document = found_soon(lambda: why(sessions, session_id))
     if json:

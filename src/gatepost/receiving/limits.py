@@ -32,11 +32,7 @@ class SessionGate:
 
     def leave(self, address: str) -> None:
         self.open -= 1
-        left = self._by_address[address] - 1
-        if left:
-            self._by_address[address] = left
-        else:
-            del self._by_address[address]
+        _take_one(self._by_address, address)
 
 
 @dataclass(slots=True)
@@ -58,11 +54,7 @@ class TenantGate:
         return True
 
     def leave(self, tenant: str) -> None:
-        left = self._open[tenant] - 1
-        if left:
-            self._open[tenant] = left
-        else:
-            del self._open[tenant]
+        _take_one(self._open, tenant)
 
     def come_back_s(self, tenant: str, now: float) -> int | None:
         """Seconds until the next message may come; None: now."""
@@ -80,3 +72,12 @@ class TenantGate:
             self._minute = minute
             self._messages.clear()
         return self._messages.get(tenant, 0)
+
+
+def _take_one(counts: dict[str, int], key: str) -> None:
+    """One less; a key whose count is used up is forgotten, so that strangers' addresses do not pile up."""
+    left = counts[key] - 1
+    if left:
+        counts[key] = left
+    else:
+        del counts[key]

@@ -66,15 +66,17 @@ def _add_address(connector: InboundConnector, addresses: Sequence[str]) -> tuple
             "Exchange Online",
             f"Set-InboundConnector -Identity {quoted(name or '<connector>')} -SenderIPAddresses @{{Add={values}}}",
         ),
-        Fix(
-            "Gatepost",
-            f"gatepost inbound-connector set TENANT {name or 'NAME'} " + " ".join(f"--address {each}" for each in whole),
-        ),
+        _gatepost_addresses(name, whole),
         Fix(
             "network",
             f"or translate outgoing port 25 to one of the listed addresses ({joined(connector.addresses)}) and keep the connector",
         ),
     )
+
+
+def _gatepost_addresses(name: str, addresses: Sequence[str]) -> Fix:
+    listed = " ".join(f"--address {each}" for each in addresses)
+    return Fix("Gatepost", f"gatepost inbound-connector set TENANT {name or 'NAME'} {listed}")
 
 
 def _refused_outside(bundle: EvidenceBundle) -> tuple[list[Egress], list[Egress]]:
@@ -343,11 +345,7 @@ def _replace_addresses(connector: InboundConnector, addresses: Sequence[str]) ->
     values = ",".join(quoted(each) for each in addresses)
     return (
         Fix("Exchange Online", f"Set-InboundConnector -Identity {quoted(connector.name)} -SenderIPAddresses {values}"),
-        Fix(
-            "Gatepost",
-            f"gatepost inbound-connector set TENANT {connector.name} "
-            + " ".join(f"--address {each}" for each in addresses),
-        ),
+        _gatepost_addresses(connector.name, addresses),
     )
 
 
