@@ -751,3 +751,10 @@ def test_a_wizards_table_with_long_blanks_costs_no_more_than_others():
 def test_an_alert_of_many_words_costs_no_more_than_others():
     line = "Jun  9 08:00:02 gw postfix/smtp[9]: warning: TLS library problem: sslv3 alert " + "a " * 500 + "!"
     assert read(f"{line}\n" * 20).postfix_tls
+
+
+@pytest.mark.parametrize("text", ["expect:\n  cause: G10\n  fix: what the wizard wrote", 'first = "A01"\nceiling = "high"\n'])
+def test_what_a_cases_author_expects_is_no_evidence(text: str):
+    bundle = read(text, "expect.yaml")
+    assert [each.because for each in bundle.unread] == ["what the author of a case expects: no evidence"]
+    assert not bundle.prose and not bundle.read

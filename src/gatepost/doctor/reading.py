@@ -219,6 +219,8 @@ def read_page(page: Page, collection: Collection) -> None:
 
 # --- files -------------------------------------------------------------------------------------------------------
 
+_EXPECTATION: Final = re.compile(r'(?:\s|#[^\n]*\n)*(?:expect:[ \t]*\n|\[expect\][ \t]*\n|first = "[A-N]\d\d")')
+"""The head of the file beside the evidence of a case that somebody keeps: it names the cause."""
 _COMPOUND_FILE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 LARGEST_WHOLE: Final = 4 * 1024 * 1024
 """Larger files are surveyed, not read line by line."""
@@ -335,6 +337,9 @@ def read_octets(name: str, octets: bytes, collection: Collection) -> None:
         _read_der(name, octets, collection)
         return
     text = _outlook_text(octets) if octets.startswith(_COMPOUND_FILE) else decode(octets)
+    if _EXPECTATION.match(text):
+        collection.unread(name, "what the author of a case expects: no evidence")
+        return
     before = collection.has_read(name)
     for page in pages_of(name, text):
         read_page(page, collection)
