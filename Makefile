@@ -32,8 +32,9 @@ interop: $(VENV)/installed  ## real Postfix, Exim, OpenSMTPD, swaks, openssl (De
 bench: $(VENV)/installed    ## messages/s and CPU per message, with Postfix beside it where it can be had
 	$(BIN)/python bench/run.py
 
-fuzz: $(VENV)/installed     ## cutting invariance over 100,000 random dialogues
+fuzz: $(VENV)/installed     ## 100,000 random dialogues cut every way, 100,000 damaged files for the doctor
 	$(BIN)/python fuzz/cutting.py 100000
+	$(BIN)/python fuzz/doctor.py 100000
 
 lock:                       ## pin the newest dependencies again, with hashes
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements/run.txt

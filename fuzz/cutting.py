@@ -7,7 +7,6 @@ follows Close, no message is larger than SIZE allows, and a question is always t
     python fuzz/cutting.py 100000 [SEED]
 """
 
-
 import random
 import sys
 import time

@@ -45,9 +45,11 @@ def mail(tmp_path: Path, gatepost: Gatepost) -> list[str]:
 
     async def fill() -> list[str]:
         store = SqliteQueueStore(tmp_path / "data" / "queue", 0)
-        deferred = (await store.accept(
-            message("a@one.example", "b@two.example", content=CONTENT, received_at=now - 7300), claim=True
-        )).claims
+        deferred = (
+            await store.accept(
+                message("a@one.example", "b@two.example", content=CONTENT, received_at=now - 7300), claim=True
+            )
+        ).claims
         for claim in deferred:
             await store.settle(rescheduled(claim, now + 3700, "451 4.7.1 greylisted, try later"))
         await store.accept(message("c@one.example", received_at=now - 60), claim=False)

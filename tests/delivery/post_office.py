@@ -156,18 +156,20 @@ class PostOffice:
             NewRecipient(forward_path=mailbox(path), tenant=tenant, connector=None, dsn=dsn or DsnRequest())
             for path in to or ("bob@fabrikam.example",)
         ]
-        claims = (await self.store.accept(
-            NewMessage(
-                session_id="08DF0A1B2C3D4E40",
-                received_at=self.now(),
-                reverse_path=NULL_REVERSE_PATH if sender is None else mailbox(sender),
-                recipients=tuple(recipients),
-                content=MemoryContent(content),
-                body=more.pop("body", Body.SEVEN_BIT),
-                **more,
-            ),
-            claim=fresh,
-        )).claims
+        claims = (
+            await self.store.accept(
+                NewMessage(
+                    session_id="08DF0A1B2C3D4E40",
+                    received_at=self.now(),
+                    reverse_path=NULL_REVERSE_PATH if sender is None else mailbox(sender),
+                    recipients=tuple(recipients),
+                    content=MemoryContent(content),
+                    body=more.pop("body", Body.SEVEN_BIT),
+                    **more,
+                ),
+                claim=fresh,
+            )
+        ).claims
         self.scheduler.submit(claims)
 
     async def until(self, done: Callable[[], object]) -> None:

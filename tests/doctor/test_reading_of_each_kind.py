@@ -753,7 +753,9 @@ def test_an_alert_of_many_words_costs_no_more_than_others():
     assert read(f"{line}\n" * 20).postfix_tls
 
 
-@pytest.mark.parametrize("text", ["expect:\n  cause: G10\n  fix: what the wizard wrote", 'first = "A01"\nceiling = "high"\n'])
+@pytest.mark.parametrize(
+    "text", ["expect:\n  cause: G10\n  fix: what the wizard wrote", 'first = "A01"\nceiling = "high"\n']
+)
 def test_what_a_cases_author_expects_is_no_evidence(text: str):
     bundle = read(text, "expect.yaml")
     assert [each.because for each in bundle.unread] == ["what the author of a case expects: no evidence"]

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from gatepost.doctor.addresses import Address, is_private, parsed_address
 from gatepost.doctor.evidence import DistinguishedName, EvidenceBundle, Moment, Source
+from gatepost.doctor.phrases import phrases
 from gatepost.doctor.vocabulary import WORDS
 
 _PUBLIC_DOMAINS = [
@@ -276,9 +277,9 @@ class _Redaction:
             return self._label(folded)
         known = WORDS
         parts = [each for each in re.split(r"[-_']", folded) if each and not each.isdigit()]
-        if folded in known or all(part in known or len(part) < 3 for part in parts):
+        if folded in known or all(part in known or len(part) < 3 or phrases().hold(part) for part in parts):
             return word
-        if re.fullmatch(r"(?:[A-Z]+[a-z]*)+\d*", word) and all(
+        if re.fullmatch(r"[A-Z][A-Za-z]*\d*", word) and all(
             part.casefold() in known or len(part) < 3 for part in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", word)
         ):
             return word  # TlsSenderCertificateName: a property's name in words of mail

@@ -445,7 +445,16 @@ def _continues(line: str, column: int, match: re.Match[str] | None) -> bool:
 
 
 _ONLY_EXCHANGE = frozenset(
-    ["thumbprint", "services", "hasprivatekey", "certificatedomains", "rootcatype", "isselfsigned", "enhancedkeyusagelist", "dnsnamelist"]
+    [
+        "thumbprint",
+        "services",
+        "hasprivatekey",
+        "certificatedomains",
+        "rootcatype",
+        "isselfsigned",
+        "enhancedkeyusagelist",
+        "dnsnamelist",
+    ]
 )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from email.header import decode_header
 from html import unescape
+from itertools import pairwise
 
 from gatepost.doctor.evidence import Fact, HeaderSeen, ReplySeen, one_line
 from gatepost.doctor.page import Page
@@ -58,10 +59,12 @@ def _parts(name: str, lines: list[str], start: int, end: int, depth: int, left: 
     if kind.startswith("multipart/") and found:
         mark = "--" + (found[1] or found[2])
         cuts = [at for at in range(body, end) if lines[at].startswith(mark)]
-        for at, following in zip(cuts, [*cuts[1:], end], strict=True):
+        for at, following in pairwise([*cuts, end]):
             if not lines[at].rstrip().endswith(mark + "--"):
                 yield from _parts(name, lines, at + 1, following, depth + 1, left)
-        return
+        if cuts:
+            return
+        kind = "text/plain"  # it was pasted without its parts
     if kind.startswith(("message/rfc822", "text/rfc822-headers", "message/global")):
         yield from _parts(name, lines, body, end, depth + 1, left)
         return

@@ -1,4 +1,5 @@
-"""What administrators say in their own words: when it began, what was changed, who is hit. English and German.
+"""What administrators say in their own words: when it began, what was changed, who is hit. English and German here,
+other languages in `doctor/phrases.toml`.
 
 Law: words are weak evidence. A sentence gives a topic, never a cause; "our colleague says it is X" is an opinion.
 """
@@ -12,6 +13,7 @@ from ipaddress import ip_address
 from gatepost.doctor.evidence import Fact, Moment, NameSeen, ProseFact, Topic
 from gatepost.doctor.moments import ANY_MOMENT, moment
 from gatepost.doctor.page import Page, Paragraph
+from gatepost.doctor.phrases import phrases
 
 _CERT = r"(?:cert\w*|zertifikat\w*|ssl|tls cert\w*|pfx)"
 _TOPICS: tuple[tuple[Topic, str], ...] = (
@@ -191,11 +193,22 @@ _TOPICS: tuple[tuple[Topic, str], ...] = (
         r"saturday|sunday|weekend|month)|today|heute|gestern|letzte\w*)\b",
     ),
 )
+
+
+def _patterns() -> Iterator[tuple[Topic, str]]:
+    """One pattern for a topic, so that a sentence that says it in two ways says it once."""
+    told: dict[Topic, list[str]] = {}
+    for topic, pattern in (*_TOPICS, *phrases().patterns):
+        told.setdefault(topic, []).append(pattern)
+    yield from ((topic, "|".join(patterns)) for topic, patterns in told.items())
+
+
 _COMPILED: tuple[tuple[Topic, re.Pattern[str]], ...] = tuple(
-    (topic, re.compile(rf"(?<![A-Za-zÀ-ÿ])(?:{pattern})", re.IGNORECASE)) for topic, pattern in _TOPICS
+    (topic, re.compile(rf"(?<![A-Za-zÀ-ÿ])(?:{pattern})", re.IGNORECASE)) for topic, pattern in _patterns()
 )
 _NOT = re.compile(
-    r"\b(?:not|never|no|nothing|none|nobody|nichts|n't|nicht|kein\w*|without|haven't|hasn't|didn't|wasn't|neither|nor|ohne)\b",
+    r"\b(?:not|never|no|nothing|none|nobody|nichts|n't|nicht|kein\w*|without|haven't|hasn't|didn't|wasn't|neither|nor|ohne"
+    rf"|{'|'.join(phrases().negations)})\b",
     re.IGNORECASE,
 )
 _NEGATABLE: frozenset[Topic] = frozenset(
