@@ -32,6 +32,9 @@ interop: $(VENV)/installed  ## real Postfix, Exim, OpenSMTPD, swaks, openssl (De
 bench: $(VENV)/installed    ## messages/s and CPU per message, with Postfix beside it where it can be had
 	$(BIN)/python bench/run.py
 
+torture: $(VENV)/installed  ## N kills under load (kill -9), then a reckoning; SEED chooses victims and moments
+	@PYTHONPATH=tests nice $(BIN)/python -m end_to_end.torture --kills $(or $(N),100) --seed $(or $(SEED),1)
+
 fuzz: $(VENV)/installed     ## 100,000 random dialogues cut every way, 100,000 damaged files for the doctor
 	$(BIN)/python fuzz/cutting.py 100000
 	$(BIN)/python fuzz/doctor.py 100000
@@ -43,4 +46,4 @@ lock:                       ## pin the newest dependencies again, with hashes
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: help demo test interop bench fuzz lock clean
+.PHONY: help demo test interop bench torture fuzz lock clean

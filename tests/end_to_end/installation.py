@@ -189,8 +189,9 @@ class Installation:
     @property
     def output(self) -> str:
         """What `serve` has said since it was last started."""
-        octets = (self.folder / "serve.out").read_bytes()[self._output_from :]
-        return octets.decode("utf-8", "replace")
+        with (self.folder / "serve.out").open("rb") as said:
+            said.seek(self._output_from)
+            return said.read().decode("utf-8", "replace")
 
     def wait_for_output(self, pattern: str) -> None:
         def said() -> bool:

@@ -7,7 +7,7 @@ from itertools import count
 from threading import Event, Thread
 
 from end_to_end.installation import Installation
-from end_to_end.smtp_client import QUEUED, SmtpClient
+from end_to_end.smtp_client import QUEUED, Answer, SmtpClient
 from pki import Issued
 
 
@@ -42,17 +42,23 @@ class Client:
                         worker = self._send(smtp, f"{self.name}-{next(numbers)}@outside.example")
             except OSError:
                 self.broken.append(worker)
+                enough.wait(0.02)
 
     def _send(self, smtp: SmtpClient, recipient: str) -> int | None:
         answer = smtp.message(self.sender, recipient, f"Subject: {recipient}\r\n\r\nHello.\r\n".encode())
+        return self.note(answer, recipient)
+
+    def note(self, answer: Answer, *recipients: str) -> int | None:
+        """What the last reply to a message says: the worker that has it, or None."""
         if answer.code == 421:
             raise ConnectionAbortedError(answer.text)
         found = QUEUED.match(answer.text)
         if not found:
             self.refused.append(answer.text)
             return None
-        self.acknowledged.append(recipient)
-        self.worker_of[recipient] = int(found[1])
+        for recipient in recipients:
+            self.acknowledged.append(recipient)
+            self.worker_of[recipient] = int(found[1])
         return int(found[1])
 
 

@@ -178,6 +178,11 @@ class SmtpClient:
         self.send(stuffed(octets) + (b"" if octets.endswith(b"\r\n") else b"\r\n") + b".\r\n")
         return self.reply()
 
+    def chunk(self, octets: bytes) -> Answer:
+        """The whole content by one BDAT: not an octet is added."""
+        self.send(b"BDAT %d LAST\r\n" % len(octets) + octets)
+        return self.reply()
+
     def message(self, reverse_path: str, forward_path: str, octets: bytes) -> Answer:
         """A whole mail transaction; its last reply."""
         answer = self.mail(reverse_path, forward_path)
