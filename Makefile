@@ -39,11 +39,19 @@ fuzz: $(VENV)/installed     ## 100,000 random dialogues cut every way, 100,000 d
 	$(BIN)/python fuzz/cutting.py 100000
 	$(BIN)/python fuzz/doctor.py 100000
 
+FUZZED := smtp-server smtp-client tls-server certificates proxy-header commands
+SECONDS := 600
+
+fuzz-network: $(VENV)/installed  ## all that reads from the network, coverage-guided; an hour, or SECONDS=60 a target
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt
+	@for target in $(FUZZED); do echo "== $$target"; $(BIN)/python fuzz/network.py $$target $(SECONDS) || exit 1; done
+
 lock:                       ## pin the newest dependencies again, with hashes
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements/run.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra dev requirements/build.in pyproject.toml -o requirements/dev.txt
+	uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/fuzz.in -o requirements/fuzz.txt
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: help demo test interop bench torture fuzz lock clean
+.PHONY: help demo test interop bench torture fuzz fuzz-network lock clean
