@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -25,12 +26,14 @@ from peers import PeerError
 from processes import cpu_seconds, machine_cpu_seconds
 from relay import RelayError
 from report import Measurement, medians, table
-from tools import BUILD, BenchError, Sink, build, limit, load
+from tools import BUILD, BenchError, Sink, build, limit, send
+
+from gatepost.bench.load import Load
 
 ROOT = Path(__file__).resolve().parent.parent
 MODES = ("plain-new", "plain-reused", "tls-new", "tls-reused")
 WARM_UP = 200
-MOST_PER_CONNECTION = "1000"
+MOST_PER_CONNECTION = 1000
 """What Gatepost allows by default; Postfix has no limit of its own."""
 IDLE_SECONDS = 0.5
 """A server that takes this long without using a tick of CPU is idle."""
@@ -157,41 +160,47 @@ class Bench:
     def _measure(
         self, server: Contestant, mode: str, connections: int, *, messages: int, rate: float = 0
     ) -> Measurement:
-        port, words = self._load_for(server, mode)
-        words += ["--messages", str(messages), "--connections", str(connections), "--rate", str(rate)]
+        load = self._load_for(server, mode, messages=messages, connections=connections, rate=rate)
         due = self._sink.deliveries + messages * self._options.recipients
         machine_before, started = machine_cpu_seconds(), time.monotonic()
         server_before, sink_before = cpu_seconds(server.pid), cpu_seconds(self._sink.pid)
-        sent = load(port=port, options=words)
+        sent = send(load)
         self._sink.wait_for(due, seconds=60 + messages / 20)
-        seconds = self._sink.last_at - sent["started_at"]
+        seconds = self._sink.last_at - sent.started_at
         server_cpu = _idle_cpu(server.pid) - server_before
         sink_cpu = cpu_seconds(self._sink.pid) - sink_before
-        others_cpu = machine_cpu_seconds() - machine_before - server_cpu - sink_cpu - sent["cpu_s"]
+        others_cpu = machine_cpu_seconds() - machine_before - server_cpu - sink_cpu - sent.cpu_s
         return Measurement(
             server=server.name,
             mode=mode,
             connections=connections,
-            accepted_per_second=sent["per_second"],
+            accepted_per_second=sent.per_second,
             delivered_per_second=messages / seconds,
             cpu_ms=server_cpu / messages * 1000,
-            latency_p50_ms=sent["latency_ms"]["p50"],
-            latency_p99_ms=sent["latency_ms"]["p99"],
-            load_cores=sent["cpu_s"] / sent["seconds"],
+            latency_p50_ms=sent.latency_ms.p50,
+            latency_p99_ms=sent.latency_ms.p99,
+            load_cores=sent.cores,
             sink_cores=sink_cpu / seconds,
             other_cores=max(0.0, others_cpu / (time.monotonic() - started)),
         )
 
-    def _load_for(self, server: Contestant, mode: str) -> tuple[int, list[str]]:
-        words = ["--size", str(self._options.size), "--recipients", str(self._options.recipients)]
-        words += ["--per-connection", "1" if mode.endswith("-new") else MOST_PER_CONNECTION]
-        if self._options.pipelining:
-            words.append("--pipelining")
-        if mode.startswith("plain"):
-            return server.plain_port, [*words, "--from", BY_ADDRESS]
-        client = self._certificates.client
-        presents = ["--certificate", str(client.chain_file), "--key", str(client.key_file)]
-        return server.tls_port, [*words, "--from", BY_CERTIFICATE, "--starttls", *presents]
+    def _load_for(self, server: Contestant, mode: str, *, messages: int, connections: int, rate: float) -> Load:
+        plain = mode.startswith("plain")
+        client = None if plain else self._certificates.client
+        return Load(
+            port=server.plain_port if plain else server.tls_port,
+            messages=messages,
+            connections=connections,
+            rate=rate,
+            size=self._options.size,
+            recipients=self._options.recipients,
+            per_connection=1 if mode.endswith("-new") else MOST_PER_CONNECTION,
+            pipelining=self._options.pipelining,
+            sender=BY_ADDRESS if plain else BY_CERTIFICATE,
+            starttls=not plain,
+            certificate=client.chain_file if client else None,
+            key=client.key_file if client else None,
+        )
 
 
 def _idle_cpu(pid: int) -> float:
@@ -209,10 +218,12 @@ def _idle_cpu(pid: int) -> float:
 def _limits(folder: Path, certificates: Certificates, sink: Sink, options: argparse.Namespace) -> dict[str, Any]:
     """What nothing here can exceed: the tools themselves, the disk, the TLS library."""
     tls = (certificates.server, certificates.client)
-    straight = ["--messages", "5000", "--size", str(options.size), "--connections", str(options.connections[0])]
+    straight = Load(
+        port=sink.port, messages=5000, size=options.size, connections=options.connections[0], sender=BY_ADDRESS
+    )
     return {
-        "load_to_sink_new": load(port=sink.port, options=[*straight, "--per-connection", "1"])["per_second"],
-        "load_to_sink_reused": load(port=sink.port, options=straight)["per_second"],
+        "load_to_sink_new": send(replace(straight, per_connection=1)).per_second,
+        "load_to_sink_reused": send(straight).per_second,
         "disk_syncs": limit("syncs", str(folder))["per_second"],
         "tls": limit("handshakes", *(str(file) for one in tls for file in (one.chain_file, one.key_file))),
     }

@@ -2,13 +2,13 @@
 
 import json
 import mmap
-import shutil
 import struct
 import subprocess
 import time
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+
+from gatepost.bench.load import Load, LoadError, LoadResult, run
+from gatepost.bench.native import CompileError, compiled, load_generator
 
 SOURCES = Path(__file__).resolve().parent
 BUILD = SOURCES.parent / "build" / "bench"
@@ -19,44 +19,36 @@ class BenchError(Exception):
 
 
 def build() -> None:
-    """Compiles `load`, `sink` and `limits` unless they are newer than their sources."""
-    BUILD.mkdir(parents=True, exist_ok=True)
-    for name in ("load", "sink", "limits"):
-        source, program = SOURCES / f"{name}.c", BUILD / name
-        if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
-            _compile(source, program)
+    """Compiles `load`, `sink` and `limits` unless they are there already."""
+    try:
+        load_generator()
+        for name in ("sink", "limits"):
+            _program(name)
+    except CompileError as error:
+        raise BenchError(str(error)) from None
 
 
-def _compile(source: Path, program: Path) -> None:
-    compiler = shutil.which("cc") or shutil.which("gcc")
-    if compiler is None:
-        raise BenchError("no C compiler: install one (Debian: apt-get install gcc libc6-dev libssl-dev)")
-    command = [compiler, "-O2", "-Wall", "-Wextra", "-o", str(program), str(source), "-lssl", "-lcrypto"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if "openssl/ssl.h" in done.stderr:
-        raise BenchError("OpenSSL's headers are missing (Debian: apt-get install libssl-dev)")
-    if done.returncode:
-        raise BenchError(f"{source.name} does not compile: {(done.stderr.splitlines() or ['no output'])[0]}")
+def _program(name: str) -> str:
+    return str(compiled(SOURCES / f"{name}.c", BUILD))
 
 
 def limit(*words: str) -> dict[str, float]:
-    answer: dict[str, float] = _json_of([str(BUILD / "limits"), *words])
+    done = subprocess.run([_program("limits"), *words], capture_output=True, text=True)
+    if done.returncode:
+        raise BenchError((done.stderr.splitlines() or ["limits said nothing"])[-1])
+    answer: dict[str, float] = json.loads(done.stdout)
     return answer
 
 
-def load(*, port: int, options: Sequence[str]) -> dict[str, Any]:
-    """Sends, and returns what the load generator says. Raises when anything was refused or lost."""
-    answer: dict[str, Any] = _json_of([str(BUILD / "load"), "--port", str(port), *options])
-    if answer["accepted"] != answer["messages"]:
-        raise BenchError(f"{answer['accepted']} of {answer['messages']} messages accepted: {answer['trouble']}")
-    return answer
-
-
-def _json_of(command: list[str]) -> Any:
-    done = subprocess.run(command, capture_output=True, text=True)
-    if not done.stdout.startswith("{"):
-        raise BenchError((done.stderr.splitlines() or [f"{command[0]} said nothing"])[-1])
-    return json.loads(done.stdout)
+def send(load: Load) -> LoadResult:
+    """Sends. Raises when anything was refused or lost."""
+    try:
+        result = run(load)
+    except (LoadError, CompileError) as error:
+        raise BenchError(str(error)) from None
+    if not result.ok:
+        raise BenchError(f"{result.accepted} of {result.messages} messages accepted: {result.trouble}")
+    return result
 
 
 class Sink:
@@ -65,7 +57,7 @@ class Sink:
     def __init__(self, folder: Path) -> None:
         counters = folder / "sink.counters"
         self._process = subprocess.Popen(
-            [str(BUILD / "sink"), "--counters", str(counters)], stdout=subprocess.PIPE, text=True
+            [_program("sink"), "--counters", str(counters)], stdout=subprocess.PIPE, text=True
         )
         assert self._process.stdout is not None
         self.port = int(self._process.stdout.readline().split()[1])

@@ -30,6 +30,7 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     "probe": ("gatepost.cli.probe", "probe_app", "What a host does with a session and a certificate."),
     "doctor": ("gatepost.cli.doctor", "doctor_app", "What is wrong, from bounces, logs, exports, certificates."),
     "audit": ("gatepost.cli.audit", "audit_app", "Who changed what, and when."),
+    "bench": ("gatepost.cli.bench", "bench_app", "Measure a mail server, this one or another."),
     "demo": ("gatepost.cli.demo", "demo_app", "The whole story on this machine, in a minute."),
 }
 """name: (module, typer application in it, one line for the overview)"""

@@ -1,9 +1,10 @@
-"""The benchmark's own tools count right: what `load` says it sent is what `sink` says it got."""
+"""The benchmark's own tools count right: what the load generator says it sent is what `sink` says it got."""
 
 import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,9 @@ sys.path.append(str(Path(__file__).resolve().parents[2] / "bench"))
 
 from processes import cpu_seconds
 from report import MEASURED, Measurement, medians, table
-from tools import BenchError, Sink, build, load
+from tools import BenchError, Sink, build, send
+
+from gatepost.bench.load import Load
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -32,35 +35,35 @@ def sink(tmp_path: Path) -> Iterator[Sink]:
 
 
 @pytest.mark.parametrize(
-    "words",
+    "said",
     [
-        ("--per-connection", "1"),
-        ("--per-connection", "7"),
-        ("--pipelining", "--per-connection", "0"),
-        ("--recipients", "5"),
-        ("--recipients", "5", "--pipelining"),
-        ("--size", "1000000", "--messages", "20"),
-        ("--rate", "2000"),
+        {"per_connection": 1},
+        {"per_connection": 7},
+        {"pipelining": True},
+        {"recipients": 5},
+        {"recipients": 5, "pipelining": True},
+        {"size": 1_000_000, "messages": 20},
+        {"rate": 2000},
     ],
-    ids=" ".join,
+    ids=str,
 )
-def test_every_message_sent_is_counted_with_its_recipients(sink: Sink, words: tuple[str, ...]) -> None:
-    sent = load(port=sink.port, options=["--messages", "200", "--connections", "8", *words])
-    recipients = 5 if "--recipients" in words else 1
-    sink.wait_for(sent["messages"] * recipients, seconds=10)
-    assert sink.deliveries == sent["messages"] * recipients
-    assert sent["refused"] == sent["lost"] == 0
-    assert sink.octets == sent["messages"] * (1_000_000 if "--size" in words else 10_240)
+def test_every_message_sent_is_counted_with_its_recipients(sink: Sink, said: dict[str, Any]) -> None:
+    load = Load(**{"port": sink.port, "messages": 200, "connections": 8} | said)
+    sent = send(load)
+    sink.wait_for(load.messages * load.recipients, seconds=10)
+    assert sink.deliveries == load.messages * load.recipients
+    assert (sent.accepted, sent.refused, sent.lost) == (load.messages, 0, 0)
+    assert sink.octets == load.messages * load.size
 
 
 def test_a_server_that_is_not_there_is_one_clear_line() -> None:
-    with pytest.raises(BenchError, match="0 of 5 messages accepted"):
-        load(port=1, options=["--messages", "5"])
+    with pytest.raises(BenchError, match="0 of 5 messages accepted: Connection refused"):
+        send(Load(port=1, messages=5))
 
 
 def test_the_cpu_time_of_a_process_counts_its_children(sink: Sink) -> None:
     before = cpu_seconds(sink.pid)
-    load(port=sink.port, options=["--messages", "20000"])
+    send(Load(port=sink.port, messages=20_000))
     assert cpu_seconds(sink.pid) > before
 
 

@@ -7,12 +7,12 @@
  * One thread, epoll. `--connections` are kept busy until `--messages` are sent. `--per-connection 1` makes a new
  * connection (and a full TLS handshake, no session is resumed) for each message; 0, the default, keeps connections.
  * Prints one line of JSON; latencies are from the last octet of the content written to the final reply. Exit status 1
- * when a message was refused or a connection was lost.
+ * when a message was refused or a connection was lost. `gatepost bench load` is this program with a friendlier face.
  */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
@@ -60,6 +60,7 @@ struct session {
 
 static struct options options = {.host = "127.0.0.1", .from = "load@contoso.com", .to = "sink@example.net",
                                  .messages = 1000, .size = 10240, .connections = 20, .recipients = 1};
+static struct addrinfo *server;
 static SSL_CTX *context;
 static int poll_fd;
 static char *content;          /* one message, dot-stuffed and ended */
@@ -209,13 +210,12 @@ static ssize_t read_some(struct session *session)
 static bool open_session(struct session *session)
 {
     int one = 1;
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)options.port)};
-    if (inet_pton(AF_INET, options.host, &address.sin_addr) != 1)
-        die("--host wants an IPv4 address");
     memset(session, 0, offsetof(struct session, in));
-    session->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    session->fd = socket(server->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (session->fd < 0)
+        die("no socket: too many connections for the limit of open files (ulimit -n)");
     setsockopt(session->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    if (connect(session->fd, (struct sockaddr *)&address, sizeof address) && errno != EINPROGRESS) {
+    if (connect(session->fd, server->ai_addr, server->ai_addrlen) && errno != EINPROGRESS) {
         trouble(strerror(errno));
         close(session->fd);
         return false;
@@ -285,6 +285,8 @@ static bool shake_hands(struct session *session)
 static bool start_tls(struct session *session)
 {
     session->tls = SSL_new(context);
+    if (!session->tls)
+        die("out of memory");
     SSL_set_fd(session->tls, session->fd);
     SSL_set_connect_state(session->tls);
     session->stage = HANDSHAKE;
@@ -374,9 +376,11 @@ static bool receive(struct session *session)
         if (session->in_used >= sizeof session->in - 1)
             return false;
         ssize_t got = read_some(session);
+        if (got < 0 && errno == EAGAIN)
+            return true;
         if (got < 0)
-            return errno == EAGAIN;
-        if (got == 0)
+            trouble(strerror(errno));
+        if (got <= 0)
             return false;
         session->in_used += (size_t)got;
         if (session->in_used == sizeof session->in)
@@ -470,6 +474,19 @@ static void print_text(const char *text)
     putchar('"');
 }
 
+/* How long this thread was ready to run while others had the processors; 0 where the kernel does not say. */
+static double waited_for_cpu(void)
+{
+    unsigned long long on_cpu, waited = 0;
+    FILE *file = fopen("/proc/self/schedstat", "r");
+    if (!file)
+        return 0;
+    if (fscanf(file, "%llu %llu", &on_cpu, &waited) != 2)
+        waited = 0;
+    fclose(file);
+    return (double)waited / 1e9;
+}
+
 static void report(void)
 {
     struct rusage usage;
@@ -481,11 +498,11 @@ static void report(void)
     printf("{\"messages\": %llu, \"accepted\": %llu, \"refused\": %llu, \"lost\": %llu, \"connections\": %llu, "
            "\"handshakes\": %llu, \"seconds\": %.6f, \"per_second\": %.1f, \"started_at\": %.6f, "
            "\"latency_ms\": {\"p50\": %.3f, \"p90\": %.3f, \"p99\": %.3f, \"max\": %.3f}, "
-           "\"cpu_s\": %.3f, \"handshake_cpu_s\": %.3f, \"trouble\": ",
+           "\"cpu_s\": %.3f, \"handshake_cpu_s\": %.3f, \"waited_for_cpu_s\": %.3f, \"trouble\": ",
            (unsigned long long)options.messages, (unsigned long long)accepted, (unsigned long long)refused,
            (unsigned long long)lost, (unsigned long long)connected, (unsigned long long)handshakes, seconds,
            seconds > 0 ? (double)accepted / seconds : 0, started_at, latency_ms(0.5), latency_ms(0.9),
-           latency_ms(0.99), latency_ms(1), cpu, handshake_cpu);
+           latency_ms(0.99), latency_ms(1), cpu, handshake_cpu, waited_for_cpu());
     print_text(first_trouble);
     printf("}\n");
 }
@@ -543,9 +560,30 @@ static void read_options(int argc, char **argv)
         die("--from and --to are at most 254 octets");
 }
 
+static void find_server(void)
+{
+    struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
+    char port[16];
+    snprintf(port, sizeof port, "%u", options.port);
+    if (getaddrinfo(options.host, port, &hints, &server))
+        die("--host wants an IPv4 or IPv6 address");
+}
+
+/* A descriptor for each connection, as far as the hard limit goes. */
+static void allow_files(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 int main(int argc, char **argv)
 {
     read_options(argc, argv);
+    find_server();
+    allow_files();
     if (options.starttls)
         prepare_tls();
     make_content();

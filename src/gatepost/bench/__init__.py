@@ -1,0 +1,1 @@
+"""Measuring mail servers: the load generator of `gatepost bench load`."""
