@@ -8,6 +8,7 @@ evidence that names, expects or describes the present one. `now` is an argument.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from shlex import quote as shell_quoted
 
 from gatepost.doctor.addresses import identity_connectors, joined
 from gatepost.doctor.diagnosis import Diagnosis
@@ -138,7 +139,7 @@ def _name(
             ),
             Fix(
                 "Gatepost",
-                f"gatepost inbound-connector set TENANT '{connector.name}' --certificate-name {pattern} --certificate-name {name}   # before",
+                f"gatepost inbound-connector set TENANT {shell_quoted(connector.name)} --certificate-name {shell_quoted(pattern)} --certificate-name {shell_quoted(name)}   # before",
             ),
         ]
     yield _breaks(
@@ -172,7 +173,7 @@ def _issuer_and_subject(
             [
                 Fix("Exchange", f"Enable-ExchangeCertificate -Thumbprint {thumbprint} -Services SMTP   # on every source server, after importing it with its key; answer No to replacing the default certificate"),
                 Fix("Exchange", f"$c = Get-ExchangeCertificate -Thumbprint {thumbprint}; {cmdlet} -Identity {quoted(name)} -TlsCertificateName \"<I>$($c.Issuer)<S>$($c.Subject)\""),
-                Fix("Exchange", "Restart-Service MSExchangeTransport, MSExchangeFrontEndTransport"),
+                Fix("Exchange", "Restart-Service MSExchangeTransport; Restart-Service MSExchangeFrontEndTransport"),
             ],
         )  # fmt: skip
     elif old is not None and old.subject is not None and old.subject.key == leaf.subject.key:
@@ -222,8 +223,8 @@ def _purpose(leaf: CertificateSeen, old: CertificateSeen | None) -> Iterator[Fin
         "The next certificate is for servers only (no clientAuth): relays that check the purpose of client certificates will refuse it. What Exchange Online does is not published.",
         [cite(leaf.source, f"extended key usage: {joined(leaf.purposes)}")] + ([cite(old.source, "the present one has clientAuth")] if had and old else []),
         [
-            Fix("Gatepost", "accepts serverAuth-only certificates unless the listener demands clientAuth"),
-            Fix("Postfix", "on the receiving relay: tls_trust_server_ccerts=yes (3.12), or pin the public key in relay_clientcerts"),
+            Fix("Gatepost", "# Gatepost accepts serverAuth-only certificates unless the listener demands clientAuth"),
+            Fix("Postfix", "postconf -e 'tls_trust_server_ccerts = yes' && postfix reload   # on the receiving relay, Postfix 3.12; or pin the public key in relay_clientcerts"),
         ],
         side="pki",
     )  # fmt: skip
@@ -236,7 +237,7 @@ def _chain(leaf: CertificateSeen, chain: Sequence[CertificateSeen]) -> Iterator[
     elif not chain and leaf.issuer is not None:
         yield _breaks("C01", 58, f"The file holds the leaf only; '{leaf.issuer.common_name or leaf.issuer.text}' has to be sent with it, since the service fetches no intermediates.",
                       [cite(leaf.source, f"issuer {leaf.issuer.text}")],
-                      [Fix("Windows", "certutil -addstore CA intermediate.cer   # before, on every sending server"), Fix("Postfix", "smtp_tls_chain_files = key, leaf, intermediates (fullchain.pem)")])  # fmt: skip
+                      [Fix("Windows", "certutil -addstore CA intermediate.cer   # before, on every sending server"), Fix("Postfix", "postconf -e 'smtp_tls_chain_files = /etc/ssl/relay/key-and-chain.pem' && postfix reload   # key, leaf, intermediates, in this order")])  # fmt: skip
 
 
 def _key(leaf: CertificateSeen) -> Iterator[Finding]:

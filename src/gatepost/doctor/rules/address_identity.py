@@ -5,6 +5,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from shlex import quote as shell_quoted
 
 from gatepost.doctor.addresses import (
     SHARED_ADDRESS_SPACE,
@@ -75,8 +76,8 @@ def _add_address(connector: InboundConnector, addresses: Sequence[str]) -> tuple
 
 
 def _gatepost_addresses(name: str, addresses: Sequence[str]) -> Fix:
-    listed = " ".join(f"--address {each}" for each in addresses)
-    return Fix("Gatepost", f"gatepost inbound-connector set TENANT {name or 'NAME'} {listed}")
+    listed = " ".join(f"--address {shell_quoted(each)}" for each in addresses)
+    return Fix("Gatepost", f"gatepost inbound-connector set TENANT {shell_quoted(name or 'NAME')} {listed}")
 
 
 def _refused_outside(bundle: EvidenceBundle) -> tuple[list[Egress], list[Egress]]:
@@ -445,7 +446,9 @@ def address_shared_with_other_tenants(bundle: EvidenceBundle, facts: Derived) ->
                     "# in each tenant: a connector by certificate with a name of that tenant only (New-InboundConnector -ConnectorType OnPremises -TlsSenderCertificateName <name of this tenant>)",
                 ),
                 Fix("Exchange", "# one send connector with its own certificate for each tenant"),
-                Fix("Gatepost", "gatepost inbound-connector add TENANT NAME --certificate-name <name of this tenant>"),
+                Fix(
+                    "Gatepost", "gatepost inbound-connector add TENANT NAME --certificate-name '<name of this tenant>'"
+                ),
             ),
             verify="Message trace of each tenant shows its own mail only.",
         )

@@ -4,6 +4,7 @@
 
 import re
 from collections.abc import Iterable
+from shlex import quote as shell_quoted
 
 from gatepost.doctor.certificates_told import (
     is_appliance_default,
@@ -41,7 +42,10 @@ def _set_name(connector: InboundConnector, name: str) -> tuple[Fix, ...]:
             "Exchange Online",
             f"Set-InboundConnector -Identity {quoted(own or '<connector>')} -TlsSenderCertificateName {quoted(name)}",
         ),
-        Fix("Gatepost", f"gatepost inbound-connector set TENANT {own or 'NAME'} --certificate-name {name}"),
+        Fix(
+            "Gatepost",
+            f"gatepost inbound-connector set TENANT {shell_quoted(own or 'NAME')} --certificate-name {shell_quoted(name)}",
+        ),
     )
 
 
@@ -438,7 +442,7 @@ def certificate_without_subject(bundle: EvidenceBundle, facts: Derived) -> Findi
                     "PKI",
                     "certbot renew --force-renewal --preferred-profile classic   # a profile that sets the common name",
                 ),
-                Fix("Gatepost", "nothing: Gatepost matches alternate names first"),
+                Fix("Gatepost", "# nothing to do: Gatepost matches alternate names first"),
             ],
             verify="openssl x509 -noout -subject -ext subjectAltName -in CERT prints a CN after subject=.",
         )
@@ -471,14 +475,14 @@ def wrong_certificate_presented(bundle: EvidenceBundle, facts: Derived) -> Findi
         fixes.append(
             Fix(
                 "Exchange",
-                f"$c = Get-ExchangeCertificate -Thumbprint {other.thumbprint}; Get-SendConnector | Where-Object CloudServicesMailEnabled | "
+                f"$c = Get-ExchangeCertificate -Thumbprint {quoted(other.thumbprint)}; Get-SendConnector | Where-Object CloudServicesMailEnabled | "
                 'Set-SendConnector -TlsCertificateName "<I>$($c.Issuer)<S>$($c.Subject)"',
             )
         )
     fixes.append(
         Fix(
             "Postfix",
-            "smtp_tls_chain_files = /etc/ssl/relay/key-and-chain.pem   # the public certificate, on this transport",
+            "postconf -e 'smtp_tls_chain_files = /etc/ssl/relay/key-and-chain.pem' && postfix reload   # key, public certificate, intermediates; better with -o on this transport only",
         )
     )
     return found(
@@ -523,7 +527,7 @@ def provider_shares_one_certificate(bundle: EvidenceBundle, facts: Derived) -> F
             fix=[
                 Fix(
                     "Gatepost",
-                    f"gatepost inbound-connector add TENANT NAME --certificate-name <tenant>.{parent(shared[0])}",
+                    f"gatepost inbound-connector add TENANT NAME --certificate-name {shell_quoted('<tenant>.' + parent(shared[0]))}",
                 )
             ],
             verify="Each tenant's connector has a name of its own, which is an accepted domain there.",

@@ -3,6 +3,7 @@
 # ruff: noqa: E501 - a pattern or a sentence broken over lines reads worse
 
 import re
+from shlex import quote as shell_quoted
 
 from gatepost.doctor.certificates_told import (
     at,
@@ -160,7 +161,7 @@ def connector_names_missing_certificate(bundle: EvidenceBundle, facts: Derived) 
             _set_name(bundle, replacement),
             Fix(
                 "Exchange",
-                "Get-ReceiveConnector | Where-Object TlsCertificateName | Format-List Identity,TlsCertificateName   # the same value stands there too",
+                "Get-ReceiveConnector | Where-Object TlsCertificateName | Format-List 'Identity','TlsCertificateName'   # the same value stands there too",
             ),
             _RESTART,
         ],
@@ -224,7 +225,9 @@ def issuer_changes_at_every_renewal(bundle: EvidenceBundle, facts: Derived) -> F
         evidence,
         fix=[
             _set_name(bundle, pair[1] if pair else _replacement(bundle, facts)),
-            Fix("Exchange", "put that command, for send and receive connectors, into the renewal hook of every server"),
+            Fix(
+                "Exchange", "# put that command, for send and receive connectors, into the renewal hook of every server"
+            ),
         ],
         verify="Rehearse the next renewal: the hook changes TlsCertificateName of every connector.",
     )
@@ -433,7 +436,7 @@ def private_certificate_bound_to_smtp(bundle: EvidenceBundle, facts: Derived) ->
         fix=[
             Fix(
                 "Exchange",
-                f"Enable-ExchangeCertificate -Thumbprint {quoted(one.thumbprint or '<private>')} -Services IIS,POP,IMAP   # leaves SMTP to the other",
+                f"Enable-ExchangeCertificate -Thumbprint {quoted(one.thumbprint or '<private>')} -Services 'IIS','POP','IMAP'   # leaves SMTP to the other",
             )
         ],
         verify="Get-ExchangeCertificate shows S in Services of one certificate of that name only.",
@@ -542,7 +545,7 @@ def private_key_missing(bundle: EvidenceBundle, facts: Derived) -> Finding | Rul
         fix=[
             Fix(
                 "Exchange",
-                f"Get-ChildItem Cert:\\LocalMachine\\My | Where-Object Thumbprint -eq {quoted(thumbprint or '<thumbprint>')} | Format-List Subject,HasPrivateKey",
+                f"Get-ChildItem Cert:\\LocalMachine\\My | Where-Object Thumbprint -eq {quoted(thumbprint or '<thumbprint>')} | Format-List 'Subject','HasPrivateKey'",
             ),
             Fix(
                 "Exchange",
@@ -723,7 +726,7 @@ def renewal_hook_misses_smtp(bundle: EvidenceBundle, facts: Derived) -> Finding 
                 "Exchange",
                 f"Enable-ExchangeCertificate -Thumbprint {quoted(stripped[0].thumbprint if stripped else '<thumbprint>')} -Services SMTP",
             ),
-            Fix("Exchange", "add that line and the connector's TlsCertificateName to the job, for this server only"),
+            Fix("Exchange", "# add that line and the connector's TlsCertificateName to the job, for this server only"),
         ],
         verify="Run the job once by hand and compare Get-ExchangeCertificate before and after.",
     )
@@ -778,7 +781,7 @@ def certificate_name_too_long_for_edge(bundle: EvidenceBundle, facts: Derived) -
             ),
             Fix(
                 "Exchange",
-                "or raise rangeUpper of ms-Exch-Smtp-TLS-Certificate to 1024 in the Edge server's AD LDS schema",
+                "# or raise rangeUpper of ms-Exch-Smtp-TLS-Certificate to 1024 in the Edge server's AD LDS schema",
             ),
             Fix("Exchange", "Start-EdgeSynchronization"),
         ],
@@ -920,7 +923,7 @@ def postfix_has_no_client_certificate(bundle: EvidenceBundle, facts: Derived) ->
             fix=[
                 Fix(
                     "Postfix",
-                    "set smtp_tls_chain_files with -o on the transport that delivers to the relay (master.cf), and route to it with transport_maps",
+                    "# set smtp_tls_chain_files with -o on the transport that delivers to the relay (master.cf), and route to it with transport_maps",
                 )
             ],
             verify="'TLS connection established' ends with client-signature ... client-digest.",
@@ -947,7 +950,7 @@ def postfix_has_no_client_certificate(bundle: EvidenceBundle, facts: Derived) ->
         [*([cite(server_only)] if server_only else []), *([cite(not_sent, "TLS established, and no client-signature at the end of the line: no certificate was presented")] if not_sent else []), *([cite(exim)] if exim else []),
          *[cite(each) for each in facts.attribution_refusals[:1]]],
         fix=[
-            Fix("Postfix", f"postconf -e 'smtp_tls_chain_files = {key}' 'smtp_tls_security_level = encrypt'   # better with -o on the transport to this relay only"),
+            Fix("Postfix", f"postconf -e {shell_quoted('smtp_tls_chain_files = ' + key)} 'smtp_tls_security_level = encrypt'   # better with -o on the transport to this relay only"),
             Fix("Postfix", "postfix reload"),
         ],
         verify="'TLS connection established' ends with client-signature ... client-digest (TLS 1.3), and RCPT TO is answered 250.",
@@ -977,11 +980,11 @@ def software_cannot_present_certificate(bundle: EvidenceBundle, facts: Derived) 
         fix=[
             Fix(
                 "Gatepost",
-                "gatepost send-connector add cloud --address-space '*' --smart-host <tenant>.mail.protection.outlook.com --certificate CERT.pem --key KEY.pem --tls encrypt   # put it between",
+                "gatepost send-connector add cloud --address-space '*' --smart-host '<tenant>.mail.protection.outlook.com' --certificate CERT.pem --key KEY.pem --tls encrypt   # put it between",
             ),
             Fix(
                 "Exchange Online",
-                "or identify it by its fixed public address: New-InboundConnector -ConnectorType OnPremises -SenderIPAddresses <address>",
+                "New-InboundConnector -Name '<name>' -ConnectorType OnPremises -SenderDomains * -SenderIPAddresses '<its fixed public address>'   # or identify it by that",
             ),
         ],
         verify="The session shows a certificate (or the connector its address), and RCPT TO is answered 250.",
@@ -1030,7 +1033,7 @@ def client_certificate_for_every_destination(bundle: EvidenceBundle, facts: Deri
         fix=[
             Fix(
                 "Postfix",
-                "postconf -X smtp_tls_cert_file smtp_tls_key_file smtp_tls_chain_files; then -o smtp_tls_chain_files=... on the relay's own transport in master.cf",
+                "postconf -X smtp_tls_cert_file smtp_tls_key_file smtp_tls_chain_files && postfix reload   # then -o smtp_tls_chain_files=FILE on the relay's own transport in master.cf",
             ),
         ],
         verify="The other destinations deliver; the relay's sessions still end with client-signature.",
@@ -1192,7 +1195,7 @@ def fell_back_to_plain_text(bundle: EvidenceBundle, facts: Derived) -> Finding |
                 "Postfix",
                 "postconf -e 'smtp_tls_security_level = encrypt' && postfix reload   # or per next hop in smtp_tls_policy_maps",
             ),
-            Fix("Postfix", "then mend what broke the handshake: the alert in the first lines says what"),
+            Fix("Postfix", "# then mend what broke the handshake: the alert in the first lines says what"),
         ],
         verify="A failed handshake now defers (4.7.5) instead of bouncing.",
     )

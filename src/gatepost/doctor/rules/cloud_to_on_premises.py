@@ -79,7 +79,7 @@ def _bind_again(bundle: EvidenceBundle) -> tuple[Fix, ...]:
         fixes.append(
             Fix(
                 "Exchange",
-                f"$c = Get-ExchangeCertificate -Thumbprint {stored.thumbprint}; Enable-ExchangeCertificate -Thumbprint $c.Thumbprint -Services SMTP   # answer No to replacing the default certificate",
+                f"$c = Get-ExchangeCertificate -Thumbprint {quoted(stored.thumbprint)}; Enable-ExchangeCertificate -Thumbprint $c.Thumbprint -Services SMTP   # answer No to replacing the default certificate",
             )
         )
     else:
@@ -370,7 +370,7 @@ def receive_connector_ranges_stale(bundle: EvidenceBundle, facts: Derived) -> Fi
             fix=(
                 Fix(
                     "Exchange",
-                    f"Set-ReceiveConnector -Identity {quoted(connector.text('Identity') or connector.name)} -RemoteIPRanges <the ranges of today's list, https://endpoints.office.com, service area Exchange, port 25>",
+                    f"Set-ReceiveConnector -Identity {quoted(connector.text('Identity') or connector.name)} -RemoteIPRanges '<range>','<range>'   # all of today's list: https://endpoints.office.com, service area Exchange, port 25",
                 ),
             ),
             verify="Every session from *.outbound.protection.outlook.com lands on this connector.",

@@ -3,6 +3,7 @@
 # ruff: noqa: E501 - a pattern or a sentence broken over lines reads worse
 
 import re
+from shlex import quote as shell_quoted
 
 from gatepost.doctor.addresses import egress_addresses, joined, listed_networks, lists_address, refused_by_attribution
 from gatepost.doctor.derived import Derived
@@ -97,7 +98,7 @@ def no_inbound_connector(bundle: EvidenceBundle, facts: Derived) -> Finding | Ru
             Fix(
                 "Gatepost",
                 "gatepost inbound-connector add TENANT from-our-mail-server "
-                + (f"--certificate-name {name}" if name else f"--address {address}"),
+                + (f"--certificate-name {shell_quoted(name)}" if name else f"--address {shell_quoted(address)}"),
             ),
         )
         if identity
@@ -129,7 +130,12 @@ def connector_disabled(bundle: EvidenceBundle, facts: Derived) -> Finding | Rule
             92,
             f"Inbound connector '{name}' would match but is disabled.",
             [cite(verdict.source, verdict.quote)],
-            fix=(Fix("Gatepost", f"gatepost inbound-connector enable {verdict.tenant or 'TENANT'} {name}"),),
+            fix=(
+                Fix(
+                    "Gatepost",
+                    f"gatepost inbound-connector enable {shell_quoted(verdict.tenant or 'TENANT')} {shell_quoted(name)}",
+                ),
+            ),
             verify="gatepost explain ... says relay.",
         )
     reply = _refusal(bundle)
@@ -157,7 +163,7 @@ def connector_disabled(bundle: EvidenceBundle, facts: Derived) -> Finding | Rule
         + ([cite(reply.source, reply.quote or reply.text)] if reply else []),
         fix=(
             Fix("Exchange Online", f"Set-InboundConnector -Identity {quoted(one.name)} -Enabled $true"),
-            Fix("Gatepost", f"gatepost inbound-connector enable TENANT {one.name}"),
+            Fix("Gatepost", f"gatepost inbound-connector enable TENANT {shell_quoted(one.name)}"),
         )
         if sure and one.name
         else (),
@@ -221,7 +227,7 @@ def partner_type_connector(bundle: EvidenceBundle, facts: Derived) -> Finding | 
                 "Exchange Online",
                 f"New-InboundConnector -Name {quoted(one.name + ' (on-premises)')} -ConnectorType OnPremises -SenderDomains * {' '.join(identity)}",
             ),
-            Fix("Gatepost", f"gatepost inbound-connector set TENANT {one.name} --type on-premises"),
+            Fix("Gatepost", f"gatepost inbound-connector set TENANT {shell_quoted(one.name)} --type on-premises"),
         )
         if identity
         else (),
@@ -552,7 +558,7 @@ def direct_send_rejected(bundle: EvidenceBundle, facts: Derived) -> Finding | Ru
         if name
         else f"-SenderIPAddresses {quoted(address)}"
         if address
-        else "-SenderIPAddresses <address of the source>"
+        else "-SenderIPAddresses '<address of the source>'"
     )
     return found(
         "high",

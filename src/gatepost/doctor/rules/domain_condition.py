@@ -3,6 +3,7 @@
 # ruff: noqa: E501 - a pattern or a sentence broken over lines reads worse
 
 import re
+from shlex import quote as shell_quoted
 
 from gatepost.doctor.addresses import (
     egress_addresses,
@@ -103,7 +104,7 @@ def _add_domain(domain: str) -> tuple[Fix, ...]:
             "Exchange Online",
             f"New-MgDomain -Id {quoted(domain)}   # then add the TXT record it shows and confirm; the domain appears in Get-AcceptedDomain",
         ),
-        Fix("Gatepost", f"gatepost domain add TENANT {domain}"),
+        Fix("Gatepost", f"gatepost domain add TENANT {shell_quoted(domain)}"),
     )
 
 
@@ -236,7 +237,7 @@ def null_sender_by_address(bundle: EvidenceBundle, facts: Derived) -> Finding | 
                 "Exchange Online",
                 f"New-InboundConnector -Name {quoted(name + ' by certificate')} -ConnectorType OnPremises -SenderDomains * -TlsSenderCertificateName '<certificate name that is an accepted domain>' -RequireTls $true   # beside {quoted(name)}, which stays until the new one is seen to work",
             ),
-            Fix("Gatepost", "gatepost inbound-connector add TENANT NAME --certificate-name <name>"),
+            Fix("Gatepost", "gatepost inbound-connector add TENANT NAME --certificate-name '<name>'"),
         )
         if high
         else (),
@@ -287,7 +288,7 @@ def forwarded_foreign_sender(bundle: EvidenceBundle, facts: Derived) -> Finding 
             ),
             Fix(
                 "Postfix",
-                "or rewrite the sender of forwarded mail (SRS, for example postsrsd) to a domain of the tenant",
+                "# or rewrite the sender of forwarded mail (SRS, for example postsrsd) to a domain of the tenant",
             ),
         )
         if strong
@@ -364,9 +365,9 @@ def application_envelope_domain(bundle: EvidenceBundle, facts: Derived) -> Findi
         fix = (
             Fix(
                 "Postfix",
-                f"echo '/^(.*)@{re.escape(old)}$/ $1@{target}' >> /etc/postfix/sender_canonical && postconf -e sender_canonical_maps=regexp:/etc/postfix/sender_canonical sender_canonical_classes=envelope_sender && postfix reload",
+                f"echo {shell_quoted(f'/^(.*)@{re.escape(old)}$/ $1@{target}')} >> /etc/postfix/sender_canonical && postconf -e sender_canonical_maps=regexp:/etc/postfix/sender_canonical sender_canonical_classes=envelope_sender && postfix reload",
             ),
-            Fix("Exim", f"*@{old}  $1@{target}  F   # in the rewrite section"),
+            Fix("Exim", f"# in the rewrite section: *@{old}  $1@{target}  F"),
             Fix("application", f"set the envelope sender (Return-Path, sendmail -f) to an address @{target}"),
         )
     return found(
@@ -592,7 +593,10 @@ def recipients_of_several_tenants(bundle: EvidenceBundle, facts: Derived) -> Fin
                 "Exchange Online",
                 "# make the connector match again (certificate name or address); that lifts the limit",
             ),
-            Fix("Postfix", "stopgap: default_destination_recipient_limit=1 for this transport"),
+            Fix(
+                "Postfix",
+                "postconf -e default_destination_recipient_limit=1 && postfix reload   # a stopgap; better for this transport only",
+            ),
         ),
         verify="A message to recipients of two domains passes.",
     )

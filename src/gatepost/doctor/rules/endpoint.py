@@ -3,6 +3,7 @@
 # ruff: noqa: E501 - a pattern or a sentence broken over lines reads worse
 
 import re
+from shlex import quote as shell_quoted
 
 from gatepost.doctor.addresses import joined, parsed_address, refused_by_attribution
 from gatepost.doctor.derived import Derived
@@ -52,7 +53,7 @@ def _set_smart_host(bundle: EvidenceBundle, host: str) -> tuple[Fix, ...]:
             )
         )
     if bundle.postfix_settings or bundle.postfix_deliveries:
-        fixes.append(Fix("Postfix", f"postconf -e 'relayhost=[{host}]:25' && postfix reload"))
+        fixes.append(Fix("Postfix", f"postconf -e {shell_quoted(f'relayhost=[{host}]:25')} && postfix reload"))
     if not fixes:
         fixes.append(
             Fix(
@@ -434,20 +435,19 @@ def local_relay_refused_first(bundle: EvidenceBundle, facts: Derived) -> Finding
     address = one.client_address
     fix: tuple[Fix, ...] = ()
     if address and "exim" not in one.software.casefold():
-        current = f"{networks.value} " if networks else "$mynetworks "
         fix = (
             Fix(
                 "Postfix",
-                f"postconf -e 'mynetworks = {current if networks else ''}{address}/32' && postfix reload   # keep the entries that are there",
+                f"postconf -e {shell_quoted(f'mynetworks = {networks.value} {address}/32')} && postfix reload   # keep the entries that are there",
             )
             if networks
             else Fix(
                 "Postfix",
-                f"add {address}/32 to mynetworks (postconf mynetworks shows what is there), then: postfix reload",
+                f"# add {address}/32 to mynetworks (postconf mynetworks shows what is there), then: postfix reload",
             ),
         )
     elif address:
-        fix = (Fix("Exim", f"hostlist relay_from_hosts = ... : {address}"),)
+        fix = (Fix("Exim", f"# add {address} to the hostlist relay_from_hosts, then reload Exim"),)
     return found(
         "high",
         90,

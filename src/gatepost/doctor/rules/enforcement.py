@@ -89,9 +89,9 @@ def tenant_or_address_reputation(bundle: EvidenceBundle, facts: Derived) -> Find
         fix=(
             Fix(
                 "Exchange Online",
-                "find what was abused, then: Get-BlockedConnector; Remove-BlockedConnector -ConnectorId <id>"
+                "Get-BlockedConnector; Remove-BlockedConnector -ConnectorId '<id>'   # when what was abused is found and mended"
                 if blocked
-                else "find and stop the unwanted mail, then open a support request with the reply",
+                else "# find and stop the unwanted mail, then open a support request with the reply",
             ),
         ),
         verify="New mail is answered 250; unblocking takes up to an hour.",

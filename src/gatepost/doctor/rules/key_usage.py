@@ -141,7 +141,7 @@ def no_client_purpose(bundle: EvidenceBundle, facts: Derived) -> Finding | Ruled
             ),
             Fix(
                 "Gatepost",
-                "nothing: Gatepost as relay accepts a certificate for servers unless its listener demands the client purpose",
+                "# nothing to do: Gatepost as relay accepts a certificate for servers unless its listener demands the client purpose",
             ),
             Fix(
                 "PKI",
@@ -204,7 +204,10 @@ def intermediate_without_client_purpose(bundle: EvidenceBundle, facts: Derived) 
                 "PKI",
                 "have the certificate issued from a hierarchy with the client purpose, or from a private authority",
             ),
-            Fix("Postfix", "on the relay: postconf -e 'tls_trust_server_ccerts = yes' (3.12), or pin the public key"),
+            Fix(
+                "Postfix",
+                "postconf -e 'tls_trust_server_ccerts = yes' && postfix reload   # on the relay, Postfix 3.12; or pin the public key",
+            ),
         ],
         verify="openssl verify -purpose sslclient -untrusted chain.pem leaf.pem says OK at every depth.",
     )

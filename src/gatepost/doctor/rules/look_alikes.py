@@ -8,6 +8,7 @@ from gatepost.doctor.addresses import joined, refused_by_attribution
 from gatepost.doctor.derived import Derived
 from gatepost.doctor.evidence import EvidenceBundle, ReplySeen
 from gatepost.doctor.finding import Finding, Fix, RuledOut, cite, found, rule, ruled_out
+from gatepost.doctor.powershell import quoted
 from gatepost.doctor.senders import domain_of
 
 NOT_A_CONNECTOR = "This is not a connector problem: "
@@ -124,7 +125,7 @@ def recipient_unknown(bundle: EvidenceBundle, facts: Derived) -> Finding | Ruled
         fix=(
             Fix(
                 "Exchange Online",
-                f"Get-EXORecipient -Identity {who or '<recipient>'}; if the mailbox is on-premises only, synchronise it (or set the domain to InternalRelay)   # check the address",
+                f"Get-EXORecipient -Identity {quoted(who or '<recipient>')}   # check the address; a mailbox that is on-premises only must be synchronised, or the domain InternalRelay",
             ),
         ),
         verify="The recipient shows in Get-EXORecipient and the message passes.",
@@ -216,7 +217,7 @@ def recipient_accepts_authenticated_only(bundle: EvidenceBundle, facts: Derived)
         fix=(
             Fix(
                 "Exchange Online",
-                f"Set-DistributionGroup -Identity {who} -RequireSenderAuthenticationEnabled $false   # if outside senders are wanted",
+                f"Set-DistributionGroup -Identity {quoted(who)} -RequireSenderAuthenticationEnabled $false   # if outside senders are wanted",
             ),
         ),
         verify="A message from outside to the group arrives.",
@@ -363,7 +364,7 @@ def local_relay_policy(bundle: EvidenceBundle, facts: Derived) -> Finding | Rule
         fix=(
             Fix(
                 "Postfix",
-                "on that relay: postconf mynetworks smtpd_relay_restrictions, then add the device's address to mynetworks",
+                "postconf mynetworks smtpd_relay_restrictions   # on that relay; then add the device's address to mynetworks",
             ),
         ),
         verify="That relay's log shows status=sent for the next message.",

@@ -8,6 +8,7 @@ from gatepost.doctor.certificates_told import is_appliance_default, same_certifi
 from gatepost.doctor.derived import Derived
 from gatepost.doctor.evidence import EvidenceBundle
 from gatepost.doctor.finding import Cited, Finding, Fix, RuledOut, cite, found, rule, ruled_out
+from gatepost.doctor.powershell import quoted
 
 _MASKED_KEYWORD = re.compile(r"\bX{7}[A-Z]?\b")
 _STARRED = re.compile(r"\*{6,}[\w* ]*\**")
@@ -269,7 +270,7 @@ def load_balancer_on_the_way(bundle: EvidenceBundle, facts: Derived) -> Finding 
                 [
                     Fix(
                         "Exchange Online",
-                        f"Set-InboundConnector -Identity '{bundle.inbound_connectors[0].name or '<connector>'}' -SenderIPAddresses @{{Add='{is_vip.hello_address}'}}",
+                        f"Set-InboundConnector -Identity {quoted(bundle.inbound_connectors[0].name or '<connector>')} -SenderIPAddresses @{{Add={quoted(is_vip.hello_address)}}}",
                     )
                 ]
                 if is_vip and bundle.inbound_connectors
@@ -398,7 +399,7 @@ def certificate_flight_lost(bundle: EvidenceBundle, facts: Derived) -> Finding |
             ),
             Fix(
                 "Windows",
-                "ping -f -l 1472 <next hop>   # finds the largest packet that passes; lower the interface's MTU to it plus 28",
+                "ping -f -l 1472 '<next hop>'   # finds the largest packet that passes; lower the interface's MTU to it plus 28",
             ),
         ],
         verify="A capture on both sides of the firewall shows the flight; the log goes on after 'Sending certificate'.",

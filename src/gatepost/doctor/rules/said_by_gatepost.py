@@ -2,6 +2,7 @@
 
 # ruff: noqa: E501 - a pattern or a sentence broken over lines reads worse
 
+from shlex import quote as shell_quoted
 from typing import NamedTuple
 
 from gatepost.doctor.derived import Derived
@@ -21,10 +22,10 @@ _CAUSES: dict[str, _Cause] = {
     "certificate-not-yet-valid": _Cause(("C07",), "sender", "timedatectl   # mend the clock, or wait for the certificate's beginning"),
     "certificate-self-signed": _Cause(("C02",), "pki", "gatepost inbound-connector set TENANT NAME --certificate-sha256 HEX   # or a certificate of a known authority"),
     "certificate-issuer-unknown": _Cause(("C02", "C01"), "pki", "gatepost inbound-connector set TENANT NAME --trust-anchor ROOT.pem"),
-    "certificate-intermediate-missing": _Cause(("C01",), "sender", "present leaf and intermediates in one file: cat leaf.pem intermediate.pem > fullchain.pem"),
-    "certificate-purpose": _Cause(("D01",), "tenant", "let the listener accept certificates for servers, or pin the public key: gatepost inbound-connector set TENANT NAME --public-key-sha256 HEX"),
-    "certificate-weak-key": _Cause(("C08",), "pki", "have the certificate reissued with a key of 2048 bits or more"),
-    "certificate-name-matches-no-connector": _Cause(("A01", "A02"), "tenant", "gatepost inbound-connector set TENANT NAME --certificate-name <name presented>"),
+    "certificate-intermediate-missing": _Cause(("C01",), "sender", "cat leaf.pem intermediate.pem > fullchain.pem   # and present that file"),
+    "certificate-purpose": _Cause(("D01",), "tenant", "gatepost inbound-connector set TENANT NAME --public-key-sha256 HEX   # or let the listener accept certificates for servers"),
+    "certificate-weak-key": _Cause(("C08",), "pki", "# have the certificate reissued with a key of 2048 bits or more"),
+    "certificate-name-matches-no-connector": _Cause(("A01", "A02"), "tenant", "gatepost inbound-connector set TENANT NAME --certificate-name '<name presented>'"),
     "wildcard-certificate-for-exact-name": _Cause(("A02",), "tenant", "gatepost inbound-connector set TENANT NAME --certificate-name '*.<domain>'"),
     "certificate-name-not-owned": _Cause(("F01",), "tenant", "gatepost domain add TENANT DOMAIN; gatepost domain verify DOMAIN"),
     "address-matches-no-connector": _Cause(("E01",), "tenant", "gatepost inbound-connector set TENANT NAME --address ADDRESS"),
@@ -32,10 +33,10 @@ _CAUSES: dict[str, _Cause] = {
     "null-reverse-path-by-address-only": _Cause(("F02",), "tenant", "gatepost inbound-connector set TENANT NAME --certificate-name NAME"),
     "reverse-path-domain-not-verified": _Cause(("F05",), "tenant", "gatepost domain verify DOMAIN"),
     "connector-disabled": _Cause(("G02",), "tenant", "gatepost inbound-connector enable TENANT NAME"),
-    "conflicting-tenants": _Cause(("G07",), "tenant", "give each tenant's connector a certificate name of its own"),
+    "conflicting-tenants": _Cause(("G07",), "tenant", "# give each tenant's connector a certificate name of its own"),
     "tls-required": _Cause(("B17",), "sender", "postconf -e 'smtp_tls_security_level = encrypt' && postfix reload"),
     "direct-send-rejected": _Cause(("G09",), "tenant", "gatepost inbound-connector add TENANT NAME --certificate-name NAME"),
-    "several-recipient-domains": _Cause(("F08",), "tenant", "mend the attribution; meanwhile one recipient domain a transaction"),
+    "several-recipient-domains": _Cause(("F08",), "tenant", "# mend the attribution; meanwhile one recipient domain a transaction"),
 }  # fmt: skip
 
 
@@ -52,7 +53,12 @@ def relay_said_why(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut
                     94,
                     f"The relay refused with the reason {code}" + (f": {says}." if says else "."),
                     [cite(verdict, f"{code}: {says or verdict.reply}")],
-                    fix=[Fix("Gatepost", cause.fix.replace("NAME", connector, 1) if connector else cause.fix)],
+                    fix=[
+                        Fix(
+                            "Gatepost",
+                            cause.fix.replace("NAME", shell_quoted(connector), 1) if connector else cause.fix,
+                        )
+                    ],
                     verify="gatepost explain with the same certificate, address and sender says relay.",
                     catalogue=cause.catalogue,
                     side=cause.side,

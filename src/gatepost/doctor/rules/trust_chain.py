@@ -3,6 +3,7 @@
 # ruff: noqa: E501 - a pattern or a sentence broken over lines reads worse
 
 import re
+from shlex import quote as shell_quoted
 
 from gatepost.doctor.certificates_told import (
     at,
@@ -300,7 +301,7 @@ def certificate_expired(bundle: EvidenceBundle, facts: Derived) -> Finding | Rul
             Fix(
                 "Postfix",
                 "certbot renew --cert-name "
-                + (names_of(expired)[0] if expired and names_of(expired) else "NAME")
+                + shell_quoted(names_of(expired)[0] if expired and names_of(expired) else "NAME")
                 + " && postfix reload",
             ),
             Fix(
@@ -309,7 +310,7 @@ def certificate_expired(bundle: EvidenceBundle, facts: Derived) -> Finding | Rul
             ),
             Fix(
                 "Exchange",
-                "Get-ExchangeCertificate | Format-Table Thumbprint,NotAfter,Services,Subject   # import the renewed one, enable SMTP, set TlsCertificateName, restart transport",
+                "Get-ExchangeCertificate | Format-Table 'Thumbprint','NotAfter','Services','Subject'   # import the renewed one, enable SMTP, set TlsCertificateName, restart transport",
             ),
         ],
         verify="openssl x509 -noout -enddate of the file in use is in the future; the next session is accepted.",
@@ -371,7 +372,7 @@ def certificate_revoked_or_uncheckable(bundle: EvidenceBundle, facts: Derived) -
         "The certificate is revoked." if revoked else "The server cannot check whether its certificate is revoked, so Exchange treats it as unusable.",
         [*revoked[:2], *uncheckable[:2], *([cite(proxy)] if proxy else [])],
         fix=[Fix("PKI", "have the certificate reissued")] if revoked else [
-            Fix("Windows", "netsh winhttp set proxy proxy-server='proxy.example:8080' bypass-list='<local>'   # let the server reach the CRL and OCSP hosts"),
+            Fix("Windows", "netsh winhttp set proxy 'proxy-server=proxy.example:8080' 'bypass-list=<local>'   # let the server reach the CRL and OCSP hosts"),
             Fix("network", "allow HTTP to the CRL and OCSP hosts named in the certificate"),
         ],
         verify="certutil -verify -urlfetch CERT.cer ends without an error; Status of Get-ExchangeCertificate is Valid.",
@@ -514,7 +515,7 @@ def wrong_chain_served(bundle: EvidenceBundle, facts: Derived) -> Finding | Rule
         fix=[
             Fix(
                 "Windows",
-                "Get-ChildItem Cert:\\LocalMachine\\CA,Cert:\\LocalMachine\\Root | Where-Object { $_.NotAfter -lt (Get-Date) } | Format-List Subject,Issuer,NotAfter,Thumbprint   # remove the expired cross-sign among them",
+                "Get-ChildItem 'Cert:\\LocalMachine\\CA','Cert:\\LocalMachine\\Root' | Where-Object { $_.NotAfter -lt (Get-Date) } | Format-List 'Subject','Issuer','NotAfter','Thumbprint'   # remove the expired cross-sign among them",
             ),
             _RESTART,
             Fix("Postfix", "certbot renew --force-renewal --preferred-chain 'ISRG Root X1' && postfix reload"),
