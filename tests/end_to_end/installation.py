@@ -63,6 +63,8 @@ class Installation:
     tables: str = ""
     """Whole tables for the end of gatepost.toml."""
     ports: dict[str, int] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+    """What `serve` has in its environment besides ours."""
     process: subprocess.Popen[bytes] | None = None
     _output_from: int = 0
 
@@ -159,7 +161,12 @@ class Installation:
         with output.open("ab") as out:
             self._output_from = out.tell()
             self.process = subprocess.Popen(
-                self._command("serve"), cwd=self.folder, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
+                self._command("serve"),
+                cwd=self.folder,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env={**os.environ, **self.environment},
             )
         for listener in self.listeners:
             self.wait_for_output(rf"listening on {re.escape(self.name_of(listener))} ")

@@ -40,7 +40,17 @@ class File:
         self.connection.execute("CREATE TABLE kept (value TEXT NOT NULL) STRICT")
         self.groups = 0
         self.rolled_back = 0
-        self.commits = GroupCommit(self.connection, path, opened=self._count_group, rolled_back=self._count_rolled_back)
+        self.commits = GroupCommit(
+            self.connection,
+            path,
+            opened=self._count_group,
+            rolled_back=self._count_rolled_back,
+            reopen=self._reopen,
+        )
+
+    def _reopen(self) -> sqlite3.Connection:
+        self.connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=0)
+        return self.connection
 
     def _count_group(self) -> None:
         self.groups += 1

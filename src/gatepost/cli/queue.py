@@ -62,11 +62,12 @@ def list_queue(
     with _office() as office:
         wanted = queue.choice(tenant=tenant, domain=domain, state=state, older_than=older_than)
         found = queue.overview(office, wanted, limit)
+        is_whole = not office.unreadable()
     if json:
         context.print_json(_overview_record(found))
     else:
         _print_overview(found, is_everything=wanted == QueueFilter())
-    if not found.counts and wanted != QueueFilter():
+    if not is_whole or (not found.counts and wanted != QueueFilter()):
         raise typer.Exit(context.NO)
 
 
@@ -154,7 +155,10 @@ def bounce(
 @contextmanager
 def _office() -> "Iterator[QueueOffice]":
     try:
-        yield context.queue_office()
+        office = context.queue_office()
+        for line in office.unreadable():
+            typer.echo(f"gatepost: {line}", err=True)
+        yield office
     except (WrongUse, StoreError) as error:
         context.fail(str(error), context.WRONG_USE)
     except Declined as error:

@@ -20,6 +20,10 @@ class StoreUnavailable(StoreError):
     """For now: locked, full, read-only. Peers get 452 or 451 and come back."""
 
 
+class StoreInDoubt(StoreUnavailable):
+    """The disk failed while it wrote: told as not done, and perhaps done nevertheless once the machine starts again."""
+
+
 class StoreDamaged(StoreError):
     """What is stored cannot be trusted, or comes from a newer version."""
 
@@ -82,6 +86,9 @@ class QueueCount:
 
 class QueueOffice(Protocol):
     """The operator's view of all queues of a data folder, whether their workers run or not."""
+
+    def unreadable(self) -> Sequence[str]:
+        """For each queue that is damaged, one line: what, where, what to do. The others are worked on without it."""
 
     def counts(self, wanted: QueueFilter) -> Sequence[QueueCount]: ...
 

@@ -5,20 +5,22 @@ runs in a thread of its own. What arrives while a commit is under way is the nex
 
 Laws: a change is told `committed` only after COMMIT returned. When COMMIT or the machinery under it fails, every
 change of the group is told `failed`, and nothing of it is tried again. A change that is wrong in itself fails alone:
-the rest of its group runs again without it.
+the rest of its group runs again without it. After an error of reading, writing or syncing the connection is not used
+any more: what the kernel keeps of the file is not what it had been told, so a new connection looks at what is there.
 """
 
 import asyncio
 import sqlite3
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
 from typing import Final, Protocol
 
 from gatepost.queue.store import StoreError
-from gatepost.store.queue_file import is_busy, is_of_the_file, store_error
+from gatepost.store.queue_file import is_busy, is_of_the_file, leaves_doubt, store_error
 
 # A group's statements occupy the loop: 256 changes or 4 MiB are a few milliseconds, and fit the page cache many times.
 LARGEST_GROUP: Final = 256
@@ -53,12 +55,16 @@ class GroupCommit:
         *,
         opened: Callable[[], None],
         rolled_back: Callable[[], None],
+        reopen: Callable[[], sqlite3.Connection],
     ) -> None:
-        """`opened` is called inside each new transaction before its statements, `rolled_back` after each failed one."""
+        """`opened` is called inside each new transaction before its statements, `rolled_back` after each failed one;
+        `reopen` gives the connection that follows one that failed."""
         self._connection = connection
         self._file = file
         self._opened = opened
         self._rolled_back = rolled_back
+        self._reopen = reopen
+        self._poisoned = False
         self._pending: deque[Change] = deque()
         self._group: list[Change] = []
         self._octets = 0
@@ -131,7 +137,13 @@ class GroupCommit:
 
     def _open_transaction(self) -> bool:
         try:
+            if self._poisoned:
+                self._renew()
             self._connection.execute("BEGIN IMMEDIATE")
+        except StoreError as error:
+            self._tell_failed(self._next_group(), error)
+            self._go_on()
+            return False
         except sqlite3.Error as error:
             if is_busy(error) and self._may_wait_for_lock():
                 assert self._loop is not None
@@ -139,11 +151,20 @@ class GroupCommit:
                 self._loop.call_later(LOCK_RETRY_S, self._run_group)
             else:
                 self._waiting_for_lock_since = None
+                self._poisoned = self._poisoned or leaves_doubt(error)
                 self._tell_failed(self._next_group(), store_error(error, self._file))
                 self._go_on()
             return False
         self._waiting_for_lock_since = None
         return True
+
+    def _renew(self) -> None:
+        """Raises `StoreError` while the file cannot be opened; the next group tries again."""
+        with suppress(sqlite3.Error):
+            self._connection.close()
+        self._connection = self._reopen()
+        self._poisoned = False
+        self._rolled_back()
 
     def _may_wait_for_lock(self) -> bool:
         assert self._loop is not None
@@ -181,6 +202,7 @@ class GroupCommit:
         self._go_on()
 
     def _end_in_failure(self, group: list[Change], error: sqlite3.Error) -> None:
+        self._poisoned = leaves_doubt(error)
         self._roll_back()
         self._tell_failed(group, store_error(error, self._file))
         self._go_on()
@@ -195,9 +217,12 @@ class GroupCommit:
 
     def _roll_back(self) -> None:
         # SQLite has rolled back by itself after some errors.
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
-        self._rolled_back()
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            self._rolled_back()
+        except (sqlite3.Error, StoreError):
+            self._poisoned = True
 
     def _tell_failed(self, group: list[Change], error: StoreError) -> None:
         for change in group:

@@ -8,6 +8,7 @@ from typing import Final
 
 from gatepost.queue.message import Claim, NewMessage, NewRecipient, RecipientState
 from gatepost.queue.outcome import Settlement
+from gatepost.queue.store import StoreInDoubt
 from gatepost.store import queue_statements as sql
 from gatepost.store.claims import Claims
 from gatepost.store.group_commit import GroupCommit
@@ -83,6 +84,7 @@ class Arrival:
             connection.execute(sql.INSERT_RECIPIENT, recipient_row(id, recipient, state, message.received_at))
 
     def committed(self) -> Sequence[Claim]:
+        self._queue.spool.no_more_doubt()
         if self._claim:
             given = self._claims()
             self._queue.claims.remember(given)
@@ -91,8 +93,12 @@ class Arrival:
             self._queue.claims.note_due(recipient.forward_path.domain, self._message.received_at)
         return ()
 
-    def failed(self) -> None:
-        if self._content is None:
+    def failed(self, error: Exception) -> None:
+        if self._content is not None:
+            return
+        if isinstance(error, StoreInDoubt):
+            self._queue.spool.doubt(self._number)
+        else:
             self._queue.spool.remove(self._number)
 
     def _claims(self) -> list[Claim]:
@@ -145,7 +151,7 @@ class Accept(_Awaited):
         self.answer(self._arrival.committed())
 
     def failed(self, error: Exception) -> None:
-        self._arrival.failed()
+        self._arrival.failed(error)
         self.refuse(error)
 
 
@@ -188,7 +194,7 @@ class Settle(_Awaited):
 
     def failed(self, error: Exception) -> None:
         for notification in self._notifications:
-            notification.failed()
+            notification.failed(error)
         self.refuse(error)
 
 

@@ -14,7 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final, TypeGuard
 
-from gatepost.queue.store import StoreDamaged, StoreError, StoreUnavailable
+from gatepost.queue.store import StoreDamaged, StoreError, StoreInDoubt, StoreUnavailable
 
 # "GPqu": tells our file from any other SQLite file.
 APPLICATION_ID: Final = 0x47507175
@@ -50,6 +50,14 @@ def open_to_work(file: Path) -> sqlite3.Connection:
     with reporting(file), _closed_on_error(_connect(file, "rwc", busy_timeout_s=_PATIENCE_AT_START_S)) as connection:
         if _is_empty(connection):
             _create(connection)
+        _check(connection, file)
+        _prepare_to_write(connection)
+        return connection
+
+
+def open_again_to_work(file: Path) -> sqlite3.Connection:
+    """Another connection of the worker to the file it has open; waits for nobody."""
+    with reporting(file), _closed_on_error(_connect(file, "rw", busy_timeout_s=0)) as connection:
         _check(connection, file)
         _prepare_to_write(connection)
         return connection
@@ -108,7 +116,13 @@ def store_error(error: sqlite3.Error, file: Path) -> StoreError:
             f"{file} is damaged ({error}): stop Gatepost, move the file and its -wal file away together, start again; "
             f"what can still be read of it comes out with: sqlite3 {file.name} .recover"
         )
-    return StoreUnavailable(f"{file}: {_ADVICE.get(code, 'the store failed')} ({error})")
+    says = f"{file}: {_ADVICE.get(code, 'the store failed')} ({error})"
+    return StoreInDoubt(says) if leaves_doubt(error) else StoreUnavailable(says)
+
+
+def leaves_doubt(error: sqlite3.Error) -> bool:
+    """Whether what was being written may be in the file in spite of the error: the disk itself failed."""
+    return _primary_code(error) == sqlite3.SQLITE_IOERR
 
 
 def is_of_the_file(error: Exception) -> TypeGuard[sqlite3.Error]:

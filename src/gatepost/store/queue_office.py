@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from gatepost.queue.message import Content, QueuedMessage, QueuedRecipient, RecipientState
-from gatepost.queue.store import QueueCount, QueueFilter
+from gatepost.queue.store import QueueCount, QueueFilter, StoreDamaged
 from gatepost.store import queue_statements as sql
 from gatepost.store.queue_file import open_to_change, open_to_read, reporting
 from gatepost.store.queue_rows import message_from_row, recipient_from_row
@@ -43,8 +43,13 @@ class SqliteQueueOffice:
     def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
         self._folder = folder
         self._clock = clock
+        self._damages: dict[Path, str | None] = {}
+        """What is wrong with each file that was looked at."""
 
     # -- Looking
+
+    def unreadable(self) -> Sequence[str]:
+        return [damage for file in self._all_files() if (damage := self._damage(file)) is not None]
 
     def counts(self, wanted: QueueFilter) -> Sequence[QueueCount]:
         found: dict[tuple[str | None, str, str], tuple[int, float]] = {}
@@ -133,10 +138,23 @@ class SqliteQueueOffice:
     def _files(self, wanted: QueueFilter) -> list[Path]:
         """The queue files that can hold something that is wanted."""
         if wanted.message_id is None:
-            return sorted(self._folder.glob("*.sqlite"))
+            return [file for file in self._all_files() if self._damage(file) is None]
         match = _MESSAGE_ID.match(wanted.message_id)
         file = self._folder / f"{match[1]}.sqlite" if match else None
         return [file] if file and file.exists() else []
+
+    def _all_files(self) -> list[Path]:
+        return sorted(self._folder.glob("*.sqlite"))
+
+    def _damage(self, file: Path) -> str | None:
+        if file not in self._damages:
+            try:
+                open_to_read(file).close()
+            except StoreDamaged as error:
+                self._damages[file] = str(error)
+            else:
+                self._damages[file] = None
+        return self._damages[file]
 
     def _chosen(self, wanted: QueueFilter) -> tuple[str, _Parameters]:
         """The condition on `recipient r` that says `wanted`, and its parameters."""

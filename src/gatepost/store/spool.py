@@ -5,10 +5,12 @@ while it comes in, and is read back in pieces: a message of 100 MiB is never in 
 
 Laws: nothing here blocks the event loop for longer than one piece takes. A spool file is synced under its final name,
 and its folder with it, before the row that speaks of it is committed. What has no row when the queue is opened goes.
+While a row may come back after a crash (its commit failed on the disk), its file stays.
 """
 
 import asyncio
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -23,6 +25,9 @@ from gatepost.queue.store import StoreUnavailable
 LARGEST_IN_MEMORY: Final = 128 * 1024
 PIECE: Final = 64 * 1024
 FLUSH_AT: Final = 256 * 1024
+
+# Only the last commit that failed can come back; there are not more messages in one.
+MOST_IN_DOUBT: Final = 256
 
 _Result = TypeVar("_Result")
 
@@ -219,8 +224,10 @@ class Spool:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._incoming = count()
+        self._doubtful: deque[int] = deque()
         self.run = Runner()
-        folder.mkdir(mode=0o700, exist_ok=True)
+        with _reporting_disk_errors(folder.parent):
+            folder.mkdir(mode=0o700, exist_ok=True)
 
     def new_content(self) -> ContentWriter:
         return ContentWriter(self)
@@ -245,6 +252,17 @@ class Spool:
         file = self._folder / str(number)
         self.run.start(lambda: file.unlink(missing_ok=True))
 
+    def doubt(self, number: int) -> None:
+        """Message `number` was refused, but the next start may find its row."""
+        self._doubtful.append(number)
+        if len(self._doubtful) > MOST_IN_DOUBT:
+            self.remove(self._doubtful.popleft())
+
+    def no_more_doubt(self) -> None:
+        """A later commit went well: it wrote over what failed before it."""
+        while self._doubtful:
+            self.remove(self._doubtful.popleft())
+
     def let_go(self, number: int, size: int) -> None:
         """Message `number` is gone; so is its file, if its content was large."""
         if size > LARGEST_IN_MEMORY:
@@ -252,9 +270,10 @@ class Spool:
 
     def remove_all_but(self, numbers: Set[int]) -> None:
         """Remove what a crash left behind: files without a row."""
-        for file in self._folder.iterdir():
-            if not (file.name.isdecimal() and int(file.name) in numbers):
-                file.unlink()
+        with _reporting_disk_errors(self._folder):
+            for file in self._folder.iterdir():
+                if not (file.name.isdecimal() and int(file.name) in numbers):
+                    file.unlink()
 
     def close(self) -> None:
         self.run.close()
@@ -296,8 +315,9 @@ def _write_whole(descriptor: int, octets: bytes) -> None:
 
 def sync_folder(folder: Path) -> None:
     """Make the names in it durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with _reporting_disk_errors(folder):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -5,6 +5,7 @@ are on stable storage. Reading uses a connection of its own, which sees what is 
 """
 
 import os
+import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from gatepost.store import queue_statements as sql
 from gatepost.store.claims import Claims
 from gatepost.store.group_commit import GroupCommit
 from gatepost.store.queue_changes import Accept, Arrival, MarkActive, Numbering, OpenQueue, Postpone, Settle
-from gatepost.store.queue_file import open_to_read, open_to_work, own, reporting
+from gatepost.store.queue_file import open_again_to_work, open_to_read, open_to_work, own, reporting
 from gatepost.store.spool import LARGEST_IN_MEMORY, ContentWriter, MemoryContent, Spool, sync_folder
 
 
@@ -48,7 +49,11 @@ class SqliteQueueStore:
                 claims=Claims(self._file.stem, self._reader),
                 spool=spool,
                 commits=GroupCommit(
-                    self._connection, self._file, opened=self._look_for_changes, rolled_back=self._read_again
+                    self._connection,
+                    self._file,
+                    opened=self._look_for_changes,
+                    rolled_back=self._read_again,
+                    reopen=self._reopen,
                 ),
             )
             # From here on the event loop may not be kept waiting; group commit tries again by itself.
@@ -144,6 +149,13 @@ class SqliteQueueStore:
             self._data_version = version
             self._changes_seen = True
             self._queue.claims.changed_by_others()
+
+    def _reopen(self) -> sqlite3.Connection:
+        """The writing connection has failed. The reading one stays open meanwhile: so nobody is the last to close the
+        file, who would move into it what the failed commit has left in the log."""
+        self._connection = open_again_to_work(self._file)
+        self._look_for_changes()
+        return self._connection
 
     def _read_data_version(self) -> int:
         # It changes with what other connections commit, never with this one's own commits.
