@@ -28,12 +28,26 @@ def test_evidence_gives_its_cause_first(folder: Path) -> None:
     expected = tomllib.loads((folder / "expect.toml").read_text("utf-8"))
     diagnosis = diagnose(evidence_of(folder))
     accepted = {expected["first"], *expected.get("accept", ())}
-    assert accepted & set(first_catalogue(diagnosis)) or ("none" in accepted and not first_catalogue(diagnosis))
+    unsure = not diagnosis.findings or diagnosis.findings[0].confidence == "low"
+    assert accepted & set(first_catalogue(diagnosis)) or ("none" in accepted and unsure)
     if diagnosis.findings:
         ceiling = SURENESS.index(expected.get("confidence_at_most", "high"))
         assert SURENESS.index(diagnosis.findings[0].confidence) <= ceiling
     named = {each.rule for each in diagnosis.findings}
     assert named.isdisjoint(expected.get("must_not", ()))
+    others = [each for each in diagnosis.findings if not accepted & set(each.catalogue)]
+    assert {cause for each in others for cause in each.catalogue}.isdisjoint(expected.get("never", ()))
+
+
+@pytest.mark.parametrize("folder", BUNDLES, ids=lambda each: each.name)
+def test_fix_and_questions_are_about_the_evidence(folder: Path) -> None:
+    """`fix_has`: names and values that the first finding's commands hold; `asks_for`: what is asked for next."""
+    expected = tomllib.loads((folder / "expect.toml").read_text("utf-8"))
+    diagnosis = diagnose(evidence_of(folder))
+    commands = "\n".join(fix.command for each in diagnosis.findings[:1] for fix in each.fix)
+    assert [each for each in expected.get("fix_has", ()) if each not in commands] == []
+    asked = "\n".join(diagnosis.missing).casefold()
+    assert [each for each in expected.get("asks_for", ()) if each.casefold() not in asked] == []
 
 
 @pytest.mark.parametrize("folder", BUNDLES, ids=lambda each: each.name)

@@ -198,6 +198,39 @@ def addresses_told(bundle: EvidenceBundle) -> tuple[Egress, ...]:
     return tuple(told.values())
 
 
+_LINE = re.compile(
+    r"\b(?:uplinks?|lines?|wan\d?|isp|provider|fib(?:re|er)|lte|5g|dsl|backup|failover|firewalls?|sd-?wan|leitung\w*|anschluss|"
+    r"nat|pool|gateways?)\b",
+    re.IGNORECASE,
+)
+_LISTED = re.compile(
+    r"(?:SenderIPAddresses|connector|konnektor)\b[^.;]{0,60}?(?P<after>\d+\.\d+\.\d+\.\d+)|(?P<before>\d+\.\d+\.\d+\.\d+)\s+(?:is )?(?:in|on) "
+    r"(?:the )?(?:SenderIPAddresses|connector)",
+    re.IGNORECASE,
+)
+
+
+def lines_told(bundle: EvidenceBundle) -> tuple[Egress, ...]:
+    """Public addresses that people call one of their lines."""
+    told: dict[Address, Egress] = {}
+    for each in bundle.prose:
+        if _LINE.search(each.quote) and not _LISTED.search(each.quote):
+            for text in re.findall(r"\d+\.\d+\.\d+\.\d+", each.quote):
+                if (address := parsed_address(text)) is not None and not is_private(address):
+                    told.setdefault(address, Egress(address=address, source=each.source, quote=each.quote))
+    return tuple(told.values())
+
+
+def listed_told(bundle: EvidenceBundle) -> tuple[Egress, ...]:
+    """Addresses that people say the connector lists."""
+    told: dict[Address, Egress] = {}
+    for each in bundle.prose:
+        for found in _LISTED.finditer(each.quote):
+            if (address := parsed_address(found["after"] or found["before"])) is not None:
+                told.setdefault(address, Egress(address=address, source=each.source, quote=each.quote))
+    return tuple(told.values())
+
+
 def identity_connectors(connectors: Iterable[InboundConnector]) -> tuple[InboundConnector, ...]:
     """Those that may give relay rights: enabled (or not told) and of type OnPremises (or not told)."""
     return tuple(each for each in connectors if each.enabled is not False and each.connector_type in ("onpremises", ""))

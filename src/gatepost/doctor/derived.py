@@ -267,7 +267,7 @@ class Derived:
         if certificate is None:
             return None
         for each in self.naming_connectors:
-            if satisfies(certificate, each.certificate_name.casefold()):
+            if satisfies(certificate, each.certificate_name_as_written.casefold()):
                 return each
         return None
 

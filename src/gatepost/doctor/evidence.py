@@ -343,6 +343,14 @@ class InboundConnector(ExportedObject):
         return self.text("TlsSenderCertificateName")
 
     @property
+    def certificate_name_as_written(self) -> str:
+        """With the blanks at its edge, where the export kept them."""
+        told = self.attribute("TlsSenderCertificateName")
+        if told is None:
+            return ""
+        return max(told.value, told.values[0], key=len) if len(told.values) == 1 else told.value
+
+    @property
     def addresses(self) -> tuple[str, ...]:
         return self.values("SenderIPAddresses")
 

@@ -175,7 +175,7 @@ def _names_of(bundle: EvidenceBundle) -> Iterator[str]:
     for text in texts:
         service = text.casefold().rstrip(".").endswith(tuple(_PUBLIC_DOMAINS))
         for label in re.split(r"[.@\s*]+", text.casefold()):
-            if label and label not in _TELLING_NOTHING and not (service and label in WORDS):
+            if label and label.rstrip("0123456789") not in _TELLING_NOTHING and not (service and label in WORDS):
                 yield label
 
 

@@ -175,7 +175,8 @@ def _in_returned_headers(bundle: EvidenceBundle) -> Iterator[SenderSeen]:
 _IN_OTHER_TENANT = re.compile(
     r"(?:show\w*|appear\w*|land\w*|visible|end\w* up|arriv\w*|trace\w*|attributed|journal\w*|captured|goes|go|went)\b.{0,60}?"
     r"\b(?:(?:an)?other|different|wrong|sister|former|old|foreign|customer|client)\b.{0,40}?(?:tenant|trace|organi[sz]ation|company|mandant)"
-    r"|\b(?:(?:an)?other|different|wrong|sister)\b.{0,30}\b(?:tenant|organi[sz]ation|company)\b.{0,40}\b(?:sees?|gets?|receives?|shows?|captures?|takes?)\b",
+    r"|\b(?:(?:an)?other|different|wrong|sister)\b.{0,30}\b(?:tenant|organi[sz]ation|company)\b.{0,40}\b(?:sees?|gets?|receives?|shows?|captures?|takes?)\b"
+    r"|\b(?:trace|logs?|tenant|tenant ?id) of (?:the )?(?:company|customer|client|tenant|mandant) \w+|\bin (?:a|one) customer'?s'? tenant",
     re.IGNORECASE,
 )
 
@@ -183,6 +184,30 @@ _IN_OTHER_TENANT = re.compile(
 def told_in_other_tenant(bundle: EvidenceBundle) -> ProseFact | None:
     """A sentence saying that the mail turned up in somebody else's tenant."""
     return next((each for each in bundle.prose if _IN_OTHER_TENANT.search(each.quote)), None)
+
+
+_DOMAIN_OF_SENDERS = re.compile(
+    r"(?<![\w.+-])@(?P<at>(?:[\w-]+\.)+[a-z]{2,24})\b"
+    r"|(?<![\w@.-])(?P<of>(?:[\w-]+\.)+[a-z]{2,24}) (?:senders?|users?|people|mailboxes|mails?|absender)\b",
+    re.IGNORECASE,
+)
+_IN_TROUBLE = re.compile(
+    r"\b(?:bounc|fail|refus|reject|denied|return|stuck|ATTR36|5\.7\.64|unzustellbar|abgelehnt|zurück|only|nur)",
+    re.IGNORECASE,
+)
+
+
+def domains_told(bundle: EvidenceBundle) -> dict[str, ProseFact]:
+    """Sender domains that people say are refused: `@new.example`, `new.example users`."""
+    told: dict[str, ProseFact] = {}
+    for each in bundle.prose:
+        for match in _DOMAIN_OF_SENDERS.finditer(each.quote):
+            after = each.quote[match.end() : match.end() + 60]
+            passing = re.match(r"[^.;,]{0,40}\b(?:fine|ok|works?|arrive|pass|go through)", after, re.IGNORECASE)
+            key = _key(match["at"] or match["of"])
+            if key and not passing and _IN_TROUBLE.search(each.quote):
+                told.setdefault(key, each)
+    return told
 
 
 def accepted_domain_keys(bundle: EvidenceBundle) -> frozenset[str]:

@@ -102,8 +102,8 @@ explicit explicitly export exported exportedobject exports expose express exps e
 extendedprotectionpolicy extension extensions extern external externaldnsadapterenabled
 externaloriginalinternetsender externe extra fa face fact factory facts fail failed failing failover fails failure
 failures faithful fake fall fallback falls false family faq far fargate fatal fault faults fb fc fe feature features
-feb federation feed feedback fehlen fehler fehlt fell fetch few fewest ffentliche fff fib fidelity field fields fifo
-figure figures file filedata filepath files fill filled filter filtered filtering final find findall finding
+feb federation feed feedback fehlen fehler fehlt fell fetch few fewest ffentliche fff fib fibre fidelity field fields
+fifo figure figures file filedata filepath files fill filled filter filtered filtering final find findall finding
 findings finditer finds fine finger fingerprint fingerprints finish finished finishes fips firewall firmware first
 fit fits fitting five fix fixed fixes fixture fixup fl flag flagged flags flatten flattened flight flip flips float
 floor flow flowing flows fmt fn folded folder folders folding follow followed following follows font for forbidden
@@ -156,7 +156,7 @@ listening listing lists literal literals little live ljust llig lmtp lnav load l
 localhost localisation localised localityname localmachine location locations lock lockdown locked log logged
 loggedcertificate logging logic logical login logo logon logondenied logs lone long longer longest look looked looks
 lookup lookuperror lookups loop loopback loops loose lose loses loss losses lossy lost low lower lowest lrt lru lst
-lstrip lt ly mac machine maddy made mai mail mailbox mailboxes mailboxrule mailboxtransportsubmissioninternalproxy
+lstrip lt lte ly mac machine maddy made mai mail mailbox mailboxes mailboxrule mailboxtransportsubmissioninternalproxy
 mailcontrol mailcow maildir mailenable mailer mailflow mailguard mailing mails mailto main mainlog maintainers make
 makes makestep manage management manchmal mandant mandatory manual many map mapi mapidelivery mapping maps mar
 margin mark markdown marked marker marks mask masked masking masks masquerade master match matched matches matching
@@ -268,24 +268,24 @@ strength strenum strerror strict string strings strip stripped stripping strips 
 style su sub subdomain subdomains subject subjectaltname subjectmismatch submission submit submitdefer submitfail
 submitted subnet subnets subordinate subscribe subscription subscriptions subsequent subset subsidiary succeed
 succeeded succeeds success successes successfully such sudden suddenly suffices suffix suffixes suggest suggested
-suggestion suitable suite suites sum summarize summary sun sunday superseded supplier support supported suppress
-suppressed suppressxanonymoustls sure surely surer surface surprises surrogatepass survey surveyed survive suspect
-suspects suspended suspicious suspiciousremoteservererror sv swaks swallowed swap swapp swiftmailer swisssign switch
-switchable switched switches switching symantec symanteccloud symptom symptoms sync syncall synced synchroni
+suggestion suitable suite suites sum summarize summary sun sunday superseded supplier support supported supposed
+suppress suppressed suppressxanonymoustls sure surely surer surface surprises surrogatepass survey surveyed survive
+suspect suspects suspended suspicious suspiciousremoteservererror sv swaks swallowed swap swapp swiftmailer swisssign
+switch switchable switched switches switching symantec symanteccloud symptom symptoms sync syncall synced synchroni
 synchronise synchronization synology syntax syntaxinvalid synthesising syslog system systemdefaulttlsversions
 systems sz table tables tag tagged tags tail take taken takes talk target tarpit task tasks tcp tcpdump team tech
 ted teilweise telekom tell teller telling tells telnet template templates temporary ten tenant tenantattribution
 tenantconnectorsource tenantconnectortype tenantexemptioninfo tenantinboundattribution tenants tension term terminal
 terminat terminate terminates terrl tes test tested testers testing tests testssl text texts textwrap than thank
 thanks that thawte the their theirs them themselves then there therefore these they thing things think thinks thinly
-third thirdparty this those though thread threads three threshold throttle throttled throttles throttling through
-thu thumbprint thumbprints thursday tick ticket ticks tie tied ties tigung time timed timedatectl timedelta timedout
-timeout timeouts times timespan timestamp timezone timing title titles tl tls tlsa tlsauthlevel tlscertificatematch
-tlscertificatename tlscipher tlsclient tlsdomain tlsdomaincapabilities tlsh tlsseen tlssendercertificatename
-tlsserver tlssettings tlsv tlsversion tm tn tnref tnut to today together token told tomcat toml tomorrow tonight too
-took tool tools toomuch top topic topics topology tostring total touches tra trace traceable traces tracking traffic
-trail trailer trailing transaction transcript transcripts transfer transient transit translate translated
-translation transmission transport transportconfig transportrole transportroles transports transportserver
+third thirdparty this those though thought thread threads three threshold throttle throttled throttles throttling
+through thu thumbprint thumbprints thursday tick ticket ticks tie tied ties tigung time timed timedatectl timedelta
+timedout timeout timeouts times timespan timestamp timezone timing title titles tl tls tlsa tlsauthlevel
+tlscertificatematch tlscertificatename tlscipher tlsclient tlsdomain tlsdomaincapabilities tlsh tlsseen
+tlssendercertificatename tlsserver tlssettings tlsv tlsversion tm tn tnref tnut to today together token told tomcat toml
+tomorrow tonight too took tool tools toomuch top topic topics topology tostring total touches tra trace traceable traces
+tracking traffic trail trailer trailing transaction transcript transcripts transfer transient transit translate
+translated translation transmission transport transportconfig transportrole transportroles transports transportserver
 transportservice trap traverses treat treated treatmessagesasinternal treats trendmicro triage trial tried trimmed
 trouble troubleshoot true truncated truncation trust trusted trustedorganizations trusting trusts trustwave try
 trying ts tue tuesday tunnel tuple tuples turkish turn turned turns tv twins two txt ty type typed typeerror types
@@ -297,7 +297,7 @@ unit unix unknown unknowncredentials unknowns unless unlicensed unlimited unlist
 unpacked unpatched unpatchedonpremserver unproved unprovisioned unquoted unreachable unread unreadable unregistered
 unrelated unseen unset unspecified unsuccessful unsuitable unsupported untangle unterst until untrusted
 untrustedroot untyped unusable unusual unverified unwanted unzustellbar up updat update updated updater updates
-upgrad upgrade upgraded uplink upper ups upstream ure uri urlfetch urspr us usable usage usages use used useful
+upgrad upgrade upgraded uplink uplinks upper ups upstream ure uri urlfetch urspr us usable usage usages use used useful
 useless usemxrecord user users usertrust uses usexternaldnsserversenabled using usual usually utc utes utf utm ux
 valid validat validate validated validates validation validationrecipients validity value valued valueerror values
 vanish var variant variants varies vars vary vectors velocity vendor vendors ver veraltet verb verbose verbs vercel

@@ -29,6 +29,11 @@ from gatepost.doctor.moments import moment
 from gatepost.doctor.page import Page
 
 _LIST_LINE = re.compile(r"^(?:\s{0,12}|\s{0,4}[-*•|]\s{1,3})([A-Za-z][A-Za-z0-9_]{1,45})\s*:(?:\s(.*)|\s*)$")
+_COLOURED = re.compile(r"\s---\s*(?:Red|Yellow|Green|Warning|Error)\b", re.IGNORECASE)
+"""A row of HealthChecker's report."""
+_SERVER_BESIDE = re.compile(
+    r"^\s*([A-Za-z][\w-]{1,20}):\s*(?:\[PS\][^>]*>\s*|PS[^>]*>\s*)?Get-|\s-Server\s+([\w.-]+)|\bGet-\w+.*\s(?:on|auf) ([A-Z][\w-]+)\s*$"
+)
 _CMDLET = re.compile(r"\b(?:Get|Set|New)-([A-Za-z]+)", re.IGNORECASE)
 
 _SIGNS: tuple[tuple[str, frozenset[str]], ...] = (
@@ -213,11 +218,28 @@ def kind_of(names: Iterable[str], hint: str = "") -> str:
     return best if scores[best] else ""
 
 
+_TOLD_BY_NAME = frozenset(("cloudservicesmailenabled", "tlsdomain"))
+"""Properties that several kinds of connector have."""
+
+
+def _kind_by_name(keys: frozenset[str], name: str) -> str:
+    """Which connector a block of shared properties is of, by the names the wizard gives; else the sender's own."""
+    if not keys & _TOLD_BY_NAME:
+        return ""
+    begins = name.strip().casefold()
+    if begins.startswith("inbound from"):
+        return "inbound"
+    return "outbound" if begins.startswith("outbound to") and "office 365" not in begins else "send"
+
+
 def exported(
     properties: tuple[Property, ...], source: Source, *, hint: str = "", server: str = "", quote: str = ""
 ) -> Fact | None:
     """The fact that an object with such properties is."""
-    kind = kind_of((each.name for each in properties), hint)
+    kind = kind_of((each.name for each in properties), hint) or _kind_by_name(
+        frozenset(each.name.casefold() for each in properties),
+        next((each.value for each in properties if each.name.casefold() in ("name", "identity")), ""),
+    )
     if not kind:
         return None
     server = server or next(
@@ -237,8 +259,8 @@ _TYPE_NAME = re.compile(
 )
 
 
-def property_of(name: str, text: str, source: Source, quote: str = "") -> Property:
-    """A property as Format-List, a table or CSV wrote it."""
+def property_of(name: str, text: str, source: Source, quote: str = "", *, exact: bool = False) -> Property:
+    """A property as Format-List, a table or CSV wrote it. `exact`: that form keeps blanks at a value's edge."""
     value = text.strip()
     if value.casefold() in ("$null", "null"):
         value = ""
@@ -249,13 +271,15 @@ def property_of(name: str, text: str, source: Source, quote: str = "") -> Proper
         quote=quote or f"{name} : {value}"[:500],
         name=name,
         value="" if type_name else _plain(name, value),
-        values=() if type_name else _elements(name, value),
+        values=() if type_name else (text,) if exact and name.casefold() in _NAMES else _elements(name, value),
         truncated=truncated,
         type_name_only=type_name,
     )
 
 
 _DISTINGUISHED = frozenset(("tlscertificatename", "subject", "issuer"))
+_NAMES = frozenset(("tlssendercertificatename",))
+"""Compared octet by octet: a blank at the edge counts."""
 
 
 def _plain(name: str, value: str) -> str:
@@ -307,7 +331,7 @@ def property_from(name: str, value: Any, source: Source) -> Property:
         value = _scalar(value)
     if value is None:
         return Property(source=source, quote=f"{name}: null", name=name)
-    return property_of(name, str(value), source, f"{name}: {value}"[:500])
+    return property_of(name, str(value), source, f"{name}: {value}"[:500], exact=bool(str(value).strip()))
 
 
 def _scalar(value: Any) -> str:
@@ -395,7 +419,7 @@ def read_lists(page: Page) -> Iterator[Fact]:
     for index, line in enumerate([*page.lines, ""]):
         if index in page.taken:
             line = ""
-        match = _LIST_LINE.match(line)
+        match = None if _COLOURED.search(line) or _SERVER_BESIDE.search(line) else _LIST_LINE.match(line)
         if block and line.strip() and _continues(line, column, match):
             first, name, value = block[-1]
             separator = "" if name.casefold() in _DISTINGUISHED and not value.endswith((",", " ")) else " "
@@ -418,6 +442,8 @@ def read_lists(page: Page) -> Iterator[Fact]:
                     yield from _closed(page, block, hint, server)
                     block = []
                 hint = command[1]
+                beside = _SERVER_BESIDE.search(line)
+                server = next((each for each in beside.groups() if each), "") if beside else server
             elif prompt := re.match(r"\[PS\]|PS [A-Z]:", line.strip()):
                 hint = "" if prompt else hint
         if block and not line.strip():
@@ -461,8 +487,9 @@ _ONLY_EXCHANGE = frozenset(
 def _closed(page: Page, block: list[tuple[int, str, str]], hint: str, server: str) -> Iterator[Fact]:
     names = [name for _, name, _ in block]
     keys = {name.casefold() for name in names}
-    kind = kind_of(names, hint)
-    telling = next((signs for each, signs in _SIGNS if each == kind), frozenset())
+    own_name = next((value for _, name, value in block if name.casefold() in ("name", "identity")), "")
+    kind = kind_of(names, hint) or (_kind_by_name(frozenset(keys), own_name) if own_name else "")
+    telling = next((signs for each, signs in _SIGNS if each == kind), frozenset()) | _TOLD_BY_NAME
     if (
         not kind
         or not (keys & telling or (len(keys & _COMMON) >= 2 and hint))
@@ -520,7 +547,7 @@ _IN_WORDS = re.compile(
     r"(?<![-\w.$])(?P<name>TlsSenderCertificateName|TlsCertificateName|SenderIPAddresses|ConnectorType|SenderDomains|"
     r"RestrictDomainsToIPAddresses|RestrictDomainsToCertificate|AssociatedAcceptedDomains|CloudServicesMailEnabled|"
     r"TlsAuthLevel|RequireTLS|SmartHosts|TlsDomain|Enabled)\s*(?P<sign>[:=]|is|was|set to|=>|->)?\s*"
-    r"(?P<value>\{[^}]*\}|\$?(?:true|false)\b|\"[^\"]*\"|'[^']*'|<I>[^\n]*|[\w.*:/-]+(?:,\s?[\d.:/]+)*)",
+    r"(?P<value>\{[^}]*\}|\$?(?:true|false)\b|\"[^\"]*\"|'[^']*'|<I>[^\n]*|(?=[\w*])[\w.*:/-]+(?:,\s?[\d.:/]+)*)",
     re.IGNORECASE,
 )
 _DOMAINS_IN_WORDS = re.compile(
@@ -532,7 +559,11 @@ _DOMAINS_IN_WORDS = re.compile(
 
 def read_words(page: Page) -> Iterator[Fact]:
     """Properties that people quote within their sentences: `TlsSenderCertificateName=mail.contoso.example`."""
-    lines = [(index, line) for index, line in page.free() if "Set-" not in line and "New-" not in line]
+    lines = [
+        (index, line)
+        for index, line in page.free()
+        if "Set-" not in line and "New-" not in line and not _COLOURED.search(line)
+    ]
     properties: dict[str, Property] = {}
     for index, line in lines:
         for match in _IN_WORDS.finditer(line):
@@ -624,7 +655,8 @@ def read_csv(page: Page) -> Iterator[Fact]:
                     break
                 page.take(min(row, len(page.lines) - 1))
                 properties = tuple(
-                    property_of(name, cell, page.source(row)) for name, cell in zip(names, cells, strict=False)
+                    property_of(name, cell, page.source(row), exact=bool(cell.strip()))
+                    for name, cell in zip(names, cells, strict=False)
                 )
                 if found := exported(properties, page.source(row), hint=hint, quote=delimiter.join(cells)[:500]):
                     yield found

@@ -2,6 +2,7 @@
 
 # ruff: noqa: E501 - a pattern broken over lines reads worse
 
+import csv
 import re
 from collections.abc import Iterator
 
@@ -13,6 +14,7 @@ from gatepost.doctor.evidence import (
     HealthCheckerFinding,
     PowershellError,
     QueueError,
+    SmtpSession,
     Source,
     TlsSeen,
     one_line,
@@ -103,6 +105,70 @@ def _queue_error(paragraph: Paragraph, source: Source, led: str, message: str, r
         said_by_address=rest.get("IP", ""),
         at=moment(rest.get("LRT", "")),
     )
+
+
+# --- message tracking ------------------------------------------------------------------------------------------------
+
+_TRACKED = {"returnpath": "path", "recipientstatus": "status", "eventid": "event", "sender": "sender"}
+_TRACKED_BESIDE = {"senderaddress": "sender", "recipientaddress": "to", "recipients": "to", "timestamp": "at"}
+_TRACKED_BESIDE |= {"datetime": "at", "connectorid": "connector"}
+
+
+def read_tracking(page: Page) -> Iterator[Fact]:
+    """`Get-MessageTrackingLog | Export-Csv` and the log itself: what became of each recipient, and its reverse-path."""
+    for index, line in page.free():
+        names = re.sub(r"^#Fields:\s*", "", line).replace('"', "")
+        keys = [re.sub(r"[^a-z]", "", each.casefold()) for each in re.split(r"[,;\t]", names)]
+        if "recipientstatus" not in keys or not {"returnpath", "sender", "senderaddress"} & set(keys):
+            continue
+        columns = [_TRACKED.get(each) or _TRACKED_BESIDE.get(each, "") for each in keys]
+        delimiter = next(each for each in ",;\t" if each in line)
+        page.take(index)
+        for row, cells in _records(page, index + 1, delimiter):
+            if len(cells) < len(columns) // 2:
+                break
+            page.take(row)
+            values = {name: cell.strip() for name, cell in zip(columns, cells, strict=False) if name}
+            if fact := _tracked(page.source(row), values, page.lines[row]):
+                yield fact
+        return
+
+
+def _records(page: Page, first: int, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    for row in range(first, len(page.lines)):
+        if page.lines[row].strip() and not page.lines[row].startswith("#"):
+            yield row, next(csv.reader([page.lines[row]], delimiter=delimiter), [])
+
+
+def _tracked(source: Source, values: dict[str, str], line: str) -> Fact | None:
+    """A record that shows mail leaving or being refused, as the session it stands for."""
+    event = values.get("event", "").upper()
+    refusals = replies_in(
+        values.get("status", ""),
+        source,
+        kind="message-tracking",
+        reverse_path=_path(values),
+        forward_path=values.get("to", ""),
+        connector=values.get("connector", ""),
+        at=moment(values.get("at", "")),
+    )
+    if event not in ("SEND", "FAIL", "DEFER", "BADMAIL", "SENDEXTERNAL") or (event != "SEND" and not refusals):
+        return None
+    return SmtpSession(
+        source=source,
+        quote=line.strip()[:400],
+        connector=values.get("connector", ""),
+        reverse_path=_path(values),
+        forward_paths=tuple(each for each in (values.get("to", ""),) if each),
+        replies=tuple(refusals),
+        at=moment(values.get("at", "")),
+        accepted=not refusals,
+    )
+
+
+def _path(values: dict[str, str]) -> str:
+    """The reverse-path: `<>` is the null one, and where the column is missing the sender stands for it."""
+    return (values["path"] if values.get("path") else values.get("sender", "")).strip("<>")
 
 
 # --- events ------------------------------------------------------------------------------------------------------
@@ -222,6 +288,8 @@ def read_health(page: Page) -> Iterator[Fact]:
 _HCW_HEAD = re.compile(r"\bactual\b", re.IGNORECASE)
 _BORDER = re.compile(r"[ \t]*\|[ \t]*|\t+| {2,}")
 _PROPERTY_NAME = re.compile(r"[A-Z][A-Za-z]{3,40}")
+_TIGHT = re.compile(r"([A-Z][A-Za-z]{12,40}) (\S+)")
+_IDENTITY = re.compile(r"\b(?:Set|New|Get)-(\w*Connector)\b.*?-Identity\s+['\"]?([^'\"]+?)['\"]?(?:\s-|$)")
 _LONGEST_ROW = 1000
 
 
@@ -232,6 +300,8 @@ def _compared(line: str) -> tuple[str, str, str, bool] | None:
     row = line.strip().strip("|").strip()
     cells = row.split(";") if row.count(";") >= 3 and "|" not in row else _BORDER.split(row)
     cells = [each.strip() for each in cells]
+    if tight := _TIGHT.fullmatch(cells[0]):  # a name as long as its column
+        cells[:1] = tight.groups()
     for at in (0, 1):
         if len(cells) < at + 3 or not _PROPERTY_NAME.fullmatch(cells[at]) or _truth(cells[at]) is not None:
             continue
@@ -260,9 +330,7 @@ def read_hcw(page: Page) -> Iterator[Fact]:
             actual_first = expected_at < 0 or low.find("actual") < expected_at
             page.take(index)
             continue
-        if found := re.search(
-            r"\b(?:Set|New|Get)-(\w*Connector)\b.*?-Identity\s+['\"]?([^'\"]+?)['\"]?(?:\s-|$)", line
-        ):
+        if found := _IDENTITY.search(line):
             name = found[2].strip()
         if not inside:
             continue
@@ -276,13 +344,21 @@ def read_hcw(page: Page) -> Iterator[Fact]:
         yield HcwComparison(
             source=page.source(index),
             quote=line.strip(),
-            object_name=name,
+            object_name=name or _named_below(page, index, property_name),
             property_name=property_name,
             expected=expected,
             actual=actual,
             equals=equal,
             at=at,
         )
+
+
+def _named_below(page: Page, index: int, property_name: str) -> str:
+    """The object a table is of, by the command the wizard runs after it for that property."""
+    for line in page.lines[index + 1 : index + 60]:
+        if property_name in line and (found := _IDENTITY.search(line)):
+            return found[2].strip()
+    return ""
 
 
 # --- cmdlets' errors, commands -----------------------------------------------------------------------------------
@@ -310,11 +386,15 @@ _NOTHING = re.compile(
 )
 
 
+_COUNTED = re.compile(r"\|\s*measure(?:-object)?\b|\)\.Count\b", re.IGNORECASE)
+_ALERTED = re.compile(
+    r"alert (?P<words>[a-z][a-z ]{3,40}?)\s*(?:[:.,(]|$).{0,160}?\balert number (?P<number>\d{1,3})", re.IGNORECASE
+)
 _TLS_FAILED = re.compile(r"TLS negotiation failed with (?:the )?(?:error|status) '?(?P<error>\w+)", re.IGNORECASE)
 
 
 def read_tls_failures(page: Page) -> Iterator[Fact]:
-    """A send log's line about the handshake, quoted without the rest of its row."""
+    """A log's line about the handshake, quoted without the rest of its row."""
     for index, line in page.free():
         if match := _TLS_FAILED.search(line):
             yield TlsSeen(
@@ -322,6 +402,16 @@ def read_tls_failures(page: Page) -> Iterator[Fact]:
                 quote=line.strip()[:400],
                 established=False,
                 failure=match["error"],
+                log_owner_is="client",
+                kind="pasted",
+            )
+        elif alerted := _ALERTED.search(line):
+            yield TlsSeen(
+                source=page.source(index),
+                quote=line.strip()[:400],
+                established=False,
+                failure=alerted["words"].strip(),
+                alert=int(alerted["number"]),
                 log_owner_is="client",
                 kind="pasted",
             )
@@ -362,6 +452,7 @@ def read_empty_outputs(page: Page) -> Iterator[Fact]:
         following = next((each for each in lines[index + 1 : index + 5] if each.strip()), "")
         prompted = bool(re.match(r"\s*(?:\[PS\]|PS\b.*>|.*[$#>]\s*Get-)", line))
         said = bool(_NOTHING.search(line)) or bool(_NOTHING.match(following.strip()))
-        ended = prompted and (not following or bool(re.match(r"\s*(?:\[PS\]|PS [A-Z]:\\)", following)))
+        said = said or bool(_COUNTED.search(line) and re.match(r"\s*(?:Count\s*:\s*)?0\s*$", following))
+        ended = prompted and (not following or bool(re.match(r"\s*(?:\[PS\]|PS [A-Z]:\\|PS>)", following)))
         if said or ended:
             yield CommandSeen(source=page.source(index), quote=line.strip()[:300], command=command["command"].strip())

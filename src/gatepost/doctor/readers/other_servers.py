@@ -7,6 +7,7 @@ from gatepost.doctor.evidence import EximLine, Fact, RelayPolicyReject, TlsSeen
 from gatepost.doctor.moments import moment
 from gatepost.doctor.page import Page
 from gatepost.doctor.readers.replies import replies_in
+from gatepost.doctor.readers.smtp_log import Row, session_of
 
 _EXIM = re.compile(
     r"^(?:.*?\bexim\[\d+\]:\s*)?(?P<stamp>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?(?: [+-]\d{4})?)\s+(?:\[\d+\] )?"
@@ -159,6 +160,7 @@ _IIS_FIELDS = re.compile(r"^#Fields:.*\bcs-method\b", re.IGNORECASE)
 def read_iis(page: Page) -> Iterator[Fact]:
     """IIS SMTP in the W3C format: `OutboundConnectionResponse` rows hold what the remote host said."""
     columns: list[str] = []
+    rows: dict[str, list[Row]] = {}
     for index, line in page.free():
         if _IIS_FIELDS.match(line):
             columns = line.partition(":")[2].split()
@@ -166,17 +168,29 @@ def read_iis(page: Page) -> Iterator[Fact]:
             continue
         if not columns or line.startswith("#") or len(line.split()) < 5:
             continue
-        values = dict(zip(columns, line.split(), strict=False))
         page.take(index)
-        if "OutboundConnectionResponse" not in line:
-            continue
-        text = values.get("cs-uri-query", "-").replace("+", " ").replace("%20", " ")
-        when = moment(f"{values.get('date', '')} {values.get('time', '')}")
-        yield from replies_in(
-            text.removeprefix("- "),
-            page.source(index),
-            kind="iis-smtp-log",
-            said_by_address=values.get("c-ip", ""),
-            said_by=values.get("cs-host", "").strip("-"),
-            at=when,
-        )
+        peer, row = _iis_row(page, index, dict(zip(columns, line.split(), strict=False)))
+        if row.event == ">" and row.data.upper().startswith(("EHLO", "HELO")) and _greeted(rows.get(peer, [])):
+            yield session_of(rows.pop(peer), "transcript")
+        if row.event:
+            rows.setdefault(peer, []).append(row)
+    for group in rows.values():
+        yield session_of(group, "transcript")
+
+
+def _greeted(rows: list[Row]) -> bool:
+    """Whether a session has said its greeting and more: another greeting in plain text begins the next one."""
+    return any(row.event == ">" and row.data.upper().startswith(("MAIL", "RCPT", "QUIT")) for row in rows)
+
+
+def _iis_row(page: Page, index: int, values: dict[str, str]) -> tuple[str, Row]:
+    """A line as a row of a session: what the remote host said, or what was said to it."""
+    words = " ".join(
+        part for key in ("cs-method", "cs-uri-stem", "cs-uri-query") if (part := values.get(key, "-")) != "-"
+    )
+    kind = values.get("cs-username", "") + " ".join(values.values())
+    event = "<" if "OutboundConnectionResponse" in kind else ">" if "OutboundConnectionCommand" in kind else ""
+    text = re.sub(r"^- ", "", words.replace("+", " ").replace("%20", " "))
+    when = moment(f"{values.get('date', '')} {values.get('time', '')}")
+    peer = values.get("c-ip", "")
+    return peer, Row(page.source(index), text, when, "", "", index, "", f"{peer}:25", event, text, "")

@@ -27,7 +27,7 @@ _DELIVERY = re.compile(
     r"to=<(?P<to>[^>]*)>,(?: orig_to=<(?P<orig>[^>]*)>,)? relay=(?P<relay>[^\s,\[]+)(?:\[(?P<address>[^\]]*)\])?"
     r"(?::(?P<port>\d+))?,.*?dsn=(?P<dsn>[\d.]+), status=(?P<status>\w+) \((?P<response>.*?)\)?\s*$"
 )
-_SENDER = re.compile(r"(?P<id>[0-9A-Za-z]{5,20}): from=<(?P<from>[^>]*)>, size=")
+_SENDER = re.compile(r"(?P<id>[0-9A-Za-z]{5,20}): (?:uid=\d+ from=<(?P<local>[^>]*)>|from=<(?P<from>[^>]*)>, size=)")
 _PEER = r"(?P<peer>[\w.-]+|unknown)\[(?P<address>[0-9A-Fa-f.:]+)\]"
 _ESTABLISHED = re.compile(
     rf"(?P<trust>Untrusted|Trusted|Verified|Anonymous) TLS connection established (?P<way>to|from) {_PEER}(?::\d+)?: "
@@ -59,8 +59,8 @@ def read_log(page: Page) -> Iterator[Fact]:
     senders: dict[str, str] = {}
     for _, line in page.free():
         told = _SENDER.search(line)
-        if told:
-            senders[told["id"]] = told["from"]
+        if told:  # the queue manager's line comes after pickup's, and knows the domain
+            senders[told["id"]] = told["from"] if told["from"] is not None else told["local"]
     for index, line in page.free():
         match = _LINE.match(line)
         if match is None:

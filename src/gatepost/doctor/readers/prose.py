@@ -76,7 +76,7 @@ _TOPICS: tuple[tuple[Topic, str], ...] = (
     ),
     (
         "only-forwarded",
-        r"(?:forwarded|redirected|forwarding|redirect|weiterleit|weitergeleitet|umgeleitet|auto-?forward)\w*",
+        r"(?:forwarded|redirected|forwarding|forwards\b|redirect|weiterleit|weitergeleitet|umgeleitet|auto-?forward)\w*",
     ),
     (
         "only-one-domain",
@@ -100,7 +100,7 @@ _TOPICS: tuple[tuple[Topic, str], ...] = (
     ),
     (
         "intermittent",
-        r"intermittent|random|sporadic|sometimes|some(?: of the)? (?:mails?|messages?)|every (?:second|third|other|few)|about (?:half|a third|\d+ ?%)"
+        r"intermittent|random|sporadic|sometimes|(?:one|two|1|2) (?:in|out of|of) (?:two|three|four|five|ten|\d+)\b|some(?: of the)? (?:mails?|messages?)|every (?:second|third|other|few)|about (?:half|a third|\d+ ?%)"
         r"|\d+ ?(?:%|percent|of \d+)\b[^.!?]{0,20}(?:fail|bounc|mail)|manchmal|gelegentlich|zufällig|jede (?:zweite|dritte)|teilweise|"
         r"now and then|on and off|occasional|half (?:of )?(?:the|our)",
     ),
@@ -269,7 +269,7 @@ def _facts(sentence: str, source) -> Iterator[Fact]:  # type: ignore[no-untyped-
                 at=when,
                 negated=topic in _NEGATABLE and bool(_NOT.search(around)),
             )
-    if not known and len(_WORDS.findall(sentence)) >= 5:
+    if not known and len(_WORDS.findall(sentence)) >= (3 if _ADDRESS.search(sentence) else 5):
         yield ProseFact(source=source, quote=sentence.strip()[:400], topic="other", at=when)
 
 

@@ -609,6 +609,10 @@ def _is_receiving(rows: list[Row], log_type: str) -> bool:
     for row in rows:
         if row.event in "<>" and row.data[:4].upper() in ("EHLO", "HELO", "MAIL", "RCPT", "STAR", "QUIT"):
             return row.event == "<"
+        if row.event in "<>" and re.match(r"[2-5]\d\d[ -]", row.data):  # who answers is the server
+            return row.event == ">"
+        if row.context.startswith("Client certificate chain") or "\\" in row.connector:
+            return True  # only a receive connector has its server's name before its own
     return False
 
 
@@ -638,8 +642,10 @@ def read(page: Page) -> Iterator[Fact]:
     log_type = next((line.casefold() for line in page.lines if line.casefold().startswith("#log-type")), "")
     if log_type and "smtp" not in log_type:
         return
+    taken = set(page.taken)
     rows = list(_rows(page))
     if not rows:
+        page.taken = taken  # the `#` lines are another log's
         return
     yield from _verdicts(rows)
     yield from sessions_of(rows, log_type)

@@ -5,7 +5,7 @@
 import re
 from collections.abc import Iterator
 
-from gatepost.doctor.evidence import Fact
+from gatepost.doctor.evidence import Fact, SmtpSession
 from gatepost.doctor.page import Page
 from gatepost.doctor.readers.smtp_log import Row, session_of
 
@@ -61,6 +61,25 @@ def read(page: Page) -> Iterator[Fact]:
             rows, marked, verbs, replies = [], 0, 0, 0
     if rows:
         yield from _session(page, rows, marked, verbs, replies)
+
+
+_GREETED = re.compile(
+    r"^\s*(?:\S+\s*[:>]\s*)?(?:250[- ]\s?(?P<host>\S+)\s+)?Hello\s+\[(?P<address>[0-9A-Fa-f.:]+)\]", re.IGNORECASE
+)
+
+
+def read_greetings(page: Page) -> Iterator[Fact]:
+    """A line of the EHLO reply pasted by itself: the address the service sees."""
+    for index, line in page.free():
+        if match := _GREETED.match(line):
+            page.take(index)
+            yield SmtpSession(
+                source=page.source(index),
+                quote=line.strip()[:400],
+                log="transcript" if match["host"] else "",
+                hello_address=match["address"],
+                remote_name=match["host"] or "",
+            )
 
 
 def _session(page: Page, rows: list[tuple[int, Row]], marked: int, verbs: int, replies: int) -> Iterator[Fact]:

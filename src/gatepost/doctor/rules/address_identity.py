@@ -15,8 +15,10 @@ from gatepost.doctor.addresses import (
     identity_connectors,
     is_private,
     joined,
+    lines_told,
     list_is_complete,
     listed_networks,
+    listed_told,
     lists_address,
     parsed_address,
     parsed_networks,
@@ -189,6 +191,8 @@ def egress_address_partly_listed(bundle: EvidenceBundle, facts: Derived) -> Find
             [each for each in seen if each.refused and not each.accepted],
             [each for each in seen if each.accepted and not each.refused],
         )
+        if not seen:
+            return _lines_told(bundle)
         if not (refused and passed) or {each.address.version for each in (*refused, *passed)} != {4}:
             return None
         return found(
@@ -224,6 +228,32 @@ def egress_address_partly_listed(bundle: EvidenceBundle, facts: Derived) -> Find
         + [cite(connector.where("SenderIPAddresses"), f"connector '{connector.name}' lists {listed}")],
         fix=_add_address(connector, addresses),
         verify="Every address in Hello [..] of a day's log is in the list; a connector by certificate ends the question.",
+    )
+
+
+def _lines_told(bundle: EvidenceBundle) -> Finding | None:
+    """By people's words, mail leaves by several lines, and the connector lists some of them."""
+    listed, lines = listed_told(bundle), lines_told(bundle)
+    outside = [each for each in lines if each.address not in {one.address for one in listed}]
+    mixed = next(bundle.prose_of("intermittent", "retry-works"), None)
+    refused = next((each for each in bundle.replies if refused_by_attribution(each)), None)
+    if not listed or not outside or len(lines) == len(outside) or mixed is None or refused is None:
+        return None
+    addresses = [each.text for each in outside]
+    return found(
+        "medium",
+        78,
+        f"By what is said, mail leaves from {joined([each.text for each in lines])}, and the connector lists {joined([each.text for each in listed])} only: that share of the mail is refused.",
+        [*(cite(each.source, each.quote) for each in (*outside[:1], *listed[:1])), cite(mixed), cite(refused)],
+        fix=(
+            Fix(
+                "Exchange Online",
+                f"Set-InboundConnector -Identity '<connector>' -SenderIPAddresses @{{Add={','.join(map(quoted, addresses))}}}",
+            ),
+            Fix("network", f"or translate outgoing port 25 to {listed[0].text} on every line"),
+        ),
+        verify="Every address in Hello [..] of a day's log is in the list.",
+        missing=("a day's send log: Hello [address] of refused and of accepted sessions",),
     )
 
 
@@ -342,7 +372,12 @@ def private_address_listed(bundle: EvidenceBundle, facts: Derived) -> Finding | 
 
 def _replace_addresses(connector: InboundConnector, addresses: Sequence[str]) -> tuple[Fix, ...]:
     if not addresses:
-        return ()
+        return (
+            Fix(
+                "Exchange Online",
+                f"Set-InboundConnector -Identity {quoted(connector.name)} -SenderIPAddresses '<public address>'   # the one the service greets you with: Hello [..]",
+            ),
+        )
     values = ",".join(quoted(each) for each in addresses)
     return (
         Fix("Exchange Online", f"Set-InboundConnector -Identity {quoted(connector.name)} -SenderIPAddresses {values}"),
@@ -492,6 +527,7 @@ def address_block_listed(bundle: EvidenceBundle, facts: Derived) -> Finding | Ru
                 re.match(r"5\.7\.(?:60[6-9]|6[1-4]\d|511)$", each.enhanced)
                 or re.search(r"banned sending ip|blocked using", each.text, re.IGNORECASE)
             )
+            and not (each.said_by and "outlook" not in (each.said_by + each.trailer_host).casefold())
             and "customer allow list" not in each.text.casefold()
         ),
         None,

@@ -21,13 +21,14 @@ from gatepost.doctor.certificates_told import (
     shown,
 )
 from gatepost.doctor.derived import Derived
-from gatepost.doctor.evidence import CertificateSeen, EvidenceBundle, InboundConnector
+from gatepost.doctor.evidence import CertificateSeen, EvidenceBundle, InboundConnector, ProseFact
 from gatepost.doctor.finding import Cited, Finding, Fix, RuledOut, cite, found, rule, ruled_out
 from gatepost.doctor.powershell import quoted
+from gatepost.doctor.senders import told_in_other_tenant
 
 _PROVIDER = re.compile(
     r"\b(?:our customers?|customers?' tenants?|all (?:our |of our )?customers|several (?:customers|tenants)|every (?:customer|tenant)|multi-?tenant|"
-    r"(?:provider|vendor|gateway|service)\w*\b[^.!?]{0,60}\b(?:certificate|subject|name)|shared certificate|same certificate for)",
+    r"(?:provider|vendor|gateway|service)\w*\b[^.!?]{0,60}\b(?:certificate|subject|name)|shared certificate|same certificate\b)",
     re.IGNORECASE,
 )
 _VERIFY = (
@@ -269,7 +270,7 @@ def _told_mismatch(bundle: EvidenceBundle) -> tuple[str, str, tuple[Cited, ...]]
             re.IGNORECASE,
         )
         there = re.search(
-            rf"(?:CN\s?=\s?|(?<![a-z])(?:certificate|cert|zertifikat)\w*\b(?:(?!connector)[^.!?]){{0,30}}?\b(?:is|has|for|carries|named|says|auf|für)\b(?:(?!connector)[^.!?]){{0,15}}?\s[\"']?){name}",
+            rf"(?:CN\s?=\s?|(?<![a-z])(?:certificate|cert|zertifikat|(?:new|renewed|current) one)\w*\b(?:(?!connector)[^.!?]){{0,30}}?\b(?:is|has|for|carries|named|says|auf|für)\b(?:(?!connector)[^.!?]){{0,15}}?\s[\"']?){name}",
             each.quote,
             re.IGNORECASE,
         )
@@ -364,7 +365,7 @@ def name_deeper_than_wildcard(bundle: EvidenceBundle, facts: Derived) -> Finding
 def connector_name_misspelt(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     certificate = facts.presented
     for connector in facts.naming_connectors:
-        written = _as_written(connector)
+        written = connector.certificate_name_as_written
         meant = normalized_name(written)
         if not meant or written.casefold() == meant or meant.startswith("<i>"):
             continue
@@ -387,16 +388,6 @@ def connector_name_misspelt(bundle: EvidenceBundle, facts: Derived) -> Finding |
             verify="Get-InboundConnector | ForEach-Object { '[' + $_.TlsSenderCertificateName + ']' } shows the name alone between the brackets.",
         )
     return None
-
-
-def _as_written(connector: InboundConnector) -> str:
-    """The value with the blanks the reader kept."""
-    found_property = connector.attribute("TlsSenderCertificateName")
-    if found_property is None:
-        return ""
-    if found_property.values and found_property.values[0] != found_property.value and len(found_property.values) == 1:
-        return max(found_property.value, found_property.values[0], key=len)
-    return found_property.value
 
 
 def _stray(written: str) -> str:
@@ -532,6 +523,8 @@ def provider_shares_one_certificate(bundle: EvidenceBundle, facts: Derived) -> F
             ],
             verify="Each tenant's connector has a name of its own, which is an accepted domain there.",
         )
+    if said and certificate is None:
+        return _shared_by_words(bundle, facts, said)
     if not said or certificate is None or not names_of(certificate):
         return None
     tenants_expected = [each for each in facts.expected_names if not satisfies(certificate, each)]
@@ -561,6 +554,33 @@ def provider_shares_one_certificate(bundle: EvidenceBundle, facts: Derived) -> F
             )
         ],
         verify="The customer's connector expects the name made for it, and a test message is relayed.",
+    )
+
+
+def _shared_by_words(bundle: EvidenceBundle, facts: Derived, said: ProseFact) -> Finding | None:
+    """Somebody's word that several customers' tenants go by one certificate, and mail lands in the wrong one."""
+    everybody = re.search(
+        r"same certificate|shared certificate|one certificate|all (?:our |of our |their )?customers",
+        said.quote,
+        re.IGNORECASE,
+    )
+    other = told_in_other_tenant(bundle)
+    if not everybody or not (other or facts.attribution_refusals):
+        return None
+    return found(
+        "medium",
+        84 if other else 62,
+        "By what is said, one certificate is presented for several customers: it cannot tell one tenant from another.",
+        [cite(said), *([cite(other)] if other else []), *_refusal(facts)],
+        fix=[
+            Fix("PKI", "the provider: one certificate name per customer, which the customer adds as accepted domain"),
+            Fix(
+                "Exchange Online",
+                "# then, in each tenant: Set-InboundConnector -Identity '<connector>' -TlsSenderCertificateName '<name of this tenant>'",
+            ),
+        ],
+        verify="Each tenant's connector has a name of its own, and its message trace shows its own mail only.",
+        missing=("Get-InboundConnector of both tenants",),
     )
 
 

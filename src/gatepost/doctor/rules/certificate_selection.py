@@ -32,13 +32,19 @@ _VERIFY_SENT = (
 )
 
 
+_CONNECTOR_IN_EVENT = re.compile(r"\bconnector (.{3,120}?) with a FQDN parameter", re.IGNORECASE)
+
+
 def _connector_name(bundle: EvidenceBundle) -> str:
     """The send connector the evidence is about."""
     relaying = [each for each in bundle.send_connectors if _is_to_cloud(each)]
     if relaying:
         return relaying[0].name
-    if bundle.send_connectors:
+    if bundle.send_connectors and bundle.send_connectors[0].name:
         return bundle.send_connectors[0].name
+    for event in bundle.events:
+        if event.event_id == 12014 and (told := _CONNECTOR_IN_EVENT.search(event.message)):
+            return told[1].strip()
     named = [each.connector for each in bundle.tls if each.connector]
     named += [each.connector for each in bundle.sessions if each.connector]
     return named[0] if named else "<connector>"
@@ -149,12 +155,14 @@ def connector_names_missing_certificate(bundle: EvidenceBundle, facts: Derived) 
             )
         )
         evidence += [_shows(pair[1])] if pair[1] else []
+    only_told_by_checker = bool(said) and {each.source for each in said} <= {each.source for each in bundle.health}
     replacement = _replacement(bundle, facts)
     rotated = bool(pair and pair[1] and pair[1].issuer and (wanted := pair[0].certificate_issuer_and_subject)
                    and wanted[0].organization == pair[1].issuer.organization != "")  # fmt: skip
+    idle = only_told_by_checker and not facts.failed_relay
     return found(
-        "high" if said else "medium",
-        95 if said and pair else 91 if said else 80,
+        "high" if said and not idle else "medium",
+        70 if idle else 95 if said and pair else 91 if said else 80,
         "The send connector's TlsCertificateName (issuer and subject) fits no certificate in the server's store, so Exchange does not even connect.",
         evidence,
         fix=[
@@ -294,7 +302,8 @@ def connector_selects_by_machine_name(bundle: EvidenceBundle, facts: Derived) ->
     )
     if not unset and not machine:
         return None
-    public = next((each for each in facts.stored if is_public(each)), None)
+    wanted = (each for each in facts.stored if any(satisfies(each, name) for name in facts.expected_names))
+    public = next(wanted, None) or next((each for each in facts.stored if is_public(each)), None)
     fqdn = next((name for name in names_of(public) if not name.startswith("*.")), "") if public else ""
     fixes = [_set_name(bundle, public)]
     if fqdn:

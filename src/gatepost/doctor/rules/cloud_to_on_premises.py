@@ -172,7 +172,7 @@ def listener_withdrew_starttls(bundle: EvidenceBundle, facts: Derived) -> Findin
     side="sender",
 )
 def listener_presents_other_certificate(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
-    mismatch = _from_cloud(bundle, r"SubjectMismatch|Expected Subject:")
+    mismatch = _from_cloud(bundle, r"\[Message=SubjectMismatch|4\.4\.317.*SubjectMismatch|Expected Subject:")
     failed = _from_cloud(bundle, r"4\.7\.320|(?:4\.7\.5|Certificate validation) ?.{0,30}Certificate validation fail")
     validation = next(
         (

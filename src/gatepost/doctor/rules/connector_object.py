@@ -10,7 +10,7 @@ from gatepost.doctor.derived import Derived
 from gatepost.doctor.evidence import EvidenceBundle, InboundConnector, ReplySeen
 from gatepost.doctor.finding import Finding, Fix, RuledOut, cite, found, rule, ruled_out
 from gatepost.doctor.powershell import quoted
-from gatepost.doctor.senders import domain_of, senders, told_in_other_tenant
+from gatepost.doctor.senders import domain_of, domains_told, senders, told_in_other_tenant
 from gatepost.mail.domain import is_at_or_below, is_below
 
 
@@ -201,8 +201,10 @@ def partner_type_connector(bundle: EvidenceBundle, facts: Derived) -> Finding | 
         return ruled_out(f"'{own[0].name}' is of type OnPremises")
     matching = [each for each in partners if _would_match(each, bundle)]
     unknown = [each for each in partners if _would_match(each, bundle) is None]
+    if own and not matching:
+        return None
     if not matching and not unknown:
-        return ruled_out(f"Partner connector '{partners[0].name}' would not match either") if not own else None
+        return ruled_out(f"Partner connector '{partners[0].name}' would not match either")
     one = (matching or unknown)[0]
     identity = (
         [f"-TlsSenderCertificateName {quoted(one.certificate_name)} -RequireTls $true"]
@@ -278,7 +280,6 @@ def restricting_partner_connector(bundle: EvidenceBundle, facts: Derived) -> Fin
             f"'{one.name}' {joined(flags)} True, SenderDomains {joined(one.values('SenderDomains')) or 'not shown'}",
         )
     )
-    address = next((each.text for each in egress_addresses(bundle) if each.refused), "")
     allow = [
         each
         for each in bundle.inbound_connectors
@@ -290,6 +291,9 @@ def restricting_partner_connector(bundle: EvidenceBundle, facts: Derived) -> Fin
     evidence += [
         cite(each.source, f"'{each.name}' (by sender domain) never wins against the restriction") for each in allow[:1]
     ]
+    address = next((each.text for each in egress_addresses(bundle) if each.refused), "") or _named_and_listed(
+        bundle, allow
+    )
     fix: tuple[Fix, ...] = ()
     if address and "RestrictDomainsToIPAddresses" in flags and not hybrid:
         fix = (
@@ -311,6 +315,14 @@ def restricting_partner_connector(bundle: EvidenceBundle, facts: Derived) -> Fin
         fix=fix,
         verify="The sender's next message passes; mail from unlisted sources is refused still.",
     )
+
+
+def _named_and_listed(bundle: EvidenceBundle, connectors: list[InboundConnector]) -> str:
+    """An address that the evidence names outside the exports, and one of the connectors lists."""
+    exports = {each.source.file for each in connectors}
+    listed = {value for each in connectors for value in each.addresses}
+    named = (each.value for each in bundle.names if each.kind == "address" and each.source.file not in exports)
+    return next((each for each in named if each in listed), "")
 
 
 def _is_own_server(bundle: EvidenceBundle) -> bool:
@@ -344,6 +356,7 @@ def associated_domains_limit_connector(bundle: EvidenceBundle, facts: Derived) -
             else set()
         )
         refused |= {each.detail.casefold() for each in bundle.prose_of("only-one-domain") if "." in each.detail}
+        refused |= set(domains_told(bundle)) - set(listed)
         outside = sorted(each for each in refused if each not in listed)
         if refused and not outside:
             return ruled_out(f"{sorted(refused)[0]} is among AssociatedAcceptedDomains")
@@ -589,7 +602,8 @@ def hcw_rewrote_connector(bundle: EvidenceBundle, facts: Derived) -> Finding | R
     if not changed:
         if bundle.hcw and said:
             return ruled_out("the wizard's comparison shows nothing changed")
-        if said and (reply := _refusal(bundle)) and not bundle.inbound_connectors and not bundle.certificates:
+        bare = not (bundle.inbound_connectors or bundle.certificates or bundle.cmdlets_empty)
+        if said and bare and (reply := _refusal(bundle)):
             return found(
                 "medium",
                 41,

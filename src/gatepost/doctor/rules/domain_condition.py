@@ -22,6 +22,7 @@ from gatepost.doctor.senders import (
     accepted_parent,
     covered_by_accepted,
     domain_of,
+    domains_told,
     is_application_mailbox,
     is_local_name,
     is_own,
@@ -161,13 +162,15 @@ def certificate_and_sender_domain_not_accepted(bundle: EvidenceBundle, facts: De
         )
     if not sent and not named and not uncovered and reply and any(each.is_null or each.domain for each in refused):
         return None
+    told = any(each.topic not in ("other", "since") for each in bundle.prose)
+    bare = not (sent or named or uncovered or refused or bundle.accepted_domains or told)
     parent = names[0].removeprefix("*.") if names else ""
     parent = parent.partition(".")[2] if parent.count(".") > 1 and not (names and names[0].startswith("*.")) else parent
     proved = bool(
         uncovered and (foreign or any(each.is_null for each in refused)) and (reply or _address_listed(bundle) or sent)
     )
     return found(
-        "high" if proved and reply else "medium",
+        "high" if proved and reply else "low" if bare else "medium",
         90 if proved else 78 if uncovered and reply else 57 if uncovered else 46,
         f"{'The name ' + names[0] if names else 'The certificate'} is in no accepted domain of the tenant and neither is the sender: nothing in the session belongs to the tenant.",
         evidence,
@@ -272,9 +275,14 @@ def forwarded_foreign_sender(bundle: EvidenceBundle, facts: Derived) -> Finding 
     passed = [each for each in _passed(bundle) if each.domain]
     evidence += [cite(each.source, f"{each.shown} passes") for each in passed[:1]]
     strong = bool(foreign and (forwarded or said))
+    one_unknown = not (strong or said or _passed(bundle) or bundle.accepted_domains)
     public = any(is_public_mailbox_domain(each.domain) for each in foreign)
     return found(
-        "high" if strong and (passed or bundle.accepted_domains) else "medium",
+        "high"
+        if strong and (passed or bundle.accepted_domains)
+        else "low"
+        if one_unknown and not public and len({each.domain for each in foreign}) == 1
+        else "medium",
         91 if strong else 72 if said else 70 if public or len({each.domain for each in foreign}) > 1 else 52,
         f"The refused mail is forwarded with its original sender ({foreign[0].shown if foreign else 'a stranger'}), whose domain is not the tenant's."
         if strong or said
@@ -409,6 +417,17 @@ def sender_domain_not_accepted(bundle: EvidenceBundle, facts: Derived) -> Findin
         )
     missing = [each for each in missing if not is_public_mailbox_domain(each.domain) and not each.forwarded]
     domains = list(dict.fromkeys(each.domain for each in missing))
+    if not domains and not refused:
+        return _domain_told(bundle)
+    if not domains and not bundle.accepted_domains and _address_listed(bundle) and not _passed(bundle):
+        return found(
+            "low",
+            53,
+            f"The address is listed and the session was refused all the same; then the sender's domain ({refused[0].domain}) has to be an accepted domain.",
+            [cite(refused[0].source, f"envelope sender {refused[0].shown} refused")],
+            verify=f"Get-AcceptedDomain lists {refused[0].domain}.",
+            missing=("the accepted domains: Get-AcceptedDomain",),
+        )
     if not domains or (len(domains) > 3 and not any(accepted_parent(bundle, each) for each in domains)):
         return None
     if next(bundle.prose_of("only-forwarded", "removed-domain"), None):
@@ -426,7 +445,7 @@ def sender_domain_not_accepted(bundle: EvidenceBundle, facts: Derived) -> Findin
         )
     evidence += [cite(said.source, said.quote)] if said else []
     listed = _address_listed(bundle) or bool(passed)
-    high = bool(bundle.accepted_domains) and listed
+    high = bool(bundle.accepted_domains) and listed and bool(parent or said)
     related = bool(parent or said or passed)
     summary = f"{domains[0]} is not an accepted domain of the tenant" + (
         f"; {parent} is, but without its sub-domains." if parent else ", so mail from it is not recognised."
@@ -450,9 +469,28 @@ def sender_domain_not_accepted(bundle: EvidenceBundle, facts: Derived) -> Findin
         else 55,
         summary,
         evidence,
-        fix=tuple(fix) if high and related else (),
+        fix=tuple(fix) if bundle.accepted_domains and related else (),
         verify=f"{domains[0]} shows in Get-AcceptedDomain and a message from it passes.",
         missing=() if bundle.accepted_domains else ("the accepted domains: Get-AcceptedDomain",),
+    )
+
+
+def _domain_told(bundle: EvidenceBundle) -> Finding | None:
+    """By people's words, one sender domain is refused, and the list of accepted domains does not have it."""
+    told = domains_told(bundle)
+    missing = [each for each in told if bundle.accepted_domains and not covered_by_accepted(bundle, each)]
+    if not missing or any(covered_by_accepted(bundle, each) for each in told):
+        return None
+    domain = missing[0]
+    listed = joined(sorted(accepted_domain_keys(bundle)), 6)
+    return found(
+        "medium",
+        79,
+        f"{domain} is not an accepted domain of the tenant, and its mail is what is refused.",
+        [cite(told[domain]), cite(bundle.accepted_domains[0].source, f"accepted domains: {listed}")],
+        fix=_add_domain(domain),
+        verify=f"{domain} shows in Get-AcceptedDomain and a message from it passes.",
+        missing=("a log of one refused message: MAIL FROM",),
     )
 
 
@@ -498,9 +536,9 @@ def accepted_domain_removed(bundle: EvidenceBundle, facts: Derived) -> Finding |
     evidence += [cite(reply.source, reply.quote or reply.text)] if reply else []
     if bundle.accepted_domains and gone:
         evidence.append(cite(bundle.accepted_domains[0].source, f"{gone[0]} is not among the accepted domains"))
-    proved = bool(used and bundle.accepted_domains)
+    proved = bool(used and (bundle.accepted_domains or command))
     return found(
-        "high" if proved and command and _attr36(bundle) and senders(bundle) else "medium",
+        "high" if proved and bundle.accepted_domains and command and _attr36(bundle) and senders(bundle) else "medium",
         92 if proved else 78,
         f"{gone[0] if gone else 'The domain'} was taken out of the tenant, and the sender still identifies by it.",
         evidence,

@@ -10,7 +10,7 @@ from gatepost.doctor.derived import Derived
 from gatepost.doctor.evidence import EvidenceBundle
 from gatepost.doctor.finding import Cited, Finding, Fix, RuledOut, cite, found, rule, ruled_out
 from gatepost.doctor.powershell import quoted
-from gatepost.doctor.senders import accepted_domain_keys, senders
+from gatepost.doctor.senders import accepted_domain_keys, is_local_name, senders
 
 _LEGACY = re.compile(
     r"mail\.messaging\.microsoft\.com|frontbridge\.com|bigfish\.com|mail\.eo\.outlook\.com", re.IGNORECASE
@@ -24,9 +24,25 @@ _ENDPOINT = re.compile(
 )
 
 
+_TENANT_ENDPOINT = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)+\.mail\.protection\.outlook\.com", re.IGNORECASE)
+"""A tenant's name, not a front end's."""
+
+
+def _sending_domain(bundle: EvidenceBundle) -> str:
+    """The sender's domain by its mail server's own settings; empty where they do not tell."""
+    for name in ("mydomain", "myorigin", "myhostname"):
+        setting = bundle.postfix_setting(name)
+        value = setting.value.strip().casefold() if setting else ""
+        if re.fullmatch(r"(?:[\w-]+\.)+[a-z]{2,}", value) and not is_local_name(value):
+            return value.partition(".")[2] if name == "myhostname" and value.count(".") > 1 else value
+    return ""
+
+
 def _own_endpoint(bundle: EvidenceBundle) -> str:
     """The name the tenant's mail exchanger should have, where the domain is known."""
     keys = sorted(accepted_domain_keys(bundle), key=lambda each: (each.endswith(".onmicrosoft.com"), each))
+    if not keys and (domain := _sending_domain(bundle)):
+        keys = [domain]
     if not keys:
         keys = [each.domain for each in senders(bundle) if each.domain and "." in each.domain]
     mx = next(
@@ -86,7 +102,7 @@ def _smart_host_sources(bundle: EvidenceBundle) -> list[tuple[str, Cited]]:
     found_ += [
         (each.value, cite(each.source, f"{each.value} is named as where mail goes"))
         for each in bundle.names
-        if _LEGACY.search(each.value) or _SUBMISSION.search(each.value)
+        if _LEGACY.search(each.value) or _SUBMISSION.search(each.value) or _TENANT_ENDPOINT.fullmatch(each.value)
     ]
     return found_
 
@@ -109,7 +125,8 @@ def legacy_smart_host(bundle: EvidenceBundle, facts: Derived) -> Finding | Ruled
     wrong = legacy or (literal if attr35 else [])
     if not wrong:
         right = [each for each in hosts if _ENDPOINT.search(each[0])]
-        labels = {key.replace(".", "-") for key in accepted_domain_keys(bundle)}
+        keys = accepted_domain_keys(bundle) or {_sending_domain(bundle)} - {""}
+        labels = {key.replace(".", "-") for key in keys}
         if right and labels and not any(label in each[0] for label in labels for each in right):
             return None  # another tenant's
         if attr35 and right:
@@ -155,7 +172,7 @@ def _documentation(text: str) -> bool:
     "smart-host-of-other-tenant", "H02", title="The smart host is another tenant's or another region's", side="sender"
 )
 def smart_host_of_other_tenant(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
-    keys = accepted_domain_keys(bundle)
+    keys = accepted_domain_keys(bundle) or frozenset({_sending_domain(bundle)} - {""})
     mx = [value.split()[-1].rstrip(".").casefold() for each in bundle.dns if each.kind == "MX" for value in each.values]
     trouble = next((each for each in bundle.replies if refused_by_attribution(each) or each.enhanced == "4.4.62"), None)
     own_labels = {key.replace(".", "-") for key in keys} | {
@@ -237,6 +254,13 @@ def submission_endpoint_for_relay(bundle: EvidenceBundle, facts: Derived) -> Fin
     )
 
 
+_THROUGH_CLOUD = re.compile(
+    r"\b(?:thought|supposed|should|expected?|meant|want\w*|soll\w*)\b.{0,80}\b(?:through|via|over|by|über)\b.{0,20}\b(?:EOP|EXO|Office 365|M365|Microsoft 365|"
+    r"Exchange Online|the cloud|smart ?host|die cloud)\b",
+    re.IGNORECASE,
+)
+
+
 @rule(
     "dns-routing-instead-of-smart-host",
     "H04",
@@ -252,6 +276,7 @@ def dns_routing_instead_of_smart_host(bundle: EvidenceBundle, facts: Derived) ->
         hybrid = spaces and all("onmicrosoft.com" in each for each in spaces)
         if hybrid or attributed:
             continue
+        thought = next((each for each in bundle.prose if _THROUGH_CLOUD.search(each.quote)), None)
         elsewhere = [
             each
             for each in bundle.sessions
@@ -263,16 +288,18 @@ def dns_routing_instead_of_smart_host(bundle: EvidenceBundle, facts: Derived) ->
         elsewhere_replies = [
             each
             for each in bundle.replies
-            if each.code >= 400 and each.said_by and "outlook.com" not in (each.said_by + each.trailer_host).casefold()
+            if each.code >= 400
+            and (each.said_by or thought)
+            and "outlook.com" not in (each.said_by + each.trailer_host).casefold()
         ]
         if not (elsewhere or elsewhere_replies):
             continue
         host = _own_endpoint(bundle)
         where = elsewhere[0].source if elsewhere else elsewhere_replies[0].source
-        peer = elsewhere[0].remote_name if elsewhere else elsewhere_replies[0].said_by
+        peer = (elsewhere[0].remote_name if elsewhere else elsewhere_replies[0].said_by) or "the recipient's exchanger"
         return found(
-            "medium",
-            80,
+            "high" if thought and not connector.smart_hosts else "medium",
+            96 if thought and not connector.smart_hosts else 80,
             f"Send connector '{connector.name}' routes by DNS, so mail goes straight to {peer} instead of through the cloud relay.",
             [
                 cite(
@@ -280,15 +307,14 @@ def dns_routing_instead_of_smart_host(bundle: EvidenceBundle, facts: Derived) ->
                     f"DNSRoutingEnabled True, SmartHosts {joined(connector.smart_hosts) or 'empty'}",
                 ),
                 cite(where, f"the peer is {peer}"),
+                *([cite(thought)] if thought else []),
             ],
             fix=(
                 Fix(
                     "Exchange",
-                    f"Set-SendConnector -Identity {quoted(connector.name)} -DNSRoutingEnabled $false -SmartHosts {quoted(host)}",
+                    f"Set-SendConnector -Identity {quoted(connector.name)} -DNSRoutingEnabled $false -SmartHosts {quoted(host or '<your MX name>.mail.protection.outlook.com')}",
                 ),
-            )
-            if host
-            else (),
+            ),
             verify="The next session's peer is the smart host.",
         )
     return None

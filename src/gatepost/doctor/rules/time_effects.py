@@ -192,7 +192,7 @@ def protocol_log_not_active(bundle: EvidenceBundle, facts: Derived) -> Finding |
     evidence += [cite(said)] if said else []
     evidence += [cite(Source(header_only.source), "only a header, no session")] if header_only else []
     return found(
-        "high" if none and (said or header_only) else "medium",
+        "high" if none and (said or header_only) else "low" if reply else "medium",
         80 if none and (said or header_only) else 58 if header_only and not reply else 44,
         "There is no protocol log to judge by: logging of this connector is off, or starts only after the transport service is restarted.",
         evidence,
@@ -204,6 +204,7 @@ def protocol_log_not_active(bundle: EvidenceBundle, facts: Derived) -> Finding |
         else (),
         verify="The SmtpSend folder holds a file with rows of a new session.",
         missing=("a send log of one failure",),
+        symptom=True,
     )
 
 

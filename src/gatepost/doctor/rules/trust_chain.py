@@ -14,7 +14,7 @@ from gatepost.doctor.certificates_told import (
     shown,
 )
 from gatepost.doctor.derived import Derived
-from gatepost.doctor.evidence import CertificateSeen, EvidenceBundle, Fact
+from gatepost.doctor.evidence import CertificateSeen, EvidenceBundle, Fact, ProseFact, TlsSeen
 from gatepost.doctor.finding import Cited, Finding, Fix, RuledOut, cite, found, rule, ruled_out
 
 _EXPIRED, _UNKNOWN_CA, _REVOKED = 45, 48, 44
@@ -31,7 +31,11 @@ def _told(bundle: EvidenceBundle, pattern: re.Pattern[str]) -> list[Cited]:
     """Where a reply, an event, a tool or a log says it."""
     facts: list[Fact] = [each for each in bundle.replies if pattern.search(each.text) or pattern.search(each.attr)]
     facts += [each for each in bundle.queue_errors if pattern.search(each.last_error)]
-    facts += [each for each in bundle.tls if pattern.search(each.failure) or pattern.search(each.chain_status)]
+    facts += [
+        each
+        for each in bundle.tls
+        if pattern.search(each.failure) or (pattern.search(each.chain_status) and not _of_the_service(bundle, each))
+    ]
     facts += [each for each in bundle.events if pattern.search(f"{each.message} {each.result}")]
     facts += [each for each in bundle.verifications if pattern.search(each.text)]
     facts += [each for each in bundle.certificates if each.status and pattern.search(each.status)]
@@ -39,6 +43,12 @@ def _told(bundle: EvidenceBundle, pattern: re.Pattern[str]) -> list[Cited]:
     for each in facts:
         seen.setdefault((each.source.file, each.source.line), cite(each, each.quote[:300]))
     return list(seen.values())
+
+
+def _of_the_service(bundle: EvidenceBundle, tls: TlsSeen) -> bool:
+    """Whether the judged certificate is the service's own: this side received it."""
+    remote = (each for each in bundle.certificates if each.role == "remote" and each.session_id == tls.session_id)
+    return any("outlook.com" in name for each in remote for name in each.all_names)
 
 
 def _alert(bundle: EvidenceBundle, number: int) -> list[Cited]:
@@ -248,6 +258,7 @@ def private_or_self_signed_certificate(bundle: EvidenceBundle, facts: Derived) -
         ],
         verify="The new certificate's issuer is public; the session is accepted.",
         missing=() if private else ("the certificate presented, with its issuer",),
+        symptom=private is None,
     )
 
 
@@ -657,6 +668,28 @@ def root_not_yet_trusted(bundle: EvidenceBundle, facts: Derived) -> Finding | Ru
     )
 
 
+_DISTRUSTED = re.compile(r"entrust|affirmtrust|symantec|camerfirma|wosign|startcom", re.IGNORECASE)
+
+
+def _issued_after_cut_off(bundle: EvidenceBundle) -> ProseFact | None:
+    """Somebody's word that of one such authority's certificates the older passes and the newer does not."""
+    named = next((each for each in bundle.prose if _DISTRUSTED.search(each.quote)), None)
+    dated = next(
+        (
+            each
+            for each in bundle.prose
+            if re.search(
+                r"\b(?:issued|from|dated|older|ausgestellt)\b.{0,60}\b(?:works?|fine|passes|accepted|ok)\b",
+                each.quote,
+                re.I,
+            )
+            and re.search(r"refus|fail|reject|denied", each.quote, re.IGNORECASE)
+        ),
+        None,
+    )
+    return dated if named else None
+
+
 @rule("authority-distrusted", "C10", "C02", title="The authority is distrusted from a date on", side="pki")
 def authority_distrusted(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     certificate = facts.presented
@@ -682,6 +715,16 @@ def authority_distrusted(bundle: EvidenceBundle, facts: Derived) -> Finding | Ru
     issued = at(entrust.not_before) if entrust else None
     after_cut = issued is not None and issued > 1731369600  # 2024-11-12: Entrust's cut-off in the large root programmes
     untrusted = [*_told(bundle, re.compile(r"Untrusted\s*Root|distrust", re.IGNORECASE)), *_alert(bundle, _UNKNOWN_CA)]
+    if certificate is None and (told := _issued_after_cut_off(bundle)) and untrusted:
+        return found(
+            "medium",
+            92,
+            "The certificate's authority is distrusted for what it issued after a cut-off date; older certificates of it still pass.",
+            [*untrusted[:1], cite(told)],
+            fix=[Fix("PKI", "get the certificate from another authority, with the same name")],
+            verify="The new certificate's issuer is another authority; the session is accepted.",
+            missing=("both certificates as PEM",),
+        )
     if not (entrust and (after_cut or said)) and not (
         said and re.search(r"entrust|symantec|authority|\bCA\b", said.quote, re.IGNORECASE)
     ):
