@@ -69,7 +69,7 @@ class ListenerConfig:
 
     @property
     def name(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return _address_text(self.host, self.port)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +105,20 @@ class TenantLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ApiConfig:
+    """The Management API. It presents the first certificate of [tls]."""
+
+    host: str
+    port: int
+    requests_per_minute: int = 600
+    """Of one token, and of one address."""
+
+    @property
+    def name(self) -> str:
+        return _address_text(self.host, self.port)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     file: Path
     hostname: str
@@ -112,6 +126,7 @@ class Config:
     listeners: tuple[ListenerConfig, ...]
     tls: TlsConfig | None
     workers: int
+    api: ApiConfig | None = None
     log: Literal["text", "json"] = "text"
     help_link: str | None = None
     """Added to refusals when set."""
@@ -203,6 +218,10 @@ class _Table:
     def table(self, key: str) -> "_Table":
         return _Table(self.file, f"{self._name}{key}.", self.take(key, _mapping, {}))
 
+    def optional_table(self, key: str) -> "_Table | None":
+        """None where the file has no such table: what it would configure is not wanted."""
+        return self.table(key) if key in self._left else self.take(key, _mapping)
+
     def tables(self, key: str) -> list["_Table"]:
         return [_Table(self.file, f"{key}.", each) for each in self.take(key, _mappings, [])]
 
@@ -224,6 +243,7 @@ def _config(file: Path, top: _Table) -> Config:
         tls=_tls(top, path),
         listeners=tuple(_listener(each) for each in top.tables("listener")),
         workers=top.take("workers", _whole(1, 64), min(os.cpu_count() or 1, 64)),
+        api=_api(top),
         log=top.take("log", _one_of("text", "json"), "text"),
         help_link=top.take("help_link", _text),
         postmaster=top.take("postmaster", _mailbox),
@@ -240,6 +260,8 @@ def _config(file: Path, top: _Table) -> Config:
         raise ConfigError(f'{file}: no listener; add: [[listener]] and below it address = "127.0.0.1:2525"')
     if config.tls is None and any(each.require_tls for each in config.listeners):
         raise ConfigError(f"{file}: a listener has require_tls = true, but there is no [tls] with certificate and key")
+    if config.tls is None and config.api is not None:
+        raise ConfigError(f"{file}: [api] is served over TLS only, but there is no [tls] with certificate and key")
     return config
 
 
@@ -303,6 +325,20 @@ def _limits(table: _Table) -> ListenerLimits:
     )
     table.close()
     return limits
+
+
+def _api(top: _Table) -> ApiConfig | None:
+    table = top.optional_table("api")
+    if table is None:
+        return None
+    host, port = table.need("address", _endpoint, '"127.0.0.1:8443"')
+    api = ApiConfig(
+        host=host,
+        port=port,
+        requests_per_minute=table.take("requests_per_minute", _whole(1, 1_000_000), 600),
+    )
+    table.close()
+    return api
 
 
 def _retry(table: _Table) -> RetrySettings:
@@ -490,6 +526,10 @@ def _endpoint(value: Any) -> tuple[str, int]:
     if not separator or not port.isdigit() or not 0 <= int(port) <= 65535 or (address.version == 6 and bare == host):
         raise ValueError('an IP address and a port are wanted, such as "0.0.0.0:25" or "[::]:25"')
     return str(address), int(port)
+
+
+def _address_text(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _networks(value: Any) -> tuple[IPv4Network | IPv6Network, ...]:

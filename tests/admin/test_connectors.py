@@ -10,6 +10,7 @@ from gatepost.admin.declined import No, WrongUse
 from gatepost.admin.inbound_connectors import InboundConnectorWish as Inbound
 from gatepost.admin.send_connectors import CredentialVerdict
 from gatepost.admin.send_connectors import SendConnectorWish as Send
+from gatepost.admin.trust_anchors import read_trust_anchors
 from gatepost.app.admin_parts import check_credentials
 from gatepost.store.directory_editor import SqliteDirectoryEditor as Editor
 from gatepost.tenancy.tenant import ConnectorType
@@ -46,7 +47,7 @@ class TestOwnedNames:
         added = domains.add(editor, "contoso", "contoso.com", match_subdomains=False, verified=False, at=at).domain
         saved = inbound_connectors.add(editor, "contoso", "mail", Inbound(certificate_names=["mail.contoso.com"]))
         assert not saved.connector.enabled
-        said = saved.not_enabled_because or ""
+        said = str(saved.not_enabled_because)
         assert f'_gatepost.contoso.com TXT "gatepost-verification={added.token}"' in said
         assert "gatepost domain verify contoso.com" in said
         assert "gatepost inbound-connector enable contoso mail" in said
@@ -55,18 +56,18 @@ class TestOwnedNames:
 
     def test_a_name_without_any_domain_says_which_to_add(self, editor: Editor) -> None:
         saved = inbound_connectors.add(editor, "contoso", "mail", Inbound(certificate_names=["*.adatum.com"]))
-        assert "gatepost domain add contoso adatum.com" in (saved.not_enabled_because or "")
-        assert "_gatepost.adatum.com" in (saved.not_enabled_because or "")
+        assert "gatepost domain add contoso adatum.com" in str(saved.not_enabled_because)
+        assert "_gatepost.adatum.com" in str(saved.not_enabled_because)
 
     def test_another_tenants_name_can_never_be_enabled(self, owned: Editor) -> None:
         for name in ("fabrikam.com", "*.fabrikam.com"):
             saved = inbound_connectors.add(owned, "contoso", name.replace("*", "w"), Inbound(certificate_names=[name]))
             assert not saved.connector.enabled
-            assert "belongs to tenant fabrikam" in (saved.not_enabled_because or "")
+            assert "belongs to tenant fabrikam" in str(saved.not_enabled_because)
 
     def test_a_name_below_another_tenants_domain_says_who_has_it(self, owned: Editor) -> None:
         wish = Inbound(certificate_names=["mail.fabrikam.com"])
-        said = inbound_connectors.add(owned, "contoso", "mail", wish).not_enabled_because or ""
+        said = str(inbound_connectors.add(owned, "contoso", "mail", wish).not_enabled_because)
         assert "fabrikam has verified fabrikam.com" in said and "gatepost domain add contoso mail.fabrikam.com" in said
 
     def test_one_unowned_name_among_owned_ones_is_enough_to_stay_disabled(self, owned: Editor) -> None:
@@ -154,7 +155,8 @@ class TestWhatAnInboundConnectorMaySay:
 
 class TestTrustAnchors:
     def wish(self, *files: Path) -> Inbound:
-        return Inbound(certificate_names=["mail.contoso.com"], trust_anchors=files)
+        anchors = [anchor for file in files for anchor in read_trust_anchors(file)]
+        return Inbound(certificate_names=["mail.contoso.com"], trust_anchors=anchors)
 
     def test_anchors_are_kept_as_content(self, owned: Editor, pki: Pki, tmp_path: Path) -> None:
         both = tmp_path / "both.pem"
@@ -177,7 +179,7 @@ class TestTrustAnchors:
                 inbound_connectors.add(owned, "contoso", "mail", self.wish(file))
 
     def test_an_anchor_without_a_name_is_refused(self, owned: Editor, pki: Pki) -> None:
-        wish = Inbound(addresses=["192.0.2.1"], trust_anchors=[pki.roots_file])
+        wish = Inbound(addresses=["192.0.2.1"], trust_anchors=[pki.root.pem])
         with pytest.raises(WrongUse, match="--trust-anchor needs --certificate-name"):
             inbound_connectors.add(owned, "contoso", "mail", wish)
 

@@ -60,6 +60,8 @@ class Installation:
     """Lines for the head of gatepost.toml."""
     tls_settings: str = ""
     """Lines for the end of [tls]."""
+    api: bool = False
+    """Whether the Management API is served, on a port of its own."""
     tables: str = ""
     """Whole tables for the end of gatepost.toml."""
     ports: dict[str, int] = field(default_factory=dict)
@@ -80,6 +82,10 @@ class Installation:
     def name_of(self, listener: str) -> str:
         """As `explain --listener` wants it."""
         return f"{'[::1]' if listener == 'six' else '127.0.0.1'}:{self.port_of(listener)}"
+
+    @property
+    def api_url(self) -> str:
+        return f"https://{self.name_of('api')}"
 
     @property
     def config(self) -> Path:
@@ -106,10 +112,11 @@ class Installation:
             f'[[listener]]\naddress = "{self.name_of(listener)}"\n{settings}\n'
             for listener, settings in self.listeners.items()
         )
+        api = f'[api]\naddress = "{self.name_of("api")}"\nrequests_per_minute = 100000\n' if self.api else ""
         self.config.write_text(
             f'hostname = "{self.hostname}"\ndata = "data"\nworkers = {self.workers}\n{self.top_settings}\n'
             f'[tls]\ncertificate = "server.pem"\nkey = "server.key"\n{roots}{self.tls_settings}\n'
-            f"{listeners}\n{self.tables}\n",
+            f"{listeners}\n{api}{self.tables}\n",
             "utf-8",
         )
 
@@ -170,6 +177,8 @@ class Installation:
             )
         for listener in self.listeners:
             self.wait_for_output(rf"listening on {re.escape(self.name_of(listener))} ")
+        if self.api:
+            self.wait_for_output("Management API on https://")
 
     def stop(self) -> None:
         """By SIGTERM, as systemd does it."""

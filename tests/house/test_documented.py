@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gatepost import config
+from gatepost.api.application import document
 from gatepost.store.event_log import level
 from gatepost.tenancy.reasons import ReasonCode
 
@@ -18,6 +19,7 @@ SOURCE = ROOT / "src" / "gatepost"
 REFERENCE = ROOT / "docs" / "reference"
 
 sys.path.insert(0, str(ROOT / "docs"))
+import generate_api  # noqa: E402
 import generate_commands  # noqa: E402
 
 
@@ -73,6 +75,7 @@ def test_the_example_with_every_key_has_every_key_at_its_default(
     found = config.read(file)
     assert missing == []
     assert found.listeners[0].limits == config.ListenerLimits()
+    assert found.api == config.ApiConfig(host="127.0.0.1", port=8443)
     assert found.retry == config.RetrySettings()
     assert found.delivery == config.DeliveryConfig()
     assert found.tenant_limits == config.TenantLimits()
@@ -93,6 +96,24 @@ def test_every_command_and_option_says_what_it_is_for() -> None:
     page = generate_commands.page()
     assert "None" not in page
     assert "|  | required |" not in page
+
+
+# --- the Management API ----------------------------------------------------------------------------------------------
+
+
+def test_every_route_is_on_the_page_of_the_api() -> None:
+    assert generate_api.page() == generate_api.PAGE.read_text("utf-8"), "run: python docs/generate_api.py"
+
+
+def test_every_status_the_api_answers_with_is_on_its_page() -> None:
+    statuses = {
+        status
+        for operations in document()["paths"].values()
+        for operation in operations.values()
+        for status in operation["responses"]
+        if status[0] in "45"
+    }
+    assert {status for status in statuses if f"| {status} |" not in _page("api.md")} == set()
 
 
 # --- replies ---------------------------------------------------------------------------------------------------------

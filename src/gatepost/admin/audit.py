@@ -1,8 +1,9 @@
 """Who changed what in the directory, and when."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from gatepost.admin.declined import No
+from gatepost.admin.declined import NotFound
 from gatepost.admin.directory_editor import DirectoryEditor
 from gatepost.tenancy.tenant import AuditEntry
 
@@ -12,10 +13,22 @@ def changes(editor: DirectoryEditor, *, subject: str | None, after: int, limit: 
     return editor.audit(subject=subject, after=after, limit=limit or -1)
 
 
+def changes_of(editor: DirectoryEditor, tenant: str, *, before: int | None, limit: int) -> Sequence[AuditEntry]:
+    """What was done to one tenant and what is its own, newest first. What an object was while it was somebody else's is
+    left out."""
+    found = editor.audit(tenant=tenant, before=before, limit=limit)
+    return [replace(entry, before=None) if _was_elsewhere(entry) else entry for entry in found]
+
+
+def _was_elsewhere(entry: AuditEntry) -> bool:
+    before, after = entry.before or {}, entry.after or {}
+    return bool(before and after) and before.get("tenant") != after.get("tenant")
+
+
 def change(editor: DirectoryEditor, version: int) -> AuditEntry:
     entry = editor.audit_entry(version)
     if entry is None:
-        raise No(f"there is no change {version}; the newest is {editor.version}, see: gatepost audit list")
+        raise NotFound(f"there is no change {version}; the newest is {editor.version}, see: gatepost audit list")
     return entry
 
 

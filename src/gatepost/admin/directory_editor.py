@@ -7,6 +7,7 @@ from typing import Protocol
 
 from gatepost.tenancy.directory import Directory
 from gatepost.tenancy.tenant import AcceptedDomain, AuditEntry, InboundConnector, SendConnector, Tenant
+from gatepost.tenancy.token import Token
 
 
 class DirectoryEditor(Directory, Protocol):
@@ -19,13 +20,15 @@ class DirectoryEditor(Directory, Protocol):
 
     def send_connector(self, name: str) -> SendConnector | None: ...
 
-    def all_tenants(self) -> Iterator[Tenant]: ...
+    # Listings are in order, and may begin `after` a name (of an inbound connector of any tenant: `tenant/name`).
 
-    def all_domains(self, tenant: str | None = None) -> Iterator[AcceptedDomain]: ...
+    def all_tenants(self, after: str = "") -> Iterator[Tenant]: ...
 
-    def all_inbound_connectors(self, tenant: str | None = None) -> Iterator[InboundConnector]: ...
+    def all_domains(self, tenant: str | None = None, after: str = "") -> Iterator[AcceptedDomain]: ...
 
-    def all_send_connectors(self, tenant: str | None = None) -> Iterator[SendConnector]:
+    def all_inbound_connectors(self, tenant: str | None = None, after: str = "") -> Iterator[InboundConnector]: ...
+
+    def all_send_connectors(self, tenant: str | None = None, after: str = "") -> Iterator[SendConnector]:
         """With `tenant`, that tenant's own; without, every one."""
 
     def domains_last_checked_before(self, at: datetime) -> Iterator[AcceptedDomain]:
@@ -54,6 +57,27 @@ class DirectoryEditor(Directory, Protocol):
 
     def remove_send_connector(self, connector: SendConnector) -> None: ...
 
-    def audit(self, *, subject: str | None = None, after: int = 0, limit: int = -1) -> Sequence[AuditEntry]: ...
+    def token(self, id: str) -> Token | None: ...
+
+    def all_tokens(self, tenant: str | None = None) -> Iterator[Token]:
+        """With `tenant`, that tenant's; without, every one."""
+
+    def put_token(self, token: Token, action: str) -> None: ...
+
+    def note_token_used(self, token: Token, at: datetime) -> None:
+        """Remembered, but no change of the directory."""
+
+    def remove_token(self, token: Token) -> None: ...
+
+    def audit(
+        self,
+        *,
+        subject: str | None = None,
+        tenant: str | None = None,
+        after: int = 0,
+        before: int | None = None,
+        limit: int = -1,
+    ) -> Sequence[AuditEntry]:
+        """Newest first."""
 
     def audit_entry(self, version: int) -> AuditEntry | None: ...

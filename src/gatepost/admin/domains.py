@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from gatepost.admin.declined import No
+from gatepost.admin.declined import AlreadyThere
 from gatepost.admin.directory_editor import DirectoryEditor
 from gatepost.admin.lookups import domain_named, tenant_named
 from gatepost.admin.notation import accepted_domain
@@ -34,7 +34,7 @@ def add(
     with editor.change():
         owner = tenant_named(editor, tenant)
         if existing := editor.accepted_domain(name):
-            raise No(_already_there(existing, owner.name))
+            raise _already_there(existing, owner.name)
         domain = AcceptedDomain(
             domain=name, tenant=owner.name, token=secrets.token_hex(16), match_subdomains=match_subdomains
         )
@@ -49,7 +49,7 @@ def change(
         domain = domain_named(editor, text)
         if match_subdomains is not None:
             domain = replace(domain, match_subdomains=match_subdomains)
-        if verified:
+        if verified and not (domain.verified_by_operator and domain.verified and domain.lost_at is None):
             domain = _vouched(domain, at)
         elif verified is False:
             domain = unverified(domain)
@@ -84,14 +84,15 @@ def _vouched(domain: AcceptedDomain, at: datetime) -> AcceptedDomain:
     return replace(domain, verified=True, verified_by_operator=True, verified_at=at, lost_at=None)
 
 
-def _already_there(existing: AcceptedDomain, tenant: str) -> str:
+def _already_there(existing: AcceptedDomain, tenant: str) -> AlreadyThere:
     name = existing.domain
     if existing.tenant == tenant:
-        return f"{name} is a domain of {tenant} already; see: gatepost domain show {name}"
+        return AlreadyThere(f"{name} is a domain of {tenant} already; see: gatepost domain show {name}")
     state = "has verified it" if existing.verified else "has added it, though not verified it"
-    return (
+    return AlreadyThere(
         f"{name} can have one owner only, and tenant {existing.tenant} {state}; a sub-domain can be another tenant's. "
-        f"If it is not theirs: gatepost domain remove {name}"
+        f"If it is not theirs: gatepost domain remove {name}",
+        to_tenant=f"{name} can have one owner only, and was added by somebody else; ask the relay's operator",
     )
 
 

@@ -5,16 +5,15 @@ Law: a connector whose certificate name its tenant does not own is never enabled
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from shlex import quote
 from typing import TypeVar
 
-from gatepost.admin.declined import No, WrongUse
+from gatepost.admin.declined import AlreadyThere, NameNotOwned, WrongUse
 from gatepost.admin.directory_editor import DirectoryEditor
 from gatepost.admin.lookups import inbound_connector_named, tenant_named
 from gatepost.admin.notation import certificate_name, domain_pattern, network, object_name, sha256
-from gatepost.admin.ownership import what_is_missing
-from gatepost.admin.trust_anchors import read_trust_anchors
+from gatepost.admin.ownership import Missing, what_is_missing
+from gatepost.admin.trust_anchors import trust_anchors
 from gatepost.tenancy.tenant import ConnectorType, InboundConnector
 
 _T = TypeVar("_T")
@@ -33,14 +32,15 @@ class InboundConnectorWish:
     require_tls: bool | None = None
     restrict_to_certificate: bool | None = None
     restrict_to_address: bool | None = None
-    trust_anchors: Sequence[Path] | None = None
+    trust_anchors: Sequence[str] | None = None
+    """PEM, each text one certificate or several."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saved:
     connector: InboundConnector
     warnings: tuple[str, ...] = ()
-    not_enabled_because: str | None = None
+    not_enabled_because: Missing | None = None
     """Asked to be enabled, stored disabled: what is missing, and what to do."""
 
 
@@ -50,7 +50,7 @@ def add(editor: DirectoryEditor, tenant: str, name: str, wish: InboundConnectorW
     with editor.change():
         owner = tenant_named(editor, tenant)
         if editor.inbound_connector(owner.name, name):
-            raise No(
+            raise AlreadyThere(
                 f"tenant {owner.name} has an inbound connector '{name}' already; to change it: "
                 f"gatepost inbound-connector set {quote(owner.name)} {quote(name)} …"
             )
@@ -58,7 +58,7 @@ def add(editor: DirectoryEditor, tenant: str, name: str, wish: InboundConnectorW
         missing = what_is_missing(editor, connector) if enabled else None
         connector = replace(connector, enabled=enabled and missing is None)
         editor.put_inbound_connector(connector, "add")
-        return Saved(connector=connector, warnings=_warnings(editor, connector), not_enabled_because=missing)
+        return Saved(connector=connector, warnings=warnings_of(editor, connector), not_enabled_because=missing)
 
 
 def change(editor: DirectoryEditor, tenant: str, name: str, wish: InboundConnectorWish) -> Saved:
@@ -67,19 +67,34 @@ def change(editor: DirectoryEditor, tenant: str, name: str, wish: InboundConnect
     with editor.change():
         connector = _fulfilled(inbound_connector_named(editor, tenant, name), wish)
         if connector.enabled and (missing := what_is_missing(editor, connector)):
-            raise No(f"nothing was changed: {missing}")
+            raise _not_owned("nothing was changed", missing)
         editor.put_inbound_connector(connector, "set")
-        return Saved(connector=connector, warnings=_warnings(editor, connector))
+        return Saved(connector=connector, warnings=warnings_of(editor, connector))
+
+
+def put(editor: DirectoryEditor, tenant: str, name: str, wish: InboundConnectorWish, *, enabled: bool | None) -> Saved:
+    """Store a new connector or change the one there is, all at once: as it is asked for, or not at all. `enabled` None:
+    as it was, and a new one is."""
+    object_name(name, "connector")
+    with editor.change():
+        owner = tenant_named(editor, tenant).name
+        existing = editor.inbound_connector(owner, name)
+        connector = _fulfilled(existing or InboundConnector(tenant=owner, name=name), wish)
+        connector = replace(connector, enabled=_said(enabled, connector.enabled))
+        if connector.enabled and (missing := what_is_missing(editor, connector)):
+            raise _not_owned("nothing was changed", missing)
+        editor.put_inbound_connector(connector, "set" if existing else "add")
+        return Saved(connector=connector, warnings=warnings_of(editor, connector))
 
 
 def enable(editor: DirectoryEditor, tenant: str, name: str) -> Saved:
     with editor.change():
         connector = inbound_connector_named(editor, tenant, name)
         if missing := what_is_missing(editor, connector):
-            raise No(f"{connector.label} stays disabled: {missing}")
+            raise _not_owned(f"{connector.label} stays disabled", missing)
         connector = replace(connector, enabled=True)
         editor.put_inbound_connector(connector, "enable")
-        return Saved(connector=connector, warnings=_warnings(editor, connector))
+        return Saved(connector=connector, warnings=warnings_of(editor, connector))
 
 
 def disable(editor: DirectoryEditor, tenant: str, name: str) -> InboundConnector:
@@ -130,6 +145,10 @@ def _fulfilled(connector: InboundConnector, wish: InboundConnectorWish) -> Inbou
     return connector
 
 
+def _not_owned(what: str, missing: Missing) -> NameNotOwned:
+    return NameNotOwned(f"{what}: {missing.to_operator}", to_tenant=f"{what}: {missing.to_tenant}")
+
+
 def _type(text: str) -> ConnectorType:
     try:
         return ConnectorType(text)
@@ -160,7 +179,7 @@ def _must_make_sense(connector: InboundConnector) -> None:
         raise WrongUse("--trust-anchor needs --certificate-name: an authority is trusted for these names only")
 
 
-def _warnings(editor: DirectoryEditor, connector: InboundConnector) -> tuple[str, ...]:
+def warnings_of(editor: DirectoryEditor, connector: InboundConnector) -> tuple[str, ...]:
     warnings = []
     if connector.type is ConnectorType.ON_PREMISES:
         if connector.sender_domains:
@@ -194,7 +213,7 @@ def _said(wish: bool | None, otherwise: bool) -> bool:
     return otherwise if wish is None else wish
 
 
-def _anchors(files: Iterable[Path] | None, otherwise: tuple[str, ...]) -> tuple[str, ...]:
-    if files is None:
+def _anchors(texts: Iterable[str] | None, otherwise: tuple[str, ...]) -> tuple[str, ...]:
+    if texts is None:
         return otherwise
-    return tuple(dict.fromkeys(anchor for file in files for anchor in read_trust_anchors(file)))
+    return tuple(dict.fromkeys(anchor for text in texts for anchor in trust_anchors(text.encode(), "given")))

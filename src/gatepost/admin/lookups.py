@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from itertools import islice
 
-from gatepost.admin.declined import No
+from gatepost.admin.declined import NotFound
 from gatepost.admin.directory_editor import DirectoryEditor
 from gatepost.mail.domain import DomainError, domain_key
 from gatepost.tenancy.tenant import AcceptedDomain, InboundConnector, SendConnector, Tenant
@@ -17,7 +17,7 @@ def tenant_named(editor: DirectoryEditor, name: str) -> Tenant:
     found = editor.tenant(name)
     if found is None:
         hint = _hint(name, editor.tenant_names(name, _COMPARED), "see: gatepost tenant list")
-        raise No(f"there is no tenant '{name}'; {hint}")
+        raise NotFound(f"there is no tenant '{name}'; {hint}", to_tenant=f"there is no tenant '{name}'")
     return found
 
 
@@ -28,7 +28,8 @@ def domain_named(editor: DirectoryEditor, name: str) -> AcceptedDomain:
         found = None
     if found is None:
         known = (each.domain for each in editor.all_domains())
-        raise No(f"there is no accepted domain '{name}'; {_hint(name, known, 'see: gatepost domain list')}")
+        says = f"there is no accepted domain '{name}'"
+        raise NotFound(f"{says}; {_hint(name, known, 'see: gatepost domain list')}", to_tenant=says)
     return found
 
 
@@ -38,7 +39,7 @@ def inbound_connector_named(editor: DirectoryEditor, tenant: str, name: str) -> 
     if found is None:
         known = (each.name for each in editor.all_inbound_connectors(owner.name))
         hint = _hint(name, known, f"see: gatepost inbound-connector list {owner.name}")
-        raise No(f"tenant {owner.name} has no inbound connector '{name}'; {hint}")
+        raise NotFound(f"tenant {owner.name} has no inbound connector '{name}'; {hint}")
     return found
 
 
@@ -46,7 +47,8 @@ def send_connector_named(editor: DirectoryEditor, name: str) -> SendConnector:
     found = editor.send_connector(name)
     if found is None:
         known = (each.name for each in editor.all_send_connectors())
-        raise No(f"there is no send connector '{name}'; {_hint(name, known, 'see: gatepost send-connector list')}")
+        says = f"there is no send connector '{name}'"
+        raise NotFound(f"{says}; {_hint(name, known, 'see: gatepost send-connector list')}", to_tenant=says)
     return found
 
 

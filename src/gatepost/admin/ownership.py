@@ -1,5 +1,6 @@
 """What a change of ownership means for connectors, and what an administrator does about an unowned name."""
 
+from dataclasses import dataclass
 from shlex import quote
 
 from gatepost.admin.directory_editor import DirectoryEditor
@@ -33,28 +34,47 @@ def unowned_names_of_enabled(editor: DirectoryEditor, tenant: str) -> frozenset[
     )
 
 
-def what_is_missing(editor: DirectoryEditor, connector: InboundConnector) -> str | None:
-    """Why `connector` cannot be enabled and what to do, in one line; None: nothing stands in the way."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missing:
+    """Why a connector cannot be enabled and what to do, in one line."""
+
+    to_operator: str
+    to_tenant: str
+    """Names nobody else."""
+
+    def __str__(self) -> str:
+        return self.to_operator
+
+
+def what_is_missing(editor: DirectoryEditor, connector: InboundConnector) -> Missing | None:
+    """None: nothing stands in the way."""
     unowned = unowned_names(connector, editor)
     if not unowned:
         return None
-    enable = f"gatepost inbound-connector enable {quote(connector.tenant)} {quote(connector.name)}"
-    return "; ".join(_advice(editor, each, connector.tenant) for each in unowned) + f"; then run: {enable}"
+    enable = f"; then run: gatepost inbound-connector enable {quote(connector.tenant)} {quote(connector.name)}"
+    return Missing(
+        to_operator="; ".join(_advice(editor, each, connector.tenant) for each in unowned) + enable,
+        to_tenant="; ".join(_own_advice(each, connector.tenant) for each in unowned) + enable,
+    )
 
 
 def _advice(editor: DirectoryEditor, unowned: UnownedName, tenant: str) -> str:
-    if unowned.added:
-        return (
-            f"certificate name {unowned.name} is not owned by {tenant}: publish the TXT record "
-            f"{txt_record(unowned.added)}, then run: gatepost domain verify {unowned.domain}"
-        )
     holder = editor.accepted_domain(unowned.domain)
-    if holder:
+    if holder and not unowned.added:
         return (
             f"certificate name {unowned.name} belongs to tenant {holder.tenant}, which added {holder.domain}: "
             f"use a name {tenant} owns, or have {holder.tenant} give up {holder.domain}"
         )
     above = f" ({unowned.owner.tenant} has verified {unowned.owner.domain})" if unowned.owner else ""
+    return _own_advice(unowned, tenant, above)
+
+
+def _own_advice(unowned: UnownedName, tenant: str, above: str = "") -> str:
+    if unowned.added:
+        return (
+            f"certificate name {unowned.name} is not owned by {tenant}: publish the TXT record "
+            f"{txt_record(unowned.added)}, then run: gatepost domain verify {unowned.domain}"
+        )
     return (
         f"certificate name {unowned.name} is not owned by {tenant}{above}: run: gatepost domain add {quote(tenant)} "
         f"{unowned.domain}, publish the TXT record it prints at {record_name(unowned.domain)}, "

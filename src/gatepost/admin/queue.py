@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import Final
 
-from gatepost.admin.declined import No, WrongUse
+from gatepost.admin.declined import No, NotFound, WrongUse
 from gatepost.mail.domain import DomainError, domain_key
 from gatepost.queue.message import Content, QueuedMessage, QueuedRecipient, RecipientState
 from gatepost.queue.store import QueueCount, QueueFilter, QueueOffice
@@ -83,7 +83,7 @@ def shown(office: QueueOffice, message_id: str) -> Shown:
     """One message with all its recipients. Raises `Declined`."""
     found = office.message(_message_id(message_id))
     if found is None:
-        raise No(f"message {message_id} is not in the queue: it is done with, or was removed")
+        raise NotFound(f"message {message_id} is not in the queue: it is done with, or was removed")
     message, recipients = found
     content = office.content(message_id)
     return Shown(message=message, recipients=recipients, headers=_headers(content) if content else "")

@@ -6,7 +6,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Protocol
 
-from gatepost.admin.declined import No, WrongUse
+from gatepost.admin.declined import AlreadyThere, WrongUse
 from gatepost.admin.directory_editor import DirectoryEditor
 from gatepost.admin.lookups import send_connector_named, tenant_named
 from gatepost.admin.notation import address_space, host_name, object_name, smart_host
@@ -50,21 +50,51 @@ class Saved:
 def add(
     editor: DirectoryEditor, name: str, wish: SendConnectorWish, check: CredentialCheck, *, enabled: bool = True
 ) -> Saved:
-    object_name(name, "connector")
+    object_name(name.removeprefix(f"{wish.tenant}/"), "connector")
     if not wish.address_spaces:
         raise WrongUse("--address-space is missing: which mail leaves here? Everything is '*'")
     with editor.change():
         if editor.send_connector(name):
-            raise No(
+            raise AlreadyThere(
                 f"there is a send connector '{name}' already; to change it: gatepost send-connector set {quote(name)} …"
             )
         return _saved(editor, SendConnector(name=name, address_spaces=(), enabled=enabled), wish, check, "add")
+
+
+def stored_name(editor: DirectoryEditor, tenant: str, name: str) -> str:
+    """The name under which the directory has `tenant`'s connector `name`, or would have a new one.
+
+    Names of send connectors are the server's. So that no tenant learns from a name that is taken what another has, what
+    a tenant makes itself stands under `tenant/name`; what the operator made for it keeps the name it was given.
+    """
+    own = f"{tenant}/{name}"
+    if editor.send_connector(own) is None:
+        given = editor.send_connector(name)
+        if given and given.tenant == tenant:
+            return given.name
+    return own
+
+
+def name_for_tenant(connector: SendConnector) -> str:
+    return connector.name.removeprefix(f"{connector.tenant}/")
 
 
 def change(editor: DirectoryEditor, name: str, wish: SendConnectorWish, check: CredentialCheck) -> Saved:
     """A list that is mentioned replaces the stored one."""
     with editor.change():
         return _saved(editor, send_connector_named(editor, name), wish, check, "set")
+
+
+def put(
+    editor: DirectoryEditor, name: str, wish: SendConnectorWish, check: CredentialCheck, *, enabled: bool | None
+) -> Saved:
+    """Store a new connector or change the one there is. `enabled` None: as it was, and a new one is."""
+    with editor.change():
+        existing = editor.send_connector(name)
+        if existing is None:
+            return add(editor, name, wish, check, enabled=enabled is not False)
+        connector = existing if enabled is None else replace(existing, enabled=enabled)
+        return _saved(editor, connector, wish, check, "set")
 
 
 def enable(editor: DirectoryEditor, name: str, *, enabled: bool) -> SendConnector:

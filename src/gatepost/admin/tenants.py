@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from gatepost.admin.declined import No
+from gatepost.admin.declined import AlreadyThere, No
 from gatepost.admin.directory_editor import DirectoryEditor
 from gatepost.admin.lookups import tenant_named
 from gatepost.admin.notation import object_name
@@ -34,7 +34,7 @@ def add(editor: DirectoryEditor, name: str, at: datetime) -> Tenant:
     object_name(name, "tenant")
     with editor.change():
         if existing := editor.tenant(name):
-            raise No(f"tenant {existing.name} exists already; see: gatepost tenant show {existing.name}")
+            raise AlreadyThere(f"tenant {existing.name} exists already; see: gatepost tenant show {existing.name}")
         tenant = Tenant(name=name, created_at=at)
         editor.put_tenant(tenant, "add")
         return tenant
@@ -55,7 +55,8 @@ def holding(editor: DirectoryEditor, name: str) -> Holding:
 
 
 def remove(editor: DirectoryEditor, name: str, *, with_holding: bool) -> Holding:
-    """Remove a tenant; what belongs to it only when that is wanted too."""
+    """Remove a tenant; what belongs to it only when that is wanted too. Its tokens go in any case: they must not open
+    a later tenant of the same name."""
     with editor.change():
         found = holding(editor, name)
         if found.summary and not with_holding:
@@ -63,6 +64,8 @@ def remove(editor: DirectoryEditor, name: str, *, with_holding: bool) -> Holding
                 f"tenant {found.tenant.name} still has {found.summary}; to remove all of it: "
                 f"gatepost tenant remove {found.tenant.name} --yes"
             )
+        for token in list(editor.all_tokens(found.tenant.name)):
+            editor.remove_token(token)
         for send_connector in found.send_connectors:
             editor.remove_send_connector(send_connector)
         for inbound_connector in found.inbound_connectors:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from gatepost.admin.declined import No
+from gatepost.admin.declined import DomainNotVerified
 from gatepost.admin.directory_editor import DirectoryEditor
 from gatepost.admin.domains import DomainChange, put, unverified
 from gatepost.admin.lookups import domain_named
@@ -41,11 +41,11 @@ class RecheckEvent:
 
 
 async def verify(editor: DirectoryEditor, lookup: TxtLookup, text: str, at: datetime) -> DomainChange:
-    """Ask DNS for the record of one domain; `No` says what was seen instead."""
+    """Ask DNS for the record of one domain; `DomainNotVerified` says what was seen instead."""
     domain = domain_named(editor, text)
     answer = await lookup.txt(record_name(domain.domain))
     if record_value(domain) not in _texts(answer):
-        raise No(_what_was_seen(domain, answer))
+        raise DomainNotVerified(_what_was_seen(domain, answer))
     return _verified(editor, domain, at)
 
 
@@ -97,7 +97,9 @@ def _verified(editor: DirectoryEditor, domain: AcceptedDomain, at: datetime) -> 
         # Read again: an administrator may have been busy while DNS was asked.
         current = domain_named(editor, domain.domain)
         if current.token != domain.token:
-            raise No(f"{domain.domain} was removed and added again meanwhile; publish {txt_record(current)}")
+            raise DomainNotVerified(
+                f"{domain.domain} was removed and added again meanwhile; publish {txt_record(current)}"
+            )
         if current.verified and current.lost_at is None:
             editor.note_domain_checked(current, at)
             return DomainChange(domain=current)

@@ -56,8 +56,8 @@ def open_directory(config: Config) -> Directory:
     return Directory(config.directory_file)
 
 
-def open_editor(config: Config) -> DirectoryEditor:
-    """The directory, to change; changes are audited under the name of whoever runs this. Raises `StoreError`.
+def open_editor(config: Config, who: str | None = None) -> DirectoryEditor:
+    """The directory, to change; changes are audited under `who`, or whoever runs this. Raises `StoreError`.
 
     A data folder that is not there yet is made: whoever wrote gatepost.toml by hand need not run `gatepost init`.
     """
@@ -65,7 +65,7 @@ def open_editor(config: Config) -> DirectoryEditor:
         config.data.mkdir(mode=0o750, parents=True, exist_ok=True)
     except OSError as error:
         raise StoreUnavailable(f"data folder {config.data} cannot be made: {error.strerror}") from None
-    return DirectoryEditor(config.directory_file, who=operator_name())
+    return DirectoryEditor(config.directory_file, who=who or operator_name())
 
 
 def open_queue_office(config: Config) -> QueueOffice:

@@ -1,4 +1,4 @@
-"""`gatepost serve`: binds the sockets, runs one worker a core, and restarts a worker that dies.
+"""`gatepost serve`: binds the sockets, runs one worker a core and the Management API, and restarts what dies.
 
 The sockets stay with the supervisor. When a worker dies, connections that arrive meanwhile wait in the kernel for its
 successor instead of being refused; and only this process needs the right to bind port 25.
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from gatepost.app import open_directory
 from gatepost.app.start_checks import StartError, check, data_lock
-from gatepost.config import Config, ListenerConfig
+from gatepost.config import ApiConfig, Config, ListenerConfig
 
 _BACKLOG = 1024
 _STOP_PATIENCE_S = 40.0
@@ -32,14 +32,18 @@ def supervise(config: Config) -> int:
     # A directory that cannot be read is told now, once, and not by every worker.
     open_directory(config).close()
     try:
-        return asyncio.run(_Supervisor(config, _bound(config)).run())
+        return asyncio.run(_Supervisor(config, _bound(config), _bound_api(config)).run())
     finally:
         os.close(lock)
 
 
 @dataclass(slots=True)
-class _Worker:
-    number: int
+class _Child:
+    """A worker, or the process of the Management API."""
+
+    name: str
+    command: tuple[str, ...]
+    """Module and arguments; the descriptors follow, the first to say that it serves."""
     fds: tuple[int, ...]
     process: asyncio.subprocess.Process | None = None
     started_at: float = 0.0
@@ -51,15 +55,22 @@ class _Worker:
 
 def _bound(config: Config) -> list[list[socket.socket]]:
     """For each worker, one socket a listener; the kernel spreads connections over them (SO_REUSEPORT)."""
-    return [[_listening(each, config) for each in config.listeners] for _ in range(config.workers)]
+    return [
+        [_listening(each, config, shared=config.workers > 1) for each in config.listeners]
+        for _ in range(config.workers)
+    ]
 
 
-def _listening(listener: ListenerConfig, config: Config) -> socket.socket:
+def _bound_api(config: Config) -> socket.socket | None:
+    return _listening(config.api, config, shared=False) if config.api else None
+
+
+def _listening(listener: ListenerConfig | ApiConfig, config: Config, *, shared: bool) -> socket.socket:
     family = socket.AF_INET6 if ":" in listener.host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        if config.workers > 1:
+        if shared:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
             # [::]:25 beside 0.0.0.0:25 is two listeners, each with its own settings.
@@ -82,10 +93,16 @@ def _listening(listener: ListenerConfig, config: Config) -> socket.socket:
 
 
 class _Supervisor:
-    def __init__(self, config: Config, sockets: list[list[socket.socket]]) -> None:
+    def __init__(self, config: Config, sockets: list[list[socket.socket]], api: socket.socket | None) -> None:
         self._config = config
         self._sockets = sockets
-        self._workers = [_Worker(number, tuple(sock.fileno() for sock in own)) for number, own in enumerate(sockets)]
+        self._workers = [
+            _Child(f"worker {number}", ("gatepost.app.worker", str(number)), tuple(sock.fileno() for sock in own))
+            for number, own in enumerate(sockets)
+        ]
+        self._api_socket = api
+        self._api = _Child("the API", ("gatepost.api",), (api.fileno(),)) if api else None
+        self._children = [*self._workers, *([self._api] if self._api else [])]
         self._stopping = asyncio.Event()
         self._pickled = pickle.dumps(config)
 
@@ -94,7 +111,7 @@ class _Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
         loop.add_signal_handler(signal.SIGHUP, self._pass_on, signal.SIGHUP)
-        keepers = [asyncio.create_task(self._keep(worker)) for worker in self._workers]
+        keepers = [asyncio.create_task(self._keep(child)) for child in self._children]
         ready = asyncio.create_task(self._say_ready())
         await self._stopping.wait()
         self._pass_on(signal.SIGTERM)
@@ -105,48 +122,47 @@ class _Supervisor:
         self._say("stopped")
         return 0
 
-    async def _keep(self, worker: _Worker) -> None:
-        """Start the worker, and again whenever it ends, until the server stops."""
+    async def _keep(self, child: _Child) -> None:
+        """Start it, and again whenever it ends, until the server stops."""
         while not self._stopping.is_set():
-            await self._start(worker)
-            assert worker.process is not None
-            code = await worker.process.wait()
+            await self._start(child)
+            assert child.process is not None
+            code = await child.process.wait()
             if self._stopping.is_set():
                 return
-            if time.monotonic() - worker.started_at > _CALM_S:
-                worker.early_deaths = 0
-            pause = min(2.0**worker.early_deaths * 0.1, 10.0)
-            worker.early_deaths += 1
-            self._say(f"worker {worker.number} ended with {_described(code)}; it is started again in {pause:.1f} s")
+            if time.monotonic() - child.started_at > _CALM_S:
+                child.early_deaths = 0
+            pause = min(2.0**child.early_deaths * 0.1, 10.0)
+            child.early_deaths += 1
+            self._say(f"{child.name} ended with {_described(code)}; it is started again in {pause:.1f} s")
             await self._wait(pause)
 
-    async def _start(self, worker: _Worker) -> None:
+    async def _start(self, child: _Child) -> None:
         ready_read, ready_write = os.pipe()
         os.set_inheritable(ready_write, True)
-        worker.started_at = time.monotonic()
-        worker.process = await asyncio.create_subprocess_exec(
+        child.started_at = time.monotonic()
+        child.process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "gatepost.app.worker",
-            str(worker.number),
+            *child.command,
             str(ready_write),
-            *(str(fd) for fd in worker.fds),
-            pass_fds=(ready_write, *worker.fds),
+            *(str(fd) for fd in child.fds),
+            pass_fds=(ready_write, *child.fds),
             stdin=asyncio.subprocess.PIPE,
         )
         os.close(ready_write)
-        assert worker.process.stdin is not None
-        worker.process.stdin.write(self._pickled)
-        worker.process.stdin.close()
-        asyncio.get_running_loop().add_reader(ready_read, self._heard, worker, ready_read)
+        assert child.process.stdin is not None
+        child.process.stdin.write(self._pickled)
+        child.process.stdin.close()
+        asyncio.get_running_loop().add_reader(ready_read, self._heard, child, ready_read)
 
-    def _heard(self, worker: _Worker, ready_read: int) -> None:
-        """The worker writes one octet when it serves; end of file without it means that it died."""
+    def _heard(self, child: _Child, ready_read: int) -> None:
+        """The child writes one octet when it serves; end of file without it means that it died."""
         said = os.read(ready_read, 1)
         asyncio.get_running_loop().remove_reader(ready_read)
         os.close(ready_read)
-        worker.ready = bool(said)
-        worker.tried.set()
+        child.ready = bool(said)
+        child.tried.set()
 
     async def _say_ready(self) -> None:
         for worker in self._workers:
@@ -154,10 +170,13 @@ class _Supervisor:
         count, serving = len(self._workers), sum(worker.ready for worker in self._workers)
         workers = f"{count} worker{'s'[: count != 1]}" if serving == count else f"{serving} of {count} workers"
         for listener, sock in zip(self._config.listeners, self._sockets[0], strict=True):
-            host, port = sock.getsockname()[:2]
-            where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            where = _where(sock)
             tls = "STARTTLS" if listener.starttls and self._config.tls else "no TLS"
             self._say(f"listening on {where} as {self._config.hostname} ({tls}, {workers})")
+        if self._api and self._api_socket:
+            await self._api.tried.wait()
+            if self._api.ready:
+                self._say(f"Management API on https://{_where(self._api_socket)}")
 
     async def _wait(self, seconds: float) -> None:
         try:
@@ -166,15 +185,20 @@ class _Supervisor:
             return
 
     def _pass_on(self, number: signal.Signals) -> None:
-        for worker in self._workers:
-            if worker.process is not None and worker.process.returncode is None:
+        for child in self._children:
+            if child.process is not None and child.process.returncode is None:
                 try:
-                    worker.process.send_signal(number)
+                    child.process.send_signal(number)
                 except ProcessLookupError:
                     continue
 
     def _say(self, text: str) -> None:
         print(f"gatepost: {text}", flush=True)  # noqa: T201 - the only face this process has
+
+
+def _where(sock: socket.socket) -> str:
+    host, port = sock.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _described(code: int) -> str:

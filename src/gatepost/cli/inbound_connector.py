@@ -11,6 +11,7 @@ from gatepost.admin import inbound_connectors
 from gatepost.admin.inbound_connectors import InboundConnectorWish, Saved
 from gatepost.admin.lookups import inbound_connector_named
 from gatepost.admin.ownership import what_is_missing
+from gatepost.admin.trust_anchors import read_trust_anchors
 from gatepost.cli import context
 from gatepost.cli.editing import directory_editor, mentioned, print_facts, print_table, yes_or_no
 from gatepost.tenancy.record import inbound_connector_record
@@ -64,19 +65,19 @@ def add(
     trust_anchor: TrustAnchors = None,
     disabled: Annotated[bool, typer.Option("--disabled", help="Store it without using it.")] = False,
 ) -> None:
-    wish = InboundConnectorWish(
-        type=type,
-        certificate_names=mentioned(certificate_name),
-        certificate_sha256=mentioned(certificate_sha256),
-        public_key_sha256=mentioned(public_key_sha256),
-        addresses=mentioned(address),
-        sender_domains=mentioned(sender_domain),
-        require_tls=require_tls,
-        restrict_to_certificate=restrict_to_certificate,
-        restrict_to_address=restrict_to_address,
-        trust_anchors=_files(trust_anchor),
-    )
     with directory_editor() as editor:
+        wish = InboundConnectorWish(
+            type=type,
+            certificate_names=mentioned(certificate_name),
+            certificate_sha256=mentioned(certificate_sha256),
+            public_key_sha256=mentioned(public_key_sha256),
+            addresses=mentioned(address),
+            sender_domains=mentioned(sender_domain),
+            require_tls=require_tls,
+            restrict_to_certificate=restrict_to_certificate,
+            restrict_to_address=restrict_to_address,
+            trust_anchors=_read(trust_anchor),
+        )
         saved = inbound_connectors.add(editor, tenant, name, wish, enabled=not disabled)
     _report(saved)
     connector = saved.connector
@@ -101,19 +102,19 @@ def set_connector(
     restrict_to_address: RestrictToAddress = None,
     trust_anchor: TrustAnchors = None,
 ) -> None:
-    wish = InboundConnectorWish(
-        type=type,
-        certificate_names=mentioned(certificate_name),
-        certificate_sha256=mentioned(certificate_sha256),
-        public_key_sha256=mentioned(public_key_sha256),
-        addresses=mentioned(address),
-        sender_domains=mentioned(sender_domain),
-        require_tls=require_tls,
-        restrict_to_certificate=restrict_to_certificate,
-        restrict_to_address=restrict_to_address,
-        trust_anchors=_files(trust_anchor),
-    )
     with directory_editor() as editor:
+        wish = InboundConnectorWish(
+            type=type,
+            certificate_names=mentioned(certificate_name),
+            certificate_sha256=mentioned(certificate_sha256),
+            public_key_sha256=mentioned(public_key_sha256),
+            addresses=mentioned(address),
+            sender_domains=mentioned(sender_domain),
+            require_tls=require_tls,
+            restrict_to_certificate=restrict_to_certificate,
+            restrict_to_address=restrict_to_address,
+            trust_anchors=_read(trust_anchor),
+        )
         saved = inbound_connectors.change(editor, tenant, name, wish)
     _report(saved)
     typer.echo(f"changed inbound connector {saved.connector.label}")
@@ -125,10 +126,11 @@ def show(tenant: Tenant, name: Name, json: Json = False) -> None:
     with directory_editor() as editor:
         found = inbound_connector_named(editor, tenant, name)
         missing = what_is_missing(editor, found)
+    because = str(missing) if missing else None
     if json:
-        context.print_json({**inbound_connector_record(found), "missing": missing})
+        context.print_json({**inbound_connector_record(found), "missing": because})
         return
-    print_facts(f"inbound connector {found.label}", _facts(found, missing))
+    print_facts(f"inbound connector {found.label}", _facts(found, because))
     if found.enabled:
         context.suggest("gatepost explain --certificate PEM --mail-from A --rcpt-to B")
     elif not missing:
@@ -175,9 +177,10 @@ def remove(tenant: Tenant, name: Name) -> None:
     typer.echo(f"removed inbound connector {connector.label}")
 
 
-def _files(names: Sequence[str] | None) -> list[Path] | None:
-    wanted = mentioned(names)
-    return None if wanted is None else [Path(name) for name in wanted]
+def _read(files: Sequence[str] | None) -> list[str] | None:
+    """The certificates in the files, as the directory keeps them: the files may move."""
+    wanted = mentioned(files)
+    return None if wanted is None else [anchor for file in wanted for anchor in read_trust_anchors(Path(file))]
 
 
 def _report(saved: Saved) -> None:

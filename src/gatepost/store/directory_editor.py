@@ -2,7 +2,8 @@
 
 Laws: a change and its audit entry are one transaction, so neither exists without the other; every change has a
 version of its own; a change that changes nothing is none. Replaying the audit gives the directory (`checked_at` of
-domains aside: that a check found nothing new is an observation, not a change).
+domains and `used_at` of tokens aside: that a check found nothing new is an observation, not a change; and the hash of a
+token's secret, which the audit does not show).
 """
 
 import json
@@ -24,6 +25,8 @@ from gatepost.tenancy.record import (
     send_connector_record,
     tenant_from,
     tenant_record,
+    token_from,
+    token_record,
 )
 from gatepost.tenancy.tenant import (
     AcceptedDomain,
@@ -33,6 +36,7 @@ from gatepost.tenancy.tenant import (
     SendConnector,
     Tenant,
 )
+from gatepost.tenancy.token import Token
 
 
 def _now() -> datetime:
@@ -66,27 +70,30 @@ class SqliteDirectoryEditor(DirectoryQueries):
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
 
-    def all_tenants(self) -> Iterator[Tenant]:
-        return map(tenant_from, self._each("SELECT definition FROM tenant ORDER BY name"))
+    def all_tenants(self, after: str = "") -> Iterator[Tenant]:
+        return map(tenant_from, self._each("SELECT definition FROM tenant WHERE name > ? ORDER BY name", after))
 
-    def all_domains(self, tenant: str | None = None) -> Iterator[AcceptedDomain]:
+    def all_domains(self, tenant: str | None = None, after: str = "") -> Iterator[AcceptedDomain]:
         if tenant is None:
-            return map(domain_from, self._each("SELECT definition FROM accepted_domain ORDER BY domain"))
-        of_tenant = "SELECT definition FROM accepted_domain WHERE tenant = ? ORDER BY domain"
-        return map(domain_from, self._each(of_tenant, tenant))
+            every = "SELECT definition FROM accepted_domain WHERE domain > ? ORDER BY domain"
+            return map(domain_from, self._each(every, after))
+        of_tenant = "SELECT definition FROM accepted_domain WHERE tenant = ? AND domain > ? ORDER BY domain"
+        return map(domain_from, self._each(of_tenant, tenant, after))
 
-    def all_inbound_connectors(self, tenant: str | None = None) -> Iterator[InboundConnector]:
+    def all_inbound_connectors(self, tenant: str | None = None, after: str = "") -> Iterator[InboundConnector]:
         if tenant is None:
-            every = "SELECT definition FROM inbound_connector ORDER BY tenant, name"
-            return map(inbound_connector_from, self._each(every))
-        of_tenant = "SELECT definition FROM inbound_connector WHERE tenant = ? ORDER BY name"
-        return map(inbound_connector_from, self._each(of_tenant, tenant))
+            every = "SELECT definition FROM inbound_connector WHERE (tenant, name) > (?, ?) ORDER BY tenant, name"
+            owner, _, name = after.partition("/")
+            return map(inbound_connector_from, self._each(every, owner, name))
+        of_tenant = "SELECT definition FROM inbound_connector WHERE tenant = ? AND name > ? ORDER BY name"
+        return map(inbound_connector_from, self._each(of_tenant, tenant, after))
 
-    def all_send_connectors(self, tenant: str | None = None) -> Iterator[SendConnector]:
+    def all_send_connectors(self, tenant: str | None = None, after: str = "") -> Iterator[SendConnector]:
         if tenant is None:
-            return map(send_connector_from, self._each("SELECT definition FROM send_connector ORDER BY name"))
-        of_tenant = "SELECT definition FROM send_connector WHERE tenant = ? ORDER BY name"
-        return map(send_connector_from, self._each(of_tenant, tenant))
+            every = "SELECT definition FROM send_connector WHERE name > ? ORDER BY name"
+            return map(send_connector_from, self._each(every, after))
+        of_tenant = "SELECT definition FROM send_connector WHERE tenant = ? AND name > ? ORDER BY name"
+        return map(send_connector_from, self._each(of_tenant, tenant, after))
 
     def inbound_connector(self, tenant: str, name: str) -> InboundConnector | None:
         rows = self._rows("SELECT definition FROM inbound_connector WHERE tenant = ? AND name = ?", tenant, name)
@@ -105,13 +112,35 @@ class SqliteDirectoryEditor(DirectoryQueries):
         ordered = "SELECT name FROM tenant ORDER BY substr(name, 1, 1) = substr(?, 1, 1) DESC, name LIMIT ?"
         return [row[0] for row in self._rows(ordered, like, limit)]
 
-    def audit(self, *, subject: str | None = None, after: int = 0, limit: int = -1) -> list[AuditEntry]:
-        """Entries with a version above `after`, newest first; `subject` may be the beginning of one."""
+    def token(self, id: str) -> Token | None:
+        rows = self._rows("SELECT definition, secret_sha256 FROM token WHERE id = ?", id)
+        return token_from(json.loads(rows[0][0]), rows[0][1]) if rows else None
+
+    def all_tokens(self, tenant: str | None = None) -> Iterator[Token]:
+        of_tenant = "SELECT definition, secret_sha256 FROM token WHERE ? IS NULL OR tenant = ? ORDER BY tenant, id"
+        for definition, secret_sha256 in self._rows(of_tenant, tenant, tenant):
+            yield token_from(json.loads(definition), secret_sha256)
+
+    def audit(
+        self,
+        *,
+        subject: str | None = None,
+        tenant: str | None = None,
+        after: int = 0,
+        before: int | None = None,
+        limit: int = -1,
+    ) -> list[AuditEntry]:
+        """Entries with a version above `after` and below `before`, newest first; `subject` may be the beginning of one;
+        with `tenant`, those about it and what is its own."""
         rows = self._rows(
             "SELECT version, at, who, action, subject, before, after FROM audit"
-            " WHERE version > ? AND (? IS NULL OR substr(subject, 1, length(?)) = ?)"
-            " ORDER BY version DESC LIMIT ?",
+            " WHERE version > ? AND (? IS NULL OR version < ?) AND (? IS NULL OR tenant = ?)"
+            " AND (? IS NULL OR substr(subject, 1, length(?)) = ?) ORDER BY version DESC LIMIT ?",
             after,
+            before,
+            before,
+            tenant,
+            tenant,
             subject,
             subject,
             subject,
@@ -189,6 +218,33 @@ class SqliteDirectoryEditor(DirectoryQueries):
             self._rows("DELETE FROM send_connector WHERE name = ?", connector.name)
             self._record_change("remove", f"send-connector {connector.name}", send_connector_record(connector), None)
 
+    def put_token(self, token: Token, action: str) -> None:
+        with self.change():
+            existing = self.token(token.id)
+            self._write_token(token)
+            before = token_record(existing) if existing else None
+            self._record_change(action, f"token {token.id}", before, token_record(token))
+
+    def note_token_used(self, token: Token, at: datetime) -> None:
+        """Remembered, but no change of the directory."""
+        with self.change():
+            if existing := self.token(token.id):
+                self._write_token(replace(existing, used_at=at))
+
+    def remove_token(self, token: Token) -> None:
+        with self.change():
+            self._rows("DELETE FROM token WHERE id = ?", token.id)
+            self._record_change("remove", f"token {token.id}", token_record(token), None)
+
+    def _write_token(self, token: Token) -> None:
+        self._rows(
+            "INSERT INTO token VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET definition = excluded.definition",
+            token.id,
+            token.tenant,
+            token.secret_sha256,
+            _json(token_record(token)),
+        )
+
     def _write_domain(self, domain: AcceptedDomain) -> None:
         under_check = domain.verified and not domain.verified_by_operator and domain.checked_at
         self._rows(
@@ -239,7 +295,7 @@ class SqliteDirectoryEditor(DirectoryQueries):
     def _record_change(self, action: str, subject: str, before: Record | None, after: Record | None) -> None:
         ((version,),) = self._rows("UPDATE directory SET version = version + 1 RETURNING version")
         self._rows(
-            "INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             version,
             self._clock().timestamp(),
             self._who,
@@ -247,6 +303,7 @@ class SqliteDirectoryEditor(DirectoryQueries):
             subject,
             before and _json(before),
             after and _json(after),
+            _concerned(subject, after or before or {}),
         )
 
     def _each(self, statement: str, *values: object) -> Iterator[Record]:
@@ -267,6 +324,12 @@ def _audit_entry(
         before=json.loads(before) if before else None,
         after=json.loads(after) if after else None,
     )
+
+
+def _concerned(subject: str, record: Record) -> str | None:
+    """The tenant whose object was changed; None where it is the server's own."""
+    tenant = record["name"] if subject.startswith("tenant ") else record.get("tenant")
+    return str(tenant) if tenant else None
 
 
 def _parent_of_host(name: str) -> str | None:

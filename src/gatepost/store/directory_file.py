@@ -13,7 +13,10 @@ from gatepost.queue.store import StoreDamaged, StoreError, StoreUnavailable
 
 # "GPdi": tells our file from any other SQLite file.
 APPLICATION_ID = 0x47506469
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+
+_UPGRADES = {1: "directory_schema_2.sql"}
+"""What leads from one version of the schema to the next."""
 
 _UNUSABLE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
@@ -44,6 +47,7 @@ def open_to_change(path: Path, patience_s: float) -> sqlite3.Connection:
             if not _has_schema(connection):
                 _create(connection)
             _check(connection, path)
+            _upgrade(connection)
         except BaseException:
             connection.close()
             raise
@@ -79,18 +83,42 @@ def _has_schema(connection: sqlite3.Connection) -> bool:
 
 def _create(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with _transaction(connection):
         # Another process may have been quicker.
         if not _has_schema(connection):
-            for statement in _statements(files("gatepost.store").joinpath("directory_schema.sql").read_text("utf-8")):
-                connection.execute(statement)
+            _run(connection, "directory_schema.sql")
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            connection.execute("PRAGMA user_version = 1")
+
+
+def _upgrade(connection: sqlite3.Connection) -> None:
+    """Each step is one transaction: the file is always of one version or the next."""
+    while _schema_of(connection) < SCHEMA_VERSION:
+        with _transaction(connection):
+            # Another process may have been quicker.
+            if (version := _schema_of(connection)) < SCHEMA_VERSION:
+                _run(connection, _UPGRADES[version])
+                connection.execute(f"PRAGMA user_version = {version + 1}")
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
         raise
+
+
+def _run(connection: sqlite3.Connection, script: str) -> None:
+    for statement in _statements(files("gatepost.store").joinpath(script).read_text("utf-8")):
+        connection.execute(statement)
+
+
+def _schema_of(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def _statements(script: str) -> Iterator[str]:
@@ -105,7 +133,7 @@ def _statements(script: str) -> Iterator[str]:
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:
     application: int = connection.execute("PRAGMA application_id").fetchone()[0]
-    schema: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    schema = _schema_of(connection)
     if application != APPLICATION_ID:
         raise StoreDamaged(f"{path} is not a Gatepost directory file; move it away or correct 'data' in gatepost.toml")
     if schema > SCHEMA_VERSION:

@@ -19,6 +19,7 @@ from gatepost.tenancy.tenant import (
     Tenant,
     TlsLevel,
 )
+from gatepost.tenancy.token import Scope, Token
 
 Record = dict[str, object]
 ReadRecord = Mapping[str, Any]
@@ -144,6 +145,32 @@ def send_connector_from(record: ReadRecord) -> SendConnector:
         fqdn=record["fqdn"],
         protocol_log=record["protocol_log"],
         enabled=record["enabled"],
+    )
+
+
+def token_record(token: Token) -> Record:
+    """Everything but the secret's hash: whoever may list tokens need not hold what one could guess against."""
+    return {
+        "id": token.id,
+        "tenant": token.tenant,
+        "scopes": sorted(token.scopes),
+        "created_at": time_text(token.created_at),
+        "expires_at": time_text(token.expires_at),
+        "revoked_at": time_text(token.revoked_at),
+        "used_at": time_text(token.used_at),
+    }
+
+
+def token_from(record: ReadRecord, secret_sha256: str) -> Token:
+    return Token(
+        id=record["id"],
+        tenant=record["tenant"],
+        scopes=frozenset(map(Scope, record["scopes"])),
+        secret_sha256=secret_sha256,
+        created_at=datetime.fromisoformat(record["created_at"]),
+        expires_at=time_from(record["expires_at"]),
+        revoked_at=time_from(record["revoked_at"]),
+        used_at=time_from(record["used_at"]),
     )
 
 

@@ -1,0 +1,59 @@
+"""The application: routes, one error shape, the document that describes them."""
+
+from typing import Any
+
+from fastapi import Depends, FastAPI
+from fastapi.security import HTTPBearer
+
+from gatepost import __version__
+from gatepost.api import connector_routes, directory_routes, problems
+from gatepost.api.guard import Guard
+from gatepost.api.problems import ErrorBody
+from gatepost.config import Config
+
+_PROBLEMS = {
+    401: "The token is missing, unknown, expired or revoked.",
+    403: "The token may not do this.",
+    404: "It does not exist, or is not the caller's.",
+    405: "There is no such method here.",
+    408: "The request took too long to arrive.",
+    409: "The relay will not do this, and says why.",
+    412: "If-Match or If-None-Match does not hold.",
+    413: "The body is too large.",
+    422: "The body or a parameter is not as described here.",
+    429: "Too many requests; see Retry-After.",
+    500: "Something is wrong inside the relay.",
+    503: "What is stored cannot be had at present.",
+}
+
+
+def application(config: Config, requests_per_minute: int) -> FastAPI:
+    app = _routed()
+    problems.install(app)
+    app.add_middleware(Guard, config=config, requests_per_minute=requests_per_minute)
+    return app
+
+
+def document() -> dict[str, Any]:
+    """The OpenAPI document."""
+    return _routed().openapi()
+
+
+def _routed() -> FastAPI:
+    responses: dict[int | str, dict[str, Any]] = {
+        status: {"model": ErrorBody, "description": text} for status, text in _PROBLEMS.items()
+    }
+    app = FastAPI(
+        title="Gatepost Management API",
+        version=__version__,
+        openapi_url="/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        responses=responses,
+        # The guard has looked at the token before any of this; here it is for the document.
+        dependencies=[Depends(HTTPBearer(auto_error=False, description="A token of gatepost token add."))],
+    )
+    for routes in (directory_routes, connector_routes):
+        app.include_router(routes.router)
+    return app

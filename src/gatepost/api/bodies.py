@@ -1,0 +1,240 @@
+"""What is sent and what is shown, as the OpenAPI document has it.
+
+What is shown can be sent back: fields that only the relay sets are taken and not looked at. A field nobody knows is an
+error.
+"""
+
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+_T = TypeVar("_T")
+
+ReadOnly = Annotated[Any, Field(default=None, json_schema_extra={"readOnly": True})]
+
+Line = Annotated[str, Field(max_length=300)]
+Lines = Annotated[list[Line], Field(max_length=500)]
+
+
+def _without_defaults(schema: dict[str, Any]) -> None:
+    """Of a change: what is left out stays as it is."""
+    for each in schema["properties"].values():
+        each.pop("default", None)
+
+
+class Sent(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Shown(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class PageShown(Shown, Generic[_T]):
+    items: list[_T]
+    next: str | None
+
+
+# --- tenants and domains ----------------------------------------------------------------------------------------------
+
+
+class WhoAmI(Shown):
+    token: str
+    tenant: str | None
+    operator: bool
+    scopes: list[Literal["read", "write"]]
+    expires_at: str | None
+    hostname: str
+    version: str
+    directory_version: int
+
+
+class TenantBody(Sent):
+    name: ReadOnly
+    created_at: ReadOnly
+    reject_direct_send: ReadOnly
+
+
+class TenantShown(Shown):
+    name: str
+    created_at: str
+    reject_direct_send: bool
+
+
+class DomainBody(Sent):
+    match_subdomains: bool = False
+    verified: bool | None = Field(default=None, description="The operator vouches, or takes verification back.")
+    domain: ReadOnly
+    tenant: ReadOnly
+    token: ReadOnly
+    verified_at: ReadOnly
+    verified_by_operator: ReadOnly
+    checked_at: ReadOnly
+    lost_at: ReadOnly
+    record: ReadOnly
+    warnings: ReadOnly
+
+
+class TxtRecord(Shown):
+    name: str
+    type: Literal["TXT"]
+    value: str
+
+
+class DomainShown(Shown):
+    domain: str
+    tenant: str
+    token: str
+    verified: bool
+    match_subdomains: bool
+    verified_at: str | None
+    verified_by_operator: bool
+    checked_at: str | None
+    lost_at: str | None
+    record: TxtRecord
+    warnings: list[str]
+
+
+# --- inbound connectors -----------------------------------------------------------------------------------------------
+
+ConnectorType = Literal["on-premises", "partner"]
+
+
+class InboundConnectorBody(Sent):
+    type: ConnectorType = "on-premises"
+    certificate_names: Lines = []
+    certificate_sha256: Lines = []
+    public_key_sha256: Lines = []
+    addresses: Lines = []
+    sender_domains: Lines = []
+    require_tls: bool = False
+    restrict_to_certificate: bool = False
+    restrict_to_address: bool = False
+    trust_anchors: Annotated[list[Annotated[str, Field(max_length=65536)]], Field(max_length=50)] = []
+    enabled: bool = True
+    tenant: ReadOnly
+    name: ReadOnly
+    proven_pins: ReadOnly
+    missing: ReadOnly
+    warnings: ReadOnly
+
+
+class InboundConnectorChange(InboundConnectorBody):
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
+
+
+class InboundConnectorShown(Shown):
+    tenant: str
+    name: str
+    type: ConnectorType
+    certificate_names: list[str]
+    certificate_sha256: list[str]
+    public_key_sha256: list[str]
+    proven_pins: list[str]
+    addresses: list[str]
+    sender_domains: list[str]
+    require_tls: bool
+    restrict_to_certificate: bool
+    restrict_to_address: bool
+    trust_anchors: list[str]
+    enabled: bool
+    missing: str | None
+    warnings: list[str]
+
+
+# --- send connectors --------------------------------------------------------------------------------------------------
+
+TlsLevel = Literal["none", "opportunistic", "encrypt", "verify"]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Cost = Annotated[int, Field(ge=1, le=100)]
+
+
+class AddressSpaceBody(Sent):
+    space: Line
+    cost: Cost = 1
+
+
+class SmartHostBody(Sent):
+    host: Line
+    port: Port = 25
+
+
+class SendConnectorBody(Sent):
+    address_spaces: Annotated[list[AddressSpaceBody], Field(max_length=500)] = []
+    smart_hosts: Annotated[list[SmartHostBody], Field(max_length=50)] = []
+    certificate: Line | None = Field(default=None, description="A path on the relay; the operator's to set.")
+    key: Line | None = Field(default=None, description="A path on the relay; the operator's to set.")
+    tls: TlsLevel = "opportunistic"
+    tls_domain: Line | None = None
+    fqdn: Line | None = None
+    protocol_log: bool = True
+    enabled: bool = True
+    tenant: ReadOnly
+    name: ReadOnly
+    warnings: ReadOnly
+
+
+class SendConnectorChange(SendConnectorBody):
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
+
+
+class AddressSpaceShown(Shown):
+    space: str
+    cost: int
+
+
+class SmartHostShown(Shown):
+    host: str
+    port: int
+
+
+class SendConnectorShown(Shown):
+    name: str
+    tenant: str | None
+    address_spaces: list[AddressSpaceShown]
+    smart_hosts: list[SmartHostShown]
+    certificate: str | None
+    key: str | None
+    tls: TlsLevel
+    tls_domain: str | None
+    fqdn: str | None
+    protocol_log: bool
+    enabled: bool
+    warnings: list[str]
+
+
+# --- what happened ----------------------------------------------------------------------------------------------------
+
+
+class ReasonShown(Shown):
+    code: str
+    connector: str | None
+    says: str
+
+
+class SessionShown(Shown):
+    outcome: Literal["relay", "deliver", "incoming", "refused"] | None
+    reason: str | None
+    tenant: str | None
+    connector: str | None
+    basis: Literal["certificate", "pin", "address", "recipient"] | None
+    reply: str | None
+    reasons: list[ReasonShown]
+    warnings: list[str]
+    directory_version: int | None
+    session_id: str
+    at: str
+    closed_at: str | None
+    closed: str | None
+    evidence: dict[str, Any]
+    transactions: list[dict[str, Any]]
+
+
+class AuditShown(Shown):
+    version: int
+    at: str
+    who: str
+    action: str
+    subject: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None

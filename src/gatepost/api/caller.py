@@ -1,0 +1,61 @@
+"""Who asks: a token, and what it may do.
+
+Law: a tenant's token sees its own tenant alone. What is another's is answered exactly as what does not exist, before
+anything is looked up.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from gatepost.admin.declined import NotFound
+from gatepost.admin.directory_editor import DirectoryEditor
+from gatepost.admin.lookups import tenant_named
+from gatepost.api.problems import Problem
+from gatepost.app import open_editor
+from gatepost.config import Config
+from gatepost.tenancy.token import Token
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    config: Config
+    token: Token
+
+    @property
+    def is_operator(self) -> bool:
+        return self.token.tenant is None
+
+    @contextmanager
+    def directory(self) -> Iterator[DirectoryEditor]:
+        """The directory for one request; changes are audited under the token."""
+        editor = open_editor(self.config, who=f"token {self.token.id}")
+        try:
+            yield editor
+        finally:
+            editor.close()
+
+    def tenant(self, editor: DirectoryEditor, name: str) -> str:
+        """The tenant called `name`, as it is written; `NotFound` where it is not the caller's."""
+        own = self.token.tenant
+        if own is None:
+            return tenant_named(editor, name).name
+        if name.casefold() != own.casefold():
+            raise NotFound(f"there is no tenant '{name}'")
+        return own
+
+    def must_be_operator(self, field: str | None = None) -> None:
+        if not self.is_operator:
+            what = f"{field} is the operator's to set" if field else "this is the operator's to do"
+            raise Problem(403, "operator-only", what, field=field, do="ask the relay's operator")
+
+
+def _caller(request: Request) -> Caller:
+    caller: Caller = request.state.caller
+    return caller
+
+
+CallerOf = Annotated[Caller, Depends(_caller)]

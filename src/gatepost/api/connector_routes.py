@@ -1,0 +1,278 @@
+"""Inbound connectors and send connectors."""
+
+from collections.abc import Collection
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from gatepost.admin import inbound_connectors, send_connectors
+from gatepost.admin.declined import NotFound
+from gatepost.admin.directory_editor import DirectoryEditor
+from gatepost.admin.lookups import inbound_connector_named, send_connector_named
+from gatepost.api.bodies import (
+    InboundConnectorBody,
+    InboundConnectorChange,
+    InboundConnectorShown,
+    PageShown,
+    SendConnectorBody,
+    SendConnectorChange,
+    SendConnectorShown,
+)
+from gatepost.api.caller import Caller, CallerOf
+from gatepost.api.conditional import Conditions, ConditionsOf, written
+from gatepost.api.names import ConnectorName, StoredConnectorName, TenantName
+from gatepost.api.objects import (
+    inbound_connector_shown,
+    inbound_wish,
+    send_connector_shown,
+    send_wish,
+)
+from gatepost.api.paging import PageOf
+from gatepost.app.admin_parts import check_credentials
+from gatepost.tenancy.tenant import SendConnector
+
+router = APIRouter()
+
+_CREDENTIALS = ("certificate", "key")
+
+# --- inbound connectors -----------------------------------------------------------------------------------------------
+
+
+@router.get("/v1/inbound-connectors", response_model=PageShown[InboundConnectorShown])
+def list_all_inbound_connectors(caller: CallerOf, page: PageOf, conditions: ConditionsOf) -> Response:
+    """Inbound connectors of all tenants (operator)."""
+    caller.must_be_operator()
+    with caller.directory() as editor:
+        found = editor.all_inbound_connectors(None, page.after)
+        return conditions.read(
+            page.of(found, lambda each: each.label, lambda each: inbound_connector_shown(caller, editor, each))
+        )
+
+
+@router.get("/v1/tenants/{tenant}/inbound-connectors", response_model=PageShown[InboundConnectorShown])
+def list_inbound_connectors(caller: CallerOf, tenant: TenantName, page: PageOf, conditions: ConditionsOf) -> Response:
+    """Inbound connectors of a tenant."""
+    with caller.directory() as editor:
+        found = editor.all_inbound_connectors(caller.tenant(editor, tenant), page.after)
+        return conditions.read(
+            page.of(found, lambda each: each.name, lambda each: inbound_connector_shown(caller, editor, each))
+        )
+
+
+@router.get("/v1/tenants/{tenant}/inbound-connectors/{name}", response_model=InboundConnectorShown)
+def show_inbound_connector(
+    caller: CallerOf, tenant: TenantName, name: ConnectorName, conditions: ConditionsOf
+) -> Response:
+    """One inbound connector, and what keeps it from being enabled."""
+    with caller.directory() as editor:
+        found = inbound_connector_named(editor, caller.tenant(editor, tenant), name)
+        return conditions.read(inbound_connector_shown(caller, editor, found))
+
+
+@router.put(
+    "/v1/tenants/{tenant}/inbound-connectors/{name}",
+    response_model=InboundConnectorShown,
+    responses={201: {"model": InboundConnectorShown}},
+)
+def put_inbound_connector(
+    caller: CallerOf, tenant: TenantName, name: ConnectorName, body: InboundConnectorBody, conditions: ConditionsOf
+) -> Response:
+    """Make a connector, or replace it: what is left out has its default."""
+    with caller.directory() as editor, editor.change():
+        owner = caller.tenant(editor, tenant)
+        existing = editor.inbound_connector(owner, name)
+        conditions.must_hold(existing and inbound_connector_shown(caller, editor, existing))
+        wish = inbound_wish(body, type(body).model_fields)
+        saved = inbound_connectors.put(editor, owner, name, wish, enabled=body.enabled)
+        shown = inbound_connector_shown(caller, editor, saved.connector)
+        return written(shown, created=existing is None)
+
+
+@router.patch("/v1/tenants/{tenant}/inbound-connectors/{name}", response_model=InboundConnectorShown)
+def change_inbound_connector(
+    caller: CallerOf, tenant: TenantName, name: ConnectorName, body: InboundConnectorChange, conditions: ConditionsOf
+) -> Response:
+    """Change what is mentioned; a list replaces the stored one."""
+    mentioned = body.model_fields_set
+    with caller.directory() as editor, editor.change():
+        existing = inbound_connector_named(editor, caller.tenant(editor, tenant), name)
+        conditions.must_hold(inbound_connector_shown(caller, editor, existing))
+        saved = inbound_connectors.put(
+            editor,
+            existing.tenant,
+            existing.name,
+            inbound_wish(body, mentioned),
+            enabled=body.enabled if "enabled" in mentioned else None,
+        )
+        return written(inbound_connector_shown(caller, editor, saved.connector))
+
+
+@router.delete("/v1/tenants/{tenant}/inbound-connectors/{name}", status_code=204, response_class=Response)
+def remove_inbound_connector(
+    caller: CallerOf, tenant: TenantName, name: ConnectorName, conditions: ConditionsOf
+) -> None:
+    """Remove an inbound connector."""
+    with caller.directory() as editor, editor.change():
+        existing = inbound_connector_named(editor, caller.tenant(editor, tenant), name)
+        conditions.must_hold(inbound_connector_shown(caller, editor, existing))
+        inbound_connectors.remove(editor, existing.tenant, existing.name)
+
+
+# --- send connectors of a tenant --------------------------------------------------------------------------------------
+
+
+@router.get("/v1/tenants/{tenant}/send-connectors", response_model=PageShown[SendConnectorShown])
+def list_send_connectors(caller: CallerOf, tenant: TenantName, page: PageOf, conditions: ConditionsOf) -> Response:
+    """Send connectors of a tenant's own."""
+    with caller.directory() as editor:
+        found = editor.all_send_connectors(caller.tenant(editor, tenant), page.after)
+        return conditions.read(page.of(found, lambda each: each.name, lambda each: _shown(caller, each)))
+
+
+@router.get("/v1/tenants/{tenant}/send-connectors/{name}", response_model=SendConnectorShown)
+def show_send_connector(
+    caller: CallerOf, tenant: TenantName, name: ConnectorName, conditions: ConditionsOf
+) -> Response:
+    """One send connector of a tenant's own."""
+    with caller.directory() as editor:
+        return conditions.read(_shown(caller, _of_tenant(editor, caller.tenant(editor, tenant), name)))
+
+
+@router.put(
+    "/v1/tenants/{tenant}/send-connectors/{name}",
+    response_model=SendConnectorShown,
+    responses={201: {"model": SendConnectorShown}},
+)
+def put_send_connector(
+    caller: CallerOf, tenant: TenantName, name: ConnectorName, body: SendConnectorBody, conditions: ConditionsOf
+) -> Response:
+    """Make a connector for this tenant's mail, or replace it: what is left out has its default."""
+    with caller.directory() as editor, editor.change():
+        owner = caller.tenant(editor, tenant)
+        stored = send_connectors.stored_name(editor, owner, name)
+        return _put(caller, editor, stored, body, type(body).model_fields, conditions, owner)
+
+
+@router.patch("/v1/tenants/{tenant}/send-connectors/{name}", response_model=SendConnectorShown)
+def change_send_connector(
+    caller: CallerOf, tenant: TenantName, name: ConnectorName, body: SendConnectorChange, conditions: ConditionsOf
+) -> Response:
+    """Change what is mentioned; a list replaces the stored one."""
+    with caller.directory() as editor, editor.change():
+        existing = _of_tenant(editor, caller.tenant(editor, tenant), name)
+        return _put(caller, editor, existing.name, body, body.model_fields_set, conditions, existing.tenant)
+
+
+@router.delete("/v1/tenants/{tenant}/send-connectors/{name}", status_code=204, response_class=Response)
+def remove_send_connector(caller: CallerOf, tenant: TenantName, name: ConnectorName, conditions: ConditionsOf) -> None:
+    """Remove a send connector of a tenant's own."""
+    with caller.directory() as editor, editor.change():
+        existing = _of_tenant(editor, caller.tenant(editor, tenant), name)
+        conditions.must_hold(_shown(caller, existing))
+        send_connectors.remove(editor, existing.name)
+
+
+# --- send connectors of the server ------------------------------------------------------------------------------------
+
+
+@router.get("/v1/send-connectors", response_model=PageShown[SendConnectorShown])
+def list_all_send_connectors(caller: CallerOf, page: PageOf, conditions: ConditionsOf) -> Response:
+    """Every send connector, under the name the server has for it (operator)."""
+    caller.must_be_operator()
+    with caller.directory() as editor:
+        found = editor.all_send_connectors(None, page.after)
+        return conditions.read(page.of(found, lambda each: each.name, _shown_to_operator))
+
+
+@router.get("/v1/send-connectors/{name:path}", response_model=SendConnectorShown)
+def show_any_send_connector(caller: CallerOf, name: StoredConnectorName, conditions: ConditionsOf) -> Response:
+    """One send connector, under the name the server has for it (operator)."""
+    caller.must_be_operator()
+    with caller.directory() as editor:
+        return conditions.read(_shown_to_operator(send_connector_named(editor, name)))
+
+
+@router.put(
+    "/v1/send-connectors/{name:path}",
+    response_model=SendConnectorShown,
+    responses={201: {"model": SendConnectorShown}},
+)
+def put_any_send_connector(
+    caller: CallerOf, name: StoredConnectorName, body: SendConnectorBody, conditions: ConditionsOf
+) -> Response:
+    """Make a connector for everybody's mail, or replace any (operator)."""
+    caller.must_be_operator()
+    with caller.directory() as editor, editor.change():
+        return _put(caller, editor, name, body, type(body).model_fields, conditions, None)
+
+
+@router.patch("/v1/send-connectors/{name:path}", response_model=SendConnectorShown)
+def change_any_send_connector(
+    caller: CallerOf, name: StoredConnectorName, body: SendConnectorChange, conditions: ConditionsOf
+) -> Response:
+    """Change what is mentioned (operator)."""
+    caller.must_be_operator()
+    with caller.directory() as editor, editor.change():
+        existing = send_connector_named(editor, name)
+        return _put(caller, editor, existing.name, body, body.model_fields_set, conditions, None)
+
+
+@router.delete("/v1/send-connectors/{name:path}", status_code=204, response_class=Response)
+def remove_any_send_connector(caller: CallerOf, name: StoredConnectorName, conditions: ConditionsOf) -> None:
+    """Remove any send connector (operator)."""
+    caller.must_be_operator()
+    with caller.directory() as editor, editor.change():
+        existing = send_connector_named(editor, name)
+        conditions.must_hold(_shown_to_operator(existing))
+        send_connectors.remove(editor, existing.name)
+
+
+def _put(
+    caller: Caller,
+    editor: DirectoryEditor,
+    stored: str,
+    body: SendConnectorBody,
+    mentioned: Collection[str],
+    conditions: Conditions,
+    tenant: str | None,
+) -> Response:
+    """`tenant` None: whosever it is."""
+    existing = editor.send_connector(stored)
+    show = _shown_to_operator if tenant is None else lambda connector: _shown(caller, connector)
+    conditions.must_hold(existing and show(existing))
+    if not caller.is_operator:
+        _leave_credentials(caller, body)
+        mentioned = set(mentioned) - {*_CREDENTIALS}
+    saved = send_connectors.put(
+        editor,
+        stored,
+        send_wish(body, mentioned, tenant),
+        check_credentials,
+        enabled=body.enabled if "enabled" in mentioned else None,
+    )
+    shown = {**show(saved.connector), "warnings": list(saved.warnings) if caller.is_operator else []}
+    return written(shown, created=existing is None)
+
+
+def _leave_credentials(caller: Caller, body: SendConnectorBody) -> None:
+    """Files of the relay are the operator's to name: a tenant could present another's certificate."""
+    for field in _CREDENTIALS:
+        if getattr(body, field) is not None:
+            caller.must_be_operator(field)
+
+
+def _of_tenant(editor: DirectoryEditor, tenant: str, name: str) -> SendConnector:
+    found = editor.send_connector(send_connectors.stored_name(editor, tenant, name))
+    if found is None:
+        raise NotFound(f"there is no send connector '{name}'")
+    return found
+
+
+def _shown(caller: Caller, connector: SendConnector) -> dict[str, Any]:
+    shown = send_connector_shown(connector)
+    return shown if caller.is_operator else {**shown, "certificate": None, "key": None}
+
+
+def _shown_to_operator(connector: SendConnector) -> dict[str, Any]:
+    return {**send_connector_shown(connector), "name": connector.name}

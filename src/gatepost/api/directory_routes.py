@@ -1,0 +1,193 @@
+"""Who asks, tenants, accepted domains."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+
+from gatepost import __version__
+from gatepost.admin import domains, tenants, verification
+from gatepost.admin.declined import NotFound
+from gatepost.admin.directory_editor import DirectoryEditor
+from gatepost.api.bodies import DomainBody, DomainShown, PageShown, TenantBody, TenantShown, WhoAmI
+from gatepost.api.caller import Caller, CallerOf
+from gatepost.api.conditional import ConditionsOf, written
+from gatepost.api.names import DomainName, TenantName
+from gatepost.api.objects import domain_shown
+from gatepost.api.paging import PageOf
+from gatepost.app.admin_parts import txt_lookup
+from gatepost.mail.domain import DomainError, domain_key
+from gatepost.tenancy.record import tenant_record, time_text
+from gatepost.tenancy.tenant import AcceptedDomain
+
+router = APIRouter()
+
+
+@router.get("/v1/whoami", response_model=WhoAmI)
+def who_am_i(caller: CallerOf) -> Any:
+    """Whose the token is, what it may do, and which relay answers."""
+    token = caller.token
+    with caller.directory() as editor:
+        version = editor.version
+    return {
+        "token": token.id,
+        "tenant": token.tenant,
+        "operator": caller.is_operator,
+        "scopes": sorted(token.scopes),
+        "expires_at": time_text(token.expires_at),
+        "hostname": caller.config.hostname,
+        "version": __version__,
+        "directory_version": version,
+    }
+
+
+# --- tenants ----------------------------------------------------------------------------------------------------------
+
+
+@router.get("/v1/tenants", response_model=PageShown[TenantShown])
+def list_tenants(caller: CallerOf, page: PageOf, conditions: ConditionsOf) -> Response:
+    """Tenants, by name; a tenant's token lists its own."""
+    with caller.directory() as editor:
+        found = editor.all_tenants(page.after) if caller.is_operator else _own_tenant(caller, editor, page.after)
+        return conditions.read(page.of(found, lambda each: each.name, tenant_record))
+
+
+@router.get("/v1/tenants/{tenant}", response_model=TenantShown)
+def show_tenant(caller: CallerOf, tenant: TenantName, conditions: ConditionsOf) -> Response:
+    """One tenant."""
+    with caller.directory() as editor:
+        return conditions.read(tenant_record(tenants.holding(editor, caller.tenant(editor, tenant)).tenant))
+
+
+@router.put("/v1/tenants/{tenant}", response_model=TenantShown, responses={201: {"model": TenantShown}})
+def put_tenant(caller: CallerOf, tenant: TenantName, body: TenantBody, conditions: ConditionsOf) -> Response:
+    """Make a tenant (operator)."""
+    caller.must_be_operator()
+    with caller.directory() as editor, editor.change():
+        existing = editor.tenant(tenant)
+        conditions.must_hold(existing and tenant_record(existing))
+        made = existing or tenants.add(editor, tenant, datetime.now(UTC))
+        return written(tenant_record(made), created=existing is None)
+
+
+@router.delete("/v1/tenants/{tenant}", status_code=204, response_class=Response)
+def remove_tenant(
+    caller: CallerOf,
+    tenant: TenantName,
+    conditions: ConditionsOf,
+    with_holding: Annotated[bool, Query(description="Its domains and connectors too.")] = False,
+) -> None:
+    """Remove a tenant (operator)."""
+    caller.must_be_operator()
+    with caller.directory() as editor, editor.change():
+        found = tenants.holding(editor, tenant)
+        conditions.must_hold(tenant_record(found.tenant))
+        tenants.remove(editor, tenant, with_holding=with_holding)
+
+
+def _own_tenant(caller: Caller, editor: DirectoryEditor, after: str) -> Any:
+    own = editor.tenant(caller.token.tenant or "")
+    return [own] if own and own.name > after else []
+
+
+# --- domains ----------------------------------------------------------------------------------------------------------
+
+
+@router.get("/v1/domains", response_model=PageShown[DomainShown])
+def list_all_domains(caller: CallerOf, page: PageOf, conditions: ConditionsOf) -> Response:
+    """Accepted domains of all tenants; with a tenant's token, its own."""
+    with caller.directory() as editor:
+        found = editor.all_domains(caller.token.tenant, page.after)
+        return conditions.read(page.of(found, lambda each: each.domain, domain_shown))
+
+
+@router.get("/v1/domains/{domain}", response_model=DomainShown)
+def find_domain(caller: CallerOf, domain: DomainName, conditions: ConditionsOf) -> Response:
+    """One accepted domain, whosever it is."""
+    with caller.directory() as editor:
+        return conditions.read(domain_shown(_visible(editor, domain, caller.token.tenant)))
+
+
+@router.get("/v1/tenants/{tenant}/domains", response_model=PageShown[DomainShown])
+def list_domains(caller: CallerOf, tenant: TenantName, page: PageOf, conditions: ConditionsOf) -> Response:
+    """Accepted domains of a tenant."""
+    with caller.directory() as editor:
+        found = editor.all_domains(caller.tenant(editor, tenant), page.after)
+        return conditions.read(page.of(found, lambda each: each.domain, domain_shown))
+
+
+@router.get("/v1/tenants/{tenant}/domains/{domain}", response_model=DomainShown)
+def show_domain(caller: CallerOf, tenant: TenantName, domain: DomainName, conditions: ConditionsOf) -> Response:
+    """One accepted domain, with the TXT record that proves it."""
+    with caller.directory() as editor:
+        return conditions.read(domain_shown(_visible(editor, domain, caller.tenant(editor, tenant))))
+
+
+@router.put(
+    "/v1/tenants/{tenant}/domains/{domain}", response_model=DomainShown, responses={201: {"model": DomainShown}}
+)
+def put_domain(
+    caller: CallerOf, tenant: TenantName, domain: DomainName, body: DomainBody, conditions: ConditionsOf
+) -> Response:
+    """Add a domain, or change it. It counts once it is verified."""
+    at = datetime.now(UTC)
+    with caller.directory() as editor, editor.change():
+        owner = caller.tenant(editor, tenant)
+        existing = _found(editor, domain, owner)
+        conditions.must_hold(existing and domain_shown(existing))
+        stands = existing is not None and existing.verified
+        verified = None if body.verified is None or body.verified is stands else body.verified
+        if verified is not None:
+            caller.must_be_operator("verified")
+        if existing is None:
+            made = domains.add(
+                editor, owner, domain, match_subdomains=body.match_subdomains, verified=bool(verified), at=at
+            )
+        else:
+            made = domains.change(
+                editor, existing.domain, match_subdomains=body.match_subdomains, verified=verified, at=at
+            )
+        return written(domain_shown(made.domain, _warnings(caller, made)), created=existing is None)
+
+
+@router.delete("/v1/tenants/{tenant}/domains/{domain}", status_code=204, response_class=Response)
+def remove_domain(caller: CallerOf, tenant: TenantName, domain: DomainName, conditions: ConditionsOf) -> None:
+    """Take a domain from its tenant."""
+    with caller.directory() as editor, editor.change():
+        existing = _visible(editor, domain, caller.tenant(editor, tenant))
+        conditions.must_hold(domain_shown(existing))
+        domains.remove(editor, existing.domain)
+
+
+@router.post("/v1/tenants/{tenant}/domains/{domain}/verification", response_model=DomainShown)
+def verify_domain(caller: CallerOf, tenant: TenantName, domain: DomainName) -> Response:
+    """Ask DNS for the TXT record now."""
+    with caller.directory() as editor:
+        existing = _visible(editor, domain, caller.tenant(editor, tenant))
+        lookup = txt_lookup(caller.config)
+        made = asyncio.run(verification.verify(editor, lookup, existing.domain, datetime.now(UTC)))
+        return written(domain_shown(made.domain, _warnings(caller, made)))
+
+
+def _found(editor: DirectoryEditor, name: str, tenant: str | None) -> AcceptedDomain | None:
+    """With `tenant`, only where it is that tenant's."""
+    try:
+        found = editor.accepted_domain(domain_key(name))
+    except DomainError:
+        return None
+    return found if found and tenant in (None, found.tenant) else None
+
+
+def _visible(editor: DirectoryEditor, name: str, tenant: str | None) -> AcceptedDomain:
+    found = _found(editor, name, tenant)
+    if found is None:
+        raise NotFound(f"there is no accepted domain '{name}'")
+    return found
+
+
+def _warnings(caller: Caller, made: domains.DomainChange) -> list[str]:
+    own = f"{caller.token.tenant}/"
+    stopped = [each for each in made.stopped if caller.is_operator or each.startswith(own)]
+    return [domains.stopped_warning(stopped)] if stopped else []

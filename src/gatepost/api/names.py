@@ -1,0 +1,10 @@
+"""Names as they stand in a path."""
+
+from typing import Annotated
+
+from fastapi import Path
+
+TenantName = Annotated[str, Path(min_length=1, max_length=64, description="Such as contoso.")]
+DomainName = Annotated[str, Path(min_length=1, max_length=253, description="Such as contoso.com.")]
+ConnectorName = Annotated[str, Path(min_length=1, max_length=64, description="Of the connector.")]
+StoredConnectorName = Annotated[str, Path(min_length=1, max_length=129, description="As the server has it.")]

@@ -1,0 +1,124 @@
+"""How the API says no: one shape for every error, whoever notices it.
+
+    {"error": {"code": "kebab-case", "says": "one line", "field": "certificate_names" or null, "do": "…" or null}}
+
+Laws: nothing that fails inside is told outside; a tenant reads no other tenant's name.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from gatepost.admin.declined import Declined, NotFound
+from gatepost.admin.tokens import BadToken
+from gatepost.queue.store import StoreError
+
+_OPTION = re.compile(r"--([a-z][a-z0-9-]*)")
+
+_FIELDS = {
+    "certificate-name": "certificate_names",
+    "certificate-sha256": "certificate_sha256",
+    "public-key-sha256": "public_key_sha256",
+    "address": "addresses",
+    "sender-domain": "sender_domains",
+    "trust-anchor": "trust_anchors",
+    "restrict-to-certificate": "restrict_to_certificate",
+    "restrict-to-address": "restrict_to_address",
+    "address-space": "address_spaces",
+    "smart-host": "smart_hosts",
+    "tls-domain": "tls_domain",
+    "protocol-log": "protocol_log",
+    "match-subdomains": "match_subdomains",
+}
+"""What the command line calls an option, and a body a field."""
+
+
+class ErrorDetail(BaseModel):
+    code: str
+    says: str
+    field: str | None
+    do: str | None
+
+
+class ErrorBody(BaseModel):
+    error: ErrorDetail
+
+
+class Problem(HTTPException):
+    """An answer that is an error. Known here, and not by the use cases."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        says: str,
+        *,
+        field: str | None = None,
+        do: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(status, says, dict(headers or {}))
+        self._body = ErrorBody(error=ErrorDetail(code=code, says=says, field=field, do=do))
+
+    @property
+    def response(self) -> JSONResponse:
+        return JSONResponse(self._body.model_dump(), self.status_code, self.headers)
+
+
+def unauthenticated(error: BadToken) -> Problem:
+    # RFC 6750 3: what a client is asked for.
+    return Problem(401, error.code, str(error), headers={"WWW-Authenticate": 'Bearer realm="gatepost"'})
+
+
+def declined(error: Declined, *, to_tenant: bool) -> Problem:
+    """422 is for what the document does not allow; what it allows and the relay will not do is a conflict."""
+    says = error.to_tenant if to_tenant else str(error)
+    option = _OPTION.search(says)
+    says = _OPTION.sub(lambda found: _FIELDS.get(found[1], found[0]), says)
+    what, _, step = says.partition("; ")
+    return Problem(
+        404 if isinstance(error, NotFound) else 409,
+        error.code,
+        what,
+        field=_FIELDS.get(option[1], option[1].replace("-", "_")) if option else None,
+        do=step or None,
+    )
+
+
+_STATUS_PROBLEMS = {
+    404: ("not-found", "there is nothing here", "see /v1/openapi.json for what there is"),
+    405: ("method-not-allowed", "this cannot be done here", "see the Allow header"),
+}
+
+
+def install(app: FastAPI) -> None:
+    @app.exception_handler(Problem)
+    def own(request: Request, error: Problem) -> JSONResponse:
+        return error.response
+
+    @app.exception_handler(Declined)
+    def refused(request: Request, error: Declined) -> JSONResponse:
+        return declined(error, to_tenant=request.state.caller.token.tenant is not None).response
+
+    @app.exception_handler(StoreError)
+    def store(request: Request, error: StoreError) -> JSONResponse:
+        says = "what is stored cannot be had at present"
+        return Problem(503, "store-unavailable", says, do="try again", headers={"Retry-After": "5"}).response
+
+    @app.exception_handler(RequestValidationError)
+    def malformed(request: Request, error: RequestValidationError) -> JSONResponse:
+        first: dict[str, Any] = error.errors()[0]
+        place = [str(each) for each in first["loc"] if each not in ("body", "query", "path", "header")]
+        field = ".".join(place) if first["type"] != "json_invalid" else None
+        return Problem(422, "invalid", f"{field or 'the body'}: {first['msg'].lower()}", field=field or None).response
+
+    @app.exception_handler(HTTPException)
+    def routing(request: Request, error: HTTPException) -> JSONResponse:
+        code, says, do = _STATUS_PROBLEMS.get(error.status_code, ("bad-request", "this request cannot be read", None))
+        return Problem(error.status_code, code, says, do=do, headers=error.headers).response

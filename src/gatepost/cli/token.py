@@ -1,0 +1,97 @@
+"""`gatepost token …`"""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gatepost.admin import tokens
+from gatepost.admin.declined import WrongUse
+from gatepost.cli import context
+from gatepost.cli.editing import day_and_time, directory_editor, print_table
+from gatepost.tenancy.record import token_record
+from gatepost.tenancy.token import Token
+
+token_app = typer.Typer(
+    add_completion=False, rich_markup_mode=None, no_args_is_help=True, help="Who may use the Management API."
+)
+
+Json = Annotated[bool, typer.Option("--json", help="JSON, for programs.")]
+
+
+@token_app.command(help="Make a token; it is written into a file of yours alone, and never shown.")
+def add(
+    out: Annotated[Path, typer.Option(metavar="FILE", show_default=False, help="A new file for the token, mode 0600.")],
+    tenant: Annotated[str | None, typer.Option(metavar="T", help="For this tenant and what is its own.")] = None,
+    operator: Annotated[bool, typer.Option("--operator", help="For all tenants and the server's own.")] = False,
+    scope: Annotated[list[str] | None, typer.Option(metavar="read|write", help="Repeatable; default: both.")] = None,
+    expires: Annotated[str, typer.Option(metavar="DURATION", help="12h, 90d, 52w, or never.")] = "90d",
+) -> None:
+    with directory_editor() as editor:
+        if (tenant is None) is not operator:
+            raise WrongUse("say whose the token is: --tenant T, or --operator")
+        with editor.change():
+            token, text = tokens.add(editor, tenant, scope or (), expires, datetime.now(UTC))
+            _write(out, text)
+    typer.echo(f"token {token.id} for {_whose(token)} is in {out}, valid until {_end(token)}")
+    context.suggest(f"gatepost --server https://HOST:PORT --token-file {out} tenant list")
+
+
+@token_app.command("list", help="List tokens: whose, what for, until when, last used.")
+def list_tokens(
+    tenant: Annotated[str | None, typer.Option(metavar="T", help="That tenant's only.")] = None, json: Json = False
+) -> None:
+    with directory_editor() as editor:
+        found = list(tokens.every(editor, tenant))
+    if json:
+        context.print_json([token_record(token) for token in found])
+        return
+    now = datetime.now(UTC)
+    rows = [
+        [
+            each.id,
+            _whose(each),
+            " ".join(sorted(each.scopes)),
+            _state(each, now),
+            _end(each),
+            day_and_time(each.used_at),
+        ]
+        for each in found
+    ]
+    print_table("", ["token", "for", "scopes", "state", "until", "last used"], rows)
+
+
+@token_app.command(help="Make a token useless, at once and for good.")
+def revoke(
+    id: Annotated[str, typer.Argument(metavar="TOKEN", show_default=False, help="As token list shows it.")],
+) -> None:
+    with directory_editor() as editor:
+        token = tokens.revoke(editor, id, datetime.now(UTC))
+    typer.echo(f"revoked token {token.id}")
+
+
+def _write(file: Path, text: str) -> None:
+    """For the owner's eyes only, and never over an existing file."""
+    try:
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as out:
+            out.write(f"{text}\n")
+    except FileExistsError:
+        raise WrongUse(f"{file} exists already; nothing was changed: name a new file") from None
+    except OSError as error:
+        raise WrongUse(f"{file} cannot be written: {error.strerror}; no token was made") from None
+
+
+def _whose(token: Token) -> str:
+    return "the operator" if token.tenant is None else f"tenant {token.tenant}"
+
+
+def _state(token: Token, now: datetime) -> str:
+    if token.revoked_at is not None:
+        return "revoked"
+    return "expired" if token.has_expired(now) else "valid"
+
+
+def _end(token: Token) -> str:
+    return day_and_time(token.expires_at) if token.expires_at else "it is revoked"
