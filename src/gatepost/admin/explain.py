@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from ipaddress import ip_address
 
 from gatepost.mail.address import ForwardPath, ReversePath
 from gatepost.mail.reply import Reply, reply
@@ -10,6 +11,9 @@ from gatepost.tenancy.attribution import GATEPOST, Attribution, Outcome, RuleSet
 from gatepost.tenancy.candidates import ChainJudge, gather
 from gatepost.tenancy.directory import Directory
 from gatepost.tenancy.evidence import Address, CertificateFacts, Evidence, TlsEvidence
+
+SOMEWHERE = ip_address("0.0.0.0")
+"""The unspecified address stands for "some address that no connector lists"."""
 
 NO_SESSION = "0" * 16
 """Stands where a live refusal has its session id."""

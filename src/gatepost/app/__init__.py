@@ -121,6 +121,13 @@ def open_judge(config: Config, listener: ListenerConfig) -> "Judge":
     return Judge(roots, required_purpose="clientAuth" if listener.require_client_auth else None)
 
 
+def open_public_judge() -> "Judge":
+    """Who judges certificates for a service with public roots: by those of this system."""
+    from gatepost.net.judgement import Judge
+
+    return Judge(None)
+
+
 def rules_of(listener: ListenerConfig) -> RuleSet:
     return replace(GATEPOST, wildcard_certificate_for_exact_name=listener.wildcard_certificates)
 

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from gatepost.admin.explain import Answer, Question, Relay, explain, most_telling
+from gatepost.admin.explain import SOMEWHERE, Answer, Question, Relay, explain, most_telling
 from gatepost.cli import context
+from gatepost.cli.verdict import print_verdict
 from gatepost.mail.address import NULL_REVERSE_PATH, Mailbox, ReversePath
 from gatepost.mail.path_grammar import BadPath, read_mailbox
 from gatepost.tenancy.attribution import Outcome
@@ -18,9 +19,6 @@ from gatepost.tenancy.session_record import attribution_record
 
 explain_app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
-NOT_GIVEN = "0.0.0.0"
-"""The unspecified address stands for "some address that no connector lists"."""
-
 
 @explain_app.command("explain", help="What would happen to such a session, and why. Exit code 1: it would be refused.")
 def explain_command(
@@ -28,7 +26,7 @@ def explain_command(
     rcpt_to: Annotated[list[str], typer.Option(metavar="B", help="Forward-path; repeatable.")],
     address: Annotated[
         str, typer.Option(metavar="IP", help="Where the server connects from; default: somewhere.", show_default=False)
-    ] = NOT_GIVEN,
+    ] = str(SOMEWHERE),
     certificate: Annotated[
         Path | None, typer.Option(metavar="PEM", help="Chain the server would present, leaf first.")
     ] = None,
@@ -36,6 +34,14 @@ def explain_command(
     tls: Annotated[bool, typer.Option("--tls", help="Under TLS without a certificate.")] = False,
     listener: Annotated[
         str | None, typer.Option(metavar="ADDRESS:PORT", help="Which listener; default: the first.")
+    ] = None,
+    exchange_online: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="What Exchange Online would do, by the exports of a tenant in this folder (Get-InboundConnector, "
+            "Get-AcceptedDomain). Address and certificate not given are taken from a log in it.",
+        ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="JSON, for programs.")] = False,
 ) -> None:
@@ -47,6 +53,13 @@ def explain_command(
         reverse_path=_reverse_path(mail_from),
         forward_paths=tuple(_mailbox(each, "--rcpt-to") for each in rcpt_to),
     )
+    if exchange_online:
+        if listener:
+            context.fail("--listener is Gatepost's; Exchange Online has none to choose", context.WRONG_USE)
+        from gatepost.cli.explain_exchange_online import answer
+
+        answer(exchange_online, question, json)
+        return
     answers = explain(_relay(listener), question, datetime.now(UTC))
     if json:
         context.print_json(_document(answers))
@@ -115,19 +128,11 @@ _HEADLINES = {
 
 
 def _show(answers: tuple[Answer, ...]) -> None:
-    from rich.markup import escape
-
-    console = context.console()
     for answer in answers:
         found = answer.attribution
-        colour = "red" if found.refusal else "green"
         reason = found.refusal.reason if found.refusal else None
         headline = _HEADLINES[found.outcome].format(tenant=found.tenant, reason=reason)
-        by = f" (by {found.basis}, connector {found.connector})" if found.connector else ""
-        console.print(
-            f"{escape(str(answer.forward_path))}: [bold {colour}]{escape(headline)}[/]{escape(by)}", soft_wrap=True
-        )
-        context.print_indented(str(answer.reply), 2, style="dim")
+        print_verdict(str(answer.forward_path), headline, found, str(answer.reply))
         for each in found.reasons:
             context.print_point(each.code, f" ({each.connector})" if each.connector else "", each.says)
         for warning in found.warnings:
