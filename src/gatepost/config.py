@@ -150,6 +150,10 @@ class Config:
         return self.data / "queue"
 
     @property
+    def sightings_folder(self) -> Path:
+        return self.data / "sightings"
+
+    @property
     def sessions_folder(self) -> Path:
         return self.data / "sessions"
 
@@ -168,6 +172,7 @@ class Config:
             self.data,
             self.queue_folder,
             self.sessions_folder,
+            self.sightings_folder,
             self.receive_log_folder,
             self.send_log_folder,
         )

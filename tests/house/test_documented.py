@@ -11,6 +11,7 @@ import pytest
 
 from gatepost import config
 from gatepost.api.application import document
+from gatepost.admin.forecast import ProspectCode
 from gatepost.store.event_log import level
 from gatepost.tenancy.reasons import ReasonCode
 
@@ -236,3 +237,11 @@ def test_every_page_can_be_reached_from_the_index() -> None:
         targets = _LINK.findall(page.read_text("utf-8"))
         waiting += [(page.parent / each.partition("#")[0]).resolve() for each in targets if not each.startswith("http")]
     assert set((ROOT / "docs").rglob("*.md")) <= reached, "link it from a page that the index leads to"
+
+
+# --- the forecast ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", ProspectCode)
+def test_every_prospect_has_its_row(code: ProspectCode) -> None:
+    assert f"| `{code}` |" in _page("forecast.md"), "docs/reference/forecast.md"

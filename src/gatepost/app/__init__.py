@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gatepost.net.judgement import Judge
     from gatepost.store.protocol_log_files import FollowedProtocolLogs, StoredProtocolLogs
     from gatepost.store.session_records import StoredSessions
+    from gatepost.store.sightings import StoredSightings
 
 __all__ = [
     "CertificateFileError",
@@ -80,6 +81,13 @@ def open_sessions(config: Config) -> "StoredSessions":
     from gatepost.store.session_records import StoredSessions
 
     return StoredSessions(config.sessions_folder)
+
+
+def open_sightings(config: Config) -> "StoredSightings":
+    """What `forecast` reads."""
+    from gatepost.store.sightings import StoredSightings
+
+    return StoredSightings(config.sightings_folder)
 
 
 def open_protocol_logs(config: Config) -> "StoredProtocolLogs":

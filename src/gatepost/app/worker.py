@@ -49,11 +49,13 @@ from gatepost.receiving.connection import ListenerServices, SessionEnd
 from gatepost.receiving.limits import SessionGate, TenantGate
 from gatepost.receiving.listener import Listener, turn_away
 from gatepost.receiving.session_record import session_record
+from gatepost.receiving.sightings import sightings_of
 from gatepost.store.event_log import EventLog
 from gatepost.store.log_series import FileLimits
 from gatepost.store.log_writer import LogWriter
 from gatepost.store.protocol_log_files import ProtocolLogFiles
 from gatepost.store.session_records import SessionRecords
+from gatepost.store.sightings import Sightings
 from gatepost.store.sqlite_queue import SqliteQueueStore
 from gatepost.tenancy.evidence import CertificateFacts
 
@@ -164,6 +166,9 @@ class Worker:
                 max_age_s=config.sessions.max_age_days * 86400,
             ),
         )
+        self._sightings: Sightings[SessionEnd] = Sightings(
+            config.sightings_folder, number, sightings_of, self._log_writer
+        )
         self._receive_log = (
             ProtocolLogFiles(config.receive_log_folder, Side.RECEIVE, self._log_writer, self._log_limits)
             if limits.receive
@@ -247,9 +252,13 @@ class Worker:
             proxy_from=listener.proxy_from,
             log=self._receive_log,
             next_session_id=self._ids.next,
-            session_ended=self._records.add,
+            session_ended=self._session_ended,
             opened=set(),
         )
+
+    def _session_ended(self, session: SessionEnd) -> None:
+        self._records.add(session)
+        self._sightings.add(session)
 
     def _server_tls(self, listener: ListenerConfig, judge: Judge) -> ServerTlsContexts | None:
         tls = self._config.tls

@@ -30,6 +30,7 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     "probe": ("gatepost.cli.probe", "probe_app", "What a host does with a session and a certificate."),
     "doctor": ("gatepost.cli.doctor", "doctor_app", "What is wrong, from bounces, logs, exports, certificates."),
     "token": ("gatepost.cli.token", "token_app", "Who may use the Management API."),
+    "forecast": ("gatepost.cli.forecast", "forecast_app", "What will stop working, and when."),
     "audit": ("gatepost.cli.audit", "audit_app", "Who changed what, and when."),
     "bench": ("gatepost.cli.bench", "bench_app", "Measure a mail server, this one or another."),
     "demo": ("gatepost.cli.demo", "demo_app", "The whole story on this machine, in a minute."),

@@ -1,0 +1,259 @@
+"""What will stop working, before it does: from what was seen of tenants' servers and from what the directory says.
+
+What flows through: sightings, connectors and domains in; prospects out, the nearest first. Laws: a certificate that its
+server has replaced is no prospect; a prospect says whose it is, until when there is time, and what to do.
+"""
+
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from functools import cache
+from importlib.resources import files
+from shlex import quote
+
+from gatepost.admin.directory_editor import DirectoryEditor
+from gatepost.admin.lookups import tenant_named
+from gatepost.tenancy.attribution import Basis
+from gatepost.tenancy.ownership import ownership
+from gatepost.tenancy.sighting import SeenCertificate, Sighting
+from gatepost.tenancy.tenant import ConnectorType, InboundConnector
+
+HORIZON = timedelta(days=30)
+"""How far ahead a forecast looks."""
+STAGES = tuple(timedelta(days=days) for days in (30, 14, 7, 1))
+"""When somebody is told, and told again."""
+_LONG_ENOUGH = timedelta(days=7)
+"""Sightings that go back less do not show that a connector is not used."""
+
+
+class ProspectCode(StrEnum):
+    """Stable; each has a row in docs/reference/forecast.md."""
+
+    CERTIFICATE_EXPIRES = "certificate-expires"
+    RENEWED_ELSEWHERE = "renewed-elsewhere"
+    NAME_ABOUT_TO_BE_LOST = "name-about-to-be-lost"
+    ISSUER_DISTRUSTED = "issuer-distrusted"
+    CONNECTOR_NEVER_USED = "connector-never-used"
+    ADDRESS_ONLY = "address-only"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prospect:
+    code: ProspectCode
+    tenant: str
+    connector: str
+    subject: str
+    """What it is about, the same at each look: a fingerprint, a name; empty: the connector."""
+    due_at: datetime | None
+    """When mail stops; None: it does not by itself."""
+    says: str
+    do: str
+
+    def stage(self, at: datetime) -> timedelta | None:
+        """The narrowest of `STAGES` that it is in."""
+        left = self.due_at - at if self.due_at else None
+        return None if left is None else min((each for each in STAGES if left <= each), default=None)
+
+
+def forecast(
+    editor: DirectoryEditor, sightings: Sequence[Sighting], at: datetime, grace: timedelta, tenant: str | None = None
+) -> list[Prospect]:
+    """For one tenant, or all. `grace`: how long a domain counts after its record was lost."""
+    owner = tenant_named(editor, tenant).name if tenant else None
+    by_connector: dict[tuple[str, str], list[Sighting]] = defaultdict(list)
+    for sighting in sightings:
+        by_connector[sighting.tenant, sighting.connector].append(sighting)
+    began = min((each.first_at for each in sightings), default=at)
+    found: list[Prospect] = []
+    for connector in editor.all_inbound_connectors(owner):
+        if connector.enabled:
+            seen = by_connector.get((connector.tenant, connector.name), [])
+            found += _of_certificates(connector, seen, at)
+            found += _of_names(editor, connector, at, grace)
+            found += _of_use(connector, seen, began, at)
+    return sorted(
+        found, key=lambda each: (each.due_at or datetime.max.replace(tzinfo=UTC), each.tenant, each.connector)
+    )
+
+
+# --- certificates ------------------------------------------------------------------------------------------------
+
+
+def _of_certificates(connector: InboundConnector, seen: Sequence[Sighting], at: datetime) -> Iterator[Prospect]:
+    current = list(_current(seen))
+    addresses: dict[SeenCertificate, list[str]] = defaultdict(list)
+    for sighting in current:
+        if sighting.certificate and sighting.basis in (Basis.CERTIFICATE, Basis.PIN):
+            addresses[sighting.certificate].append(sighting.address)
+    for certificate, used_from in addresses.items():
+        if certificate.not_after and certificate.not_after - at <= HORIZON:
+            yield _expiring(connector, certificate, used_from, _successor(certificate, addresses))
+        if distrust := _distrust_of(certificate):
+            yield _distrusted(connector, certificate, distrust, at)
+
+
+def _current(seen: Iterable[Sighting]) -> Iterator[Sighting]:
+    """The last sighting of each address: what its server presents now."""
+    last: dict[str, Sighting] = {}
+    for sighting in sorted(seen, key=lambda each: each.last_at):
+        last[sighting.address] = sighting
+    yield from last.values()
+
+
+def _successor(certificate: SeenCertificate, others: Iterable[SeenCertificate]) -> SeenCertificate | None:
+    """A later certificate with one of the same names, presented by another server."""
+    later = [
+        each
+        for each in others
+        if set(each.names) & set(certificate.names) and _end(each) > _end(certificate) and each != certificate
+    ]
+    return max(later, key=_end, default=None)
+
+
+def _end(certificate: SeenCertificate) -> datetime:
+    return certificate.not_after or datetime.min.replace(tzinfo=UTC)
+
+
+def _expiring(
+    connector: InboundConnector, certificate: SeenCertificate, used_from: list[str], successor: SeenCertificate | None
+) -> Prospect:
+    servers = ", ".join(sorted(used_from)[:5]) + (" and others" if len(used_from) > 5 else "")
+    name, end = _name_of(certificate), f"{_end(certificate):%Y-%m-%d %H:%M} UTC"
+    if successor:
+        code = ProspectCode.RENEWED_ELSEWHERE
+        says = (
+            f"{servers} still presents {name} that expires {end}; another server presents one until {_day(successor)}"
+        )
+        do = f"copy the renewed certificate to {servers} and reload its mail server"
+    else:
+        code = ProspectCode.CERTIFICATE_EXPIRES
+        says = f"the certificate {name} presented by {servers} expires {end}"
+        do = "renew it; try the new one before it goes in: gatepost hybrid rehearse --certificate PEM --key PEM"
+    return Prospect(
+        code=code,
+        tenant=connector.tenant,
+        connector=connector.name,
+        subject=certificate.sha256,
+        due_at=certificate.not_after,
+        says=says,
+        do=do,
+    )
+
+
+def _name_of(certificate: SeenCertificate) -> str:
+    return certificate.names[0] if certificate.names else certificate.subject or certificate.sha256[:16]
+
+
+def _day(certificate: SeenCertificate) -> str:
+    return f"{_end(certificate):%Y-%m-%d}"
+
+
+# --- authorities -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Distrust:
+    """One entry of distrusted_authorities.toml, which explains the fields."""
+
+    anchor: str
+    issued_after: date | None = None
+    at: date | None = None
+    source: str
+
+    def due_at(self, certificate: SeenCertificate, at: datetime) -> datetime | None:
+        """The day it is distrusted; None: it is already, and any update of a bundle of roots may end its trust."""
+        if self.at:
+            due = _midnight(self.at)
+        else:
+            assert self.issued_after, "an entry has one date or the other"
+            cut_off = _midnight(self.issued_after)
+            due = cut_off if (certificate.not_before or at) > cut_off else _end(certificate)
+        return due if due > at else None
+
+
+@cache
+def _distrusts() -> tuple[_Distrust, ...]:
+    text = files("gatepost.admin").joinpath("distrusted_authorities.toml").read_text("utf-8")
+    return tuple(_Distrust(**each) for each in tomllib.loads(text)["distrust"])
+
+
+def _distrust_of(certificate: SeenCertificate) -> _Distrust | None:
+    anchor = certificate.anchor.casefold()
+    return next((each for each in _distrusts() if each.anchor.casefold() in anchor), None)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def _distrusted(
+    connector: InboundConnector, certificate: SeenCertificate, distrust: _Distrust, at: datetime
+) -> Prospect:
+    return Prospect(
+        code=ProspectCode.ISSUER_DISTRUSTED,
+        tenant=connector.tenant,
+        connector=connector.name,
+        subject=certificate.sha256,
+        due_at=distrust.due_at(certificate, at),
+        says=f"{_name_of(certificate)} leads to {certificate.anchor}, which is distrusted: {distrust.source}",
+        do="take the next certificate from another authority",
+    )
+
+
+# --- names and use -----------------------------------------------------------------------------------------------
+
+
+def _of_names(
+    editor: DirectoryEditor, connector: InboundConnector, at: datetime, grace: timedelta
+) -> Iterator[Prospect]:
+    if connector.type is ConnectorType.PARTNER:
+        return
+    for name in connector.certificate_names:
+        owner = ownership(editor, name, connector.tenant).nearest
+        if owner and owner.tenant == connector.tenant and owner.lost_at:
+            yield Prospect(
+                code=ProspectCode.NAME_ABOUT_TO_BE_LOST,
+                tenant=connector.tenant,
+                connector=connector.name,
+                subject=name,
+                due_at=owner.lost_at + grace,
+                says=f"the TXT record of {owner.domain} is gone since {owner.lost_at:%Y-%m-%d}; with it goes {name}",
+                do=f"publish the TXT record again (gatepost domain show {owner.domain}), then: "
+                f"gatepost domain verify {owner.domain}",
+            )
+
+
+def _of_use(connector: InboundConnector, seen: Sequence[Sighting], began: datetime, at: datetime) -> Iterator[Prospect]:
+    if connector.type is ConnectorType.PARTNER:
+        return
+    if not seen and at - began >= _LONG_ENOUGH:
+        yield _without_date(
+            ProspectCode.CONNECTOR_NEVER_USED,
+            connector,
+            f"no session was its own since {began:%Y-%m-%d}",
+            "see what its server presents, with: gatepost hybrid rehearse; or remove it: "
+            f"gatepost inbound-connector remove {_arguments(connector)}",
+        )
+    by_address = [each for each in seen if each.basis is Basis.ADDRESS]
+    if by_address and len(by_address) == len(seen):
+        why = "though it lists names" if connector.certificate_names else "and lists no certificate name"
+        yield _without_date(
+            ProspectCode.ADDRESS_ONLY,
+            connector,
+            f"it is recognised by address alone, {why}: bounces are refused, and a new address stops its mail",
+            "have the server present a certificate, and add its name: "
+            f"gatepost inbound-connector set {_arguments(connector)} --certificate-name NAME",
+        )
+
+
+def _without_date(code: ProspectCode, connector: InboundConnector, says: str, do: str) -> Prospect:
+    return Prospect(
+        code=code, tenant=connector.tenant, connector=connector.name, subject="", due_at=None, says=says, do=do
+    )
+
+
+def _arguments(connector: InboundConnector) -> str:
+    return f"{quote(connector.tenant)} {quote(connector.name)}"

@@ -1,0 +1,69 @@
+"""`gatepost forecast`"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from gatepost.admin.forecast import Prospect, forecast
+from gatepost.app import open_sightings
+from gatepost.cli import context
+from gatepost.cli.editing import directory_editor
+from gatepost.tenancy.record import Record, time_text
+
+forecast_app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@forecast_app.command(
+    help="What will stop working: certificates that expire, names about to be lost, connectors nothing uses. "
+    "Exit code 1: mail of somebody stops within 7 days."
+)
+def forecast_command(
+    tenant: Annotated[str | None, typer.Option(metavar="NAME", help="One tenant's; default: all.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="JSON, for programs.")] = False,
+) -> None:
+    config = context.config()
+    at = datetime.now(UTC)
+    seen = open_sightings(config).of(tenant)
+    with directory_editor() as editor:
+        found = forecast(editor, seen, at, timedelta(days=config.verification_grace_days), tenant)
+    if json:
+        context.print_json({"at": time_text(at), "prospects": [_record(each, at) for each in found]})
+    else:
+        _print(found, at)
+    if any((stage := each.stage(at)) and stage <= timedelta(days=7) for each in found):
+        raise typer.Exit(context.NO)
+
+
+def _record(prospect: Prospect, at: datetime) -> Record:
+    stage = prospect.stage(at)
+    return {
+        "code": prospect.code,
+        "tenant": prospect.tenant,
+        "connector": prospect.connector,
+        "subject": prospect.subject,
+        "due_at": time_text(prospect.due_at),
+        "within_days": stage.days if stage else None,
+        "says": prospect.says,
+        "do": prospect.do,
+    }
+
+
+def _print(found: list[Prospect], at: datetime) -> None:
+    if not found:
+        typer.echo("nothing in sight: no certificate seen expires within 30 days, no name is about to be lost")
+        return
+    for prospect in found:
+        label = f"{_when(prospect, at):<9}"
+        style = "bold red" if (stage := prospect.stage(at)) and stage <= timedelta(days=7) else "bold"
+        context.print_indented(f"{prospect.tenant}/{prospect.connector}  {prospect.code}", 9, label, style)
+        context.print_indented(prospect.says, 9)
+        context.print_indented(f"→ {prospect.do}", 9)
+    context.suggest("gatepost inbound-connector show TENANT NAME")
+
+
+def _when(prospect: Prospect, at: datetime) -> str:
+    if prospect.due_at is None:
+        return "at risk"
+    days = (prospect.due_at - at).days
+    return "over" if prospect.due_at <= at else "today" if days == 0 else f"{days} d"

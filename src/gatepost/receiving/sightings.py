@@ -1,0 +1,50 @@
+"""What a session showed of tenants' servers. Made off the session's thread, from what the session left."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from gatepost.receiving.connection import SessionEnd
+from gatepost.tenancy.attribution import Attribution, Basis
+from gatepost.tenancy.evidence import ClientCertificate, VerifiedCertificate
+from gatepost.tenancy.sighting import SeenCertificate, Sighting
+
+
+def sightings_of(session: SessionEnd) -> Iterator[Sighting]:
+    """One for each connector that decided."""
+    tls = session.acceptance.tls
+    certificate = _seen(tls.certificate) if tls and tls.certificate else None
+    at = datetime.fromtimestamp(session.at, UTC)
+    told: set[tuple[str, str, Basis]] = set()
+    for verdict in (verdict for news in session.news for verdict in news.verdicts):
+        decided = _decided(verdict.attribution)
+        if decided and decided not in told:
+            told.add(decided)
+            tenant, connector, basis = decided
+            yield Sighting(
+                tenant=tenant,
+                connector=connector,
+                basis=basis,
+                address=session.acceptance.address_text,
+                certificate=certificate,
+                first_at=at,
+                last_at=at,
+            )
+
+
+def _decided(attribution: Attribution | None) -> tuple[str, str, Basis] | None:
+    if attribution is None or attribution.refusal or not (attribution.tenant and attribution.connector):
+        return None
+    return (attribution.tenant, attribution.connector, attribution.basis) if attribution.basis else None
+
+
+def _seen(certificate: ClientCertificate) -> SeenCertificate:
+    leaf = certificate.leaf
+    return SeenCertificate(
+        sha256=leaf.sha256,
+        subject=leaf.subject,
+        names=leaf.names,
+        issuer=leaf.issuer,
+        not_before=leaf.not_before,
+        not_after=leaf.not_after,
+        anchor=certificate.anchor if isinstance(certificate, VerifiedCertificate) else "",
+    )

@@ -1,0 +1,35 @@
+"""What was seen of a tenant's servers: which connector took a session, from where, with which certificate.
+
+A sighting outlives the session records: one value for each connector, address and certificate, however many sessions.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from gatepost.tenancy.attribution import Basis
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenCertificate:
+    """A leaf as it was presented."""
+
+    sha256: str
+    subject: str
+    names: tuple[str, ...]
+    """Those that count: SAN DNS names, else the common name."""
+    issuer: str
+    not_before: datetime | None
+    not_after: datetime | None
+    anchor: str
+    """Subject of the root it led to; empty where it did not verify."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    tenant: str
+    connector: str
+    basis: Basis
+    address: str
+    certificate: SeenCertificate | None
+    first_at: datetime
+    last_at: datetime

@@ -1,0 +1,55 @@
+"""The forecast over real sessions: what a worker saw, a command tells, and each tenant's is its own."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from end_to_end.installation import Installation, wait_until
+from end_to_end.outside import Outside
+from end_to_end.smtp_client import SmtpClient
+from pki import Pki
+
+OUTSIDE = "someone@outside.example"
+MESSAGE = b"Subject: hello\r\n\r\nHello.\r\n"
+
+
+def prospects(relay: Installation) -> list[dict[str, Any]]:
+    """Whatever the exit code says of their urgency."""
+    found: list[dict[str, Any]] = json.loads(relay.run("forecast", "--json").stdout)["prospects"]
+    return found
+
+
+def test_a_certificate_about_to_expire_is_told_until_its_server_shows_another(tmp_path: Path) -> None:
+    pki = Pki(tmp_path / "pki")
+    soon = pki.leaf("mail.contoso.com", not_after=datetime.now(UTC) + timedelta(days=5))
+    later = pki.leaf("mail.contoso.com", not_after=datetime.now(UTC) + timedelta(days=80))
+    fine = pki.leaf("mail.fabrikam.com", not_after=datetime.now(UTC) + timedelta(days=80))
+    relay = Installation(tmp_path / "relay", client_roots=pki.roots_file, listeners={"main": ""})
+    relay.init()
+    for tenant in ("contoso", "fabrikam"):
+        relay("tenant", "add", tenant)
+        relay("domain", "add", tenant, f"{tenant}.com", "--verified")
+        relay("inbound-connector", "add", tenant, "mail", "--certificate-name", f"mail.{tenant}.com")
+    assert prospects(relay) == []
+    with Outside() as outside:
+        relay("send-connector", "set", "internet", "--smart-host", f"127.0.0.1:{outside.sink().port}")
+        with relay.serving():
+            for tenant, certificate in (("contoso", soon), ("fabrikam", fine)):
+                with SmtpClient(relay.port) as smtp:
+                    smtp.starttls(certificate)
+                    assert smtp.message(f"ann@{tenant}.com", OUTSIDE, MESSAGE).code == 250
+            (prospect,) = wait_until(lambda: prospects(relay), "the sessions to be seen")
+            assert (prospect["code"], prospect["tenant"], prospect["within_days"]) == (
+                "certificate-expires",
+                "contoso",
+                7,
+            )
+            assert prospect["subject"] == soon.sha256
+            assert "contoso/mail" in relay("forecast", expect=1)
+            assert "contoso" not in relay("forecast", "--tenant", "fabrikam")
+            with SmtpClient(relay.port) as smtp:
+                smtp.starttls(later)
+                assert smtp.message("ann@contoso.com", OUTSIDE, MESSAGE).code == 250
+            wait_until(lambda: not prospects(relay), "the renewed certificate to be seen")
+            assert relay("forecast").startswith("nothing in sight")
