@@ -112,11 +112,11 @@ def test_connectors_and_domains_mean_what_they_meant(editor: Editor, wanted: Tra
     bank = editor.inbound_connector("litware", "From the bank")
     assert bank and bank.type is ConnectorType.PARTNER and bank.require_tls and bank.restrict_to_certificate
     assert bank.sender_domains == ("bank.example", "*.bank.example")
-    office = editor.send_connector("To the office")
+    office = editor.send_connector("litware/To the office")
     assert office and office.tenant == "litware" and office.tls is TlsLevel.VERIFY
     assert office.tls_domain == "*.litware.com"
     assert office.smart_hosts == (SmartHost(host="192.0.2.25"), SmartHost(host="hub.litware.com"))
-    by_rule = editor.send_connector("By rule")
+    by_rule = editor.send_connector("litware/By rule")
     assert by_rule and not by_rule.enabled
     assert by_rule.address_spaces == (AddressSpace(space="litware.com"), AddressSpace(space="*.branch.example"))
 

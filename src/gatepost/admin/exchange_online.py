@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 
 from gatepost.admin.inbound_connectors import InboundConnectorWish
-from gatepost.admin.send_connectors import SendConnectorWish
+from gatepost.admin.send_connectors import SendConnectorWish, name_for_tenant
 from gatepost.doctor import evidence
 from gatepost.tenancy.tenant import AcceptedDomain, ConnectorType, InboundConnector, Network, SendConnector, TlsLevel
 
@@ -307,9 +307,10 @@ def inbound_properties(connector: InboundConnector) -> Properties:
 
 
 def outbound_properties(connector: SendConnector) -> Properties:
+    """With the name it was imported by."""
     validates = connector.tls is TlsLevel.VERIFY
     return {
-        "Name": connector.name,
+        "Name": name_for_tenant(connector),
         "ConnectorType": "Partner",
         "Enabled": connector.enabled,
         "RecipientDomains": [each.space for each in connector.address_spaces],
@@ -339,7 +340,7 @@ def inbound_lost(connector: InboundConnector) -> Iterator[NoEqual]:
 
 def outbound_lost(connector: SendConnector) -> Iterator[NoEqual]:
     """What `outbound_properties` cannot say."""
-    subject = f"send connector {connector.name}"
+    subject = f"send connector {name_for_tenant(connector)}"
     for each in connector.address_spaces:
         if each.cost != 1:
             yield NoEqual(object=subject, property="cost", value=str(each), why="recipient domains have no cost there")

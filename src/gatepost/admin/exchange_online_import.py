@@ -11,12 +11,13 @@ from datetime import datetime
 from functools import partial
 
 from gatepost.admin import domains, inbound_connectors, send_connectors, tenants
-from gatepost.admin.declined import Declined, No
+from gatepost.admin.declined import Declined, NameNotOwned
 from gatepost.admin.directory_editor import DirectoryEditor
 from gatepost.admin.exchange_online import NoEqual, Translation, WantedDomain, WantedInbound, WantedSend
 from gatepost.admin.lookups import tenant_named
+from gatepost.admin.ownership import what_is_missing
 from gatepost.admin.send_connectors import CredentialCheck
-from gatepost.tenancy.tenant import AuditEntry, InboundConnector, SendConnector
+from gatepost.tenancy.tenant import AuditEntry
 
 _MADE_ANEW = ("token", "created_at", "verified_at")
 """Fields that a plan cannot foretell."""
@@ -81,12 +82,13 @@ def _carried_out(
 
     if editor.tenant(tenant) is None:
         tenants.add(editor, tenant, at)
+    owner = tenant_named(editor, tenant).name
     for domain in wanted.domains:
-        attempt(f"domain {domain.domain}", partial(_domain, editor, tenant, domain, verified, at))
+        attempt(f"domain {domain.domain}", partial(_domain, editor, owner, domain, verified, at))
     for inbound in wanted.inbound_connectors:
-        attempt(f"inbound connector {inbound.name}", partial(_inbound, editor, tenant, inbound))
+        attempt(f"inbound connector {inbound.name}", partial(_inbound, editor, owner, inbound))
     for send in wanted.send_connectors:
-        attempt(f"send connector {send.name}", partial(_send, editor, send, check))
+        attempt(f"send connector {send.name}", partial(_send, editor, owner, send, check))
     changes = sorted(editor.audit(after=before), key=lambda entry: entry.version)
     return Imported(
         changes=tuple(changes),
@@ -98,7 +100,7 @@ def _carried_out(
 
 def _domain(editor: DirectoryEditor, tenant: str, wanted: WantedDomain, verified: bool, at: datetime) -> None:
     existing = editor.accepted_domain(wanted.domain)
-    if existing and existing.tenant == tenant_named(editor, tenant).name:
+    if existing and existing.tenant == tenant:
         vouched = True if verified and not existing.verified else None
         domains.change(editor, wanted.domain, match_subdomains=wanted.match_subdomains, verified=vouched, at=at)
     else:
@@ -107,41 +109,21 @@ def _domain(editor: DirectoryEditor, tenant: str, wanted: WantedDomain, verified
 
 
 def _inbound(editor: DirectoryEditor, tenant: str, wanted: WantedInbound) -> str | None:
-    """Why it is stored but not enabled, where that is so."""
-    existing = editor.inbound_connector(tenant_named(editor, tenant).name, wanted.name)
-    if existing is None:
-        return inbound_connectors.add(
-            editor, tenant, wanted.name, wanted.wish, enabled=wanted.enabled
-        ).not_enabled_because
-    if existing.enabled and not wanted.enabled:
-        existing = inbound_connectors.disable(editor, tenant, wanted.name)
-    changed = inbound_connectors.change(editor, tenant, wanted.name, wanted.wish).connector
-    return _enabled(editor, changed) if wanted.enabled and not changed.enabled else None
-
-
-def _enabled(editor: DirectoryEditor, connector: InboundConnector) -> str | None:
+    """Why it is stored but not enabled, where that is so. One that is in use keeps its form rather than be disabled."""
     try:
-        inbound_connectors.enable(editor, connector.tenant, connector.name)
-    except Declined as declined:
-        return str(declined)
-    return None
+        inbound_connectors.put(editor, tenant, wanted.name, wanted.wish, enabled=wanted.enabled)
+        return None
+    except NameNotOwned:
+        existing = editor.inbound_connector(tenant, wanted.name)
+        if existing and existing.enabled:
+            raise
+        stored = inbound_connectors.put(editor, tenant, wanted.name, wanted.wish, enabled=False).connector
+        return str(what_is_missing(editor, stored))
 
 
-def _send(editor: DirectoryEditor, wanted: WantedSend, check: CredentialCheck) -> None:
-    existing = editor.send_connector(wanted.name)
-    if existing is None:
-        send_connectors.add(editor, wanted.name, wanted.wish, check, enabled=wanted.enabled)
-        return
-    _must_be_the_tenants(existing, wanted)
-    send_connectors.change(editor, wanted.name, wanted.wish, check)
-    if existing.enabled != wanted.enabled:
-        send_connectors.enable(editor, wanted.name, enabled=wanted.enabled)
-
-
-def _must_be_the_tenants(existing: SendConnector, wanted: WantedSend) -> None:
-    if existing.tenant != wanted.wish.tenant:
-        holder = f"tenant {existing.tenant}'s" if existing.tenant else "of the whole server"
-        raise No(f"there is a send connector '{wanted.name}' already, {holder}; rename it before the import")
+def _send(editor: DirectoryEditor, tenant: str, wanted: WantedSend, check: CredentialCheck) -> None:
+    name = send_connectors.stored_name(editor, tenant, wanted.name)
+    send_connectors.put(editor, name, wanted.wish, check, enabled=wanted.enabled)
 
 
 def _as_planned(entry: AuditEntry) -> AuditEntry:
