@@ -13,6 +13,8 @@ from gatepost.tenancy.token import Token
 class DirectoryEditor(Directory, Protocol):
     """Look-ups as in `Directory`, never stale; listings; changes, each with its audit entry."""
 
+    def close(self) -> None: ...
+
     def change(self) -> AbstractContextManager[None]:
         """What is read and written inside is one transaction; an exception undoes it. May be nested."""
 
@@ -81,3 +83,28 @@ class DirectoryEditor(Directory, Protocol):
         """Newest first."""
 
     def audit_entry(self, version: int) -> AuditEntry | None: ...
+
+
+class BulkEditor(DirectoryEditor, Protocol):
+    """The directory as whole parts of it are read and written: by the thousand, one kind of object at a time."""
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Everything read inside is of one version; nobody is hindered meanwhile."""
+
+    def settle(self) -> None:
+        """After a large change, once it is done: give back the room that it took beside the directory."""
+
+    def stored_tenants(self, names: Sequence[str]) -> Sequence[Tenant | None]:
+        """For each of `names` the tenant, or None."""
+
+    def stored_domains(self, domains: Sequence[str]) -> Sequence[AcceptedDomain | None]: ...
+
+    def stored_inbound_connectors(self, keys: Sequence[tuple[str, str]]) -> Sequence[InboundConnector | None]:
+        """Keys are (tenant, name)."""
+
+    def write_tenants(self, changes: Sequence[tuple[Tenant | None, Tenant]]) -> None:
+        """Store what stands second in each pair. First stands what is stored now, None where nothing is."""
+
+    def write_domains(self, changes: Sequence[tuple[AcceptedDomain | None, AcceptedDomain]]) -> None: ...
+
+    def write_inbound_connectors(self, changes: Sequence[tuple[InboundConnector | None, InboundConnector]]) -> None: ...

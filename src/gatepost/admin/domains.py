@@ -85,9 +85,16 @@ def _vouched(domain: AcceptedDomain, at: datetime) -> AcceptedDomain:
 
 
 def _already_there(existing: AcceptedDomain, tenant: str) -> AlreadyThere:
-    name = existing.domain
     if existing.tenant == tenant:
-        return AlreadyThere(f"{name} is a domain of {tenant} already; see: gatepost domain show {name}")
+        return AlreadyThere(
+            f"{existing.domain} is a domain of {tenant} already; see: gatepost domain show {existing.domain}"
+        )
+    return owned_by_another(existing)
+
+
+def owned_by_another(existing: AcceptedDomain) -> AlreadyThere:
+    """Why no second tenant can add the domain, and what to do."""
+    name = existing.domain
     state = "has verified it" if existing.verified else "has added it, though not verified it"
     return AlreadyThere(
         f"{name} can have one owner only, and tenant {existing.tenant} {state}; a sub-domain can be another tenant's. "

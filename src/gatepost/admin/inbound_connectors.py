@@ -54,7 +54,7 @@ def add(editor: DirectoryEditor, tenant: str, name: str, wish: InboundConnectorW
                 f"tenant {owner.name} has an inbound connector '{name}' already; to change it: "
                 f"gatepost inbound-connector set {quote(owner.name)} {quote(name)} …"
             )
-        connector = _fulfilled(InboundConnector(tenant=owner.name, name=name, enabled=enabled), wish)
+        connector = fulfilled(InboundConnector(tenant=owner.name, name=name, enabled=enabled), wish)
         missing = what_is_missing(editor, connector) if enabled else None
         connector = replace(connector, enabled=enabled and missing is None)
         editor.put_inbound_connector(connector, "add")
@@ -65,7 +65,7 @@ def change(editor: DirectoryEditor, tenant: str, name: str, wish: InboundConnect
     """A list that is mentioned replaces the stored one. An enabled connector keeps its old form rather than take a
     name its tenant does not own."""
     with editor.change():
-        connector = _fulfilled(inbound_connector_named(editor, tenant, name), wish)
+        connector = fulfilled(inbound_connector_named(editor, tenant, name), wish)
         if connector.enabled and (missing := what_is_missing(editor, connector)):
             raise _not_owned("nothing was changed", missing)
         editor.put_inbound_connector(connector, "set")
@@ -79,7 +79,7 @@ def put(editor: DirectoryEditor, tenant: str, name: str, wish: InboundConnectorW
     with editor.change():
         owner = tenant_named(editor, tenant).name
         existing = editor.inbound_connector(owner, name)
-        connector = _fulfilled(existing or InboundConnector(tenant=owner, name=name), wish)
+        connector = fulfilled(existing or InboundConnector(tenant=owner, name=name), wish)
         connector = replace(connector, enabled=_said(enabled, connector.enabled))
         if connector.enabled and (missing := what_is_missing(editor, connector)):
             raise _not_owned("nothing was changed", missing)
@@ -122,17 +122,23 @@ def ready_to_enable(editor: DirectoryEditor, tenant: str) -> Iterator[InboundCon
             yield connector
 
 
-def _fulfilled(connector: InboundConnector, wish: InboundConnectorWish) -> InboundConnector:
-    connector = replace(
-        connector,
+def fulfilled(connector: InboundConnector, wish: InboundConnectorWish) -> InboundConnector:
+    """`connector` as the wish would have it. Raises `WrongUse` where that makes no sense."""
+    certificate_sha256 = _read(
+        wish.certificate_sha256, lambda text: sha256(text, "certificate"), connector.certificate_sha256
+    )
+    public_key_sha256 = _read(
+        wish.public_key_sha256, lambda text: sha256(text, "public key"), connector.public_key_sha256
+    )
+    wished = InboundConnector(
+        tenant=connector.tenant,
+        name=connector.name,
+        enabled=connector.enabled,
         type=connector.type if wish.type is None else _type(wish.type),
         certificate_names=_read(wish.certificate_names, certificate_name, connector.certificate_names),
-        certificate_sha256=_read(
-            wish.certificate_sha256, lambda text: sha256(text, "certificate"), connector.certificate_sha256
-        ),
-        public_key_sha256=_read(
-            wish.public_key_sha256, lambda text: sha256(text, "public key"), connector.public_key_sha256
-        ),
+        certificate_sha256=certificate_sha256,
+        public_key_sha256=public_key_sha256,
+        proven_pins=connector.proven_pins.intersection(certificate_sha256 + public_key_sha256),
         addresses=_read(wish.addresses, network, connector.addresses),
         sender_domains=_read(wish.sender_domains, domain_pattern, connector.sender_domains),
         require_tls=_said(wish.require_tls, connector.require_tls),
@@ -140,9 +146,8 @@ def _fulfilled(connector: InboundConnector, wish: InboundConnectorWish) -> Inbou
         restrict_to_address=_said(wish.restrict_to_address, connector.restrict_to_address),
         trust_anchors=_anchors(wish.trust_anchors, connector.trust_anchors),
     )
-    connector = replace(connector, proven_pins=connector.proven_pins.intersection(connector.pins))
-    _must_make_sense(connector)
-    return connector
+    _must_make_sense(wished)
+    return wished
 
 
 def _not_owned(what: str, missing: Missing) -> NameNotOwned:
@@ -180,6 +185,7 @@ def _must_make_sense(connector: InboundConnector) -> None:
 
 
 def warnings_of(editor: DirectoryEditor, connector: InboundConnector) -> tuple[str, ...]:
+    """What is allowed, but perhaps not meant."""
     warnings = []
     if connector.type is ConnectorType.ON_PREMISES:
         if connector.sender_domains:

@@ -149,6 +149,8 @@ def _port(text: str, whole: str) -> int:
 
 
 def _is_address(text: str) -> bool:
+    if ":" not in text and not text[-1:].isdigit():
+        return False
     try:
         ip_address(text)
     except ValueError:

@@ -118,13 +118,18 @@ def every(editor: DirectoryEditor, tenant: str | None) -> Iterator[SendConnector
 def _saved(
     editor: DirectoryEditor, connector: SendConnector, wish: SendConnectorWish, check: CredentialCheck, action: str
 ) -> Saved:
-    connector = _fulfilled(editor, connector, wish)
+    return save(editor, fulfilled(editor, connector, wish), check, action)
+
+
+def save(editor: DirectoryEditor, connector: SendConnector, check: CredentialCheck, action: str) -> Saved:
+    """Store `connector` if its certificate can be used."""
     warnings = _credential_warnings(connector, check)
     editor.put_send_connector(connector, action)
     return Saved(connector=connector, warnings=warnings)
 
 
-def _fulfilled(editor: DirectoryEditor, connector: SendConnector, wish: SendConnectorWish) -> SendConnector:
+def fulfilled(editor: DirectoryEditor, connector: SendConnector, wish: SendConnectorWish) -> SendConnector:
+    """`connector` as the wish would have it. Raises `Declined` where that makes no sense."""
     if wish.tenant is not None:
         connector = replace(connector, tenant=tenant_named(editor, wish.tenant).name if wish.tenant else None)
     if wish.address_spaces is not None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gatepost.admin.directory_editor import BulkEditor
 from gatepost.admin.explain import Relay
 from gatepost.config import Config, ListenerConfig
 from gatepost.protocol_log.codec import Side
@@ -31,6 +32,7 @@ __all__ = [
     "ListenerNotFound",
     "QueueOffice",
     "follow_protocol_logs",
+    "open_bulk_editor",
     "open_directory",
     "open_editor",
     "open_judge",
@@ -62,11 +64,23 @@ def open_editor(config: Config, who: str | None = None) -> DirectoryEditor:
 
     A data folder that is not there yet is made: whoever wrote gatepost.toml by hand need not run `gatepost init`.
     """
+    _make_data_folder(config)
+    return DirectoryEditor(config.directory_file, who=who or operator_name())
+
+
+def open_bulk_editor(config: Config) -> BulkEditor:
+    """The directory, to change much of it at once. Raises `StoreError`."""
+    from gatepost.store.directory_bulk import SqliteBulkEditor
+
+    _make_data_folder(config)
+    return SqliteBulkEditor(config.directory_file, who=operator_name())
+
+
+def _make_data_folder(config: Config) -> None:
     try:
         config.data.mkdir(mode=0o750, parents=True, exist_ok=True)
     except OSError as error:
         raise StoreUnavailable(f"data folder {config.data} cannot be made: {error.strerror}") from None
-    return DirectoryEditor(config.directory_file, who=who or operator_name())
 
 
 def open_queue_office(config: Config) -> QueueOffice:

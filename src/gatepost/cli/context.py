@@ -21,6 +21,7 @@ from gatepost.protocol_log.codec import visible
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from gatepost.admin.directory_editor import BulkEditor
     from gatepost.app import Directory, DirectoryEditor, QueueOffice
     from gatepost.config import Config
 
@@ -64,6 +65,12 @@ def editor() -> "DirectoryEditor":
     from gatepost.app import open_editor
 
     return open_editor(config())
+
+
+def bulk_editor() -> "BulkEditor":
+    from gatepost.app import open_bulk_editor
+
+    return open_bulk_editor(config())
 
 
 def queue_office() -> "QueueOffice":

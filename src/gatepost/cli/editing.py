@@ -1,7 +1,7 @@
 """How commands reach the directory, and how a use case's "no" becomes one line and an exit code."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -10,18 +10,27 @@ from gatepost.cli import context
 from gatepost.queue.store import StoreError
 
 if TYPE_CHECKING:
-    from gatepost.admin.directory_editor import DirectoryEditor
+    from gatepost.admin.directory_editor import BulkEditor, DirectoryEditor
 
 
 @contextmanager
 def directory_editor() -> "Iterator[DirectoryEditor]":
     """The directory for one command. Nothing that is declined inside changes anything."""
+    with _told(), closing(context.editor()) as editor:
+        yield editor
+
+
+@contextmanager
+def bulk_editor() -> "Iterator[BulkEditor]":
+    """The same, for commands that read or write the whole of it."""
+    with _told(), closing(context.bulk_editor()) as editor:
+        yield editor
+
+
+@contextmanager
+def _told() -> Iterator[None]:
     try:
-        editor = context.editor()
-        try:
-            yield editor
-        finally:
-            editor.close()
+        yield
     except (WrongUse, StoreError) as error:
         context.fail(str(error), context.WRONG_USE)
     except Declined as error:

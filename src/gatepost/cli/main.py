@@ -31,6 +31,8 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     "doctor": ("gatepost.cli.doctor", "doctor_app", "What is wrong, from bounces, logs, exports, certificates."),
     "token": ("gatepost.cli.token", "token_app", "Who may use the Management API."),
     "forecast": ("gatepost.cli.forecast", "forecast_app", "What will stop working, and when."),
+    "import": ("gatepost.cli.importing", "import_app", "Many objects at once, from a file."),
+    "export": ("gatepost.cli.exporting", "export_app", "The whole directory, as a file that import reads."),
     "audit": ("gatepost.cli.audit", "audit_app", "Who changed what, and when."),
     "bench": ("gatepost.cli.bench", "bench_app", "Measure a mail server, this one or another."),
     "demo": ("gatepost.cli.demo", "demo_app", "The whole story on this machine, in a minute."),

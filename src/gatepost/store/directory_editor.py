@@ -43,6 +43,15 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+PUT_TENANT = "INSERT INTO tenant VALUES (?, ?) ON CONFLICT DO UPDATE SET definition = excluded.definition"
+PUT_DOMAIN = (
+    "INSERT INTO accepted_domain VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET tenant = excluded.tenant,"
+    " verified = excluded.verified, last_check = excluded.last_check, definition = excluded.definition"
+)
+
+
 class SqliteDirectoryEditor(DirectoryQueries):
     """`admin.directory_editor.DirectoryEditor` over the directory file, on behalf of `who`."""
 
@@ -158,11 +167,7 @@ class SqliteDirectoryEditor(DirectoryQueries):
             before = tenant_record(existing) if existing else None
             after = tenant_record(tenant)
             if before != after:
-                self._rows(
-                    "INSERT INTO tenant VALUES (?, ?) ON CONFLICT DO UPDATE SET definition = excluded.definition",
-                    tenant.name,
-                    _json(after),
-                )
+                self._rows(PUT_TENANT, tenant.name, text_of(after))
                 self._record_change(action, f"tenant {tenant.name}", before, after)
 
     def remove_tenant(self, tenant: Tenant) -> None:
@@ -195,7 +200,7 @@ class SqliteDirectoryEditor(DirectoryQueries):
             before = inbound_connector_record(existing) if existing else None
             after = inbound_connector_record(connector)
             if before != after:
-                self._write_inbound_connector(connector, after)
+                self._write_inbound_connector(connector)
                 self._record_change(action, f"inbound-connector {connector.label}", before, after)
 
     def remove_inbound_connector(self, connector: InboundConnector) -> None:
@@ -242,38 +247,26 @@ class SqliteDirectoryEditor(DirectoryQueries):
             token.id,
             token.tenant,
             token.secret_sha256,
-            _json(token_record(token)),
+            text_of(token_record(token)),
         )
 
     def _write_domain(self, domain: AcceptedDomain) -> None:
-        under_check = domain.verified and not domain.verified_by_operator and domain.checked_at
-        self._rows(
-            "INSERT INTO accepted_domain VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET tenant = excluded.tenant,"
-            " verified = excluded.verified, last_check = excluded.last_check, definition = excluded.definition",
-            domain.domain,
-            domain.tenant,
-            top_down(domain.domain),
-            domain.verified,
-            under_check.timestamp() if under_check else None,
-            _json(domain_record(domain)),
-        )
+        self._rows(PUT_DOMAIN, *domain_row(domain))
 
-    def _write_inbound_connector(self, connector: InboundConnector, record: Record) -> None:
-        live_partner = connector.enabled and connector.type is ConnectorType.PARTNER
-        stored = {key: value for key, value in record.items() if value != []}
+    def _write_inbound_connector(self, connector: InboundConnector) -> None:
         ((row_id,),) = self._rows(
             "INSERT INTO inbound_connector (tenant, name, live_partner, definition) VALUES (?, ?, ?, ?)"
             " ON CONFLICT DO UPDATE SET live_partner = excluded.live_partner, definition = excluded.definition"
             " RETURNING id",
             connector.tenant,
             connector.name,
-            live_partner,
-            _json(stored),
+            is_live_partner(connector),
+            text_of(stored_connector_record(connector)),
         )
         for table in ("certificate_name", "pin", "address"):
             self._rows(f"DELETE FROM {table} WHERE connector = ?", row_id)
         for name in connector.certificate_names:
-            self._rows("INSERT INTO certificate_name VALUES (?, ?, ?)", name, row_id, _parent_of_host(name))
+            self._rows("INSERT INTO certificate_name VALUES (?, ?, ?)", *certificate_name_row(name, row_id))
         for pin in set(connector.pins):
             self._rows("INSERT INTO pin VALUES (?, ?)", bytes.fromhex(pin), row_id)
         for network in connector.addresses:
@@ -286,7 +279,7 @@ class SqliteDirectoryEditor(DirectoryQueries):
             connector.name,
             connector.tenant,
             connector.enabled,
-            _json(record),
+            text_of(record),
         )
         self._rows("DELETE FROM address_space WHERE send_connector = ?", connector.name)
         for space in {each.space for each in connector.address_spaces}:
@@ -301,9 +294,9 @@ class SqliteDirectoryEditor(DirectoryQueries):
             self._who,
             action,
             subject,
-            before and _json(before),
-            after and _json(after),
-            _concerned(subject, after or before or {}),
+            before and text_of(before),
+            after and text_of(after),
+            concerned(subject, after or before or {}),
         )
 
     def _each(self, statement: str, *values: object) -> Iterator[Record]:
@@ -326,15 +319,39 @@ def _audit_entry(
     )
 
 
-def _concerned(subject: str, record: Record) -> str | None:
+def concerned(subject: str, record: Record) -> str | None:
     """The tenant whose object was changed; None where it is the server's own."""
     tenant = record["name"] if subject.startswith("tenant ") else record.get("tenant")
     return str(tenant) if tenant else None
 
 
-def _parent_of_host(name: str) -> str | None:
-    return None if name.startswith("*.") else name.partition(".")[2] or None
+def domain_row(domain: AcceptedDomain) -> tuple[object, ...]:
+    """Of table `accepted_domain`."""
+    under_check = domain.verified and not domain.verified_by_operator and domain.checked_at
+    return (
+        domain.domain,
+        domain.tenant,
+        top_down(domain.domain),
+        domain.verified,
+        under_check.timestamp() if under_check else None,
+        text_of(domain_record(domain)),
+    )
 
 
-def _json(record: Record) -> str:
-    return json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+def is_live_partner(connector: InboundConnector) -> bool:
+    return connector.enabled and connector.type is ConnectorType.PARTNER
+
+
+def certificate_name_row(name: str, connector: int) -> tuple[str, int, str | None]:
+    """Of table `certificate_name`."""
+    parent = None if name.startswith("*.") else name.partition(".")[2] or None
+    return name, connector, parent
+
+
+def stored_connector_record(connector: InboundConnector) -> Record:
+    """Without the lists that are empty, which are most: the directory has many connectors."""
+    return {key: value for key, value in inbound_connector_record(connector).items() if value != []}
+
+
+def text_of(record: Record) -> str:
+    return _ENCODER.encode(record)

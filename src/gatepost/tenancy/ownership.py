@@ -5,6 +5,7 @@ being enabled, and which domain would have to be verified.
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from gatepost.mail.domain import parents
 from gatepost.tenancy.directory import Directory
@@ -21,6 +22,14 @@ class NameOwnership:
     """The verified domain that equals the name (without `*.`) or is its nearest parent, whoever owns it."""
     below: AcceptedDomain | None = None
     """Of a wildcard that `nearest` does not settle: a verified domain of the connector's tenant below it."""
+
+
+class Owners(Protocol):
+    """As much of a `Directory` as says who owns a name."""
+
+    def accepted_domain(self, domain: str) -> AcceptedDomain | None: ...
+
+    def nearest_owner(self, domain: str) -> AcceptedDomain | None: ...
 
 
 def ownership(directory: Directory, pattern: str, tenant: str) -> NameOwnership:
@@ -64,7 +73,7 @@ class UnownedName:
         return self.owner is None or self.owner.domain != self.domain
 
 
-def unowned_names(connector: InboundConnector, directory: Directory) -> tuple[UnownedName, ...]:
+def unowned_names(connector: InboundConnector, directory: Owners) -> tuple[UnownedName, ...]:
     """The names that `connector` may not be enabled with. A partner connector grants nothing, so its are free."""
     if connector.type is ConnectorType.PARTNER:
         return ()
@@ -73,7 +82,7 @@ def unowned_names(connector: InboundConnector, directory: Directory) -> tuple[Un
     )
 
 
-def _unowned(name: str, tenant: str, directory: Directory) -> UnownedName | None:
+def _unowned(name: str, tenant: str, directory: Owners) -> UnownedName | None:
     base = without_wildcard(name)
     nearest = directory.nearest_owner(base)
     if nearest and nearest.tenant == tenant:
@@ -82,7 +91,7 @@ def _unowned(name: str, tenant: str, directory: Directory) -> UnownedName | None
     return UnownedName(name=name, domain=added.domain if added else base, added=added, owner=nearest)
 
 
-def _added_above(base: str, tenant: str, below: str, directory: Directory) -> AcceptedDomain | None:
+def _added_above(base: str, tenant: str, below: str, directory: Owners) -> AcceptedDomain | None:
     """The tenant's unverified domain at or above `base`, yet below `below`: who verifies it owns `base`."""
     for domain in (base, *parents(base)):
         if domain == below:

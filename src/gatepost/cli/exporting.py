@@ -1,0 +1,34 @@
+"""`gatepost export`"""
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, TextIO
+
+import typer
+
+from gatepost.cli import context
+from gatepost.cli.editing import bulk_editor
+
+export_app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@export_app.command(help="Write every tenant, domain and connector as JSON Lines, for `gatepost import directory`.")
+def export(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", show_default=False, help="A new file; else standard output.")
+    ] = None,
+) -> None:
+    from gatepost.admin.directory_import import export_directory
+
+    with ExitStack() as stack, bulk_editor() as editor:
+        out = stack.enter_context(_new(file)) if file else sys.stdout
+        for line in export_directory(editor):
+            out.write(line + "\n")
+
+
+def _new(file: Path) -> TextIO:
+    try:
+        return file.open("x", encoding="utf-8")
+    except OSError as error:
+        context.fail(f"{file}: {error.strerror}; name a new file", context.WRONG_USE)
