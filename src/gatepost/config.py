@@ -119,6 +119,12 @@ class ApiConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HybridConfig:
+    follow: bool = False
+    """Whether this edge may teach its own connector at the relay the name of a renewed certificate."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     file: Path
     hostname: str
@@ -137,6 +143,7 @@ class Config:
     sessions: SessionsConfig = SessionsConfig()
     delivery: DeliveryConfig = DeliveryConfig()
     tenant_limits: TenantLimits = TenantLimits()
+    hybrid: HybridConfig = HybridConfig()
     nameservers: tuple[str, ...] = ()
     """`address` or `address:port`; none: the system's."""
     verification_grace_days: float = 7.0
@@ -257,6 +264,7 @@ def _config(file: Path, top: _Table) -> Config:
         sessions=_sessions(top.table("sessions")),
         delivery=_delivery(top.table("delivery")),
         tenant_limits=_tenant_limits(top.table("tenant_limits")),
+        hybrid=_hybrid(top.table("hybrid")),
         nameservers=_nameservers(top.table("dns")),
         verification_grace_days=top.take("verification_grace", _duration, 7 * 86400.0) / 86400,
     )
@@ -398,6 +406,12 @@ def _tenant_limits(table: _Table) -> TenantLimits:
         messages_per_minute=table.take("messages_per_minute", _whole(0, 10_000_000), 0),
         sessions=table.take("sessions", _whole(0, 1_000_000), 0),
     )
+    table.close()
+    return settings
+
+
+def _hybrid(table: _Table) -> HybridConfig:
+    settings = HybridConfig(follow=table.take("follow", _boolean, False))
     table.close()
     return settings
 

@@ -43,7 +43,7 @@ EDGE_LISTENER = "127.0.0.1:2526"
 EDGE_TENANT = "on-premises"
 
 # RFC 1918, RFC 4193 and loopback: where an on-premises server stands.
-_LOCAL_NETWORKS = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
+LOCAL_NETWORKS = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +120,7 @@ def _add_edge(editor: DirectoryEditor, edge: Edge, certificate: Path, key: Path)
         InboundConnector(
             tenant=EDGE_TENANT,
             name="local-networks",
-            addresses=tuple(ip_network(network) for network in _LOCAL_NETWORKS),
+            addresses=tuple(ip_network(network) for network in LOCAL_NETWORKS),
         ),
         "add",
     )

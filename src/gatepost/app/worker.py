@@ -29,6 +29,8 @@ from gatepost import config as configuration
 from gatepost.admin.verification import recheck
 from gatepost.app import open_directory, open_editor, open_judge, rules_of
 from gatepost.app.delivery_events import DeliveryEventLog
+from gatepost.app.in_use import InUse
+from gatepost.app.renewal_watch import RenewalWatch
 from gatepost.config import Config, ListenerConfig
 from gatepost.delivery.connection import ConnectionSettings
 from gatepost.delivery.destination import DialServices
@@ -139,7 +141,9 @@ class Worker:
         )
         self._send_log = ProtocolLogFiles(config.send_log_folder, Side.SEND, self._log_writer, self._log_limits)
         self._resolver = Resolver(config.nameservers)
-        client_tls = ClientTlsContexts(self._server_judge(), self._certificate_renewed)
+        in_use = InUse(config)
+        self._refreshes.append(in_use.refresh)
+        client_tls = ClientTlsContexts(self._server_judge(), self._certificate_renewed, in_use)
         self._refreshes.append(client_tls.refresh)
         self._dial = DialServices(
             resolver=self._resolver,
@@ -188,6 +192,7 @@ class Worker:
         self._tasks = [asyncio.create_task(self._look_for_changes())]
         if self._number == 0:
             self._tasks.append(asyncio.create_task(self._keep_verifying()))
+            self._tasks.append(asyncio.create_task(RenewalWatch(self._config, self._events).run()))
 
     async def stop(self) -> None:
         """Finish transactions in flight, then deliveries in flight, then the store, then the logs."""

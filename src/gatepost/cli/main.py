@@ -33,6 +33,7 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     "forecast": ("gatepost.cli.forecast", "forecast_app", "What will stop working, and when."),
     "import": ("gatepost.cli.importing", "import_app", "Many objects at once, from a file."),
     "export": ("gatepost.cli.exporting", "export_app", "The whole directory, as a file that import reads."),
+    "hybrid": ("gatepost.cli.hybrid", "hybrid_app", "Set both sides up: plan, apply, verify, undo, rehearse."),
     "audit": ("gatepost.cli.audit", "audit_app", "Who changed what, and when."),
     "bench": ("gatepost.cli.bench", "bench_app", "Measure a mail server, this one or another."),
     "demo": ("gatepost.cli.demo", "demo_app", "The whole story on this machine, in a minute."),

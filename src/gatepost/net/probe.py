@@ -112,9 +112,10 @@ async def dial(
     certificate: str | None,
     key: str | None,
     timeout_s: float,
+    source_address: str | None = None,
 ) -> ProbeConnection | str:
     """Connect to the first address of `host` that answers; why none does, else. `certificate` and `key` are held ready
-    for TLS."""
+    for TLS; `source_address` is the one of this machine to go out by."""
     addresses = await _addresses(host, port, timeout_s)
     if isinstance(addresses, str):
         return addresses
@@ -122,7 +123,8 @@ async def dial(
     for address in addresses:
         try:
             async with asyncio.timeout(timeout_s):
-                reader, writer = await asyncio.open_connection(address, port)
+                source = (source_address, 0) if source_address else None
+                reader, writer = await asyncio.open_connection(address, port, local_addr=source)
         except TimeoutError:
             problems.append(f"{address} port {port}: no answer within {timeout_s:g} s")
         except OSError as error:

@@ -114,11 +114,17 @@ class ClientTlsSession(TlsSession):
 class ClientTlsContexts:
     """One context per certificate that send connectors present, the newest loaded, and one that presents none."""
 
-    def __init__(self, judge: Judge, renewed: Callable[[CertificateFacts], None] | None = None) -> None:
+    def __init__(
+        self,
+        judge: Judge,
+        renewed: Callable[[CertificateFacts], None] | None = None,
+        in_place_of: Callable[[str, str], tuple[str, str]] | None = None,
+    ) -> None:
         """`judge` is about servers: the roots for level `verify`, purpose serverAuth. `renewed` is told of each leaf
-        that takes the place of another."""
+        that takes the place of another. `in_place_of` says for certificate and key file which files are presented."""
         self._judge = judge
         self._renewed = renewed
+        self._in_place_of = in_place_of
         self._anonymous = _new_client_context()
         self._kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
         self._problems: list[str] = []
@@ -128,8 +134,11 @@ class ClientTlsContexts:
         is in the file of the certificate."""
         if certificate is None:
             return self._begin(None, server_name)
+        key = key or certificate
+        if self._in_place_of:
+            certificate, key = self._in_place_of(certificate, key)
         try:
-            kept = self._context(certificate, key or certificate)
+            kept = self._context(certificate, key)
         except CredentialError as error:
             session = ClientTlsSession(SSL.Connection(self._anonymous, None), self._judge, None)
             session.failure = str(error)

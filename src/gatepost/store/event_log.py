@@ -31,9 +31,10 @@ _WARNINGS: Final = frozenset(
         "domain-verification",
         "failed",
         "proxy-header-refused",
+        "renewal-not-rehearsed",
     }
 )
-_ERRORS: Final = frozenset({"bug", "store-unavailable", "supervisor-gone"})
+_ERRORS: Final = frozenset({"bug", "renewal-refused", "store-unavailable", "supervisor-gone"})
 
 
 class LoggedEvent(NamedTuple):

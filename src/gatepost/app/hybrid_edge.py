@@ -1,0 +1,127 @@
+"""The edge's side of the wizard: its own directory."""
+
+import secrets
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+
+from gatepost.app import open_editor
+from gatepost.config import Config
+from gatepost.hybrid.apply import Trouble, same
+from gatepost.hybrid.desire import DOMAIN, INBOUND, SEND, TENANT, kind_and_name
+from gatepost.hybrid.merge import Fields
+from gatepost.hybrid.plan import Change, Objects
+from gatepost.queue.store import StoreError
+from gatepost.store.directory_editor import SqliteDirectoryEditor
+from gatepost.tenancy.record import (
+    domain_record,
+    inbound_connector_from,
+    inbound_connector_record,
+    send_connector_from,
+    send_connector_record,
+)
+from gatepost.tenancy.tenant import AcceptedDomain, Tenant
+
+_DOMAIN_FIELDS = ("tenant", "match_subdomains", "verified")
+_UNSEEN_INBOUND_FIELDS = ("tenant", "name", "proven_pins")
+
+
+class EdgeSide:
+    """Each change is one transaction with a look before it, so that a command run meanwhile is never overwritten."""
+
+    def __init__(self, config: Config) -> None:
+        self._editor: SqliteDirectoryEditor = open_editor(config)
+
+    def close(self) -> None:
+        self._editor.close()
+
+    def everything(self) -> dict[str, Fields]:
+        try:
+            return dict(self._all())
+        except StoreError as error:
+            raise Trouble(str(error)) from None
+
+    def read(self, names: Iterable[str]) -> Objects:
+        everything = self.everything()
+        return {name: everything.get(name) for name in names}
+
+    def write(self, change: Change) -> None:
+        kind, name = kind_and_name(change.object)
+        try:
+            with self._editor.change():
+                if not same(self.read([change.object])[change.object], change.before):
+                    raise Trouble(
+                        f"{change.object} on this edge was changed by somebody else just now; look with gatepost "
+                        "audit, then make a new plan: gatepost hybrid plan"
+                    )
+                self._put(kind, name, change.after)
+        except StoreError as error:
+            raise Trouble(str(error)) from None
+
+    def _all(self) -> Iterator[tuple[str, Fields]]:
+        editor = self._editor
+        for tenant in editor.all_tenants():
+            yield f"{TENANT} {tenant.name}", {}
+        for domain in editor.all_domains():
+            record = domain_record(domain)
+            yield f"{DOMAIN} {domain.domain}", {field: record[field] for field in _DOMAIN_FIELDS}
+        for inbound in editor.all_inbound_connectors():
+            record = inbound_connector_record(inbound)
+            fields = {field: value for field, value in record.items() if field not in _UNSEEN_INBOUND_FIELDS}
+            yield f"{INBOUND} {inbound.label}", fields
+        for sent in editor.all_send_connectors():
+            record = send_connector_record(sent)
+            yield f"{SEND} {sent.name}", {field: value for field, value in record.items() if field != "name"}
+
+    def _put(self, kind: str, name: str, fields: Fields | None) -> None:
+        if kind == TENANT:
+            self._put_tenant(name, fields)
+        elif kind == DOMAIN:
+            self._put_domain(name, fields)
+        elif kind == INBOUND:
+            self._put_inbound(name, fields)
+        else:
+            self._put_send(name, fields)
+
+    def _put_tenant(self, name: str, fields: Fields | None) -> None:
+        existing = self._editor.tenant(name)
+        if fields is not None:
+            self._editor.put_tenant(existing or Tenant(name=name, created_at=datetime.now(UTC)), "hybrid")
+        elif existing:
+            self._editor.remove_tenant(existing)
+
+    def _put_domain(self, name: str, fields: Fields | None) -> None:
+        existing = self._editor.accepted_domain(name)
+        if fields is None:
+            if existing:
+                self._editor.remove_domain(existing)
+            return
+        now = datetime.now(UTC)
+        self._editor.put_domain(
+            AcceptedDomain(
+                domain=name,
+                tenant=fields["tenant"],
+                token=existing.token if existing else secrets.token_hex(16),
+                match_subdomains=fields["match_subdomains"],
+                verified=fields["verified"],
+                verified_at=now if fields["verified"] else None,
+                # Nobody but this organisation speaks for the domains on its own edge.
+                verified_by_operator=fields["verified"],
+            ),
+            "hybrid",
+        )
+
+    def _put_inbound(self, label: str, fields: Fields | None) -> None:
+        tenant, _, name = label.partition("/")
+        existing = self._editor.inbound_connector(tenant, name)
+        if fields is not None:
+            proven = sorted(existing.proven_pins) if existing else []
+            record = {**fields, "tenant": tenant, "name": name, "proven_pins": proven}
+            self._editor.put_inbound_connector(inbound_connector_from(record), "hybrid")
+        elif existing:
+            self._editor.remove_inbound_connector(existing)
+
+    def _put_send(self, name: str, fields: Fields | None) -> None:
+        if fields is not None:
+            self._editor.put_send_connector(send_connector_from({**fields, "name": name}), "hybrid")
+        elif existing := self._editor.send_connector(name):
+            self._editor.remove_send_connector(existing)

@@ -1,0 +1,341 @@
+"""Exchange Server and Exchange Online: from exports of both sides to one PowerShell script for each.
+
+What flows through: exported objects and a wish become the same plan as everywhere; the plan becomes scripts that show
+first (`-WhatIf`), back up, and set only the properties that differ. Nothing is run here; the next export is read to see
+what came of it. Laws: what an administrator added to a list stays in it; every text in a script is a quoted literal.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from gatepost.hybrid.desire import NotPossible
+from gatepost.hybrid.merge import Fields
+from gatepost.hybrid.plan import Change, Objects, Plan, Wanted, differing
+from gatepost.tenancy.names import WILDCARD
+
+ON_PREMISES, ONLINE = "exchange", "exchange-online"
+
+CLOUD_HOST = "mail.protection.outlook.com"
+CAPABILITY = f"{CLOUD_HOST}:AcceptCloudServicesMail"
+
+Kind = Literal["SendConnector", "ReceiveConnector", "InboundConnector", "OutboundConnector"]
+
+_SIDES: Mapping[str, str] = {
+    "SendConnector": ON_PREMISES,
+    "ReceiveConnector": ON_PREMISES,
+    "InboundConnector": ONLINE,
+    "OutboundConnector": ONLINE,
+}
+_FLAGS = frozenset(
+    (
+        "CloudServicesMailEnabled",
+        "DNSRoutingEnabled",
+        "Enabled",
+        "RequireTLS",
+        "RequireTls",
+        "RouteAllMessagesViaOnPremises",
+        "UseMXRecord",
+    )
+)
+_SPACES = frozenset(("AddressSpaces", "SenderDomains"))
+"""Lists of `smtp:domain;cost`."""
+_LISTS = _SPACES | {"RecipientDomains", "SmartHosts", "SourceTransportServers", "TlsDomainCapabilities"}
+_TEXTS = frozenset(
+    (
+        "ConnectorSource",
+        "ConnectorType",
+        "TlsAuthLevel",
+        "TlsCertificateName",
+        "TlsDomain",
+        "TlsSenderCertificateName",
+        "TlsSettings",
+    )
+)
+_READ_ONLY = frozenset(("ConnectorSource",))
+
+_SPACE = re.compile(r"(?:smtp:)?(?P<domain>[^;]+)(?:;(?P<cost>\d+))?\Z", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """One object of an export."""
+
+    kind: str
+    name: str
+    values: Mapping[str, str | Sequence[str]]
+    cut: frozenset[str] = frozenset()
+    """Properties of which the export shows only the beginning."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExchangeWish:
+    domains: tuple[str, ...]
+    """The organisation's, in both places."""
+    routing_domain: str
+    """`contoso.mail.onmicrosoft.com`"""
+    smart_host: str
+    """Where Exchange Online finds the servers on premises."""
+    certificate_names: tuple[str, ...]
+    tls_certificate_name: str
+    """`<I>issuer<S>subject` of the certificate."""
+    thumbprint: str
+    centralized: bool = False
+    """Mail of the cloud leaves by the servers on premises."""
+
+
+# --- what is there ----------------------------------------------------------------------------------------------------
+
+
+def observed(exports: Iterable[Exported]) -> dict[str, dict[str, Fields]]:
+    """By side and object. Raises `NotPossible` where an export was cut."""
+    found: dict[str, dict[str, Fields]] = {ON_PREMISES: {}, ONLINE: {}}
+    for each in exports:
+        if each.kind not in _SIDES:
+            continue
+        if cut := sorted(each.cut & (_LISTS | _TEXTS)):
+            raise NotPossible(
+                f"the export of {each.kind} '{each.name}' is cut at {', '.join(cut)}: write it again whole, with "
+                f"Get-{each.kind} | Export-Clixml {each.kind}.xml"
+            )
+        found[_SIDES[each.kind]][f"{each.kind} {each.name}"] = {
+            name: _value(name, value) for name, value in each.values.items() if name in _FLAGS | _LISTS | _TEXTS
+        }
+    return found
+
+
+def _value(name: str, value: str | Sequence[str]) -> Any:
+    if name in _FLAGS:
+        return str(value).strip().lstrip("$").casefold() == "true"
+    if name in _LISTS:
+        elements = [value] if isinstance(value, str) and value else list(value)
+        return [_space(each) for each in elements] if name in _SPACES else [each.strip("[]") for each in elements]
+    return str(value)
+
+
+def _space(text: str) -> str:
+    """One spelling for `SMTP:contoso.com;1`, `smtp:contoso.com` and `contoso.com`."""
+    match = _SPACE.match(text.strip())
+    return f"smtp:{match['domain'].casefold()};{match['cost'] or 1}" if match else text
+
+
+# --- what should be ---------------------------------------------------------------------------------------------------
+
+
+def desired(wish: ExchangeWish, accepted_domains: Sequence[str], now: Mapping[str, Objects]) -> tuple[Wanted, ...]:
+    """On premises first: the cloud should find servers that expect it. Raises `NotPossible`."""
+    on_premises, online = now[ON_PREMISES], now[ONLINE]
+    return (
+        *_receive_connectors(wish, on_premises),
+        _inbound(wish, accepted_domains, online),
+        _outbound(wish, online),
+        _send(wish, on_premises),
+    )
+
+
+def _receive_connectors(wish: ExchangeWish, now: Objects) -> Iterator[Wanted]:
+    for name, fields in sorted(now.items()):
+        if fields is not None and name.startswith("ReceiveConnector ") and "default frontend" in name.casefold():
+            yield Wanted(
+                side=ON_PREMISES,
+                object=name,
+                fields={"TlsDomainCapabilities": [CAPABILITY], "TlsCertificateName": wish.tls_certificate_name},
+                fresh={},
+                why="mail from Exchange Online keeps its cross-premises headers, and is met with this certificate",
+            )
+
+
+def _inbound(wish: ExchangeWish, accepted: Sequence[str], now: Objects) -> Wanted:
+    name = _existing(now, "InboundConnector", "Inbound from ") or "InboundConnector Inbound from on-premises"
+    return Wanted(
+        side=ONLINE,
+        object=name,
+        fields={
+            "ConnectorType": "OnPremises",
+            "SenderDomains": ["smtp:*;1"],
+            "RequireTls": True,
+            "CloudServicesMailEnabled": True,
+            "TlsSenderCertificateName": _sender_certificate_name(wish, accepted),
+            "Enabled": True,
+        },
+        fresh={},
+        why="Exchange Online recognises your servers by the certificate's name, which lies in an accepted domain",
+        risk="whoever holds a certificate with this name may relay as your organisation",
+    )
+
+
+def _sender_certificate_name(wish: ExchangeWish, accepted: Sequence[str]) -> str:
+    """The name itself where it is an accepted domain, else the wildcard of its parent."""
+    domains = {each.casefold() for each in accepted or wish.domains}
+    for name in wish.certificate_names:
+        parent = name.removeprefix(WILDCARD) if name.startswith(WILDCARD) else name.partition(".")[2]
+        if name in domains:
+            return name
+        if parent in domains:
+            return f"{WILDCARD}{parent}"
+    raise NotPossible(
+        f"the certificate carries {', '.join(wish.certificate_names)}; neither that nor its parent is an accepted "
+        f"domain of the organisation in Exchange Online ({', '.join(sorted(domains))}): add it there, or choose "
+        "another certificate"
+    )
+
+
+def _outbound(wish: ExchangeWish, now: Objects) -> Wanted:
+    name = _existing(now, "OutboundConnector", "Outbound to ") or "OutboundConnector Outbound to on-premises"
+    return Wanted(
+        side=ONLINE,
+        object=name,
+        fields={
+            "ConnectorType": "OnPremises",
+            "RecipientDomains": ["*"] if wish.centralized else list(wish.domains),
+            "SmartHosts": [wish.smart_host],
+            "TlsSettings": "DomainValidation",
+            "TlsDomain": wish.smart_host,
+            "UseMXRecord": False,
+            "CloudServicesMailEnabled": True,
+            "RouteAllMessagesViaOnPremises": wish.centralized,
+            "Enabled": True,
+        },
+        fresh={},
+        why=f"mail of the cloud for your domains goes to {wish.smart_host}, whose certificate is checked",
+        risk="mail for domains that are no longer on premises would be sent there too"
+        if not wish.centralized
+        else "all mail of the cloud to the outside leaves by your servers",
+    )
+
+
+def _send(wish: ExchangeWish, now: Objects) -> Wanted:
+    name = _existing(now, "SendConnector", "Outbound to Office 365") or "SendConnector Outbound to Office 365"
+    fields: dict[str, Any] = {
+        "AddressSpaces": [f"smtp:{wish.routing_domain};1"],
+        "CloudServicesMailEnabled": True,
+        "RequireTLS": True,
+        "TlsAuthLevel": "DomainValidation",
+        "TlsDomain": CLOUD_HOST,
+        "TlsCertificateName": wish.tls_certificate_name,
+        "Enabled": True,
+    }
+    if not (now.get(name) or {}).get("SmartHosts"):
+        # A gateway that somebody put between stays; without one, the MX of the routing domain leads.
+        fields["DNSRoutingEnabled"] = True
+    return Wanted(
+        side=ON_PREMISES,
+        object=name,
+        fields=fields,
+        fresh={},
+        why="mail to the cloud goes under TLS to Exchange Online alone, and shows the certificate it is recognised by",
+        risk="mail to the cloud waits in the queue wherever this certificate is not accepted",
+    )
+
+
+def _existing(now: Objects, kind: str, beginning: str) -> str | None:
+    """What the wizard of Exchange made, by its mark or its name."""
+    candidates = sorted(name for name in now if name.startswith(f"{kind} ") and now[name] is not None)
+    marked = [name for name in candidates if (now[name] or {}).get("ConnectorSource") == "HybridWizard"]
+    named = [name for name in candidates if name.removeprefix(f"{kind} ").casefold().startswith(beginning.casefold())]
+    return next(iter([*marked, *named]), None)
+
+
+# --- as scripts -------------------------------------------------------------------------------------------------------
+
+_TITLES = {
+    ON_PREMISES: "Exchange Server: run it in the Exchange Management Shell",
+    ONLINE: "Exchange Online: run it after Connect-ExchangeOnline",
+}
+
+_QUOTES = "'\u2018\u2019\u201a\u201b"
+
+
+def script(plan: Plan, side: str, thumbprint: str) -> str:
+    """What makes the plan's changes at one side; empty where it has none."""
+    changes = [change for change in plan.changes if change.side == side]
+    if not changes:
+        return ""
+    kinds = sorted({change.object.partition(" ")[0] for change in changes})
+    parts = [_head(side, plan), _backup(kinds)]
+    if any("TlsCertificateName" in (change.after or {}) for change in changes):
+        parts.append(_certificate(thumbprint))
+    parts += [_step(change) for change in changes]
+    parts.append(_checks(changes))
+    return "\n".join(parts)
+
+
+def _head(side: str, plan: Plan) -> str:
+    return f"""\
+# {_TITLES[side]}.
+# Plan {plan.digest[:16]} of {plan.made_at}. Shows what it would do; with -Apply it does it.
+[CmdletBinding()]
+param([switch]$Apply)
+
+$ErrorActionPreference = 'Stop'
+$preview = -not $Apply
+"""
+
+
+def _backup(kinds: Sequence[str]) -> str:
+    lines = [
+        "# Backup: what was there before, readable with Import-Clixml",
+        "$stamp = Get-Date -Format 'yyyyMMdd-HHmmss'",
+    ]
+    lines += [f'Get-{kind} | Export-Clixml -Path "{kind}-$stamp.xml"' for kind in kinds]
+    return "\n".join(lines) + "\n"
+
+
+def _certificate(thumbprint: str) -> str:
+    return f"""\
+# The certificate as Exchange writes it: issuer and subject
+$certificate = Get-ExchangeCertificate -Thumbprint {literal(thumbprint)}
+$tlsCertificateName = "<I>$($certificate.Issuer)<S>$($certificate.Subject)"
+"""
+
+
+def _step(change: Change) -> str:
+    kind, _, name = change.object.partition(" ")
+    fields = {
+        field: new for field, (_, new) in differing(change.before, change.after).items() if field not in _READ_ONLY
+    }
+    verb, named = ("New", "-Name") if change.action == "create" else ("Set", "-Identity")
+    lines = [f"# {change.order}. {_comment(change.why)}"]
+    if change.risk != "none":
+        lines.append(f"#    Risk: {_comment(change.risk)}")
+    if change.before is not None:
+        lines += [f"#    {field} was: {_comment(_text(change.before.get(field)))}" for field in fields]
+    arguments = [f"-{field} {_argument(field, value)}" for field, value in fields.items()]
+    lines.append(f"{verb}-{kind} {named} {literal(name)} `")
+    lines += [f"    {argument} `" for argument in arguments]
+    lines.append("    -WhatIf:$preview")
+    return "\n".join(lines) + "\n"
+
+
+def _checks(changes: Sequence[Change]) -> str:
+    lines = ["# Afterwards: export again and let Gatepost compare, then send a test message"]
+    for change in changes:
+        kind, _, name = change.object.partition(" ")
+        fields = ", ".join(["Name", *differing(change.before, change.after)])
+        lines.append(f"Get-{kind} -Identity {literal(name)} | Format-List {fields}")
+    return "\n".join(dict.fromkeys(lines)) + "\n"
+
+
+def _argument(field: str, value: Any) -> str:
+    if field == "TlsCertificateName":
+        return "$tlsCertificateName"
+    if isinstance(value, bool):
+        return "$true" if value else "$false"
+    if isinstance(value, list):
+        return f"@({', '.join(map(literal, value))})" if value else "$null"
+    return "$null" if value is None else literal(str(value))
+
+
+def literal(text: str) -> str:
+    """`text` as one argument: in single quotes only single quotes, the typographic ones too, are special."""
+    return "'" + "".join(character * 2 if character in _QUOTES else character for character in text) + "'"
+
+
+def _text(value: Any) -> str:
+    return ", ".join(map(str, value)) or "empty" if isinstance(value, list) else str(value)
+
+
+def _comment(text: str) -> str:
+    """A comment ends with its line, so it must not hold another."""
+    return " ".join(text.split())
