@@ -204,3 +204,19 @@ def test_a_slip_is_explained_in_one_line(gatepost: Gatepost, words: list[str], s
     assert result.exit_code == 2
     assert says in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_who_ordered_what_can_be_looked_up(gatepost: Gatepost, mail: list[str]) -> None:
+    assert gatepost("queue", "orders").stdout == "no orders\n"
+    gatepost("queue", "hold", "--tenant", "contoso", "--domain", "two.example")
+    gatepost("queue", "hold", "--tenant", "contoso", "--older-than", "1h")
+    gatepost("queue", "release", mail[0])
+    told = gatepost("queue", "orders").stdout
+    assert re.search(r"release +message 0-\d+ +2 +yes", told)
+    assert "received until" in told
+    newest, by_age, oldest = json.loads(gatepost("queue", "orders", "--json").stdout)
+    assert (newest["action"], newest["message_id"], newest["recipients"]) == ("release", mail[0], 2)
+    assert (by_age["recipients"], by_age["domain"]) == (1, None)
+    assert (oldest["action"], oldest["tenant"], oldest["domain"]) == ("hold", "contoso", "two.example")
+    assert oldest["carried_out"]
+    assert oldest["given_by"]

@@ -21,11 +21,12 @@ from contracts.queue_messages import (
 from gatepost.mail.address import NULL_REVERSE_PATH
 from gatepost.mail.envelope import Body, DsnRequest
 from gatepost.queue.message import RecipientState
+from gatepost.queue.orders import Action
 from gatepost.queue.outcome import Rescheduled, Settlement
-from gatepost.queue.store import QueueFilter, QueueOffice, QueueStore, StoreUnavailable
+from gatepost.queue.store import Avoid, QueueFilter, QueueOffice, QueueStore, StoreUnavailable
 
 NOW = RECEIVED_AT + 10
-NOBODY: frozenset[str] = frozenset()
+NOBODY = Avoid()
 ALL = QueueFilter()
 
 
@@ -39,6 +40,12 @@ class Opened:
     async def states(self) -> dict[str, RecipientState]:
         await self.flushed()
         return {each.forward_path: each.state for _, each in self.office.listed(ALL, 1000)}
+
+    async def carried_out(self) -> None:
+        """Every order is."""
+        self.store.changed_by_others()
+        await self.store.carry_out_orders()
+        assert all(order.carried_out for _, order in self.office.orders(100))
 
     async def flushed(self) -> None:
         """Everything asked for before is written."""
@@ -207,7 +214,8 @@ class QueueStoreContract:
             for n in range(50):
                 await q.store.accept(message(f"{n}@busy.example", received_at=RECEIVED_AT), claim=False)
             await q.store.accept(message("free@free.example", received_at=RECEIVED_AT + 5), claim=False)
-            assert paths(*q.store.claim_due(NOW, 10, frozenset({"busy.example"}))) == ["free@free.example"]
+            avoid = Avoid(lanes=frozenset({("contoso", "busy.example")}))
+            assert paths(*q.store.claim_due(NOW, 10, avoid)) == ["free@free.example"]
             assert len(q.store.claim_due(NOW, 100, NOBODY)) == 50
 
         run(scenario)
@@ -288,32 +296,55 @@ class QueueStoreContract:
 
         run(scenario)
 
-    def test_postponing_moves_the_due_mail_of_one_domain_only(self, run: Any) -> None:
+    # -- Fairness
+
+    def test_tenants_take_turns_whatever_the_age_of_their_backlogs(self, run: Any) -> None:
         async def scenario(q: Opened) -> None:
-            for n in range(3):
-                await q.store.accept(message(f"{n}@down.example", received_at=RECEIVED_AT + n), claim=False)
-            await q.store.accept(message("late@down.example", received_at=NOW + 20), claim=False)
-            await q.store.accept(message("up@up.example", received_at=RECEIVED_AT + 5), claim=False)
-            assert paths(*q.store.claim_due(NOW, 1, NOBODY)) == ["0@down.example"]
-            assert q.store.postpone("down.example", NOW, NOW + 300, "connection refused") == 2
-            assert paths(*q.store.claim_due(NOW, 10, NOBODY)) == ["up@up.example"]
-            await q.flushed()
-            assert paths(*q.store.claim_due(NOW + 20, 10, NOBODY)) == ["late@down.example"]
-            assert q.store.claim_due(NOW + 299, 10, NOBODY) == []
-            moved = q.store.claim_due(NOW + 300, 10, NOBODY)
-            assert sorted(paths(*moved)) == ["1@down.example", "2@down.example"]
-            assert {only(each.recipients).last_reply for each in moved} == {"connection refused"}
+            for n in range(30):
+                await q.store.accept(message(f"{n}@d{n % 7}.example", received_at=RECEIVED_AT - n), claim=False)
+            await q.store.accept(message("b@d1.example", tenant="tailspin", received_at=RECEIVED_AT + 5), claim=False)
+            await q.store.accept(message("p@d1.example", tenant=None, received_at=RECEIVED_AT + 6), claim=False)
+            first = q.store.claim_due(NOW, 4, NOBODY)
+            assert sorted(str(each.tenant) for each in first) == ["None", "contoso", "contoso", "tailspin"]
+            assert paths(*[each for each in first if each.tenant == "contoso"]) == ["29@d1.example", "28@d0.example"]
+            assert len(q.store.claim_due(NOW, 100, NOBODY)) == 28
 
         run(scenario)
 
-    def test_postponing_reaches_a_backlog_larger_than_one_transaction(self, run: Any) -> None:
+    def test_turns_go_on_from_one_round_to_the_next(self, run: Any) -> None:
         async def scenario(q: Opened) -> None:
-            await asyncio.gather(*(q.store.accept(message(f"{n}@down.example"), claim=False) for n in range(2500)))
-            assert q.store.postpone("down.example", NOW, NOW + 300, "down") == 2500
-            assert q.store.claim_due(NOW + 299, 10, NOBODY) == []
-            while q.store.backlog:
-                await asyncio.sleep(0.001)
-            assert {each.due_at for _, each in q.office.listed(ALL, 3000)} == {NOW + 300}
+            for n in range(40):
+                tenant = f"t{n % 4}"
+                await q.store.accept(message(f"{n}@{tenant}.example", tenant=tenant), claim=False)
+            given = [q.store.claim_due(NOW, 1, NOBODY)[0].tenant for _ in range(40)]
+            assert all(len(set(given[n : n + 4])) == 4 for n in range(0, 40, 4))
+
+        run(scenario)
+
+    def test_avoided_tenants_keep_their_place(self, run: Any) -> None:
+        async def scenario(q: Opened) -> None:
+            await q.store.accept(message("a@x.example"), claim=False)
+            await q.store.accept(message("b@x.example", tenant="tailspin"), claim=False)
+            avoid = Avoid(tenants=frozenset({"contoso"}))
+            assert paths(*q.store.claim_due(NOW, 10, avoid)) == ["b@x.example"]
+            assert q.store.claim_due(NOW, 10, avoid) == []
+            assert q.store.next_due_at() == RECEIVED_AT
+            assert paths(*q.store.claim_due(NOW, 10, NOBODY)) == ["a@x.example"]
+
+        run(scenario)
+
+    def test_late_mail_can_be_claimed_from_a_lane_that_is_avoided(self, run: Any) -> None:
+        async def scenario(q: Opened) -> None:
+            for age, name in ((100, "given-up"), (50, "to-be-told"), (50, "told"), (5, "young")):
+                new = message(f"{name}@x.example", received_at=NOW - age)
+                (claim,) = (await q.store.accept(new, claim=True)).claims
+                await q.store.settle(rescheduled(claim, NOW - 1, delay_notified=name == "told"))
+            await q.store.accept(message("other@x.example", tenant="tailspin", received_at=NOW - 100), claim=False)
+            late = q.store.claim_late(("contoso", "x.example"), NOW, NOW - 100, NOW - 50, 10)
+            assert sorted(paths(*late)) == ["given-up@x.example", "to-be-told@x.example"]
+            assert q.store.claim_late(("contoso", "x.example"), NOW, NOW - 100, NOW - 50, 10) == []
+            left = paths(*q.store.claim_due(NOW, 10, NOBODY))
+            assert sorted(left) == ["other@x.example", "told@x.example", "young@x.example"]
 
         run(scenario)
 
@@ -327,7 +358,7 @@ class QueueStoreContract:
             assert q.store.changed_by_others()
             assert paths(*q.store.claim_due(NOW, 10, NOBODY)) == ["b@y.example"]
             assert q.office.release(ALL, NOW) == 1
-            assert q.store.changed_by_others()
+            await q.carried_out()
             assert paths(*q.store.claim_due(NOW, 10, NOBODY)) == ["a@x.example"]
 
         run(scenario)
@@ -368,6 +399,7 @@ class QueueStoreContract:
             await q.store.settle(rescheduled(claim, NOW + 3600))
             assert q.office.bounce(QueueFilter(domain="x.example"), NOW) == 2
             assert q.store.changed_by_others()
+            await q.carried_out()
             (bouncing,) = q.store.claim_due(NOW, 10, NOBODY)
             assert {each.state for each in bouncing.recipients} == {RecipientState.BOUNCING}
             assert q.store.still_wanted(bouncing)
@@ -381,7 +413,7 @@ class QueueStoreContract:
         async def crash(q: Opened) -> None:
             await q.store.accept(message(), claim=False)
             q.office.bounce(ALL, NOW)
-            q.store.changed_by_others()
+            await q.carried_out()
             assert q.store.claim_due(NOW, 10, NOBODY)
             await q.flushed()
 
@@ -396,7 +428,7 @@ class QueueStoreContract:
         async def scenario(q: Opened) -> None:
             await q.store.accept(message(), claim=False)
             q.office.bounce(ALL, NOW)
-            q.store.changed_by_others()
+            await q.carried_out()
             (bouncing,) = q.store.claim_due(NOW, 10, NOBODY)
             await q.store.settle(rescheduled(bouncing, NOW + 60))
             assert q.store.claim_due(NOW + 59, 10, NOBODY) == []
@@ -413,6 +445,7 @@ class QueueStoreContract:
             assert not q.store.still_wanted(claim)
             assert q.store.claim_due(NOW, 10, NOBODY) == []
             await q.store.settle(rescheduled(claim, NOW + 3600))
+            await q.carried_out()
             (bouncing,) = q.store.claim_due(NOW, 10, NOBODY)
             assert only(bouncing.recipients).state is RecipientState.BOUNCING
 
@@ -428,6 +461,7 @@ class QueueStoreContract:
             q.office.hold(QueueFilter(message_id=held.message.id))
             assert q.office.retry(ALL, NOW) == 1
             assert q.store.changed_by_others()
+            await q.carried_out()
             assert paths(*q.store.claim_due(NOW, 10, NOBODY)) == ["w@x.example"]
 
         run(scenario)
@@ -438,6 +472,50 @@ class QueueStoreContract:
             await q.store.accept(message("b@x.example", tenant="tailspin"), claim=False)
             assert q.office.remove(QueueFilter(tenant="contoso", domain="x.example")) == 1
             assert q.store.changed_by_others()
+            await q.carried_out()
             assert paths(*q.store.claim_due(NOW, 10, NOBODY)) == ["b@x.example"]
 
         run(scenario)
+
+    def test_an_order_reaches_what_waits_and_nothing_that_comes_later(self, run: Any) -> None:
+        async def scenario(q: Opened) -> None:
+            await q.store.accept(message("before@x.example"), claim=False)
+            assert q.office.hold(ALL) == 1
+            await q.store.accept(message("after@x.example"), claim=False)
+            assert q.store.changed_by_others()
+            assert paths(*q.store.claim_due(NOW, 10, NOBODY)) == ["after@x.example"]
+
+        run(scenario)
+
+    def test_orders_act_in_the_order_they_were_given(self, run: Any) -> None:
+        async def scenario(q: Opened) -> None:
+            for name in ("a", "b", "c"):
+                await q.store.accept(message(f"{name}@{name}.example"), claim=False)
+            assert q.office.hold(ALL) == 3
+            assert q.office.bounce(QueueFilter(domain="b.example"), NOW) == 1
+            assert q.office.release(QueueFilter(state=RecipientState.HELD), NOW) == 2
+            assert q.office.remove(QueueFilter(domain="c.example")) == 1
+            states = {"a@a.example": RecipientState.QUEUED, "b@b.example": RecipientState.BOUNCING}
+            assert {each.forward_path: each.state for _, each in q.office.listed(ALL, 10)} == states
+            await q.carried_out()
+            assert sorted(paths(*q.store.claim_due(NOW, 10, NOBODY))) == sorted(states)
+
+        run(scenario)
+
+    def test_orders_survive_a_crash_with_who_gave_them(self, run: Any) -> None:
+        async def before(q: Opened) -> None:
+            await q.store.accept(message("a@x.example"), claim=False)
+            await q.store.accept(message("b@x.example", tenant="tailspin"), claim=False)
+            assert q.office.hold(QueueFilter(tenant="contoso")) == 1
+
+        async def after(q: Opened) -> None:
+            assert paths(*q.store.claim_due(NOW, 10, NOBODY)) == ["b@x.example"]
+            ((_, order),) = q.office.orders(10)
+            assert (order.action, order.tenant, order.recipients) == (Action.HOLD, "contoso", 1)
+            assert order.given_by == "the operator"
+            await q.carried_out()
+            ((_, order),) = q.office.orders(10)
+            assert order.carried_out
+
+        run(before)
+        run(after)

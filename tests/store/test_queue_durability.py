@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from contracts.queue_messages import RECEIVED_AT, message
-from gatepost.queue.store import StoreDamaged, StoreUnavailable
+from gatepost.queue.store import Avoid, StoreDamaged, StoreUnavailable
 from gatepost.store.queue_office import SqliteQueueOffice
 from gatepost.store.sqlite_queue import SqliteQueueStore
 
@@ -40,7 +40,7 @@ def stored(folder: Path) -> dict[str, str]:
     async def read() -> dict[str, str]:
         store = SqliteQueueStore(folder, 0)
         found = {}
-        for claim in store.claim_due(RECEIVED_AT, 100_000, frozenset()):
+        for claim in store.claim_due(RECEIVED_AT, 100_000, Avoid()):
             to = claim.recipients[0].forward_path
             content = b"".join(store.open_content(claim.message).chunks())
             assert content.startswith(to.encode() + b".")
@@ -171,7 +171,7 @@ def test_a_file_from_a_newer_gatepost_is_not_touched(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "0.sqlite") as connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(StoreDamaged, match=r"0\.sqlite is from a newer Gatepost \(format 99, this one reads up to 1\)"):
+    with pytest.raises(StoreDamaged, match=r"0\.sqlite is from a newer Gatepost \(format 99, this one reads up to 2\)"):
         SqliteQueueStore(tmp_path, 0)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from contracts.queue_messages import RECEIVED_AT, finished, message
 from gatepost.queue.message import Content
-from gatepost.queue.store import QueueFilter, StoreUnavailable
+from gatepost.queue.store import Avoid, QueueFilter, StoreUnavailable
 from gatepost.store.queue_office import SqliteQueueOffice
 from gatepost.store.spool import FLUSH_AT, LARGEST_IN_MEMORY, MemoryContent
 from gatepost.store.sqlite_queue import SqliteQueueStore
@@ -55,7 +55,7 @@ def test_content_of_any_size_comes_back_octet_for_octet(on_store: Any, tmp_path:
         assert content.size == size
         assert b"".join(content.chunks()) == octets
         await store.accept(message(content=content), claim=False)
-        (claim,) = store.claim_due(RECEIVED_AT, 1, frozenset())
+        (claim,) = store.claim_due(RECEIVED_AT, 1, Avoid())
         opened = store.open_content(claim.message)
         assert opened.size == claim.message.size == size
         assert b"".join(opened.chunks()) == b"".join(opened.chunks()) == octets
@@ -148,7 +148,7 @@ def test_files_without_a_row_are_removed_when_the_queue_is_opened(on_store: Any,
         await store.accept(message(content=await written(store, LARGE)), claim=False)
 
     async def look(store: SqliteQueueStore) -> None:
-        (claim,) = store.claim_due(RECEIVED_AT, 1, frozenset())
+        (claim,) = store.claim_due(RECEIVED_AT, 1, Avoid())
         assert b"".join(store.open_content(claim.message).chunks()) == LARGE
 
     on_store(keep_one)

@@ -9,7 +9,14 @@ from gatepost.store.sqlite_queue import SqliteQueueStore
 
 class TestSqliteQueueStore(QueueStoreContract):
     def open(self, folder: Path) -> tuple[QueueStore, QueueOffice]:
-        return SqliteQueueStore(folder, 0), SqliteQueueOffice(folder)
+        return SqliteQueueStore(folder, 0), SqliteQueueOffice(folder, operator="the operator")
 
     async def close(self, store: Any) -> None:
         await store.close()
+
+
+class TestSqliteQueueStoreWithOrders(TestSqliteQueueStore):
+    """Every operator's change is an order that the worker carries out, as if it reached a million recipients."""
+
+    def open(self, folder: Path) -> tuple[QueueStore, QueueOffice]:
+        return SqliteQueueStore(folder, 0), SqliteQueueOffice(folder, operator="the operator", changed_at_once=0)

@@ -4,12 +4,12 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from enum import StrEnum
 from typing import Final
 
 from gatepost.admin.declined import No, NotFound, WrongUse
 from gatepost.mail.domain import DomainError, domain_key
 from gatepost.queue.message import Content, QueuedMessage, QueuedRecipient, RecipientState
+from gatepost.queue.orders import APPLIES_TO, Action, Order
 from gatepost.queue.store import QueueCount, QueueFilter, QueueOffice
 
 _MESSAGE_ID: Final = re.compile(r"[0-9]+-[0-9]+\Z")
@@ -19,16 +19,6 @@ _DURATION: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)([a-z])\Z")
 
 # A header section larger than this is not shown whole.
 _HEADERS_SHOWN: Final = 64 * 1024
-
-
-class Action(StrEnum):
-    """What an operator can decide about recipients."""
-
-    RETRY = "retry"
-    HOLD = "hold"
-    RELEASE = "release"
-    REMOVE = "remove"
-    BOUNCE = "bounce"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +81,7 @@ def shown(office: QueueOffice, message_id: str) -> Shown:
 
 def affected(office: QueueOffice, action: Action, wanted: QueueFilter) -> int:
     """How many recipients `action` would change now."""
-    return sum(count.recipients for count in office.counts(wanted) if count.state in _APPLIES_TO[action])
+    return sum(count.recipients for count in office.counts(wanted) if count.state in APPLIES_TO[action])
 
 
 def carry_out(office: QueueOffice, action: Action, wanted: QueueFilter, now: float) -> int:
@@ -110,13 +100,9 @@ _CARRY_OUT: Final[dict[Action, Callable[[QueueOffice, QueueFilter, float], int]]
     Action.BOUNCE: lambda office, wanted, now: office.bounce(wanted, now),
 }
 
-_APPLIES_TO: Final[dict[Action, frozenset[RecipientState]]] = {
-    Action.RETRY: frozenset({RecipientState.QUEUED}),
-    Action.HOLD: frozenset(RecipientState) - {RecipientState.HELD},
-    Action.RELEASE: frozenset({RecipientState.HELD}),
-    Action.REMOVE: frozenset(RecipientState),
-    Action.BOUNCE: frozenset(RecipientState) - {RecipientState.BOUNCING},
-}
+def orders(office: QueueOffice, limit: int) -> Sequence[tuple[str, Order]]:
+    """What operators ordered, the newest first, each with its queue."""
+    return office.orders(limit)
 
 
 def _nothing_to_do(office: QueueOffice, action: Action, wanted: QueueFilter) -> str:

@@ -87,7 +87,7 @@ def open_queue_office(config: Config) -> QueueOffice:
     """All queues of the data folder, whether their workers run or not."""
     from gatepost.store.queue_office import SqliteQueueOffice
 
-    return SqliteQueueOffice(config.queue_folder)
+    return SqliteQueueOffice(config.queue_folder, operator=operator_name())
 
 
 def open_sessions(config: Config) -> "StoredSessions":

@@ -190,6 +190,7 @@ class Worker:
         for listener in self._listeners:
             await listener.start()
         self._tasks = [asyncio.create_task(self._look_for_changes())]
+        self._tasks += [asyncio.create_task(self._carry_out_orders(queue.store)) for queue in self._queues]
         if self._number == 0:
             self._tasks.append(asyncio.create_task(self._keep_verifying()))
             self._tasks.append(asyncio.create_task(RenewalWatch(self._config, self._events).run()))
@@ -247,7 +248,7 @@ class Worker:
                 new_content=queue.store.new_content,
                 waiting=lambda: queue.store.backlog,
                 submit=queue.scheduler.submit,
-                claim_at_once=lambda: queue.scheduler.has_room,
+                claim_at_once=queue.scheduler.has_room_for,
                 tenants=self._tenants,
                 events=self._events,
                 now=time.time,
@@ -303,6 +304,14 @@ class Worker:
             if time.monotonic() >= next_files:
                 next_files = time.monotonic() + _FILES_EVERY_S
                 self.look_at_files()
+
+    async def _carry_out_orders(self, store: SqliteQueueStore) -> None:
+        while True:
+            try:
+                await store.carry_out_orders()
+            except StoreError as error:
+                self._events.emit("store-unavailable", problem=str(error))
+            await asyncio.sleep(_LOOK_EVERY_S)
 
     def look_at_files(self) -> None:
         """Certificates and roots whose files changed are loaded again."""

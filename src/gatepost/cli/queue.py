@@ -1,7 +1,7 @@
 """`gatepost queue …`"""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,10 +10,11 @@ import typer
 
 from gatepost.admin import queue
 from gatepost.admin.declined import Declined, WrongUse
-from gatepost.admin.queue import Action, Overview, Shown
+from gatepost.admin.queue import Overview, Shown
 from gatepost.cli import context
 from gatepost.cli.editing import day_and_time, print_facts, print_table
 from gatepost.queue.message import QueuedMessage, QueuedRecipient, RecipientState
+from gatepost.queue.orders import Action, Order
 from gatepost.queue.store import QueueFilter, StoreError
 
 if TYPE_CHECKING:
@@ -152,6 +153,21 @@ def bounce(
         _carry_out(office, Action.BOUNCE, _chosen(id, tenant, domain, state, older_than, all))
 
 
+@queue_app.command(help="What operators ordered, newest first, and whether it is carried out.")
+def orders(
+    limit: Annotated[int, typer.Option(min=1, metavar="COUNT", help="How many orders to list.")] = 50,
+    json: Json = False,
+) -> None:
+    with _office() as office:
+        found = queue.orders(office, limit)
+    if json:
+        context.print_json([_order_record(*each) for each in found])
+    elif found:
+        _print_orders(found)
+    else:
+        typer.echo("no orders")
+
+
 @contextmanager
 def _office() -> "Iterator[QueueOffice]":
     try:
@@ -243,6 +259,31 @@ def _print_messages(found: Overview) -> None:
             for message, recipient in found.first
         ],
     )
+
+
+def _print_orders(found: Sequence[tuple[str, Order]]) -> None:
+    print_table(
+        "",
+        ["at", "who", "did", "to", "recipients", "carried out"],
+        [
+            [
+                _when(order.given_at),
+                order.given_by,
+                order.action.value,
+                _whom(order),
+                str(order.recipients),
+                "yes" if order.carried_out else "under way",
+            ]
+            for _, order in found
+        ],
+    )
+
+
+def _whom(order: Order) -> str:
+    chosen = {"message": order.message_id, "tenant": order.tenant, "domain": order.domain, "state": order.state}
+    if order.received_until is not None:
+        chosen["received until"] = _when(order.received_until)
+    return ", ".join([f"{name} {value}" for name, value in chosen.items() if value is not None]) or "all"
 
 
 def _print_message(found: Shown) -> None:
@@ -342,6 +383,23 @@ def _shown_record(found: Shown) -> dict[str, Any]:
         **_message_record(found.message),
         "recipients": [_recipient_record(recipient) for recipient in found.recipients],
         "headers": found.headers,
+    }
+
+
+def _order_record(queue_name: str, order: Order) -> dict[str, Any]:
+    return {
+        "queue": queue_name,
+        "number": order.number,
+        "given_at": _utc(order.given_at),
+        "given_by": order.given_by,
+        "action": order.action.value,
+        "message_id": order.message_id,
+        "tenant": order.tenant,
+        "domain": order.domain,
+        "state": order.state,
+        "received_until": None if order.received_until is None else _utc(order.received_until),
+        "recipients": order.recipients,
+        "carried_out": order.carried_out,
     }
 
 

@@ -6,24 +6,32 @@ themselves; the destination opens as many as there is work for.
 Laws:
 - at most `per_destination` connections, so that one next hop never holds up another;
 - until one session is open only one is dialled, and after a failed dial none before `down_until`: a dead host costs
-  one attempt per retry interval however much mail waits for it.
+  one attempt per retry interval however much mail waits for it; so does one that takes sessions and then no mail.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from gatepost.delivery.connection import Connection, ConnectionSettings, NotOpened, open_connection
 from gatepost.delivery.log import SendLog, SessionLog
 from gatepost.delivery.next_hops import Resolver, Target, find_targets
 from gatepost.delivery.tls import ClientTls
+from gatepost.delivery.turns import Turns
 from gatepost.queue.message import Claim, Content
 from gatepost.queue.next_hop import DnsProblem, Shuffle
 from gatepost.queue.outcome import Deferred, DeliveryOutcome, Failed
 from gatepost.queue.retry import RetrySettings, pause
+from gatepost.queue.store import Lane
 from gatepost.tenancy.tenant import SendConnector
+
+# After so many attempts in a row in which an open session ended before anything was said about the message, the next
+# hop counts as down. RFC 5321 3.8: 421 may come at any time.
+MOST_FRUITLESS: Final = 5
+
+# A destination that was down is remembered so long after its next attempt was due.
+FAILURES_KEPT_S: Final = 120.0
 
 # Where sessions are open and one more is refused, the next hop has enough of them for now.
 ENOUGH_FOR_S = 10.0
@@ -70,15 +78,17 @@ class Office(Protocol):
 class Destination:
     def __init__(self, connector: SendConnector, domain: str | None, services: DialServices, office: Office) -> None:
         self.connector = connector
-        self.waiting: deque[Claim] = deque()
+        self.waiting = Turns()
         self.connections: set[Connection] = set()
         """All whose socket is open."""
         self.idle: list[Connection] = []
         self.domain = domain
         """None: smart hosts take every domain."""
-        self.turned_back: set[str] = set()
-        """Domains whose due mail had to go back to the store, since too much waits here."""
+        self.turned_back: set[Lane] = set()
+        """Whose due mail stays in the store: this is down, or too much of the tenant's waits here already."""
         self.down_until = 0.0
+        self.late_again_at = 0.0
+        """When what is turned back is to be looked through for late mail again."""
         self._down: NotOpened | None = None
         self._services = services
         self._office = office
@@ -86,6 +96,7 @@ class Destination:
         self._ready = 0
         self._enough_until = 0.0
         self._failures = 0
+        self._fruitless = 0
 
     def __str__(self) -> str:
         return f"{self.domain or ', '.join(map(str, self.connector.smart_hosts))} by {_label(self.connector)}"
@@ -93,7 +104,9 @@ class Destination:
     @property
     def at_rest(self) -> bool:
         """Nothing waits, nothing is open, and nothing need be remembered."""
-        return not (self.waiting or self.connections or self._dials) and self._services.clock() >= self.down_until
+        if self.waiting or self.connections or self._dials:
+            return False
+        return not self._failures or self._services.clock() >= self.down_until + FAILURES_KEPT_S
 
     def is_down(self) -> bool:
         return self._down is not None and self._services.clock() < self.down_until
@@ -117,6 +130,7 @@ class Destination:
     def turn_away(self, claim: Claim) -> None:
         """Defer without dialling: the next hop was found dead a moment ago."""
         assert self._down is not None
+        self.turned_back.add((claim.tenant, claim.domain))
         self._office.attempted(claim, _outcomes(claim, self._down), self.down_until)
 
     def leave(self) -> bool:
@@ -145,7 +159,6 @@ class Destination:
 
     def opened(self, connection: Connection) -> None:
         self._ready += 1
-        self._failures = 0
         self._down = None
 
     def next_claim(self, connection: Connection) -> Claim | None:
@@ -158,7 +171,15 @@ class Destination:
         return self._office.open_content(claim)
 
     def attempted(self, claim: Claim, outcomes: list[DeliveryOutcome]) -> None:
+        lost = next((outcome for outcome in outcomes if _session_was_lost(outcome)), None)
+        if lost is None:
+            self._fruitless = self._failures = 0
+        else:
+            self._fruitless += 1
         self._office.attempted(claim, outcomes)
+        if isinstance(lost, Deferred) and self._fruitless >= MOST_FRUITLESS:
+            self._fruitless = 0
+            self._leave_alone(NotOpened(lost.why, lost.status, lost.reply, lost.host))
 
     def hand_back(self, claim: Claim) -> None:
         self._office.put_back(self, claim)
@@ -240,14 +261,18 @@ class Destination:
         if isinstance(problem, DnsProblem) and problem.permanent:
             self._settle_waiting(lambda claim: _failures(claim, problem))
             return
-        self._down = NotOpened(problem.why, problem.status) if isinstance(problem, DnsProblem) else problem
-        self.down_until = now + pause(self._failures, True, self._services.retry)
+        self._leave_alone(NotOpened(problem.why, problem.status) if isinstance(problem, DnsProblem) else problem)
+
+    def _leave_alone(self, problem: NotOpened) -> None:
+        """Until the next attempt is due, nothing is sent; what waits is told why."""
+        self._down = problem
+        self.down_until = self._services.clock() + pause(self._failures, True, self._services.retry)
         self._failures += 1
-        down = self._down
-        self._settle_waiting(lambda claim: _outcomes(claim, down))
+        self._settle_waiting(lambda claim: _outcomes(claim, problem))
 
     def _settle_waiting(self, outcomes: Callable[[Claim], list[DeliveryOutcome]]) -> None:
         while claim := self._office.take_claim(self):
+            self.turned_back.add((claim.tenant, claim.domain))
             self._office.attempted(claim, outcomes(claim), self.down_until)
 
 
@@ -272,3 +297,10 @@ def _outcomes(claim: Claim, problem: NotOpened) -> list[DeliveryOutcome]:
 
 def _failures(claim: Claim, problem: DnsProblem) -> list[DeliveryOutcome]:
     return [Failed(recipient=recipient, why=problem.why, status=problem.status) for recipient in claim.recipients]
+
+
+def _session_was_lost(outcome: DeliveryOutcome) -> bool:
+    """By the peer; what is wrong on our side names no host."""
+    if not isinstance(outcome, Deferred) or outcome.host is None:
+        return False
+    return outcome.reply is None or outcome.reply.code == 421

@@ -21,11 +21,13 @@ from gatepost.delivery.events import DeliveryEvents
 from gatepost.queue.message import Claim, Content, RecipientState
 from gatepost.queue.outcome import Deferred, Delivered, DeliveryOutcome, Failed, Settlement
 from gatepost.queue.routing import choose
-from gatepost.queue.store import QueueStore, StoreError
+from gatepost.queue.store import Avoid, Lane, QueueStore, StoreError
 from gatepost.tenancy.directory import Directory
 from gatepost.tenancy.tenant import SendConnector
 
 CLAIMED_AT_ONCE = 100
+# How often the mail for a next hop that is down is looked through for what is to be told of, or given up.
+LATE_AFTER_S = 60.0
 MOST_ROUTES_REMEMBERED = 50_000
 SETTLE_AGAIN_S = 1.0
 
@@ -39,7 +41,7 @@ class SchedulerSettings:
     most_waiting_octets: int = 64 * 1024 * 1024
     """Content kept in memory for claims that wait."""
     crowded: int = 200
-    """Claims waiting for one destination beyond which no more due mail is claimed for its domains."""
+    """Claims of one tenant waiting for one destination beyond which no more of its due mail is claimed for that."""
     sweep_s: float = 1.0
     """How often deadlines and the queue are looked at."""
 
@@ -65,6 +67,7 @@ class Scheduler:
         self._starved: dict[Destination, None] = {}
         self._connections = 0
         self._waiting = 0
+        self._waiting_of: dict[str | None, int] = {}
         self._waiting_octets = 0
         self._settling: set[asyncio.Task[None]] = set()
         self._unsettled = 0
@@ -95,8 +98,13 @@ class Scheduler:
 
     @property
     def has_room(self) -> bool:
-        """Whether fresh mail should be claimed at acceptance, or rather wait in the store."""
+        """Whether anybody's mail may be claimed."""
         return self._waiting < self._settings.most_waiting and not self._unsettled
+
+    def has_room_for(self, tenant: str | None) -> bool:
+        """Whether the tenant's fresh mail should be claimed at acceptance, or rather wait in the store. Who has as much
+        in memory as is left free gets no more: one tenant takes half at most, and some is always free for another."""
+        return self._waiting_of.get(tenant, 0) < self._settings.most_waiting - self._waiting and not self._unsettled
 
     @property
     def in_hand(self) -> int:
@@ -132,6 +140,7 @@ class Scheduler:
 
     def _kept_within_bounds(self, claim: Claim) -> Claim:
         self._waiting += 1
+        self._waiting_of[claim.tenant] = self._waiting_of.get(claim.tenant, 0) + 1
         if claim.content is None:
             return claim
         if self._waiting_octets + claim.message.size > self._settings.most_waiting_octets:
@@ -182,7 +191,7 @@ class Scheduler:
             due_at = self._store.next_due_at()
             if due_at is None or due_at > now:
                 return
-            claims = self._store.claim_due(now, CLAIMED_AT_ONCE, self._crowded_domains())
+            claims = self._store.claim_due(now, CLAIMED_AT_ONCE, self._avoided())
         except StoreError as error:
             self._events.warning(str(error))
             return
@@ -195,22 +204,51 @@ class Scheduler:
     def _schedule_due(self, claim: Claim) -> None:
         """Due mail that leads to a crowded destination goes back: it would only keep out mail to others."""
         destination = self._destination(claim)
-        if destination is not None and len(destination.waiting) >= self._settings.crowded:
-            destination.turned_back.add(claim.domain)
+        if destination is not None and self._is_crowded(destination, claim.tenant):
+            destination.turned_back.add((claim.tenant, claim.domain))
             self._in_background(self._settle(given_back(claim), []))
         else:
             self._schedule(claim)
 
-    def _crowded_domains(self) -> frozenset[str]:
-        domains: set[str] = set()
+    def _is_crowded(self, destination: Destination, tenant: str | None) -> bool:
+        return destination.waiting.of(tenant) >= self._settings.crowded
+
+    def _avoided(self) -> Avoid:
+        lanes: set[Lane] = set()
         for destination in self._destinations.values():
-            if len(destination.waiting) < self._settings.crowded:
-                destination.turned_back.clear()
-            elif destination.domain is not None:
-                domains.add(destination.domain)
-            else:
-                domains |= destination.turned_back
-        return frozenset(domains)
+            if not destination.turned_back:
+                continue
+            if not destination.is_down():
+                destination.turned_back = {
+                    lane for lane in destination.turned_back if self._is_crowded(destination, lane[0])
+                }
+            lanes |= destination.turned_back
+        return Avoid(
+            tenants=frozenset([tenant for tenant in self._waiting_of if not self.has_room_for(tenant)]),
+            lanes=frozenset(lanes),
+        )
+
+    def _conclude_late(self) -> None:
+        """Mail for a next hop that is down stays in the store unattempted; its senders are told, and it is given up,
+        in time all the same."""
+        now = self._services.clock()
+        for destination in tuple(self._destinations.values()):
+            if not destination.is_down() or now < destination.late_again_at:
+                continue
+            try:
+                more = [self._conclude_late_of(lane, now) for lane in tuple(destination.turned_back)]
+            except StoreError as error:
+                self._events.warning(str(error))
+                return
+            destination.late_again_at = now if any(more) else now + LATE_AFTER_S
+
+    def _conclude_late_of(self, lane: Lane, now: float) -> bool:
+        """Whether there is more."""
+        retry = self._services.retry
+        late = self._store.claim_late(lane, now, now - retry.expiry_s, now - retry.delay_notice_s, CLAIMED_AT_ONCE)
+        for claim in late:
+            self._schedule(claim)
+        return len(late) == CLAIMED_AT_ONCE
 
     # What destinations ask (destination.Office)
 
@@ -325,8 +363,10 @@ class Scheduler:
                     connection.expired()
             if destination.waiting:
                 destination.pump()
-        self._forget_what_rests()
         self._claim_due()
+        if not self._stopping and self.has_room:
+            self._conclude_late()
+        self._forget_what_rests()
 
     def _forget_what_rests(self) -> None:
         at_rest = {key for key, destination in self._destinations.items() if destination.at_rest}
@@ -337,6 +377,11 @@ class Scheduler:
     def _take(self, destination: Destination) -> Claim:
         claim = destination.waiting.popleft()
         self._waiting -= 1
+        left = self._waiting_of[claim.tenant] - 1
+        if left:
+            self._waiting_of[claim.tenant] = left
+        else:
+            del self._waiting_of[claim.tenant]
         if claim.content is not None:
             self._waiting_octets -= claim.message.size
         return claim

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from gatepost.queue.message import Claim, Content, NewMessage, QueuedMessage, QueuedRecipient, RecipientState
+from gatepost.queue.orders import Order
 from gatepost.queue.outcome import Settlement
 
 
@@ -35,6 +36,18 @@ class Accepted(NamedTuple):
     claims: Sequence[Claim]
 
 
+Lane = tuple[str | None, str]
+"""A tenant and a domain: what one tenant has waiting for one domain."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Avoid:
+    """Whose mail stays in the store for now, due or not."""
+
+    tenants: frozenset[str | None] = frozenset()
+    lanes: frozenset[Lane] = frozenset()
+
+
 class QueueStore(Protocol):
     """One worker's queue."""
 
@@ -42,9 +55,15 @@ class QueueStore(Protocol):
         """Keep a message. With `claim`, its recipients are claimed at once and returned grouped by tenant and domain,
         with the content in memory where it is small; without, they are due now and no claims are returned."""
 
-    def claim_due(self, now: float, limit: int, avoid: frozenset[str]) -> Sequence[Claim]:
-        """Claim up to `limit` due deliveries, oldest due first, in none of the domains `avoid`. Recipients that are to
-        bounce come in claims of their own, by their state."""
+    def claim_due(self, now: float, limit: int, avoid: Avoid) -> Sequence[Claim]:
+        """Claim up to `limit` due deliveries. Tenants take turns, one claim each; of a tenant the oldest due comes
+        first. Recipients that are to bounce come in claims of their own, by their state."""
+
+    def claim_late(
+        self, lane: Lane, now: float, received_until: float, told_until: float, limit: int
+    ) -> Sequence[Claim]:
+        """Claim up to `limit` due deliveries of a lane that is avoided: those received until `received_until`, and
+        those received until `told_until` whose sender was not told of the delay."""
 
     def next_due_at(self) -> float | None:
         """When the next queued recipient becomes due; None when nothing waits."""
@@ -55,9 +74,6 @@ class QueueStore(Protocol):
     async def settle(self, settlement: Settlement) -> Sequence[Claim]:
         """Record an attempt. Returns claims for the notifications it queued. Recipients that are neither finished nor
         rescheduled go back and are due as before. When it fails the claim stands: to be settled again."""
-
-    def postpone(self, domain: str, now: float, due_at: float, why: str) -> int:
-        """Move every due delivery to `domain` to `due_at`: its host is known to be down. Returns how many."""
 
     def open_content(self, message: QueuedMessage) -> Content:
         """The stored content. Raises `StoreUnavailable` when an operator has removed the message."""
@@ -85,7 +101,8 @@ class QueueCount:
 
 
 class QueueOffice(Protocol):
-    """The operator's view of all queues of a data folder, whether their workers run or not."""
+    """The operator's view of all queues of a data folder, whether their workers run or not. What it was told to change
+    is seen as changed from then on, however many recipients that are; mail that arrives later is not touched."""
 
     def unreadable(self) -> Sequence[str]:
         """For each queue that is damaged, one line: what, where, what to do. The others are worked on without it."""
@@ -97,6 +114,9 @@ class QueueOffice(Protocol):
     def message(self, message_id: str) -> tuple[QueuedMessage, Sequence[QueuedRecipient]] | None: ...
 
     def content(self, message_id: str) -> Content | None: ...
+
+    def orders(self, limit: int) -> Sequence[tuple[str, Order]]:
+        """The newest first, each with the name of its queue."""
 
     def hold(self, wanted: QueueFilter) -> int:
         """These return how many recipients they changed."""

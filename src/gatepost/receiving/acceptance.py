@@ -155,8 +155,8 @@ class Services:
     """Messages waiting for their commit."""
     submit: Callable[[Sequence[Claim]], None]
     """Hands freshly accepted mail to delivery."""
-    claim_at_once: Callable[[], bool]
-    """Whether delivery has room for mail that has just been accepted."""
+    claim_at_once: Callable[[str | None], bool]
+    """Whether delivery has room for a tenant's mail that has just been accepted."""
     tenants: TenantGate
     events: Events
     now: Callable[[], float]
@@ -355,7 +355,8 @@ class Acceptance:
             if writer.needs_flush:
                 await writer.flush()
             accepted = await self._services.store.accept(
-                self._message(transaction, writer.finish()), claim=self._services.claim_at_once()
+                self._message(transaction, writer.finish()),
+                claim=self._services.claim_at_once(transaction.recipients[0].tenant),
             )
         except StoreError as error:
             writer.discard()

@@ -12,14 +12,15 @@ from gatepost.queue.store import StoreInDoubt
 from gatepost.store import queue_statements as sql
 from gatepost.store.claims import Claims
 from gatepost.store.group_commit import GroupCommit
+from gatepost.store.queue_orders import NOTHING, carry_out, pending
 from gatepost.store.queue_rows import claimed_recipient, message_row, queued_message, recipient_row
 from gatepost.store.spool import Spool
 
 # Numbers are reserved on disk in blocks, so that hardly a message touches `numbering`; a restart skips the rest.
 _NUMBERS_IN_BLOCK: Final = 4096
 
-# Rows moved in one group when a domain's backlog is postponed: about 10 ms of the loop.
-_POSTPONED_AT_ONCE: Final = 1000
+# Recipients that orders change in one group: some 10 ms of the loop.
+_CARRIED_OUT_AT_ONCE: Final = 300
 
 
 class Numbering:
@@ -90,7 +91,8 @@ class Arrival:
             self._queue.claims.remember(given)
             return given
         for recipient in self._message.recipients:
-            self._queue.claims.note_due(recipient.forward_path.domain, self._message.received_at)
+            lane = (recipient.tenant, recipient.forward_path.domain)
+            self._queue.claims.note_due(lane, self._message.received_at)
         return ()
 
     def failed(self, error: Exception) -> None:
@@ -223,10 +225,7 @@ class MarkActive(_Unattended):
                 connection.execute(sql.MARK_ACTIVE, (recipient.id,))
 
     def committed(self) -> None:
-        self.queue.claims.marked(self._given)
-
-    def failed(self, error: Exception) -> None:
-        self.queue.claims.marked(self._given)
+        pass
 
 
 class GiveBack(_Unattended):
@@ -243,31 +242,31 @@ class GiveBack(_Unattended):
         self.queue.claims.given_back(self._claim)
 
 
-class Postpone(_Unattended):
-    """Moves what is due in a domain, a part with each group: other mail goes between the parts."""
+class CarryOutOrders:
+    """Carries out what operators ordered, on so many recipients that other mail can go with the same group."""
 
-    def __init__(self, queue: OpenQueue, domain: str, now: float, due_at: float, why: str) -> None:
-        super().__init__(queue)
-        self._domain = domain
-        self._now = now
-        self._due_at = due_at
-        self._why = why
-        self._moved = 0
+    octets = 0
+
+    def __init__(self, queue: OpenQueue) -> None:
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue = queue
+        self._result = NOTHING
 
     def write(self, connection: sqlite3.Connection) -> None:
-        self._moved = connection.execute(
-            sql.POSTPONE_SOME, (self._domain, self._now, self._due_at, self._why, _POSTPONED_AT_ONCE)
-        ).rowcount
+        waiting = pending(connection, self._queue.name)
+        self._result = carry_out(connection, waiting, _CARRIED_OUT_AT_ONCE) if waiting else NOTHING
 
     def committed(self) -> None:
-        if self._moved == _POSTPONED_AT_ONCE:
-            self.queue.commits.add(self)
-        else:
-            self.queue.claims.postponed(self._domain, self._now)
+        for number in self._result.spooled:
+            self._queue.spool.remove(number)
+        self._queue.claims.carried_out(self._result)
+        if not self.done.done():
+            self.done.set_result(None)
 
     def failed(self, error: Exception) -> None:
-        self.queue.claims.postponed(self._domain, self._now)
-        super().failed(error)
+        self._queue.claims.read_again()
+        if not self.done.done():
+            self.done.set_exception(error)
 
 
 def _give_back(connection: sqlite3.Connection, claim: Claim) -> None:

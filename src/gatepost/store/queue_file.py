@@ -18,7 +18,7 @@ from gatepost.queue.store import StoreDamaged, StoreError, StoreInDoubt, StoreUn
 
 # "GPqu": tells our file from any other SQLite file.
 APPLICATION_ID: Final = 0x47507175
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 # 8 KiB pages cost less CPU for messages of a few KiB than 4 or 16 (measured with 10 KB contents in groups of 20).
 PAGE_SIZE: Final = 8192
@@ -50,8 +50,9 @@ def open_to_work(file: Path) -> sqlite3.Connection:
     with reporting(file), _closed_on_error(_connect(file, "rwc", busy_timeout_s=_PATIENCE_AT_START_S)) as connection:
         if _is_empty(connection):
             _create(connection)
-        _check(connection, file)
+        version = _check(connection, file)
         _prepare_to_write(connection)
+        _migrate(connection, version)
         return connection
 
 
@@ -66,15 +67,21 @@ def open_again_to_work(file: Path) -> sqlite3.Connection:
 def open_to_change(file: Path, patience_s: float) -> sqlite3.Connection:
     """An operator's connection to an existing file; waits `patience_s` for the worker's transactions."""
     with reporting(file), _closed_on_error(_connect(file, "rw", busy_timeout_s=patience_s)) as connection:
-        _check(connection, file)
+        version = _check(connection, file)
+        if version < SCHEMA_VERSION:
+            raise StoreUnavailable(
+                f"{file} has format {version} of an older Gatepost, and this one changes format {SCHEMA_VERSION}: "
+                "start gatepost serve, which brings it up to date"
+            )
         _prepare_to_write(connection)
         return connection
 
 
 def open_to_read(file: Path) -> sqlite3.Connection:
-    """A connection that cannot write."""
+    """A connection that cannot write. A file of an older format is read as if it were of the present one."""
     with reporting(file), _closed_on_error(_connect(file, "ro", busy_timeout_s=1)) as connection:
-        _check(connection, file)
+        if _check(connection, file) < 2:
+            connection.execute("CREATE TEMP TABLE operator_order (number, next_id, last_id)")
         return connection
 
 
@@ -179,7 +186,15 @@ def _create(connection: sqlite3.Connection) -> None:
     )
 
 
-def _check(connection: sqlite3.Connection, file: Path) -> None:
+def _migrate(connection: sqlite3.Connection, version: int) -> None:
+    """Bring the file of an older Gatepost up to date, a format at a time, each in one transaction."""
+    for older in range(version, SCHEMA_VERSION):
+        steps = files("gatepost.store").joinpath(f"queue_from_{older}_to_{older + 1}.sql").read_text("utf-8")
+        connection.executescript(f"BEGIN IMMEDIATE; PRAGMA user_version = {older + 1}; {steps}; COMMIT")
+
+
+def _check(connection: sqlite3.Connection, file: Path) -> int:
+    """The file's format. Raises `StoreDamaged` when it is none of ours."""
     application: int = connection.execute("PRAGMA application_id").fetchone()[0]
     schema: int = connection.execute("PRAGMA user_version").fetchone()[0]
     if application != APPLICATION_ID:
@@ -189,6 +204,7 @@ def _check(connection: sqlite3.Connection, file: Path) -> None:
             f"{file} is from a newer Gatepost (format {schema}, this one reads up to {SCHEMA_VERSION}): "
             "start the newer Gatepost, or let it empty the queue first"
         )
+    return schema
 
 
 def _primary_code(error: sqlite3.Error) -> int:

@@ -1,32 +1,33 @@
 """The operator's view of every queue file of a data folder, whether its worker runs or not.
 
-Laws: reading never makes a worker wait. Changing goes in slices, each a transaction of some milliseconds, with room for
-the worker between them; each slice is on stable storage before the next begins. A recipient that changed since it was
-chosen is changed only if it is still what was wanted.
+Laws: reading never makes a worker wait, and shows every order as if it were carried out. Few recipients are changed at
+once, in one transaction of some milliseconds; for more, an order is written down, which the worker carries out
+(`store.queue_orders`). Either way it is on stable storage, with who gave it, when the operator is told.
 """
 
 import json
 import re
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from heapq import merge
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 from gatepost.queue.message import Content, QueuedMessage, QueuedRecipient, RecipientState
-from gatepost.queue.store import QueueCount, QueueFilter, StoreDamaged
+from gatepost.queue.orders import APPLIES_TO, Action, Order
+from gatepost.queue.store import QueueCount, QueueFilter, StoreDamaged, StoreUnavailable
+from gatepost.store import queue_orders
 from gatepost.store import queue_statements as sql
 from gatepost.store.queue_file import open_to_change, open_to_read, reporting
-from gatepost.store.queue_rows import message_from_row, recipient_from_row
+from gatepost.store.queue_rows import Row, message_from_row, recipient_from_row
 from gatepost.store.spool import FileContent, MemoryContent
 
-# A worker's mail waits for a slice to end: some 0.1 s. Smaller slices write the same pages more often.
-_ROWS_IN_SLICE: Final = 8000
-
-_ROOM_BETWEEN_SLICES_S: Final = 0.002
+# A worker's mail waits while so many are changed: some 10 ms.
+_CHANGED_AT_ONCE: Final = 500
 
 # The worker's transactions are short, but under load one follows the other.
 _PATIENCE_S: Final = 30.0
@@ -40,11 +41,21 @@ _Parameters = dict[str, Any]
 class SqliteQueueOffice:
     """`QueueOffice` over `<folder>/*.sqlite`."""
 
-    def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        clock: Callable[[], float] = time.time,
+        *,
+        operator: str = "",
+        changed_at_once: int = _CHANGED_AT_ONCE,
+    ) -> None:
+        """`operator`: who gives the orders. More than `changed_at_once` recipients are left to the worker."""
         self._folder = folder
         self._clock = clock
         self._damages: dict[Path, str | None] = {}
         """What is wrong with each file that was looked at."""
+        self._operator = operator
+        self._changed_at_once = changed_at_once
 
     # -- Looking
 
@@ -52,19 +63,28 @@ class SqliteQueueOffice:
         return [damage for file in self._all_files() if (damage := self._damage(file)) is not None]
 
     def counts(self, wanted: QueueFilter) -> Sequence[QueueCount]:
-        found: dict[tuple[str | None, str, str], tuple[int, float]] = {}
+        found: dict[tuple[str | None, str, RecipientState], tuple[int, float]] = {}
         for file in self._files(wanted):
-            with reporting(file), closing(open_to_read(file)) as connection:
-                chosen, parameters = self._chosen(wanted)
-                for *key, number, oldest in connection.execute(sql.COUNTS.format(chosen=chosen), parameters):
-                    before = found.get(tuple(key), (0, oldest))
-                    found[tuple(key)] = (before[0] + number, min(before[1], oldest))
+            with self._reading(file) as (connection, pending):
+                for tenant, domain, state, number, oldest in self._counted(connection, pending, wanted):
+                    before = found.get((tenant, domain, state), (0, oldest))
+                    found[tenant, domain, state] = (before[0] + number, min(before[1], oldest))
         return [
-            QueueCount(
-                tenant=tenant, domain=domain, state=RecipientState(state), recipients=number, oldest_received_at=oldest
-            )
+            QueueCount(tenant=tenant, domain=domain, state=state, recipients=number, oldest_received_at=oldest)
             for (tenant, domain, state), (number, oldest) in sorted(found.items(), key=_by_tenant)
         ]
+
+    def _counted(
+        self, connection: sqlite3.Connection, pending: queue_orders.Pending, wanted: QueueFilter
+    ) -> Iterator[tuple[str | None, str, RecipientState, int, float]]:
+        chosen, parameters = self._chosen(wanted)
+        counts = sql.COUNTS.format(chosen=chosen, reached=pending.reached)
+        for tenant, domain, stored, reached, number, oldest in connection.execute(
+            counts, {**parameters, **pending.parameters}
+        ):
+            state = pending.standing(stored, reached).state
+            if state is not None and wanted.state in (None, state):
+                yield tenant, domain, state, number, oldest
 
     def listed(self, wanted: QueueFilter, limit: int) -> Sequence[tuple[QueuedMessage, QueuedRecipient]]:
         """The oldest first."""
@@ -72,23 +92,49 @@ class SqliteQueueOffice:
         return list(islice(merge(*queues, key=lambda entry: entry[0].received_at), limit))
 
     def _listed(self, file: Path, wanted: QueueFilter, limit: int) -> list[tuple[QueuedMessage, QueuedRecipient]]:
-        with reporting(file), closing(open_to_read(file)) as connection:
+        with self._reading(file) as (connection, pending):
             chosen, parameters = self._chosen(wanted)
-            rows = connection.execute(sql.LISTED.format(chosen=chosen), {**parameters, "limit": limit})
-            return [
-                (message_from_row(file.stem, row), recipient_from_row(row[sql.MESSAGE_COLUMN_COUNT :])) for row in rows
-            ]
+            states = [wanted.state] if wanted.state else list(RecipientState)
+            parameters |= {**pending.parameters, "limit": limit, "states": json.dumps(states)}
+            statement = sql.LISTED_AS_ORDERED if pending else sql.LISTED
+            if pending:
+                connection.create_function("standing", 2, lambda *what: pending.standing(*what).state)
+            elif wanted.state:
+                chosen += " AND r.state IN (SELECT value FROM json_each(:states))"
+            rows = connection.execute(statement.format(chosen=chosen, reached=pending.reached), parameters)
+            recipient = sql.MESSAGE_COLUMN_COUNT
+            return [(message_from_row(file.stem, row), _as_ordered(row[recipient:], pending)) for row in rows]
 
     def message(self, message_id: str) -> tuple[QueuedMessage, Sequence[QueuedRecipient]] | None:
         for file in self._files(QueueFilter(message_id=message_id)):
             number = _number(message_id)
-            with reporting(file), closing(open_to_read(file)) as connection:
+            with self._reading(file) as (connection, pending):
                 row = connection.execute(sql.READ_MESSAGE, (number,)).fetchone()
-                if row:
-                    range = (sql.first_recipient(number), sql.last_recipient(number))
-                    recipients = connection.execute(sql.RECIPIENTS_IN_RANGE, range).fetchall()
-                    return message_from_row(file.stem, row), [recipient_from_row(each) for each in recipients]
+                if row is None:
+                    continue
+                rows = connection.execute(
+                    sql.RECIPIENTS_IN_RANGE.format(reached=pending.reached),
+                    {**pending.parameters, "first": sql.first_recipient(number), "last": sql.last_recipient(number)},
+                )
+                recipients = [_as_ordered(each, pending) for each in rows if not _is_removed(each, pending)]
+                if recipients:
+                    return message_from_row(file.stem, row), recipients
         return None
+
+    def orders(self, limit: int) -> Sequence[tuple[str, Order]]:
+        """The newest first, each with its queue."""
+        found: list[tuple[str, Order]] = []
+        for file in self._files(QueueFilter()):
+            with self._reading(file) as (connection, _):
+                found += [(file.stem, order) for order in queue_orders.given(connection, file.stem, limit)]
+        return sorted(found, key=lambda each: -each[1].given_at)[:limit]
+
+    @contextmanager
+    def _reading(self, file: Path) -> Iterator[tuple[sqlite3.Connection, queue_orders.Pending]]:
+        """What is committed at this moment, and the orders that belong to it."""
+        with reporting(file), closing(open_to_read(file)) as connection:
+            connection.execute("BEGIN")
+            yield connection, queue_orders.pending(connection, file.stem)
 
     def content(self, message_id: str) -> Content | None:
         for file in self._files(QueueFilter(message_id=message_id)):
@@ -102,36 +148,88 @@ class SqliteQueueOffice:
     # -- Changing
 
     def hold(self, wanted: QueueFilter) -> int:
-        return self._change(wanted, sql.HOLD, 0)
+        return self._order(wanted, Action.HOLD, self._clock())
 
     def release(self, wanted: QueueFilter, now: float) -> int:
-        return self._change(wanted, sql.RELEASE, now)
+        return self._order(wanted, Action.RELEASE, now)
 
     def retry(self, wanted: QueueFilter, now: float) -> int:
         """What is under way already, held or to bounce is left alone."""
-        return self._change(wanted, sql.RETRY, now)
+        return self._order(wanted, Action.RETRY, now)
 
     def bounce(self, wanted: QueueFilter, now: float) -> int:
-        return self._change(wanted, sql.BOUNCE, now)
+        return self._order(wanted, Action.BOUNCE, now)
 
     def remove(self, wanted: QueueFilter) -> int:
-        return self._change(wanted, sql.REMOVE, 0)
+        return self._order(wanted, Action.REMOVE, self._clock())
 
-    def _change(self, wanted: QueueFilter, change: sql.OfficeChange, now: float) -> int:
-        return sum([self._change_in(file, wanted, change, now) for file in self._files(wanted)])
+    def _order(self, wanted: QueueFilter, action: Action, now: float) -> int:
+        return sum([self._order_in(file, wanted, action, now) for file in self._files(wanted)])
 
-    def _change_in(self, file: Path, wanted: QueueFilter, change: sql.OfficeChange, now: float) -> int:
-        changed = 0
+    def _order_in(self, file: Path, wanted: QueueFilter, action: Action, now: float) -> int:
+        with self._reading(file) as (connection, pending):
+            number = sum(
+                number
+                for *_, state, number, _ in self._counted(connection, pending, wanted)
+                if state in APPLIES_TO[action]
+            )
+            few = None
+            if number <= self._changed_at_once and not pending:
+                few = self._chosen_ids(connection, wanted, action)
+        return self._given(file, wanted, action, now, number, few) if number else 0
+
+    def _given(
+        self, file: Path, wanted: QueueFilter, action: Action, now: float, number: int, few: list[int] | None
+    ) -> int:
+        """Write the order down; where it reaches a `few` only, and no other comes first, carry it out too."""
+        done = queue_orders.NOTHING
+        with reporting(file), closing(open_to_change(file, _PATIENCE_S)) as connection, _transaction(connection):
+            before = queue_orders.pending(connection, file.stem)
+            if len(before.orders) >= queue_orders.MOST_PENDING:
+                raise StoreUnavailable(
+                    f"{file}: {len(before.orders)} orders wait to be carried out, which gatepost serve does: "
+                    "see gatepost queue orders, and come back"
+                )
+            order = self._order_row(connection, wanted, action, now, number)
+            queue_orders.write_down(connection, order)
+            if few is not None and not before:
+                done = queue_orders.carry_out_on(connection, queue_orders.pending(connection, file.stem), few)
+                number = done.changed
+        for message in done.spooled:
+            _spool_file(file, message).unlink(missing_ok=True)
+        return number
+
+    def _order_row(
+        self, connection: sqlite3.Connection, wanted: QueueFilter, action: Action, now: float, number: int
+    ) -> Order:
+        first, last = 0, connection.execute(sql.LAST_RECIPIENT).fetchone()[0]
+        if wanted.message_id is not None:
+            message = _number(wanted.message_id)
+            first, last = sql.first_recipient(message), sql.last_recipient(message)
+        return Order(
+            number=0,
+            action=action,
+            given_at=now,
+            given_by=self._operator,
+            message_id=wanted.message_id,
+            tenant=wanted.tenant,
+            domain=wanted.domain,
+            state=wanted.state,
+            received_until=self._received_until(wanted),
+            recipients=number,
+            next_id=first,
+            last_id=last,
+        )
+
+    def _chosen_ids(self, connection: sqlite3.Connection, wanted: QueueFilter, action: Action) -> list[int]:
         condition, parameters = self._chosen(wanted)
-        with reporting(file), closing(open_to_change(file, _PATIENCE_S)) as connection:
-            chosen = sql.CHOSEN_IDS.format(chosen=f"{condition} AND {change.applies}")
-            ids = [row[0] for row in connection.execute(chosen, parameters)]
-            statement = change.statement.format(chosen=f"{condition} AND {change.applies}")
-            for start in range(0, len(ids), _ROWS_IN_SLICE):
-                slice = ids[start : start + _ROWS_IN_SLICE]
-                changed += _change_slice(connection, file, statement, slice, {**parameters, "now": now})
-                time.sleep(_ROOM_BETWEEN_SLICES_S)
-        return changed
+        states = [state for state in APPLIES_TO[action] if wanted.state in (None, state)]
+        condition += " AND r.state IN (SELECT value FROM json_each(:states))"
+        rows = connection.execute(
+            sql.CHOSEN_IDS.format(chosen=condition),
+            {**parameters, "states": json.dumps(states), "limit": self._changed_at_once},
+        )
+        return [row[0] for row in rows]
 
     # -- Choosing
 
@@ -157,45 +255,51 @@ class SqliteQueueOffice:
         return self._damages[file]
 
     def _chosen(self, wanted: QueueFilter) -> tuple[str, _Parameters]:
-        """The condition on `recipient r` that says `wanted`, and its parameters."""
+        """The condition on `recipient r` that says `wanted`, and its parameters; all but the state, which orders may
+        have changed."""
         conditions: list[str] = ["true"]
         parameters: _Parameters = {}
         if wanted.message_id is not None:
             number = _number(wanted.message_id)
             parameters |= {"first": sql.first_recipient(number), "last": sql.last_recipient(number)}
             conditions.append("r.id BETWEEN :first AND :last")
-        for column in ("tenant", "domain", "state"):
+        for column in ("tenant", "domain"):
             value = getattr(wanted, column)
             if value is not None:
-                parameters[column] = str(value)
+                parameters[column] = value
                 conditions.append(f"r.{column} = :{column}")
         if wanted.older_than_s is not None:
-            parameters["received_until"] = self._clock() - wanted.older_than_s
+            parameters["received_until"] = self._received_until(wanted)
             conditions.append("r.received_at <= :received_until")
         return " AND ".join(conditions), parameters
 
+    def _received_until(self, wanted: QueueFilter) -> float | None:
+        return None if wanted.older_than_s is None else self._clock() - wanted.older_than_s
 
-def _change_slice(
-    connection: sqlite3.Connection, file: Path, statement: str, ids: Sequence[int], parameters: _Parameters
-) -> int:
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("BEGIN IMMEDIATE")
     try:
-        changed = connection.execute(statement, {**parameters, "ids": json.dumps(ids)}).rowcount
-        spooled = _delete_messages(connection, ids) if statement.startswith("DELETE") else []
+        yield
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
         raise
-    for number in spooled:
-        _spool_file(file, number).unlink(missing_ok=True)
-    return changed
 
 
-def _delete_messages(connection: sqlite3.Connection, recipients: Sequence[int]) -> list[int]:
-    """Delete the messages that have no recipient left. Gives those whose content is in the spool."""
-    numbers = sorted({sql.message_of(id) for id in recipients})
-    rows = connection.execute(sql.DELETE_MESSAGES_WITHOUT_RECIPIENTS, {"numbers": json.dumps(numbers)}).fetchall()
-    return [number for number, is_spooled in rows if is_spooled]
+def _as_ordered(row: Row, pending: queue_orders.Pending) -> QueuedRecipient:
+    """A recipient as orders make it that are not carried out on it yet. The row ends with which of them reach it."""
+    recipient = recipient_from_row(row)
+    made = pending.standing(recipient.state, row[-1])
+    if made.state is None or not row[-1]:
+        return recipient
+    return replace(recipient, state=made.state, due_at=recipient.due_at if made.due_at is None else made.due_at)
+
+
+def _is_removed(row: Row, pending: queue_orders.Pending) -> bool:
+    return pending.standing(row[1], row[-1]).state is None
 
 
 def _number(message_id: str) -> int:

@@ -39,8 +39,8 @@ CREATE TABLE recipient (
   delay_notified INTEGER NOT NULL
 ) STRICT;
 
--- Two partial indexes, each recipient in one of them. What is due in a domain, oldest due first; and counts:
-CREATE INDEX recipient_waiting ON recipient (domain, due_at, id, tenant, state, received_at)
+-- Two partial indexes, each recipient in one of them. What a tenant has due in a domain, oldest due first; and counts:
+CREATE INDEX recipient_waiting ON recipient (domain, tenant, due_at, id, state, received_at, delay_notified)
   WHERE state IN ('queued', 'bouncing');
 -- Counts of the rest. `active` sorts before `held`, so that a large number of held ones costs the active ones nothing.
 CREATE INDEX recipient_not_waiting ON recipient (state, tenant, domain, received_at)
@@ -49,3 +49,20 @@ CREATE INDEX recipient_not_waiting ON recipient (state, tenant, domain, received
 -- Every number below `reserved` may have been given to a message, and is never given again.
 CREATE TABLE numbering (reserved INTEGER NOT NULL) STRICT;
 INSERT INTO numbering VALUES (1);
+
+-- What operators decided, carried out or not: whom it reaches, and of whom it has still to be carried out.
+CREATE TABLE operator_order (
+  number INTEGER PRIMARY KEY,
+  given_at REAL NOT NULL,
+  given_by TEXT NOT NULL,
+  action TEXT NOT NULL CHECK (action IN ('retry', 'hold', 'release', 'remove', 'bounce')),
+  message INTEGER,                 -- its number; NULL, here and below: any
+  tenant TEXT,
+  domain TEXT,
+  state TEXT,
+  received_until REAL,
+  recipients INTEGER NOT NULL,     -- how many it was to change when it was given
+  next_id INTEGER NOT NULL,        -- recipients from this id
+  last_id INTEGER NOT NULL         -- to this one are still to be seen to
+) STRICT;
+CREATE INDEX operator_order_pending ON operator_order (number) WHERE next_id <= last_id;

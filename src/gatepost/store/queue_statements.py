@@ -5,7 +5,7 @@ from `first_recipient(n)` to `last_recipient(n)`.
 """
 
 import sqlite3
-from typing import Final, NamedTuple
+from typing import Final
 
 _RECIPIENTS_PER_MESSAGE: Final = 65536
 
@@ -33,36 +33,56 @@ RESERVE: Final = "UPDATE numbering SET reserved = ?"
 
 # -- Claiming
 
-# The first due time of each domain, one index seek a domain however many recipients wait in it.
-FIRST_DUE_OF_EACH_DOMAIN: Final = """
-WITH RECURSIVE
-  each_domain (domain) AS (
-    SELECT min(domain) FROM recipient WHERE state IN ('queued', 'bouncing')
-    UNION ALL
-    SELECT (SELECT min(r.domain) FROM recipient r WHERE r.state IN ('queued', 'bouncing') AND r.domain > d.domain)
-    FROM each_domain d WHERE d.domain IS NOT NULL
+# The first due time of each domain and tenant, some index seeks each however many recipients wait there.
+FIRST_DUE_OF_EACH_LANE: Final = """
+WITH RECURSIVE lane (domain, tenant) AS (
+  SELECT * FROM (
+    SELECT domain, tenant FROM recipient WHERE state IN ('queued', 'bouncing') ORDER BY domain, tenant LIMIT 1
   )
-SELECT d.domain, (
-  SELECT min(r.due_at) FROM recipient r WHERE r.state IN ('queued', 'bouncing') AND r.domain = d.domain
+  UNION ALL
+  SELECT following.domain, following.tenant FROM lane JOIN recipient following ON following.id = coalesce(
+    (
+      SELECT r.id FROM recipient r
+      WHERE r.state IN ('queued', 'bouncing') AND r.domain = lane.domain AND r.tenant > ifnull(lane.tenant, '')
+      ORDER BY r.domain, r.tenant LIMIT 1
+    ), (
+      SELECT r.id FROM recipient r WHERE r.state IN ('queued', 'bouncing') AND r.domain > lane.domain
+      ORDER BY r.domain, r.tenant LIMIT 1
+    )
+  )
 )
-FROM each_domain d WHERE d.domain IS NOT NULL
+SELECT lane.tenant, lane.domain, (
+  SELECT min(r.due_at) FROM recipient r
+  WHERE r.state IN ('queued', 'bouncing') AND r.domain = lane.domain AND r.tenant IS lane.tenant
+)
+FROM lane
 """
 
-# After (due_at, id), so that reading goes on where it stopped.
-NEXT_DUE_IN_DOMAIN: Final = """
-SELECT due_at, id FROM recipient
-WHERE state IN ('queued', 'bouncing') AND domain = ?1 AND due_at <= ?2 AND (due_at, id) > (?3, ?4)
-ORDER BY due_at, id LIMIT ?5
+# After (due_at, id), so that reading goes on where it stopped. `{reached}`: which orders reach it.
+NEXT_DUE_IN_LANE: Final = """
+SELECT r.due_at, r.id, r.state, {reached} FROM recipient r
+WHERE r.state IN ('queued', 'bouncing') AND r.domain = :domain AND r.tenant IS :tenant AND r.due_at <= :now
+  AND (r.due_at, r.id) > (:after_due_at, :after_id)
+ORDER BY r.due_at, r.id LIMIT :most
 """
 
 FIRST_DUE_AFTER: Final = """
-SELECT min(due_at) FROM recipient WHERE state IN ('queued', 'bouncing') AND domain = ? AND due_at > ?
+SELECT min(due_at) FROM recipient
+WHERE state IN ('queued', 'bouncing') AND domain = ?1 AND tenant IS ?2 AND due_at > ?3
+"""
+
+# What is old enough for the sender to be told, or to be given up, though its next hop is left alone for now.
+LATE_IN_LANE: Final = """
+SELECT r.due_at, r.id, r.state, {reached} FROM recipient r
+WHERE r.state IN ('queued', 'bouncing') AND r.domain = :domain AND r.tenant IS :tenant AND r.due_at <= :now
+  AND (r.received_at <= :given_up_before OR r.received_at <= :told_before AND NOT r.delay_notified)
+LIMIT :most
 """
 
 # What one delivery attempt works on: the due recipients of a message that share domain, tenant and state.
 CLAIMABLE_TOGETHER: Final = f"""
-SELECT {RECIPIENT_COLUMNS} FROM recipient r, recipient chosen
-WHERE chosen.id = ?1 AND r.id BETWEEN ?2 AND ?3 AND r.due_at <= ?4
+SELECT {RECIPIENT_COLUMNS}, {{reached}} FROM recipient r, recipient chosen
+WHERE chosen.id = :chosen AND r.id BETWEEN :first AND :last AND r.due_at <= :now
   AND r.domain = chosen.domain AND r.tenant IS chosen.tenant AND r.state = chosen.state
 ORDER BY r.id
 """
@@ -71,7 +91,7 @@ READ_MESSAGE: Final = f"SELECT {MESSAGE_COLUMNS} FROM message m WHERE m.id = ?"
 
 READ_CONTENT: Final = "SELECT content FROM message WHERE id = ?"
 
-READ_STATE: Final = "SELECT state FROM recipient WHERE id = ?"
+READ_STATE: Final = "SELECT r.state, {reached} FROM recipient r WHERE r.id = :id"
 
 MARK_ACTIVE: Final = "UPDATE recipient SET state = 'active' WHERE id = ? AND state = 'queued'"
 
@@ -100,40 +120,28 @@ UPDATE recipient SET
 WHERE id = ?1
 """
 
-COUNT_DUE_IN_DOMAIN: Final = """
-SELECT count(*) FROM recipient
-WHERE state IN ('queued', 'bouncing') AND state = 'queued' AND domain = ? AND due_at <= ?
-"""
-
-POSTPONE_SOME: Final = """
-UPDATE recipient SET due_at = ?3, last_reply = ?4
-WHERE id IN (
-  SELECT id FROM recipient
-  WHERE state IN ('queued', 'bouncing') AND state = 'queued' AND domain = ?1 AND due_at <= ?2
-  ORDER BY due_at LIMIT ?5
-)
-"""
-
 SPOOLED: Final = "SELECT id FROM message WHERE content IS NULL"
 
 # -- The operator's: `{chosen}` is a condition on `recipient r`; each half is answered by one of the partial indexes.
+# `{reached}` is a number: which orders reach it.
 
 COUNTS: Final = """
-SELECT r.tenant, r.domain, r.state, count(*), min(r.received_at)
-FROM recipient r WHERE r.state IN ('queued', 'bouncing') AND {chosen} GROUP BY r.domain, r.tenant, r.state
+SELECT r.tenant, r.domain, r.state, {reached}, count(*), min(r.received_at)
+FROM recipient r WHERE r.state IN ('queued', 'bouncing') AND {chosen} GROUP BY r.domain, r.tenant, r.state, 4
 UNION ALL
-SELECT r.tenant, r.domain, r.state, count(*), min(r.received_at)
-FROM recipient r WHERE r.state IN ('active', 'held') AND {chosen} GROUP BY r.state, r.tenant, r.domain
+SELECT r.tenant, r.domain, r.state, {reached}, count(*), min(r.received_at)
+FROM recipient r WHERE r.state IN ('active', 'held') AND {chosen} GROUP BY r.state, r.tenant, r.domain, 4
 """
 
 CHOSEN_IDS: Final = """
 SELECT r.id FROM recipient r WHERE r.state IN ('queued', 'bouncing') AND {chosen}
 UNION ALL
 SELECT r.id FROM recipient r WHERE r.state IN ('active', 'held') AND {chosen}
+LIMIT :limit
 """
 
 LISTED: Final = f"""
-SELECT {MESSAGE_COLUMNS}, {RECIPIENT_COLUMNS}
+SELECT {MESSAGE_COLUMNS}, {RECIPIENT_COLUMNS}, 0
 FROM (
   SELECT r.id, r.received_at FROM recipient r WHERE r.state IN ('queued', 'bouncing') AND {{chosen}}
   UNION ALL
@@ -145,44 +153,62 @@ JOIN message m ON m.id = listed.id / {_RECIPIENTS_PER_MESSAGE}
 ORDER BY listed.received_at, listed.id
 """
 
-RECIPIENTS_IN_RANGE: Final = f"SELECT {RECIPIENT_COLUMNS} FROM recipient r WHERE r.id BETWEEN ? AND ? ORDER BY r.id"
+# While orders wait to be carried out: by id, which is nearly the order of reception, so that it ends with the last one
+# that is shown. `standing`: the state that the orders make of it.
+LISTED_AS_ORDERED: Final = f"""
+SELECT {MESSAGE_COLUMNS}, {RECIPIENT_COLUMNS}, listed.reached
+FROM (
+  SELECT r.id, {{reached}} reached FROM recipient r
+  WHERE {{chosen}} AND standing(r.state, {{reached}}) IN (SELECT value FROM json_each(:states))
+  ORDER BY r.id LIMIT :limit
+) listed
+JOIN recipient r ON r.id = listed.id
+JOIN message m ON m.id = listed.id / {_RECIPIENTS_PER_MESSAGE}
+ORDER BY m.received_at, listed.id
+"""
+
+RECIPIENTS_IN_RANGE: Final = f"""
+SELECT {RECIPIENT_COLUMNS}, {{reached}} FROM recipient r WHERE r.id BETWEEN :first AND :last ORDER BY r.id
+"""
 
 READ_SIZE_AND_CONTENT: Final = "SELECT size, content FROM message WHERE id = ?"
 
 
-class OfficeChange(NamedTuple):
-    """What an operator does to recipients, and to which it can be done."""
+# -- Orders
 
-    statement: str
-    applies: str
+ORDERS_GIVEN: Final = "SELECT * FROM operator_order ORDER BY number DESC LIMIT ?"
 
+ORDERS_PENDING: Final = "SELECT * FROM operator_order WHERE next_id <= last_id ORDER BY number"
 
-HOLD: Final = OfficeChange(
-    "UPDATE recipient AS r SET state = 'held' WHERE r.id IN (SELECT value FROM json_each(:ids)) AND {chosen}",
-    "r.state <> 'held'",
-)
+INSERT_ORDER: Final = "INSERT INTO operator_order VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
-RELEASE: Final = OfficeChange(
-    "UPDATE recipient AS r SET state = 'queued', due_at = :now "
-    "WHERE r.id IN (SELECT value FROM json_each(:ids)) AND {chosen}",
-    "r.state = 'held'",
-)
+FORGET_OLD_ORDERS: Final = """
+DELETE FROM operator_order WHERE number <= (SELECT max(number) FROM operator_order) - ? AND next_id > last_id
+"""
 
-RETRY: Final = OfficeChange(
-    "UPDATE recipient AS r SET due_at = :now WHERE r.id IN (SELECT value FROM json_each(:ids)) AND {chosen}",
-    "r.state = 'queued'",
-)
+LAST_RECIPIENT: Final = "SELECT ifnull(max(id), 0) FROM recipient"
 
-BOUNCE: Final = OfficeChange(
-    "UPDATE recipient AS r SET state = 'bouncing', due_at = :now "
-    "WHERE r.id IN (SELECT value FROM json_each(:ids)) AND {chosen}",
-    "r.state <> 'bouncing'",
-)
+FIRST_RECIPIENT_FROM: Final = "SELECT min(id) FROM recipient WHERE id BETWEEN ? AND ?"
 
-REMOVE: Final = OfficeChange(
-    "DELETE FROM recipient AS r WHERE r.id IN (SELECT value FROM json_each(:ids)) AND {chosen}",
-    "true",
-)
+REACHED_BY_ORDERS: Final = """
+SELECT r.id, r.state, {reached}, r.tenant, r.domain FROM recipient r
+WHERE r.id BETWEEN :first AND :last AND {reached} ORDER BY r.id LIMIT :most
+"""
+
+REACHED_BY_ORDERS_AMONG: Final = """
+SELECT r.id, r.state, {reached}, r.tenant, r.domain FROM recipient r
+WHERE r.id IN (SELECT value FROM json_each(:ids)) AND {reached}
+"""
+
+ORDERS_ARE_CARRIED_OUT: Final = """
+UPDATE operator_order SET next_id = ?1 + 1 WHERE next_id <= ?1 AND next_id <= last_id
+"""
+
+CHANGE_RECIPIENTS: Final = """
+UPDATE recipient SET state = ?2, due_at = ifnull(?3, due_at) WHERE id IN (SELECT value FROM json_each(?1))
+"""
+
+DELETE_RECIPIENTS: Final = "DELETE FROM recipient WHERE id IN (SELECT value FROM json_each(?))"
 
 DELETE_MESSAGES_WITHOUT_RECIPIENTS: Final = f"""
 DELETE FROM message

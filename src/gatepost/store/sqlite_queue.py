@@ -4,20 +4,25 @@ Messages flow in by `accept` and out by `settle`; both are changes that go throu
 are on stable storage. Reading uses a connection of its own, which sees what is committed and never waits for the disk.
 """
 
+import asyncio
 import os
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from gatepost.queue.message import Claim, Content, NewMessage, QueuedMessage
 from gatepost.queue.outcome import Settlement
-from gatepost.queue.store import Accepted, StoreUnavailable
+from gatepost.queue.store import Accepted, Avoid, Lane, StoreUnavailable
 from gatepost.store import queue_statements as sql
 from gatepost.store.claims import Claims
 from gatepost.store.group_commit import GroupCommit
-from gatepost.store.queue_changes import Accept, Arrival, MarkActive, Numbering, OpenQueue, Postpone, Settle
+from gatepost.store.queue_changes import Accept, Arrival, CarryOutOrders, MarkActive, Numbering, OpenQueue, Settle
 from gatepost.store.queue_file import open_again_to_work, open_to_read, open_to_work, own, reporting
 from gatepost.store.spool import LARGEST_IN_MEMORY, ContentWriter, MemoryContent, Spool, sync_folder
+
+# As long as a part of the orders takes, or longer: half of the worker's time at most.
+_BETWEEN_ORDERS_S: Final = 0.02
 
 
 class SqliteQueueStore:
@@ -102,9 +107,17 @@ class SqliteQueueStore:
             return Arrival(self._queue, number, message, None, claim)
         return Arrival(self._queue, number, message, b"".join(message.content.chunks()), claim)
 
-    def claim_due(self, now: float, limit: int, avoid: frozenset[str]) -> Sequence[Claim]:
+    def claim_due(self, now: float, limit: int, avoid: Avoid) -> Sequence[Claim]:
         with reporting(self._file):
-            claims = self._queue.claims.claim_due(now, limit, avoid)
+            return self._marked(self._queue.claims.claim_due(now, limit, avoid))
+
+    def claim_late(
+        self, lane: Lane, now: float, received_until: float, told_until: float, limit: int
+    ) -> Sequence[Claim]:
+        with reporting(self._file):
+            return self._marked(self._queue.claims.claim_late(lane, now, received_until, told_until, limit))
+
+    def _marked(self, claims: Sequence[Claim]) -> Sequence[Claim]:
         if claims:
             self._queue.commits.add(MarkActive(self._queue, claims))
         return claims
@@ -116,12 +129,6 @@ class SqliteQueueStore:
     def still_wanted(self, claim: Claim) -> bool:
         with reporting(self._file):
             return self._queue.claims.still_wanted(claim)
-
-    def postpone(self, domain: str, now: float, due_at: float, why: str) -> int:
-        with reporting(self._file):
-            postponed = self._queue.claims.postponing(domain, now)
-        self._queue.commits.add(Postpone(self._queue, domain, now, due_at, why))
-        return postponed
 
     def open_content(self, message: QueuedMessage) -> Content:
         """The stored content. Raises `StoreUnavailable` when an operator removed the message meanwhile."""
@@ -142,6 +149,15 @@ class SqliteQueueStore:
                 self._look_for_changes()
         seen, self._changes_seen = self._changes_seen, False
         return seen
+
+    async def carry_out_orders(self) -> None:
+        """Bring the rows in line with what operators ordered, until nothing is left to do. Raises `StoreError`; what
+        is left then stays ordered."""
+        while self._queue.claims.orders_wait:
+            change = CarryOutOrders(self._queue)
+            self._queue.commits.add(change)
+            await change.done
+            await asyncio.sleep(_BETWEEN_ORDERS_S)
 
     def _look_for_changes(self) -> None:
         version = self._read_data_version()

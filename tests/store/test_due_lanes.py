@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatepost.store.due_domains import DueDomains
+from gatepost.store.due_lanes import Bounds
 
 DOMAINS = st.sampled_from("abcd")
 TIMES = st.floats(0, 10)
@@ -18,7 +18,7 @@ OPERATIONS = st.lists(
 def test_bounds_are_those_of_a_plain_mapping(
     start: dict[str, float], operations: list[tuple[str, str, float | None]]
 ) -> None:
-    due, model = DueDomains(start.items()), dict(start)
+    due, model = Bounds(start.items()), dict(start)
     for operation, domain, time in operations:
         if operation == "note":
             assert time is not None
