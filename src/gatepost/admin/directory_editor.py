@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
+from gatepost.tenancy.appointment import Appointment, Proof, Purpose
 from gatepost.tenancy.directory import Directory
 from gatepost.tenancy.tenant import AcceptedDomain, AuditEntry, InboundConnector, SendConnector, Tenant
 from gatepost.tenancy.token import Token
@@ -70,6 +71,25 @@ class DirectoryEditor(Directory, Protocol):
         """Remembered, but no change of the directory."""
 
     def remove_token(self, token: Token) -> None: ...
+
+    def appointment(self, id: str) -> Appointment | None: ...
+
+    def appointments(self, tenant: str, purpose: Purpose) -> Sequence[Appointment]:
+        """The newest first."""
+
+    def make_appointment(self, appointment: Appointment) -> None:
+        """Remembered, but no change of the directory."""
+
+    def keep_appointment(self, appointment: Appointment) -> bool:
+        """Store what was seen; False when somebody has been seen there already."""
+
+    def forget_appointments(self, before: datetime) -> None:
+        """Those that expired before."""
+
+    def proven(self, tenant: str, pins: Sequence[str]) -> frozenset[str]:
+        """Those of `pins` that the tenant has proven."""
+
+    def put_proof(self, proof: Proof) -> None: ...
 
     def audit(
         self,

@@ -54,7 +54,7 @@ def add(editor: DirectoryEditor, tenant: str, name: str, wish: InboundConnectorW
                 f"tenant {owner.name} has an inbound connector '{name}' already; to change it: "
                 f"gatepost inbound-connector set {quote(owner.name)} {quote(name)} …"
             )
-        connector = fulfilled(InboundConnector(tenant=owner.name, name=name, enabled=enabled), wish)
+        connector = _wished(editor, InboundConnector(tenant=owner.name, name=name, enabled=enabled), wish)
         missing = what_is_missing(editor, connector) if enabled else None
         connector = replace(connector, enabled=enabled and missing is None)
         editor.put_inbound_connector(connector, "add")
@@ -65,7 +65,7 @@ def change(editor: DirectoryEditor, tenant: str, name: str, wish: InboundConnect
     """A list that is mentioned replaces the stored one. An enabled connector keeps its old form rather than take a
     name its tenant does not own."""
     with editor.change():
-        connector = fulfilled(inbound_connector_named(editor, tenant, name), wish)
+        connector = _wished(editor, inbound_connector_named(editor, tenant, name), wish)
         if connector.enabled and (missing := what_is_missing(editor, connector)):
             raise _not_owned("nothing was changed", missing)
         editor.put_inbound_connector(connector, "set")
@@ -79,7 +79,7 @@ def put(editor: DirectoryEditor, tenant: str, name: str, wish: InboundConnectorW
     with editor.change():
         owner = tenant_named(editor, tenant).name
         existing = editor.inbound_connector(owner, name)
-        connector = fulfilled(existing or InboundConnector(tenant=owner, name=name), wish)
+        connector = _wished(editor, existing or InboundConnector(tenant=owner, name=name), wish)
         connector = replace(connector, enabled=_said(enabled, connector.enabled))
         if connector.enabled and (missing := what_is_missing(editor, connector)):
             raise _not_owned("nothing was changed", missing)
@@ -150,6 +150,12 @@ def fulfilled(connector: InboundConnector, wish: InboundConnectorWish) -> Inboun
     return wished
 
 
+def _wished(editor: DirectoryEditor, connector: InboundConnector, wish: InboundConnectorWish) -> InboundConnector:
+    """As the wish would have it, with the pins that the tenant has proven."""
+    wished = fulfilled(connector, wish)
+    return replace(wished, proven_pins=wished.proven_pins | editor.proven(wished.tenant, wished.pins))
+
+
 def _not_owned(what: str, missing: Missing) -> NameNotOwned:
     return NameNotOwned(f"{what}: {missing.to_operator}", to_tenant=f"{what}: {missing.to_tenant}")
 
@@ -198,7 +204,7 @@ def warnings_of(editor: DirectoryEditor, connector: InboundConnector) -> tuple[s
         if set(connector.pins) - connector.proven_pins:
             warnings.append(
                 "a pinned certificate counts like an address, with a reverse-path in a verified domain only, until the "
-                "tenant has proved to hold its key"
+                f"tenant has proved to hold its key: gatepost enroll {quote(connector.tenant)}"
             )
     if any(domain.verified for domain in editor.all_domains(connector.tenant)):
         return tuple(warnings)

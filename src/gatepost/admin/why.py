@@ -59,10 +59,15 @@ def session_id_in(text: str) -> str | NoSessionId:
 
 
 def why(sessions: Sessions, session_id: str) -> dict[str, Any] | SessionNotFound:
-    """The document of design §7: the first refusal where there is one, else the last acceptance; and all the rest."""
+    """The document of a session; see `document`."""
     record = sessions.find(session_id)
     if record is None:
         return SessionNotFound(session_id=session_id, what="session records", oldest=sessions.oldest())
+    return document(record)
+
+
+def document(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Design §7: the first refusal where there is one, else the last acceptance; and all the rest."""
     verdicts = list(_verdicts(record))
     telling = next((each for each in verdicts if each["outcome"] == "refused"), verdicts[-1] if verdicts else {})
     return {

@@ -6,7 +6,7 @@ from fastapi import Depends, FastAPI
 from fastapi.security import HTTPBearer
 
 from gatepost import __version__
-from gatepost.api import connector_routes, directory_routes, problems
+from gatepost.api import appointment_routes, connector_routes, directory_routes, problems
 from gatepost.api.guard import Guard
 from gatepost.api.problems import ErrorBody
 from gatepost.config import Config
@@ -54,6 +54,6 @@ def _routed() -> FastAPI:
         # The guard has looked at the token before any of this; here it is for the document.
         dependencies=[Depends(HTTPBearer(auto_error=False, description="A token of gatepost token add."))],
     )
-    for routes in (directory_routes, connector_routes):
+    for routes in (directory_routes, connector_routes, appointment_routes):
         app.include_router(routes.router)
     return app

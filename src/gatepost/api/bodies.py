@@ -238,3 +238,119 @@ class AuditShown(Shown):
     subject: str
     before: dict[str, Any] | None
     after: dict[str, Any] | None
+
+
+# --- rehearsals and enrolments ----------------------------------------------------------------------------------------
+
+AppointmentState = Literal["waiting", "seen", "expired"]
+
+
+class EnvelopeBody(Sent):
+    mail_from: Line = Field(description="Empty: the null reverse-path.")
+    rcpt_to: Line
+
+
+class RehearsalBody(Sent):
+    envelopes: Annotated[list[EnvelopeBody], Field(max_length=50)] = []
+
+
+class ChainLink(BaseModel):
+    """One certificate as it was presented; `der` is base64."""
+
+    sha256: str
+    public_key_sha256: str
+    subject: str
+    issuer: str
+    serial: str
+    not_before: str | None
+    not_after: str | None
+    names: list[str]
+    purposes: list[str] | None
+    key: str
+    signature_algorithm: str
+    parse_errors: list[str]
+    der: str
+
+
+class VerificationErrorShown(Shown):
+    code: int
+    depth: int
+    text: str
+
+
+class CertificateShown(BaseModel):
+    """The leaf, the judgement on it, and the chain as it arrived, leaf first."""
+
+    sha256: str
+    public_key_sha256: str
+    subject: str
+    issuer: str
+    serial: str
+    not_before: str | None
+    not_after: str | None
+    names: list[str]
+    purposes: list[str] | None
+    key: str
+    signature_algorithm: str
+    parse_errors: list[str]
+    verified: bool
+    anchor: str | None
+    errors: list[VerificationErrorShown]
+    chain: list[ChainLink]
+
+
+class TlsShown(Shown):
+    protocol: str
+    cipher: str
+    cipher_bits: int
+    server_name: str | None
+    certificate: CertificateShown | None
+
+
+class SightingShown(Shown):
+    at: str
+    session_id: str
+    listener: str
+    address: str
+    ehlo: str
+    mail_from: str
+    tls: TlsShown | None
+
+
+class VerdictShown(Shown):
+    mail_from: str
+    rcpt_to: str
+    outcome: Literal["relay", "deliver", "incoming", "refused"]
+    reason: str | None
+    tenant: str | None
+    connector: str | None
+    basis: Literal["certificate", "pin", "address", "recipient"] | None
+    reply: str
+    reasons: list[ReasonShown]
+    warnings: list[str]
+    directory_version: int
+
+
+class RehearsalShown(Shown):
+    id: str
+    address: str
+    expires_at: str
+    state: AppointmentState
+    seen: SightingShown | None
+    verdicts: list[VerdictShown]
+
+
+class ProposalShown(Shown):
+    name: str
+    connector: dict[str, list[str]]
+    command: str
+
+
+class EnrolmentShown(Shown):
+    id: str
+    address: str
+    expires_at: str
+    state: AppointmentState
+    seen: SightingShown | None
+    proved: list[str]
+    proposal: ProposalShown | None

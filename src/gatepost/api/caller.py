@@ -16,6 +16,7 @@ from gatepost.admin.directory_editor import DirectoryEditor
 from gatepost.admin.lookups import tenant_named
 from gatepost.api.problems import Problem
 from gatepost.app import open_editor
+from gatepost.app.admin_parts import Judging
 from gatepost.config import Config
 from gatepost.tenancy.token import Token
 
@@ -23,6 +24,7 @@ from gatepost.tenancy.token import Token
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     config: Config
+    judging: Judging
     token: Token
 
     @property

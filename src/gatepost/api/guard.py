@@ -19,6 +19,7 @@ from gatepost.api.caller import Caller
 from gatepost.api.problems import Problem, unauthenticated
 from gatepost.api.rates import Rate
 from gatepost.app import open_editor
+from gatepost.app.admin_parts import Judging
 from gatepost.config import Config
 from gatepost.queue.store import StoreError
 from gatepost.tenancy.token import Scope, Token
@@ -42,6 +43,7 @@ class Guard:
     def __init__(self, app: _App, config: Config, requests_per_minute: int) -> None:
         self._app = app
         self._config = config
+        self._judging = Judging(config)
         self._addresses = Rate(requests_per_minute)
         self._tokens = Rate(requests_per_minute)
 
@@ -76,7 +78,7 @@ class Guard:
             raise Problem(
                 403, "scope-missing", f"this token may not {needed}", do="use one made with --scope " + needed
             )
-        scope.setdefault("state", {})["caller"] = Caller(config=self._config, token=token)
+        scope.setdefault("state", {})["caller"] = Caller(config=self._config, judging=self._judging, token=token)
 
     def _token(self, authorization: str) -> Token:
         scheme, _, text = authorization.partition(" ")

@@ -8,3 +8,4 @@ TenantName = Annotated[str, Path(min_length=1, max_length=64, description="Such 
 DomainName = Annotated[str, Path(min_length=1, max_length=253, description="Such as contoso.com.")]
 ConnectorName = Annotated[str, Path(min_length=1, max_length=64, description="Of the connector.")]
 StoredConnectorName = Annotated[str, Path(min_length=1, max_length=129, description="As the server has it.")]
+AppointmentId = Annotated[str, Path(min_length=1, max_length=64, description="As it was given when it was made.")]

@@ -17,6 +17,7 @@ from gatepost.queue.store import QueueOffice, StoreUnavailable
 from gatepost.store.directory_editor import SqliteDirectoryEditor as DirectoryEditor
 from gatepost.store.sqlite_directory import SqliteDirectory as Directory
 from gatepost.tenancy.attribution import GATEPOST, RuleSet
+from gatepost.tenancy.directory import Directory as AnyDirectory
 from gatepost.tenancy.evidence import CertificateFacts
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ __all__ = [
     "open_sessions",
     "operator_name",
     "read_certificates",
+    "relay_at",
     "rules_of",
 ]
 
@@ -125,11 +127,15 @@ def _log_folders(config: Config) -> dict[Side, Path]:
 def open_relay(config: Config, listener: str | None) -> Relay:
     """What `explain` asks: the listener called `listener`, or the first. Raises `ListenerNotFound`, `StoreError`."""
     found = _listener(config, listener)
+    return relay_at(config, found, open_directory(config), open_judge(config, found))
+
+
+def relay_at(config: Config, found: ListenerConfig, directory: AnyDirectory, judge: "Judge") -> Relay:
     return Relay(
         hostname=config.hostname,
         listener=found.name,
-        directory=open_directory(config),
-        judge=open_judge(config, found),
+        directory=directory,
+        judge=judge,
         rules=rules_of(found),
         help_link=config.help_link,
     )

@@ -1,10 +1,21 @@
 """What the use cases of `admin` ask of the outside world, as adapters answer it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
 
+from gatepost.admin.explain import Relay
 from gatepost.admin.send_connectors import CredentialVerdict
 from gatepost.admin.verification import TxtLookup
+from gatepost.app import open_judge, relay_at
 from gatepost.config import Config
+from gatepost.tenancy.directory import Directory
+from gatepost.tenancy.evidence import CertificateFacts
+
+if TYPE_CHECKING:
+    from gatepost.net.judgement import Judge
 
 
 def check_credentials(certificate: Path, key: Path) -> CredentialVerdict:
@@ -21,3 +32,28 @@ def txt_lookup(config: Config) -> TxtLookup:
     from gatepost.net.dns import Resolver
 
     return Resolver(config.nameservers)
+
+
+def certificate_facts(der: bytes) -> CertificateFacts:
+    from gatepost.net.certificates import facts
+
+    return facts(der)
+
+
+class Judging:
+    """The relay as each of its listeners judges, for a process that is asked again and again."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._judges: dict[str, Judge] = {}
+        self._one_at_a_time = Lock()
+
+    @contextmanager
+    def relay(self, listener: str, directory: Directory) -> Iterator[Relay]:
+        """As the listener of that name does; as the first, where there is none of that name any more."""
+        listeners = self._config.listeners
+        found = next((each for each in listeners if each.name == listener), listeners[0])
+        with self._one_at_a_time:
+            judge = self._judges.setdefault(found.name, open_judge(self._config, found))
+            judge.refresh()
+            yield relay_at(self._config, found, directory, judge)

@@ -28,6 +28,7 @@ from typing import Any
 from gatepost import config as configuration
 from gatepost.admin.verification import recheck
 from gatepost.app import open_directory, open_editor, open_judge, rules_of
+from gatepost.app.appointments import Appointments
 from gatepost.app.delivery_events import DeliveryEventLog
 from gatepost.app.in_use import InUse
 from gatepost.app.renewal_watch import RenewalWatch
@@ -157,6 +158,7 @@ class Worker:
             retry=config.retry,
             per_destination=config.delivery.per_destination,
         )
+        self._appointments = Appointments(config, self._directory, self._events)
         self._queues = [self._queue(queue) for queue in _queues_of(number, config)]
         self._tenants = TenantGate(config.tenant_limits.messages_per_minute, config.tenant_limits.sessions)
         self._records: SessionRecords[SessionEnd] = SessionRecords(
@@ -252,6 +254,7 @@ class Worker:
                 tenants=self._tenants,
                 events=self._events,
                 now=time.time,
+                appointments=self._appointments,
             ),
             tls=self._server_tls(listener, judge),
             gate=SessionGate(listener.limits.sessions, listener.limits.sessions_per_address),

@@ -22,6 +22,7 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     "tenant": ("gatepost.cli.tenant", "tenant_app", "Organisations that relay through this server."),
     "domain": ("gatepost.cli.domain", "domain_app", "Accepted domains and their verification."),
     "inbound-connector": ("gatepost.cli.inbound_connector", "inbound_connector_app", "Whose server is talking."),
+    "enroll": ("gatepost.cli.enroll", "enroll_app", "Prove a server's certificate by one message from it."),
     "send-connector": ("gatepost.cli.send_connector", "send_connector_app", "Where mail leaves, and how."),
     "explain": ("gatepost.cli.explain", "explain_app", "What would happen to a session, and why."),
     "why": ("gatepost.cli.why", "why_app", "What did happen to a session, and why."),

@@ -24,10 +24,12 @@ from gatepost.queue.store import QueueStore, StoreError
 from gatepost.receiving import replies
 from gatepost.receiving.limits import TenantGate
 from gatepost.smtp.server_effects import AskMail, AskRecipient
+from gatepost.tenancy.appointment import Appointment, Purpose, State, may_be_appointment, sighting
 from gatepost.tenancy.attribution import GATEPOST, Attribution, Outcome, RuleSet, attribute, refusal_reply
 from gatepost.tenancy.candidates import ChainJudge, gather
 from gatepost.tenancy.directory import Directory
 from gatepost.tenancy.evidence import Address, Evidence, TlsEvidence, VerifiedCertificate
+from gatepost.tenancy.record import Record
 
 _HEADER_WATCHED = 256 * 1024
 """Octets at the start of a message that are searched for Received fields."""
@@ -49,6 +51,20 @@ class ContentWriter(Protocol):
     def finish(self) -> Content: ...
 
     def discard(self) -> None: ...
+
+
+class Appointments(Protocol):
+    """One-time addresses of this server."""
+
+    def at(self, local_part: str) -> Appointment | None: ...
+
+    def may_enrol(self, tenant: str, reverse_path: ReversePath) -> bool: ...
+
+    def rehearsed(self, appointment: Appointment, seen: Record, at: datetime) -> None:
+        """Keep what was seen, a moment later: no session waits for it."""
+
+    async def enrolled(self, appointment: Appointment, seen: Record, at: datetime) -> bool:
+        """Keep what was seen, on stable storage; False: somebody was seen there before. Raises `StoreError`."""
 
 
 class Events(Protocol):
@@ -76,6 +92,8 @@ class Transaction:
     verdicts: list[Verdict] = field(default_factory=list)
     refused_later: Reply | None = None
     """`refuse_at = "end-of-data"`: the refusal that waits for the end of the content."""
+    enrolment: Appointment | None = None
+    """The message is for this one-time address, and for nobody else."""
     writer: ContentWriter | None = None
     header: bytearray | None = None
     reply: Reply | None = None
@@ -160,6 +178,7 @@ class Services:
     tenants: TenantGate
     events: Events
     now: Callable[[], float]
+    appointments: Appointments | None = None
 
 
 class Acceptance:
@@ -197,8 +216,10 @@ class Acceptance:
     def recipient(self, ask: AskRecipient) -> Reply:
         transaction = self._running()
         path = ask.forward_path
-        if self._settings.postmaster and self._is_our_postmaster(path):
-            return self._taken_for_postmaster(transaction, ask, self._settings.postmaster)
+        if path.domain == self._settings.hostname or transaction.enrolment:
+            taken = self._for_this_server(transaction, ask)
+            if taken:
+                return taken
         attribution = self._attribute(transaction, path)
         if attribution.refusal:
             return self._refuse(transaction, path, attribution)
@@ -222,15 +243,59 @@ class Acceptance:
             forward_paths=forward_paths,
         )
 
-    def _is_our_postmaster(self, path: ForwardPath) -> bool:
-        return path.domain == self._settings.hostname and path.local_part.lower() == "postmaster"
+    # --- mail for this server itself ---
+
+    def _for_this_server(self, transaction: Transaction, ask: AskRecipient) -> Reply | None:
+        """None: nothing special; attribution decides."""
+        path, postmaster = ask.forward_path, self._settings.postmaster
+        if transaction.enrolment:
+            return self._told(transaction, path, replies.ENROLMENT_ALONE)
+        if postmaster and path.local_part.lower() == "postmaster":
+            return self._taken_for_postmaster(transaction, ask, postmaster)
+        if self._services.appointments and may_be_appointment(path.local_part):
+            return self._told(
+                transaction, path, self._at_one_time_address(transaction, ask, self._services.appointments)
+            )
+        return None
+
+    def _at_one_time_address(self, transaction: Transaction, ask: AskRecipient, appointments: Appointments) -> Reply:
+        path, at = ask.forward_path, self._at()
+        appointment = appointments.at(path.local_part)
+        if appointment is None or appointment.state(at) is not State.WAITING:
+            return replies.ONE_TIME_ADDRESS
+        if appointment.purpose is Purpose.REHEARSAL:
+            appointments.rehearsed(appointment, self._sighting(transaction, path), at)
+            self._services.events.emit("rehearsal", session_id=self._session_id, tenant=appointment.tenant)
+            return replies.rehearsal_seen(self._session_id)
+        if transaction.recipients:
+            return replies.ENROLMENT_ALONE
+        if not appointments.may_enrol(appointment.tenant, transaction.mail.reverse_path):
+            return replies.ENROLMENT_SENDER
+        transaction.enrolment = appointment
+        return replies.RECIPIENT_OK
+
+    async def _enrolled(self, transaction: Transaction, appointment: Appointment) -> Reply:
+        assert self._services.appointments is not None
+        seen = self._sighting(transaction, transaction.verdicts[0].forward_path)
+        try:
+            if not await self._services.appointments.enrolled(appointment, seen, self._at()):
+                return replies.ONE_TIME_ADDRESS
+        except StoreError as error:
+            return self._not_stored(error)
+        self._services.events.emit("enrolment", session_id=self._session_id, tenant=appointment.tenant)
+        return replies.enrolled(self._session_id)
+
+    def _sighting(self, transaction: Transaction, path: ForwardPath) -> Record:
+        return sighting(self.evidence(transaction.mail.reverse_path, (path,)), self._session_id, self._at())
+
+    def _told(self, transaction: Transaction, path: ForwardPath, said: Reply) -> Reply:
+        self._note(transaction, Verdict(forward_path=path, attribution=None, reply=said))
+        return said
 
     def _taken_for_postmaster(self, transaction: Transaction, ask: AskRecipient, postmaster: Mailbox) -> Reply:
         """RFC 5321 4.5.1: mail for postmaster of this server is taken from anybody; it goes where the operator says."""
         transaction.recipients.append(NewRecipient(forward_path=postmaster, tenant=None, connector=None, dsn=ask.dsn))
-        verdict = Verdict(forward_path=ask.forward_path, attribution=None, reply=replies.RECIPIENT_OK)
-        self._note(transaction, verdict)
-        return replies.RECIPIENT_OK
+        return self._told(transaction, ask.forward_path, replies.RECIPIENT_OK)
 
     def _attribute(self, transaction: Transaction, path: ForwardPath) -> Attribution:
         earlier = tuple(recipient.forward_path for recipient in transaction.recipients)
@@ -351,6 +416,9 @@ class Acceptance:
         if refusal:
             writer.discard()
             return refusal
+        if transaction.enrolment:
+            writer.discard()
+            return await self._enrolled(transaction, transaction.enrolment)
         try:
             if writer.needs_flush:
                 await writer.flush()
@@ -360,8 +428,7 @@ class Acceptance:
             )
         except StoreError as error:
             writer.discard()
-            self._services.events.emit("store-unavailable", session_id=self._session_id, problem=str(error))
-            return replies.store_unavailable(self._session_id)
+            return self._not_stored(error)
         transaction.queue_id = accepted.message_id
         self._count(transaction)
         self._services.events.emit(
@@ -375,6 +442,10 @@ class Acceptance:
         )
         self._services.submit(accepted.claims)
         return replies.queued(transaction.queue_id)
+
+    def _not_stored(self, error: StoreError) -> Reply:
+        self._services.events.emit("store-unavailable", session_id=self._session_id, problem=str(error))
+        return replies.store_unavailable(self._session_id)
 
     def _loop(self, transaction: Transaction) -> Reply | None:
         header = bytes(transaction.header or b"").partition(b"\r\n\r\n")[0]

@@ -36,3 +36,22 @@ def store_unavailable(session_id: str) -> Reply:
 
 def tenant_over_limit(what: str, come_back_s: int, session_id: str) -> Reply:
     return reply(450, "7.1", f"tenant-over-limit {what}; come back in {come_back_s} s [{session_id}]")
+
+
+# One-time addresses of this server: rehearsals and enrolments.
+
+
+def rehearsal_seen(session_id: str) -> Reply:
+    return reply(554, "7.1", f"rehearsal-seen This session was recorded; a rehearsal accepts no content [{session_id}]")
+
+
+def enrolled(session_id: str) -> Reply:
+    """RFC 5321 4.2.5: we are the recipient, and what the message was sent for is on stable storage."""
+    return reply(250, "6.0", f"enrolment-recorded This server was seen; the message goes no further [{session_id}]")
+
+
+ENROLMENT_ALONE = reply(
+    452, "5.3", "enrolment-alone An enrolment address takes a message of its own; send it separately"
+)
+ENROLMENT_SENDER = reply(550, "7.1", "enrolment-sender Send this from an address in a verified domain of the tenant")
+ONE_TIME_ADDRESS = reply(550, "1.1", "one-time-address This one-time address is not known, was used, or has expired")

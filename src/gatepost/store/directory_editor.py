@@ -7,7 +7,7 @@ token's secret, which the audit does not show).
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from gatepost.store.directory_file import open_to_change, reporting
 from gatepost.store.directory_queries import DirectoryQueries, network_key, top_down
+from gatepost.tenancy.appointment import Appointment, Proof, Purpose, appointment_from, appointment_record, proof_record
 from gatepost.tenancy.record import (
     Record,
     domain_from,
@@ -240,6 +241,58 @@ class SqliteDirectoryEditor(DirectoryQueries):
         with self.change():
             self._rows("DELETE FROM token WHERE id = ?", token.id)
             self._record_change("remove", f"token {token.id}", token_record(token), None)
+
+    def appointment(self, id: str) -> Appointment | None:
+        rows = self._rows("SELECT definition FROM appointment WHERE id = ?", id)
+        return appointment_from(json.loads(rows[0][0])) if rows else None
+
+    def appointments(self, tenant: str, purpose: Purpose) -> list[Appointment]:
+        """The newest first."""
+        of_tenant = "SELECT definition FROM appointment WHERE tenant = ? AND purpose = ? ORDER BY expires_at DESC"
+        return [appointment_from(json.loads(row[0])) for row in self._rows(of_tenant, tenant, purpose)]
+
+    def make_appointment(self, appointment: Appointment) -> None:
+        """Remembered, but no change of the directory."""
+        with self.change():
+            self._rows(
+                "INSERT INTO appointment VALUES (?, ?, ?, ?, ?, ?, ?)",
+                appointment.id,
+                appointment.local_part,
+                appointment.tenant,
+                appointment.purpose.value,
+                appointment.expires_at.timestamp(),
+                appointment.seen is not None,
+                _json(appointment_record(appointment)),
+            )
+
+    def keep_appointment(self, appointment: Appointment) -> bool:
+        """Store what was seen; False when somebody has been seen there already."""
+        with self.change():
+            return bool(
+                self._rows(
+                    "UPDATE appointment SET seen = 1, definition = ? WHERE id = ? AND NOT seen RETURNING 1",
+                    _json(appointment_record(appointment)),
+                    appointment.id,
+                )
+            )
+
+    def forget_appointments(self, before: datetime) -> None:
+        """Those that expired before."""
+        with self.change():
+            self._rows("DELETE FROM appointment WHERE expires_at < ?", before.timestamp())
+
+    def proven(self, tenant: str, pins: Sequence[str]) -> frozenset[str]:
+        """Those of `pins` that the tenant has proven."""
+        of_tenant = f"SELECT sha256 FROM proof WHERE tenant = ? AND sha256 IN ({','.join('?' * len(pins))})"
+        return frozenset(row[0] for row in self._rows(of_tenant, tenant, *pins))
+
+    def put_proof(self, proof: Proof) -> None:
+        """The first proof of a pin stands."""
+        with self.change():
+            record = proof_record(proof)
+            for pin in sorted(proof.pins - self.proven(proof.tenant, sorted(proof.pins))):
+                self._rows("INSERT INTO proof VALUES (?, ?, ?)", proof.tenant, pin, _json(record))
+                self._record_change("prove", f"pin {proof.tenant}/{pin}", None, record)
 
     def _write_token(self, token: Token) -> None:
         self._rows(

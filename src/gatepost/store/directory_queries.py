@@ -9,6 +9,7 @@ from typing import Any
 
 from gatepost.mail.domain import is_below, parents
 from gatepost.store.directory_file import reporting
+from gatepost.tenancy.appointment import Appointment, appointment_from
 from gatepost.tenancy.evidence import Address, CertificateFacts
 from gatepost.tenancy.record import domain_from, inbound_connector_from, send_connector_from, tenant_from
 from gatepost.tenancy.tenant import AcceptedDomain, InboundConnector, SendConnector, Tenant
@@ -124,6 +125,10 @@ class DirectoryQueries:
             *spaces,
         )
         return tuple(send_connector_from(json.loads(definition)) for (definition,) in rows)
+
+    def appointment_at(self, local_part: str) -> Appointment | None:
+        rows = self._rows("SELECT definition FROM appointment WHERE local_part = ?", local_part.lower())
+        return appointment_from(json.loads(rows[0][0])) if rows else None
 
     def _connectors(self, ids: set[int]) -> Sequence[InboundConnector]:
         return self._definitions(_CONNECTORS_BY_ID.format(_marks(ids)), *ids) if ids else ()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from gatepost.store.directory_file import open_to_read, reporting
 from gatepost.store.directory_queries import DirectoryQueries
+from gatepost.tenancy.appointment import Appointment
 from gatepost.tenancy.evidence import Address, CertificateFacts
 from gatepost.tenancy.tenant import AcceptedDomain, InboundConnector, SendConnector, Tenant
 
@@ -109,6 +110,10 @@ class SqliteDirectory:
 
     def send_connectors(self, tenant: str | None, domain: str) -> Sequence[SendConnector]:
         return self._send_connectors(tenant, domain)
+
+    def appointment_at(self, local_part: str) -> Appointment | None:
+        """Never from memory: an appointment is made a moment before it is kept."""
+        return self._queries.appointment_at(local_part)
 
     def _ask_listing(self, family: int, packed: bytes) -> Sequence[InboundConnector]:
         return self._queries.connectors_listing_with(ip_address(packed), self._prefix_lengths(family))

@@ -165,7 +165,10 @@ class _Deliberation:
 
     def _strong_claim(self, candidate: Candidate) -> _Claim | None:
         connector = candidate.connector
-        if self._rules.pins and candidate.pin in connector.proven_pins:
+        if self._rules.pins and candidate.pin_named_by:
+            says = f"It pins the certificate, but a name in it is in {candidate.pin_named_by.domain}, another tenant's."
+            self._note(ReasonCode.PIN_NAMES_ANOTHER_TENANT, connector, says)
+        elif self._rules.pins and candidate.pin in connector.proven_pins:
             return _Claim(candidate, Basis.PIN, _PIN_SPECIFICITY, _leaf_name(candidate), strong=True)
         claims = [claim for claim in candidate.names if self._counts(claim)]
         owned = [claim for claim in claims if self._is_owned(claim, connector)]

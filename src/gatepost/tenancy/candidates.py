@@ -61,6 +61,8 @@ class Candidate:
     """Never of a certificate that did not verify."""
     pin: str | None = None
     """The pin that the certificate satisfies; a pin is the key itself, so it needs no verification."""
+    pin_named_by: AcceptedDomain | None = None
+    """Of a proven pin: the verified domain of another tenant that a verified name of the certificate is in."""
     network: Network | None = None
     """The narrowest of its networks that contains the address."""
 
@@ -161,11 +163,13 @@ def _candidate(
     at: datetime,
 ) -> Candidate:
     judged = _judged_for(connector, certificate, judge, at)
+    pin = _pin(connector, judged.leaf) if judged else None
     return Candidate(
         connector=connector,
         certificate=judged,
         names=_name_claims(directory, connector, judged) if isinstance(judged, VerifiedCertificate) else (),
-        pin=_pin(connector, judged.leaf) if judged else None,
+        pin=pin,
+        pin_named_by=_named_by(directory, connector.tenant, judged) if pin in connector.proven_pins else None,
         network=_narrowest(connector, address),
     )
 
@@ -201,6 +205,13 @@ def _pin(connector: InboundConnector, leaf: CertificateFacts) -> str | None:
     if leaf.public_key_sha256 and leaf.public_key_sha256 in connector.public_key_sha256:
         satisfied.append(leaf.public_key_sha256)
     return max(satisfied, key=lambda pin: pin in connector.proven_pins, default=None)
+
+
+def _named_by(directory: Directory, tenant: str, judged: ClientCertificate | None) -> AcceptedDomain | None:
+    if not isinstance(judged, VerifiedCertificate):
+        return None
+    owners = (directory.nearest_owner(without_wildcard(name.key)) for name in presented_names(judged.leaf))
+    return next((owner for owner in owners if owner and owner.tenant != tenant), None)
 
 
 def _narrowest(connector: InboundConnector, address: Address) -> Network | None:

@@ -40,6 +40,7 @@ class ReasonCode(StrEnum):
     LESS_SPECIFIC_THAN_ANOTHER = "less-specific-than-another"
     CERTIFICATE_NAME_DOES_NOT_MATCH = "certificate-name-does-not-match"
     PIN_DOES_NOT_MATCH = "pin-does-not-match"
+    PIN_NAMES_ANOTHER_TENANT = "pin-names-another-tenant"
     ADDRESS_NOT_IN_RANGE = "address-not-in-range"
     RECIPIENT_HAS_NO_ROUTE = "recipient-has-no-route"
     SEVERAL_RECIPIENT_DOMAINS = "several-recipient-domains"
@@ -150,6 +151,11 @@ MEANINGS: Final[dict[ReasonCode, Meaning]] = {
     ReasonCode.LESS_SPECIFIC_THAN_ANOTHER: Meaning(_NOTE, "The connector matched, and another one matched better."),
     ReasonCode.CERTIFICATE_NAME_DOES_NOT_MATCH: Meaning(
         _NOTE, "The connector has certificate names, and none of them was presented."
+    ),
+    ReasonCode.PIN_NAMES_ANOTHER_TENANT: Meaning(
+        _NOTE,
+        "The pinned certificate is verified for a name in another tenant's domain, so the pin, proven or not, counts "
+        "only together with an owned reverse-path.",
     ),
     ReasonCode.PIN_DOES_NOT_MATCH: Meaning(
         _NOTE, "The connector pins a certificate or public key, and another one, or none, was presented."

@@ -1,0 +1,55 @@
+"""What a tenant may read of verdicts and sessions, which are written for the operator.
+
+Law: no word of it comes from another tenant's configuration. A reason about the tenant's own connector is told as it
+is; any other by its general meaning; one about another's connector not at all.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from gatepost.tenancy.reasons import MEANINGS, ReasonCode
+
+_NAMES_RIVALS = frozenset({ReasonCode.LESS_SPECIFIC_THAN_ANOTHER})
+
+
+def own_verdict(verdict: Mapping[str, Any], tenant: str) -> dict[str, Any]:
+    is_own = verdict.get("tenant") == tenant
+    return {
+        **verdict,
+        "tenant": tenant if is_own else None,
+        "connector": verdict.get("connector") if is_own else None,
+        "reasons": [_told(each, tenant) for each in verdict.get("reasons", ()) if _may_know(each, tenant)],
+        "warnings": [],
+    }
+
+
+def own_record(record: Mapping[str, Any], tenant: str, is_own_sender: Callable[[str], bool]) -> dict[str, Any] | None:
+    """A session record, with what concerns the tenant: mail attributed to it, and refused mail that bears its domains.
+    None: nothing does."""
+    transactions = [_own_transaction(each, tenant, is_own_sender) for each in record["transactions"]]
+    concerning = [each for each in transactions if each["recipients"]]
+    return {**record, "transactions": concerning} if concerning else None
+
+
+def _own_transaction(
+    transaction: Mapping[str, Any], tenant: str, is_own_sender: Callable[[str], bool]
+) -> dict[str, Any]:
+    sent_by_own = is_own_sender(transaction["mail_from"])
+    recipients = [
+        own_verdict(each, tenant)
+        for each in transaction["recipients"]
+        if each.get("tenant") == tenant or (sent_by_own and each.get("outcome") == "refused")
+    ]
+    return {**transaction, "recipients": recipients}
+
+
+def _may_know(reason: Mapping[str, Any], tenant: str) -> bool:
+    connector = reason["connector"]
+    return connector is None or connector.startswith(f"{tenant}/")
+
+
+def _told(reason: Mapping[str, Any], tenant: str) -> dict[str, Any]:
+    code = ReasonCode(reason["code"])
+    if reason["connector"] is not None and code not in _NAMES_RIVALS:
+        return dict(reason)
+    return {**reason, "says": MEANINGS[code].sentence}

@@ -1,0 +1,84 @@
+"""Rehearsals and enrolments."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from gatepost.admin import appointments
+from gatepost.admin.directory_editor import DirectoryEditor
+from gatepost.admin.tenant_view import own_verdict
+from gatepost.api.bodies import EnrolmentShown, PageShown, RehearsalBody, RehearsalShown
+from gatepost.api.caller import Caller, CallerOf
+from gatepost.api.conditional import ConditionsOf, written
+from gatepost.api.names import AppointmentId, TenantName
+from gatepost.app.admin_parts import certificate_facts
+from gatepost.tenancy.appointment import Appointment, Purpose
+from gatepost.tenancy.record import Record
+
+router = APIRouter()
+
+
+@router.post("/v1/tenants/{tenant}/rehearsals", status_code=201, response_model=RehearsalShown)
+def make_rehearsal(caller: CallerOf, tenant: TenantName, body: RehearsalBody) -> Response:
+    """A one-time address; a session that names it is recorded, accepts nothing and changes nothing."""
+    envelopes = [(each.mail_from, each.rcpt_to) for each in body.envelopes]
+    with caller.directory() as editor:
+        owner = caller.tenant(editor, tenant)
+        made = appointments.make(editor, owner, Purpose.REHEARSAL, datetime.now(UTC), envelopes)
+        return written(_rehearsal_shown(caller, editor, made), created=True)
+
+
+@router.get("/v1/tenants/{tenant}/rehearsals/{id}", response_model=RehearsalShown)
+def show_rehearsal(caller: CallerOf, tenant: TenantName, id: AppointmentId, conditions: ConditionsOf) -> Response:
+    """What the relay saw, and what it would decide now about a session that shows that."""
+    with caller.directory() as editor:
+        found = appointments.found(editor, caller.tenant(editor, tenant), Purpose.REHEARSAL, id)
+        return conditions.read(_rehearsal_shown(caller, editor, found))
+
+
+@router.post("/v1/tenants/{tenant}/enrolments", status_code=201, response_model=EnrolmentShown)
+def make_enrolment(caller: CallerOf, tenant: TenantName) -> Response:
+    """A one-time address; one message to it proves the certificate of the server that sends it."""
+    with caller.directory() as editor:
+        owner = caller.tenant(editor, tenant)
+        made = appointments.make(editor, owner, Purpose.ENROLMENT, datetime.now(UTC))
+        return written(_enrolment_shown(caller, editor, made), created=True)
+
+
+@router.get("/v1/tenants/{tenant}/enrolments", response_model=PageShown[EnrolmentShown])
+def list_enrolments(caller: CallerOf, tenant: TenantName, conditions: ConditionsOf) -> Response:
+    """Enrolments of the last days, the newest first."""
+    with caller.directory() as editor:
+        found = editor.appointments(caller.tenant(editor, tenant), Purpose.ENROLMENT)
+        shown = [_enrolment_shown(caller, editor, each) for each in found]
+        return conditions.read({"items": shown, "next": None})
+
+
+@router.get("/v1/tenants/{tenant}/enrolments/{id}", response_model=EnrolmentShown)
+def show_enrolment(caller: CallerOf, tenant: TenantName, id: AppointmentId, conditions: ConditionsOf) -> Response:
+    """What the relay saw, what that proved, and the connector it proposes."""
+    with caller.directory() as editor:
+        found = appointments.found(editor, caller.tenant(editor, tenant), Purpose.ENROLMENT, id)
+        return conditions.read(_enrolment_shown(caller, editor, found))
+
+
+def _rehearsal_shown(caller: Caller, editor: DirectoryEditor, appointment: Appointment) -> Record:
+    shown = appointments.shown(appointment, caller.config.hostname, datetime.now(UTC))
+    return {**shown, "verdicts": _verdicts(caller, editor, appointment)}
+
+
+def _verdicts(caller: Caller, editor: DirectoryEditor, appointment: Appointment) -> list[dict[str, Any]]:
+    seen: Mapping[str, Any] | None = appointment.seen
+    if seen is None:
+        return []
+    at = datetime.now(UTC)
+    with caller.judging.relay(seen["listener"], editor) as relay:
+        found = appointments.verdicts(editor, appointment, relay, certificate_facts, at)
+    return [each.record if caller.is_operator else own_verdict(each.record, appointment.tenant) for each in found]
+
+
+def _enrolment_shown(caller: Caller, editor: DirectoryEditor, appointment: Appointment) -> Record:
+    return appointments.enrolment_shown(editor, appointment, caller.config.hostname, datetime.now(UTC))

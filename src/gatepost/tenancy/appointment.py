@@ -1,0 +1,137 @@
+"""Appointments: a one-time address, made for a tenant's server, at which the relay looks closely at one session.
+
+A rehearsal is kept by naming the address in RCPT TO: the session is recorded, nothing is accepted, nothing changes. An
+enrolment is kept by one message: the certificate of that session is proven to be the tenant's from then on.
+
+Laws: an address cannot be guessed and is good once; what is seen there is what the peer presented, no more; what a
+session shows at a rehearsal proves nothing.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from gatepost.mail.address import NullReversePath, ReversePath
+from gatepost.tenancy.directory import Directory
+from gatepost.tenancy.evidence import Evidence
+from gatepost.tenancy.record import ReadRecord, Record, time_from, time_text
+from gatepost.tenancy.session_record import certificate_record, tls_record, with_certificates
+
+_LOCAL_PART = re.compile(r"(?:rehearsal|enrolment)-[a-z2-7]{32}\Z", re.ASCII)
+
+
+class Purpose(StrEnum):
+    REHEARSAL = "rehearsal"
+    ENROLMENT = "enrolment"
+
+
+class State(StrEnum):
+    WAITING = "waiting"
+    SEEN = "seen"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Appointment:
+    id: str
+    """No secret; the address is one until it is used."""
+    purpose: Purpose
+    tenant: str
+    local_part: str
+    made_at: datetime
+    expires_at: datetime
+    envelopes: tuple[tuple[str, str], ...] = ()
+    """Rehearsal: the reverse-paths and forward-paths that are asked about; none: the usual ones."""
+    seen: Record | None = None
+    """As `sighting` makes it."""
+
+    def state(self, at: datetime) -> State:
+        if self.seen is not None:
+            return State.SEEN
+        return State.EXPIRED if at >= self.expires_at else State.WAITING
+
+
+def may_be_appointment(local_part: str) -> bool:
+    """Whether it is worth a look into the directory."""
+    return bool(_LOCAL_PART.match(local_part.lower()))
+
+
+def sighting(evidence: Evidence, session_id: str, at: datetime) -> Record:
+    """What a session showed, certificates included."""
+    certificate = evidence.certificate
+    chain = {each.sha256: certificate_record(each) for each in certificate.chain} if certificate else {}
+    return {
+        "at": time_text(at),
+        "session_id": session_id,
+        "listener": evidence.listener,
+        "address": str(evidence.address),
+        "ehlo": evidence.ehlo,
+        "mail_from": str(evidence.reverse_path),
+        "tls": with_certificates(tls_record(evidence.tls), chain) if evidence.tls else None,
+    }
+
+
+def appointment_record(appointment: Appointment) -> Record:
+    return {
+        "id": appointment.id,
+        "purpose": appointment.purpose.value,
+        "tenant": appointment.tenant,
+        "local_part": appointment.local_part,
+        "made_at": time_text(appointment.made_at),
+        "expires_at": time_text(appointment.expires_at),
+        "envelopes": [list(each) for each in appointment.envelopes],
+        "seen": appointment.seen,
+    }
+
+
+def appointment_from(record: ReadRecord) -> Appointment:
+    made_at, expires_at = time_from(record["made_at"]), time_from(record["expires_at"])
+    assert made_at is not None and expires_at is not None
+    return Appointment(
+        id=record["id"],
+        purpose=Purpose(record["purpose"]),
+        tenant=record["tenant"],
+        local_part=record["local_part"],
+        made_at=made_at,
+        expires_at=expires_at,
+        envelopes=tuple((mail_from, rcpt_to) for mail_from, rcpt_to in record["envelopes"]),
+        seen=record["seen"],
+    )
+
+
+def may_enrol(directory: Directory, tenant: str, reverse_path: ReversePath) -> bool:
+    """Whether a message from there is the tenant's own word: it comes from one of its verified domains. Otherwise
+    somebody could make a stranger's server answer to an enrolment address of theirs, and so prove its certificate."""
+    if isinstance(reverse_path, NullReversePath):
+        return False
+    owner = directory.covering_domain(reverse_path.domain)
+    return owner is not None and owner.tenant == tenant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """That a tenant's server held the key of a certificate."""
+
+    tenant: str
+    certificate_sha256: str
+    public_key_sha256: str
+    """Empty when it could not be read."""
+    at: datetime
+    session_id: str
+    address: str
+
+    @property
+    def pins(self) -> frozenset[str]:
+        return frozenset(filter(None, (self.certificate_sha256, self.public_key_sha256)))
+
+
+def proof_record(proof: Proof) -> Record:
+    return {
+        "tenant": proof.tenant,
+        "certificate_sha256": proof.certificate_sha256,
+        "public_key_sha256": proof.public_key_sha256,
+        "at": time_text(proof.at),
+        "session_id": proof.session_id,
+        "address": proof.address,
+    }
