@@ -262,7 +262,7 @@ class SqliteDirectoryEditor(DirectoryQueries):
                 appointment.purpose.value,
                 appointment.expires_at.timestamp(),
                 appointment.seen is not None,
-                _json(appointment_record(appointment)),
+                text_of(appointment_record(appointment)),
             )
 
     def keep_appointment(self, appointment: Appointment) -> bool:
@@ -271,7 +271,7 @@ class SqliteDirectoryEditor(DirectoryQueries):
             return bool(
                 self._rows(
                     "UPDATE appointment SET seen = 1, definition = ? WHERE id = ? AND NOT seen RETURNING 1",
-                    _json(appointment_record(appointment)),
+                    text_of(appointment_record(appointment)),
                     appointment.id,
                 )
             )
@@ -291,7 +291,7 @@ class SqliteDirectoryEditor(DirectoryQueries):
         with self.change():
             record = proof_record(proof)
             for pin in sorted(proof.pins - self.proven(proof.tenant, sorted(proof.pins))):
-                self._rows("INSERT INTO proof VALUES (?, ?, ?)", proof.tenant, pin, _json(record))
+                self._rows("INSERT INTO proof VALUES (?, ?, ?)", proof.tenant, pin, text_of(record))
                 self._record_change("prove", f"pin {proof.tenant}/{pin}", None, record)
 
     def _write_token(self, token: Token) -> None:
