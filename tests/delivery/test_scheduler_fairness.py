@@ -110,9 +110,10 @@ def test_senders_are_told_in_time_though_a_dead_next_hop_is_not_attempted_for_ea
     async def story() -> None:
         dead = to_smart_host(closed_port(), "dead", address_spaces=DEAD)
         retry = RetrySettings(glitch_interval_s=900, delay_notice_s=1000, expiry_s=2000)
-        async with Sink(keep=False) as home, post_office(
-            tmp_path, to_smart_host(home.port), dead, retry=retry, crowded=10
-        ) as office:
+        async with (
+            Sink(keep=False) as home,
+            post_office(tmp_path, to_smart_host(home.port), dead, retry=retry, crowded=10) as office,
+        ):
             await backlog(office, number=300)
             await office.until(lambda: office.told.deferred)
             assert len(office.told.deferred) < 300
@@ -131,9 +132,10 @@ def test_senders_are_told_in_time_though_a_dead_next_hop_is_not_attempted_for_ea
 
 def test_tenants_take_turns_at_one_next_hop(tmp_path: Path) -> None:
     async def story() -> None:
-        async with Sink() as sink, post_office(
-            tmp_path, to_smart_host(sink.port), per_destination=1, crowded=50
-        ) as office:
+        async with (
+            Sink() as sink,
+            post_office(tmp_path, to_smart_host(sink.port), per_destination=1, crowded=50) as office,
+        ):
             sink.always("MAIL", Pause(0.002), b"250 ok\r\n")
             for n in range(60):
                 await office.send(f"{n}@x.example", tenant="contoso", sender="flood@contoso.example")
@@ -152,9 +154,10 @@ def test_tenants_take_turns_at_one_next_hop(tmp_path: Path) -> None:
 
 def test_one_tenant_takes_half_of_the_memory_and_some_is_left_for_every_other(tmp_path: Path) -> None:
     async def story() -> None:
-        async with Sink() as sink, post_office(
-            tmp_path, to_smart_host(sink.port), per_destination=1, most_waiting=100
-        ) as office:
+        async with (
+            Sink() as sink,
+            post_office(tmp_path, to_smart_host(sink.port), per_destination=1, most_waiting=100) as office,
+        ):
             sink.always("MAIL", Pause(5.0), b"250 ok\r\n")
             sent = 0
             while office.scheduler.has_room_for("contoso"):

@@ -13,8 +13,15 @@ TENANTS = st.sampled_from([None, "contoso", "tailspin"])
 
 def claim(tenant: str | None) -> Claim:
     message = QueuedMessage(
-        id="0-1", session_id="", received_at=RECEIVED_AT, reverse_path=mailbox("a@a.example"), size=1,
-        body=Body.SEVEN_BIT, smtputf8=False, ret=None, envid=None,
+        id="0-1",
+        session_id="",
+        received_at=RECEIVED_AT,
+        reverse_path=mailbox("a@a.example"),
+        size=1,
+        body=Body.SEVEN_BIT,
+        smtputf8=False,
+        ret=None,
+        envid=None,
     )
     return Claim(message=message, domain="x.example", tenant=tenant, recipients=())
 

@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from end_to_end.installation import Installation, free_port, wait_until
+from end_to_end.installation import Installation, wait_until
 from end_to_end.outside import Outside
 from end_to_end.scene import MESSAGE
 from end_to_end.smtp_client import SmtpClient
@@ -139,7 +139,3 @@ def hybrid_scene(
         scene.install(pki.leaf("mail.contoso.com"))
         with relay.serving(), edge.serving():
             yield scene
-
-
-def unused_port() -> int:
-    return free_port()

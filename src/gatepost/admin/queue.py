@@ -100,6 +100,7 @@ _CARRY_OUT: Final[dict[Action, Callable[[QueueOffice, QueueFilter, float], int]]
     Action.BOUNCE: lambda office, wanted, now: office.bounce(wanted, now),
 }
 
+
 def orders(office: QueueOffice, limit: int) -> Sequence[tuple[str, Order]]:
     """What operators ordered, the newest first, each with its queue."""
     return office.orders(limit)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from gatepost.admin.declined import DomainNotVerified
+from gatepost.admin.declined import DomainNotVerified, No
 from gatepost.admin.directory_editor import DirectoryEditor
 from gatepost.admin.domains import DomainChange, put, unverified
 from gatepost.admin.lookups import domain_named
@@ -47,6 +47,21 @@ async def verify(editor: DirectoryEditor, lookup: TxtLookup, text: str, at: date
     if record_value(domain) not in _texts(answer):
         raise DomainNotVerified(_what_was_seen(domain, answer))
     return _verified(editor, domain, at)
+
+
+def give_up(editor: DirectoryEditor, text: str) -> DomainChange:
+    """The domain is as it was before it was verified. Not while a connector in use rests on it."""
+    with editor.change():
+        domain = domain_named(editor, text)
+        if domain.verified_by_operator:
+            raise No(f"{domain.domain} was vouched for by the operator, who alone can take that back")
+        made = put(editor, unverified(domain), "unverify")
+        if made.stopped:
+            raise No(
+                f"{domain.domain} stays verified: connectors in use rest on it ({'; '.join(made.stopped)}); disable "
+                "them first"
+            )
+        return made
 
 
 async def recheck(editor: DirectoryEditor, lookup: TxtLookup, at: datetime, grace: timedelta) -> Sequence[RecheckEvent]:

@@ -171,6 +171,15 @@ def verify_domain(caller: CallerOf, tenant: TenantName, domain: DomainName) -> R
         return written(domain_shown(made.domain, _warnings(caller, made)))
 
 
+@router.delete("/v1/tenants/{tenant}/domains/{domain}/verification", response_model=DomainShown)
+def give_verification_up(caller: CallerOf, tenant: TenantName, domain: DomainName) -> Response:
+    """Take the verification back; the domain and its TXT record stay as they are."""
+    with caller.directory() as editor:
+        existing = _visible(editor, domain, caller.tenant(editor, tenant))
+        made = verification.give_up(editor, existing.domain)
+        return written(domain_shown(made.domain, _warnings(caller, made)))
+
+
 def _found(editor: DirectoryEditor, name: str, tenant: str | None) -> AcceptedDomain | None:
     """With `tenant`, only where it is that tenant's."""
     try:

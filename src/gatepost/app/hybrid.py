@@ -5,7 +5,8 @@ last answers `verify`, `undo` and `rehearse`.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator, Mapping
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -30,7 +31,7 @@ from gatepost.hybrid.observe import relevant
 from gatepost.hybrid.plan import Plan, difference
 from gatepost.hybrid.postfix import desired_at_postfix
 from gatepost.hybrid.postfix import notes as postfix_notes
-from gatepost.hybrid.rehearsal import Rehearsal, Shown, concluded, why_refused
+from gatepost.hybrid.rehearsal import SEEN_REPLY, Rehearsal, Shown, concluded, why_refused
 from gatepost.hybrid.relay_side import RelaySide, Waiting
 from gatepost.net.certificates import CredentialError, read_chain
 from gatepost.net.credentials import Credentials, load_credentials
@@ -46,6 +47,8 @@ CLOCK_SKEW = timedelta(minutes=5)
 """How far clocks of two well-kept machines are apart at most."""
 
 _STEP_TIMEOUT_S = 30.0
+_RECORD_S, _RECORD_LOOK_S = 10.0, 0.1
+"""How long the relay may take to write down what it saw."""
 
 
 class NothingApplied(Exception):
@@ -353,12 +356,35 @@ def rehearse(
     api = RelayApi(ask.relay, ask.token_file, ask.relay_ca)
     try:
         base = f"/v1/tenants/{tenant_of(api, ask)}/rehearsals"
-        opened = api.request("POST", base, {}).body
+        opened = api.request("POST", base, {"envelopes": _envelopes(ask.domains)}).body
         result = _session(config, ask, credentials, opened["address"], source_address)
-        answer = api.request("GET", f"{base}/{opened['id']}").body
+        answer = _recorded(api, f"{base}/{opened['id']}", wait=_was_seen(result))
     finally:
         api.close()
     return _concluded(result, credentials, answer)
+
+
+def _envelopes(domains: Sequence[str]) -> list[dict[str, str]]:
+    """From an own sender, the null one and a foreign one, to the outside: the three are decided differently."""
+    own = [f"postmaster@{domain}" for domain in domains[:1]]
+    # RFC 2606 2: nobody's domains.
+    return [
+        {"mail_from": sender, "rcpt_to": "someone@outside.example"} for sender in (*own, "", "someone@foreign.example")
+    ]
+
+
+def _was_seen(result: ProbeResult) -> bool:
+    return any(each.stage == "rcpt-to" and SEEN_REPLY in each.reply for each in result.stages)
+
+
+def _recorded(api: RelayApi, path: str, *, wait: bool) -> Mapping[str, Any]:
+    """What the relay has on record; it writes a moment after it has replied."""
+    deadline = time.monotonic() + (_RECORD_S if wait else 0.0)
+    while True:
+        answer: Mapping[str, Any] = api.request("GET", path).body
+        if answer["state"] == "seen" or time.monotonic() > deadline:
+            return answer
+        time.sleep(_RECORD_LOOK_S)
 
 
 def _session(

@@ -487,9 +487,11 @@ def _tell_rehearsal(found: "Rehearsal") -> None:
 
 
 def _show_rehearsal(found: "Rehearsal") -> None:
+    from gatepost.hybrid.rehearsal import seen_certificate
+
     seen = found.seen
     if seen is not None:
-        certificate, tls = seen.get("certificate"), seen.get("tls")
+        certificate, tls = seen_certificate(seen), seen.get("tls")
         typer.echo("the relay saw")
         facts = [
             ("address", str(seen["address"])),

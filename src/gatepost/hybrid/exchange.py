@@ -111,7 +111,7 @@ def _value(name: str, value: str | Sequence[str]) -> Any:
     if name in _LISTS:
         elements = [value] if isinstance(value, str) and value else list(value)
         return [_space(each) for each in elements] if name in _SPACES else [each.strip("[]") for each in elements]
-    return str(value)
+    return value if isinstance(value, str) else ", ".join(value)
 
 
 def _space(text: str) -> str:
@@ -312,8 +312,8 @@ def _checks(changes: Sequence[Change]) -> str:
     lines = ["# Afterwards: export again and let Gatepost compare, then send a test message"]
     for change in changes:
         kind, _, name = change.object.partition(" ")
-        fields = ", ".join(["Name", *differing(change.before, change.after)])
-        lines.append(f"Get-{kind} -Identity {literal(name)} | Format-List {fields}")
+        fields = ", ".join(map(literal, ["Name", *differing(change.before, change.after)]))
+        lines.append(f"Get-{kind} -Identity {literal(name)} | Format-List -Property @({fields})")
     return "\n".join(dict.fromkeys(lines)) + "\n"
 
 
@@ -333,7 +333,7 @@ def literal(text: str) -> str:
 
 
 def _text(value: Any) -> str:
-    return ", ".join(map(str, value)) or "empty" if isinstance(value, list) else str(value)
+    return (", ".join(map(str, value)) if isinstance(value, list) else str(value or "")) or "empty"
 
 
 def _comment(text: str) -> str:

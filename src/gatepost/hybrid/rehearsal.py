@@ -53,7 +53,8 @@ def concluded(
     return Rehearsal(
         seen=seen,
         verdicts=verdicts,
-        differences=tuple(_differences(shown, seen)) if seen else (),
+        # Without TLS nothing that was held ready could arrive.
+        differences=tuple(_differences(shown, seen)) if seen and starttls else (),
         problems=tuple(found),
         accepted=_accepted(verdicts, shown),
     )
@@ -67,7 +68,7 @@ def _accepted(verdicts: Sequence[Mapping[str, Any]], shown: Shown) -> bool:
 
 def _differences(shown: Shown, seen: Mapping[str, Any]) -> list[str]:
     found = []
-    certificate = seen.get("certificate")
+    certificate = seen_certificate(seen)
     received = tuple(each["sha256"] for each in certificate["chain"]) if certificate else ()
     if shown.chain_sha256 and not received:
         found.append(
@@ -84,6 +85,11 @@ def _differences(shown: Shown, seen: Mapping[str, Any]) -> list[str]:
     if shown.ehlo and seen.get("ehlo") and seen["ehlo"].casefold() != shown.ehlo.casefold():
         found.append(f"the relay was greeted by {seen['ehlo']}, not by {shown.ehlo}: a gateway between speaks for you")
     return found
+
+
+def seen_certificate(seen: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    tls = seen.get("tls")
+    return tls["certificate"] if tls else None
 
 
 def why_refused(rehearsal: Rehearsal) -> str:

@@ -1,0 +1,354 @@
+"""The wizard on real processes: an edge, a relay with two tenants, the outside world."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from end_to_end.hybrid_scene import HybridScene, hybrid_scene
+from end_to_end.installation import free_port
+from pki import Pki
+
+EDGE_INIT = ("--edge", "--smart-host", "RELAY", "--domain", "contoso.com")
+CONNECTOR = "inbound-connector edge.contoso.com"
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[HybridScene]:
+    with hybrid_scene(tmp_path) as scene:
+        yield scene
+        scene.neighbour_is_served()
+
+
+@pytest.mark.parametrize("edge_init", [(), EDGE_INIT], ids=["plain init", "init --edge"])
+def test_from_nothing_to_relayed_mail_in_one_plan_and_one_apply(tmp_path: Path, edge_init: tuple[str, ...]) -> None:
+    with hybrid_scene(tmp_path, *edge_init) as scene:
+        before = scene.state()
+        plan = scene.plan()
+        assert scene.state() == before
+        for change in plan["changes"]:
+            assert {"side", "object", "action", "before", "after", "why", "risk"} <= set(change)
+        file = scene.edge.folder / "plan.json"
+        assert file.stat().st_mode & 0o077 == 0
+        assert "PRIVATE KEY" not in file.read_text()
+        assert scene.token.read_text().strip() not in file.read_text()
+        scene.apply()
+        scene.relays()
+        again = scene.edge.run("hybrid", "plan", *scene.options)
+        assert (again.returncode, again.stdout) == (0, "nothing to do\n")
+        assert scene.edge.run("hybrid", "verify").returncode == 0
+        # The copy that is presented holds the key too.
+        (copy,) = (scene.edge.data / "hybrid" / "in-use").iterdir()
+        assert copy.stat().st_mode & 0o077 == 0
+        done = scene.edge.run("hybrid", "undo")
+        assert done.returncode == 0, done.stderr
+        assert scene.state() == before
+        assert list((scene.edge.data / "hybrid" / "in-use").iterdir()) == []
+        scene.neighbour_is_served()
+
+
+def test_a_domain_that_is_not_verified_is_waited_for_and_gone_on_with_later(tmp_path: Path) -> None:
+    with hybrid_scene(tmp_path, domain_verified=False) as scene:
+        before = scene.state()
+        scene.plan()
+        waiting = scene.apply(1, "--wait", "1")
+        assert '_gatepost.contoso.com TXT "gatepost-verification=' in waiting.stdout
+        assert len(waiting.stderr.splitlines()) == 1
+        assert "go on with the same gatepost hybrid apply" in waiting.stderr
+        assert not any(each["enabled"] for each in scene.state()["relay"]["inbound"])
+        assert [each["enabled"] for each in scene.state()["edge"]["sent"] if each["name"] == "to-relay"] == [False]
+        value = scene.relay.told("domain", "list", "contoso")[0]["token"]
+        scene.outside.dns.add("_gatepost.contoso.com", "TXT", f'"gatepost-verification={value}"')
+        done = scene.apply(0, "--wait", "30")
+        # What was done is not done again.
+        assert "create accepted-domain contoso.com: done" not in done.stdout
+        scene.relays()
+        assert scene.edge.run("hybrid", "undo").returncode == 0
+        assert scene.state() == before
+        scene.neighbour_is_served()
+
+
+def test_a_domain_that_was_there_unverified_is_so_again_after_undo(tmp_path: Path) -> None:
+    with hybrid_scene(tmp_path, domain_verified=False) as scene:
+        scene.relay("domain", "add", "contoso", "contoso.com")
+        before = scene.state()
+        value = before["relay"]["domains"][0]["token"]
+        scene.outside.dns.add("_gatepost.contoso.com", "TXT", f'"gatepost-verification={value}"')
+        scene.plan()
+        scene.apply()
+        done = scene.edge.run("hybrid", "undo")
+        assert done.returncode == 0, done.stderr
+        assert _without_moments(scene.state()) == _without_moments(before)
+
+
+def _without_moments(state: object) -> object:
+    """When something was looked at is no state of it."""
+    return json.loads(json.dumps(state), object_hook=lambda each: {k: v for k, v in each.items() if k != "checked_at"})
+
+
+def test_nothing_is_applied_when_somebody_was_there_in_between(scene: HybridScene) -> None:
+    scene.plan()
+    scene.relay("inbound-connector", "add", "contoso", "edge.contoso.com", "--address", "192.0.2.1")
+    before = scene.state()
+    done = scene.apply(1)
+    assert f"relay: {CONNECTOR} was absent, is present" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("gatepost: nothing was done: make a new plan")
+    assert scene.state() == before
+
+
+def test_a_plan_file_that_was_edited_is_refused(scene: HybridScene) -> None:
+    scene.plan()
+    file = scene.edge.folder / "plan.json"
+    file.write_text(file.read_text().replace("mail.contoso.com", "mail.fabrikam.com"))
+    before = scene.state()
+    done = scene.apply(2)
+    assert "plan.json was edited after it was made" in done.stderr
+    assert scene.state() == before
+
+
+def test_what_an_administrator_changed_since_is_kept_at_both_sides_and_by_undo(scene: HybridScene) -> None:
+    scene.plan()
+    scene.apply()
+    spare = ("--smart-host", scene.relay.name_of("main"), "--smart-host", "127.0.0.1:9")
+    scene.edge("send-connector", "set", "to-relay", *spare, "--tls", "opportunistic", "--fqdn", "out.contoso.com")
+    names = ("--certificate-name", "mail.contoso.com", "--certificate-name", "app.contoso.com")
+    scene.relay("inbound-connector", "set", "contoso", "edge.contoso.com", *names)
+    by_hand = scene.state()
+    plan = scene.plan()
+    assert plan["changes"] == []
+    assert {f"{each['object']}.{each['field']}" for each in plan["kept"]} == {
+        f"{CONNECTOR}.certificate_names",
+        "send-connector to-relay.smart_hosts",
+        "send-connector to-relay.tls",
+    }
+    assert scene.state() == by_hand
+    plan = scene.plan("--overwrite", "send-connector to-relay.tls")
+    assert [(change["before"]["tls"], change["after"]["tls"]) for change in plan["changes"]] == [
+        ("opportunistic", "encrypt")
+    ]
+    scene.apply()
+    assert scene.edge.run("hybrid", "undo").returncode == 0
+    assert scene.state() == by_hand
+    done = scene.edge.run("hybrid", "undo")
+    assert done.returncode == 1
+    assert "--overwrite" in done.stdout
+    assert "app.contoso.com" in json.dumps(scene.state()["relay"])
+
+
+@pytest.mark.parametrize("mark", ["begun", "done"])
+def test_an_apply_killed_at_every_step_is_gone_on_with(tmp_path: Path, mark: str) -> None:
+    with hybrid_scene(tmp_path, domain_verified=False) as scene:
+        scene.relay("domain", "add", "contoso", "contoso.com")
+        value = scene.state()["relay"]["domains"][0]["token"]
+        scene.outside.dns.add("_gatepost.contoso.com", "TXT", f'"gatepost-verification={value}"')
+        steps = [change["order"] for change in scene.plan()["changes"]]
+        for step in steps:
+            script = str(Path(__file__).parent / "killed_apply.py")
+            arguments = ("--config", str(scene.edge.config), "hybrid", "apply", "plan.json")
+            killed = subprocess.run(
+                [sys.executable, script, mark, str(step), *arguments], cwd=scene.edge.folder, capture_output=True
+            )
+            assert killed.returncode == -signal.SIGKILL, killed.stderr
+        scene.apply()
+        scene.relays()
+        assert scene.plan()["changes"] == []
+        assert len(list((scene.edge.data / "hybrid" / "applies").glob("0*"))) == 1
+
+
+def test_one_administrator_at_a_time(scene: HybridScene) -> None:
+    import fcntl
+
+    scene.plan()
+    folder = scene.edge.data / "hybrid"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        assert "another gatepost hybrid command" in scene.apply(1).stderr
+    finally:
+        os.close(lock)
+    scene.apply()
+
+
+# --- rehearsal --------------------------------------------------------------------------------------------------------
+
+
+def test_the_next_certificate_is_rehearsed_while_the_old_one_is_in_use(scene: HybridScene) -> None:
+    scene.plan()
+    scene.apply()
+    before = scene.state()
+    same = scene.pki.leaf("mail.contoso.com")
+    found = scene.edge.json("hybrid", "rehearse", "--certificate", str(same.chain_file), "--key", str(same.key_file))
+    assert found["seen"]["address"] == "127.0.0.1"
+    assert found["seen"]["tls"]["certificate"]["sha256"] == same.sha256
+    assert [(each["mail_from"], each["outcome"]) for each in found["verdicts"]] == [
+        ("postmaster@contoso.com", "relay"),
+        ("", "relay"),
+        ("someone@foreign.example", "relay"),
+    ]
+    assert found["differences"] == []
+    other = scene.pki.leaf("mail2.contoso.com")
+    files = ("--certificate", str(other.chain_file), "--key", str(other.key_file))
+    found = scene.edge.json("hybrid", "rehearse", *files, expect=1)
+    assert {each["outcome"] for each in found["verdicts"]} == {"refused"}
+    assert all({"reply", "reasons", "rcpt_to"} <= set(each) for each in found["verdicts"])
+    assert scene.state() == before
+    scene.relays()
+    assert tuple(scene.sink.messages)[-1].recipients[0].startswith("r")
+
+
+def test_a_rehearsal_needs_no_apply_before_it(scene: HybridScene) -> None:
+    scene.relay("inbound-connector", "add", "contoso", "mail", "--certificate-name", "mail.contoso.com")
+    where = scene.options[:6]
+    smart_host = ("--smart-host", scene.relay.name_of("main"))
+    files = ("--certificate", str(scene.certificate), "--key", str(scene.key))
+    found = scene.edge.json("hybrid", "rehearse", *where, *smart_host, *files, "--source-address", "127.0.5.1")
+    assert found["seen"]["address"] == "127.0.5.1"
+    assert found["accepted"]
+
+
+class Stripping:
+    """A device between that takes STARTTLS out of what the relay offers."""
+
+    def __init__(self, port: int) -> None:
+        self._target = port
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listening.getsockname()[1]
+        Thread(target=self._serve, daemon=True).start()
+
+    def close(self) -> None:
+        self._listening.close()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                client, _ = self._listening.accept()
+            except OSError:
+                return
+            relay = socket.create_connection(("127.0.0.1", self._target))
+            Thread(target=self._pass, args=(client, relay, False), daemon=True).start()
+            Thread(target=self._pass, args=(relay, client, True), daemon=True).start()
+
+    @staticmethod
+    def _pass(source: socket.socket, target: socket.socket, strip: bool) -> None:
+        try:
+            while data := source.recv(65536):
+                target.sendall(data.replace(b"250-STARTTLS\r\n", b"") if strip else data)
+        except OSError:
+            pass
+        for each in (source, target):
+            each.close()
+
+
+def test_a_device_that_takes_starttls_out_is_told_and_the_edge_stays_as_it_was(scene: HybridScene) -> None:
+    device = Stripping(scene.relay.port)
+    try:
+        before = scene.state()
+        options = [each.replace(scene.relay.name_of("main"), f"127.0.0.1:{device.port}") for each in scene.options]
+        scene.plan(options=tuple(options))
+        done = scene.apply(1)
+        assert "STARTTLS was not offered on this way" in done.stderr
+        assert not any(each["enabled"] for each in scene.state()["edge"]["sent"] if each["name"] == "to-relay")
+        assert scene.edge.run("hybrid", "undo").returncode == 0
+        assert scene.state() == before
+    finally:
+        device.close()
+
+
+# --- what goes wrong --------------------------------------------------------------------------------------------------
+
+
+def _complaint(scene: HybridScene, exit_code: int, **other: str) -> str:
+    """What `hybrid plan` says when options are other than they should be: one line."""
+    options = list(scene.options)
+    for name, value in other.items():
+        options[options.index(f"--{name.replace('_', '-')}") + 1] = value
+    before = scene.state()
+    done = scene.edge.run("hybrid", "plan", *options)
+    assert (done.returncode, len(done.stderr.splitlines())) == (exit_code, 1), (done.stdout, done.stderr)
+    assert scene.state() == before
+    return done.stderr
+
+
+def test_each_mistake_has_its_line(scene: HybridScene, tmp_path: Path) -> None:
+    strange = Pki(tmp_path / "strange", name="Strange")
+    said = _complaint(scene, 1, relay=f"https://127.0.0.1:{free_port()}")
+    assert "cannot be reached" in said
+    assert "[api]" in said
+    said = _complaint(scene, 1, relay_ca=str(strange.roots_file))
+    assert "is not trusted" in said
+    assert "--relay-ca" in said
+    assert "no.where.invalid:8443 cannot be reached" in _complaint(scene, 1, relay="https://no.where.invalid:8443")
+    assert "https://relay.example.net" in _complaint(scene, 2, relay="relay.example.net")
+    said = _complaint(scene, 1, relay=f"https://127.0.0.1:{scene.relay.port}")
+    assert "[api]" in said
+    other = scene.pki.leaf("mail.contoso.com")
+    assert "does not belong to the certificate" in _complaint(scene, 2, key=str(other.key_file))
+    now = datetime.now(UTC)
+    early = scene.pki.leaf("mail.contoso.com", not_before=now + timedelta(hours=2))
+    said = _complaint(scene, 2, certificate=str(early.chain_file), key=str(early.key_file))
+    assert "set the clock" in said
+    late = scene.pki.leaf("mail.contoso.com", not_before=now - timedelta(days=9), not_after=now - timedelta(days=1))
+    assert "expired on" in _complaint(scene, 2, certificate=str(late.chain_file), key=str(late.key_file))
+    foreign = scene.pki.leaf("mail.litware.com")
+    said = _complaint(scene, 2, certificate=str(foreign.chain_file), key=str(foreign.key_file))
+    assert "carries mail.litware.com, nothing at or below contoso.com" in said
+    token = tmp_path / "old.token"
+    scene.relay("token", "add", "--tenant", "contoso", "--expires", "0.001s", "--out", str(token))
+    said = _complaint(scene, 1, token_file=str(token))
+    assert "token-expired" in said
+    assert "gatepost token add" in said
+    assert "cannot be read" in _complaint(scene, 2, token_file=str(tmp_path / "none.token"))
+
+
+def test_a_relay_that_goes_away_midway_is_gone_on_with(scene: HybridScene) -> None:
+    scene.plan()
+    script = str(Path(__file__).parent / "killed_apply.py")
+    arguments = ("--config", str(scene.edge.config), "hybrid", "apply", "plan.json")
+    subprocess.run([sys.executable, script, "done", "2", *arguments], cwd=scene.edge.folder, capture_output=True)
+    scene.relay.stop()
+    said = scene.apply(1).stderr
+    assert len(said.splitlines()) == 1
+    assert "cannot be reached" in said
+    scene.relay.start()
+    scene.apply()
+    scene.relays()
+
+
+def test_certificates_are_compared_by_what_the_relay_would_make_of_them(scene: HybridScene) -> None:
+    scene.plan()
+    scene.apply()
+    folder = scene.edge.folder / "certificates"
+    folder.mkdir()
+    good = scene.pki.leaf("mail.contoso.com", purposes=("serverAuth",))
+    lone = scene.pki.leaf("mail.contoso.com")
+    foreign = scene.pki.leaf("mail.litware.com")
+    for name, file, key in (
+        ("good", good.chain_file, good.key_file),
+        ("lone", lone.certificate_file, lone.key_file),
+        ("foreign", foreign.chain_file, good.key_file),
+    ):
+        (folder / f"{name}.pem").write_bytes(file.read_bytes())
+        (folder / f"{name}.key").write_bytes(key.read_bytes())
+    scene.edge.config.write_text(
+        scene.edge.config.read_text().replace("[tls]\n", f'[tls]\nclient_roots = "{scene.pki.roots_file}"\n')
+    )
+    found = {
+        Path(each["file"]).stem: each for each in scene.edge.json("hybrid", "certificates", str(folder))["certificates"]
+    }
+    assert found["good"]["satisfies"] == ["edge.contoso.com"]
+    assert found["good"]["usable"]
+    assert any("serverAuth only" in each for each in found["good"]["warnings"])
+    assert any("same names" in each for each in found["good"]["warnings"])
+    assert not found["lone"]["usable"]
+    assert any("put it behind the certificate" in each for each in found["lone"]["warnings"])
+    assert any("does not belong to it" in each for each in found["foreign"]["warnings"])
+    assert any("no verified domain of yours covers mail.litware.com" in each for each in found["foreign"]["warnings"])
