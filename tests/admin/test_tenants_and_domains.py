@@ -39,6 +39,14 @@ def added(
     return domains.add(editor, tenant, name, match_subdomains=below, verified=verified, at=at).domain
 
 
+def test_a_contact_is_a_mailbox_and_can_be_taken_away(editor: Editor) -> None:
+    assert tenants.change(editor, "contoso", contact="Post@Contoso.com").contact == "Post@Contoso.com"
+    with pytest.raises(WrongUse, match="--contact nobody: the mailbox has no domain"):
+        tenants.change(editor, "contoso", contact="nobody")
+    assert tenants.change(editor, "contoso", contact=None).contact == "Post@Contoso.com"
+    assert tenants.change(editor, "contoso", contact="").contact is None
+
+
 def zone_of(*found) -> Zone:
     return Zone({f"_gatepost.{domain.domain}": (record_value(domain),) for domain in found})
 

@@ -5,6 +5,7 @@ from ipaddress import IPv6Network, ip_address, ip_network, summarize_address_ran
 
 from gatepost.admin.declined import WrongUse
 from gatepost.mail.domain import DomainError, domain_key
+from gatepost.mail.path_grammar import BadPath, read_mailbox
 from gatepost.tenancy.tenant import AddressSpace, Network, SmartHost
 
 LONGEST_NAME = 64
@@ -126,6 +127,14 @@ def smart_host(text: str) -> SmartHost:
     host, separator, port = text.partition(":")
     name = host if _is_address(host) else _domain(host)
     return SmartHost(host=name, port=_port(port, text) if separator else 25)
+
+
+def mailbox(text: str, option: str) -> str:
+    """`user@example.com`, as a path has it."""
+    found = read_mailbox(text)
+    if isinstance(found, BadPath):
+        raise WrongUse(f"{option} {text}: {found.says}")
+    return str(found)
 
 
 def host_name(text: str, option: str) -> str:

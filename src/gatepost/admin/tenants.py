@@ -1,13 +1,13 @@
 """Tenants: the organisations that relay through this server."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gatepost.admin.declined import AlreadyThere, No
 from gatepost.admin.directory_editor import DirectoryEditor
 from gatepost.admin.lookups import tenant_named
-from gatepost.admin.notation import object_name
+from gatepost.admin.notation import mailbox, object_name
 from gatepost.tenancy.tenant import AcceptedDomain, InboundConnector, SendConnector, Tenant
 
 
@@ -37,6 +37,16 @@ def add(editor: DirectoryEditor, name: str, at: datetime) -> Tenant:
             raise AlreadyThere(f"tenant {existing.name} exists already; see: gatepost tenant show {existing.name}")
         tenant = Tenant(name=name, created_at=at)
         editor.put_tenant(tenant, "add")
+        return tenant
+
+
+def change(editor: DirectoryEditor, name: str, *, contact: str | None) -> Tenant:
+    """`contact`: a mailbox, or empty for none; None leaves it as it is."""
+    with editor.change():
+        tenant = tenant_named(editor, name)
+        if contact is not None:
+            tenant = replace(tenant, contact=mailbox(contact, "--contact") if contact else None)
+        editor.put_tenant(tenant, "set")
         return tenant
 
 

@@ -53,12 +53,14 @@ class TenantBody(Sent):
     name: ReadOnly
     created_at: ReadOnly
     reject_direct_send: ReadOnly
+    contact: str | None = Field(default=None, description="The mailbox that is told what will stop working.")
 
 
 class TenantShown(Shown):
     name: str
     created_at: str
     reject_direct_send: bool
+    contact: str | None
 
 
 class DomainBody(Sent):

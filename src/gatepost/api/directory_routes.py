@@ -63,12 +63,14 @@ def show_tenant(caller: CallerOf, tenant: TenantName, conditions: ConditionsOf) 
 
 @router.put("/v1/tenants/{tenant}", response_model=TenantShown, responses={201: {"model": TenantShown}})
 def put_tenant(caller: CallerOf, tenant: TenantName, body: TenantBody, conditions: ConditionsOf) -> Response:
-    """Make a tenant (operator)."""
+    """Make a tenant, or change it (operator)."""
     caller.must_be_operator()
     with caller.directory() as editor, editor.change():
         existing = editor.tenant(tenant)
         conditions.must_hold(existing and tenant_record(existing))
-        made = existing or tenants.add(editor, tenant, datetime.now(UTC))
+        if existing is None:
+            tenants.add(editor, tenant, datetime.now(UTC))
+        made = tenants.change(editor, tenant, contact=body.contact or "")
         return written(tenant_record(made), created=existing is None)
 
 

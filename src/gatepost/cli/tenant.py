@@ -37,6 +37,19 @@ def add(name: Name) -> None:
     context.suggest(f"gatepost domain add {quote(tenant.name)} DOMAIN")
 
 
+@tenant_app.command("set", help="Change a tenant.")
+def set_tenant(
+    name: Name,
+    contact: Annotated[
+        str | None, typer.Option(metavar="MAILBOX", help="Who is told what will stop working; '': nobody.")
+    ] = None,
+) -> None:
+    with directory_editor() as editor:
+        tenant = tenants.change(editor, name, contact=contact)
+    typer.echo(f"changed tenant {tenant.name}")
+    context.suggest(f"gatepost tenant show {quote(tenant.name)}")
+
+
 @tenant_app.command("list", help="List all tenants.")
 def list_tenants(json: Json = False) -> None:
     with directory_editor() as editor:
@@ -55,7 +68,8 @@ def show(name: Name, json: Json = False) -> None:
     if json:
         context.print_json(_record(found))
         return
-    print_facts(f"tenant {found.tenant.name}", [("since", day_and_time(found.tenant.created_at))])
+    facts = [("since", day_and_time(found.tenant.created_at)), ("contact", found.tenant.contact or "none")]
+    print_facts(f"tenant {found.tenant.name}", facts)
     if found.domains:
         typer.echo()
         print_table("", ["domain", "state"], [[domain.domain, state_of(domain)] for domain in found.domains])

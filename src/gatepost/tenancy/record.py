@@ -38,6 +38,7 @@ def tenant_record(tenant: Tenant) -> Record:
         "name": tenant.name,
         "created_at": time_text(tenant.created_at),
         "reject_direct_send": tenant.reject_direct_send,
+        "contact": tenant.contact,
     }
 
 
@@ -46,6 +47,7 @@ def tenant_from(record: ReadRecord) -> Tenant:
         name=record["name"],
         created_at=datetime.fromisoformat(record["created_at"]),
         reject_direct_send=record["reject_direct_send"],
+        contact=record.get("contact"),
     )
 
 

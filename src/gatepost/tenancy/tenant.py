@@ -21,6 +21,8 @@ class Tenant:
     reject_direct_send: bool = False
     """Exchange Online's RejectDirectSend: refuse the tenant's own domains as reverse-path where no connector matched.
     Read by rule set `eop`; Gatepost's own rule set has no such switch."""
+    contact: str | None = None
+    """The mailbox that is told what will stop working."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
