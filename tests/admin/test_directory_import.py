@@ -232,7 +232,8 @@ def directories(draw: st.DrawFn) -> list[dict[str, Any]]:
     lines: list[dict[str, Any]] = []
     for number in range(draw(st.integers(0, 3))):
         of = f"tenant{number}"
-        lines.append(tenant(of, reject_direct_send=draw(_flags)))
+        contact = draw(st.sampled_from([None, "post@contoso.com"]))
+        lines.append(tenant(of, reject_direct_send=draw(_flags), contact=contact))
         base = f"{draw(_labels)}.t{number}.example"
         lines.append(domain(base, of, verified=draw(_flags), match_subdomains=draw(_flags)))
         for each in range(draw(st.integers(0, 3))):

@@ -18,7 +18,7 @@ from gatepost.admin.declined import Declined, No, WrongUse
 from gatepost.admin.directory_editor import BulkEditor
 from gatepost.admin.directory_lines import Kind, Line, line_of, read_line
 from gatepost.admin.inbound_connectors import InboundConnectorWish
-from gatepost.admin.notation import accepted_domain, object_name
+from gatepost.admin.notation import accepted_domain, mailbox, object_name
 from gatepost.admin.ownership import what_is_missing
 from gatepost.admin.send_connectors import CredentialCheck, SendConnectorWish
 from gatepost.admin.trust_anchors import trust_anchors
@@ -189,6 +189,7 @@ class _Import:
             name=stored.name if stored else object_name(said["name"], "tenant"),
             created_at=created_at,
             reject_direct_send=said.get("reject_direct_send", False),
+            contact=mailbox(said["contact"], "contact") if said.get("contact") else None,
         )
 
     # --- domains ----------------------------------------------------------------------------------------------------

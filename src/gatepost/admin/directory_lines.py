@@ -150,7 +150,7 @@ _SPACES = _Field('a list such as [{"space":"*","cost":1}]', _has(space=str, cost
 _HOSTS = _Field('a list such as [{"host":"mx.contoso.com","port":25}]', _has(host=str, port=int))
 
 _FIELDS: dict[Kind, dict[str, _Field]] = {
-    Kind.TENANT: {"name": _TEXT, "created_at": _TIME, "reject_direct_send": _FLAG},
+    Kind.TENANT: {"name": _TEXT, "created_at": _TIME, "reject_direct_send": _FLAG, "contact": _TEXT_OR_NONE},
     Kind.DOMAIN: {
         "domain": _TEXT,
         "tenant": _TEXT,
