@@ -1,4 +1,4 @@
-"""`gatepost import directory` and `gatepost export` beside a relay that serves: 2,000 connectors, and a neighbour who
+"""`gatepost import directory` and `gatepost export directory` beside a relay that serves: 2,000 connectors, and a neighbour who
 relays all the while."""
 
 import json
@@ -77,10 +77,10 @@ def test_an_import_is_live_on_running_workers_and_hinders_nobody(
 def test_a_round_trip_changes_nothing(relay: Installation, tmp_path: Path) -> None:
     told = relay.told("import", "directory", str(written(tmp_path)))
     first, second = tmp_path / "first.jsonl", tmp_path / "second.jsonl"
-    relay("export", str(first))
+    relay("export", "directory", str(first))
     again = relay.told("import", "directory", str(first))
     assert again["directory_version"] == told["directory_version"]
-    relay("export", str(second))
+    relay("export", "directory", str(second))
     assert first.read_text() == second.read_text()
     assert len(first.read_text().splitlines()) == 2 * TENANTS + TENANTS * CONNECTORS + 3 + 4
 
@@ -105,6 +105,6 @@ def test_a_file_that_is_not_there_and_one_that_is_in_the_way_are_one_line(relay:
     assert (missing.returncode, missing.stderr) == (2, f"gatepost: {tmp_path}/no.jsonl: No such file or directory\n")
     taken = tmp_path / "taken.jsonl"
     taken.write_text("dear\n")
-    in_the_way = relay.run("export", str(taken))
+    in_the_way = relay.run("export", "directory", str(taken))
     assert (in_the_way.returncode, in_the_way.stderr) == (2, f"gatepost: {taken}: File exists; name a new file\n")
     assert taken.read_text() == "dear\n"

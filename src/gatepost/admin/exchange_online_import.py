@@ -22,6 +22,10 @@ from gatepost.tenancy.tenant import AuditEntry
 _MADE_ANEW = ("token", "created_at", "verified_at")
 """Fields that a plan cannot foretell."""
 
+_NOT_OWNED_YET = (
+    "its certificate name is not in a verified domain of the tenant; the import says which TXT record to publish"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotTaken:
@@ -55,7 +59,12 @@ def plan(
             raise _TakenBack
     except _TakenBack:
         (whole,) = planned
-        return replace(whole, changes=tuple(_as_planned(each) for each in whole.changes))
+        return replace(
+            whole,
+            changes=tuple(_as_planned(each) for each in whole.changes),
+            # The TXT record has its value when the domain is stored, not before.
+            not_enabled=tuple(replace(each, because=_NOT_OWNED_YET) for each in whole.not_enabled),
+        )
 
 
 def apply(

@@ -1,4 +1,4 @@
-"""`gatepost export`"""
+"""`gatepost export …`"""
 
 import sys
 from contextlib import ExitStack
@@ -9,12 +9,19 @@ import typer
 
 from gatepost.cli import context
 from gatepost.cli.editing import bulk_editor
+from gatepost.cli.exchange_online import export_exchange_online
 
-export_app = typer.Typer(add_completion=False, rich_markup_mode=None)
+export_app = typer.Typer(
+    add_completion=False, rich_markup_mode=None, no_args_is_help=True, help="Many objects at once, into a file."
+)
+
+export_app.command(
+    "exchange-online", help="A tenant as Exchange Online's cmdlets would print it, and what they could not say."
+)(export_exchange_online)
 
 
 @export_app.command(help="Write every tenant, domain and connector as JSON Lines, for `gatepost import directory`.")
-def export(
+def directory(
     file: Annotated[
         Path | None, typer.Argument(metavar="FILE", show_default=False, help="A new file; else standard output.")
     ] = None,

@@ -12,6 +12,7 @@ import typer
 
 from gatepost.cli import context
 from gatepost.cli.editing import bulk_editor, print_table
+from gatepost.cli.exchange_online import import_exchange_online
 
 if TYPE_CHECKING:
     from gatepost.admin.directory_import import Imported
@@ -28,8 +29,14 @@ def import_() -> None:
     """A group: what is read stands in the command's name."""
 
 
+import_app.command(
+    "exchange-online",
+    help="A tenant from exports of Exchange Online: a plan, or with --apply the import. Exit code 1: not all of it.",
+)(import_exchange_online)
+
+
 @import_app.command(
-    help="Tenants, domains and connectors as `gatepost export` writes them: all of the file, or nothing."
+    help="Tenants, domains and connectors as `gatepost export directory` writes them: all of the file, or nothing."
 )
 def directory(
     file: Annotated[str, typer.Argument(metavar="FILE", show_default=False, help="JSON Lines; - is standard input.")],
