@@ -153,6 +153,14 @@ def test_a_plan_changes_nothing_and_says_what_the_import_will(
     assert planned.changes[0].subject == "tenant litware"
 
 
+def test_a_plan_tells_no_record_that_the_import_will_not_ask_for(
+    editor: Editor, wanted: Translation, at: datetime
+) -> None:
+    planned = exchange_online_import.plan(editor, "litware", wanted, fine, verified=False, at=at)
+    assert [each.object for each in planned.not_enabled] == ["inbound connector Inbound from 5c2f"]
+    assert "gatepost-verification=" not in planned.not_enabled[0].because
+
+
 def test_importing_twice_changes_nothing_the_second_time(editor: Editor, wanted: Translation, at: datetime) -> None:
     imported(editor, wanted, at)
     assert not imported(editor, wanted, at).changes

@@ -1,5 +1,5 @@
-"""`gatepost import directory` and `gatepost export directory` beside a relay that serves: 2,000 connectors, and a neighbour who
-relays all the while."""
+"""`gatepost import directory` and `gatepost export directory` beside a relay that serves: 2,000 connectors, and a
+neighbour who relays all the while."""
 
 import json
 from collections.abc import Iterator

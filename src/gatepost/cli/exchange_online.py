@@ -110,7 +110,9 @@ def _row(entry: "AuditEntry") -> list[str]:
     before, after = entry.before or {}, entry.after or {}
     changed = [name for name in after if name not in _TOLD_ELSEWHERE and after[name] != before.get(name)]
     told = ", ".join(
-        f"{name} {_shown(after[name])}" for name in changed if entry.before or not _is_nothing(after[name])
+        f"{name} {_shown(after[name])}"
+        for name in changed
+        if entry.before or not _goes_without_saying(name, after[name])
     )
     return ["add" if entry.before is None else entry.action, entry.subject, told]
 
