@@ -68,3 +68,9 @@ def test_no_input_raises(octets: bytes) -> None:
     assert read_header(octets) is not None
     assert read_header(SIGNATURE + octets) is not None
     assert read_header(b"PROXY " + octets) is not None
+
+
+def test_the_longest_line_is_one_however_it_is_cut() -> None:
+    longest = b"PROXY UNKNOWN ".ljust(105, b"x") + b"\r\n"
+    assert isinstance(read_header(longest), Proxied)
+    assert all(isinstance(read_header(longest[:end]), Incomplete) for end in range(len(longest)))

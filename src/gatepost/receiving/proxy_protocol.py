@@ -46,7 +46,8 @@ def read_header(octets: bytes) -> Proxied | Incomplete | NotProxied:
 
 def _version_1(octets: bytes) -> Proxied | Incomplete | NotProxied:
     line, end, rest = octets.partition(b"\r\n")
-    if len(line) + 2 > _LONGEST_V1:
+    # The CR may have come without its LF yet.
+    if len(line if end else line.removesuffix(b"\r")) + 2 > _LONGEST_V1:
         return NotProxied("the PROXY line is too long")
     if not end:
         return Incomplete()
