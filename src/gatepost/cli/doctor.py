@@ -11,7 +11,8 @@ import typer
 
 from gatepost.cli import context
 from gatepost.doctor.evidence import EvidenceBundle
-from gatepost.doctor.reading import Collection, NothingToRead, Progress, read_files, read_octets
+from gatepost.doctor.reading import Collection, NothingToRead, PasswordOf, Progress, read_files, read_octets
+from gatepost.protocol_log.codec import visible
 
 if TYPE_CHECKING:
     from gatepost.doctor.diagnosis import Diagnosis
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
 
 doctor_app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
-_FOR_PROGRESS = 64 * 1024 * 1024
-"""Octets of input from which on a person wants to see that something happens."""
+_FOR_PROGRESS = 1.0
+"""Seconds after which a person wants to see that something happens."""
+_BETWEEN_SHOWN = 0.1
+_LARGE = 64 * 1024 * 1024
+"""Octets of input of which the speed is told."""
 
 
 @doctor_app.command(
@@ -44,18 +48,23 @@ def doctor_command(
         Path | None,
         typer.Option("--next", metavar="PEM", help="Rehearse a renewal on paper: what this certificate would break."),
     ] = None,
+    pfx_password_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Password of PFX files, in its first line; else a terminal is asked."),
+    ] = None,
     redact: Annotated[
         bool, typer.Option("--redact", help="Hide names, addresses and serials, in all that is written.")
     ] = False,
 ) -> None:
-    found = _gathered(evidence or [], bundle or [])
+    password_of = _password_of(pfx_password_file)
+    found = _gathered(evidence or [], bundle or [], password_of)
     key = token_bytes(16) if redact else None
     found = _redacted(found, key)
     if save:
         from gatepost.doctor.bundle_file import dump_bundle
 
         _write(save, dump_bundle(found), "--save")
-    _report(_rehearsed(following, found, key) if following else _diagnosed(found), json, markdown, html)
+    _report(_rehearsed(following, found, key, password_of) if following else _diagnosed(found), json, markdown, html)
 
 
 def _diagnosed(found: EvidenceBundle) -> "Diagnosis":
@@ -64,29 +73,51 @@ def _diagnosed(found: EvidenceBundle) -> "Diagnosis":
     return diagnose(found)
 
 
-def _rehearsed(path: Path, found: EvidenceBundle, key: bytes | None) -> "Diagnosis":
+def _rehearsed(path: Path, found: EvidenceBundle, key: bytes | None, password_of: PasswordOf | None) -> "Diagnosis":
     from time import time
 
     from gatepost.doctor.renewal import NoCertificate, rehearsed
 
     try:
-        return rehearsed(_redacted(read_files([path]), key), found, time())
+        return rehearsed(_redacted(read_files([path], None, password_of), key), found, time())
     except (NothingToRead, NoCertificate) as error:
         context.fail(f"--next {path}: {error}", context.WRONG_USE)
 
 
-def _gathered(evidence: list[str], bundles: list[Path]) -> EvidenceBundle:
+def _password_of(file: Path | None) -> PasswordOf | None:
+    """From the file, or by asking a person; None where there is neither. Never from the command line, which others of
+    the machine can read."""
+    if file:
+        password = _first_line(file)
+        return lambda name: password
+    if not sys.stdin.isatty():
+        return None
+    from getpass import getpass
+
+    return lambda name: getpass(f"password of {name} (empty: leave it out): ") or None
+
+
+def _first_line(file: Path) -> str:
+    try:
+        return file.read_text("utf-8").split("\n", 1)[0].rstrip("\r")
+    except OSError as error:
+        context.fail(f"--pfx-password-file {file}: {error.strerror}", context.WRONG_USE)
+    except UnicodeDecodeError:
+        context.fail(f"--pfx-password-file {file}: not text in UTF-8", context.WRONG_USE)
+
+
+def _gathered(evidence: list[str], bundles: list[Path], password_of: PasswordOf | None) -> EvidenceBundle:
     if not evidence and not bundles:
         context.fail("nothing to read: name files or folders, or '-' for standard input", context.WRONG_USE)
     parts = [_loaded(each) for each in bundles]
     named = [Path(each) for each in evidence if each != "-"]
     try:
         if named:
-            parts.append(read_files(named, _progress()))
+            parts.append(read_files(named, _progress(), password_of))
     except NothingToRead as error:
         context.fail(str(error), context.WRONG_USE)
     if "-" in evidence:
-        collection = Collection()
+        collection = Collection(password_of)
         read_octets("standard input", sys.stdin.buffer.read(), collection)
         parts.append(collection.bundle())
     together = parts[0]
@@ -111,20 +142,22 @@ def _loaded(path: Path) -> EvidenceBundle:
 
 
 def _progress() -> Progress:
-    """A line on the terminal for large inputs; it is rubbed out at the end."""
-    begin = perf_counter()
+    """A line on the terminal for inputs that take long, many or large; it is rubbed out at the end."""
+    begin = shown = perf_counter()
     terminal = sys.stderr.isatty()
 
     def tell(name: str, done: int, total: int, lines: int) -> None:
-        if total < _FOR_PROGRESS:
+        nonlocal shown
+        now = perf_counter()
+        if now - begin < _FOR_PROGRESS and total < _LARGE:
             return
-        if terminal:
-            text = f"reading {name} ({done * 100 // total} %)" if name else ""
-            sys.stderr.write(f"\r\033[K{text[:78]}")
+        if terminal and (now - shown > _BETWEEN_SHOWN or not name):
+            shown = now
+            text = f"reading {name} ({done * 100 // (total or 1)} %)" if name else ""
+            sys.stderr.write(f"\r\033[K{visible(text)[:78]}")
             sys.stderr.flush()
-        if not name:
-            seconds = perf_counter() - begin
-            typer.echo(f"read {total >> 20} MiB in {seconds:.1f} s, {lines / seconds:,.0f} rows/s", err=True)
+        if not name and lines and total >= _LARGE:
+            typer.echo(f"read {total >> 20} MiB in {now - begin:.1f} s, {lines / (now - begin):,.0f} rows/s", err=True)
 
     return tell
 

@@ -5,7 +5,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
@@ -201,7 +201,8 @@ class Derived:
         first = datetime.fromtimestamp(min(failed), UTC)
         day = 28 if (first.month, first.day) == (2, 29) else first.day
         years = {datetime.fromtimestamp(end, UTC).year + shift for end in ends for shift in (-1, 0, 1)}
-        near = [first.replace(year=year, day=day).timestamp() for year in years]
+        # RFC 5280 4.1.2.5: the year 9999 stands for a certificate that never ends.
+        near = [first.replace(year=year, day=day).timestamp() for year in years if MINYEAR <= year <= MAXYEAR]
         return min(near, key=lambda when: min(abs(when - end) for end in ends))
 
     @cached_property

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -53,6 +54,9 @@ Reader = Callable[[Page], Iterable[Fact | Unread]]
 Tell = Callable[[int, int], None]
 Progress = Callable[[str, int, int, int], None]
 """Called with the file's name, octets read so far of all, octets in all, and lines of large files read so far."""
+
+PasswordOf = Callable[[str], str | None]
+"""Called with a file's name where its key store has a password; None: it is not to be had."""
 
 _FIELDS: Final[dict[type, str]] = {
     ReplySeen: "replies",
@@ -101,9 +105,11 @@ _REASON = re.compile(r"Relay Access Denied; (?P<code>[a-z]+(?:-[a-z]+)+)\b(?P<sa
 class Collection:
     """Facts as they come, to be one bundle."""
 
-    def __init__(self) -> None:
+    def __init__(self, password_of: PasswordOf | None = None) -> None:
+        self.password_of = password_of
         self._facts: dict[str, list[Any]] = {each.name: [] for each in fields(EvidenceBundle)}
         self._read: Counter[tuple[str, str]] = Counter()
+        self._files_read: set[str] = set()
         self.lines = 0
         """Lines of the large files, which are not kept."""
 
@@ -128,6 +134,7 @@ class Collection:
                 kind = "exchange-receive-log"
         if not isinstance(fact, NameSeen):
             self._read[fact.source.file, _KINDS.get(type(fact), kind)] += 1
+            self._files_read.add(fact.source.file)
 
     def _add_reason(self, reply: ReplySeen) -> None:
         """A refusal of Gatepost's tells its reason in a code."""
@@ -148,7 +155,7 @@ class Collection:
         self._facts["unread"].append(Unread(source=Source(file, line), because=because))
 
     def has_read(self, file: str) -> bool:
-        return any(name == file for name, _ in self._read)
+        return file in self._files_read
 
     def bundle(self) -> EvidenceBundle:
         from gatepost.doctor.readers.smtp_log import joined_sessions
@@ -160,6 +167,7 @@ class Collection:
         )
 
 
+@cache
 def _readers() -> tuple[tuple[str, Reader], ...]:
     """The order counts: a reader sees what those before it did not take."""
     from gatepost.doctor.readers import (
@@ -226,11 +234,23 @@ _EXPECTATION: Final = re.compile(r'(?:\s|#[^\n]*\n)*(?:expect:[ \t]*\n|\[expect\
 _COMPOUND_FILE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 LARGEST_WHOLE: Final = 4 * 1024 * 1024
 """Larger files are surveyed, not read line by line."""
+_KEY_STORE: Final = (
+    "a Java key store: hand in what keytool -list -rfc -keystore FILE prints, or make a PFX of it with keytool "
+    "-importkeystore -srckeystore FILE -destkeystore FILE.p12 -deststoretype PKCS12"
+)
 _BINARY: Final = (
-    (b"PK\x03\x04", "a zip archive: unpack it first"),
+    (b"PK\x03\x04", "a zip archive, or an Office document: unpack it, or copy its text into a file"),
+    (b"PK\x05\x06", "an empty zip archive"),
     (b"%PDF", "a PDF: copy its text into a file"),
+    (b"{\\rtf", "a rich text document: copy its text into a file"),
     (b"\x1f\x8b", "compressed with gzip: unpack it first"),
+    (b"BZh", "compressed with bzip2: unpack it first"),
+    (b"\xfd7zXZ", "compressed with xz: unpack it first"),
+    (b"\x28\xb5\x2f\xfd", "compressed with zstd: unpack it first"),
     (b"7z\xbc\xaf", "a 7-zip archive: unpack it first"),
+    (b"Rar!", "a RAR archive: unpack it first"),
+    (b"\xfe\xed\xfe\xed", _KEY_STORE),
+    (b"\xce\xce\xce\xce", _KEY_STORE),
     (b"\x89PNG", "a picture: type or copy the text in it"),
     (b"\xff\xd8\xff", "a picture: type or copy the text in it"),
     (b"GIF8", "a picture: type or copy the text in it"),
@@ -239,6 +259,10 @@ _BINARY: Final = (
     (b"MZ", "a program"),
     (b"ElfFile\x00", "a binary event log: export the entries as text or XML"),
 )
+
+
+_DER: Final = (b"\x30\x80", b"\x30\x81", b"\x30\x82", b"\x30\x83")
+"""A sequence of some length: a certificate, a chain, a key store."""
 
 
 class NothingToRead(Exception):
@@ -262,9 +286,11 @@ def files_of(paths: Iterable[Path]) -> list[tuple[str, Path]]:
     return [(str(path) if names[name] > 1 else name, path) for name, path in found]
 
 
-def read_files(paths: Iterable[Path], progress: Progress | None = None) -> EvidenceBundle:
+def read_files(
+    paths: Iterable[Path], progress: Progress | None = None, password_of: PasswordOf | None = None
+) -> EvidenceBundle:
     """The evidence in files and folders."""
-    collection = Collection()
+    collection = Collection(password_of)
     files = files_of(paths)
     total = sum(_size(path) for _, path in files)
     done = 0
@@ -335,10 +361,13 @@ def read_octets(name: str, octets: bytes, collection: Collection) -> None:
         if octets.startswith(sign):
             collection.unread(name, because)
             return
-    if octets[:2] == b"\x30\x82" or octets[:2] == b"\x30\x83":
+    if octets[:2] in _DER:
         _read_der(name, octets, collection)
         return
     text = _outlook_text(octets) if octets.startswith(_COMPOUND_FILE) else decode(octets)
+    if _is_noise(text[:4000]):
+        collection.unread(name, "not text, and of no kind that we know")
+        return
     if _EXPECTATION.match(text):
         collection.unread(name, "what the author of a case expects: no evidence")
         return
@@ -357,31 +386,36 @@ def read_text(text: str, name: str = "-") -> EvidenceBundle:
 
 
 def _read_der(name: str, octets: bytes, collection: Collection) -> None:
-    from gatepost.doctor.readers.certificates import from_der, from_pkcs12, role_of
+    from gatepost.doctor.readers import key_stores
 
-    found = from_der(octets, Source(name, 1), role_of(name)) or from_pkcs12(octets, Source(name, 1), role_of(name))
-    if found:
-        collection.add(found, "certificate")
+    found = key_stores.read(octets, name, collection.password_of)
+    if isinstance(found, str):
+        collection.unread(name, found)
     else:
-        collection.unread(
-            name,
-            "no certificate; if it is a PFX with a password, give its certificates alone: "
-            "openssl pkcs12 -nokeys -in FILE -out FILE.pem",
-        )
+        for each in found:
+            collection.add(each, "certificate")
 
 
 def decode(octets: bytes) -> str:
     """UTF-8, UTF-16 with or without a mark, else Windows-1252; NUL octets are dropped."""
-    if octets[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        text = octets.decode("utf-16", "replace")
-    elif octets[:400].count(b"\x00") > len(octets[:400]) // 3:
-        text = octets.decode("utf-16-le" if octets[1:2] == b"\x00" else "utf-16-be", "replace")
+    from gatepost.doctor.readers.large_logs import utf_16_of
+
+    if wide := utf_16_of(octets[:400]):
+        text = octets.decode(wide, "replace")
     else:
         try:
             text = octets.decode("utf-8")
         except UnicodeDecodeError:
             text = "\n".join(map(_decode_line, octets.split(b"\n")))
     return text.replace("\x00", "").replace("\ufeff", "")
+
+
+_CONTROL = re.compile(r"[\x01-\x08\x0e-\x1a\x1c-\x1f\x7f\ufffd]")
+
+
+def _is_noise(text: str) -> bool:
+    """More control characters than a damaged log has."""
+    return len(_CONTROL.findall(text)) > len(text) // 12
 
 
 def _decode_line(octets: bytes) -> str:

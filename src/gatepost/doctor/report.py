@@ -17,6 +17,7 @@ from gatepost.protocol_log.codec import visible
 
 _MOST_EVIDENCE = 8
 _MOST_RULED_OUT = 8
+_MOST_FILES = 12
 
 
 def document(diagnosis: Diagnosis) -> dict[str, Any]:
@@ -156,10 +157,15 @@ def _quoted(cited: Cited, width: int) -> Iterator[Line]:
 
 
 def _what_was_read(diagnosis: Diagnosis, width: int) -> Iterator[Line]:
-    read = ", ".join(f"{each.source} as {each.kind} ({each.items})" for each in diagnosis.read)
+    read = ", ".join(_first_of([f"{each.source} as {each.kind} ({each.items})" for each in diagnosis.read]))
     yield from _wrapped(f"Read: {read or 'nothing'}", width, Style.QUIET)
-    for unread in diagnosis.unread:
-        yield from _wrapped(f"Not used: {unread.source.file}: {unread.because}", width, Style.QUIET)
+    for unread in _first_of([f"{each.source.file}: {each.because}" for each in diagnosis.unread]):
+        yield from _wrapped(f"Not used: {unread}", width, Style.QUIET)
+
+
+def _first_of(said: list[str]) -> list[str]:
+    """A folder can hold any number of files; --json names all."""
+    return said if len(said) <= _MOST_FILES else [*said[:_MOST_FILES], f"and {len(said) - _MOST_FILES} more"]
 
 
 def _wrapped(text: str, width: int, style: Style, beginning: str = "") -> Iterator[Line]:
@@ -196,8 +202,8 @@ def markdown(diagnosis: Diagnosis) -> str:
         ("What does not fit together", [f"{each.source}: {each.says}" for each in diagnosis.contradictions]),
         ("What to bring next", list(diagnosis.missing)),
         ("Ruled out", [f"{each.title or each.rule}: {each.because}" for each in diagnosis.ruled_out]),
-        ("Read", [f"{each.source} as {each.kind}: {each.items}" for each in diagnosis.read]),
-        ("Not used", [f"{each.source.file}: {each.because}" for each in diagnosis.unread]),
+        ("Read", _first_of([f"{each.source} as {each.kind}: {each.items}" for each in diagnosis.read])),
+        ("Not used", _first_of([f"{each.source.file}: {each.because}" for each in diagnosis.unread])),
     ):
         if items:
             out += [f"## {title}", "", *(f"- {_in_line(each)}" for each in items), ""]
@@ -249,8 +255,8 @@ def html(diagnosis: Diagnosis) -> str:
         ("What does not fit together", [f"{each.source}: {each.says}" for each in diagnosis.contradictions]),
         ("What to bring next, most telling first", list(diagnosis.missing)),
         ("Ruled out", [f"{each.title or each.rule}: {each.because}" for each in diagnosis.ruled_out]),
-        ("Read", [f"{each.source} as {each.kind}: {each.items}" for each in diagnosis.read]),
-        ("Not used", [f"{each.source.file}: {each.because}" for each in diagnosis.unread]),
+        ("Read", _first_of([f"{each.source} as {each.kind}: {each.items}" for each in diagnosis.read])),
+        ("Not used", _first_of([f"{each.source.file}: {each.because}" for each in diagnosis.unread])),
     ):
         if items:
             body += f"<h2>{title}</h2><ul>{''.join(f'<li>{_text(each)}</li>' for each in items)}</ul>"

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from gatepost.doctor.evidence import (
@@ -13,6 +13,7 @@ from gatepost.doctor.evidence import (
     Fact,
     Moment,
     OpensslVerify,
+    Source,
     Unread,
     distinguished_name,
     one_line,
@@ -21,8 +22,9 @@ from gatepost.doctor.moments import moment
 from gatepost.doctor.page import Page
 from gatepost.doctor.readers.cmdlets import purpose
 
-_BEGIN = re.compile(r"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----")
-_END = re.compile(r"-----END (?:X509 |TRUSTED )?CERTIFICATE-----")
+_LABELS = r"(?:(?:X509 |TRUSTED )?CERTIFICATE|PKCS7|PKCS #7 SIGNED DATA|CMS|(?P<key>[A-Z ]*PRIVATE KEY))-----"
+_BEGIN = re.compile(f"-----BEGIN {_LABELS}")
+_END = re.compile(f"-----END {_LABELS}")
 _MOST_PEM_LINES = 400
 _OLD = re.compile(r"\b(old|previous|alt|alte[srn]?|expired|before|prior|vorher)\b|(?:^|[-_. /])(?:old|prev)", re.I)
 _NEW = re.compile(r"\b(new|renewed|neu|neue[srn]?|current|after|next)\b|(?:^|[-_. /])(?:new|renewed|next)", re.I)
@@ -45,34 +47,48 @@ def _role(page: Page, index: int) -> CertificateRole:
 
 
 def read_pem(page: Page) -> Iterator[Fact | Unread]:
+    """Certificates and chains. Private keys are passed over, and no other reader sees them."""
     index, depth, last_end = 0, 0, -9
     while index < len(page.lines):
-        if not _BEGIN.search(page.lines[index]):
+        begin = _BEGIN.search(page.lines[index])
+        if begin is None:
             index += 1
             continue
         end = next(
             (at for at in range(index, min(len(page.lines), index + _MOST_PEM_LINES)) if _END.search(page.lines[at])),
             None,
         )
+        if begin["key"]:
+            page.take(index, index if end is None else end)
+            index = (index if end is None else end) + 1
+            continue
         if end is None:
             yield Unread(source=page.source(index), because="a PEM certificate that does not end")
             page.take(index)
             index += 1
             continue
         depth = depth + 1 if index - last_end <= 4 else 0
-        text = " ".join(page.lines[index : end + 1])
-        body = re.sub(r"[^A-Za-z0-9+/=]", "", _END.sub("", _BEGIN.sub("", text)))
-        try:
-            fact = from_der(base64.b64decode(body), page.source(index), _role(page, index), depth)
-        except (binascii.Error, ValueError):
-            fact = None
-        if fact is None:
+        found = _pem_block(page, index, end, depth)
+        yield from found
+        if not found:
             yield Unread(source=page.source(index), because="a PEM certificate that cannot be decoded")
-        else:
-            yield fact
         page.take(index, end)
         last_end = end
         index = end + 1
+
+
+def _pem_block(page: Page, index: int, end: int, depth: int) -> list[CertificateSeen]:
+    """What lies between two marks: a certificate, or a chain, whatever the marks say."""
+    text = " ".join(page.lines[index : end + 1])
+    body = re.sub(r"[^A-Za-z0-9+/=]", "", _END.sub("", _BEGIN.sub("", text)))
+    try:
+        octets = base64.b64decode(body)
+    except (binascii.Error, ValueError):
+        return []
+    source, role = page.source(index), _role(page, index)
+    if single := from_der(octets, source, role, depth):
+        return [single]
+    return from_pkcs7(octets, source, role)
 
 
 def from_der(
@@ -117,22 +133,24 @@ def from_der(
         return None
 
 
-def from_pkcs12(octets: bytes, source: Any, role: CertificateRole) -> CertificateSeen | None:
-    """The leaf of a PFX that needs no password."""
-    from dataclasses import replace
+def from_pkcs7(octets: bytes, source: Source, role: CertificateRole) -> list[CertificateSeen]:
+    """The chain in a .p7b, which keeps no order; empty where it is none."""
+    from cryptography.hazmat.primitives.serialization import pkcs7
 
-    from cryptography.hazmat.primitives.serialization import Encoding, pkcs12
+    try:
+        return chain_of(pkcs7.load_der_pkcs7_certificates(octets), source, role)
+    except Exception:  # strangers' octets raise many kinds
+        return []
 
-    for password in (None, b""):
-        try:
-            store = pkcs12.load_pkcs12(octets, password)
-            if store.cert is None:
-                return None
-            found = from_der(store.cert.certificate.public_bytes(Encoding.DER), source, role)
-        except Exception:  # a wrong password and strangers' octets raise many kinds
-            continue
-        return replace(found, has_private_key=store.key is not None) if found else None
-    return None
+
+def chain_of(certificates: Sequence[Any], source: Source, role: CertificateRole) -> list[CertificateSeen]:
+    """The leaf, which issued none of the others, before those."""
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    issuers = {each.issuer for each in certificates if each.issuer != each.subject}
+    ordered = sorted(certificates, key=lambda each: each.subject in issuers)
+    found = [from_der(each.public_bytes(Encoding.DER), source, role, depth) for depth, each in enumerate(ordered)]
+    return [each for each in found if each]
 
 
 def _moment(at: Any) -> Moment:

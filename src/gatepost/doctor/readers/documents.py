@@ -15,6 +15,8 @@ from gatepost.doctor.readers.cmdlets import exported, kind_of, property_from
 from gatepost.doctor.readers.replies import replies_in
 
 _DEEPEST = 60
+_PATIENCE = 10_000_000
+"""Characters that may be read in vain: each line of a damaged document can begin one that fails at its end."""
 
 
 def read_json(page: Page) -> Iterator[Fact]:
@@ -25,7 +27,8 @@ def read_json(page: Page) -> Iterator[Fact]:
     for line in lines:
         starts.append(starts[-1] + len(line) + 1)
     decoder = json.JSONDecoder()
-    while index < len(lines):
+    patience = _PATIENCE
+    while index < len(lines) and patience > 0:
         line = lines[index].lstrip("\ufeff \t")
         if index in page.taken or line[:1] not in ("{", "[") or not re.match(r"[{\[]\s*(?:[\"{\[\]}]|$)", line):
             index += 1
@@ -33,7 +36,12 @@ def read_json(page: Page) -> Iterator[Fact]:
         begin = starts[index] + len(lines[index]) - len(line)
         try:
             value, end = decoder.raw_decode(text, begin)
-        except (ValueError, RecursionError):
+        except json.JSONDecodeError as error:
+            patience -= error.pos - begin
+            index += 1
+            continue
+        except RecursionError:
+            patience -= _PATIENCE // 100
             index += 1
             continue
         last = index

@@ -5,8 +5,12 @@ counted by what they have in common. Of every combination the first sessions are
 Other large logs are cut down to the lines that could matter.
 """
 
+import codecs
+import errno
+import os
 import re
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -20,6 +24,9 @@ _WINDOW: Final = 192 * 1024
 _SAMPLES: Final = 3
 _MOST_COMBINATIONS: Final = 400
 _MOST_LINES: Final = 40_000
+_LONGEST_LINE: Final = 20_000
+_MOST_OPEN: Final = 200_000
+"""Sessions under way at once; a log in which none ever ends must not fill the memory."""
 
 Tell = Callable[[int, int], None]
 """Called with the octets and the lines done so far."""
@@ -139,8 +146,14 @@ class Survey:
             return None
         session = self._open.get(fields[2])
         if session is None:
+            if len(self._open) >= _MOST_OPEN:
+                self._close_oldest()
             session = self._open[fields[2]] = _Session(fields[1], fields[0], offset + begin)
         return session
+
+    def _close_oldest(self) -> None:
+        for identifier in list(islice(self._open, _MOST_OPEN // 2)):
+            self._close(identifier, self._open.pop(identifier))
 
     def _close(self, identifier: bytes, session: _Session) -> None:
         key = (session.connector, session.hello, session.thumbprint, session.outcome)
@@ -225,17 +238,63 @@ def telling_lines(name: str, file: BinaryIO, tell: Tell | None = None) -> Page:
     """The lines of a large text that could matter, at most the first 40 000 of them."""
     lines: list[str] = []
     numbers: list[int] = []
-    done = number = 0
-    while octets := file.readlines(_BLOCK):
-        for line in octets:
+    number = 0
+    for octets in _blocks_of_lines(file):
+        for line in octets.split(b"\n")[:-1]:
             number += 1
-            if len(lines) < _MOST_LINES and len(line) < 20_000 and _INTERESTING.search(line):
-                lines.append(line.decode("utf-8", "replace").replace("\0", "").rstrip("\r\n"))
+            if len(lines) < _MOST_LINES and len(line) < _LONGEST_LINE and _INTERESTING.search(line):
+                lines.append(line.decode("utf-8", "replace").replace("\0", "").rstrip("\r"))
                 numbers.append(number)
-            done += len(line)
         if tell:
-            tell(done, number)
+            tell(file.tell(), number)
     return Page(name, lines, numbers)
+
+
+def _blocks_of_lines(file: BinaryIO) -> Iterator[bytes]:
+    """Whole lines, a block at a time, in UTF-8. A line that never ends is cut, and the holes of a sparse file are gone
+    over, so that neither memory nor time depend on what a file claims to be."""
+    decoder = wide_decoder(file.read(400))
+    file.seek(0)
+    rest = b""
+    while octets := file.read(_BLOCK):
+        if not octets.strip(b"\0"):
+            if not _found_data_after(file):
+                break
+            continue
+        if decoder:
+            octets = decoder.decode(octets).encode("utf-8", "replace")
+        whole, newline, after = octets.rpartition(b"\n")
+        if newline:
+            yield rest + whole + newline
+            rest = after
+        else:
+            rest = (rest + after)[:_LONGEST_LINE]
+    if rest:
+        yield rest + b"\n"
+
+
+def _found_data_after(file: BinaryIO) -> bool:
+    """Go to where the file next holds anything; False at its end."""
+    try:
+        file.seek(file.tell(), os.SEEK_DATA)
+    except OSError as error:
+        return error.errno != errno.ENXIO
+    return True
+
+
+def wide_decoder(head: bytes) -> codecs.IncrementalDecoder | None:
+    """For a text in UTF-16, with or without a mark; None for any other."""
+    encoding = utf_16_of(head)
+    return codecs.getincrementaldecoder(encoding)("replace") if encoding else None
+
+
+def utf_16_of(head: bytes) -> str:
+    """Which UTF-16 a text that begins so is in; empty for none."""
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "utf-16"
+    if head[:400].count(b"\x00") > len(head[:400]) // 3 and head[:400].strip(b"\x00"):
+        return "utf-16-le" if head[1:2] == b"\x00" else "utf-16-be"
+    return ""
 
 
 def survey(name: str, path: Path, tell: Tell | None = None) -> tuple[Survey, Page]:
