@@ -17,9 +17,10 @@ class Insert:
 
     octets = 1
 
-    def __init__(self, value: object, statement: str = "INSERT INTO kept VALUES (?)") -> None:
+    def __init__(self, value: object, statement: str = "INSERT INTO kept VALUES (?)", *, urgent: bool = True) -> None:
         self.value = value
         self.statement = statement
+        self.urgent = urgent
         self.ended: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
 
     def write(self, connection: sqlite3.Connection) -> None:
@@ -30,6 +31,13 @@ class Insert:
 
     def failed(self, error: Exception) -> None:
         self.ended.set_result(error)
+
+
+class EndsTheTransaction(Insert):
+    """No change does; should one ever, COMMIT would have nothing to keep."""
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        connection.execute("ROLLBACK")
 
 
 class File:
@@ -128,6 +136,47 @@ def test_a_change_that_is_wrong_in_itself_fails_alone(on_file: Any) -> None:
         assert ends[3] is None
         assert file.kept() == ["before", "after"]
         assert file.rolled_back == 2
+
+    on_file(scenario)
+
+
+def test_a_change_that_nobody_waits_for_goes_along_with_the_next_that_somebody_does(on_file: Any) -> None:
+    async def scenario(file: File) -> None:
+        patient = Insert("patient", urgent=False)
+        file.commits.add(patient)
+        # As many turns of the loop as a commit could ever need, and no time.
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert file.groups == 0
+        urgent = Insert("urgent")
+        file.commits.add(urgent)
+        assert await asyncio.gather(patient.ended, urgent.ended) == [None, None]
+        assert (file.groups, file.kept()) == (1, ["patient", "urgent"])
+
+    on_file(scenario)
+
+
+def test_a_change_that_nobody_waits_for_is_committed_without_company_too(on_file: Any) -> None:
+    async def scenario(file: File) -> None:
+        alone = Insert("alone", urgent=False)
+        file.commits.add(alone)
+        assert await alone.ended is None
+        again = Insert("again", urgent=False)
+        file.commits.add(again)
+        assert await again.ended is None
+        assert file.kept() == ["alone", "again"]
+
+    on_file(scenario)
+
+
+def test_a_transaction_that_is_gone_is_never_told_committed(on_file: Any) -> None:
+    async def scenario(file: File) -> None:
+        lost, culprit = Insert("lost"), EndsTheTransaction("")
+        file.commits.add(lost)
+        file.commits.add(culprit)
+        assert isinstance(await lost.ended, StoreUnavailable)
+        assert isinstance(await culprit.ended, StoreUnavailable)
+        assert file.kept() == []
 
     on_file(scenario)
 

@@ -1,7 +1,8 @@
 """Many changes, one sync: changes gather into a group, a group is one transaction.
 
 The statements of a group run in the loop's thread inside one open transaction; only COMMIT, which waits for the disk,
-runs in a thread of its own. What arrives while a commit is under way is the next group.
+runs in a thread of its own. What arrives while a commit is under way is the next group. A change that no peer waits for
+begins no group by itself for a moment: it goes along with the next one that a peer does wait for.
 
 Laws: a change is told `committed` only after COMMIT returned. When COMMIT or the machinery under it fails, every
 change of the group is told `failed`, and nothing of it is tried again. A change that is wrong in itself fails alone:
@@ -26,6 +27,10 @@ from gatepost.store.queue_file import is_busy, is_of_the_file, leaves_doubt, sto
 LARGEST_GROUP: Final = 256
 LARGEST_GROUP_OCTETS: Final = 4 * 1024 * 1024
 
+# How long a change that no peer waits for waits for company. A sync, and the two threads taking turns around it, cost
+# more than the change itself.
+LONGEST_WAIT_FOR_COMPANY_S: Final = 0.01
+
 # An operator's transaction lasts some milliseconds; one that lasts this long is stuck.
 LOCK_RETRY_S: Final = 0.002
 LONGEST_LOCK_WAIT_S: Final = 10.0
@@ -37,6 +42,10 @@ class Change(Protocol):
     @property
     def octets(self) -> int:
         """How much content it carries."""
+
+    @property
+    def urgent(self) -> bool:
+        """Somebody waits for it, a peer or an operator."""
 
     def write(self, connection: sqlite3.Connection) -> None: ...
 
@@ -69,6 +78,9 @@ class GroupCommit:
         self._group: list[Change] = []
         self._octets = 0
         self._awaits_turn = False
+        self._is_urgent = False
+        """Somebody waits for what is pending."""
+        self._company_due: asyncio.TimerHandle | None = None
         self._waiting_for_lock_since: float | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._drained: asyncio.Future[None] | None = None
@@ -95,23 +107,33 @@ class GroupCommit:
         """Write `change` with the next group. Must be called in the event loop."""
         self._pending.append(change)
         self._octets += change.octets
-        if not self._awaits_turn and not self._group:
-            self._take_turn()
+        self._is_urgent = self._is_urgent or change.urgent
+        self._go_on()
 
     async def close(self) -> None:
         """Let what was added end, then stop."""
         if self.backlog:
-            self._drained = asyncio.get_running_loop().create_future()
+            self._drained = self._running_loop().create_future()
+            self._is_urgent = True
+            self._go_on()
             await self._drained
         self._commits.put(False)
         self._thread.join()
 
     def _take_turn(self) -> None:
         # The turn comes after everything else that is ready now: its changes share the sync.
+        self._awaits_turn = True
+        self._running_loop().call_soon(self._run_group)
+
+    def _company_is_due(self) -> None:
+        self._company_due = None
+        self._is_urgent = bool(self._pending)
+        self._go_on()
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
-        self._awaits_turn = True
-        self._loop.call_soon(self._run_group)
+        return self._loop
 
     def _run_group(self) -> None:
         self._awaits_turn = False
@@ -179,13 +201,20 @@ class GroupCommit:
             change = self._pending.popleft()
             octets += change.octets
             group.append(change)
+        # What did not fit has waited for its turn.
+        self._is_urgent = bool(self._pending)
         return group
 
     def _serve_commits(self) -> None:
         while self._commits.get():
+            connection = self._connection
             error: sqlite3.Error | None = None
             try:
-                self._connection.execute("COMMIT")
+                if not connection.in_transaction:
+                    raise sqlite3.OperationalError("the transaction is gone")
+                # Not execute("COMMIT"): that asks for the interpreter four times instead of once, and each time the
+                # event loop is in the middle of something.
+                connection.commit()
             except sqlite3.Error as raised:
                 error = raised
             assert self._loop is not None
@@ -212,6 +241,7 @@ class GroupCommit:
         change = group.pop(culprit)
         self._octets -= change.octets
         self._pending.extendleft(reversed(group))
+        self._is_urgent = bool(self._pending)
         change.failed(error)
         self._go_on()
 
@@ -230,8 +260,12 @@ class GroupCommit:
             change.failed(error)
 
     def _go_on(self) -> None:
-        if self._pending:
-            if not self._awaits_turn and not self._group:
-                self._take_turn()
+        if self._awaits_turn or self._group:
+            return
+        if self._is_urgent:
+            self._take_turn()
+        elif self._pending:
+            if self._company_due is None:
+                self._company_due = self._running_loop().call_later(LONGEST_WAIT_FOR_COMPANY_S, self._company_is_due)
         elif self._drained is not None and not self._drained.done():
             self._drained.set_result(None)

@@ -110,10 +110,14 @@ class BackgroundLog(ABC, Generic[Entry]):
     def close_file(self) -> None: ...
 
     def flush(self) -> None:
-        """Write everything that waits. Only the log writer's thread calls this, or whoever closed it."""
+        """Write everything that waits now. Only the log writer's thread calls this, or whoever closed it."""
         now = self._clock()
-        while self._entries and now >= self._paused_until:
-            batch = [self._entries.popleft() for _ in range(min(len(self._entries), _BATCH))]
+        # What comes meanwhile waits for the next time: following it would write row by row, and take turns with the
+        # event loop at each.
+        waiting = len(self._entries)
+        while waiting and now >= self._paused_until:
+            batch = [self._entries.popleft() for _ in range(min(waiting, _BATCH))]
+            waiting -= len(batch)
             try:
                 self._write(batch, now)
             except OSError as error:

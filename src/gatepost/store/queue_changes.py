@@ -141,6 +141,8 @@ class _Awaited:
 
 
 class Accept(_Awaited):
+    urgent = True
+
     def __init__(self, queue: OpenQueue, arrival: Arrival) -> None:
         super().__init__(queue)
         self._arrival = arrival
@@ -159,6 +161,8 @@ class Accept(_Awaited):
 
 class Settle(_Awaited):
     """When it fails the claim stands: its holder settles again, or leaves it to the next start."""
+
+    urgent = False
 
     def __init__(self, queue: OpenQueue, settlement: Settlement, notifications: Sequence[Arrival]) -> None:
         super().__init__(queue)
@@ -204,6 +208,7 @@ class _Unattended:
     """A change nobody waits for. Where it fails, the file says what it said before, and that is right too."""
 
     octets = 0
+    urgent = False
 
     def __init__(self, queue: OpenQueue) -> None:
         self.queue = queue
@@ -246,6 +251,7 @@ class CarryOutOrders:
     """Carries out what operators ordered, on so many recipients that other mail can go with the same group."""
 
     octets = 0
+    urgent = True
 
     def __init__(self, queue: OpenQueue) -> None:
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
