@@ -417,7 +417,7 @@ def two_certificates_of_one_name(bundle: EvidenceBundle, facts: Derived) -> Find
 def private_certificate_bound_to_smtp(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     bound = [each for each in facts.stored if each.smtp_bound]
     private = [each for each in bound if is_public(each) is False and names_of(each)]
-    public = [each for each in bound if is_public(each)]
+    public = [each for each in bound if is_public(each) and names_of(each)]
     pairs = [
         (one, other)
         for one in private

@@ -216,9 +216,11 @@ def partner_type_connector(bundle: EvidenceBundle, facts: Derived) -> Finding | 
         if one.addresses and not identity
         else []
     )
+    # Meant for one's own server: it takes every sender, and nothing seen says that it is somebody else's.
+    meant = bool(one.values("SenderDomains")) or len(bundle.inbound_connectors) == 1
     return found(
-        "high" if not own else "medium",
-        92 if matching or not own else 60,
+        "high" if matching or meant else "medium",
+        92 if matching or meant else 60,
         f"Connector '{one.name}' is of type Partner: it can restrict mail coming to you, but never lets a server relay to others. That takes type OnPremises.",
         [
             cite(one.where("ConnectorType"), f"'{one.name}' ConnectorType Partner"),

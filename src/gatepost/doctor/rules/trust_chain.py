@@ -264,7 +264,9 @@ def private_or_self_signed_certificate(bundle: EvidenceBundle, facts: Derived) -
 
 @rule("certificate-expired", "C03", title="The certificate has expired", side="sender")
 def certificate_expired(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
-    said = _told(bundle, _EXPIRED_WORDS)
+    # A tool's word counts as the peer's only where it is about the leaf: above it, or at a depth not told, it may be C06.
+    of_others = {each.source for each in bundle.verifications if each.depth != 0}
+    said = [each for each in _told(bundle, _EXPIRED_WORDS) if each.source not in of_others]
     if _peers_certificate_rejected(bundle):
         said = []
     alert = _alert(bundle, _EXPIRED)
