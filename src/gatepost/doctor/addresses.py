@@ -43,6 +43,13 @@ def refused_by_attribution(reply: ReplySeen) -> bool:
     )
 
 
+def weighed(bundle: EvidenceBundle, reply: ReplySeen, specificity: int) -> int:
+    """A look-alike's reply that is no majority beside refusals by attribution is a herring."""
+    attributed = sum(each.count for each in bundle.replies if refused_by_attribution(each))
+    alike = sum(each.count for each in bundle.replies if (each.code, each.enhanced) == (reply.code, reply.enhanced))
+    return specificity if attributed < max(alike, 1) else min(specificity, 40)
+
+
 def parsed_address(text: str) -> Address | None:
     cleaned = text.strip().strip("[]").removeprefix("IPv6:").partition("%")[0]
     if re.fullmatch(r"[\d.]+:\d+", cleaned):
@@ -181,7 +188,7 @@ def _in_trace_headers(bundle: EvidenceBundle) -> Iterator[Egress]:
 
 _OWN_ADDRESS = re.compile(
     r"(?:public|external|egress|outgoing|outbound|outside|wan|nat|new|sending|öffentliche\w*|externe\w*|neue\w*|ausgehende\w*)\W+"
-    r"(?:\w+\W+){0,4}?(?:\w*ip|address|adresse)\b\D{0,40}?(?P<address>\d+\.\d+\.\d+\.\d+)|"
+    r"(?:\w+\W+){0,4}?(?:\w*ip|address|adresse)\b[^.\n]{0,60}?(?P<address>\d+\.\d+\.\d+\.\d+)|"
     r"(?:leaves?|goes out|go out|comes? from|appears?|nat(?:ted)?|geht raus)\s+(?:\w+\s+){0,3}(?:as|with|from|over|to|mit|über)\s+(?P<other>\d+\.\d+\.\d+\.\d+)",
     re.IGNORECASE,
 )

@@ -140,6 +140,7 @@ _TOKEN = re.compile(
     rf"(?P<mailbox>[\w.+=%-]+@[\w-]+(?:\.[\w-]+)*)"
     rf"|(?P<address6>{_ADDRESS6})"
     rf"|(?P<address4>(?<![\w.])(?:\d{{1,3}}\.){{3}}\d{{1,3}}(?!\w|\.\d))"
+    rf"|(?P<status>\b(?:0x)?8[0-9A-Fa-f]{{7}}\b)"
     rf"|(?P<guid>\b[0-9A-Fa-f]{{8}}(?:-[0-9A-Fa-f]{{4}}){{3}}-[0-9A-Fa-f]{{12}}\b)"
     rf"|(?P<colons>\b[0-9A-Fa-f]{{2}}(?::[0-9A-Fa-f]{{2}}){{7,}}\b)"
     rf"|(?P<hex>\b(?=[0-9A-Fa-f]*[0-9])[0-9A-Fa-f]{{10,}}\b)"
@@ -264,6 +265,8 @@ class _Redaction:
             case "address4" | "address6":
                 address = parsed_address(text)
                 return text if address is None or _ENHANCED.fullmatch(text) else str(self.address(address))
+            case "status":
+                return text  # a result of Windows
             case "guid" | "colons" | "hex" | "digits":
                 return self._digits(text)
             case "domain":

@@ -34,10 +34,10 @@ bind binding bindings binds bios bit bitmime bits biz bjust black blacklist blak
 block blocked blockedconnector blocking blockingscenario blocklisted blocks blog blogs bmerger bodies body bom bool
 boolean booleans boot bootloader border boss both bought bounc bounce bounced bounces bouncing bound boundary box
 bport br brace bracket bracketed brackets branch branding break breaking breaks breplicat brevoked bright bring
-broad broke broken bronserver bsd bsmtpd btls build building builds bulk bundle bundleerror bundles business busy
+broad broke broken bronserver bsd bsmtpd btls build building builds built bulk bundle bundleerror bundles business busy
 but button buypass bvor by bypass bypassed bypasses byte bytes ca caa cabe cacerts cache cached calendar calg call
 callable called calling calls came camerfirma can candidates canned cannot canonical cap capabilities capability
-capable capi capital capitalisation captions capture captured captures carried carrier carriers carries carry
+capable capi capi2 capital capitalisation captions capture captured captures carried carrier carriers carries carry
 carrying carve cas case casefold cases catalogue catatnight catches category caught cause causes caveats cc ccert
 ccerts cell cells cent center centralised centralized centre cer cert certain certainty certbot certbotrun certif
 certificate certificatedomains certificateexpired certificateissuer certificaterole certificates certificateseen
@@ -186,8 +186,8 @@ obsolete obtained occasional occur occurred occurs ocsp oct octet octets odd ode
 offerings offers office officedocs offline offload offset offsets often ohne oid oil ok okay okt old older oldest
 omc omit omitted on onbestelbaar once one oneline ones online only onmicrosoft onpremises onpremisesorganization
 onpremisessmarthost onpremserverreportinfo onset oof oorg oorspronkelijke op opaque open opened opener opensmtpd
-openssl opensslverify operating operations operator operators opinion opinions opnsense opportunistic opt optics
-optimal option optional optionally options or orar order ordered ordinary org organi organisation organisations
+openssl opensslverify operating operational operations operator operators opinion opinions opnsense opportunistic opt
+optics optimal option optional optionally options or orar order ordered ordinary org organi organisation organisations
 organization organizational organizationalunitname organizationalunitroot organizationconfig organizationid
 organizationname organizations orig origem origin originais original originalattributedtenantconnectingip originali
 originally originating originatingserver originator originatororg origine os oserror other others otherwise ou ought
@@ -265,14 +265,14 @@ stars start startcom started starting starts startswith starttls stat state stat
 stateorprovincename states static staticmethod status statuses stays stem step steps stico still stk stood stop
 stopgap stopped stops storage store stored storedriver stores str straight stranger strangers stray stream streams
 strength strenum strerror strict string strings strip stripped stripping strips strong structure stuck studio stupu
-style su sub subdomain subdomains subject subjectaltname subjectmismatch submission submit submitdefer submitfail
-submitted subnet subnets subordinate subscribe subscription subscriptions subsequent subset subsidiary succeed
-succeeded succeeds success successes successfully such sudden suddenly suffices suffix suffixes suggest suggested
-suggestion suitable suite suites sum summarize summary sun sunday superseded supplier support supported supposed
-suppress suppressed suppressxanonymoustls sure surely surer surface surprises surrogatepass survey surveyed survive
-suspect suspects suspended suspicious suspiciousremoteservererror sv swaks swallowed swap swapp swiftmailer swisssign
-switch switchable switched switches switching symantec symanteccloud symptom symptoms sync syncall synced synchroni
-synchronise synchronization synology syntax syntaxinvalid synthesising syslog system systemdefaulttlsversions
+style su sub subdomain subdomains subject subjectaltname subjectmismatch subjectname submission submit submitdefer
+submitfail submitted subnet subnets subordinate subscribe subscription subscriptions subsequent subset subsidiary
+succeed succeeded succeeds success successes successfully such sudden suddenly suffices suffix suffixes suggest
+suggested suggestion suitable suite suites sum summarize summary sun sunday superseded supplier support supported
+supposed suppress suppressed suppressxanonymoustls sure surely surer surface surprises surrogatepass survey surveyed
+survive suspect suspects suspended suspicious suspiciousremoteservererror sv swaks swallowed swap swapp swiftmailer
+swisssign switch switchable switched switches switching symantec symanteccloud symptom symptoms sync syncall synced
+synchroni synchronise synchronization synology syntax syntaxinvalid synthesising syslog system systemdefaulttlsversions
 systems sz table tables tag tagged tags tail take taken takes talk target tarpit task tasks tcp tcpdump team tech
 ted teilweise telekom tell teller telling tells telnet template templates temporary ten tenant tenantattribution
 tenantconnectorsource tenantconnectortype tenantexemptioninfo tenantinboundattribution tenants tension term terminal

@@ -242,6 +242,8 @@ def exported(
     )
     if not kind:
         return None
+    if kind == "send" and any(each.name.casefold() == "identity" and "\\" in each.value for each in properties):
+        kind = "receive"  # SERVER\Default Frontend SERVER
     server = server or next(
         (each.value for each in properties if each.name.casefold() in ("server", "pscomputername")), ""
     )
@@ -598,6 +600,9 @@ def read_tables(page: Page) -> Iterator[Fact]:
             continue
         if command := _CMDLET.search(line):
             hint = command[1]
+        if _lost_its_rule(lines, index):
+            yield from _rows_by_words(page, index, hint)
+            continue
         if not _RULE.match(line) or index == 0 or index - 1 in page.taken:
             continue
         starts = [match.start() for match in re.finditer(r"-+", line)]
@@ -616,6 +621,39 @@ def read_tables(page: Page) -> Iterator[Fact]:
             )
             if found := exported(properties, page.source(row), hint=hint, quote=lines[row].strip()[:500]):
                 yield found
+
+
+_ONE_COLUMN = frozenset(("domainname",))
+
+
+def _lost_its_rule(lines: list[str], index: int) -> bool:
+    """Whether a line is a head whose line of dashes was not pasted: known names only, over rows of as many cells."""
+    names = re.split(r"\s{2,}|\t", lines[index].strip())
+    below = lines[index + 1].strip() if index + 1 < len(lines) else ""
+    keys = {each.casefold() for each in names}
+    if not below or _RULE.match(below) or not keys <= _ALL_SIGNS | {"default"} or len(keys) != len(names):
+        return False
+    if len(names) == 1:
+        return keys <= _ONE_COLUMN and bool(re.fullmatch(r"(?:[\w-]+\.)+[A-Za-z]{2,}", below))
+    return len(re.split(r"\s{2,}|\t", below)) == len(names)
+
+
+def _rows_by_words(page: Page, index: int, hint: str) -> Iterator[Fact]:
+    names = re.split(r"\s{2,}|\t", page.lines[index].strip())
+    if not kind_of(names, hint):
+        return
+    page.take(index)
+    for row in range(index + 1, len(page.lines)):
+        cells = re.split(r"\s{2,}|\t", page.lines[row].strip())
+        if len(cells) != len(names) or not cells[0]:
+            return
+        page.take(row)
+        quote = page.lines[row].strip()[:500]
+        properties = tuple(
+            property_of(name, cell, page.source(row), quote) for name, cell in zip(names, cells, strict=True)
+        )
+        if found := exported(properties, page.source(row), hint=hint, quote=quote):
+            yield found
 
 
 def _cells(line: str, starts: list[int]) -> list[str]:

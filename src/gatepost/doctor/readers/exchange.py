@@ -289,7 +289,9 @@ _HCW_HEAD = re.compile(r"\bactual\b", re.IGNORECASE)
 _BORDER = re.compile(r"[ \t]*\|[ \t]*|\t+| {2,}")
 _PROPERTY_NAME = re.compile(r"[A-Z][A-Za-z]{3,40}")
 _TIGHT = re.compile(r"([A-Z][A-Za-z]{12,40}) (\S+)")
-_IDENTITY = re.compile(r"\b(?:Set|New|Get)-(\w*Connector)\b.*?-Identity\s+['\"]?([^'\"]+?)['\"]?(?:\s-|$)")
+_IDENTITY = re.compile(
+    r"\b(?:Set|New|Get)-\w*Connector\b.*?-Identity\s+(?:'(?P<one>[^']+)'|\"(?P<two>[^\"]+)\"|(?P<bare>.+?)(?:\s-[A-Z]|$))"
+)
 _LONGEST_ROW = 1000
 
 
@@ -331,7 +333,7 @@ def read_hcw(page: Page) -> Iterator[Fact]:
             page.take(index)
             continue
         if found := _IDENTITY.search(line):
-            name = found[2].strip()
+            name = (found["one"] or found["two"] or found["bare"]).strip()
         if not inside:
             continue
         inside -= 1
@@ -357,7 +359,7 @@ def _named_below(page: Page, index: int, property_name: str) -> str:
     """The object a table is of, by the command the wizard runs after it for that property."""
     for line in page.lines[index + 1 : index + 60]:
         if property_name in line and (found := _IDENTITY.search(line)):
-            return found[2].strip()
+            return (found["one"] or found["two"] or found["bare"]).strip()
     return ""
 
 

@@ -18,8 +18,8 @@ from gatepost.doctor.page import Page
 from gatepost.doctor.readers.replies import replies_in, stage_named
 
 _LINE = re.compile(
-    r"^(?:.*?[>|:\s])??(?P<stamp>\d{4}-\d\d-\d\dT[\d:.,]+(?:Z|[+-]\d\d:?\d\d)?|[A-Z][a-z]{2}\s+\d{1,2}\s\d\d:\d\d:\d\d)\s+"
-    r"(?P<host>[\w.-]+)\s+(?P<service>postfix[\w./-]*|[\w-]+/(?:smtpd?|lmtp|bounce|qmgr|cleanup))\[(?P<pid>\d+)\]:?\s*"
+    r"^(?:(?:.*?[>|:\s])??(?P<stamp>\d{4}-\d\d-\d\dT[\d:.,]+(?:Z|[+-]\d\d:?\d\d)?|[A-Z][a-z]{2}\s+\d{1,2}\s\d\d:\d\d:\d\d)\s+"
+    r"(?P<host>[\w.-]+)\s+)?(?P<service>postfix[\w./-]*|[\w-]+/(?:smtpd?|lmtp|bounce|qmgr|cleanup))\[(?P<pid>\d+)\]:?\s*"
     r"(?P<rest>.*)$"
 )
 _QUEUE_ID = re.compile(r"^(?P<id>[0-9A-F]{5,16}|[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z]{10,20}|NOQUEUE): (?P<rest>.*)$")
@@ -70,8 +70,8 @@ def read_log(page: Page) -> Iterator[Fact]:
             head, pid, service, host, stamp = line[: delivery.start()], None, "", "", None
         else:
             delivery = _DELIVERY.search(match["rest"])
-            head, pid, service, host = match["rest"], int(match["pid"]), match["service"], match["host"]
-            stamp = moment(match["stamp"])
+            head, pid, service, host = match["rest"], int(match["pid"]), match["service"], match["host"] or ""
+            stamp = moment(match["stamp"] or "")
         page.take(index)
         queue = _QUEUE_ID.match(head) or re.search(r"(?P<id>[0-9A-Za-z]{8,20}):\s*$", head)
         queue_id = queue["id"] if queue else ""

@@ -76,7 +76,7 @@ _TOPICS: tuple[tuple[Topic, str], ...] = (
     ),
     (
         "only-forwarded",
-        r"(?:forwarded|redirected|forwarding|forwards\b|redirect|weiterleit|weitergeleitet|umgeleitet|auto-?forward)\w*",
+        r"(?:(?<!-- )forwarded(?! (?:message|this|the thread|from|by)\b|, from)|redirected|forwarding|forwards\b|redirect|weiterleit|weitergeleitet|umgeleitet|auto-?forward)\w*",
     ),
     (
         "only-one-domain",

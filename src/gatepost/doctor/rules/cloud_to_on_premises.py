@@ -52,7 +52,7 @@ def _listening_without_starttls(bundle: EvidenceBundle) -> SmtpSession | None:
 def _frontend(bundle: EvidenceBundle) -> str:
     return next(
         (
-            each.name or each.text("Identity")
+            each.text("Identity") or each.name
             for each in bundle.receive_connectors
             if "frontend" in (each.name + each.text("Identity")).casefold()
         ),
@@ -96,6 +96,19 @@ def _bind_again(bundle: EvidenceBundle) -> tuple[Fix, ...]:
         )
     )
     return tuple(fixes)
+
+
+def _names_no_stored(bundle: EvidenceBundle, facts: Derived) -> Cited | None:
+    """A receive connector whose TlsCertificateName fits no certificate of the store shown."""
+    stored = [(each.issuer.key, each.subject.key) for each in facts.stored if each.issuer and each.subject]
+    for connector in bundle.receive_connectors:
+        wanted = connector.certificate_issuer_and_subject
+        if stored and wanted and (wanted[0].key, wanted[1].key) not in stored:
+            return cite(
+                connector.where("TlsCertificateName"),
+                f"TlsCertificateName of '{connector.text('Identity') or connector.name}' fits no certificate of the store",
+            )
+    return None
 
 
 @rule("listener-withdrew-starttls", "K01", title="The on-premises listener no longer offers STARTTLS", side="sender")
@@ -149,13 +162,15 @@ def listener_withdrew_starttls(bundle: EvidenceBundle, facts: Derived) -> Findin
         None,
     )
     evidence += [cite(broken.source, f"certificate {broken.thumbprint[:8]} status {broken.status}")] if broken else []
-    proof = sum(bool(each) for each in (silent, trace, event, broken))
+    stale = _names_no_stored(bundle, facts)
+    evidence += [stale] if stale else []
+    proof = sum(bool(each) for each in (silent, trace, event, broken, stale))
     return found(
         "high" if proof > 1 else "medium",
         93 if proof > 1 else 74,
         "Exchange Online finds no STARTTLS at your server: the certificate its receive connector names is gone, or its chain is broken, so the listener withdrew TLS.",
         evidence,
-        fix=_bind_again(bundle) if proof > 1 else (),
+        fix=_bind_again(bundle),
         verify="EHLO from outside shows STARTTLS again; Test-Certificate on the bound certificate shows no CERT_TRUST_ flag.",
         missing=()
         if proof > 1

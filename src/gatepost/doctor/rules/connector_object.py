@@ -5,7 +5,15 @@
 import re
 from shlex import quote as shell_quoted
 
-from gatepost.doctor.addresses import egress_addresses, joined, listed_networks, lists_address, refused_by_attribution
+from gatepost.doctor.addresses import (
+    egress_addresses,
+    is_private,
+    joined,
+    listed_networks,
+    lists_address,
+    parsed_address,
+    refused_by_attribution,
+)
 from gatepost.doctor.derived import Derived
 from gatepost.doctor.evidence import EvidenceBundle, InboundConnector, ReplySeen
 from gatepost.doctor.finding import Finding, Fix, RuledOut, cite, found, rule, ruled_out
@@ -304,6 +312,14 @@ def restricting_partner_connector(bundle: EvidenceBundle, facts: Derived) -> Fin
                 f"Set-InboundConnector -Identity {quoted(one.name)} -SenderIPAddresses @{{Add={quoted(address)}}}   # once you know that this sender is wanted",
             ),
         )
+    elif "RestrictDomainsToCertificate" in flags and not hybrid:
+        other = address or _address_in_words(bundle)
+        fix = (
+            Fix(
+                "Exchange Online",
+                f"New-InboundConnector -Name {quoted(one.name + ' (by address)')} -ConnectorType Partner -SenderDomains * -SenderIPAddresses {quoted(other or '<address of the sender>')} -RestrictDomainsToIPAddresses $true   # beside {quoted(one.name)}, once you know that this sender is wanted",
+            ),
+        )
     own_match = hybrid or bool(sent and any(each.connector_type == "onpremises" for each in bundle.inbound_connectors))
     # The tenant's own server would come by the OnPremises connector; that this sender is not it has to be seen.
     could_be_own = any(
@@ -325,6 +341,13 @@ def _named_and_listed(bundle: EvidenceBundle, connectors: list[InboundConnector]
     listed = {value for each in connectors for value in each.addresses}
     named = (each.value for each in bundle.names if each.kind == "address" and each.source.file not in exports)
     return next((each for each in named if each in listed), "")
+
+
+def _address_in_words(bundle: EvidenceBundle) -> str:
+    """The one public address that people name."""
+    named = {each.value for each in bundle.names if each.kind == "address" and ":" not in each.value}
+    public = [each for each in named if (address := parsed_address(each)) and not is_private(address)]
+    return public[0] if len(public) == 1 else ""
 
 
 def _is_own_server(bundle: EvidenceBundle) -> bool:
@@ -503,6 +526,9 @@ def claimed_by_another_tenant(bundle: EvidenceBundle, facts: Derived) -> Finding
     return None
 
 
+_LOOP = re.compile(r"\bATTR(?:34|1)\b|hop count exceeded|mail loop", re.IGNORECASE)
+
+
 @rule(
     "wildcard-name-catches-other-systems",
     "G08",
@@ -510,6 +536,7 @@ def claimed_by_another_tenant(bundle: EvidenceBundle, facts: Derived) -> Finding
     side="tenant",
 )
 def wildcard_name_catches_other_systems(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
+    loop = next((each for each in bundle.replies if _LOOP.search(f"{each.attr} {each.text}")), None)
     for connector in bundle.inbound_connectors:
         name = connector.certificate_name.strip().casefold()
         if not name.startswith("*.") or connector.enabled is False:
@@ -522,6 +549,7 @@ def wildcard_name_catches_other_systems(bundle: EvidenceBundle, facts: Derived) 
                 for n in each.all_names
                 if not n.startswith("*.") and is_below(n, name[2:])
             }
+            | {each.value for each in bundle.names if each.kind == "domain" and is_below(each.value, name[2:])}
         )
         symptom = next(
             (
@@ -536,13 +564,16 @@ def wildcard_name_catches_other_systems(bundle: EvidenceBundle, facts: Derived) 
             ),
             None,
         )
-        if symptom is None or len(caught) < 2:
+        if (symptom is None and loop is None) or len(caught) < 2:
             continue
         return found(
             "medium",
             80,
             f"Connector '{connector.name}' goes by {name}: it takes the sessions of {joined(caught)} alike.",
-            [cite(connector.where("TlsSenderCertificateName"), name), cite(symptom.source, symptom.quote)],
+            [
+                cite(connector.where("TlsSenderCertificateName"), name),
+                *(cite(each) for each in (loop, symptom) if each is not None),
+            ],
             fix=(
                 Fix(
                     "Exchange Online",
@@ -551,7 +582,20 @@ def wildcard_name_catches_other_systems(bundle: EvidenceBundle, facts: Derived) 
             ),
             verify="Message trace shows the other systems' mail without this connector.",
         )
-    return None
+    if loop is None:
+        return None
+    return found(
+        "low",
+        52,
+        "The message goes round between connectors until its hops are used up: most often a connector takes a session that is another system's.",
+        [cite(loop)],
+        verify="The trace fields (Received) of one such message show which systems hand it on.",
+        missing=(
+            "the Received fields of one looping message",
+            "Get-InboundConnector, Get-OutboundConnector and the transport rule that routes it",
+        ),
+        catalogue=("G08", "G07"),
+    )
 
 
 @rule("direct-send-rejected", "G09", title="The tenant rejects direct send and no connector matched", side="tenant")

@@ -4,6 +4,7 @@
 
 import re
 
+from gatepost.doctor.addresses import weighed
 from gatepost.doctor.derived import Derived
 from gatepost.doctor.evidence import EvidenceBundle, ReplySeen
 from gatepost.doctor.finding import Finding, Fix, RuledOut, cite, found, rule
@@ -27,7 +28,7 @@ def exchange_build_too_old(bundle: EvidenceBundle, facts: Derived) -> Finding | 
     rate = re.search(r"(throttled|blocked) for (\d+) min", reply.text, re.IGNORECASE)
     return found(
         "high",
-        96,
+        weighed(bundle, reply, 96),
         f"The service {rate[1] if rate else 'throttles'} mail of this Exchange server because its build is out of date{f' ({rate[2]} minutes an hour)' if rate else ''}; applies to OnPremises connectors.",
         [cite(reply.source, reply.quote or reply.text)],
         fix=(
@@ -56,7 +57,7 @@ def unregistered_sending_domains(bundle: EvidenceBundle, facts: Derived) -> Find
     )
     return found(
         "high",
-        96,
+        weighed(bundle, reply, 96),
         "The tenant is blocked for sending much mail from domains that are not its accepted domains.",
         [cite(reply.source, reply.quote or reply.text)],
         fix=(
@@ -81,7 +82,7 @@ def tenant_or_address_reputation(bundle: EvidenceBundle, facts: Derived) -> Find
     blocked = reply.enhanced == "5.7.711"
     return found(
         "high",
-        94,
+        weighed(bundle, reply, 94),
         "The inbound connector is blocked as suspicious: mail over it looked abused."
         if blocked
         else f"The service limits this {'address' if reply.enhanced in ('5.7.708',) or reply.enhanced.startswith('4.7') else 'tenant'} for its reputation ({reply.enhanced}); the connector is not the reason.",
@@ -106,7 +107,7 @@ def external_recipient_rate(bundle: EvidenceBundle, facts: Derived) -> Finding |
     moera = reply.enhanced == "5.7.236"
     return found(
         "high",
-        96,
+        weighed(bundle, reply, 96),
         "The tenant has used up its daily limit of outside recipients"
         + (" for its onmicrosoft.com domains." if moera else "."),
         [cite(reply.source, reply.quote or reply.text)],
@@ -133,7 +134,7 @@ def basic_auth_retired(bundle: EvidenceBundle, facts: Derived) -> Finding | Rule
         return None
     return found(
         "high",
-        95,
+        weighed(bundle, reply, 95),
         "The device logs in with a password (SMTP AUTH), and that is switched off for the tenant or mailbox; no connector is involved yet.",
         [cite(reply.source, reply.quote or reply.text)],
         fix=(

@@ -4,9 +4,9 @@
 
 import re
 
-from gatepost.doctor.addresses import joined, refused_by_attribution
+from gatepost.doctor.addresses import joined, refused_by_attribution, weighed
 from gatepost.doctor.derived import Derived
-from gatepost.doctor.evidence import EvidenceBundle, ReplySeen
+from gatepost.doctor.evidence import EvidenceBundle
 from gatepost.doctor.finding import Finding, Fix, RuledOut, cite, found, rule, ruled_out
 from gatepost.doctor.powershell import quoted
 from gatepost.doctor.senders import domain_of
@@ -14,15 +14,6 @@ from gatepost.doctor.senders import domain_of
 NOT_A_CONNECTOR = "This is not a connector problem: "
 
 _SERVICE = re.compile(r"outlook\.com|exchangelabs\.com|office365\.(?:com|us)|outlook\.cn|mx\.microsoft", re.IGNORECASE)
-
-
-def _attributed(bundle: EvidenceBundle) -> int:
-    return sum(each.count for each in bundle.replies if refused_by_attribution(each))
-
-
-def _weight(bundle: EvidenceBundle, reply: ReplySeen, specificity: int) -> int:
-    """A look-alike's reply that is a minority beside refusals by attribution is a herring."""
-    return specificity if _attributed(bundle) < max(reply.count, 1) else min(specificity, 40)
 
 
 @rule(
@@ -61,7 +52,7 @@ def relay_pool_refused_by_next_hop(bundle: EvidenceBundle, facts: Derived) -> Fi
     exchange = any("unable to relay" in each.text.casefold() for each in bundle.replies)
     return found(
         "medium" if exchange else "high",
-        _weight(
+        weighed(
             bundle,
             reply,
             80 if bundle.receive_connectors and exchange else 95,
@@ -117,7 +108,7 @@ def recipient_unknown(bundle: EvidenceBundle, facts: Derived) -> Finding | Ruled
     )
     return found(
         "high" if reply.enhanced in ("5.4.1", "5.1.10") else "medium",
-        _weight(bundle, reply, 92),
+        weighed(bundle, reply, 92),
         NOT_A_CONNECTOR
         + f"the recipient {who or ''} is not known at the receiving domain".replace("  ", " ")
         + (" (directory-based edge blocking)." if reply.enhanced == "5.4.1" else "."),
@@ -171,7 +162,7 @@ def refused_by_recipients_own_server(bundle: EvidenceBundle, facts: Derived) -> 
     )
     return found(
         "high" if kin or exchanger else "medium",
-        _weight(bundle, reply, 90 if kin or exchanger else 66),
+        weighed(bundle, reply, 90 if kin or exchanger else 66),
         NOT_A_CONNECTOR
         + f"{host} said it, a server of the recipient's side, not Microsoft's: {'the domain ' + recipient + ' is not set up there, or its MX record points to the wrong server' if recipient else 'it does not take mail for that domain'}.",
         [cite(reply)] + [cite(each, f"{each.name} MX {joined(each.values)}") for each in exchanger[:2]],
@@ -210,7 +201,7 @@ def recipient_accepts_authenticated_only(bundle: EvidenceBundle, facts: Derived)
     who = reply.forward_path or "<group>"
     return found(
         "high",
-        _weight(bundle, reply, 94),
+        weighed(bundle, reply, 94),
         NOT_A_CONNECTOR
         + f"{'the group or mailbox' if who == '<group>' else who} takes mail of authenticated senders only.",
         [cite(reply)],
@@ -357,7 +348,7 @@ def local_relay_policy(bundle: EvidenceBundle, facts: Derived) -> Finding | Rule
     host = reply.said_by or reply.quoted_by
     return found(
         "high" if host else "medium",
-        _weight(bundle, reply, 84 if host else 70),
+        weighed(bundle, reply, 84 if host else 70),
         NOT_A_CONNECTOR
         + f"'Relay access denied' with a small a and d is Postfix; {host or 'a relay before the cloud'} refuses by its own rules (mynetworks, permit_sasl_authenticated). Exchange Online writes 'Relay Access Denied' with 5.7.64.",
         [cite(reply)],

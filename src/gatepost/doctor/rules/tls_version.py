@@ -209,7 +209,15 @@ def hello_too_large_for_middlebox(bundle: EvidenceBundle, facts: Derived) -> Fin
         for each in bundle.postfix_tls
         if each.kind in ("lost-connection", "connect-failed", "cannot-start-tls")
     ]
-    if not (said or seen) or not (failing or facts.failed_relay):
+    hanging = next(
+        (
+            each
+            for each in bundle.prose
+            if re.search(r"handshake.{0,80}(?:hang|fail|stall|time)", each.quote, re.IGNORECASE)
+        ),
+        None,
+    )
+    if not (said or seen) or not (failing or facts.failed_relay or hanging):
         return None
     return found(
         "medium",
