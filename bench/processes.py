@@ -8,14 +8,23 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 def cpu_seconds(root: int) -> float:
     """User and system time of a process, its descendants, and all their descendants that ended and were waited for."""
-    parents = _stats()
+    stats = _stats()
+    return sum(stats[pid][1] for pid in _family(root, stats) if pid in stats) / _TICKS
+
+
+def descendants(root: int) -> set[int]:
+    """A process and all that it started, directly or not, and that run now."""
+    return _family(root, _stats())
+
+
+def _family(root: int, stats: dict[int, tuple[int, int]]) -> set[int]:
     family = {root}
     grown = True
     while grown:
-        children = {pid for pid, stat in parents.items() if stat[0] in family}
+        children = {pid for pid, stat in stats.items() if stat[0] in family}
         grown = not children <= family
         family |= children
-    return sum(parents[pid][1] for pid in family if pid in parents) / _TICKS
+    return family
 
 
 def machine_cpu_seconds() -> float:

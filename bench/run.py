@@ -1,38 +1,38 @@
 """`make bench`: Gatepost and Postfix under the same load, in turns, on the same disk.
 
-Each round measures every mode on each server in turn; the table shows the medians of the rounds. The raw figures, with
-the facts of the machine, go to `bench/results/`. Postfix comes from Debian's package (see interop/peers.py) and is left
-out, with a line that says why, where it cannot be had.
+    python bench/run.py                 four modes, 20 connections: three minutes
+    python bench/run.py --complete      every row of docs/performance.md: within 15 minutes
+
+Each round measures every case on each server in turn; the table shows the medians of the rounds. The raw figures, with
+the facts of the machine, go to `bench/results/`; `bench/report.py` makes the table out of them. Postfix comes from
+Debian's package (see interop/peers.py) and is left out, with a line that says why, where it cannot be had.
 """
 
 import argparse
-import json
 import os
-import platform
 import shutil
-import ssl
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import median
-from typing import Any
 
+from cases import MODES, Case, complete
+from ceilings import ceilings
 from contestants import BY_ADDRESS, BY_CERTIFICATE, Certificates, Contestant, GatepostContestant, PostfixContestant
+from machine import ROOT
 from peers import PeerError
 from processes import cpu_seconds, machine_cpu_seconds
 from relay import RelayError
-from report import Measurement, medians, table
-from tools import BUILD, BenchError, Sink, build, limit, send
+from report import Measurement, markdown, medians
+from results import Clock, keep, read
+from tools import BUILD, BenchError, Mute, Sink, build, send
 
 from gatepost.bench.load import Load
 
-ROOT = Path(__file__).resolve().parent.parent
-MODES = ("plain-new", "plain-reused", "tls-new", "tls-reused")
 WARM_UP = 200
+WARM_UP_OCTETS = 20 * 2**20
+MOST_MESSAGES = 20_000
 MOST_PER_CONNECTION = 1000
 """What Gatepost allows by default; Postfix has no limit of its own."""
 IDLE_SECONDS = 0.5
@@ -51,17 +51,21 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--messages", type=int, default=3000, help="per measurement (default: 3000)")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--connections", type=_numbers, default=(20,), metavar="N[,N...]", help="default: 20")
-    parser.add_argument("--modes", type=_modes, default=MODES, metavar="MODE[,MODE...]", help=f"of: {', '.join(MODES)}")
+    parser.add_argument("--complete", action="store_true", help="every row of docs/performance.md; no other cases")
+    parser.add_argument("--seconds", type=float, default=3, help="of load in each measurement (default: 3)")
+    parser.add_argument("--minutes", type=float, default=13, help="begin no second round after so long (default: 13)")
     parser.add_argument("--servers", type=_servers, default=tuple(SERVERS), help="postfix,gatepost")
-    parser.add_argument("--size", type=int, default=10240, help="octets of a message (default: 10240)")
-    parser.add_argument("--recipients", type=int, default=1)
-    parser.add_argument("--pipelining", action="store_true", help="the client sends a transaction's commands at once")
-    parser.add_argument("--half-load", action="store_true", help="measure latency at half the delivered rate as well")
     parser.add_argument("--folder", type=Path, default=BUILD, help="where queues lie, so which disk is measured")
     parser.add_argument("--keep", action="store_true", help="keep the servers' folders")
+    cases = parser.add_argument_group("cases, when it is not --complete")
+    cases.add_argument("--modes", type=_modes, default=tuple(MODES), metavar="MODE[,MODE...]", help=", ".join(MODES))
+    cases.add_argument("--connections", type=_numbers, default=(20,), metavar="N[,N...]", help="default: 20")
+    cases.add_argument("--sizes", type=_numbers, default=(10240,), metavar="OCTETS[,...]", help="default: 10240")
+    cases.add_argument("--recipients", type=_numbers, default=(1,), metavar="N[,N...]", help="default: 1")
+    cases.add_argument("--rounds", type=int, default=3)
+    cases.add_argument("--accept-only", action="store_true", help="the next hop takes nothing")
+    cases.add_argument("--pipelining", action="store_true", help="the client sends a transaction's commands at once")
+    cases.add_argument("--half-load", action="store_true", help="measure latency at half the rate as well")
     return parser.parse_args()
 
 
@@ -70,7 +74,7 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 def _modes(text: str) -> tuple[str, ...]:
-    return _some_of(text, MODES)
+    return _some_of(text, tuple(MODES))
 
 
 def _servers(text: str) -> tuple[str, ...]:
@@ -85,6 +89,27 @@ def _some_of(text: str, known: tuple[str, ...]) -> tuple[str, ...]:
     return chosen
 
 
+def _cases(options: argparse.Namespace) -> list[Case]:
+    if options.complete:
+        return complete()
+    return [
+        Case(
+            mode=mode,
+            connections=connections,
+            size=size,
+            recipients=recipients,
+            accept_only=options.accept_only,
+            pipelining=options.pipelining,
+            rounds=options.rounds,
+            half_load=options.half_load,
+        )
+        for size in options.sizes
+        for recipients in options.recipients
+        for connections in options.connections
+        for mode in options.modes
+    ]
+
+
 SERVERS: dict[str, type[PostfixContestant] | type[GatepostContestant]] = {
     "postfix": PostfixContestant,
     "gatepost": GatepostContestant,
@@ -94,31 +119,47 @@ SERVERS: dict[str, type[PostfixContestant] | type[GatepostContestant]] = {
 def _bench(options: argparse.Namespace) -> int:
     folder = options.folder / f"run-{os.getpid()}"
     folder.mkdir(parents=True)
+    clock, cases = Clock(), _cases(options)
     certificates = Certificates.made(folder / "pki")
-    sink = Sink(folder)
-    servers = list(_started(options, folder, certificates, sink))
+    sink, mute = Sink(folder), Mute()
+    servers = list(_started(options, folder / "delivering", certificates, sink.port))
+    holding: list[Contestant] = []
     try:
         if not servers:
             raise BenchError("no server to measure")
-        bench = Bench(options, certificates, sink)
-        limits = _limits(folder, certificates, sink, options)
-        measurements = [one for number in range(options.rounds) for one in bench.round(servers, number)]
-        rows = medians(measurements)
-        half = bench.half_load(servers, rows) if options.half_load else []
+        if any(case.accept_only for case in cases):
+            holding = list(_started(options, folder / "holding", certificates, mute.port))
+        _say("limits of the machine")
+        with_postfix = any(server.name == PostfixContestant.name for server in servers)
+        limits = ceilings(folder, certificates, sink, with_postfix=with_postfix)
+        bench = Bench(options, cases, servers, holding, certificates, sink)
+        bench.run()
     finally:
-        for server in servers:
+        for server in (*servers, *holding):
             server.stop()
         sink.stop()
+        mute.stop()
         if not options.keep:
             shutil.rmtree(folder, ignore_errors=True)
-    _publish(options, servers, limits, rows, half, measurements)
-    return 0
+    found = {
+        "command": " ".join(["python", "bench/run.py", *sys.argv[1:]]),
+        "servers": {server.name: server.version for server in servers},
+        "limits": limits,
+        "medians": medians(bench.measured),
+        "half_load": [one.as_json() for one in bench.at_half_load],
+        "rounds": [one.as_json() for one in bench.measured],
+        "failed": bench.failed,
+    }
+    path = keep("speed", clock, options.folder, found)
+    print(markdown(read(path)))
+    print(f"\n{path.relative_to(ROOT)}")
+    return 1 if bench.failed else 0
 
 
-def _started(options: argparse.Namespace, folder: Path, certificates: Certificates, sink: Sink) -> Iterator[Contestant]:
+def _started(options: argparse.Namespace, folder: Path, certificates: Certificates, port: int) -> Iterator[Contestant]:
     for name in options.servers:
         try:
-            server = SERVERS[name](folder / name, certificates, sink.port)
+            server = SERVERS[name](folder / name, certificates, port)
             server.start()
         except PeerError as error:
             if name != "postfix" or os.environ.get("CI") == "true":
@@ -128,79 +169,155 @@ def _started(options: argparse.Namespace, folder: Path, certificates: Certificat
         yield server
 
 
-class Bench:
-    """One load, applied to each server in each mode."""
+def _say(what: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)
 
-    def __init__(self, options: argparse.Namespace, certificates: Certificates, sink: Sink) -> None:
-        self._options = options
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    case: Case
+    server: Contestant
+
+
+class Bench:
+    """Every case, on every server, round after round."""
+
+    def __init__(
+        self,
+        options: argparse.Namespace,
+        cases: list[Case],
+        servers: list[Contestant],
+        holding: list[Contestant],
+        certificates: Certificates,
+        sink: Sink,
+    ) -> None:
+        self.measured: list[Measurement] = []
+        self.at_half_load: list[Measurement] = []
+        self.failed: list[str] = []
+        self._seconds: float = options.seconds
+        self._no_round_after = time.monotonic() + options.minutes * 60
+        self._turns = [_Turn(case, server) for case in cases for server in (holding if case.accept_only else servers)]
         self._certificates = certificates
         self._sink = sink
-        self._messages: int = options.messages
+        self._messages: dict[_Turn, int] = {}
+        self._done = 0
 
-    def round(self, servers: list[Contestant], number: int) -> Iterator[Measurement]:
-        for mode in self._options.modes:
-            for connections in self._options.connections:
-                # Who goes first changes, so that no one always meets the disk as the other left it.
-                for server in servers if number % 2 == 0 else reversed(servers):
+    def run(self) -> None:
+        for number in range(max(turn.case.rounds for turn in self._turns)):
+            self._round(number)
+            if number == 0:
+                # Before the further rounds, for which there may be no time.
+                for turn in self._turns:
+                    if turn.case.half_load and turn in self._messages:
+                        self._measure_at_half_load(turn)
+
+    def _round(self, number: int) -> None:
+        # Who goes first changes, so that no one always meets the disk as the other left it.
+        for turn in self._turns if number % 2 == 0 else reversed(self._turns):
+            if number and (time.monotonic() > self._no_round_after or turn not in self._messages):
+                continue
+            if number < turn.case.rounds:
+                with self._tolerating(turn):
                     if number == 0:
-                        self._measure(server, mode, connections, messages=WARM_UP)
-                    yield self._measure(server, mode, connections, messages=self._messages)
+                        self._messages[turn] = self._as_many_as_take(turn, self._seconds)
+                    one = self._measure(turn, messages=self._messages[turn])
+                    self.measured.append(one)
+                    self._tell(turn, one)
 
-    def half_load(self, servers: list[Contestant], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def _measure_at_half_load(self, turn: _Turn) -> None:
         """Latency at half the rate that the server delivered at full load."""
-        found = []
-        for row in rows:
-            server = next(server for server in servers if server.name == row["server"])
-            rate = row["delivered_per_second"] / 2
-            messages = max(1, int(rate * 5))
-            one = self._measure(server, row["mode"], row["connections"], messages=messages, rate=rate)
-            found.append({"rate": round(rate, 1), **one.as_json()})
-        return found
+        with self._tolerating(turn):
+            full = next(one for one in self.measured if (one.case, one.server) == (turn.case, turn.server.name))
+            rate = full.steady_per_second / 2
+            one = self._measure(turn, messages=max(50, int(rate * self._seconds)), rate=rate)
+            self.at_half_load.append(one)
+            self._tell(turn, one)
 
-    def _measure(
-        self, server: Contestant, mode: str, connections: int, *, messages: int, rate: float = 0
-    ) -> Measurement:
-        load = self._load_for(server, mode, messages=messages, connections=connections, rate=rate)
-        due = self._sink.deliveries + messages * self._options.recipients
+    def _as_many_as_take(self, turn: _Turn, seconds: float) -> int:
+        """Messages, as a first few show it: large ones and slow modes take fewer."""
+        few = max(turn.case.connections, min(WARM_UP, WARM_UP_OCTETS // turn.case.size))
+        rate = self._measure(turn, messages=few).steady_per_second
+        return max(few, min(MOST_MESSAGES, int(rate * seconds)))
+
+    def _tolerating(self, turn: _Turn) -> "_Tolerating":
+        return _Tolerating(self, turn)
+
+    def note_failure(self, turn: _Turn, problem: str) -> None:
+        self.failed.append(f"{turn.server.name}, {turn.case.title}: {problem}")
+        _say(self.failed[-1])
+        self._messages.pop(turn, None)
+        self._sink.wait_for_quiet()
+
+    def _tell(self, turn: _Turn, one: Measurement) -> None:
+        self._done += 1
+        at_rate = f" at {one.rate:.0f}/s" if one.rate else ""
+        _say(
+            f"{self._done:>3}  {turn.server.name:<9} {turn.case.title}{at_rate}: {one.steady_per_second:.0f}/s, "
+            f"{one.cpu_ms:.2f} ms, 250 after {one.latency_p50_ms:.1f} and {one.latency_p99_ms:.1f} ms"
+        )
+
+    def _measure(self, turn: _Turn, *, messages: int, rate: float = 0) -> Measurement:
+        server, case = turn.server, turn.case
+        due = self._sink.deliveries + messages * case.recipients
         machine_before, started = machine_cpu_seconds(), time.monotonic()
         server_before, sink_before = cpu_seconds(server.pid), cpu_seconds(self._sink.pid)
-        sent = send(load)
-        self._sink.wait_for(due, seconds=60 + messages / 20)
-        seconds = self._sink.last_at - sent.started_at
+        sent = send(self._load_for(turn, messages, rate))
+        accepted_s = seconds = sent.seconds
+        if not case.accept_only:
+            self._sink.wait_for(due, seconds=60 + messages / 20)
+            seconds = max(accepted_s, self._sink.last_at - sent.started_at)
         server_cpu = _idle_cpu(server.pid) - server_before
         sink_cpu = cpu_seconds(self._sink.pid) - sink_before
         others_cpu = machine_cpu_seconds() - machine_before - server_cpu - sink_cpu - sent.cpu_s
         return Measurement(
             server=server.name,
-            mode=mode,
-            connections=connections,
+            case=case,
+            messages=messages,
+            rate=round(rate, 1),
             accepted_per_second=sent.per_second,
-            delivered_per_second=messages / seconds,
+            delivered_per_second=None if case.accept_only else messages / seconds,
             cpu_ms=server_cpu / messages * 1000,
             latency_p50_ms=sent.latency_ms.p50,
             latency_p99_ms=sent.latency_ms.p99,
+            server_cores=server_cpu / seconds,
             load_cores=sent.cores,
             sink_cores=sink_cpu / seconds,
             other_cores=max(0.0, others_cpu / (time.monotonic() - started)),
         )
 
-    def _load_for(self, server: Contestant, mode: str, *, messages: int, connections: int, rate: float) -> Load:
-        plain = mode.startswith("plain")
-        client = None if plain else self._certificates.client
-        return Load(
-            port=server.plain_port if plain else server.tls_port,
+    def _load_for(self, turn: _Turn, messages: int, rate: float) -> Load:
+        server, case = turn.server, turn.case
+        load = Load(
+            port=server.plain_port if case.is_plain else server.tls_port,
             messages=messages,
-            connections=connections,
+            connections=case.connections,
             rate=rate,
-            size=self._options.size,
-            recipients=self._options.recipients,
-            per_connection=1 if mode.endswith("-new") else MOST_PER_CONNECTION,
-            pipelining=self._options.pipelining,
-            sender=BY_ADDRESS if plain else BY_CERTIFICATE,
-            starttls=not plain,
-            certificate=client.chain_file if client else None,
-            key=client.key_file if client else None,
+            size=case.size,
+            recipients=case.recipients,
+            per_connection=1 if case.is_new else MOST_PER_CONNECTION,
+            pipelining=case.pipelining,
+            sender=BY_ADDRESS if case.is_plain else BY_CERTIFICATE,
         )
+        if case.is_plain:
+            return load
+        client = self._certificates.client
+        return replace(load, starttls=True, certificate=client.chain_file, key=client.key_file)
+
+
+class _Tolerating:
+    """A case that fails is noted and left; the others are measured."""
+
+    def __init__(self, bench: Bench, turn: _Turn) -> None:
+        self._bench = bench
+        self._turn = turn
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
+        if isinstance(error, BenchError):
+            self._bench.note_failure(self._turn, str(error))
+            return True
+        return False
 
 
 def _idle_cpu(pid: int) -> float:
@@ -213,81 +330,6 @@ def _idle_cpu(pid: int) -> float:
             return now
         used = now
     return used
-
-
-def _limits(folder: Path, certificates: Certificates, sink: Sink, options: argparse.Namespace) -> dict[str, Any]:
-    """What nothing here can exceed: the tools themselves, the disk, the TLS library."""
-    tls = (certificates.server, certificates.client)
-    straight = Load(
-        port=sink.port, messages=5000, size=options.size, connections=options.connections[0], sender=BY_ADDRESS
-    )
-    return {
-        "load_to_sink_new": send(replace(straight, per_connection=1)).per_second,
-        "load_to_sink_reused": send(straight).per_second,
-        "disk_syncs": limit("syncs", str(folder))["per_second"],
-        "tls": limit("handshakes", *(str(file) for one in tls for file in (one.chain_file, one.key_file))),
-    }
-
-
-def _publish(
-    options: argparse.Namespace,
-    servers: list[Contestant],
-    limits: dict[str, Any],
-    rows: list[dict[str, Any]],
-    half: list[dict[str, Any]],
-    measurements: list[Measurement],
-) -> None:
-    at = datetime.now(UTC)
-    facts = _facts(options.folder) | {"servers": {server.name: server.version for server in servers}}
-    result = {
-        "at": at.isoformat(timespec="seconds"),
-        "machine": facts,
-        "load": {name: getattr(options, name) for name in ("messages", "rounds", "size", "recipients", "pipelining")},
-        "limits": limits,
-        "medians": rows,
-        "half_load": half,
-        "rounds": [one.as_json() for one in measurements],
-    }
-    path = ROOT / "bench" / "results" / f"{at:%Y-%m-%dT%H%M%SZ}.json"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(result, indent=1) + "\n")
-    versions = ", ".join(f"{server.name} {server.version}" for server in servers)
-    print(f"{versions}; {options.size} octets to {options.recipients} recipient(s), {options.messages} messages,")
-    print(f"median of {options.rounds} round(s); {facts['cores']} cores, {facts['cpu']}, load and sink included\n")
-    print(table(rows))
-    for one in half:
-        print(
-            f"at half load: {one['mode']}, {one['connections']}, {one['server']}: {one['rate']:.0f}/s, "
-            f"p50 {one['latency_p50_ms']:.1f} ms, p99 {one['latency_p99_ms']:.1f} ms"
-        )
-    tls = limits["tls"]
-    print(
-        f"\nlimits: load to sink {limits['load_to_sink_new']:.0f}/s new, {limits['load_to_sink_reused']:.0f}/s reused; "
-        f"disk {limits['disk_syncs']:.0f} syncs/s;\n        TLS {tls['server_per_cpu_second']:.0f} handshakes per CPU "
-        f"second of the server ({tls['server_cpu_ms']:.2f} ms)"
-    )
-    print(f"others on this machine kept {median(row['other_cores'] for row in rows):.1f} cores busy meanwhile")
-    print(f"{path.relative_to(ROOT)}")
-
-
-def _facts(folder: Path) -> dict[str, Any]:
-    cpu = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), ":")
-    return {
-        "cpu": cpu.partition(":")[2].strip() or platform.machine(),
-        "cores": len(os.sched_getaffinity(0)),
-        "memory_mib": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20,
-        "kernel": platform.release().partition("-")[0],
-        "file_system": _output("stat", "--file-system", "--format=%T", str(folder)),
-        "load_average": os.getloadavg()[0],
-        "python": platform.python_version(),
-        "openssl": ssl.OPENSSL_VERSION,
-        "commit": _output("git", "-C", str(ROOT), "describe", "--always", "--dirty"),
-    }
-
-
-def _output(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True)
-    return done.stdout.strip()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import json
 import mmap
+import socket
 import struct
 import subprocess
 import time
@@ -30,6 +31,12 @@ def build() -> None:
 
 def _program(name: str) -> str:
     return str(compiled(SOURCES / f"{name}.c", BUILD))
+
+
+def slow_disk(ms: int) -> dict[str, str]:
+    """The environment of a program whose disk takes so much longer to sync."""
+    library = compiled(SOURCES / "slow_disk.c", BUILD, ("-shared", "-fPIC", "-ldl"))
+    return {"LD_PRELOAD": str(library), "SLOW_DISK_MS": str(ms)}
 
 
 def limit(*words: str) -> dict[str, float]:
@@ -90,9 +97,28 @@ class Sink:
                 raise BenchError(f"{deliveries - self.deliveries} deliveries had not arrived after {seconds:.0f} s")
             time.sleep(0.02)
 
+    def wait_for_quiet(self) -> None:
+        """Until nothing more arrives of what a failed run left behind."""
+        for _ in range(30):
+            before = self.deliveries
+            time.sleep(1)
+            if self.deliveries == before:
+                return
+
     def stop(self) -> None:
         self._process.terminate()
         self._process.wait()
 
     def _read(self) -> tuple[int, int, int, int]:
         return struct.unpack("=4Q", self._counters[:32])
+
+
+class Mute:
+    """A next hop that takes connections and never says a word: what is sent there stays queued."""
+
+    def __init__(self) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0), backlog=4096)
+        self.port: int = self._socket.getsockname()[1]
+
+    def stop(self) -> None:
+        self._socket.close()

@@ -26,13 +26,13 @@ class Relay:
         self.command("init", "--data", str(folder / "data"), "--hostname", hostname, config=False)
         self._hostname = hostname
 
-    def configure(self, *, ports: tuple[int, ...], tls: Mapping[str, Path], more: str = "") -> None:
+    def configure(self, *, ports: tuple[int, ...], tls: Mapping[str, Path], more: str = "", after: str = "") -> None:
         """Replaces the `gatepost.toml` that `init` wrote: these listeners on the loopback, this certificate."""
         lines = [f'hostname = "{self._hostname}"', 'data = "data"', more, "[tls]"]
         lines += [f'{key} = "{path}"' for key, path in tls.items()]
         for port in ports:
             lines += ["[[listener]]", f'address = "127.0.0.1:{port}"']
-        (self.folder / "gatepost.toml").write_text("\n".join(lines) + "\n")
+        (self.folder / "gatepost.toml").write_text("\n".join([*lines, after]) + "\n")
         self._ports = ports
 
     def command(self, *words: str, config: bool = True, status: int = 0) -> str:
@@ -55,11 +55,13 @@ class Relay:
         assert self._process is not None
         return self._process.pid
 
-    def start(self) -> None:
+    def start(self, environment: Mapping[str, str] | None = None) -> None:
+        """`environment`: variables beside our own."""
         with self.output.open("ab") as stream:
             self._process = subprocess.Popen(
                 [*DIES_WITH_US, *_program(), "--config", "gatepost.toml", "serve"],
                 cwd=self.folder,
+                env={**os.environ, **(environment or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=subprocess.STDOUT,

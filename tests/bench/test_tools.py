@@ -11,7 +11,6 @@ import pytest
 sys.path.append(str(Path(__file__).resolve().parents[2] / "bench"))
 
 from processes import cpu_seconds
-from report import MEASURED, Measurement, medians, table
 from tools import BenchError, Sink, build, send
 
 from gatepost.bench.load import Load
@@ -65,15 +64,3 @@ def test_the_cpu_time_of_a_process_counts_its_children(sink: Sink) -> None:
     before = cpu_seconds(sink.pid)
     send(Load(port=sink.port, messages=20_000))
     assert cpu_seconds(sink.pid) > before
-
-
-def test_the_table_has_medians_and_fits_80_columns() -> None:
-    def measured(server: str, figure: float) -> Measurement:
-        figures = dict.fromkeys(MEASURED, figure)
-        return Measurement(server=server, mode="plain-reused", connections=50, **figures)
-
-    rows = medians([measured("Postfix", 1), measured("Postfix", 3), measured("Postfix", 2), measured("Gatepost", 4)])
-    assert [row["delivered_per_second"] for row in rows] == [2, 4]
-    lines = table(rows).splitlines()
-    assert max(map(len, lines)) <= 80
-    assert "2.0x" in lines[-1]

@@ -113,15 +113,16 @@ def _addresses(host: str) -> list[str]:
 
 def run(load: Load) -> LoadResult:
     """Send, and wait for the end. Raises `LoadError`, `CompileError`."""
-    done = subprocess.run([str(load_generator()), *_words(load)], capture_output=True, text=True)
+    done = subprocess.run(command(load), capture_output=True, text=True)
     if not done.stdout.startswith("{"):
         raise LoadError((done.stderr.splitlines() or ["the load generator said nothing"])[-1].removeprefix("load: "))
     found = json.loads(done.stdout)
     return LoadResult(**{**found, "latency_ms": Latency(**found["latency_ms"])})
 
 
-def _words(load: Load) -> list[str]:
-    words = ["--host", load.host, "--port", str(load.port), "--messages", str(load.messages)]
+def command(load: Load) -> list[str]:
+    """The generator's command line. Raises `CompileError`."""
+    words = [str(load_generator()), "--host", load.host, "--port", str(load.port), "--messages", str(load.messages)]
     words += ["--size", str(load.size), "--connections", str(load.connections), "--rate", str(load.rate)]
     words += ["--per-connection", str(load.per_connection), "--recipients", str(load.recipients)]
     words += ["--from", load.sender, "--to", load.recipient, "--tls", load.tls]

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 LOAD_SOURCE = Path(__file__).with_name("load.c")
@@ -27,16 +28,16 @@ def load_generator() -> Path:
     return compiled(LOAD_SOURCE, cache_folder())
 
 
-def compiled(source: Path, folder: Path) -> Path:
-    """The program made of `source`, in `folder`. Raises `CompileError`."""
-    digest = hashlib.sha256(source.read_bytes()).hexdigest()[:16]
+def compiled(source: Path, folder: Path, flags: Sequence[str] = ("-lssl", "-lcrypto")) -> Path:
+    """What `source` and the compiler's `flags` make, in `folder`. Raises `CompileError`."""
+    digest = hashlib.sha256(source.read_bytes() + " ".join(flags).encode()).hexdigest()[:16]
     program = folder / f"{source.stem}-{digest}"
     if not program.exists():
-        _compile(source, program)
+        _compile(source, program, flags)
     return program
 
 
-def _compile(source: Path, program: Path) -> None:
+def _compile(source: Path, program: Path, flags: Sequence[str]) -> None:
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         raise CompileError("no C compiler: install one (Debian: apt-get install gcc libc6-dev libssl-dev)")
@@ -49,7 +50,7 @@ def _compile(source: Path, program: Path) -> None:
         ) from None
     with folder as name:
         fresh = Path(name) / program.name
-        command = [compiler, "-O2", "-Wall", "-Wextra", "-o", str(fresh), str(source), "-lssl", "-lcrypto"]
+        command = [compiler, "-O2", "-Wall", "-Wextra", "-o", str(fresh), str(source), *flags]
         done = subprocess.run(command, capture_output=True, text=True)
         if "openssl/" in done.stderr:
             raise CompileError("OpenSSL's headers are missing (Debian: apt-get install libssl-dev)")
