@@ -197,6 +197,7 @@ class _Import:
     def _take_domains(self, batch: list[Line]) -> None:
         owners = self._owners(batch)
         names = [self._domain_name(line) for line in batch]
+        above = _Owners(self._editor, filter(None, names))
         changes: list[tuple[AcceptedDomain | None, AcceptedDomain]] = []
         for line, owner, name, stored in zip(
             batch, owners, names, self._editor.stored_domains([name or "" for name in names]), strict=True
@@ -204,7 +205,7 @@ class _Import:
             if owner and name:
                 with self.judging(line.number):
                     domain = self._domain(line.said, owner, name, stored)
-                    if self._may_silence(stored, domain):
+                    if _may_silence(stored, domain, above):
                         stopped = domains.put(self._editor, domain, _ACTION).stopped
                         self._count(line.kind, stored, domain)
                         self._warn(line, [domains.stopped_warning(stopped)] if stopped else [])
@@ -240,15 +241,6 @@ class _Import:
         if not verified:
             return domains.unverified(domain)
         return domain if domain.verified_at else replace(domain, verified_at=self._at)
-
-    def _may_silence(self, before: AcceptedDomain | None, after: AcceptedDomain) -> bool:
-        """Whether connectors could stop counting: those of the domain's tenant, or of the owner above it."""
-        was_verified = before is not None and before.verified
-        if was_verified == after.verified:
-            return False
-        if was_verified:
-            return True
-        return any(map(self._editor.nearest_owner, list(parents(after.domain))[:1]))
 
     # --- inbound connectors -----------------------------------------------------------------------------------------
 
@@ -338,6 +330,14 @@ class _Import:
             self.done.warned += 1
             if len(self.done.warnings) < MOST_WARNINGS:
                 self.done.warnings.append(self.told_of(line.number, each))
+
+
+def _may_silence(before: AcceptedDomain | None, after: AcceptedDomain, owners: "_Owners") -> bool:
+    """Whether connectors could stop counting: those of the domain's tenant, or of the owner above it."""
+    was_verified = before is not None and before.verified
+    if was_verified == after.verified:
+        return False
+    return was_verified or any(map(owners.nearest_owner, list(parents(after.domain))[:1]))
 
 
 class _Owners:

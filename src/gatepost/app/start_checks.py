@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import resource
 from collections.abc import Iterator
 
 from gatepost.app import open_editor
@@ -9,6 +10,9 @@ from gatepost.config import Config
 from gatepost.net.certificates import CredentialError, read_chain
 from gatepost.net.credentials import load_credentials
 from gatepost.queue.store import StoreError
+
+_FILES_OF_A_WORKER = 500
+"""Queue, directory, logs, contents on their way in and out."""
 
 
 class StartError(Exception):
@@ -18,6 +22,7 @@ class StartError(Exception):
 def check(config: Config) -> Iterator[str]:
     """Warnings, one line each. Raises `StartError` for what makes serving impossible."""
     _folders(config)
+    yield from _open_files(config)
     if not _any_send_connector(config):
         yield (
             "there is no send connector, so no mail can leave: add one with gatepost send-connector add internet "
@@ -37,6 +42,21 @@ def check(config: Config) -> Iterator[str]:
             read_chain(roots)
         except CredentialError as error:
             raise StartError(str(error)) from None
+
+
+def _open_files(config: Config) -> Iterator[str]:
+    """Allow as many as the system lets us: shells begin low, for programs that could not count further. A session is
+    one, and so is a connection outward; each worker has its own count."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    sessions = sum(listener.limits.sessions for listener in config.listeners)
+    needed = sessions + config.delivery.connections + _FILES_OF_A_WORKER
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        yield (
+            f"a worker may have {hard} files open, too few for the {sessions} sessions that its listeners allow: "
+            f"set LimitNOFILE={needed} in the unit, or run ulimit -n {needed} before"
+        )
 
 
 def _any_send_connector(config: Config) -> bool:
