@@ -127,6 +127,8 @@ class HybridConfig:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     file: Path
+    text: str = field(repr=False)
+    """What the file said: a worker is given that, and not what may stand there later."""
     hostname: str
     data: Path
     listeners: tuple[ListenerConfig, ...]
@@ -194,11 +196,16 @@ def read(file: Path) -> Config:
         raise ConfigError(f"{file} does not exist; write it with: gatepost init") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file} cannot be read: {error}") from None
+    return understand(file, text)
+
+
+def understand(file: Path, text: str) -> Config:
+    """The configuration that `text`, which stood in `file`, is. Raises `ConfigError`."""
     try:
         settings = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{file}: {error}") from None
-    return _config(file, _Table(file, "", settings))
+    return _config(file, text, _Table(file, "", settings))
 
 
 class _Table:
@@ -244,12 +251,13 @@ class _Table:
             raise ConfigError(f"{self.file}: there is no setting '{self._name}{key}'; {hint}")
 
 
-def _config(file: Path, top: _Table) -> Config:
+def _config(file: Path, text: str, top: _Table) -> Config:
     def path(value: Any) -> Path:
         return file.parent / Path(_text(value)).expanduser()
 
     config = Config(
         file=file,
+        text=text,
         hostname=top.need("hostname", _domain, '"relay.example.net"'),
         data=top.take("data", path, file.parent / "data"),
         tls=_tls(top, path),

@@ -8,8 +8,8 @@ from end_to_end.torture import Torture
 
 def test_what_was_acknowledged_arrives_whole_whatever_is_killed(tmp_path: Path) -> None:
     with Outside() as outside:
-        reckoning = Torture(tmp_path, seed=1, outside=outside).run(kills=5)
+        reckoning = Torture(tmp_path, seed=1, outside=outside).run(kills=6)
     assert reckoning.holds, f"\n{reckoning}"
     assert reckoning.acknowledged > 20
     assert reckoning.told > 20
-    assert {"worker", "all", "supervisor"} <= reckoning.kills.keys()
+    assert {"worker", "all", "supervisor", "reload"} <= reckoning.kills.keys()

@@ -1,8 +1,8 @@
 """Kills a relay under load, again and again, and reckons at the end: `make torture N=1000 SEED=7`.
 
 Six servers of two tenants send all the time, by TLS or in the clear, by DATA or BDAT, contents of 1 octet to some MiB
-to one recipient or several. At random moments `kill -9` takes one worker, all workers, or the supervisor; what ended is
-started again. Afterwards the queue is left to drain, and then holds:
+to one recipient or several. At random moments `kill -9` takes one worker, all workers, or the supervisor, and what
+ended is started again; or a reload replaces the workers. Afterwards the queue is left to drain, and then holds:
 
 - every recipient of a message that got its 250 has it;
 - every copy is octet for octet what was sent, below the one Received field that the relay adds;
@@ -21,7 +21,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -41,6 +41,8 @@ SIZES = (1, 2, 77, 700, 700, 5_000, 5_000, 20_000, 20_000, 130_000, 131_072, 131
 
 HANDED_OVER_BEFORE_S = 10.0
 """How long before a kill a first copy may have come to be still in flight at it: a loaded disk settles that late."""
+
+VICTIMS = ("worker", "all", "supervisor", "reload")
 
 Say = Callable[[str], None]
 
@@ -90,14 +92,13 @@ class Copy:
 @dataclass(frozen=True, slots=True)
 class Kill:
     at: float
-    what: str
-    worker: int | None
-    """None: all of them."""
+    place: int | None
+    """Of the worker that was killed; None: all of them."""
 
-    def may_have_interrupted(self, worker: int | None, first: Copy, second: Copy) -> bool:
+    def may_have_interrupted(self, place: int | None, first: Copy, second: Copy) -> bool:
         """Whether the first copy was in flight at this kill of its worker, and the second came after it."""
         in_flight = abs(self.at - first.at) <= HANDED_OVER_BEFORE_S
-        return in_flight and self.at <= second.at and (self.worker is None or worker in (None, self.worker))
+        return in_flight and self.at <= second.at and (self.place is None or place in (None, self.place))
 
 
 @dataclass
@@ -175,6 +176,7 @@ class Torture:
         self.relay = _relay(folder / "relay", certificates, sink.port, workers)
         self.clients = self._clients(certificates)
         self._kills: list[Kill] = []
+        self._kinds: Counter[str] = Counter()
 
     def run(self, kills: int) -> Reckoning:
         started_at = time.monotonic()
@@ -185,7 +187,7 @@ class Torture:
                 for number in range(kills):
                     self._wait_for_the_moment()
                     # The first few are one of each kind, so that a short run has them all.
-                    self._kill(("worker", "all", "supervisor")[number] if number < 3 else self._victim())
+                    self._kill(VICTIMS[number] if number < len(VICTIMS) else self._victim())
                     if (number + 1) % 25 == 0 or number + 1 == kills:
                         self._say(self._progress(number + 1, kills, started_at))
                 self._bring_back()
@@ -210,7 +212,7 @@ class Torture:
         ]
 
     def _victim(self) -> str:
-        return self._choice.choices(("worker", "all", "supervisor"), (55, 15, 30))[0]
+        return self._choice.choices(VICTIMS, (50, 15, 25, 10))[0]
 
     def _wait_for_the_moment(self) -> None:
         """Most moments lie in the midst of work; some while what was killed is still on its way up."""
@@ -226,6 +228,10 @@ class Torture:
         assert process is not None
         pids = self.relay.worker_pids()
         index = self._choice.randrange(64)
+        if what == "reload":
+            self._kinds[what] += 1
+            process.send_signal(signal.SIGHUP)
+            return
         if what == "supervisor":
             # The workers see that it is gone and stop; their successors wait for their queues.
             process.kill()
@@ -238,9 +244,10 @@ class Torture:
                 _kill(pid)
         else:
             pid = pids[index % len(pids)]
-            victim = _number_of(pid)
+            victim = _number_of(pid) % self.relay.workers
             _kill(pid)
-        self._kills.append(Kill(time.monotonic(), what, victim))
+        self._kinds[what] += 1
+        self._kills.append(Kill(time.monotonic(), victim))
 
     def _bring_back_supervisor(self) -> None:
         if self.relay.process is None:
@@ -278,11 +285,8 @@ class Torture:
         copies = self._mailroom.copies
         twice = {recipient: each for recipient, each in copies.items() if len(each) > 1}
         told = self._delivery_told()
-        kinds: dict[str, int] = defaultdict(int)
-        for each in self._kills:
-            kinds[each.what] += 1
         return Reckoning(
-            kills=dict(kinds),
+            kills=dict(self._kinds),
             messages_acknowledged=len({recipient.partition("@")[0].rpartition("-")[0] for recipient in worker_of}),
             acknowledged=len(worker_of),
             arrived=len(worker_of.keys() & copies.keys()),
@@ -303,8 +307,9 @@ class Torture:
 
     def _explained(self, worker: int | None, copies: list[Copy]) -> bool:
         """Between any two copies there was a kill of the worker, at which the earlier was still in flight."""
+        place = None if worker is None else worker % self.relay.workers
         return all(
-            any(each.may_have_interrupted(worker, first, second) for each in self._kills)
+            any(each.may_have_interrupted(place, first, second) for each in self._kills)
             for first, second in pairwise(copies)
         )
 

@@ -1,15 +1,15 @@
-"""`python -m gatepost.api READY-FD LISTENER-FD` is how the supervisor starts the API; nobody else does.
+"""`python -m gatepost.api FILE READY-FD LISTENER-FD` is how the supervisor starts the API; nobody else does.
 
-The configuration comes in by standard input, as the supervisor read it.
+What stood in the configuration file comes in by standard input, as the supervisor read it.
 """
 
 import asyncio
 import os
-import pickle
-import signal
 import socket
 import sys
+from pathlib import Path
 
+from gatepost import config as configuration
 from gatepost.api.application import application
 from gatepost.api.server import Certificate, say, serve
 from gatepost.config import Config
@@ -18,9 +18,9 @@ _WATCH_S = 1.0
 
 
 def main(arguments: list[str]) -> int:
-    ready, listener = map(int, arguments)
-    config: Config = pickle.load(sys.stdin.buffer)
-    return asyncio.run(_run(config, ready, socket.socket(fileno=listener)))
+    file, ready, listener = arguments
+    config = configuration.understand(Path(file), sys.stdin.read())
+    return asyncio.run(_run(config, int(ready), socket.socket(fileno=int(listener))))
 
 
 async def _run(config: Config, ready: int, listener: socket.socket) -> int:
@@ -30,7 +30,6 @@ async def _run(config: Config, ready: int, listener: socket.socket) -> int:
     except OSError as error:
         say(f"the certificate cannot be loaded: {error}")
         return 1
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, certificate.refresh)
     watching = asyncio.create_task(_stop_without_supervisor())
     os.write(ready, b"1")
     os.close(ready)

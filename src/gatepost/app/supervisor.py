@@ -2,20 +2,29 @@
 
 The sockets stay with the supervisor. When a worker dies, connections that arrive meanwhile wait in the kernel for its
 successor instead of being refused; and only this process needs the right to bind port 25.
+
+SIGHUP replaces the workers, one place after the other: a successor starts on the same sockets, with the settings and
+the program as they are on disk now, and with another queue for new mail. Once it serves, the predecessor is told to go;
+it finishes what is in flight, and the successor takes over its queues when it lets go of them. A place has two numbers,
+its own and that plus the number of places, so that the two differ in their logs and ids.
 """
 
 import asyncio
 import os
-import pickle
 import signal
 import socket
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 
+from gatepost import config as configuration
 from gatepost.app import open_directory
+from gatepost.app.retirement import RETIRE
 from gatepost.app.start_checks import StartError, check, data_lock
-from gatepost.config import ApiConfig, Config, ListenerConfig
+from gatepost.config import ApiConfig, Config, ConfigError, ListenerConfig
+from gatepost.mail.session_id import MOST_WORKERS
+from gatepost.queue.store import StoreError
 
 _BACKLOG = 1024
 _STOP_PATIENCE_S = 40.0
@@ -43,8 +52,10 @@ class _Child:
 
     name: str
     command: tuple[str, ...]
-    """Module and arguments; the descriptors follow, the first to say that it serves."""
+    """Module and arguments; the configuration file and descriptors follow, the first of them to say that it serves."""
     fds: tuple[int, ...]
+    replaced: bool = False
+    """A successor serves; this one is not started again."""
     process: asyncio.subprocess.Process | None = None
     started_at: float = 0.0
     early_deaths: int = 0
@@ -96,25 +107,29 @@ class _Supervisor:
     def __init__(self, config: Config, sockets: list[list[socket.socket]], api: socket.socket | None) -> None:
         self._config = config
         self._sockets = sockets
-        self._workers = [
-            _Child(f"worker {number}", ("gatepost.app.worker", str(number)), tuple(sock.fileno() for sock in own))
-            for number, own in enumerate(sockets)
-        ]
+        self._numbers = list(range(config.workers))
+        """Of the worker that serves, for each place."""
+        self._workers = [self._worker(number) for number in self._numbers]
         self._api_socket = api
         self._api = _Child("the API", ("gatepost.api",), (api.fileno(),)) if api else None
-        self._children = [*self._workers, *([self._api] if self._api else [])]
+        self._keepers: dict[asyncio.Task[None], _Child] = {}
+        """All whose process may run, those that were replaced among them."""
         self._stopping = asyncio.Event()
-        self._pickled = pickle.dumps(config)
+        self._reload_wanted = asyncio.Event()
 
     async def run(self) -> int:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
-        loop.add_signal_handler(signal.SIGHUP, self._pass_on, signal.SIGHUP)
-        keepers = [asyncio.create_task(self._keep(child)) for child in self._children]
+        loop.add_signal_handler(signal.SIGHUP, self._reload_wanted.set)
+        for child in (*self._workers, *([self._api] if self._api else [])):
+            self._employ(child)
         ready = asyncio.create_task(self._say_ready())
+        reloading = asyncio.create_task(self._keep_reloading())
         await self._stopping.wait()
+        reloading.cancel()
         self._pass_on(signal.SIGTERM)
+        keepers = tuple(self._keepers)
         await asyncio.wait(keepers, timeout=_STOP_PATIENCE_S)
         ready.cancel()
         self._pass_on(signal.SIGKILL)
@@ -122,13 +137,24 @@ class _Supervisor:
         self._say("stopped")
         return 0
 
+    def _worker(self, number: int) -> _Child:
+        sockets = self._sockets[number % self._config.workers]
+        command = ("gatepost.app.worker", str(number))
+        return _Child(f"worker {number}", command, tuple(sock.fileno() for sock in sockets))
+
+    def _employ(self, child: _Child) -> asyncio.Task[None]:
+        keeper = asyncio.create_task(self._keep(child))
+        self._keepers[keeper] = child
+        keeper.add_done_callback(self._keepers.pop)
+        return keeper
+
     async def _keep(self, child: _Child) -> None:
-        """Start it, and again whenever it ends, until the server stops."""
-        while not self._stopping.is_set():
+        """Start it, and again whenever it ends, until the server stops or a successor is there."""
+        while not (self._stopping.is_set() or child.replaced):
             await self._start(child)
             assert child.process is not None
             code = await child.process.wait()
-            if self._stopping.is_set():
+            if self._stopping.is_set() or child.replaced:
                 return
             if time.monotonic() - child.started_at > _CALM_S:
                 child.early_deaths = 0
@@ -145,6 +171,7 @@ class _Supervisor:
             sys.executable,
             "-m",
             *child.command,
+            str(self._config.file),
             str(ready_write),
             *(str(fd) for fd in child.fds),
             pass_fds=(ready_write, *child.fds),
@@ -152,7 +179,7 @@ class _Supervisor:
         )
         os.close(ready_write)
         assert child.process.stdin is not None
-        child.process.stdin.write(self._pickled)
+        child.process.stdin.write(self._config.text.encode())
         child.process.stdin.close()
         asyncio.get_running_loop().add_reader(ready_read, self._heard, child, ready_read)
 
@@ -163,6 +190,76 @@ class _Supervisor:
         os.close(ready_read)
         child.ready = bool(said)
         child.tried.set()
+
+    # Reloading
+
+    async def _keep_reloading(self) -> None:
+        while True:
+            await self._reload_wanted.wait()
+            self._reload_wanted.clear()
+            try:
+                config = configuration.read(self._config.file)
+                self._check_reload(config)
+            except (ConfigError, StartError, StoreError) as error:
+                self._say(f"nothing is reloaded: {error}")
+                continue
+            self._config = config
+            await self._replace_all()
+
+    def _check_reload(self, config: Config) -> None:
+        """Raises `StartError` for what only a restart can change."""
+        before = self._config
+        for what, old, new in (
+            ("workers", before.workers, config.workers),
+            ("data", before.data, config.data),
+            ("listener addresses", *([each.name for each in file.listeners] for file in (before, config))),
+            ("the address of [api]", before.api and before.api.name, config.api and config.api.name),
+        ):
+            if old != new:
+                raise StartError(f"{what} of {config.file} changed, and that needs a restart of the service")
+        if 2 * config.workers > MOST_WORKERS:
+            raise StartError(f"more than {MOST_WORKERS // 2} workers cannot be replaced one by one; restart instead")
+        for warning in check(config):
+            self._say(warning)
+
+    async def _replace_all(self) -> None:
+        leaving = []
+        for place in range(len(self._workers)):
+            keeper = await self._replace(place)
+            if keeper is None:
+                break
+            leaving.append(keeper)
+        else:
+            if self._api:
+                # It is started again at once, and its socket stays open meanwhile.
+                _signal(self._api, signal.SIGTERM)
+            self._say(f"reloaded: {len(leaving)} workers were replaced")
+        if leaving:
+            # Their numbers are free for the next reload once they are gone.
+            await asyncio.wait(leaving, timeout=_STOP_PATIENCE_S)
+            for keeper in leaving:
+                if child := self._keepers.get(keeper):
+                    _signal(child, signal.SIGKILL)
+            await asyncio.wait(leaving)
+
+    async def _replace(self, place: int) -> asyncio.Task[None] | None:
+        """Whoever leaves; None: the successor could not start, and the worker stays."""
+        worker, places = self._workers[place], len(self._workers)
+        number = (self._numbers[place] + places) % (2 * places)
+        successor = self._worker(number)
+        keeper = self._employ(successor)
+        await successor.tried.wait()
+        if not successor.ready:
+            successor.replaced = True
+            _signal(successor, signal.SIGTERM)
+            await asyncio.wait((keeper,))
+            self._say(f"reload stopped: {successor.name} could not start; {worker.name} goes on")
+            return None
+        self._workers[place], self._numbers[place] = successor, number
+        worker.replaced = True
+        leaving = next(keeper for keeper, kept in self._keepers.items() if kept is worker)
+        _signal(worker, RETIRE)
+        return leaving
 
     async def _say_ready(self) -> None:
         for worker in self._workers:
@@ -185,12 +282,8 @@ class _Supervisor:
             return
 
     def _pass_on(self, number: signal.Signals) -> None:
-        for child in self._children:
-            if child.process is not None and child.process.returncode is None:
-                try:
-                    child.process.send_signal(number)
-                except ProcessLookupError:
-                    continue
+        for child in self._keepers.values():
+            _signal(child, number)
 
     def _say(self, text: str) -> None:
         print(f"gatepost: {text}", flush=True)  # noqa: T201 - the only face this process has
@@ -199,6 +292,12 @@ class _Supervisor:
 def _where(sock: socket.socket) -> str:
     host, port = sock.getsockname()[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _signal(child: _Child, number: signal.Signals) -> None:
+    if child.process is not None and child.process.returncode is None:
+        with suppress(ProcessLookupError):
+            child.process.send_signal(number)
 
 
 def _described(code: int) -> str:

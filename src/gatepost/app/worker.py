@@ -1,8 +1,11 @@
 """One worker process: receiving and delivery in one event loop, with a queue file of its own.
 
-`python -m gatepost.app.worker NUMBER READY-FD LISTENER-FD…` is how the supervisor starts it; nobody else does. The
-configuration comes in by standard input, as the supervisor read it: a worker that is started again serves the same
-listeners, however far somebody has got with editing the file.
+`python -m gatepost.app.worker NUMBER FILE READY-FD LISTENER-FD…` is how the supervisor starts it; nobody else does.
+What stood in the configuration file comes in by standard input, as the supervisor read it: a worker that is started
+again serves the same listeners, however far somebody has got with editing the file.
+
+A worker takes the first queue of its place that no other process works for new mail. It empties those besides that
+were left: its predecessor's (RETIRE, see `supervisor`), a dead worker's, and those of places that are no more.
 
 Laws: the directory, certificates and an operator's changes of the queue take effect within a second, without restart;
 SIGTERM lets transactions in flight finish, and so does the end of the supervisor; nobody is left waiting at a socket
@@ -12,7 +15,6 @@ whose worker cannot keep mail.
 import asyncio
 import gc
 import os
-import pickle
 import random
 import signal
 import socket
@@ -22,6 +24,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +35,7 @@ from gatepost.app.appointments import Appointments
 from gatepost.app.delivery_events import DeliveryEventLog
 from gatepost.app.in_use import InUse
 from gatepost.app.renewal_watch import RenewalWatch
+from gatepost.app.retirement import RETIRE
 from gatepost.config import Config, ListenerConfig
 from gatepost.delivery.connection import ConnectionSettings
 from gatepost.delivery.destination import DialServices
@@ -45,7 +49,7 @@ from gatepost.net.judgement import Judge
 from gatepost.net.tls_client import ClientTlsContexts
 from gatepost.net.tls_server import ServerTlsContexts
 from gatepost.protocol_log.codec import Side
-from gatepost.queue.store import StoreError
+from gatepost.queue.store import StoreError, StoreInUse
 from gatepost.receiving import replies
 from gatepost.receiving.acceptance import AcceptanceSettings, Attributor, Services
 from gatepost.receiving.connection import ListenerServices, SessionEnd
@@ -67,7 +71,11 @@ _LOOK_EVERY_S = 0.2
 _FILES_EVERY_S = 2.0
 """How often certificate files are looked at."""
 _VERIFY_EVERY_S = 3600.0
+_ADOPT_EVERY_S = 0.5
 _STOP_PATIENCE_S = 30.0
+_DELIVERIES_END_WITHIN_S = 8.0
+_COURTESY_S = 3.0
+"""How old a session may be that is still let through with its first message when a successor serves already."""
 _TURN_AWAY_S = 2.0
 """How long connections are turned away before the store is tried again, by the next process."""
 
@@ -75,8 +83,8 @@ _READ_ONLY_ERRORS = (StoreError, OSError)
 
 
 def main(arguments: list[str]) -> int:
-    number, ready, *fds = arguments
-    config: Config = pickle.load(sys.stdin.buffer)
+    number, file, ready, *fds = arguments
+    config = configuration.understand(Path(file), sys.stdin.read())
     sockets = [socket.socket(fileno=int(fd)) for fd in fds]
     try:
         import uvloop
@@ -89,6 +97,7 @@ async def _run(config: Config, number: int, ready: int, sockets: list[socket.soc
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stopping.set)
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)
     loop.add_signal_handler(signal.SIGINT, lambda: None)
     try:
         worker = Worker(config, number, sockets)
@@ -96,7 +105,7 @@ async def _run(config: Config, number: int, ready: int, sockets: list[socket.soc
         _say(str(number), error)
         await turn_away(sockets, stopping, _TURN_AWAY_S)
         return 1
-    loop.add_signal_handler(signal.SIGHUP, worker.look_at_files)
+    loop.add_signal_handler(RETIRE, worker.retire, stopping)
     loop.set_exception_handler(worker.tell_bug)
     await worker.start()
     # The commit thread needs the interpreter after each sync; Python's 5 ms would be most of a peer's wait.
@@ -105,7 +114,11 @@ async def _run(config: Config, number: int, ready: int, sockets: list[socket.soc
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
-    os.write(ready, b"1")
+    try:
+        os.write(ready, b"1")
+    except BrokenPipeError:
+        # The supervisor died while this worker started: nobody would restart or stop it.
+        stopping.set()
     os.close(ready)
     await stopping.wait()
     await worker.stop()
@@ -122,12 +135,15 @@ class _Queue:
 
     store: SqliteQueueStore
     scheduler: Scheduler
+    orders: asyncio.Task[None] | None = None
+    """Carries out what operators decide."""
 
 
 class Worker:
     def __init__(self, config: Config, number: int, sockets: list[socket.socket]) -> None:
         self._config = config
         self._number = number
+        self._supervisor = os.getppid()
         self._log_writer = LogWriter()
         self._events = EventLog(config.log, self._log_writer, worker=number)
         self._directory = open_directory(config)
@@ -159,7 +175,11 @@ class Worker:
             per_destination=config.delivery.per_destination,
         )
         self._appointments = Appointments(config, self._directory, self._events)
-        self._queues = [self._queue(queue) for queue in _queues_of(number, config)]
+        self._queues = [self._queue(_first_free_queue(config, number))]
+        """The first takes new mail; the others were adopted, to be emptied."""
+        self._not_adopted: set[int] = set()
+        self._emptied: set[int] = set()
+        self._successor_serves = False
         self._tenants = TenantGate(config.tenant_limits.messages_per_minute, config.tenant_limits.sessions)
         self._records: SessionRecords[SessionEnd] = SessionRecords(
             config.sessions_folder,
@@ -188,23 +208,25 @@ class Worker:
     async def start(self) -> None:
         self._log_writer.start()
         for queue in self._queues:
-            queue.scheduler.start()
+            self._work(queue)
         for listener in self._listeners:
             await listener.start()
-        self._tasks = [asyncio.create_task(self._look_for_changes())]
-        self._tasks += [asyncio.create_task(self._carry_out_orders(queue.store)) for queue in self._queues]
-        if self._number == 0:
+        self._tasks = [asyncio.create_task(self._look_for_changes()), asyncio.create_task(self._keep_adopting())]
+        if self._place == 0:
             self._tasks.append(asyncio.create_task(self._keep_verifying()))
             self._tasks.append(asyncio.create_task(RenewalWatch(self._config, self._events).run()))
+
+    def retire(self, stopping: asyncio.Event) -> None:
+        self._successor_serves = True
+        stopping.set()
 
     async def stop(self) -> None:
         """Finish transactions in flight, then deliveries in flight, then the store, then the logs."""
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*(listener.stop(_STOP_PATIENCE_S) for listener in self._listeners))
-        for queue in self._queues:
-            await queue.scheduler.stop()
-            await queue.store.close()
+        courtesy_s = _COURTESY_S if self._successor_serves else 0.0
+        await asyncio.gather(*(listener.stop(_STOP_PATIENCE_S, courtesy_s) for listener in self._listeners))
+        await asyncio.gather(*(self._close(queue, _DELIVERIES_END_WITHIN_S) for queue in self._queues))
         self._directory.close()
         self._log_writer.close()
 
@@ -218,8 +240,7 @@ class Worker:
 
     # --- parts ------------------------------------------------------------------------------------------------------
 
-    def _queue(self, number: int) -> _Queue:
-        store = SqliteQueueStore(self._config.queue_folder, number)
+    def _queue(self, store: SqliteQueueStore) -> _Queue:
         scheduler = Scheduler(
             store,
             self._directory,
@@ -283,14 +304,66 @@ class Worker:
         self._refreshes.append(judge.refresh)
         return judge
 
+    # --- queues that nobody works -----------------------------------------------------------------------------------
+
+    @property
+    def _place(self) -> int:
+        return self._number % self._config.workers
+
+    async def _keep_adopting(self) -> None:
+        while True:
+            for number in self._orphans():
+                await self._adopt(number)
+            await asyncio.sleep(_ADOPT_EVERY_S)
+            for queue in self._queues[1:]:
+                if queue.store.is_empty() and not queue.scheduler.in_hand:
+                    await self._let_go(queue)
+
+    def _orphans(self) -> list[int]:
+        """The queues of this worker's place that are not its own yet; somebody may still work them."""
+        mine = {queue.store.number for queue in self._queues} | self._emptied
+        stored = {int(file.stem) for file in self._config.queue_folder.glob("*.sqlite") if file.stem.isdecimal()}
+        return sorted(queue for queue in stored - mine if queue % self._config.workers == self._place)
+
+    async def _adopt(self, number: int) -> None:
+        try:
+            # A large file takes its time to open.
+            store = await asyncio.to_thread(SqliteQueueStore, self._config.queue_folder, number)
+        except StoreInUse:
+            return
+        except StoreError as error:
+            if number not in self._not_adopted:
+                self._not_adopted.add(number)
+                self._events.emit("store-unavailable", problem=str(error))
+            return
+        self._not_adopted.discard(number)
+        queue = self._queue(store)
+        self._work(queue)
+        self._queues.append(queue)
+
+    def _work(self, queue: _Queue) -> None:
+        queue.scheduler.start()
+        queue.orders = asyncio.create_task(self._carry_out_orders(queue.store))
+
+    async def _let_go(self, queue: _Queue) -> None:
+        """It is empty, and may be the next worker's for new mail."""
+        self._queues.remove(queue)
+        self._emptied.add(queue.store.number)
+        await self._close(queue, grace_s=0.0)
+
+    async def _close(self, queue: _Queue, grace_s: float) -> None:
+        if queue.orders:
+            queue.orders.cancel()
+        await queue.scheduler.stop(grace_s)
+        await queue.store.close()
+
     # --- what others change -----------------------------------------------------------------------------------------
 
     async def _look_for_changes(self) -> None:
         next_files = 0.0
-        supervisor = os.getppid()
         while True:
             await asyncio.sleep(_LOOK_EVERY_S)
-            if os.getppid() != supervisor:
+            if os.getppid() != self._supervisor:
                 # Nobody would restart or stop this process any more.
                 self._events.emit("supervisor-gone", problem="the supervisor died; this worker stops as by SIGTERM")
                 os.kill(os.getpid(), signal.SIGTERM)
@@ -348,11 +421,13 @@ class Worker:
             await asyncio.sleep(_VERIFY_EVERY_S)
 
 
-def _queues_of(number: int, config: Config) -> list[int]:
-    """The worker's own queue, and those of workers that a smaller `workers` setting left without one."""
-    stored = {int(file.stem) for file in config.queue_folder.glob("*.sqlite") if file.stem.isdecimal()}
-    orphans = sorted(queue for queue in stored if queue >= config.workers and queue % config.workers == number)
-    return [number, *orphans]
+def _first_free_queue(config: Config, number: int) -> SqliteQueueStore:
+    for queue in count(number % config.workers, config.workers):
+        try:
+            return SqliteQueueStore(config.queue_folder, queue)
+        except StoreInUse:
+            continue
+    raise AssertionError("numbers do not run out")
 
 
 def _postmaster(config: Config) -> Mailbox | None:

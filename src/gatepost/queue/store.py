@@ -21,6 +21,10 @@ class StoreUnavailable(StoreError):
     """For now: locked, full, read-only. Peers get 452 or 451 and come back."""
 
 
+class StoreInUse(StoreUnavailable):
+    """Another process works the queue."""
+
+
 class StoreInDoubt(StoreUnavailable):
     """The disk failed while it wrote: told as not done, and perhaps done nevertheless once the machine starts again."""
 

@@ -107,6 +107,8 @@ class Connection(asyncio.Protocol):
         self._entered = ""
         self._session_id = ""
         self._began_at = 0.0
+        self._opened_at = 0.0
+        self._shutting_down = False
         self._row = 0
         self._local = self._remote = ""
 
@@ -114,6 +116,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
+        self._opened_at = self._loop.time()
         self._listener.opened.add(self)
         peer = transport.get_extra_info("peername")
         if peer is None:
@@ -433,11 +436,17 @@ class Connection(asyncio.Protocol):
             self._write_out()
             self._close("Local(TimedOut)")
 
+    def is_fresh(self, age_s: float) -> bool:
+        """Whether it is younger than `age_s` and has not had a mail transaction."""
+        return self._loop.time() - self._opened_at < age_s and not (self._machine and self._machine.transactions)
+
     def shut_down(self) -> None:
-        """The server stops: a transaction in flight is finished, then 421."""
+        """The server stops: a transaction in flight is finished, then 421. To be called again: a TLS handshake is
+        finished first."""
         if self._machine is None:
             self._transport.abort()
-        elif not self._closing and not (self._tls is not None and not self._secured):
+        elif not self._shutting_down and not self._closing and not (self._tls is not None and not self._secured):
+            self._shutting_down = True
             self._carry_out(self._machine.shutting_down())
             self._write_out()
 

@@ -27,14 +27,16 @@ class Listener:
         for connection in self._services.opened:
             connection.tell(now)
 
-    async def stop(self, patience_s: float) -> None:
-        """Take no new connection; let transactions in flight finish for so long, then close."""
+    async def stop(self, patience_s: float, courtesy_s: float) -> None:
+        """Take no new connection; let transactions in flight finish for `patience_s`, then close. A session younger
+        than `courtesy_s` may have its first transaction."""
         if self._server:
             self._server.close()
-        for connection in list(self._services.opened):
-            connection.shut_down()
         deadline = asyncio.get_running_loop().time() + patience_s
         while self._services.opened and asyncio.get_running_loop().time() < deadline:
+            for connection in list(self._services.opened):
+                if not connection.is_fresh(courtesy_s):
+                    connection.shut_down()
             await asyncio.sleep(0.05)
         for connection in list(self._services.opened):
             connection.abort()

@@ -187,6 +187,11 @@ class ServerSession:
         return len(self._buffer) - self._at
 
     @property
+    def transactions(self) -> int:
+        """How many have begun."""
+        return self._transactions
+
+    @property
     def in_content(self) -> bool:
         """Whether the next octets are content, not a command."""
         return self._read is ServerSession._read_data or self._read is ServerSession._read_chunk

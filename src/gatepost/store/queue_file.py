@@ -14,7 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final, TypeGuard
 
-from gatepost.queue.store import StoreDamaged, StoreError, StoreInDoubt, StoreUnavailable
+from gatepost.queue.store import StoreDamaged, StoreError, StoreInDoubt, StoreInUse, StoreUnavailable
 
 # "GPqu": tells our file from any other SQLite file.
 APPLICATION_ID: Final = 0x47507175
@@ -98,7 +98,7 @@ def own(file: Path) -> int:
     except BlockingIOError:
         holder = os.read(descriptor, 20).decode("ascii", "replace").strip()
         os.close(descriptor)
-        raise StoreUnavailable(
+        raise StoreInUse(
             f"queue {file.stem} is in use by process {holder or 'unknown'}: stop that one, or set another data folder"
         ) from None
     os.ftruncate(descriptor, 0)

@@ -91,6 +91,8 @@ READ_MESSAGE: Final = f"SELECT {MESSAGE_COLUMNS} FROM message m WHERE m.id = ?"
 
 READ_CONTENT: Final = "SELECT content FROM message WHERE id = ?"
 
+ANY_MESSAGE: Final = "SELECT 1 FROM message LIMIT 1"
+
 READ_STATE: Final = "SELECT r.state, {reached} FROM recipient r WHERE r.id = :id"
 
 MARK_ACTIVE: Final = "UPDATE recipient SET state = 'active' WHERE id = ? AND state = 'queued'"

@@ -30,6 +30,7 @@ class SqliteQueueStore:
 
     def __init__(self, folder: Path, number: int) -> None:
         """Open, or create. Raises `StoreError` when the file is in use, damaged, or from a newer version."""
+        self.number = number
         self._file = folder / f"{number}.sqlite"
         self._ownership = own(self._file)
         try:
@@ -140,6 +141,10 @@ class SqliteQueueStore:
         if row[0] is None:
             return self._queue.spool.stored(number, message.size)
         return MemoryContent(row[0])
+
+    def is_empty(self) -> bool:
+        with reporting(self._file):
+            return self._reader.execute(sql.ANY_MESSAGE).fetchone() is None
 
     def changed_by_others(self) -> bool:
         """Whether an operator's command changed the queue since the last call. Cheap; to be asked several times a
