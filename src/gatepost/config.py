@@ -159,6 +159,10 @@ class Config:
         return self.data / "queue"
 
     @property
+    def notices_file(self) -> Path:
+        return self.data / "notices.sqlite"
+
+    @property
     def sightings_folder(self) -> Path:
         return self.data / "sightings"
 

@@ -29,18 +29,22 @@ from pathlib import Path
 from typing import Any
 
 from gatepost import config as configuration
+from gatepost.admin.notices import Notice
 from gatepost.admin.verification import recheck
 from gatepost.app import open_directory, open_editor, open_judge, rules_of
 from gatepost.app.appointments import Appointments
 from gatepost.app.delivery_events import DeliveryEventLog
+from gatepost.app.forecasting import NoticeRounds
 from gatepost.app.in_use import InUse
 from gatepost.app.renewal_watch import RenewalWatch
 from gatepost.app.retirement import RETIRE
 from gatepost.config import Config, ListenerConfig
 from gatepost.delivery.connection import ConnectionSettings
 from gatepost.delivery.destination import DialServices
+from gatepost.delivery.notifications import MadeContent
 from gatepost.delivery.scheduler import Scheduler, SchedulerSettings
-from gatepost.mail.address import Mailbox
+from gatepost.mail.address import NULL_REVERSE_PATH, Mailbox
+from gatepost.mail.envelope import Body
 from gatepost.mail.path_grammar import BadPath, read_mailbox
 from gatepost.mail.session_id import SessionIds
 from gatepost.net.certificates import CredentialError
@@ -49,6 +53,7 @@ from gatepost.net.judgement import Judge
 from gatepost.net.tls_client import ClientTlsContexts
 from gatepost.net.tls_server import ServerTlsContexts
 from gatepost.protocol_log.codec import Side
+from gatepost.queue.message import NewMessage, NewRecipient
 from gatepost.queue.store import StoreError, StoreInUse
 from gatepost.receiving import replies
 from gatepost.receiving.acceptance import AcceptanceSettings, Attributor, Services
@@ -193,7 +198,7 @@ class Worker:
             ),
         )
         self._sightings: Sightings[SessionEnd] = Sightings(
-            config.sightings_folder, number, sightings_of, self._log_writer
+            config.sightings_folder, self._place, sightings_of, self._log_writer
         )
         self._receive_log = (
             ProtocolLogFiles(config.receive_log_folder, Side.RECEIVE, self._log_writer, self._log_limits)
@@ -214,6 +219,7 @@ class Worker:
         self._tasks = [asyncio.create_task(self._look_for_changes()), asyncio.create_task(self._keep_adopting())]
         if self._place == 0:
             self._tasks.append(asyncio.create_task(self._keep_verifying()))
+            self._tasks.append(asyncio.create_task(NoticeRounds(self._config, self._keep_notice, self._events).run()))
             self._tasks.append(asyncio.create_task(RenewalWatch(self._config, self._events).run()))
 
     def retire(self, stopping: asyncio.Event) -> None:
@@ -419,6 +425,23 @@ class Worker:
             finally:
                 editor.close()
             await asyncio.sleep(_VERIFY_EVERY_S)
+
+    async def _keep_notice(self, notice: Notice) -> str:
+        contact = read_mailbox(notice.contact)
+        assert isinstance(contact, Mailbox), "what is stored as a contact was read as a mailbox"
+        queue, now = self._queues[0], time.time()
+        message = NewMessage(
+            session_id=self._ids.next(now),
+            received_at=now,
+            reverse_path=NULL_REVERSE_PATH,
+            recipients=(NewRecipient(forward_path=contact, tenant=None, connector=None),),
+            content=MadeContent(notice.octets),
+            body=Body.SEVEN_BIT if notice.octets.isascii() else Body.EIGHT_BIT_MIME,
+            smtputf8=not notice.contact.isascii(),
+        )
+        accepted = await queue.store.accept(message, claim=True)
+        queue.scheduler.submit(accepted.claims)
+        return accepted.message_id
 
 
 def _first_free_queue(config: Config, number: int) -> SqliteQueueStore:

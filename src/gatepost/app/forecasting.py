@@ -1,0 +1,105 @@
+"""The forecast as a process of its own, and the notices that come of it.
+
+Looking at every connector takes seconds where there are many, so a worker starts `python -m gatepost.app.forecasting`,
+which reads the configuration as the worker does and writes what it foresees to standard output. Law: a notice is
+remembered as told when its message is on stable storage; a crash in between tells it twice rather than never.
+"""
+
+import asyncio
+import pickle
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+from gatepost.admin.forecast import Prospect, forecast
+from gatepost.admin.notices import Notice, notices
+from gatepost.app import open_editor, open_sightings
+from gatepost.config import Config
+from gatepost.queue.store import StoreError
+from gatepost.store.event_log import EventLog
+from gatepost.store.told_notices import ToldNotices
+
+_EVERY_S = 3600.0
+_FIRST_AFTER_S = 5.0
+"""A relay that has just started has better to do."""
+
+Foreseen = tuple[list[Prospect], dict[str, str]]
+"""Prospects of tenants that have a contact, and those contacts."""
+
+
+def foresee(config: Config, at: datetime) -> Foreseen:
+    editor = open_editor(config)
+    try:
+        contacts = {each.name: each.contact for each in editor.all_tenants() if each.contact}
+        if not contacts:
+            return [], {}
+        grace = timedelta(days=config.verification_grace_days)
+        found = forecast(editor, open_sightings(config).of(), at, grace)
+        return [each for each in found if each.tenant in contacts], contacts
+    finally:
+        editor.close()
+
+
+class NoticeRounds:
+    """Every hour: what is new is told."""
+
+    def __init__(self, config: Config, keep: Callable[[Notice], Awaitable[str]], events: EventLog) -> None:
+        """`keep` stores a notice's message and returns its queue id."""
+        self._config = config
+        self._keep = keep
+        self._events = events
+        self._told = ToldNotices(config.notices_file)
+
+    async def run(self) -> None:
+        pause = _FIRST_AFTER_S
+        while True:
+            await asyncio.sleep(pause)
+            pause = _EVERY_S
+            try:
+                await self.go()
+            except (StoreError, OSError) as error:
+                self._events.emit("store-unavailable", problem=str(error))
+
+    async def go(self) -> None:
+        prospects, contacts = await self._foreseen()
+        at = datetime.now(UTC)
+        for notice in notices(prospects, contacts, self._told.all(), at, self._config.hostname):
+            queue_id = await self._keep(notice)
+            self._told.remember(notice.keys, at)
+            self._events.emit(
+                "notice-sent",
+                tenant=notice.tenant,
+                contact=notice.contact,
+                queue_id=queue_id,
+                prospects=", ".join(sorted({code for _, code, *_ in notice.keys})),
+            )
+
+    async def _foreseen(self) -> Foreseen:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "gatepost.app.forecasting"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        try:
+            output, _ = await process.communicate(pickle.dumps(self._config))
+        except asyncio.CancelledError:
+            process.kill()
+            raise
+        if process.returncode:
+            raise StoreError(f"the forecast ended with exit code {process.returncode}; it is tried again in an hour")
+        found: Foreseen = pickle.loads(output)
+        return found
+
+
+def main() -> int:
+    try:
+        foreseen = foresee(pickle.load(sys.stdin.buffer), datetime.now(UTC))
+    except StoreError as error:
+        print(f"gatepost: forecast: {error}", file=sys.stderr)  # noqa: T201 - the only face this process has
+        return 1
+    pickle.dump(foreseen, sys.stdout.buffer)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
