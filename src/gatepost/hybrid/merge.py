@@ -44,12 +44,14 @@ def merge(last: Fields | None, now: Fields, wanted: Fields, overwrite: Collectio
         present = now.get(field)
         merged = value if field in overwrite else _merged(last, field, present, value)
         fields[field] = merged
-        if merged != value:
+        if not _equal(merged, value):
             kept.append((field, present, value))
     return Merged(fields=fields, kept=tuple(kept))
 
 
 def _merged(last: Fields | None, field: str, now: Any, wanted: Any) -> Any:
+    if _equal(now, wanted):
+        return now
     never_applied = last is None or field not in last
     if isinstance(wanted, list) and isinstance(now, list):
         return _merged_list(None if never_applied else (last or {})[field], now, wanted)
@@ -65,6 +67,13 @@ def _merged_list(last: Sequence[Any] | None, now: Sequence[Any], wanted: Sequenc
     taken_out, put_in = _without(last, now), _without(now, last)
     result = [each for each in now if each in wanted or each in put_in]
     return [*result, *(each for each in wanted if each not in result and each not in taken_out)]
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """The order in which a list was written says nothing."""
+    if isinstance(one, list) and isinstance(other, list):
+        return not _without(one, other) and not _without(other, one)
+    return bool(one == other)
 
 
 def _without(these: Iterable[Any], those: Sequence[Any]) -> list[Any]:
