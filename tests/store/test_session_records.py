@@ -93,6 +93,7 @@ def test_a_session_is_found_by_its_id_among_other_workers_and_hours(tmp_path: Pa
     assert [sessions.find(each) for each in made] == [record(each) for each in made]
     assert sessions.find(SessionIds(1).next(NOON + 1)) is None
     assert sessions.find("F" * 16) is None
+    assert sessions.find("0" * 16) is None
     assert sessions.oldest() == datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 

@@ -4,12 +4,15 @@ from typing import Any
 
 from fastapi import Depends, FastAPI
 from fastapi.security import HTTPBearer
+from starlette.routing import Route
 
 from gatepost import __version__
-from gatepost.api import appointment_routes, connector_routes, directory_routes, problems
+from gatepost.api import appointment_routes, connector_routes, directory_routes, operation_routes, problems
 from gatepost.api.guard import Guard
 from gatepost.api.problems import ErrorBody
 from gatepost.config import Config
+
+_ROUTERS = tuple(each.router for each in (directory_routes, connector_routes, operation_routes, appointment_routes))
 
 _PROBLEMS = {
     401: "The token is missing, unknown, expired or revoked.",
@@ -29,7 +32,7 @@ _PROBLEMS = {
 
 def application(config: Config, requests_per_minute: int) -> FastAPI:
     app = _routed()
-    problems.install(app)
+    problems.install(app, [route for each in _ROUTERS for route in each.routes if isinstance(route, Route)])
     app.add_middleware(Guard, config=config, requests_per_minute=requests_per_minute)
     return app
 
@@ -54,6 +57,6 @@ def _routed() -> FastAPI:
         # The guard has looked at the token before any of this; here it is for the document.
         dependencies=[Depends(HTTPBearer(auto_error=False, description="A token of gatepost token add."))],
     )
-    for routes in (directory_routes, connector_routes, appointment_routes):
-        app.include_router(routes.router)
+    for router in _ROUTERS:
+        app.include_router(router)
     return app

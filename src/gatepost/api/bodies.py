@@ -6,7 +6,7 @@ error.
 
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 _T = TypeVar("_T")
 
@@ -112,7 +112,7 @@ class InboundConnectorBody(Sent):
     require_tls: bool = False
     restrict_to_certificate: bool = False
     restrict_to_address: bool = False
-    trust_anchors: Annotated[list[Annotated[str, Field(max_length=65536)]], Field(max_length=50)] = []
+    trust_anchors: Annotated[list[Annotated[str, Field(max_length=8192)]], Field(max_length=10)] = []
     enabled: bool = True
     tenant: ReadOnly
     name: ReadOnly
@@ -147,8 +147,15 @@ class InboundConnectorShown(Shown):
 # --- send connectors --------------------------------------------------------------------------------------------------
 
 TlsLevel = Literal["none", "opportunistic", "encrypt", "verify"]
-Port = Annotated[int, Field(ge=1, le=65535)]
-Cost = Annotated[int, Field(ge=1, le=100)]
+
+
+def _whole(value: Any) -> Any:
+    """JSON knows one kind of number: 25.0 is 25."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Port = Annotated[int, Field(ge=1, le=65535), BeforeValidator(_whole)]
+Cost = Annotated[int, Field(ge=1, le=100), BeforeValidator(_whole)]
 
 
 class AddressSpaceBody(Sent):
@@ -230,6 +237,71 @@ class SessionShown(Shown):
     closed: str | None
     evidence: dict[str, Any]
     transactions: list[dict[str, Any]]
+
+
+QueueState = Literal["queued", "active", "held", "bouncing"]
+
+
+class QueueChoice(Sent):
+    """Which recipients: those of which all that is said holds."""
+
+    message_id: Line | None = None
+    tenant: Line | None = Field(default=None, description="The operator's to say.")
+    domain: Line | None = None
+    state: QueueState | None = None
+    older_than: Annotated[str, Field(max_length=20)] | None = Field(
+        default=None, description="Such as 90s, 15m, 4h, 2d."
+    )
+    all: bool = Field(default=False, description="Everything there is; with nothing else said.")
+
+
+class QueueChanged(Shown):
+    recipients: int
+
+
+class QueueCountShown(Shown):
+    tenant: str | None
+    domain: str
+    state: QueueState
+    recipients: int
+    oldest_received_at: str
+
+
+class QueuedRecipientShown(Shown):
+    forward_path: str
+    domain: str
+    tenant: str | None
+    connector: str | None
+    state: QueueState
+    due_at: str
+    attempts: int
+    last_reply: str | None
+
+
+class QueuedMessageShown(Shown):
+    id: str
+    session_id: str
+    received_at: str
+    reverse_path: str
+    size: int
+    body: Literal["7BIT", "8BITMIME", "BINARYMIME"]
+    smtputf8: bool
+    envid: str | None
+
+
+class QueuedOneShown(QueuedMessageShown):
+    recipient: QueuedRecipientShown
+
+
+class QueueMessageShown(QueuedMessageShown):
+    recipients: list[QueuedRecipientShown]
+    headers: str
+
+
+class QueueShown(Shown):
+    recipients: int
+    counts: list[QueueCountShown]
+    messages: list[QueuedOneShown]
 
 
 class AuditShown(Shown):

@@ -6,7 +6,7 @@ Laws: nothing that fails inside is told outside; a tenant reads no other tenant'
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 
 from gatepost.admin.declined import Declined, NotFound
 from gatepost.admin.tokens import BadToken
@@ -97,7 +98,7 @@ _STATUS_PROBLEMS = {
 }
 
 
-def install(app: FastAPI) -> None:
+def install(app: FastAPI, routes: Sequence[Route]) -> None:
     @app.exception_handler(Problem)
     def own(request: Request, error: Problem) -> JSONResponse:
         return error.response
@@ -120,5 +121,15 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def routing(request: Request, error: HTTPException) -> JSONResponse:
+        if error.status_code == 400:
+            # The body is not even text.
+            return Problem(422, "invalid", "the body is not JSON").response
         code, says, do = _STATUS_PROBLEMS.get(error.status_code, ("bad-request", "this request cannot be read", None))
-        return Problem(error.status_code, code, says, do=do, headers=error.headers).response
+        headers = {"Allow": _allowed(routes, request.url.path)} if error.status_code == 405 else error.headers
+        return Problem(error.status_code, code, says, do=do, headers=headers).response
+
+
+def _allowed(routes: Sequence[Route], path: str) -> str:
+    """RFC 9110 10.2.1: of all routes of this path; the router names those of one."""
+    methods = {method for route in routes if route.path_regex.match(path) for method in route.methods or ()}
+    return ", ".join(sorted(methods or {"GET"}))

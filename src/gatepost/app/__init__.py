@@ -85,11 +85,12 @@ def _make_data_folder(config: Config) -> None:
         raise StoreUnavailable(f"data folder {config.data} cannot be made: {error.strerror}") from None
 
 
-def open_queue_office(config: Config) -> QueueOffice:
-    """All queues of the data folder, whether their workers run or not."""
+def open_queue_office(config: Config, who: str | None = None) -> QueueOffice:
+    """All queues of the data folder, whether their workers run or not; orders are given by `who`, or whoever runs
+    this."""
     from gatepost.store.queue_office import SqliteQueueOffice
 
-    return SqliteQueueOffice(config.queue_folder, operator=operator_name())
+    return SqliteQueueOffice(config.queue_folder, operator=who or operator_name())
 
 
 def open_sessions(config: Config) -> "StoredSessions":

@@ -4,13 +4,14 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gatepost.admin import queue
 from gatepost.admin.declined import Declined, WrongUse
 from gatepost.admin.queue import Overview, Shown
+from gatepost.admin.queue_records import order_record, overview_record, shown_record
 from gatepost.cli import context
 from gatepost.cli.editing import day_and_time, print_facts, print_table
 from gatepost.queue.message import QueuedMessage, QueuedRecipient, RecipientState
@@ -65,7 +66,7 @@ def list_queue(
         found = queue.overview(office, wanted, limit)
         is_whole = not office.unreadable()
     if json:
-        context.print_json(_overview_record(found))
+        context.print_json(overview_record(found))
     else:
         _print_overview(found, is_everything=wanted == QueueFilter())
     if not is_whole or (not found.counts and wanted != QueueFilter()):
@@ -77,7 +78,7 @@ def show(id: Id, json: Json = False) -> None:
     with _office() as office:
         found = queue.shown(office, id)
     if json:
-        context.print_json(_shown_record(found))
+        context.print_json(shown_record(found))
         return
     _print_message(found)
     context.suggest(f"gatepost why {found.message.session_id}")
@@ -161,7 +162,7 @@ def orders(
     with _office() as office:
         found = queue.orders(office, limit)
     if json:
-        context.print_json([_order_record(*each) for each in found])
+        context.print_json([order_record(*each) for each in found])
     elif found:
         _print_orders(found)
     else:
@@ -353,81 +354,3 @@ def _span(seconds: float) -> str:
         if seconds >= length:
             return f"{int(seconds // length)}{unit}"
     return f"{max(0, int(seconds))}s"
-
-
-# -- For programs
-
-
-def _overview_record(found: Overview) -> dict[str, Any]:
-    return {
-        "recipients": found.recipients,
-        "counts": [
-            {
-                "tenant": count.tenant,
-                "domain": count.domain,
-                "state": count.state.value,
-                "recipients": count.recipients,
-                "oldest_received_at": _utc(count.oldest_received_at),
-            }
-            for count in found.counts
-        ],
-        "messages": [
-            {**_message_record(message), "recipient": _recipient_record(recipient)}
-            for message, recipient in found.first
-        ],
-    }
-
-
-def _shown_record(found: Shown) -> dict[str, Any]:
-    return {
-        **_message_record(found.message),
-        "recipients": [_recipient_record(recipient) for recipient in found.recipients],
-        "headers": found.headers,
-    }
-
-
-def _order_record(queue_name: str, order: Order) -> dict[str, Any]:
-    return {
-        "queue": queue_name,
-        "number": order.number,
-        "given_at": _utc(order.given_at),
-        "given_by": order.given_by,
-        "action": order.action.value,
-        "message_id": order.message_id,
-        "tenant": order.tenant,
-        "domain": order.domain,
-        "state": order.state,
-        "received_until": None if order.received_until is None else _utc(order.received_until),
-        "recipients": order.recipients,
-        "carried_out": order.carried_out,
-    }
-
-
-def _message_record(message: QueuedMessage) -> dict[str, Any]:
-    return {
-        "id": message.id,
-        "session_id": message.session_id,
-        "received_at": _utc(message.received_at),
-        "reverse_path": str(message.reverse_path),
-        "size": message.size,
-        "body": message.body.value,
-        "smtputf8": message.smtputf8,
-        "envid": message.envid,
-    }
-
-
-def _recipient_record(recipient: QueuedRecipient) -> dict[str, Any]:
-    return {
-        "forward_path": recipient.forward_path,
-        "domain": recipient.domain,
-        "tenant": recipient.tenant,
-        "connector": recipient.connector,
-        "state": recipient.state.value,
-        "due_at": _utc(recipient.due_at),
-        "attempts": recipient.attempts,
-        "last_reply": recipient.last_reply,
-    }
-
-
-def _utc(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -102,11 +102,13 @@ class StoredSessions:
         and the clock may have been set back meanwhile."""
         try:
             began = time_of(session_id)
-        except ValueError:
+            first, last = began - timedelta(hours=2), began + _LONGEST_SESSION
+        except (ValueError, OverflowError):
+            # At either end of the calendar nothing was ever stored.
             return
         worker = worker_of(session_id)
         for file in files_of(self._folder, _NAMES, tag=f"-w{worker}"):
-            if began - timedelta(hours=2) <= file.hour <= began + _LONGEST_SESSION and file.size:
+            if first <= file.hour <= last and file.size:
                 yield file.path
 
 

@@ -1,0 +1,223 @@
+"""What happened and what waits: sessions, the queue, the audit."""
+
+import time
+from dataclasses import replace
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+
+from gatepost.admin import audit, queue
+from gatepost.admin.declined import NotFound, WrongUse
+from gatepost.admin.directory_editor import DirectoryEditor
+from gatepost.admin.queue_records import overview_record, shown_record
+from gatepost.admin.tenant_view import own_record
+from gatepost.admin.why import NoSessionId, SessionNotFound, document, session_id_in
+from gatepost.api.bodies import (
+    AuditShown,
+    PageShown,
+    QueueChanged,
+    QueueChoice,
+    QueueMessageShown,
+    QueueShown,
+    QueueState,
+    SessionShown,
+)
+from gatepost.api.caller import Caller, CallerOf
+from gatepost.api.conditional import ConditionsOf, written
+from gatepost.api.names import MessageId, SessionId, TenantName
+from gatepost.api.paging import Page, PageOf
+from gatepost.app import open_queue_office, open_sessions
+from gatepost.mail.domain import DomainError, domain_key
+from gatepost.queue.orders import Action
+from gatepost.queue.store import QueueFilter, QueueOffice
+from gatepost.tenancy.record import audit_record
+from gatepost.tenancy.tenant import AuditEntry
+
+router = APIRouter()
+
+# --- sessions ---------------------------------------------------------------------------------------------------------
+
+
+@router.get("/v1/sessions/{id}", response_model=SessionShown)
+def why(caller: CallerOf, id: SessionId, conditions: ConditionsOf) -> Response:
+    """What did happen to a session, and why; a tenant reads what concerns it."""
+    session_id = session_id_in(id)
+    if isinstance(session_id, NoSessionId):
+        raise NotFound(str(session_id))
+    sessions = open_sessions(caller.config)
+    record = sessions.find(session_id)
+    if record is not None and not caller.is_operator:
+        record = _own(caller, record)
+    if record is None:
+        oldest = sessions.oldest() if caller.is_operator else None
+        missing = SessionNotFound(session_id=session_id, what="session records", oldest=oldest)
+        raise NotFound(str(missing), to_tenant=f"there is no session {session_id} of yours")
+    return conditions.read(document(record))
+
+
+def _own(caller: Caller, record: Any) -> dict[str, Any] | None:
+    tenant = caller.token.tenant
+    assert tenant is not None
+    with caller.directory() as editor:
+        return own_record(record, tenant, lambda path: _is_of(editor, tenant, path))
+
+
+def _is_of(editor: DirectoryEditor, tenant: str, path: str) -> bool:
+    try:
+        owner = editor.covering_domain(domain_key(path.rpartition("@")[2]))
+    except DomainError:
+        return False
+    return owner is not None and owner.tenant == tenant
+
+
+# --- the queue --------------------------------------------------------------------------------------------------------
+
+Domain = Annotated[str | None, Query(max_length=253)]
+State = Annotated[QueueState | None, Query()]
+OlderThan = Annotated[str | None, Query(max_length=20, description="Such as 90s, 15m, 4h, 2d.")]
+Limit = Annotated[int, Query(ge=0, le=500, description="How many messages.")]
+
+
+@router.get("/v1/queue", response_model=QueueShown)
+def list_whole_queue(
+    caller: CallerOf,
+    conditions: ConditionsOf,
+    tenant: Annotated[str | None, Query(max_length=64)] = None,
+    domain: Domain = None,
+    state: State = None,
+    older_than: OlderThan = None,
+    limit: Limit = 50,
+) -> Response:
+    """What waits, of all tenants (operator)."""
+    caller.must_be_operator()
+    wanted = queue.choice(tenant=tenant, domain=domain, state=state, older_than=older_than)
+    return conditions.read(overview_record(queue.overview(_office(caller), wanted, limit)))
+
+
+@router.get("/v1/queue/messages/{message}", response_model=QueueMessageShown)
+def show_any_message(caller: CallerOf, message: MessageId, conditions: ConditionsOf) -> Response:
+    """One message that waits (operator)."""
+    caller.must_be_operator()
+    return conditions.read(shown_record(queue.shown(_office(caller), message)))
+
+
+@router.get("/v1/tenants/{tenant}/queue", response_model=QueueShown)
+def list_queue(
+    caller: CallerOf,
+    tenant: TenantName,
+    conditions: ConditionsOf,
+    domain: Domain = None,
+    state: State = None,
+    older_than: OlderThan = None,
+    limit: Limit = 50,
+) -> Response:
+    """What waits of a tenant's mail."""
+    wanted = queue.choice(tenant=_tenant(caller, tenant), domain=domain, state=state, older_than=older_than)
+    return conditions.read(overview_record(queue.overview(_office(caller), wanted, limit)))
+
+
+@router.get("/v1/tenants/{tenant}/queue/messages/{message}", response_model=QueueMessageShown)
+def show_message(caller: CallerOf, tenant: TenantName, message: MessageId, conditions: ConditionsOf) -> Response:
+    """One message that waits, with the tenant's recipients."""
+    owner = _tenant(caller, tenant)
+    found = queue.shown(_office(caller), message)
+    own = [each for each in found.recipients if each.tenant == owner]
+    if not own:
+        raise NotFound(f"message {message} is not in the queue: it is done with, or was removed")
+    return conditions.read(shown_record(replace(found, recipients=own)))
+
+
+def _add_decisions(action: Action) -> None:
+    def decide(caller: CallerOf, body: QueueChoice) -> Response:
+        caller.must_be_operator()
+        said = _choice(body, body.tenant)
+        return _carried_out(caller, action, said, is_everything=said == QueueFilter(), meant=body.all)
+
+    def decide_of_tenant(caller: CallerOf, tenant: TenantName, body: QueueChoice) -> Response:
+        said = _choice(body, _tenant(caller, tenant))
+        return _carried_out(caller, action, said, is_everything=said == QueueFilter(tenant=said.tenant), meant=body.all)
+
+    for path, endpoint, whose in (
+        (f"/v1/queue/{action}", decide, "any mail (operator)"),
+        (f"/v1/tenants/{{tenant}}/queue/{action}", decide_of_tenant, "a tenant's mail"),
+    ):
+        router.add_api_route(
+            path,
+            endpoint,
+            methods=["POST"],
+            response_model=QueueChanged,
+            name=f"{action}_{endpoint.__name__}",
+            description=f"{_DOES[action]}, for {whose}.",
+        )
+
+
+_DOES = {
+    Action.RETRY: "Attempt delivery now",
+    Action.HOLD: "Attempt no delivery until it is released",
+    Action.RELEASE: "Deliver again what was held",
+    Action.REMOVE: "Delete without a word to the sender",
+    Action.BOUNCE: "Give up now; the sender is notified",
+}
+
+for _each in Action:
+    _add_decisions(_each)
+
+
+def _choice(body: QueueChoice, tenant: str | None) -> QueueFilter:
+    return queue.choice(
+        message_id=body.message_id, tenant=tenant, domain=body.domain, state=body.state, older_than=body.older_than
+    )
+
+
+def _carried_out(caller: Caller, action: Action, wanted: QueueFilter, *, is_everything: bool, meant: bool) -> Response:
+    if is_everything is not meant:
+        raise WrongUse("say which mail: message_id, domain, state, older_than, or all and nothing else")
+    return written({"recipients": queue.carry_out(_office(caller), action, wanted, time.time())})
+
+
+def _tenant(caller: Caller, name: str) -> str:
+    with caller.directory() as editor:
+        return caller.tenant(editor, name)
+
+
+def _office(caller: Caller) -> QueueOffice:
+    return open_queue_office(caller.config, who=f"token {caller.token.id}")
+
+
+# --- the audit --------------------------------------------------------------------------------------------------------
+
+
+@router.get("/v1/audit", response_model=PageShown[AuditShown])
+def whole_audit(
+    caller: CallerOf,
+    page: PageOf,
+    conditions: ConditionsOf,
+    subject: Annotated[str | None, Query(max_length=400, description="Or the beginning of one.")] = None,
+) -> Response:
+    """Who changed what, newest first (operator)."""
+    caller.must_be_operator()
+    with caller.directory() as editor:
+        found = editor.audit(subject=subject, before=_version(page), limit=page.limit + 1)
+        return conditions.read(_entries(page, found))
+
+
+@router.get("/v1/tenants/{tenant}/audit", response_model=PageShown[AuditShown])
+def audit_of_tenant(caller: CallerOf, tenant: TenantName, page: PageOf, conditions: ConditionsOf) -> Response:
+    """Who changed what of a tenant's, newest first."""
+    with caller.directory() as editor:
+        owner = caller.tenant(editor, tenant)
+        found = audit.changes_of(editor, owner, before=_version(page), limit=page.limit + 1)
+        return conditions.read(_entries(page, found))
+
+
+def _entries(page: Page, found: Any) -> Any:
+    def version(entry: AuditEntry) -> str:
+        return str(entry.version)
+
+    return page.of(found, version, audit_record)
+
+
+def _version(page: Page) -> int | None:
+    """Below which the page begins."""
+    return int(page.after) if page.after.isdecimal() else None

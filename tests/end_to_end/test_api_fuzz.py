@@ -1,0 +1,48 @@
+"""schemathesis reads the OpenAPI document and puts to the real server what it allows and what it does not.
+
+Every answer must be one the document promises; nothing may be a server error; a request without token must be refused.
+"""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from end_to_end.api_client import token_for
+from end_to_end.installation import PATIENCE_S, Installation
+
+EXAMPLES = 3
+"""For each route; bounded, because this runs with every `make test`."""
+
+
+@pytest.mark.parametrize("whose", [("--tenant", "contoso"), ("--operator",)], ids=["tenant", "operator"])
+def test_schemathesis_finds_nothing(tmp_path: Path, whose: tuple[str, ...]) -> None:
+    relay = Installation(
+        tmp_path / "relay", api=True, workers=1, hostname="localhost", tables="[dns]\nnameservers = []"
+    )
+    relay.init()
+    for tenant in ("contoso", "fabrikam"):
+        relay("tenant", "add", tenant)
+        relay("domain", "add", tenant, f"{tenant}.com", "--verified")
+        relay("inbound-connector", "add", tenant, "mail", "--certificate-name", f"mail.{tenant}.com")
+    token = token_for(relay, *whose)
+    with relay.serving():
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "schemathesis.cli", "run", f"{relay.api_url}/v1/openapi.json"),
+                *("--header", f"Authorization: Bearer {token}"),
+                *("--tls-verify", "false", "--max-examples", str(EXAMPLES), "--seed", "1", "--no-color"),
+                *("--phases", "examples,coverage,fuzzing"),
+            ],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S * 4,
+        )
+    assert done.returncode == 0, _told(done.stdout + done.stderr)
+
+
+def _told(output: str) -> str:
+    return re.sub(re.escape("Bearer ") + r"\S+", "Bearer …", output)[-8000:]
