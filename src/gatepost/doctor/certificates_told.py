@@ -101,7 +101,30 @@ def is_public(certificate: CertificateSeen) -> bool | None:
     if certificate.issuer is None or not certificate.issuer.attributes:
         return None
     values = [value for kind, value in certificate.issuer.attributes if kind in ("CN", "O", "OU")]
-    return any(_PUBLIC_AUTHORITIES.search(each) for each in values)
+    if any(_PUBLIC_AUTHORITIES.search(each) for each in values):
+        return True
+    return False if _is_own_authority(certificate, values) else None
+
+
+_PRIVATE_AUTHORITY = re.compile(
+    r"\b(?:internal|intern|private|enterprise|corp(?:orate)?|lab|local|domain controller|AD ?CS|my ?CA|openssl|easy-?rsa|test)\b",
+    re.IGNORECASE,
+)
+
+
+def _is_own_authority(certificate: CertificateSeen, issuer: Sequence[str]) -> bool:
+    """Whether the issuer is the organisation's own: of its directory, of its name, or named as such."""
+    if certificate.issuer and any(kind == "DC" for kind, _ in certificate.issuer.attributes):
+        return True
+    if any(_PRIVATE_AUTHORITY.search(each) for each in issuer) or certificate.issuer is None:
+        return True
+    organization = certificate.subject.organization if certificate.subject else ""
+    if organization and organization == certificate.issuer.organization:
+        return True
+    own = {parent(name).partition(".")[0] for name in names_of(certificate) if "." in name}
+    own |= {name for name in names_of(certificate) if "." not in name}
+    written = " ".join(issuer).casefold()
+    return any(len(each) > 3 and each in written for each in own)
 
 
 def is_internal_name(name: str) -> bool:

@@ -186,6 +186,8 @@ class Derived:
         times = [when for each in self.bundle.replies if each.code >= 400 and (when := at(each.at or each.trailer_at))]
         times += [when for tls in self.bundle.tls if tls.established is False and (when := at(tls.at))]
         times += [when for error in self.bundle.queue_errors if (when := at(error.at))]
+        undelivered = (each for each in self.bundle.postfix_deliveries if each.status in ("deferred", "bounced"))
+        times += [when for each in undelivered if (when := at(each.at))]
         return min(times, default=None) or self._failed_at_of_a_year_told_elsewhere
 
     @cached_property
@@ -228,6 +230,13 @@ class Derived:
             return not self.sent
         established = [each for each in self.bundle.tls if each.established and each.log_owner_is != "server"]
         return bool(established) and all(each.client_certificate_sent is False for each in established)
+
+    @cached_property
+    def refused_in_plain_text(self) -> bool:
+        """Whether Postfix's log shows handshakes, and none in the process whose delivery was refused."""
+        refused = {each.process for each in self.bundle.postfix_deliveries if each.enhanced == "5.7.64"} - {None}
+        spoken = {each.process for each in self.bundle.postfix_tls if each.kind == "established"}
+        return bool(refused and self.bundle.postfix_tls) and not refused & spoken
 
     # --- handshakes ---
 

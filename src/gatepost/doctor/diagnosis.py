@@ -14,6 +14,7 @@ from gatepost.doctor.derived import Derived, derive
 from gatepost.doctor.evidence import EvidenceBundle, Fact, ReadItem, Source, Unread
 from gatepost.doctor.finding import Cited, Confidence, Finding, RuledOut
 from gatepost.doctor.missing import missing
+from gatepost.doctor.near_causes import spoken_against
 from gatepost.doctor.rules import all_rules
 
 _ORDER: dict[Confidence, int] = {"high": 0, "medium": 1, "low": 2}
@@ -41,10 +42,12 @@ def diagnose(bundle: EvidenceBundle) -> Diagnosis:
     verdicts = [rule(bundle, facts) for rule in all_rules()]
     findings = ranked([each for each in verdicts if isinstance(each, Finding)], bundle)
     named = {each.rule for each in findings}
+    spoken = [each for each in verdicts if isinstance(each, RuledOut) and each.rule not in named]
+    spoken += spoken_against(bundle, facts, named | {each.rule for each in spoken}) if findings else ()
     return Diagnosis(
         findings=findings,
-        ruled_out=tuple(each for each in verdicts if isinstance(each, RuledOut) and each.rule not in named),
-        missing=_missing(bundle, findings),
+        ruled_out=tuple(spoken),
+        missing=_missing(bundle, facts, findings),
         contradictions=_contradictions(bundle, facts),
         read=bundle.read,
         unread=bundle.unread,
@@ -58,7 +61,8 @@ def ranked(findings: Sequence[Finding], bundle: EvidenceBundle) -> tuple[Finding
     held = [each for each in held if each.specificity > _LAST_RESORT] or held
     held.sort(key=lambda each: (-each.specificity, _ORDER[each.confidence], each.rule))
     held = _causes_before_symptoms(held)
-    return tuple(_without_unproved_commands(each) for each in _equal_ones_medium(held))
+    foreign = _software_not_there(bundle)
+    return tuple(_for_what_is_there(_without_unproved_commands(each), foreign) for each in _equal_ones_medium(held))
 
 
 def _weak_sources(bundle: EvidenceBundle) -> frozenset[Source]:
@@ -121,15 +125,38 @@ def _equal_ones_medium(findings: Sequence[Finding]) -> list[Finding]:
     ]
 
 
+def _software_not_there(bundle: EvidenceBundle) -> frozenset[str]:
+    """Senders' programs that the evidence shows nothing of, where it shows another's."""
+    exchange = bool(
+        bundle.send_connectors
+        or bundle.receive_connectors
+        or bundle.health
+        or bundle.hcw
+        or bundle.queue_errors
+        or any(each.log in ("send", "receive") and each.session_id for each in bundle.sessions)
+        or any(each.role == "stored" for each in bundle.certificates)
+        or any("exchange" in each.quote.casefold() for each in (*bundle.prose, *bundle.events))
+    )
+    postfix = bool(bundle.postfix_deliveries or bundle.postfix_settings or bundle.postfix_tls)
+    there = {"Exchange": exchange, "Postfix": postfix, "Exim": bool(bundle.exim)}
+    return frozenset(each for each, is_there in there.items() if not is_there) if any(there.values()) else frozenset()
+
+
+def _for_what_is_there(finding: Finding, foreign: frozenset[str]) -> Finding:
+    """Commands for the sender's program only; what is to be done on a relay may be any program's."""
+    kept = tuple(each for each in finding.fix if each.where not in foreign or "relay" in each.command)
+    return replace(finding, fix=kept) if kept and kept != finding.fix else finding
+
+
 def _without_unproved_commands(finding: Finding) -> Finding:
     return replace(finding, fix=()) if finding.confidence == "low" else finding
 
 
-def _missing(bundle: EvidenceBundle, findings: Sequence[Finding]) -> tuple[str, ...]:
+def _missing(bundle: EvidenceBundle, facts: Derived, findings: Sequence[Finding]) -> tuple[str, ...]:
     """What the first finding asks for, then what is generally telling and not there."""
     if findings and findings[0].confidence == "high":
         return findings[0].missing
-    return tuple(dict.fromkeys([*(findings[0].missing if findings else ()), *missing(bundle)]))
+    return tuple(dict.fromkeys([*(findings[0].missing if findings else ()), *missing(bundle, facts)]))
 
 
 def _contradictions(bundle: EvidenceBundle, facts: Derived) -> tuple[Cited, ...]:

@@ -321,6 +321,7 @@ def ipv6_egress(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | 
                 "Postfix",
                 "postconf -e inet_protocols=ipv4 && postfix reload   # or smtp_address_preference=ipv4 for this transport",
             ),
+            Fix("Exim", "disable_ipv6 = true   # in the main section; then restart"),
             Fix(
                 "Exchange",
                 "# route to the service's IPv4 addresses only: remove the AAAA-capable path (for example Set-NetIPv6Protocol is not enough; use a smart host name that has A records only)",

@@ -122,7 +122,8 @@ def renewed_certificate_other_name(bundle: EvidenceBundle, facts: Derived) -> Fi
         return None
     said = facts.renewal_told
     if bundle.inbound_connectors and not facts.naming_connectors:
-        return None
+        by_address = next((each for each in bundle.inbound_connectors if each.addresses), None)
+        return ruled_out("the connector goes by address, not by a certificate's name") if by_address else None
     if certificate is None:
         if facts.no_tenant_found and (mismatch := _told_mismatch(bundle)):
             return found(
@@ -201,7 +202,11 @@ def _against_connector(
     )
 
 
-def _without_connector(bundle: EvidenceBundle, facts: Derived, certificate: CertificateSeen) -> Finding | None:
+def _without_connector(
+    bundle: EvidenceBundle, facts: Derived, certificate: CertificateSeen
+) -> Finding | RuledOut | None:
+    if facts.renewal and set(names_of(facts.renewal.old)) == set(names_of(facts.renewal.new)) != set():
+        return ruled_out("the old and the new certificate carry the same names", _shows(facts.renewal.new))
     if not facts.no_tenant_found or _is_wrong_kind(certificate) or not names_of(certificate):
         return None
     if facts.renewal and certificate in (facts.renewal.new, facts.sent_when_refused):
@@ -228,7 +233,7 @@ def _without_connector(bundle: EvidenceBundle, facts: Derived, certificate: Cert
                 verify=_VERIFY,
                 missing=("the tenant's connector: Get-InboundConnector | Format-List Name,TlsSenderCertificateName",),
             )
-        return None
+        return ruled_out("the old and the new certificate carry the same names", _shows(facts.renewal.new))
     told = _told_name(bundle, names_of(certificate))
     said = facts.renewal_told
     if told and said:

@@ -662,7 +662,8 @@ def old_certificate_in_memory(bundle: EvidenceBundle, facts: Derived) -> Finding
         return None
     return found(
         "high" if not_restarted and newer else "medium",
-        88 if not_restarted else 80,
+        # That the one still sent has expired, as a reply may say, is what it looks like from outside.
+        97 if not_restarted else 80,
         f"The store has a newer certificate, but the log still shows {old.thumbprint or shown(old)}: transport keeps the old one until it is restarted.",
         [_shows(old), *[_shows(each) for each in newer[:1]], *([cite(not_restarted)] if not_restarted else [])],
         fix=[_RESTART],

@@ -91,7 +91,7 @@ def no_inbound_connector(bundle: EvidenceBundle, facts: Derived) -> Finding | Ru
         if name
         else f"-SenderIPAddresses {quoted(address)}"
         if address
-        else ""
+        else "-TlsSenderCertificateName '<name on the certificate your server presents>' -RequireTls $true"
     )
     return found(
         "high" if empty and reply else "medium",
@@ -103,16 +103,22 @@ def no_inbound_connector(bundle: EvidenceBundle, facts: Derived) -> Finding | Ru
                 "Exchange Online",
                 f"New-InboundConnector -Name 'From our mail server' -ConnectorType OnPremises -SenderDomains * {identity}",
             ),
-            Fix(
-                "Gatepost",
-                "gatepost inbound-connector add TENANT from-our-mail-server "
-                + (f"--certificate-name {shell_quoted(name)}" if name else f"--address {shell_quoted(address)}"),
+            *(
+                [
+                    Fix(
+                        "Gatepost",
+                        "gatepost inbound-connector add TENANT from-our-mail-server "
+                        + (
+                            f"--certificate-name {shell_quoted(name)}" if name else f"--address {shell_quoted(address)}"
+                        ),
+                    )
+                ]
+                if name or address
+                else []
             ),
-        )
-        if identity
-        else (),
+        ),
         verify="Get-InboundConnector lists it, Enabled True, OnPremises; a message to an outside recipient passes.",
-        missing=() if identity else ("the certificate the server presents, or the address the service sees",),
+        missing=() if name or address else ("the certificate the server presents, or the address the service sees",),
     )
 
 
@@ -305,11 +311,11 @@ def restricting_partner_connector(bundle: EvidenceBundle, facts: Derived) -> Fin
         bundle, allow
     )
     fix: tuple[Fix, ...] = ()
-    if address and "RestrictDomainsToIPAddresses" in flags and not hybrid:
+    if "RestrictDomainsToIPAddresses" in flags and not hybrid:
         fix = (
             Fix(
                 "Exchange Online",
-                f"Set-InboundConnector -Identity {quoted(one.name)} -SenderIPAddresses @{{Add={quoted(address)}}}   # once you know that this sender is wanted",
+                f"Set-InboundConnector -Identity {quoted(one.name)} -SenderIPAddresses @{{Add={quoted(address or '<address of the sender>')}}}   # once you know that this sender is wanted",
             ),
         )
     elif "RestrictDomainsToCertificate" in flags and not hybrid:
@@ -670,9 +676,9 @@ def hcw_rewrote_connector(bundle: EvidenceBundle, facts: Derived) -> Finding | R
     evidence += [cite(said.source, said.quote)] if said else []
     first = next((each for each in changed if re.search(r"Certificate", each.property_name)), changed[0])
     fix = tuple(
-        _restored(each.object_name, each.property_name, each.actual)
+        _restored(each.object_name or _only_name(bundle, each.property_name), each.property_name, each.actual)
         for each in changed[:4]
-        if each.actual and each.object_name
+        if each.actual
     )
     return found(
         "high" if trouble and said else "medium",
@@ -682,6 +688,12 @@ def hcw_rewrote_connector(bundle: EvidenceBundle, facts: Derived) -> Finding | R
         fix=fix,
         verify="Get-InboundConnector and Get-SendConnector show the values again; keep Export-Clixml of all four connector kinds before the next run, and choose only 'Update Secure Mail Certificate for Connectors'.",
     )
+
+
+def _only_name(bundle: EvidenceBundle, property_name: str) -> str:
+    """The connector that has such a property, where the evidence shows one."""
+    shown = [each for each in (*bundle.inbound_connectors, *bundle.send_connectors) if each.has(property_name)]
+    return shown[0].name if len(shown) == 1 and shown[0].name else "<connector>"
 
 
 def _restored(name: str, property_name: str, value: str) -> Fix:

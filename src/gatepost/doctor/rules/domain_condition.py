@@ -367,7 +367,9 @@ def application_envelope_domain(bundle: EvidenceBundle, facts: Derived) -> Findi
         next(iter(sorted(key for key in accepted_domain_keys(bundle) if "onmicrosoft" not in key)), ""),
     )
     target = target or (domain_of(_mailbox(header.value)) if header else "")
-    fix: tuple[Fix, ...] = ()
+    fix: tuple[Fix, ...] = (
+        Fix("application", "set the envelope sender (Return-Path, sendmail -f) to an address of an accepted domain"),
+    )
     if target:
         old = local[0].domain
         fix = (

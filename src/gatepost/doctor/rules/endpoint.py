@@ -158,7 +158,7 @@ def legacy_smart_host(bundle: EvidenceBundle, facts: Derived) -> Finding | Ruled
         93 if attr35 else 60,
         f"Mail is handed to {wrong[0][0].strip('[]')}, {'a name the service left years ago' if legacy else 'a fixed address of the service'}; it belongs to your tenant's own mail exchanger.",
         [each[1] for each in wrong[:3]] + ([cite(attr35.source, attr35.quote or attr35.text)] if attr35 else []),
-        fix=_set_smart_host(bundle, host) if host else (),
+        fix=_set_smart_host(bundle, host or "<your MX name>.mail.protection.outlook.com"),
         verify="The session's banner is of your tenant's region and RCPT TO is answered 250.",
         missing=() if host else ("your MX record",),
     )

@@ -219,6 +219,7 @@ def private_or_self_signed_certificate(bundle: EvidenceBundle, facts: Derived) -
         refused = []
     certificate = facts.presented
     private = certificate if certificate is not None and is_public(certificate) is False else None
+    unknown = certificate if certificate is not None and certificate.issuer and is_public(certificate) is None else None
     if private is None:
         bound = [each for each in facts.leaves if each.smtp_bound and is_public(each) is False]
         private = (
@@ -248,7 +249,7 @@ def private_or_self_signed_certificate(bundle: EvidenceBundle, facts: Derived) -
             if private and is_self_signed(private)
             else " the receiving service does not trust."
         ),
-        [*refused[:2], *codes[:1], *([_shows(private)] if private else [])],
+        [*refused[:2], *codes[:1], *([_shows(one)] if (one := private or unknown) else [])],
         fix=[
             Fix("PKI", "get a certificate for the same name from a public authority: Exchange Online takes no other"),
             Fix(
@@ -258,8 +259,24 @@ def private_or_self_signed_certificate(bundle: EvidenceBundle, facts: Derived) -
         ],
         verify="The new certificate's issuer is public; the session is accepted.",
         missing=() if private else ("the certificate presented, with its issuer",),
-        symptom=private is None,
+        symptom=private is None and unknown is None,
     )
+
+
+def _renew_file(bundle: EvidenceBundle, name: str) -> Fix:
+    """Renewal of the file Postfix is set to present."""
+    in_use = next(
+        (each.value for each in bundle.postfix_settings if each.name in ("smtp_tls_cert_file", "smtp_tls_chain_files")),
+        "",
+    )
+    path = in_use.split(",")[0].strip()
+    if path and "/live/" not in path and "letsencrypt" not in path:
+        return Fix(
+            "Postfix",
+            f"# put a renewed certificate for {name}, with its intermediates, into {path}; then: postfix reload",
+        )
+    kept = re.search(r"/live/([^/]+)/", path)
+    return Fix("Postfix", f"certbot renew --cert-name {shell_quoted(kept[1] if kept else name)} && postfix reload")
 
 
 @rule("certificate-expired", "C03", title="The certificate has expired", side="sender")
@@ -311,12 +328,7 @@ def certificate_expired(bundle: EvidenceBundle, facts: Derived) -> Finding | Rul
             *([cite(expired, f"valid until {expired.not_after.text if expired.not_after else ''}")] if expired else []),
         ],
         fix=[
-            Fix(
-                "Postfix",
-                "certbot renew --cert-name "
-                + shell_quoted(names_of(expired)[0] if expired and names_of(expired) else "NAME")
-                + " && postfix reload",
-            ),
+            _renew_file(bundle, names_of(expired)[0] if expired and names_of(expired) else "NAME"),
             Fix(
                 "Postfix",
                 "postconf -e 'smtp_tls_security_level = encrypt' && postfix reload   # a TLS failure then defers instead of bouncing",
