@@ -235,6 +235,62 @@ def test_a_refusal_after_established_is_told_apart(tmp_path: Path, shown: bool) 
     assert "alert" in early["tls"]["failure"]
 
 
+def test_a_certificate_that_some_hosts_refuse_is_told_of_beforehand(
+    furnished_relay: Installation, tmp_path: Path
+) -> None:
+    pki = Pki(tmp_path)
+    leaf = pki.leaf("mail.fabrikam.com", purposes=("serverAuth",))
+    options = ("--certificate", str(leaf.certificate_file), "--key", str(leaf.key_file))
+    problems = probed(furnished_relay.port, *options)["problems"]
+    assert any("presented alone" in problem for problem in problems)
+    assert any("clientAuth" in problem for problem in problems)
+
+
+# --- joined to the doctor's other evidence ---------------------------------------------------------------------------
+
+
+def diagnosed(port: int, *arguments: str) -> Any:
+    done = run("doctor", "--json", "--probe", f"127.0.0.1:{port}", *arguments)
+    assert done.returncode in (0, 1), done.stderr
+    return json.loads(done.stdout)
+
+
+def test_the_doctor_judges_what_a_probe_saw(furnished_relay: Installation, certificates: Certificates) -> None:
+    found = diagnosed(furnished_relay.port, *presenting(certificates.expired), *ENVELOPE)
+    assert found["findings"][0]["catalogue"] == ["C03"]
+    assert found["findings"][0]["evidence"][0]["source"].startswith("probe of 127.0.0.1:")
+    assert found["read"][0]["as"] == "probe"
+
+
+def test_the_doctor_joins_a_probe_to_files(
+    furnished_relay: Installation, certificates: Certificates, tmp_path: Path
+) -> None:
+    export = tmp_path / "connectors.json"
+    export.write_text('[{"Name": "HQ", "ConnectorType": "OnPremises", "Enabled": false, "SenderIPAddresses": []}]')
+    found = diagnosed(furnished_relay.port, *presenting(certificates.contoso), str(export))
+    assert {each["source"] for each in found["read"]} >= {
+        "connectors.json",
+        f"probe of 127.0.0.1:{furnished_relay.port}",
+    }
+    saved = tmp_path / "saved.json"
+    assert run("doctor", "--probe", f"127.0.0.1:{furnished_relay.port}", "--save", str(saved)).returncode in (0, 1)
+    assert run("doctor", "--bundle", str(saved)).returncode in (0, 1)
+
+
+def test_the_doctor_knows_a_late_alert_by_its_number(tmp_path: Path) -> None:
+    pki = Pki(tmp_path)
+    saved = tmp_path / "saved.json"
+    with scripted(demanding(pki.leaf("mx.contoso.com"), SSL.TLS1_3_VERSION)) as port:
+        run("doctor", "--probe", f"127.0.0.1:{port}", *presenting(pki.leaf("mail.fabrikam.com")), "--save", str(saved))
+    (tls,) = [each for each in json.loads(saved.read_text())["tls"] if each.get("kind") == "probe"]
+    assert tls["alert"] == 48 and tls["established"] is False and tls["client_certificate_sent"] is True
+
+
+def test_options_of_a_probe_without_a_probe_are_wrong_use(tmp_path: Path) -> None:
+    done = run("doctor", "--mail-from", "a@contoso.com", str(tmp_path))
+    assert done.returncode == 2 and "--probe" in done.stderr and done.stderr.count("\n") == 1
+
+
 # --- wrong use -------------------------------------------------------------------------------------------------------
 
 

@@ -418,4 +418,12 @@ def _problems_of_the_certificate(own: OwnCertificate, at: datetime) -> list[str]
             found.append(f"the certificate {each.subject} presented here expired {each.not_after:%Y-%m-%d}")
         if each.not_before is not None and each.not_before > at:
             found.append(f"the certificate {each.subject} presented here is valid from {each.not_before:%Y-%m-%d}")
+    leaf = own.chain[0] if own.chain else None
+    if leaf and len(own.chain) == 1 and leaf.issuer != leaf.subject:
+        found.append(
+            f"the certificate is presented alone, without that of its issuer ({leaf.issuer}): a host that lacks "
+            "it cannot verify ours"
+        )
+    if leaf and leaf.purposes is not None and not {"clientAuth", "anyExtendedKeyUsage"} & set(leaf.purposes):
+        found.append("the certificate lacks the purpose clientAuth: hosts that insist on it refuse it")
     return found

@@ -48,6 +48,14 @@ def doctor_command(
         Path | None,
         typer.Option("--next", metavar="PEM", help="Rehearse a renewal on paper: what this certificate would break."),
     ] = None,
+    probe: Annotated[
+        str | None,
+        typer.Option(metavar="HOST[:PORT]", help="Hold a session with the host now, and judge it with the rest."),
+    ] = None,
+    certificate: Annotated[Path | None, typer.Option(metavar="PEM", help="With --probe: chain to present.")] = None,
+    key: Annotated[Path | None, typer.Option(metavar="PEM", help="With --probe: its key.")] = None,
+    mail_from: Annotated[str | None, typer.Option(metavar="A", help="With --probe: go on to MAIL.")] = None,
+    rcpt_to: Annotated[list[str] | None, typer.Option(metavar="B", help="With --probe: go on to RCPT.")] = None,
     pfx_password_file: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Password of PFX files, in its first line; else a terminal is asked."),
@@ -57,14 +65,15 @@ def doctor_command(
     ] = False,
 ) -> None:
     password_of = _password_of(pfx_password_file)
-    found = _gathered(evidence or [], bundle or [], password_of)
-    key = token_bytes(16) if redact else None
-    found = _redacted(found, key)
+    probed = _probed(probe, certificate, key, mail_from, rcpt_to or [])
+    found = _gathered(evidence or [], bundle or [], probed, password_of)
+    secret = token_bytes(16) if redact else None
+    found = _redacted(found, secret)
     if save:
         from gatepost.doctor.bundle_file import dump_bundle
 
         _write(save, dump_bundle(found), "--save")
-    _report(_rehearsed(following, found, key, password_of) if following else _diagnosed(found), json, markdown, html)
+    _report(_rehearsed(following, found, secret, password_of) if following else _diagnosed(found), json, markdown, html)
 
 
 def _diagnosed(found: EvidenceBundle) -> "Diagnosis":
@@ -106,10 +115,26 @@ def _first_line(file: Path) -> str:
         context.fail(f"--pfx-password-file {file}: not text in UTF-8", context.WRONG_USE)
 
 
-def _gathered(evidence: list[str], bundles: list[Path], password_of: PasswordOf | None) -> EvidenceBundle:
-    if not evidence and not bundles:
+def _probed(
+    host: str | None, certificate: Path | None, key: Path | None, mail_from: str | None, rcpt_to: list[str]
+) -> list[EvidenceBundle]:
+    if host is None:
+        if certificate or key or mail_from is not None or rcpt_to:
+            says = "--certificate, --key, --mail-from and --rcpt-to are for a probe: name the host with --probe"
+            context.fail(says, context.WRONG_USE)
+        return []
+    from gatepost.admin.probe_evidence import evidence_of
+    from gatepost.cli.probe import PATIENCE_S, hold_probe
+
+    return [evidence_of(hold_probe(host, certificate, key, mail_from, rcpt_to, None, PATIENCE_S))]
+
+
+def _gathered(
+    evidence: list[str], bundles: list[Path], probed: list[EvidenceBundle], password_of: PasswordOf | None
+) -> EvidenceBundle:
+    if not evidence and not bundles and not probed:
         context.fail("nothing to read: name files or folders, or '-' for standard input", context.WRONG_USE)
-    parts = [_loaded(each) for each in bundles]
+    parts = [*probed, *(_loaded(each) for each in bundles)]
     named = [Path(each) for each in evidence if each != "-"]
     try:
         if named:

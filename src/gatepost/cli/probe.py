@@ -1,6 +1,6 @@
 """`gatepost probe`: what a host does with a session, a certificate and two addresses; nothing is sent."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from gatepost.config import Config
     from gatepost.tenancy.evidence import CertificateFacts
     from gatepost.tenancy.tenant import SmartHost
+
+PATIENCE_S = 10.0
 
 probe_app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -40,10 +42,31 @@ def probe_command(
     ehlo: Annotated[
         str | None, typer.Option(metavar="NAME", help="Default: the name in gatepost.toml, else this machine's.")
     ] = None,
-    timeout: Annotated[float, typer.Option(metavar="SECONDS", min=0.1, help="For each step.")] = 10.0,
+    timeout: Annotated[float, typer.Option(metavar="SECONDS", min=0.1, help="For each step.")] = PATIENCE_S,
     json: Annotated[bool, typer.Option("--json", help="JSON, for programs.")] = False,
 ) -> None:
-    from gatepost.admin.probe import Question, Verdict
+    from gatepost.admin.probe import Verdict
+
+    result = hold_probe(host, certificate, key, mail_from, rcpt_to or (), ehlo, timeout)
+    if json:
+        context.print_json(result)
+    else:
+        _show(result)
+    if result.verdict is not Verdict.ACCEPTED:
+        raise typer.Exit(context.NO)
+
+
+def hold_probe(
+    host: str,
+    certificate: Path | None,
+    key: Path | None,
+    mail_from: str | None,
+    rcpt_to: Sequence[str],
+    ehlo: str | None,
+    timeout: float,
+) -> "ProbeResult":
+    """The session that the options ask for."""
+    from gatepost.admin.probe import Question
     from gatepost.app.probing import run_probe
 
     settings = _settings()
@@ -54,15 +77,9 @@ def probe_command(
         ehlo=_ehlo(ehlo) or (settings.hostname if settings else None),
         chain=_chain(certificate, key),
         mail_from=None if mail_from is None else _reverse_path(mail_from),
-        rcpt_to=tuple(_mailbox(each, "--rcpt-to") for each in rcpt_to or ()),
+        rcpt_to=tuple(_mailbox(each, "--rcpt-to") for each in rcpt_to),
     )
-    result = run_probe(question, certificate, key, timeout, settings)
-    if json:
-        context.print_json(result)
-    else:
-        _show(result)
-    if result.verdict is not Verdict.ACCEPTED:
-        raise typer.Exit(context.NO)
+    return run_probe(question, certificate, key, timeout, settings)
 
 
 def _settings() -> "Config | None":
@@ -158,4 +175,5 @@ def _facts(result: "ProbeResult") -> Iterator[tuple[str, str]]:
 def _certificate(each: "ShownCertificate") -> str:
     names = ", ".join(each.names) or "no name"
     days = [f"{moment:%Y-%m-%d}" if moment else "?" for moment in (each.not_before, each.not_after)]
-    return f"{each.subject} ({names}), valid {days[0]} to {days[1]}"
+    purposes = "any purpose" if each.purposes is None else " and ".join(each.purposes) or "no purpose"
+    return f"{each.subject} ({names}), {purposes}, valid {days[0]} to {days[1]}"
