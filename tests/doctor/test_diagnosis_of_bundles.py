@@ -1,5 +1,6 @@
 """Every bundle of evidence gives the cause it was made for, no surer than it may be, and none that it must not."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from gatepost.doctor.diagnosis import Diagnosis, diagnose
 from gatepost.doctor.evidence import EvidenceBundle
 from gatepost.doctor.reading import read_files
 from gatepost.doctor.redaction import redacted
+from gatepost.doctor.report import lines
 from gatepost.doctor.rules import all_rules
 
 BUNDLES = sorted(each for each in (Path(__file__).parent / "bundles").iterdir() if each.is_dir())
@@ -41,13 +43,16 @@ def test_evidence_gives_its_cause_first(folder: Path) -> None:
 
 @pytest.mark.parametrize("folder", BUNDLES, ids=lambda each: each.name)
 def test_fix_and_questions_are_about_the_evidence(folder: Path) -> None:
-    """`fix_has`: names and values that the first finding's commands hold; `asks_for`: what is asked for next."""
+    """`fix_has`: names and values that the first finding's commands hold; `asks_for`: what is asked for next;
+    `never_says`: patterns of sentences that the report must not hold."""
     expected = tomllib.loads((folder / "expect.toml").read_text("utf-8"))
     diagnosis = diagnose(evidence_of(folder))
     commands = "\n".join(fix.command for each in diagnosis.findings[:1] for fix in each.fix)
     assert [each for each in expected.get("fix_has", ()) if each not in commands] == []
     asked = "\n".join(diagnosis.missing).casefold()
     assert [each for each in expected.get("asks_for", ()) if each.casefold() not in asked] == []
+    report = " ".join(line.text.strip() for line in lines(diagnosis, 80))
+    assert [each for each in expected.get("never_says", ()) if re.search(each, report)] == []
 
 
 @pytest.mark.parametrize("folder", BUNDLES, ids=lambda each: each.name)

@@ -5,12 +5,12 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatepost.doctor.bundle_file import dump_bundle
 from gatepost.doctor.evidence import EvidenceBundle, ProseFact, Source
-from gatepost.doctor.reading import read_files
+from gatepost.doctor.reading import read_files, read_text
 from gatepost.doctor.redaction import redacted
 
 BUNDLES = sorted(each for each in (Path(__file__).parent / "bundles").iterdir() if each.is_dir())
@@ -57,3 +57,46 @@ def test_private_stays_private_and_public_public(address: ipaddress.IPv4Address)
     from gatepost.doctor.addresses import is_private
 
     assert is_private(ipaddress.ip_address(_told(str(address)))) == is_private(address)
+
+
+LABELS = st.from_regex(r"[a-z]{4}q[a-z]{3,8}x[0-9]", fullmatch=True)
+"""Labels that are no word of mail."""
+
+
+@given(
+    LABELS,
+    LABELS,
+    LABELS,
+    st.ip_addresses(v=4).filter(lambda each: each.is_global),
+    st.from_regex(r"[0-9A-F]{40}", fullmatch=True).filter(lambda each: any(sign.isdigit() for sign in each)),
+    st.sampled_from(["log", "export", "list", "bounce", "words", "openssl", "postfix"]),
+)
+@settings(max_examples=150, deadline=None)
+def test_a_secret_name_leaks_in_no_kind_of_evidence(
+    person: str, domain: str, host: str, address: ipaddress.IPv4Address, thumbprint: str, form: str
+) -> None:
+    name = f"{host}.{domain}.example"
+    reply = f"550 5.7.64 TenantAttribution; Relay Access Denied [{host}.eop-EUR05.prod.protection.outlook.com]"
+    row = "2026-03-02T08:00:01.00{}Z,Out to {},08DE0001A2B3C4D5,{},10.0.0.4:5011,203.0.113.36:25,{}"
+    text = {
+        "log": "\n".join(
+            (
+                row.format(1, domain, 1, f"<,250  x.outlook.com Hello [{address}] SIZE 1 STARTTLS,"),
+                row.format(2, domain, 2, f'*,"CN={name}, O={domain} Ltd",Certificate subject'),
+                row.format(2, domain, 3, f"*,{thumbprint},Certificate thumbprint"),
+                row.format(3, domain, 4, f">,MAIL FROM:<{person}@{domain}.example> SIZE=1,"),
+                row.format(4, domain, 5, f"<,{reply},"),
+            )
+        ),
+        "export": f'[{{"Name": "From {domain}", "ConnectorType": "OnPremises", "TlsSenderCertificateName": "{name}", '
+        f'"SenderIPAddresses": ["{address}"], "Comment": "ask {person}"}}]',
+        "list": f"Name : {host}\nConnectorType : OnPremises\nSenderIPAddresses : {{{address}}}\nWhoChanged : {person}",
+        "bounce": f"Generating server: {name}\n{person}@{domain}.example\n{reply}\nRemote-MTA: dns;{name}",
+        "words": f"{person} of {domain} renewed the certificate of {host} ({thumbprint}); mail comes from {address}.",
+        "openssl": f"subject=CN = {name}, O = {domain}\nissuer=CN = {host} CA\nserial={thumbprint}",
+        "postfix": f"Jun  9 08:00:02 {host} postfix/smtp[9]: C2D4E80123: to=<{person}@{domain}.example>, "
+        f"relay={name}[{address}]:25, delay=1, dsn=5.7.64, status=bounced (host {name}[{address}] said: {reply})",
+    }[form]
+    told = dump_bundle(redacted(read_text(text), KEY)).casefold()
+    leaked = [each for each in (person, domain, host, str(address), thumbprint.casefold()) if each in told]
+    assert leaked == []

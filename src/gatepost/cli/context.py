@@ -138,4 +138,6 @@ def warn(message: str) -> None:
 def suggest(command: str) -> None:
     """The next command a person would want; nothing for programs."""
     if sys.stdout.isatty():
-        console().print(f"[dim]next:[/dim] {command}")
+        from rich.text import Text
+
+        console().print(Text.assemble(("next:", "dim"), f" {visible(command)}"), soft_wrap=True)

@@ -73,7 +73,14 @@ def doctor_command(
         from gatepost.doctor.bundle_file import dump_bundle
 
         _write(save, dump_bundle(found), "--save")
-    _report(_rehearsed(following, found, secret, password_of) if following else _diagnosed(found), json, markdown, html)
+    diagnosis = _rehearsed(following, found, secret, password_of) if following else _diagnosed(found)
+    _report(diagnosis, json, markdown, html)
+    if not (json or markdown):
+        from gatepost.doctor.next_command import next_command
+
+        context.suggest(next_command(found, diagnosis))
+    if not diagnosis.findings:
+        raise typer.Exit(context.NO)
 
 
 def _diagnosed(found: EvidenceBundle) -> "Diagnosis":
@@ -214,8 +221,6 @@ def _report(diagnosis: "Diagnosis", json: bool, markdown: bool, html: Path | Non
         typer.echo(report.markdown(diagnosis))
     else:
         _show(report.lines(diagnosis, context.console().width))
-    if not diagnosis.findings:
-        raise typer.Exit(context.NO)
 
 
 _COLOURS = {

@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Iterator
 from enum import StrEnum
 from html import escape
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from gatepost.doctor.diagnosis import Diagnosis
@@ -18,6 +19,7 @@ from gatepost.protocol_log.codec import visible
 _MOST_EVIDENCE = 8
 _MOST_RULED_OUT = 8
 _MOST_FILES = 12
+_IN_ORDER = "What to bring next, most telling first"
 
 
 def document(diagnosis: Diagnosis) -> dict[str, Any]:
@@ -78,7 +80,31 @@ _SIDES = {
     "pki": "whoever issues the certificate",
     "none": "nobody's connector",
 }
+_PLACES = {
+    "Exchange": "Exchange Management Shell",
+    "Exchange Online": "Exchange Online PowerShell",
+    "Windows": "PowerShell, as administrator",
+    "Gatepost": "Gatepost, where that is the relay",
+    "network": "In the network",
+    "application": "In the application",
+    "PKI": "At the certificate authority",
+}
+_IN_WORDS = frozenset(("network", "application", "PKI", "certificate authority"))
+"""Where a fix is a sentence rather than a command."""
 _BLANK = Line(Style.BLANK, "")
+
+
+class Place(NamedTuple):
+    """Where to act, and what to do there in order."""
+
+    name: str
+    commands: tuple[str, ...]
+    in_words: bool
+
+
+def _places(finding: Finding) -> Iterator[Place]:
+    for where, fixes in groupby(finding.fix, key=lambda fix: fix.where):
+        yield Place(_PLACES.get(where, where), tuple(fix.command for fix in fixes), where in _IN_WORDS)
 
 
 def lines(diagnosis: Diagnosis, width: int = 80) -> list[Line]:
@@ -104,7 +130,7 @@ def _lines(diagnosis: Diagnosis, width: int) -> Iterator[Line]:
             yield from _quoted(cited, width)
     if diagnosis.missing:
         yield _BLANK
-        yield Line(Style.LABEL, "What to bring next, most telling first")
+        yield Line(Style.LABEL, _IN_ORDER)
         for number, each in enumerate(diagnosis.missing, 1):
             yield from _wrapped(each, width, Style.TEXT, f"  {number}. ")
     if diagnosis.ruled_out:
@@ -133,10 +159,13 @@ def _first(finding: Finding, width: int) -> Iterator[Line]:
     if finding.fix:
         yield _BLANK
         yield Line(Style.LABEL, "Fix")
-        for fix in finding.fix:
-            yield Line(Style.TEXT, f"  {fix.where}:")
-            for line in fix.command.split("\n"):
-                yield Line(Style.COMMAND, f"    {visible(line)}")
+        for place in _places(finding):
+            yield Line(Style.TEXT, f"  {visible(place.name)}:")
+            for command in place.commands:
+                if place.in_words:
+                    yield from _wrapped(command, width, Style.TEXT, "    ")
+                else:
+                    yield from (Line(Style.COMMAND, f"    {visible(line)}") for line in command.split("\n"))
     if finding.verify:
         yield _BLANK
         yield Line(Style.LABEL, "Then check")
@@ -191,8 +220,12 @@ def markdown(diagnosis: Diagnosis) -> str:
         catalogue = f", cause {', '.join(finding.catalogue)}" if finding.catalogue else ""
         out += [f"Confidence **{finding.confidence}**, side: {finding.side}{catalogue}.", ""]
         out += [f"- {_code(str(cited.source))}: {_code(cited.says)}" for cited in finding.evidence]
-        for fix in finding.fix:
-            out += ["", f"{_in_line(fix.where)}:", "", *(f"    {visible(line)}" for line in fix.command.split("\n"))]
+        for place in _places(finding):
+            out += ["", f"{_in_line(place.name)}:", ""]
+            if place.in_words:
+                out += [f"- {_in_line(each)}" for each in place.commands]
+            else:
+                out += [f"    {visible(line)}" for each in place.commands for line in each.split("\n")]
         if finding.verify:
             out += ["", f"Then check: {_in_line(finding.verify)}"]
         out += [""]
@@ -200,13 +233,19 @@ def markdown(diagnosis: Diagnosis) -> str:
         out += ["No cause could be told from this.", ""]
     for title, items in (
         ("What does not fit together", [f"{each.source}: {each.says}" for each in diagnosis.contradictions]),
-        ("What to bring next", list(diagnosis.missing)),
+        (_IN_ORDER, list(diagnosis.missing)),
         ("Ruled out", [f"{each.title or each.rule}: {each.because}" for each in diagnosis.ruled_out]),
         ("Read", _first_of([f"{each.source} as {each.kind}: {each.items}" for each in diagnosis.read])),
         ("Not used", _first_of([f"{each.source.file}: {each.because}" for each in diagnosis.unread])),
     ):
         if items:
-            out += [f"## {title}", "", *(f"- {_in_line(each)}" for each in items), ""]
+            marked = [f"{number}." if title == _IN_ORDER else "-" for number, _ in enumerate(items, 1)]
+            out += [
+                f"## {title}",
+                "",
+                *(f"{mark} {_in_line(each)}" for mark, each in zip(marked, items, strict=True)),
+                "",
+            ]
     return "\n".join(out)
 
 
@@ -230,7 +269,9 @@ _STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:50rem;margin:2rem auto;padding:0 1rem}
 body{color:#1b1f24;background:#fff}
 h1{font-size:1.4rem}
-h2{font-size:1.15rem;margin-top:2rem}
+h2{font-size:1.2rem;margin-top:2.2rem}
+h3{font-size:1rem;margin-bottom:.3rem}
+.says{font-size:1.1rem}
 code,pre{font:14px/1.45 ui-monospace,monospace}
 pre{background:#f3f5f7;padding:.8rem 1rem;border-radius:6px;white-space:pre-wrap;overflow-wrap:anywhere}
 li{margin:.3rem 0;overflow-wrap:anywhere}
@@ -253,13 +294,14 @@ def html(diagnosis: Diagnosis) -> str:
     body = body or "<p>No cause could be told from this.</p>"
     for title, items in (
         ("What does not fit together", [f"{each.source}: {each.says}" for each in diagnosis.contradictions]),
-        ("What to bring next, most telling first", list(diagnosis.missing)),
+        (_IN_ORDER, list(diagnosis.missing)),
         ("Ruled out", [f"{each.title or each.rule}: {each.because}" for each in diagnosis.ruled_out]),
         ("Read", _first_of([f"{each.source} as {each.kind}: {each.items}" for each in diagnosis.read])),
         ("Not used", _first_of([f"{each.source.file}: {each.because}" for each in diagnosis.unread])),
     ):
         if items:
-            body += f"<h2>{title}</h2><ul>{''.join(f'<li>{_text(each)}</li>' for each in items)}</ul>"
+            kind = "ol" if title == _IN_ORDER else "ul"
+            body += f"<h2>{title}</h2><{kind}>{''.join(f'<li>{_text(each)}</li>' for each in items)}</{kind}>"
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1"><title>Doctor report</title>'
@@ -272,15 +314,21 @@ def _section(number: int, finding: Finding) -> str:
         f'<li><span class="where">{_text(str(each.source))}</span><br><code>{_text(each.says)}</code></li>'
         for each in finding.evidence
     )
-    fixes = "".join(f"<p>{_text(each.where)}:</p><pre>{_text(each.command)}</pre>" for each in finding.fix)
+    fixes = "".join(map(_place, _places(finding)))
     catalogue = f" · cause {', '.join(finding.catalogue)}" if finding.catalogue else ""
     return (
-        f"<section><h2>{number}. {_text(finding.title or finding.rule)}</h2><p>{_text(finding.summary)}</p>"
+        f"<section><h2>{number}. {_text(finding.title or finding.rule)}</h2>"
+        f'<p class="says">{_text(finding.summary)}</p>'
         f'<p class="known">Confidence <strong class="{finding.confidence}">{finding.confidence}</strong>'
         f" · to be fixed by {_text(_SIDES.get(finding.side, finding.side))}{_text(catalogue)}</p>"
         f"{f'<h3>Evidence</h3><ul>{evidence}</ul>' if evidence else ''}{f'<h3>Fix</h3>{fixes}' if fixes else ''}"
         f"{f'<h3>Then check</h3><p>{_text(finding.verify)}</p>' if finding.verify else ''}</section>"
     )
+
+
+def _place(place: Place) -> str:
+    tag = "p" if place.in_words else "pre"
+    return f"<p>{_text(place.name)}:</p>" + "".join(f"<{tag}>{_text(each)}</{tag}>" for each in place.commands)
 
 
 def _text(text: str) -> str:
