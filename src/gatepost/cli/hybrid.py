@@ -389,7 +389,7 @@ def _show_plan(plan: "Plan") -> None:
     for change in plan.changes:
         _show_change(change)
     if plan.kept:
-        _show_kept(plan.kept, "changed by hand since the last apply, and kept:")
+        _show_kept(plan.kept, "set by hand, and kept:")
     _show_commands(plan)
     for note in plan.notes:
         context.warn(f"note: {note}")

@@ -160,10 +160,11 @@ def _inbound_to_use(wish: Wish, names: Sequence[str], relay: Objects, last: Mapp
 
 
 def _covers_all(patterns: Sequence[str], names: Sequence[str]) -> bool:
-    return all(any(_covers(pattern, name) for pattern in patterns) for name in names)
+    return all(any(covers(pattern, name) for pattern in patterns) for name in names)
 
 
-def _covers(pattern: str, name: str) -> bool:
+def covers(pattern: str, name: str) -> bool:
+    """Whether a connector that asks for `pattern` is content with the certificate name `name`."""
     return pattern == name or (pattern.startswith(WILDCARD) and pattern_covers(pattern, without_wildcard(name)))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from gatepost.hybrid.desire import NotPossible
+from gatepost.hybrid.desire import NotPossible, covers
 from gatepost.hybrid.merge import Fields
 from gatepost.hybrid.plan import Change, Objects, Plan, Wanted, differing
 from gatepost.tenancy.names import WILDCARD
@@ -156,7 +156,7 @@ def _inbound(wish: ExchangeWish, accepted: Sequence[str], now: Objects) -> Wante
             "SenderDomains": ["smtp:*;1"],
             "RequireTls": True,
             "CloudServicesMailEnabled": True,
-            "TlsSenderCertificateName": _sender_certificate_name(wish, accepted),
+            "TlsSenderCertificateName": _sender_certificate_name(wish, accepted, now.get(name)),
             "Enabled": True,
         },
         fresh={},
@@ -165,8 +165,12 @@ def _inbound(wish: ExchangeWish, accepted: Sequence[str], now: Objects) -> Wante
     )
 
 
-def _sender_certificate_name(wish: ExchangeWish, accepted: Sequence[str]) -> str:
-    """The name itself where it is an accepted domain, else the wildcard of its parent."""
+def _sender_certificate_name(wish: ExchangeWish, accepted: Sequence[str], now: Fields | None) -> str:
+    """What is there, if the certificate has that name; else the name itself where it is an accepted domain, else the
+    wildcard of its parent."""
+    present = str((now or {}).get("TlsSenderCertificateName") or "")
+    if present and any(covers(present.casefold(), name) for name in wish.certificate_names):
+        return present
     domains = {each.casefold() for each in accepted or wish.domains}
     for name in wish.certificate_names:
         parent = name.removeprefix(WILDCARD) if name.startswith(WILDCARD) else name.partition(".")[2]

@@ -100,6 +100,6 @@ def why_refused(rehearsal: Rehearsal) -> str:
         return line
     for verdict in rehearsal.verdicts:
         if verdict["outcome"] == _REFUSED:
-            reasons = "; ".join(f"{each['code']}: {each['says']}" for each in verdict["reasons"])
-            return f"the relay would refuse <{verdict['mail_from']}>: {reasons or verdict['reply']}"
+            reason = next((f"{each['code']}: {each['says']}" for each in verdict["reasons"]), verdict["reply"])
+            return f"the relay would refuse <{verdict['mail_from']}>: {reason.rstrip('.')}"
     return "the relay gave no verdict"
