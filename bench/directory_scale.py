@@ -26,12 +26,11 @@ from threading import Event, Thread
 from typing import Any
 
 from contestants import Certificates
-from machine import ROOT
 from peers import PeerError, free_port
 from relay import Relay, RelayError
-from results import Clock, Finding, keep, table
+from results import Clock, Finding, common_options, keep, table
 from sessions_client import relays_from
-from tools import BUILD, BenchError, Sink, build, send
+from tools import BenchError, Sink, build, send
 
 from gatepost.app import open_editor
 from gatepost.bench.load import Load
@@ -65,7 +64,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--connectors", type=int, default=5, help="of each tenant")
     parser.add_argument("--sessions", type=int, default=20_000, help="before and after, for memory")
     parser.add_argument("--look-ups", type=int, default=50_000)
-    parser.add_argument("--folder", type=Path, default=BUILD, help="where the directory lies, so which disk is used")
+    common_options(parser)
     return parser.parse_args()
 
 
@@ -84,10 +83,9 @@ def _run(options: argparse.Namespace) -> int:
         shutil.rmtree(folder, ignore_errors=True)
     load = {"tenants": options.tenants, "connectors": options.tenants * options.connectors, "seed": SEED}
     load |= {"sessions": options.sessions, "look_ups": options.look_ups}
-    command = " ".join(["python", "bench/directory_scale.py", *sys.argv[1:]])
     rows = [each.as_json() for each in findings]
-    path = keep("directory", clock, options.folder, {"command": command, "load": load, "findings": rows})
-    print(f"\n{table(rows)}\n\n{path.relative_to(ROOT)}")
+    path = keep("directory", clock, options, {"load": load, "findings": rows})
+    print(f"\n{table(rows)}\n\n{path}")
     return 0 if all(each.met for each in findings) else 1
 
 

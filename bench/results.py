@@ -1,6 +1,8 @@
 """What a run found: figures beside the bars they have to meet, kept as JSON with the facts of the machine."""
 
+import argparse
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -9,6 +11,7 @@ from typing import Any
 
 from machine import ROOT, facts
 from processes import machine_cpu_seconds
+from tools import BUILD
 
 RESULTS = ROOT / "bench" / "results"
 
@@ -30,6 +33,11 @@ class Finding:
         return asdict(self) | {"met": self.met}
 
 
+def common_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--folder", type=Path, default=BUILD, help="where data lies, so which disk is measured")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="where the results file goes")
+
+
 class Clock:
     """How long a run took, and how many processors were busy in it, whoever kept them so."""
 
@@ -42,16 +50,12 @@ class Clock:
         return {"seconds": round(seconds, 1), "busy_cores": round((machine_cpu_seconds() - self._cpu) / seconds, 2)}
 
 
-def keep(what: str, clock: Clock, folder: Path, found: Mapping[str, Any]) -> Path:
-    """Writes `results/WHAT-TIME.json`."""
-    head = {
-        "what": what,
-        "at": clock.at.isoformat(timespec="seconds"),
-        "machine": facts(folder),
-        "run": clock.summary(),
-    }
-    path = RESULTS / f"{what}-{clock.at:%Y-%m-%dT%H%M%SZ}.json"
-    path.parent.mkdir(exist_ok=True)
+def keep(what: str, clock: Clock, options: argparse.Namespace, found: Mapping[str, Any]) -> Path:
+    """Writes `WHAT-TIME.json` into the folder of results."""
+    head = {"what": what, "at": clock.at.isoformat(timespec="seconds"), "command": " ".join(["python", *sys.argv])}
+    head |= {"machine": facts(options.folder), "run": clock.summary()}
+    path: Path = options.results / f"{what}-{clock.at:%Y-%m-%dT%H%M%SZ}.json"
+    path.parent.mkdir(exist_ok=True, parents=True)
     path.write_text(json.dumps({**head, **found}, indent=1) + "\n")
     return path
 

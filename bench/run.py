@@ -18,15 +18,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cases import MODES, Case, complete
-from ceilings import ceilings
+from ceilings import ceilings, higher
 from contestants import BY_ADDRESS, BY_CERTIFICATE, Certificates, Contestant, GatepostContestant, PostfixContestant
-from machine import ROOT
 from peers import PeerError
 from processes import cpu_seconds, machine_cpu_seconds
 from relay import RelayError
 from report import Measurement, markdown, medians
-from results import Clock, keep, read
-from tools import BUILD, BenchError, Mute, Sink, build, send
+from results import Clock, common_options, keep, read
+from tools import BenchError, Mute, Sink, build, send
 
 from gatepost.bench.load import Load
 
@@ -55,7 +54,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=3, help="of load in each measurement (default: 3)")
     parser.add_argument("--minutes", type=float, default=13, help="begin no second round after so long (default: 13)")
     parser.add_argument("--servers", type=_servers, default=tuple(SERVERS), help="postfix,gatepost")
-    parser.add_argument("--folder", type=Path, default=BUILD, help="where queues lie, so which disk is measured")
+    common_options(parser)
     parser.add_argument("--keep", action="store_true", help="keep the servers' folders")
     cases = parser.add_argument_group("cases, when it is not --complete")
     cases.add_argument("--modes", type=_modes, default=tuple(MODES), metavar="MODE[,MODE...]", help=", ".join(MODES))
@@ -134,6 +133,8 @@ def _bench(options: argparse.Namespace) -> int:
         limits = ceilings(folder, certificates, sink, with_postfix=with_postfix)
         bench = Bench(options, cases, servers, holding, certificates, sink)
         bench.run()
+        _say("limits of the machine, again")
+        limits = higher(limits, ceilings(folder, certificates, sink, with_postfix=with_postfix))
     finally:
         for server in (*servers, *holding):
             server.stop()
@@ -142,7 +143,6 @@ def _bench(options: argparse.Namespace) -> int:
         if not options.keep:
             shutil.rmtree(folder, ignore_errors=True)
     found = {
-        "command": " ".join(["python", "bench/run.py", *sys.argv[1:]]),
         "servers": {server.name: server.version for server in servers},
         "limits": limits,
         "medians": medians(bench.measured),
@@ -150,9 +150,9 @@ def _bench(options: argparse.Namespace) -> int:
         "rounds": [one.as_json() for one in bench.measured],
         "failed": bench.failed,
     }
-    path = keep("speed", clock, options.folder, found)
+    path = keep("speed", clock, options, found)
     print(markdown(read(path)))
-    print(f"\n{path.relative_to(ROOT)}")
+    print(f"\n{path}")
     return 1 if bench.failed else 0
 
 

@@ -23,13 +23,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from contestants import Certificates
-from machine import ROOT
 from peers import PeerError, free_port
 from processes import descendants
 from relay import Relay, RelayError
-from results import Clock, Finding, keep, table
+from results import Clock, Finding, common_options, keep, table
 from slow_senders import SlowSenders
-from tools import BUILD, BenchError, Sink, build, slow_disk
+from tools import BenchError, Sink, build, slow_disk
 
 from gatepost.bench.load import Load, LoadResult, command, run
 
@@ -56,7 +55,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--slow", type=int, default=1000)
     parser.add_argument("--rate", type=float, default=200, help="of the neighbour, messages a second (default: 200)")
     parser.add_argument("--seconds", type=float, default=10, help="of each measurement (default: 10)")
-    parser.add_argument("--folder", type=Path, default=BUILD, help="where queues lie")
+    common_options(parser)
     return parser.parse_args()
 
 
@@ -76,9 +75,8 @@ def _run(options: argparse.Namespace) -> int:
         sink.stop()
         shutil.rmtree(folder, ignore_errors=True)
     rows = [each.as_json() for each in findings]
-    said = " ".join(["python", "bench/sessions.py", *sys.argv[1:]])
-    path = keep("sessions", clock, options.folder, {"command": said, "findings": rows})
-    print(f"\n{table(rows)}\n\n{path.relative_to(ROOT)}")
+    path = keep("sessions", clock, options, {"findings": rows})
+    print(f"\n{table(rows)}\n\n{path}")
     return 0 if all(each.met for each in findings) else 1
 
 
