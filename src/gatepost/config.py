@@ -18,6 +18,7 @@ from gatepost.mail.domain import DomainError, domain_key
 from gatepost.mail.path_grammar import BadPath, read_mailbox
 from gatepost.queue.retry import RetrySettings
 from gatepost.smtp.server_settings import ServerSettings
+from gatepost.tenancy.tenant import TenantLimits
 
 
 class ConfigError(Exception):
@@ -96,12 +97,16 @@ class DeliveryConfig:
     """Connections in all, per worker (Exchange: MaxOutboundConnections)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TenantLimits:
-    """What one tenant may do on one worker; 0 means no limit. Refused with 4.7.x, so that nothing is lost."""
+UNLIMITED = TenantLimits(messages_per_minute=0, recipients_per_minute=0, message_size=0, sessions=0, queued=0)
 
-    messages_per_minute: int = 0
-    sessions: int = 0
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueConfig:
+    """Beyond these no mail is taken: `452`, so that nothing is lost."""
+
+    least_free_disk: int = 64 * 1024 * 1024
+    most_recipients: int = 0
+    """In the queues of all workers; 0: no limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +149,8 @@ class Config:
     protocol_log: ProtocolLogConfig = ProtocolLogConfig()
     sessions: SessionsConfig = SessionsConfig()
     delivery: DeliveryConfig = DeliveryConfig()
-    tenant_limits: TenantLimits = TenantLimits()
+    tenant_limits: TenantLimits = UNLIMITED
+    queue: QueueConfig = QueueConfig()
     hybrid: HybridConfig = HybridConfig()
     nameservers: tuple[str, ...] = ()
     """`address` or `address:port`; none: the system's."""
@@ -276,6 +282,7 @@ def _config(file: Path, text: str, top: _Table) -> Config:
         sessions=_sessions(top.table("sessions")),
         delivery=_delivery(top.table("delivery")),
         tenant_limits=_tenant_limits(top.table("tenant_limits")),
+        queue=_queue(top.table("queue")),
         hybrid=_hybrid(top.table("hybrid")),
         nameservers=_nameservers(top.table("dns")),
         verification_grace_days=top.take("verification_grace", _duration, 7 * 86400.0) / 86400,
@@ -416,7 +423,20 @@ def _delivery(table: _Table) -> DeliveryConfig:
 def _tenant_limits(table: _Table) -> TenantLimits:
     settings = TenantLimits(
         messages_per_minute=table.take("messages_per_minute", _whole(0, 10_000_000), 0),
+        recipients_per_minute=table.take("recipients_per_minute", _whole(0, 10_000_000), 0),
+        message_size=table.take("message_size", _octets(0), 0),
         sessions=table.take("sessions", _whole(0, 1_000_000), 0),
+        queued=table.take("queued", _whole(0, 1_000_000_000), 0),
+    )
+    table.close()
+    return settings
+
+
+def _queue(table: _Table) -> QueueConfig:
+    defaults = QueueConfig()
+    settings = QueueConfig(
+        least_free_disk=table.take("least_free_disk", _octets(0), defaults.least_free_disk),
+        most_recipients=table.take("most_recipients", _whole(0, 1_000_000_000), defaults.most_recipients),
     )
     table.close()
     return settings

@@ -79,7 +79,8 @@ def test_the_example_with_every_key_has_every_key_at_its_default(
     assert found.api == config.ApiConfig(host="127.0.0.1", port=8443)
     assert found.retry == config.RetrySettings()
     assert found.delivery == config.DeliveryConfig()
-    assert found.tenant_limits == config.TenantLimits()
+    assert found.tenant_limits == config.UNLIMITED
+    assert found.queue == config.QueueConfig()
     assert found.protocol_log == config.ProtocolLogConfig()
     assert found.sessions == config.SessionsConfig()
     assert found.verification_grace_days == config.Config.__dataclass_fields__["verification_grace_days"].default

@@ -129,6 +129,10 @@ class QueueMachine(RuleBasedStateMachine):
 
     def carry_out_orders(self) -> None:
         """Settling comes after: what an order makes due, an attempt that ends later makes due later."""
+        if self.orders_wait:
+            # A hold by itself is left as it is.
+            self.office.retry(QueueFilter(), self.now + 1e6)
+            self._in_loop(self.store.changed_by_others)
         self.loop.run_until_complete(self.store.carry_out_orders())
 
     def _take(self, given: list[Claim]) -> None:
@@ -235,7 +239,7 @@ class QueueMachine(RuleBasedStateMachine):
         chosen = [each for each in self._chosen(wanted) if each.state is HELD]
         assert self.office.release(wanted, self.now) == len(chosen)
         for each in chosen:
-            each.state, each.due_at = QUEUED, self.now
+            each.state, each.due_at = QUEUED, min(each.due_at, self.now)
         self._noticed(chosen)
 
     @rule(wanted=CHOICES)
@@ -243,7 +247,7 @@ class QueueMachine(RuleBasedStateMachine):
         chosen = [each for each in self._chosen(wanted) if each.state is QUEUED]
         assert self.office.retry(wanted, self.now) == len(chosen)
         for each in chosen:
-            each.due_at = self.now
+            each.due_at = min(each.due_at, self.now)
         self._noticed(chosen)
 
     @rule(wanted=CHOICES)
@@ -251,7 +255,7 @@ class QueueMachine(RuleBasedStateMachine):
         chosen = [each for each in self._chosen(wanted) if each.state is not BOUNCING]
         assert self.office.bounce(wanted, self.now) == len(chosen)
         for each in chosen:
-            each.state, each.due_at = BOUNCING, self.now
+            each.state, each.due_at = BOUNCING, min(each.due_at, self.now)
         self._noticed(chosen)
 
     @rule(wanted=CHOICES)

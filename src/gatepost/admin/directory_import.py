@@ -33,6 +33,7 @@ from gatepost.tenancy.tenant import (
     SendConnector,
     SmartHost,
     Tenant,
+    TenantLimits,
 )
 
 _T = TypeVar("_T", Tenant, AcceptedDomain, InboundConnector)
@@ -190,6 +191,7 @@ class _Import:
             created_at=created_at,
             reject_direct_send=said.get("reject_direct_send", False),
             contact=mailbox(said["contact"], "contact") if said.get("contact") else None,
+            limits=TenantLimits(**said.get("limits", {})),
         )
 
     # --- domains ----------------------------------------------------------------------------------------------------

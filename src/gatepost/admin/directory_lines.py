@@ -20,7 +20,7 @@ from gatepost.tenancy.record import (
     send_connector_record,
     tenant_record,
 )
-from gatepost.tenancy.tenant import AcceptedDomain, InboundConnector, SendConnector, Tenant
+from gatepost.tenancy.tenant import LIMIT_NAMES, AcceptedDomain, InboundConnector, SendConnector, Tenant
 
 
 class Kind(StrEnum):
@@ -128,6 +128,12 @@ def _is_texts(value: object) -> bool:
     return isinstance(value, list) and all(map(_is_text, value))
 
 
+def _is_limits(value: object) -> bool:
+    return isinstance(value, dict) and all(
+        name in LIMIT_NAMES and type(limit) is int and limit >= 0 for name, limit in value.items()
+    )
+
+
 def _has(**types: type) -> Callable[[object], bool]:
     def fits(value: object) -> bool:
         return isinstance(value, list) and all(
@@ -149,8 +155,16 @@ _TIME_OR_NONE = _Field(f"{_TIME.wants}, or null", lambda value: value is None or
 _SPACES = _Field('a list such as [{"space":"*","cost":1}]', _has(space=str, cost=int))
 _HOSTS = _Field('a list such as [{"host":"mx.contoso.com","port":25}]', _has(host=str, port=int))
 
+_LIMITS = _Field(f'limits such as {{"messages_per_minute":60}}, known: {", ".join(LIMIT_NAMES)}', _is_limits)
+
 _FIELDS: dict[Kind, dict[str, _Field]] = {
-    Kind.TENANT: {"name": _TEXT, "created_at": _TIME, "reject_direct_send": _FLAG, "contact": _TEXT_OR_NONE},
+    Kind.TENANT: {
+        "name": _TEXT,
+        "created_at": _TIME,
+        "reject_direct_send": _FLAG,
+        "contact": _TEXT_OR_NONE,
+        "limits": _LIMITS,
+    },
     Kind.DOMAIN: {
         "domain": _TEXT,
         "tenant": _TEXT,

@@ -8,6 +8,8 @@ from gatepost.mail.domain import DomainError, domain_key
 from gatepost.mail.path_grammar import BadPath, read_mailbox
 from gatepost.tenancy.tenant import AddressSpace, Network, SmartHost
 
+_SIZE_UNITS = {"KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
+
 LONGEST_NAME = 64
 
 _IPV4_MAPPED = IPv6Network("::ffff:0:0/96")
@@ -187,3 +189,23 @@ def _range_as_networks(first: str, last: str) -> str:
 
 def _short(text: str) -> str:
     return text if len(text) <= 24 else f"{text[:23]}…"
+
+
+def limit_count(text: str) -> int | None:
+    """A limit of a tenant: a whole number, or None for `default`."""
+    if text == "default":
+        return None
+    if not text.isascii() or not text.isdigit():
+        raise WrongUse(f"'{text}' is not a limit: write a whole number, 0 for no limit, or default")
+    return int(text)
+
+
+def limit_size(text: str) -> int | None:
+    """A limit of a size: `25MiB`, `64KiB`, octets without a unit, or None for `default`."""
+    for unit, octets in _SIZE_UNITS.items():
+        if text.endswith(unit) and text.removesuffix(unit).isdigit():
+            return int(text.removesuffix(unit)) * octets
+    try:
+        return limit_count(text)
+    except WrongUse:
+        raise WrongUse(f"'{text}' is not a size: write it as 25MiB or 512KiB, 0 for no limit, or default") from None

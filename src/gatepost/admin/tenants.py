@@ -1,6 +1,6 @@
 """Tenants: the organisations that relay through this server."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -40,12 +40,17 @@ def add(editor: DirectoryEditor, name: str, at: datetime) -> Tenant:
         return tenant
 
 
-def change(editor: DirectoryEditor, name: str, *, contact: str | None) -> Tenant:
-    """`contact`: a mailbox, or empty for none; None leaves it as it is."""
+def change(
+    editor: DirectoryEditor, name: str, *, contact: str | None = None, limits: Mapping[str, int | None] | None = None
+) -> Tenant:
+    """`contact`: a mailbox, or empty for none; None leaves it as it is. `limits`: those that change; None in it: as for
+    everybody."""
     with editor.change():
         tenant = tenant_named(editor, name)
         if contact is not None:
             tenant = replace(tenant, contact=mailbox(contact, "--contact") if contact else None)
+        if limits:
+            tenant = replace(tenant, limits=replace(tenant.limits, **limits))
         editor.put_tenant(tenant, "set")
         return tenant
 

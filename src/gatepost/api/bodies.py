@@ -54,6 +54,7 @@ class TenantBody(Sent):
     created_at: ReadOnly
     reject_direct_send: ReadOnly
     contact: str | None = Field(default=None, description="The mailbox that is told what will stop working.")
+    limits: ReadOnly
 
 
 class TenantShown(Shown):
@@ -61,6 +62,7 @@ class TenantShown(Shown):
     created_at: str
     reject_direct_send: bool
     contact: str | None
+    limits: dict[str, int]
 
 
 class DomainBody(Sent):

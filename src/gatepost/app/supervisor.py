@@ -24,6 +24,7 @@ from gatepost.app.retirement import RETIRE
 from gatepost.app.start_checks import StartError, check, data_lock
 from gatepost.config import ApiConfig, Config, ConfigError, ListenerConfig
 from gatepost.mail.session_id import MOST_WORKERS
+from gatepost.net.tenant_counts import octets, regions
 from gatepost.queue.store import StoreError
 
 _BACKLOG = 1024
@@ -103,10 +104,19 @@ def _listening(listener: ListenerConfig | ApiConfig, config: Config, *, shared: 
     return sock
 
 
+def _memory_shared_by_workers(config: Config) -> int:
+    """Where workers count for the relay as a whole what tenants do (`net.tenant_counts`); gone with the processes."""
+    descriptor = os.memfd_create("gatepost-tenant-counts")
+    os.ftruncate(descriptor, octets(regions(config.workers)))
+    os.set_inheritable(descriptor, True)
+    return descriptor
+
+
 class _Supervisor:
     def __init__(self, config: Config, sockets: list[list[socket.socket]], api: socket.socket | None) -> None:
         self._config = config
         self._sockets = sockets
+        self._counts = _memory_shared_by_workers(config)
         self._numbers = list(range(config.workers))
         """Of the worker that serves, for each place."""
         self._workers = [self._worker(number) for number in self._numbers]
@@ -140,7 +150,7 @@ class _Supervisor:
     def _worker(self, number: int) -> _Child:
         sockets = self._sockets[number % self._config.workers]
         command = ("gatepost.app.worker", str(number))
-        return _Child(f"worker {number}", command, tuple(sock.fileno() for sock in sockets))
+        return _Child(f"worker {number}", command, (*(sock.fileno() for sock in sockets), self._counts))
 
     def _employ(self, child: _Child) -> asyncio.Task[None]:
         keeper = asyncio.create_task(self._keep(child))

@@ -1,8 +1,8 @@
 """One worker process: receiving and delivery in one event loop, with a queue file of its own.
 
-`python -m gatepost.app.worker NUMBER FILE READY-FD LISTENER-FD…` is how the supervisor starts it; nobody else does.
-What stood in the configuration file comes in by standard input, as the supervisor read it: a worker that is started
-again serves the same listeners, however far somebody has got with editing the file.
+`python -m gatepost.app.worker NUMBER FILE READY-FD LISTENER-FD… COUNTS-FD` is how the supervisor starts it and nobody
+else. What stood in the configuration file comes in by standard input, as the supervisor read it: a worker that is
+started again serves the same listeners, however far somebody has got with editing the file.
 
 A worker takes the first queue of its place that no other process works for new mail. It empties those besides that
 were left: its predecessor's (RETIRE, see `supervisor`), a dead worker's, and those of places that are no more.
@@ -14,6 +14,7 @@ whose worker cannot keep mail.
 
 import asyncio
 import gc
+import mmap
 import os
 import random
 import signal
@@ -50,6 +51,7 @@ from gatepost.mail.session_id import SessionIds
 from gatepost.net.certificates import CredentialError
 from gatepost.net.dns import Resolver
 from gatepost.net.judgement import Judge
+from gatepost.net.tenant_counts import TenantCounts, octets, regions
 from gatepost.net.tls_client import ClientTlsContexts
 from gatepost.net.tls_server import ServerTlsContexts
 from gatepost.protocol_log.codec import Side
@@ -60,12 +62,14 @@ from gatepost.receiving.acceptance import AcceptanceSettings, Attributor, Servic
 from gatepost.receiving.connection import ListenerServices, SessionEnd
 from gatepost.receiving.limits import SessionGate, TenantGate
 from gatepost.receiving.listener import Listener, turn_away
+from gatepost.receiving.room import Room
 from gatepost.receiving.session_record import session_record
 from gatepost.receiving.sightings import sightings_of
 from gatepost.store.event_log import EventLog
 from gatepost.store.log_series import FileLimits
 from gatepost.store.log_writer import LogWriter
 from gatepost.store.protocol_log_files import ProtocolLogFiles
+from gatepost.store.queue_room import free_disk, recipients_by_tenant
 from gatepost.store.session_records import SessionRecords
 from gatepost.store.sightings import Sightings
 from gatepost.store.sqlite_queue import SqliteQueueStore
@@ -77,6 +81,10 @@ _FILES_EVERY_S = 2.0
 """How often certificate files are looked at."""
 _VERIFY_EVERY_S = 3600.0
 _ADOPT_EVERY_S = 0.5
+_ROOM_EVERY_S = 1.0
+_COUNT_EVERY_S = 5.0
+_COUNT_SHARE = 20
+"""Counting what is queued takes a twentieth of the time at most."""
 _STOP_PATIENCE_S = 30.0
 _DELIVERIES_END_WITHIN_S = 8.0
 _COURTESY_S = 3.0
@@ -88,24 +96,32 @@ _READ_ONLY_ERRORS = (StoreError, OSError)
 
 
 def main(arguments: list[str]) -> int:
-    number, file, ready, *fds = arguments
+    number, file, ready, *fds, shared = arguments
     config = configuration.understand(Path(file), sys.stdin.read())
     sockets = [socket.socket(fileno=int(fd)) for fd in fds]
+    counts = _counts(config, int(number), int(shared))
     try:
         import uvloop
     except ImportError:
-        return asyncio.run(_run(config, int(number), int(ready), sockets))
-    return uvloop.run(_run(config, int(number), int(ready), sockets))
+        return asyncio.run(_run(config, int(number), int(ready), sockets, counts))
+    return uvloop.run(_run(config, int(number), int(ready), sockets, counts))
 
 
-async def _run(config: Config, number: int, ready: int, sockets: list[socket.socket]) -> int:
+def _counts(config: Config, number: int, shared: int) -> TenantCounts:
+    places = regions(config.workers)
+    return TenantCounts(mmap.mmap(shared, octets(places)), number, places)
+
+
+async def _run(
+    config: Config, number: int, ready: int, sockets: list[socket.socket], counts: TenantCounts
+) -> int:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stopping.set)
     loop.add_signal_handler(signal.SIGHUP, lambda: None)
     loop.add_signal_handler(signal.SIGINT, lambda: None)
     try:
-        worker = Worker(config, number, sockets)
+        worker = Worker(config, number, sockets, counts)
     except (StoreError, CredentialError) as error:
         _say(str(number), error)
         await turn_away(sockets, stopping, _TURN_AWAY_S)
@@ -145,7 +161,7 @@ class _Queue:
 
 
 class Worker:
-    def __init__(self, config: Config, number: int, sockets: list[socket.socket]) -> None:
+    def __init__(self, config: Config, number: int, sockets: list[socket.socket], counts: TenantCounts) -> None:
         self._config = config
         self._number = number
         self._supervisor = os.getppid()
@@ -185,7 +201,14 @@ class Worker:
         self._not_adopted: set[int] = set()
         self._emptied: set[int] = set()
         self._successor_serves = False
-        self._tenants = TenantGate(config.tenant_limits.messages_per_minute, config.tenant_limits.sessions)
+        self._room = Room(
+            least_free_disk=config.queue.least_free_disk,
+            most_recipients=config.queue.most_recipients,
+            emit=self._events.emit,
+        )
+        self._tenants = TenantGate(
+            config.tenant_limits, self._directory, counts, self._room.queued, self._events.emit
+        )
         self._records: SessionRecords[SessionEnd] = SessionRecords(
             config.sessions_folder,
             number,
@@ -217,6 +240,7 @@ class Worker:
         for listener in self._listeners:
             await listener.start()
         self._tasks = [asyncio.create_task(self._look_for_changes()), asyncio.create_task(self._keep_adopting())]
+        self._tasks.append(asyncio.create_task(self._look_for_room()))
         if self._place == 0:
             self._tasks.append(asyncio.create_task(self._keep_verifying()))
             self._tasks.append(asyncio.create_task(NoticeRounds(self._config, self._keep_notice, self._events).run()))
@@ -278,6 +302,7 @@ class Worker:
                 waiting=lambda: queue.store.backlog,
                 submit=queue.scheduler.submit,
                 claim_at_once=queue.scheduler.has_room_for,
+                is_full=lambda: self._room.is_full,
                 tenants=self._tenants,
                 events=self._events,
                 now=time.time,
@@ -394,6 +419,21 @@ class Worker:
             except StoreError as error:
                 self._events.emit("store-unavailable", problem=str(error))
             await asyncio.sleep(_LOOK_EVERY_S)
+
+    async def _look_for_room(self) -> None:
+        folder, room = self._config.queue_folder, self._room
+        next_count = 0.0
+        while True:
+            try:
+                room.free_disk_is(free_disk(folder))
+                began = time.monotonic()
+                if room.counting_is_wanted and began >= next_count:
+                    room.counted(await asyncio.to_thread(recipients_by_tenant, folder))
+                    now = time.monotonic()
+                    next_count = now + max(_COUNT_EVERY_S, _COUNT_SHARE * (now - began))
+            except _READ_ONLY_ERRORS as error:
+                self._events.emit("store-unavailable", problem=str(error))
+            await asyncio.sleep(_ROOM_EVERY_S)
 
     def look_at_files(self) -> None:
         """Certificates and roots whose files changed are loaded again."""

@@ -273,11 +273,17 @@ def _print_orders(found: Sequence[tuple[str, Order]]) -> None:
                 order.action.value,
                 _whom(order),
                 str(order.recipients),
-                "yes" if order.carried_out else "under way",
+                _progress(order),
             ]
             for _, order in found
         ],
     )
+
+
+def _progress(order: Order) -> str:
+    if order.carried_out:
+        return "yes"
+    return "it holds" if order.action is Action.HOLD else "under way"
 
 
 def _whom(order: Order) -> str:

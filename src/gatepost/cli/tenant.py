@@ -1,5 +1,6 @@
 """`gatepost tenant …`"""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from shlex import quote
 from typing import Annotated
@@ -7,6 +8,7 @@ from typing import Annotated
 import typer
 
 from gatepost.admin import tenants
+from gatepost.admin.notation import limit_count, limit_size
 from gatepost.cli import context
 from gatepost.cli.domain import state_of
 from gatepost.cli.editing import day_and_time, directory_editor, print_facts, print_table
@@ -17,6 +19,7 @@ from gatepost.tenancy.record import (
     send_connector_record,
     tenant_record,
 )
+from gatepost.tenancy.tenant import Tenant
 
 tenant_app = typer.Typer(
     add_completion=False,
@@ -37,15 +40,29 @@ def add(name: Name) -> None:
     context.suggest(f"gatepost domain add {quote(tenant.name)} DOMAIN")
 
 
-@tenant_app.command("set", help="Change a tenant.")
+@tenant_app.command("set", help="Change a tenant. Of a limit 0 is none, 'default' the server's for everybody.")
 def set_tenant(
     name: Name,
     contact: Annotated[
         str | None, typer.Option(metavar="MAILBOX", help="Who is told what will stop working; '': nobody.")
     ] = None,
+    messages_per_minute: Annotated[str | None, typer.Option(metavar="COUNT", help="Messages in a minute.")] = None,
+    recipients_per_minute: Annotated[str | None, typer.Option(metavar="COUNT", help="Recipients in a minute.")] = None,
+    message_size: Annotated[str | None, typer.Option(metavar="SIZE", help="Of a message, such as 25MiB.")] = None,
+    sessions: Annotated[str | None, typer.Option(metavar="COUNT", help="Sessions open at the same time.")] = None,
+    queued: Annotated[str | None, typer.Option(metavar="COUNT", help="Recipients in the queue.")] = None,
 ) -> None:
+    counts = {
+        "messages_per_minute": messages_per_minute,
+        "recipients_per_minute": recipients_per_minute,
+        "sessions": sessions,
+        "queued": queued,
+    }
     with directory_editor() as editor:
-        tenant = tenants.change(editor, name, contact=contact)
+        limits = {limit: limit_count(text) for limit, text in counts.items() if text is not None}
+        if message_size is not None:
+            limits["message_size"] = limit_size(message_size)
+        tenant = tenants.change(editor, name, contact=contact, limits=limits)
     typer.echo(f"changed tenant {tenant.name}")
     context.suggest(f"gatepost tenant show {quote(tenant.name)}")
 
@@ -69,6 +86,7 @@ def show(name: Name, json: Json = False) -> None:
         context.print_json(_record(found))
         return
     facts = [("since", day_and_time(found.tenant.created_at)), ("contact", found.tenant.contact or "none")]
+    facts += [(each.replace("_", " "), str(limit)) for each, limit in _own_limits(found.tenant)]
     print_facts(f"tenant {found.tenant.name}", facts)
     if found.domains:
         typer.echo()
@@ -103,6 +121,10 @@ def _record(found: tenants.Holding) -> Record:
         "inbound_connectors": [inbound_connector_record(each) for each in found.inbound_connectors],
         "send_connectors": [send_connector_record(each) for each in found.send_connectors],
     }
+
+
+def _own_limits(tenant: Tenant) -> list[tuple[str, int]]:
+    return [(each, limit) for each, limit in asdict(tenant.limits).items() if limit is not None]
 
 
 def _next_step(found: tenants.Holding) -> str:

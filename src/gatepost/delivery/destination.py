@@ -111,6 +111,11 @@ class Destination:
     def is_down(self) -> bool:
         return self._down is not None and self._services.clock() < self.down_until
 
+    @property
+    def is_on_probation(self) -> bool:
+        """It was down, and has not taken a session since."""
+        return self._down is not None
+
     def forget_failures(self) -> None:
         self.down_until = 0.0
         self._failures = 0

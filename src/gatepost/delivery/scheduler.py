@@ -26,6 +26,8 @@ from gatepost.tenancy.directory import Directory
 from gatepost.tenancy.tenant import SendConnector
 
 CLAIMED_AT_ONCE = 100
+# As much waits for a next hop that was down, until it takes a session again.
+PROBES = 20
 # How often the mail for a next hop that is down is looked through for what is to be told of, or given up.
 LATE_AFTER_S = 60.0
 MOST_ROUTES_REMEMBERED = 50_000
@@ -211,6 +213,8 @@ class Scheduler:
             self._schedule(claim)
 
     def _is_crowded(self, destination: Destination, tenant: str | None) -> bool:
+        if destination.is_on_probation:
+            return len(destination.waiting) >= PROBES
         return destination.waiting.of(tenant) >= self._settings.crowded
 
     def _avoided(self) -> Avoid:

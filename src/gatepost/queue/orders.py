@@ -76,7 +76,7 @@ class Standing(NamedTuple):
     state: RecipientState | None
     """None: it is removed."""
     due_at: float | None
-    """None: as before."""
+    """When at the latest; None: as before."""
     touched: bool
     """Some order changes its state, even where a later one changes it back."""
 

@@ -22,7 +22,7 @@ from gatepost.mail.trace import MOST_HOPS, hops, received_field, with_protocol
 from gatepost.queue.message import Claim, Content, NewMessage, NewRecipient
 from gatepost.queue.store import QueueStore, StoreError
 from gatepost.receiving import replies
-from gatepost.receiving.limits import TenantGate
+from gatepost.receiving.limits import OverLimit, TenantGate
 from gatepost.smtp.server_effects import AskMail, AskRecipient
 from gatepost.tenancy.appointment import Appointment, Purpose, State, may_be_appointment, sighting
 from gatepost.tenancy.attribution import GATEPOST, Attribution, Outcome, RuleSet, attribute, refusal_reply
@@ -89,6 +89,8 @@ class Transaction:
 
     mail: AskMail
     recipients: list[NewRecipient] = field(default_factory=list)
+    relaying: dict[str, int] = field(default_factory=dict)
+    """How many of them each tenant's own servers sent, which its limits count."""
     verdicts: list[Verdict] = field(default_factory=list)
     refused_later: Reply | None = None
     """`refuse_at = "end-of-data"`: the refusal that waits for the end of the content."""
@@ -175,6 +177,8 @@ class Services:
     """Hands freshly accepted mail to delivery."""
     claim_at_once: Callable[[str | None], bool]
     """Whether delivery has room for a tenant's mail that has just been accepted."""
+    is_full: Callable[[], bool]
+    """Whether the disk, or the queue, has no room for more."""
     tenants: TenantGate
     events: Events
     now: Callable[[], float]
@@ -210,6 +214,8 @@ class Acceptance:
             return replies.STARTTLS_FIRST
         if self._services.waiting() >= self._settings.most_waiting:
             return replies.STORE_BUSY
+        if self._services.is_full():
+            return replies.QUEUE_FULL
         self.transaction = Transaction(mail=ask)
         return replies.SENDER_OK
 
@@ -223,13 +229,15 @@ class Acceptance:
         attribution = self._attribute(transaction, path)
         if attribution.refusal:
             return self._refuse(transaction, path, attribution)
-        over_limit = self._over_limit(attribution)
+        over_limit = self._over_limit(transaction, attribution)
         if over_limit:
             self._note(transaction, Verdict(forward_path=path, attribution=attribution, reply=over_limit))
             return over_limit
         transaction.recipients.append(
             NewRecipient(forward_path=path, tenant=attribution.tenant, connector=attribution.connector, dsn=ask.dsn)
         )
+        if attribution.tenant is not None and attribution.outcome is not Outcome.INCOMING:
+            transaction.relaying[attribution.tenant] = transaction.relaying.get(attribution.tenant, 0) + 1
         self._note(transaction, Verdict(forward_path=path, attribution=attribution, reply=replies.RECIPIENT_OK))
         return replies.RECIPIENT_OK
 
@@ -322,18 +330,24 @@ class Acceptance:
             return replies.RECIPIENT_OK
         return refusal
 
-    def _over_limit(self, attribution: Attribution) -> Reply | None:
+    def _over_limit(self, transaction: Transaction, attribution: Attribution) -> Reply | None:
         tenant, tenants = attribution.tenant, self._services.tenants
         if tenant is None or attribution.outcome is Outcome.INCOMING:
             return None
-        wait = tenants.come_back_s(tenant, self._services.now())
-        if wait is not None:
-            return replies.tenant_over_limit("Too many messages in this minute", wait, self._session_id)
-        if self._tenant_entered is None:
-            if not tenants.enter(tenant):
-                return replies.tenant_over_limit("Too many sessions at once", 60, self._session_id)
-            self._tenant_entered = tenant
-        return None
+        now = self._services.now()
+        over = tenants.over(tenant, now, transaction.relaying.get(tenant, 0))
+        if over is None and self._tenant_entered is None:
+            entered = tenants.enter(tenant, now)
+            if entered is True:
+                self._tenant_entered = tenant
+            over = entered if isinstance(entered, OverLimit) else None
+        if over:
+            return replies.tenant_over_limit(over.says, over.after, now, self._session_id)
+        return self._too_large(tenant, transaction.mail.declared_size or 0)
+
+    def _too_large(self, tenant: str, size: int) -> Reply | None:
+        most = self._services.tenants.largest_message(tenant)
+        return replies.tenant_message_too_large(most, self._session_id) if most and size > most else None
 
     def _note(self, transaction: Transaction, verdict: Verdict) -> None:
         if not transaction.verdicts:
@@ -406,13 +420,13 @@ class Acceptance:
         """The session is over."""
         self.drop_content()
         if self._tenant_entered is not None:
-            self._services.tenants.leave(self._tenant_entered)
+            self._services.tenants.leave(self._tenant_entered, self._services.now())
             self._tenant_entered = None
 
     async def _stored(self, transaction: Transaction) -> Reply:
         writer = transaction.writer
         assert writer is not None
-        refusal = transaction.refused_later or self._loop(transaction)
+        refusal = transaction.refused_later or self._loop(transaction) or self._too_large_for_some(transaction)
         if refusal:
             writer.discard()
             return refusal
@@ -451,6 +465,12 @@ class Acceptance:
         header = bytes(transaction.header or b"").partition(b"\r\n\r\n")[0]
         return replies.TOO_MANY_HOPS if hops(header) > MOST_HOPS else None
 
+    def _too_large_for_some(self, transaction: Transaction) -> Reply | None:
+        for tenant in transaction.relaying:
+            if refusal := self._too_large(tenant, transaction.size):
+                return refusal
+        return None
+
     def _message(self, transaction: Transaction, content: Content) -> NewMessage:
         mail = transaction.mail
         return NewMessage(
@@ -467,8 +487,8 @@ class Acceptance:
 
     def _count(self, transaction: Transaction) -> None:
         now = self._services.now()
-        for tenant in {recipient.tenant for recipient in transaction.recipients if recipient.tenant}:
-            self._services.tenants.count_message(tenant, now)
+        for tenant, recipients in transaction.relaying.items():
+            self._services.tenants.count_message(tenant, now, recipients)
 
     def _received(self, transaction: Transaction) -> bytes:
         tls = self.tls

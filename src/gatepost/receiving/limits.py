@@ -1,13 +1,19 @@
 """Who may come in, and how much: sessions in all and per address, messages and sessions per tenant.
 
-One tenant's flood changes nothing for another (law 6): each count is kept by address or by tenant. All counts are of
-one worker.
+One tenant's flood changes nothing for another (law 6): each count is kept by address or by tenant. Counts of addresses
+are of one worker, those of tenants of the relay as a whole.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import astuple, dataclass, field
+from typing import Final, NamedTuple, Protocol
 
 from gatepost.mail.reply import Reply
 from gatepost.receiving import replies
+from gatepost.tenancy.directory import Directory
+from gatepost.tenancy.tenant import TenantLimits
+
+_TENANTS_REMEMBERED: Final = 50_000
 
 
 @dataclass(slots=True)
@@ -35,43 +41,117 @@ class SessionGate:
         _take_one(self._by_address, address)
 
 
-@dataclass(slots=True)
+class Tally(Protocol):
+    """What tenants do in the relay as a whole: each worker adds, and sees what all have added."""
+
+    def add(
+        self, tenant: str, minute: int, *, messages: int = 0, recipients: int = 0, sessions: int = 0
+    ) -> None: ...
+
+    def of(self, tenant: str, minute: int) -> tuple[int, int, int]:
+        """Messages and recipients in `minute`, and open sessions."""
+
+
+class OverLimit(NamedTuple):
+    """Which limit a tenant is over, and when it may come back."""
+
+    limit: str
+    says: str
+    after: float
+
+
+_LATER_S: Final = 300
+"""When sessions end, or a queue empties, nobody knows: a usual pause between two attempts."""
+
+
 class TenantGate:
-    """Counts messages in the running minute and open sessions, tenant by tenant. 0 means no limit."""
+    """What each tenant may do. A tenant without limits costs one look-up."""
 
-    messages_per_minute: int
-    sessions: int
-    _minute: int = 0
-    _messages: dict[str, int] = field(default_factory=dict)
-    _open: dict[str, int] = field(default_factory=dict)
+    def __init__(
+        self,
+        defaults: TenantLimits,
+        directory: Directory,
+        tally: Tally,
+        queued: Callable[[str], int],
+        emit: Callable[..., None],
+    ) -> None:
+        self._defaults = defaults
+        self._directory = directory
+        self._tally = tally
+        self._queued = queued
+        self.emit = emit
+        self._version = -1
+        self._limits: dict[str, TenantLimits | None] = {}
+        self._refusals: dict[tuple[str, str], tuple[int, int]] = {}
+        """Of a tenant and a limit: the minute it was last told of, and how many refusals were not told."""
 
-    def enter(self, tenant: str) -> bool:
-        """A session of `tenant` begins to relay; False: it has too many already."""
-        count = self._open.get(tenant, 0)
-        if self.sessions and count >= self.sessions:
+    def enter(self, tenant: str, now: float) -> OverLimit | bool:
+        """A session of `tenant` begins to relay. True: it counts, until it leaves."""
+        limits = self._limits_of(tenant)
+        if limits is None:
             return False
-        self._open[tenant] = count + 1
+        minute = int(now // 60)
+        if limits.sessions and self._tally.of(tenant, minute)[2] >= limits.sessions:
+            says = f"Too many sessions at once, {limits.sessions} allowed"
+            return self._refused(tenant, "sessions", says, now, now + _LATER_S)
+        self._tally.add(tenant, minute, sessions=1)
         return True
 
-    def leave(self, tenant: str) -> None:
-        _take_one(self._open, tenant)
+    def leave(self, tenant: str, now: float) -> None:
+        self._tally.add(tenant, int(now // 60), sessions=-1)
 
-    def come_back_s(self, tenant: str, now: float) -> int | None:
-        """Seconds until the next message may come; None: now."""
-        if not self.messages_per_minute or self._count(tenant, now) < self.messages_per_minute:
+    def over(self, tenant: str, now: float, recipients: int) -> OverLimit | None:
+        """Whether a message with so many recipients of `tenant`, before this one, may have one more now."""
+        limits = self._limits_of(tenant)
+        if limits is None:
             return None
-        return 60 - int(now % 60)
-
-    def count_message(self, tenant: str, now: float) -> None:
-        if self.messages_per_minute:
-            self._messages[tenant] = self._count(tenant, now) + 1
-
-    def _count(self, tenant: str, now: float) -> int:
         minute = int(now // 60)
-        if minute != self._minute:
-            self._minute = minute
-            self._messages.clear()
-        return self._messages.get(tenant, 0)
+        messages, counted, _ = self._tally.of(tenant, minute)
+        next_minute = (minute + 1) * 60.0
+        if limits.messages_per_minute and messages >= limits.messages_per_minute:
+            says = f"Too many messages in this minute, {limits.messages_per_minute} allowed"
+            return self._refused(tenant, "messages_per_minute", says, now, next_minute)
+        if limits.recipients_per_minute and counted + recipients >= limits.recipients_per_minute:
+            says = f"Too many recipients in this minute, {limits.recipients_per_minute} allowed"
+            return self._refused(tenant, "recipients_per_minute", says, now, next_minute)
+        if limits.queued and self._queued(tenant) + recipients >= limits.queued:
+            says = f"Too many recipients in the queue, {limits.queued} allowed"
+            return self._refused(tenant, "queued", says, now, now + _LATER_S)
+        return None
+
+    def largest_message(self, tenant: str) -> int | None:
+        """Octets; None: no limit."""
+        limits = self._limits_of(tenant)
+        return limits.message_size or None if limits else None
+
+    def count_message(self, tenant: str, now: float, recipients: int) -> None:
+        if self._limits_of(tenant) is not None:
+            self._tally.add(tenant, int(now // 60), messages=1, recipients=recipients)
+
+    def _limits_of(self, tenant: str) -> TenantLimits | None:
+        if self._version != self._directory.version:
+            self._version = self._directory.version
+            self._limits.clear()
+        try:
+            return self._limits[tenant]
+        except KeyError:
+            stored = self._directory.tenant(tenant)
+            limits = stored.limits.over(self._defaults) if stored else self._defaults
+            found = limits if any(astuple(limits)) else None
+            if len(self._limits) >= _TENANTS_REMEMBERED:
+                self._limits.clear()
+            self._limits[tenant] = found
+            return found
+
+    def _refused(self, tenant: str, limit: str, says: str, now: float, after: float) -> OverLimit:
+        """Told to the operator once a minute, with the number since it was last told."""
+        minute = int(now // 60)
+        told, untold = self._refusals.get((tenant, limit), (-1, 0))
+        if minute != told:
+            self.emit("tenant-over-limit", tenant=tenant, limit=limit, says=says, refused=untold + 1)
+            untold = -1
+        self._refusals[tenant, limit] = (minute, untold + 1)
+        return OverLimit(limit, says, after)
 
 
 def _take_one(counts: dict[str, int], key: str) -> None:

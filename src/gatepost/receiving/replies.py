@@ -1,5 +1,8 @@
 """Every reply of acceptance. Refusals by attribution are worded in `tenancy.attribution`, syntax in `smtp.replies`."""
 
+from datetime import UTC, datetime
+from math import ceil
+
 from gatepost.mail.reply import Reply, reply
 
 
@@ -34,8 +37,19 @@ def store_unavailable(session_id: str) -> Reply:
     return reply(451, "3.0", f"store-unavailable The message could not be stored; nothing was lost [{session_id}]")
 
 
-def tenant_over_limit(what: str, come_back_s: int, session_id: str) -> Reply:
-    return reply(450, "7.1", f"tenant-over-limit {what}; come back in {come_back_s} s [{session_id}]")
+QUEUE_FULL = reply(452, "3.1", "queue-full There is no room for more mail at present; come back later")
+
+
+def tenant_over_limit(says: str, after: float, now: float, session_id: str) -> Reply:
+    """RFC 5321 4.2.1: 4yz, the same may be asked again; and from when on."""
+    at = datetime.fromtimestamp(after, UTC)
+    wait = max(1, ceil(after - now))
+    return reply(450, "7.1", f"tenant-over-limit {says}; come back in {wait} s, after {at:%H:%M:%SZ} [{session_id}]")
+
+
+def tenant_message_too_large(most: int, session_id: str) -> Reply:
+    """RFC 1870 6: the message exceeds what this client may send."""
+    return reply(552, "3.4", f"tenant-message-too-large More than the {most} octets allowed here [{session_id}]")
 
 
 # One-time addresses of this server: rehearsals and enrolments.

@@ -21,6 +21,10 @@ from gatepost.store.queue_rows import Row, message_from_row, recipient_from_row
 # A claim is looked for among so many rows of a domain at a time.
 _ROWS_AT_ONCE: Final = 20
 
+# Lanes in which only what orders are about to change is due: a turn and a round look into so many, then others come.
+_FRUITLESS_IN_TURN: Final = 2
+_FRUITLESS_IN_ROUND: Final = 50
+
 _BEFORE_ALL: Final = (float("-inf"), -1)
 
 
@@ -51,8 +55,8 @@ class Claims:
 
     @property
     def orders_wait(self) -> bool:
-        """Some order is not carried out yet."""
-        return bool(self._orders)
+        """Some order is to be carried out now."""
+        return self._orders.are_urgent
 
     def carried_out(self, done: orders.CarriedOut) -> None:
         """Orders were, on some recipients; perhaps not on all yet."""
@@ -114,21 +118,24 @@ class Claims:
         self._due.begin(now)
         round = _Round(now, avoid)
         claims: list[Claim] = []
-        while len(claims) < limit and self._due.anybody:
+        while len(claims) < limit and self._due.anybody and len(round.fruitless) < _FRUITLESS_IN_ROUND:
+            looks = len(round.fruitless)
             claim = self._next_of_tenant(round)
             if claim:
                 claims.append(claim)
+            if claim or len(round.fruitless) - looks >= _FRUITLESS_IN_TURN:
                 self._due.let_others()
             else:
                 self._due.rest()
-        for bound, lane in round.set_aside:
+        for bound, lane in (*round.set_aside, *round.fruitless):
             self._due.note(lane, bound)
         return claims
 
     def _next_of_tenant(self, round: "_Round") -> Claim | None:
         if self._due.tenant in round.avoid.tenants:
             return None
-        while first := self._due.take(round.now):
+        looks = len(round.fruitless)
+        while len(round.fruitless) - looks < _FRUITLESS_IN_TURN and (first := self._due.take(round.now)):
             bound, lane = first
             if lane in round.avoid.lanes:
                 round.set_aside.append(first)
@@ -142,7 +149,7 @@ class Claims:
             round.rows[lane] = _DueRows(self._due_rows(lane, round.now))
         rows = round.rows[lane]
         if not self._find_claimable(rows, lane):
-            round.set_aside.append((bound, lane))
+            round.fruitless.append((bound, lane))
             return None
         if rows.head is None:
             later = self._first_due_after(lane, round.now)
@@ -243,7 +250,8 @@ class Claims:
         if self._due_is_stale:
             self._due = DueLanes(self._reader.execute(sql.FIRST_DUE_OF_EACH_LANE))
             self._due_is_stale = False
-            self._passed.clear()
+            if not self._orders:
+                self._passed.clear()
 
 
 class _DueRows:
@@ -265,6 +273,8 @@ class _Round:
     avoid: Avoid
     rows: dict[Lane, _DueRows] = field(default_factory=dict)
     set_aside: list[tuple[float, Lane]] = field(default_factory=list)
+    fruitless: list[tuple[float, Lane]] = field(default_factory=list)
+    """Where a page of rows was left to orders."""
 
 
 def _lane(claim: Claim) -> Lane:

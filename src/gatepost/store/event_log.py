@@ -32,9 +32,10 @@ _WARNINGS: Final = frozenset(
         "failed",
         "proxy-header-refused",
         "renewal-not-rehearsed",
+        "tenant-over-limit",
     }
 )
-_ERRORS: Final = frozenset({"bug", "renewal-refused", "store-unavailable", "supervisor-gone"})
+_ERRORS: Final = frozenset({"bug", "queue-full", "renewal-refused", "store-unavailable", "supervisor-gone"})
 
 
 class LoggedEvent(NamedTuple):

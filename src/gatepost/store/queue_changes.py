@@ -19,8 +19,8 @@ from gatepost.store.spool import Spool
 # Numbers are reserved on disk in blocks, so that hardly a message touches `numbering`; a restart skips the rest.
 _NUMBERS_IN_BLOCK: Final = 4096
 
-# Recipients that orders change in one group: some 10 ms of the loop.
-_CARRIED_OUT_AT_ONCE: Final = 300
+# Recipients that orders change in one group: some milliseconds of the loop.
+_CARRIED_OUT_AT_ONCE: Final = 100
 
 
 class Numbering:

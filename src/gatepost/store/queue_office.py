@@ -295,7 +295,7 @@ def _as_ordered(row: Row, pending: queue_orders.Pending) -> QueuedRecipient:
     made = pending.standing(recipient.state, row[-1])
     if made.state is None or not row[-1]:
         return recipient
-    return replace(recipient, state=made.state, due_at=recipient.due_at if made.due_at is None else made.due_at)
+    return replace(recipient, state=made.state, due_at=min(recipient.due_at, made.due_at or recipient.due_at))
 
 
 def _is_removed(row: Row, pending: queue_orders.Pending) -> bool:

@@ -40,6 +40,12 @@ class Pending:
     def __bool__(self) -> bool:
         return bool(self.orders)
 
+    @property
+    def are_urgent(self) -> bool:
+        """Whether they are to be carried out. Who is asked whether a recipient may be attempted knows of a hold without
+        that: it is written to the rows when something else must be, or before there are too many."""
+        return any(order.action is not Action.HOLD for order in self.orders) or len(self.orders) > MOST_PENDING // 2
+
     def standing(self, state: str, reached: int) -> Standing:
         known = self._known.get((state, reached))
         if known is None:
@@ -125,19 +131,23 @@ def carry_out_on(connection: sqlite3.Connection, pending: Pending, recipients: S
 def _change(connection: sqlite3.Connection, pending: Pending, rows: Iterable[Sequence[Any]]) -> CarriedOut:
     changes: dict[tuple[RecipientState | None, float | None], list[int]] = defaultdict(list)
     due: dict[tuple[str | None, str, float], None] = {}
-    for id, state, reached, tenant, domain in rows:
+    changed = 0
+    for id, state, due_at, reached, tenant, domain in rows:
         made = pending.standing(state, reached)
-        if made.touched or made.due_at is not None:
+        if not made.touched and made.due_at is None:
+            continue
+        changed += 1
+        if made.due_at is not None:
+            due[tenant, domain, min(due_at, made.due_at)] = None
+        if made.state != state or (made.due_at is not None and made.due_at < due_at):
             changes[made.state, made.due_at].append(id)
-            if made.due_at is not None:
-                due[tenant, domain, made.due_at] = None
     spooled: list[int] = []
     for (made_state, made_due_at), ids in changes.items():
         if made_state is None:
             spooled += _remove(connection, ids)
         else:
             connection.execute(sql.CHANGE_RECIPIENTS, (json.dumps(ids), made_state, made_due_at))
-    return CarriedOut(changed=sum(map(len, changes.values())), due=tuple(due), spooled=spooled)
+    return CarriedOut(changed=changed, due=tuple(due), spooled=spooled)
 
 
 def _remove(connection: sqlite3.Connection, recipients: Sequence[int]) -> list[int]:

@@ -135,6 +135,12 @@ SELECT r.tenant, r.domain, r.state, {reached}, count(*), min(r.received_at)
 FROM recipient r WHERE r.state IN ('active', 'held') AND {chosen} GROUP BY r.state, r.tenant, r.domain, 4
 """
 
+RECIPIENTS_BY_TENANT: Final = """
+SELECT tenant, count(*) FROM recipient WHERE state IN ('queued', 'bouncing') GROUP BY tenant
+UNION ALL
+SELECT tenant, count(*) FROM recipient WHERE state IN ('active', 'held') GROUP BY tenant
+"""
+
 CHOSEN_IDS: Final = """
 SELECT r.id FROM recipient r WHERE r.state IN ('queued', 'bouncing') AND {chosen}
 UNION ALL
@@ -193,12 +199,12 @@ LAST_RECIPIENT: Final = "SELECT ifnull(max(id), 0) FROM recipient"
 FIRST_RECIPIENT_FROM: Final = "SELECT min(id) FROM recipient WHERE id BETWEEN ? AND ?"
 
 REACHED_BY_ORDERS: Final = """
-SELECT r.id, r.state, {reached}, r.tenant, r.domain FROM recipient r
+SELECT r.id, r.state, r.due_at, {reached}, r.tenant, r.domain FROM recipient r
 WHERE r.id BETWEEN :first AND :last AND {reached} ORDER BY r.id LIMIT :most
 """
 
 REACHED_BY_ORDERS_AMONG: Final = """
-SELECT r.id, r.state, {reached}, r.tenant, r.domain FROM recipient r
+SELECT r.id, r.state, r.due_at, {reached}, r.tenant, r.domain FROM recipient r
 WHERE r.id IN (SELECT value FROM json_each(:ids)) AND {reached}
 """
 
@@ -207,7 +213,7 @@ UPDATE operator_order SET next_id = ?1 + 1 WHERE next_id <= ?1 AND next_id <= la
 """
 
 CHANGE_RECIPIENTS: Final = """
-UPDATE recipient SET state = ?2, due_at = ifnull(?3, due_at) WHERE id IN (SELECT value FROM json_each(?1))
+UPDATE recipient SET state = ?2, due_at = min(due_at, ifnull(?3, due_at)) WHERE id IN (SELECT value FROM json_each(?1))
 """
 
 DELETE_RECIPIENTS: Final = "DELETE FROM recipient WHERE id IN (SELECT value FROM json_each(?))"

@@ -4,6 +4,7 @@ Law: reading what was written gives an equal object, so that replaying the audit
 """
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from ipaddress import ip_network
 from typing import Any
@@ -17,6 +18,7 @@ from gatepost.tenancy.tenant import (
     SendConnector,
     SmartHost,
     Tenant,
+    TenantLimits,
     TlsLevel,
 )
 from gatepost.tenancy.token import Scope, Token
@@ -39,6 +41,7 @@ def tenant_record(tenant: Tenant) -> Record:
         "created_at": time_text(tenant.created_at),
         "reject_direct_send": tenant.reject_direct_send,
         "contact": tenant.contact,
+        "limits": {name: limit for name, limit in asdict(tenant.limits).items() if limit is not None},
     }
 
 
@@ -48,6 +51,7 @@ def tenant_from(record: ReadRecord) -> Tenant:
         created_at=datetime.fromisoformat(record["created_at"]),
         reject_direct_send=record["reject_direct_send"],
         contact=record.get("contact"),
+        limits=TenantLimits(**record.get("limits", {})),
     )
 
 

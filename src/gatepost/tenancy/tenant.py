@@ -4,12 +4,36 @@ These are the objects an administrator manages. They are values: the directory h
 a change is a new object with a new directory version.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 
 Network = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantLimits:
+    """How much a tenant's servers may do in the relay as a whole. 0: as much as they like; None: nothing is said, and
+    the server's for everybody counts."""
+
+    messages_per_minute: int | None = None
+    recipients_per_minute: int | None = None
+    message_size: int | None = None
+    """Octets."""
+    sessions: int | None = None
+    """Open at the same time."""
+    queued: int | None = None
+    """Recipients in the queue."""
+
+    def over(self, others: "TenantLimits") -> "TenantLimits":
+        """These, and where they say nothing the others."""
+        own = {each.name: getattr(self, each.name) for each in fields(self)}
+        return replace(others, **{name: limit for name, limit in own.items() if limit is not None})
+
+
+NO_LIMITS = TenantLimits()
+LIMIT_NAMES = tuple(each.name for each in fields(TenantLimits))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +47,8 @@ class Tenant:
     Read by rule set `eop`; Gatepost's own rule set has no such switch."""
     contact: str | None = None
     """The mailbox that is told what will stop working."""
+    limits: TenantLimits = NO_LIMITS
+    """Its own, instead of the server's for everybody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

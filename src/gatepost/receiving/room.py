@@ -1,0 +1,61 @@
+"""Whether there is room for more mail: on the disk, in the queue, and in it for each tenant.
+
+Looking costs something, so what was found last counts until the next look: the disk's free space a second, the numbers
+in the queue some seconds. Laws: where there is no room, peers get 4yz and nothing is lost; who has not looked yet says
+that there is room.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True, kw_only=True)
+class Room:
+    least_free_disk: int
+    """Octets; 0: no limit."""
+    most_recipients: int
+    """In the queue of the relay; 0: no limit."""
+    emit: Callable[..., None]
+    counting_is_wanted: bool = False
+    """Somebody has asked for numbers, or will."""
+    is_full: bool = False
+    _queued: Mapping[str | None, int] = field(default_factory=dict)
+    _free_disk: int | None = None
+
+    def __post_init__(self) -> None:
+        self.counting_is_wanted = bool(self.most_recipients)
+
+    def queued(self, tenant: str) -> int:
+        """Recipients of a tenant in the queue of the relay, as last counted."""
+        self.counting_is_wanted = True
+        return self._queued.get(tenant, 0)
+
+    def free_disk_is(self, octets: int) -> None:
+        self._free_disk = octets
+        self._judge()
+
+    def counted(self, queued: Mapping[str | None, int]) -> None:
+        self._queued = queued
+        self._judge()
+
+    def _judge(self) -> None:
+        problem = self._problem()
+        if problem and not self.is_full:
+            self.emit("queue-full", problem=problem)
+        elif self.is_full and not problem:
+            self.emit("queue-has-room")
+        self.is_full = problem is not None
+
+    def _problem(self) -> str | None:
+        if self._free_disk is not None and self._free_disk < self.least_free_disk:
+            return (
+                f"{self._free_disk // 2**20} MiB are free on the disk of the data folder, and queue.least_free_disk is "
+                f"{self.least_free_disk // 2**20} MiB: free space there; until then mail gets 452"
+            )
+        queued = sum(self._queued.values())
+        if self.most_recipients and queued >= self.most_recipients:
+            return (
+                f"{queued} recipients are queued, and queue.most_recipients is {self.most_recipients}: "
+                "see gatepost queue list; until then mail gets 452"
+            )
+        return None
