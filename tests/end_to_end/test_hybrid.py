@@ -213,6 +213,11 @@ def test_a_rehearsal_needs_no_apply_before_it(scene: HybridScene) -> None:
     found = scene.edge.json("hybrid", "rehearse", *where, *smart_host, *files, "--source-address", "127.0.5.1")
     assert found["seen"]["address"] == "127.0.5.1"
     assert found["accepted"]
+    # A new line, known by its address alone: the own sender counts.
+    scene.relay("inbound-connector", "add", "contoso", "line", "--address", "127.0.5.2")
+    found = scene.edge.json("hybrid", "rehearse", *where, *smart_host, "--source-address", "127.0.5.2")
+    assert found["seen"]["tls"]["certificate"] is None
+    assert [each["outcome"] for each in found["verdicts"]] == ["relay", "refused", "refused"]
 
 
 class Stripping:

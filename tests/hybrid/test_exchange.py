@@ -126,8 +126,14 @@ def test_address_spaces_and_a_gateway_that_somebody_added_stay(tmp_path: Path, c
 def test_a_value_changed_since_the_last_plan_is_kept_until_it_is_named(tmp_path: Path, certificate: Issued) -> None:
     before = {"AcceptedDomain": DOMAINS, "ReceiveConnector": [receive()]}
     first = planned(tmp_path / "exports", certificate, before)
-    (tmp_path / "plan.json").write_text(json.dumps(document(first.plan)))
+    remembered = tmp_path / "plan.json"
+    remembered.write_text(json.dumps(document(first.plan)))
+    not_run = planned(tmp_path / "exports", certificate, before, earlier=tmp_path)
+    assert not_run.plan.changes == first.plan.changes
     after = as_exported(first, before)
+    run = planned(tmp_path / "exports", certificate, after, earlier=tmp_path)
+    assert (run.plan.changes, run.plan.kept) == ((), ())
+    remembered.write_text(json.dumps(document(run.plan)))
     after["OutboundConnector"][0]["TlsSettings"] = "EncryptionOnly"
     kept = planned(tmp_path / "again", certificate, after, earlier=tmp_path)
     assert kept.plan.changes == ()
@@ -148,6 +154,14 @@ def test_scripts_parse_preview_first_and_back_up(tmp_path: Path, certificate: Is
         assert all(command.endswith("-WhatIf:$preview") for command in changing)
         assert script.index("Export-Clixml") < script.index(changing[0])
     assert "'Default Frontend O''Neill\u2019\u2019s \"EX\" $(1) `n'" in found.scripts["exchange-server.ps1"]
+
+
+def test_a_receive_connector_is_named_with_its_server(tmp_path: Path, certificate: Issued) -> None:
+    both = [{**receive(), "Identity": f"{server}\\Default Frontend {server}"} for server in ("EX1", "EX2")]
+    found = planned(tmp_path / "exports", certificate, {"AcceptedDomain": DOMAINS, "ReceiveConnector": both})
+    script = found.scripts["exchange-server.ps1"]
+    assert "Set-ReceiveConnector -Identity 'EX1\\Default Frontend EX1'" in script
+    assert "Set-ReceiveConnector -Identity 'EX2\\Default Frontend EX2'" in script
 
 
 def test_an_export_that_was_cut_is_not_built_upon(tmp_path: Path, certificate: Issued) -> None:

@@ -66,8 +66,9 @@ class Ask:
     """Only with an operator's token."""
     smart_host: SmartHost
     domains: tuple[str, ...]
-    certificate: Path
-    key: Path
+    certificate: Path | None
+    """None: a rehearsal by the address alone."""
+    key: Path | None
     trust_anchors: tuple[Path, ...] = ()
     postfix: bool = False
     """Postfix on this machine sends, not this edge."""
@@ -75,8 +76,17 @@ class Ask:
     """Of Postfix; None: its own default."""
 
     @property
+    def files(self) -> tuple[Path, Path]:
+        """Certificate and key of a set-up, which always has both."""
+        assert self.certificate is not None
+        assert self.key is not None
+        return self.certificate, self.key
+
+    @property
     def pair(self) -> tuple[str, str]:
-        return str(self.certificate), str(self.key)
+        """The same as send connectors have them."""
+        certificate, key = self.files
+        return str(certificate), str(key)
 
     def record(self) -> Fields:
         return {
@@ -86,8 +96,8 @@ class Ask:
             "tenant": self.tenant,
             "smart_host": {"host": self.smart_host.host, "port": self.smart_host.port},
             "domains": list(self.domains),
-            "certificate": str(self.certificate),
-            "key": str(self.key),
+            "certificate": self.pair[0],
+            "key": self.pair[1],
             "trust_anchors": [str(path) for path in self.trust_anchors],
             "postfix": self.postfix,
             "config_directory": str(self.config_directory) if self.config_directory else None,
@@ -134,7 +144,7 @@ class WholeSide(Side, Protocol):
 def plan(config: Config, ask: Ask, overwrite: Collection[str] = ()) -> Plan:
     """The difference between what is and what should be. Raises `UnusableFile`, `NotPossible`, `Trouble`."""
     now = datetime.now(UTC)
-    credentials = usable_credentials(ask.certificate, ask.key, now)
+    credentials = usable_credentials(*ask.files, now)
     remembered = memory(config)
     last = remembered.last_applied()
     with _sides(config, ask, remembered.folder) as (sides, tenant):
@@ -217,8 +227,8 @@ def _wish(ask: Ask, credentials: Credentials, hostname: str) -> Wish:
     return Wish(
         smart_host=ask.smart_host,
         domains=ask.domains,
-        certificate=str(ask.certificate),
-        key=str(ask.key),
+        certificate=ask.pair[0],
+        key=ask.pair[1],
         names=tuple(filter(None, map(certificate_name_key, credentials.leaf.names))),
         hostname=hostname,
         trust_anchors=tuple(_anchor(path) for path in ask.trust_anchors),
@@ -287,7 +297,7 @@ def apply_plan(
     ask = ask_from(found.wish)
     remembered = memory(config)
     with remembered.locked():
-        usable_credentials(ask.certificate, ask.key, datetime.now(UTC))
+        usable_credentials(*ask.files, datetime.now(UTC))
         journal = remembered.begin(found)
         with _sides(config, ask, journal.folder, wait_s=wait_s, waiting=waiting) as (sides, _):
 
@@ -329,7 +339,15 @@ def _take_into_use(config: Config, ask: Ask) -> None:
         keep_in_use(config, *ask.pair)
 
 
-def undo(config: Config, tell: applying.Tell, overwrite: Collection[str] = ()) -> tuple[Kept, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undone:
+    kept: tuple[Kept, ...]
+    """What somebody changed since."""
+    warning: str | None
+    """What the relay would now make of the certificate that is still presented."""
+
+
+def undo(config: Config, tell: applying.Tell, overwrite: Collection[str] = ()) -> Undone:
     """Take the last apply back. Raises `Busy`, `NothingApplied`, `Trouble`, `UnusableFile`."""
     remembered = memory(config)
     with remembered.locked():
@@ -341,18 +359,25 @@ def undo(config: Config, tell: applying.Tell, overwrite: Collection[str] = ()) -
         last = remembered.last_finished()
         ask = ask_from(last.plan.wish) if last else None
         keep_only(config, ask.pair if ask and not ask.postfix else None)
-        return kept
+    return Undone(kept=kept, warning=_still_relayed(config, ask) if ask else None)
+
+
+def _still_relayed(config: Config, ask: Ask) -> str | None:
+    """An earlier set-up goes on: would the relay take its mail?"""
+    try:
+        why = why_refused(rehearse(config, ask))
+    except (Trouble, UnusableFile) as error:
+        why = str(error)
+    return f"the set-up before is in force again, but {why}" if why else None
 
 
 # --- rehearsing ------------------------------------------------------------------------------------------------------
 
 
-def rehearse(
-    config: Config, ask: Ask, *, source_address: str | None = None, with_certificate: bool = True
-) -> Rehearsal:
+def rehearse(config: Config, ask: Ask, *, source_address: str | None = None) -> Rehearsal:
     """A session over the real path with the certificate of `ask`; what the relay saw, and would decide. Raises
     `Trouble`, `UnusableFile`, `NotPossible`."""
-    credentials = usable_credentials(ask.certificate, ask.key, datetime.now(UTC)) if with_certificate else None
+    credentials = usable_credentials(*ask.files, datetime.now(UTC)) if ask.certificate else None
     api = RelayApi(ask.relay, ask.token_file, ask.relay_ca)
     try:
         base = f"/v1/tenants/{tenant_of(api, ask)}/rehearsals"
@@ -365,11 +390,14 @@ def rehearse(
 
 
 def _envelopes(domains: Sequence[str]) -> list[dict[str, str]]:
-    """From an own sender, the null one and a foreign one, to the outside: the three are decided differently."""
-    own = [f"postmaster@{domain}" for domain in domains[:1]]
+    """From an own sender, the null one and a foreign one, to the outside: the three are decided differently. None:
+    the relay chooses the own sender."""
+    if not domains:
+        return []
+    own = f"postmaster@{domains[0]}"
     # RFC 2606 2: nobody's domains.
     return [
-        {"mail_from": sender, "rcpt_to": "someone@outside.example"} for sender in (*own, "", "someone@foreign.example")
+        {"mail_from": sender, "rcpt_to": "someone@outside.example"} for sender in (own, "", "someone@foreign.example")
     ]
 
 

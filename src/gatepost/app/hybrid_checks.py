@@ -31,7 +31,7 @@ def verify(config: Config) -> tuple[Check, ...]:
 def _certificate(ask: hybrid.Ask) -> Check:
     now = datetime.now(UTC)
     try:
-        leaf = hybrid.usable_credentials(ask.certificate, ask.key, now).leaf
+        leaf = hybrid.usable_credentials(*ask.files, now).leaf
     except UnusableFile as error:
         return Check(name="certificate", passed=False, says=str(error))
     says = f"{', '.join(leaf.names)} from {leaf.issuer}, until {leaf.not_after:%Y-%m-%d}"

@@ -1,6 +1,6 @@
 """Exchange Server and Exchange Online for the wizard: exports in, read by the doctor; a plan and two scripts out."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha1
@@ -15,8 +15,9 @@ from gatepost.doctor.evidence import (
 )
 from gatepost.doctor.reading import NothingToRead, read_files
 from gatepost.hybrid.exchange import ON_PREMISES, ONLINE, ExchangeWish, Exported, desired, observed, script
+from gatepost.hybrid.merge import Fields
 from gatepost.hybrid.observe import relevant
-from gatepost.hybrid.plan import Plan, UnusablePlan, difference, read_plan
+from gatepost.hybrid.plan import Plan, UnusablePlan, Wanted, difference, read_plan
 from gatepost.tenancy.evidence import CertificateFacts
 from gatepost.tenancy.names import certificate_name_key
 
@@ -34,7 +35,7 @@ class ExchangeAsk:
     routing_domain: str | None = None
     centralized: bool = False
     earlier: Path | None = None
-    """The folder of the last plan, whose values count as applied."""
+    """The folder of the last plan, which knows what exports have shown to be applied."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,19 +56,38 @@ def plan_exchange(ask: ExchangeAsk, overwrite: Sequence[str]) -> Rendered:
     wanted = desired(wish, _accepted(bundle), there)
     found = relevant(wanted, there)
     changes, kept = difference(wanted, found, last, overwrite)
-    answered = {side: dict(objects) for side, objects in last.items()}
-    for each in wanted:
-        answered.setdefault(each.side, {})[each.object] = dict(each.fields)
     plan = Plan(
         made_at=now.isoformat(timespec="seconds").replace("+00:00", "Z"),
         wish={"exchange": True, "config_directory": None},
         observed=found,
-        wanted=answered,
+        wanted=_in_force(wanted, there, last),
         changes=changes,
         kept=kept,
     )
     scripts = {name: text for side, name in _SCRIPTS.items() if (text := script(plan, side, wish.thumbprint))}
     return Rendered(plan=plan, scripts=scripts)
+
+
+def _in_force(
+    wanted: Iterable[Wanted],
+    there: Mapping[str, Mapping[str, Fields]],
+    last: Mapping[str, Mapping[str, Fields]],
+) -> dict[str, dict[str, Fields]]:
+    """What counts as applied: nobody here runs the scripts, so only what an export has shown to be so."""
+    found = {side: dict(objects) for side, objects in last.items()}
+    for each in wanted:
+        now = there[each.side].get(each.object, {})
+        shown = {field: value for field, value in each.fields.items() if _holds(now.get(field), value)}
+        if shown:
+            of_side = found.setdefault(each.side, {})
+            of_side[each.object] = {**of_side.get(each.object, {}), **shown}
+    return found
+
+
+def _holds(now: object, wanted: object) -> bool:
+    if isinstance(now, list) and isinstance(wanted, list):
+        return all(each in now for each in wanted)
+    return now == wanted
 
 
 def _bundle(paths: Iterable[Path]) -> EvidenceBundle:
@@ -104,7 +124,7 @@ def _accepted(bundle: EvidenceBundle) -> list[str]:
     return [each.domain for each in bundle.accepted_domains if each.domain]
 
 
-def _earlier(folder: Path | None) -> dict[str, dict[str, dict[str, object]]]:
+def _earlier(folder: Path | None) -> Mapping[str, Mapping[str, Fields]]:
     file = folder / PLAN_FILE if folder else None
     if file is None or not file.exists():
         return {}
@@ -112,7 +132,7 @@ def _earlier(folder: Path | None) -> dict[str, dict[str, dict[str, object]]]:
         plan = read_plan(file.read_text("utf-8"), str(file))
     except UnusablePlan as error:
         raise UnusableFile(str(error)) from None
-    return {side: {name: dict(fields) for name, fields in objects.items()} for side, objects in plan.wanted.items()}
+    return plan.wanted
 
 
 def _exported(bundle: EvidenceBundle, tls_certificate_name: str) -> Iterator[Exported]:
@@ -136,7 +156,10 @@ def _one(kind: str, found: ExportedObject, tls_certificate_name: str) -> Exporte
     if _same_certificate(found.text("TlsCertificateName"), tls_certificate_name):
         # However it is spelled there: it is this certificate.
         values["TlsCertificateName"] = tls_certificate_name
-    return Exported(kind=kind, name=found.name, values=values, cut=frozenset(cut))
+    # `EX1\Default Frontend EX1`: a name alone means the server one is on.
+    identity = found.text("Identity")
+    name = identity if kind == "ReceiveConnector" and "\\" in identity else found.name
+    return Exported(kind=kind, name=name, values=values, cut=frozenset(cut))
 
 
 def _same_certificate(one: str, other: str) -> bool:

@@ -31,7 +31,7 @@ def look(config: Config) -> dict[str, Any]:
     pair = ask.pair
     shown = presented_now(config, *pair)
     try:
-        following = hybrid.usable_credentials(ask.certificate, ask.key, datetime.now(UTC))
+        following = hybrid.usable_credentials(*ask.files, datetime.now(UTC))
     except UnusableFile as error:
         return {"outcome": "unusable", "problem": f"{error}; {_until(shown)}"}
     if shown is not None and shown.leaf.sha256 == following.leaf.sha256:

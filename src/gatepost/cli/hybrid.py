@@ -134,9 +134,11 @@ def undo_command(overwrite: Overwrite = None) -> None:
     from gatepost.app import hybrid
 
     with _declining():
-        kept = hybrid.undo(context.config(), _tell, overwrite or [])
-    if kept:
-        _show_kept(kept, "changed by hand since, and left as it is:")
+        undone = hybrid.undo(context.config(), _tell, overwrite or [])
+    if undone.warning:
+        context.warn(f"note: {undone.warning}")
+    if undone.kept:
+        _show_kept(undone.kept, "changed by hand since, and left as it is:")
         raise typer.Exit(context.NO)
     typer.echo("both sides are as they were before")
 
@@ -165,9 +167,7 @@ def rehearse_command(
 
     with _declining():
         ask = _rehearsal_ask(relay, relay_ca, token_file, tenant, smart_host, certificate, key)
-        found = hybrid.rehearse(
-            context.config(), ask, source_address=source_address, with_certificate=certificate is not None
-        )
+        found = hybrid.rehearse(context.config(), ask, source_address=source_address)
     if json:
         context.print_json(found)
     else:
@@ -224,7 +224,7 @@ def exchange_command(
     ] = False,
     overwrite: Overwrite = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Write plan and scripts; a plan there counts as applied.")
+        Path | None, typer.Option(metavar="FOLDER", help="Write scripts there, and what exports have shown.")
     ] = None,
     json: Json = False,
 ) -> None:
@@ -274,8 +274,9 @@ def _ask(
     certificate: Path | None,
     key: Path | None,
     trust_anchors: list[Path] | None,
+    optional: frozenset[str] = frozenset(),
 ) -> "Ask":
-    """What is not said is as it was applied last."""
+    """What is not said is as it was applied last; of what is `optional`, nothing need be said at all."""
     from gatepost.admin import notation
     from gatepost.app import hybrid
 
@@ -289,7 +290,7 @@ def _ask(
             ("--domain", domains),
             ("--certificate", certificate),
         )
-        if not value and last is None
+        if not value and last is None and option not in optional
     ]
     if missing:
         context.fail(f"{', '.join(missing)} missing: nothing was applied from here yet that says it", context.WRONG_USE)
@@ -299,9 +300,9 @@ def _ask(
         token_file=token_file.absolute() if token_file else _of(last).token_file,
         tenant=tenant or (last.tenant if last else None),
         smart_host=notation.smart_host(smart_host) if smart_host else _of(last).smart_host,
-        domains=tuple(notation.accepted_domain(each) for each in domains) if domains else _of(last).domains,
-        certificate=certificate.absolute() if certificate else _of(last).certificate,
-        key=(key or certificate).absolute() if key or certificate else _of(last).key,  # type: ignore[union-attr]
+        domains=tuple(notation.accepted_domain(each) for each in domains) if domains else last.domains if last else (),
+        certificate=certificate.absolute() if certificate else last.certificate if last else None,
+        key=file.absolute() if (file := key or certificate) else last.key if last else None,
         trust_anchors=tuple(path.absolute() for path in trust_anchors)
         if trust_anchors is not None
         else (last.trust_anchors if last else ()),
@@ -333,11 +334,8 @@ def _rehearsal_ask(
     certificate: Path | None,
     key: Path | None,
 ) -> "Ask":
-    last = _last_ask()
-    domains = list(last.domains) if last else ["rehearsal.invalid"]
-    if certificate is None and last is None:
-        certificate = key = Path("none")
-    return _ask(relay, relay_ca, token_file, tenant, smart_host, domains, certificate, key, None)
+    optional = frozenset(("--domain", "--certificate"))
+    return _ask(relay, relay_ca, token_file, tenant, smart_host, None, certificate, key, None, optional)
 
 
 def _url(text: str) -> str:
