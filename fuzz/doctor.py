@@ -7,7 +7,7 @@ further: the same octets give the same report, the saved evidence is loaded unch
 nor takes facts away.
 
     python fuzz/doctor.py 100000 [SEED]
-    python fuzz/doctor.py --coverage FOLDER [-runs=N ...]   guided by coverage; needs fuzz/requirements.txt
+    python fuzz/doctor.py --coverage FOLDER [-runs=N ...]   guided by coverage; needs requirements/fuzz.txt
 
 An input that breaks an invariant is kept in fuzz/failures/ and told with its traceback; when the cause is mended, cut
 it down and move it to tests/doctor/regressions/.
@@ -334,8 +334,9 @@ def mutated(chance: random.Random, files: list[bytes]) -> bytes:
 
 def _window(chance: random.Random, lines: Lines) -> Lines:
     """All of a small file, some lines of a large one."""
-    begin = chance.randrange(len(lines)) if len(lines) > 60 else 0
-    return lines[begin : begin + 60]
+    length = chance.choice((8, 20, 20, 60))
+    begin = chance.randrange(len(lines)) if len(lines) > length else 0
+    return lines[begin : begin + length]
 
 
 def _damaged(chance: random.Random, octets: bytes) -> bytes:

@@ -169,3 +169,39 @@ def test_the_powershell_of_the_documentation_parses():
     assert written
     for command in written:
         assert_powershell(command)
+
+
+# --- what a relay of ours says ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("reason", "command"),
+    [
+        (
+            "address-matches-no-connector address 198.51.100.7",
+            "gatepost inbound-connector set TENANT NAME --address 198.51.100.7",
+        ),
+        (
+            "certificate-name-matches-no-connector certificate name mail.contoso.com",
+            "gatepost inbound-connector set TENANT NAME --certificate-name mail.contoso.com",
+        ),
+        ("reverse-path-domain-not-verified reverse-path domain contoso.com", "gatepost domain verify contoso.com"),
+    ],
+)
+def test_on_the_relays_side_a_receive_log_is_enough(reason, command):
+    row = "2026-06-09T08:00:01.00{0}Z,0.0.0.0:25,08DE0001A2B3C4D5,{0},192.0.2.1:25,198.51.100.7:5011,{1},\n"
+    log = "#Log-Type: SMTP Receive Protocol Log\n" + "".join(
+        row.format(number, what)
+        for number, what in enumerate(
+            (
+                "+,",
+                "<,EHLO mail.contoso.com",
+                "<,MAIL FROM:<ann@contoso.com>",
+                f'>,"550 5.7.64 TenantAttribution; Relay Access Denied; {reason} [r.example 2026-06-09T08:00:01Z 08]"',
+            )
+        )
+    )
+    first = diagnose(read_text(log)).findings[0]
+    assert first.rule == "relay-said-why"
+    assert first.fix[0].command.partition("   #")[0] == command
+    assert_can_be_pasted(first.fix[0])

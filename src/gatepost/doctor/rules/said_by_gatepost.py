@@ -2,11 +2,13 @@
 
 # ruff: noqa: E501 - a pattern or a sentence broken over lines reads worse
 
+import re
 from shlex import quote as shell_quoted
 from typing import NamedTuple
 
+from gatepost.doctor.addresses import parsed_address
 from gatepost.doctor.derived import Derived
-from gatepost.doctor.evidence import EvidenceBundle, Side
+from gatepost.doctor.evidence import EvidenceBundle, GatepostVerdict, Side
 from gatepost.doctor.finding import Finding, Fix, RuledOut, cite, found, rule
 
 
@@ -25,19 +27,37 @@ _CAUSES: dict[str, _Cause] = {
     "certificate-intermediate-missing": _Cause(("C01",), "sender", "cat leaf.pem intermediate.pem > fullchain.pem   # and present that file"),
     "certificate-purpose": _Cause(("D01",), "tenant", "gatepost inbound-connector set TENANT NAME --public-key-sha256 HEX   # or let the listener accept certificates for servers"),
     "certificate-weak-key": _Cause(("C08",), "pki", "# have the certificate reissued with a key of 2048 bits or more"),
-    "certificate-name-matches-no-connector": _Cause(("A01", "A02"), "tenant", "gatepost inbound-connector set TENANT NAME --certificate-name '<name presented>'"),
+    "certificate-name-matches-no-connector": _Cause(("A01", "A02"), "tenant", "gatepost inbound-connector set TENANT NAME --certificate-name '<name presented>'   # beside those it has: set replaces the list"),
     "wildcard-certificate-for-exact-name": _Cause(("A02",), "tenant", "gatepost inbound-connector set TENANT NAME --certificate-name '*.<domain>'"),
     "certificate-name-not-owned": _Cause(("F01",), "tenant", "gatepost domain add TENANT DOMAIN; gatepost domain verify DOMAIN"),
-    "address-matches-no-connector": _Cause(("E01",), "tenant", "gatepost inbound-connector set TENANT NAME --address ADDRESS"),
+    "address-matches-no-connector": _Cause(("E01",), "tenant", "gatepost inbound-connector set TENANT NAME --address ADDRESS   # beside those it lists: set replaces the list"),
     "address-needs-owned-reverse-path": _Cause(("F05", "F04"), "tenant", "gatepost domain add TENANT DOMAIN; gatepost domain verify DOMAIN"),
-    "null-reverse-path-by-address-only": _Cause(("F02",), "tenant", "gatepost inbound-connector set TENANT NAME --certificate-name NAME"),
+    "null-reverse-path-by-address-only": _Cause(("F02",), "tenant", "gatepost inbound-connector set TENANT NAME --certificate-name '<name>'"),
     "reverse-path-domain-not-verified": _Cause(("F05",), "tenant", "gatepost domain verify DOMAIN"),
     "connector-disabled": _Cause(("G02",), "tenant", "gatepost inbound-connector enable TENANT NAME"),
     "conflicting-tenants": _Cause(("G07",), "tenant", "# give each tenant's connector a certificate name of its own"),
     "tls-required": _Cause(("B17",), "sender", "postconf -e 'smtp_tls_security_level = encrypt' && postfix reload"),
-    "direct-send-rejected": _Cause(("G09",), "tenant", "gatepost inbound-connector add TENANT NAME --certificate-name NAME"),
+    "direct-send-rejected": _Cause(("G09",), "tenant", "gatepost inbound-connector add TENANT NAME --certificate-name '<name>'"),
     "several-recipient-domains": _Cause(("F08",), "tenant", "# mend the attribution; meanwhile one recipient domain a transaction"),
 }  # fmt: skip
+
+
+_BLANK = re.compile(r"\b(?:TENANT|NAME|ADDRESS|DOMAIN)\b|'<name presented>'")
+_DOMAIN = re.compile(r"\bdomain ([\w.-]+)")
+_NAME = re.compile(r"\bcertificate(?: names?)? ((?:\*\.)?[\w-]+(?:\.[\w-]+)+)")
+
+
+def _filled(fix: str, verdict: GatepostVerdict, connector: str, says: str) -> str:
+    """The command with what the verdict tells in its blanks; what it does not tell stays a blank."""
+    tenant, _, name = connector.rpartition("/")
+    known = {
+        "TENANT": verdict.tenant or tenant,
+        "NAME": name,
+        "ADDRESS": verdict.address or next((each for each in says.split() if parsed_address(each)), ""),
+        "DOMAIN": found_in[1] if (found_in := _DOMAIN.search(says)) else "",
+        "'<name presented>'": found_in[1] if (found_in := _NAME.search(says)) else "",
+    }
+    return _BLANK.sub(lambda blank: shell_quoted(known[blank[0]]) if known[blank[0]] else blank[0], fix)
 
 
 @rule("relay-said-why", title="The relay says itself why it refused", side="tenant")
@@ -53,12 +73,7 @@ def relay_said_why(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut
                     94,
                     f"The relay refused with the reason {code}" + (f": {says}." if says else "."),
                     [cite(verdict, f"{code}: {says or verdict.reply}")],
-                    fix=[
-                        Fix(
-                            "Gatepost",
-                            cause.fix.replace("NAME", shell_quoted(connector), 1) if connector else cause.fix,
-                        )
-                    ],
+                    fix=[Fix("Gatepost", _filled(cause.fix, verdict, connector, says))],
                     verify="gatepost explain with the same certificate, address and sender says relay.",
                     catalogue=cause.catalogue,
                     side=cause.side,
