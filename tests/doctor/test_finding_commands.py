@@ -5,6 +5,7 @@ import json
 import re
 import shlex
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ from gatepost.doctor.diagnosis import diagnose
 from gatepost.doctor.finding import Fix
 from gatepost.doctor.powershell import quoted
 from gatepost.doctor.reading import read_files, read_text
+from gatepost.doctor.renewal import rehearsed
+from pki import Pki
 
 DOCS = Path(__file__).parents[2] / "docs"
 BUNDLES = sorted(each for each in (Path(__file__).parent / "bundles").iterdir() if each.is_dir())
@@ -155,6 +158,31 @@ def test_a_connectors_name_is_data_in_every_command_that_names_it(name):
         assert_can_be_pasted(fix)
     enabling = next(fix.command for fix in fixes if fix.where == "Gatepost")
     assert shlex.split(enabling) == ["gatepost", "inbound-connector", "enable", "TENANT", name]
+
+
+# --- what a rehearsal gives ---
+
+
+@pytest.mark.parametrize("new", ["mail.contoso.example", "post.contoso.example", "O'Brien.contoso.example"])
+@pytest.mark.parametrize("purposes", [("serverAuth",), ("serverAuth", "clientAuth")])
+def test_the_commands_of_a_rehearsed_renewal_can_be_pasted(new, purposes, tmp_path):
+    pki, other = Pki(tmp_path / "old"), Pki(tmp_path / "new", "Other")
+    names = {"names": ["mail.contoso.example"]} if "'" in new else {}
+    old, following = pki.leaf("mail.contoso.example"), other.leaf(new, purposes=purposes, **names)
+    (tmp_path / "connectors.json").write_text(
+        '[{"Name": "From O\'Brien", "ConnectorType": "OnPremises", "Enabled": true, '
+        '"TlsSenderCertificateName": "mail.contoso.example"}]'
+    )
+    (tmp_path / "send.txt").write_text(
+        "Name               : To cloud\nSmartHosts         : {contoso-example.mail.protection.outlook.com}\n"
+        "TlsCertificateName : <I>CN=Test Intermediate CA<S>CN=mail.contoso.example\n"
+    )
+    evidence = read_files([old.certificate_file, tmp_path / "connectors.json", tmp_path / "send.txt"])
+    findings = rehearsed(read_files([following.certificate_file]), evidence, time.time()).findings
+    fixes = [fix for finding in findings for fix in finding.fix]
+    assert fixes
+    for fix in fixes:
+        assert_can_be_pasted(fix)
 
 
 # --- what pages give -------------------------------------------------------------------------------------------------

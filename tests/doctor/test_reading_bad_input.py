@@ -173,6 +173,18 @@ def test_a_file_that_may_not_be_read_is_named(tmp_path):
     assert_one_line(doctor(tmp_path / "secret.txt"), "secret.txt", "Permission denied")
 
 
+def test_names_and_values_that_are_no_characters_are_saved_and_loaded(tmp_path):
+    folder = tmp_path / "evidence"
+    folder.mkdir()
+    Path(os.fsdecode(bytes(folder) + b"/\xff\x1b[31m.txt")).write_text(REFUSAL)
+    (folder / "c.json").write_text('{"Name": "x\\ud800", "ConnectorType": "OnPremises", "Enabled": false}')
+    written = ("--save", tmp_path / "saved.json", "--html", tmp_path / "report.html")
+    for form in ("--json", "--markdown", "--redact"):
+        assert doctor(folder, *written, form).returncode in (0, 1)
+    doctor(folder, *written)
+    assert doctor("--bundle", tmp_path / "saved.json", "--json").returncode in (0, 1)
+
+
 def test_many_small_files_take_time_in_proportion_and_are_not_listed_one_by_one(tmp_path):
     for number in range(3000):
         (tmp_path / f"{number}.txt").write_text(f"{REFUSAL}\nuser{number}@contoso.example\n")
@@ -180,6 +192,25 @@ def test_many_small_files_take_time_in_proportion_and_are_not_listed_one_by_one(
     assert done.returncode in (0, 1), done.stderr
     assert done.stdout.count("\n") < 150
     assert "more" in done.stdout
+
+
+def test_a_person_is_asked_on_the_terminal_and_nothing_is_shown(pki, tmp_path):
+    (tmp_path / "x.pfx").write_bytes(pfx(pki, "geheim"))
+    master, terminal = os.openpty()
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
+    command = [sys.executable, "-m", "gatepost", "doctor", "--json", str(tmp_path / "x.pfx")]
+    with subprocess.Popen(
+        command, stdin=terminal, stdout=subprocess.PIPE, stderr=terminal, env=environment, start_new_session=True
+    ) as process:
+        os.close(terminal)
+        asked = b""
+        while b"password of x.pfx" not in asked:
+            asked += os.read(master, 1000)
+        os.write(master, b"geheim\n")
+        told = process.stdout.read()
+        os.close(master)
+    assert json.loads(told)["read"][0]["items"] == 2
+    assert b"geheim" not in told + asked
 
 
 # --- certificates that are not text ----------------------------------------------------------------------------------

@@ -108,9 +108,16 @@ def _password_of(file: Path | None) -> PasswordOf | None:
         return lambda name: password
     if not sys.stdin.isatty():
         return None
+    return _asked_password
+
+
+def _asked_password(name: str) -> str | None:
     from getpass import getpass
 
-    return lambda name: getpass(f"password of {name} (empty: leave it out): ") or None
+    try:
+        return getpass(f"password of {visible(name)} (empty: leave it out): ") or None
+    except EOFError:
+        return None
 
 
 def _first_line(file: Path) -> str:
@@ -205,7 +212,8 @@ def _redacted(found: EvidenceBundle, key: bytes | None) -> EvidenceBundle:
 
 def _write(path: Path, text: str, option: str) -> None:
     try:
-        path.write_text(text, "utf-8")
+        # A file's name, or a JSON escape, can hold what is no character; written so, JSON reads it back.
+        path.write_text(text, "utf-8", errors="backslashreplace")
     except OSError as error:
         context.fail(f"{option} {path}: {error.strerror}", context.WRONG_USE)
 

@@ -342,7 +342,9 @@ class _Redaction:
         return "".join(alphabet[int(next(stream), 16) % len(alphabet)] if each.isalnum() else each for each in text)
 
     def _hash(self, text: str, kind: str) -> str:
-        return hashlib.blake2b(f"{kind}:{text}".encode(), key=self._key[:64], digest_size=32).hexdigest()
+        return hashlib.blake2b(
+            f"{kind}:{text}".encode("utf-8", "surrogatepass"), key=self._key[:64], digest_size=32
+        ).hexdigest()
 
     # --- addresses ---
 
