@@ -80,6 +80,18 @@ def test_the_initial_domain_names_the_tenant_and_a_connector_exported_twice_is_o
     assert len(tenant.directory.connectors_of("contoso")) == 1
 
 
+@pytest.mark.parametrize(
+    ("domains", "name"),
+    [
+        ('[{"DomainName": "a.example"}, {"DomainName": "contoso.onmicrosoft.com"}]', "contoso"),
+        ('[{"DomainName": "a.example"}, {"DomainName": "b.example", "Default": true}]', "b.example"),
+        ('[{"DomainName": "a.example", "DomainType": "Authoritative"}]', "a.example"),
+    ],
+)
+def test_a_tenant_is_called_by_what_its_domains_tell(domains, name):
+    assert exported_tenant(read_text(f"{FORMS['JSON']}\n{domains}")).name == name
+
+
 def row(number: int, rest: str, session: str = "08DE0001A2B3C4D5") -> str:
     return f"2026-03-02T08:00:01.{number:03d}Z,Out,{session},{number},10.0.0.4:5011,203.0.113.36:25,{rest}\n"
 

@@ -6,7 +6,7 @@ not in it is not known rather than not there; without accepted domains there is 
 unowned.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import IPv4Network, ip_address, ip_network
@@ -57,7 +57,7 @@ def exported_tenant(bundle: EvidenceBundle) -> ExportedTenant:
         raise NotEnoughExported(
             "no inbound connectors among the exports; add Get-InboundConnector | ConvertTo-Json > connectors.json"
         )
-    name = next((key.removesuffix(_INITIAL) for key in keys if _is_initial(key)), "the exported tenant")
+    name = _name_of(bundle, keys)
     domains = [
         AcceptedDomain(domain=key, tenant=name, token="", verified=True, match_subdomains=below)
         for key, below in keys.items()
@@ -73,6 +73,13 @@ def exported_tenant(bundle: EvidenceBundle) -> ExportedTenant:
         not_known=tuple(sentence for each in latest.values() for sentence in _lost(each)),
         associated_domains=frozenset(each.name for each in latest.values() if each.values("AssociatedAcceptedDomains")),
     )
+
+
+def _name_of(bundle: EvidenceBundle, keys: Iterable[str]) -> str:
+    """What to call it: its initial domain's label, else its default domain, else one of its domains."""
+    initial = (key.removesuffix(_INITIAL) for key in keys if _is_initial(key))
+    default = (key for each in bundle.accepted_domains if each.flag("Default") and (key := _key(each.domain)))
+    return next(initial, None) or next(default, None) or next(iter(keys))
 
 
 def _is_initial(key: str) -> bool:
