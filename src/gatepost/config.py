@@ -17,6 +17,7 @@ from typing import Any, Literal
 from gatepost.mail.domain import DomainError, domain_key
 from gatepost.mail.path_grammar import BadPath, read_mailbox
 from gatepost.queue.retry import RetrySettings
+from gatepost.smtp.client_settings import RFC_TIMEOUTS, ClientTimeouts
 from gatepost.smtp.server_settings import ServerSettings
 from gatepost.tenancy.tenant import TenantLimits
 
@@ -51,6 +52,10 @@ class ListenerLimits:
     recipients: int = 1_000
     message_size: int = 157_286_400
     errors: int = 10
+    command_timeout_s: float = 300.0
+    """RFC 5321 4.5.3.2.7"""
+    content_timeout_s: float = 180.0
+    """Silence within the content."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +100,9 @@ class DeliveryConfig:
     """Connections to one destination, per worker."""
     connections: int = 1_000
     """Connections in all, per worker (Exchange: MaxOutboundConnections)."""
+    connect_s: float = 30.0
+    tls_s: float = 60.0
+    timeouts: ClientTimeouts = RFC_TIMEOUTS
 
 
 UNLIMITED = TenantLimits(messages_per_minute=0, recipients_per_minute=0, message_size=0, sessions=0, queued=0)
@@ -354,6 +362,8 @@ def _limits(table: _Table) -> ListenerLimits:
         # RFC 5321 4.5.3.1.7: a message of 64 KiB must be taken.
         message_size=table.take("message_size", _octets(64 * 1024), defaults.message_size),
         errors=table.take("errors", _whole(1, 1_000), defaults.errors),
+        command_timeout_s=table.take("command_timeout", _duration, defaults.command_timeout_s),
+        content_timeout_s=table.take("content_timeout", _duration, defaults.content_timeout_s),
     )
     table.close()
     return limits
@@ -415,9 +425,28 @@ def _delivery(table: _Table) -> DeliveryConfig:
     settings = DeliveryConfig(
         per_destination=table.take("per_destination", _whole(1, 10_000), defaults.per_destination),
         connections=table.take("connections", _whole(1, 100_000), defaults.connections),
+        **_delivery_timeouts(table.table("timeouts"), defaults),
     )
     table.close()
     return settings
+
+
+def _delivery_timeouts(table: _Table, defaults: DeliveryConfig) -> dict[str, Any]:
+    rfc = defaults.timeouts
+    timeouts = {
+        "connect_s": table.take("connect", _duration, defaults.connect_s),
+        "tls_s": table.take("tls_handshake", _duration, defaults.tls_s),
+        "timeouts": ClientTimeouts(
+            greeting_s=table.take("greeting", _duration, rfc.greeting_s),
+            command_s=table.take("command", _duration, rfc.command_s),
+            data_s=table.take("data", _duration, rfc.data_s),
+            block_s=table.take("content_block", _duration, rfc.block_s),
+            end_of_data_s=table.take("content_reply", _duration, rfc.end_of_data_s),
+            quit_s=table.take("quit", _duration, rfc.quit_s),
+        ),
+    }
+    table.close()
+    return timeouts
 
 
 def _tenant_limits(table: _Table) -> TenantLimits:
@@ -463,6 +492,8 @@ def server_settings(config: Config, listener: ListenerConfig) -> ServerSettings:
         most_recipients=listener.limits.recipients,
         most_transactions=listener.limits.transactions_per_session,
         most_errors=listener.limits.errors,
+        command_timeout_s=listener.limits.command_timeout_s,
+        content_timeout_s=listener.limits.content_timeout_s,
     )
 
 

@@ -109,7 +109,7 @@ class PostOffice:
         self.offset = 0.0
         """How far the clock runs ahead."""
         connection = ConnectionSettings(hostname="edge.contoso.example", timeouts=how.pop("timeouts", QUICK))
-        for name in ("idle_s", "most_transactions", "connect_s"):
+        for name in ("idle_s", "most_transactions", "connect_s", "handshake_s"):
             if name in how:
                 connection = replace(connection, **{name: how.pop(name)})
         self.tls = ClientTlsContexts(Judge(how.pop("roots", None), required_purpose="serverAuth"))

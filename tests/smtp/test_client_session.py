@@ -194,6 +194,14 @@ def test_when_every_recipient_is_refused_and_data_was_taken_a_lone_dot_ends_it()
     assert wire.ended.verdicts[0].status == "5.7.64"
 
 
+def test_a_server_that_takes_recipients_after_refusing_mail_gets_no_empty_message() -> None:
+    wire = ready(PIPELINING_ONLY).begin(transaction())
+    wire.feed(b"451 4.3.0 not now\r\n" + OK + b"354 go\r\n")
+    assert wire.sent.endswith(b"DATA\r\n")
+    assert wire.kinds == [4]
+    assert str(wire.ended.verdicts[0].reply) == "451 4.3.0 not now"
+
+
 def test_after_a_failed_transaction_the_next_begins_with_rset() -> None:
     wire = ready(PIPELINING_ONLY).begin(transaction()).feed(b"250 ok\r\n550 no\r\n503 no recipients\r\n")
     wire.sent = b""

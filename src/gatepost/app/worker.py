@@ -191,7 +191,12 @@ class Worker:
             clock=time.time,
             shuffle=random.shuffle,
             own_names=frozenset({config.hostname}),
-            connection=ConnectionSettings(hostname=config.hostname),
+            connection=ConnectionSettings(
+                hostname=config.hostname,
+                connect_s=config.delivery.connect_s,
+                handshake_s=config.delivery.tls_s,
+                timeouts=config.delivery.timeouts,
+            ),
             retry=config.retry,
             per_destination=config.delivery.per_destination,
         )

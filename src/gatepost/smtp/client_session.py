@@ -127,6 +127,7 @@ class ClientSession:
         self._accepted: list[int] = []
         self._asked = 0
         self._answered = False
+        self._taken_nevertheless = False
 
     @property
     def idle(self) -> bool:
@@ -231,6 +232,7 @@ class ClientSession:
         self._accepted = []
         self._asked = 0
         self._answered = False
+        self._taken_nevertheless = False
         self._script = self._commands(transaction)
         effects: list[ClientEffect] = []
         if self._reader.pending:
@@ -458,6 +460,8 @@ class ClientSession:
                 self._accepted.append(at)
             else:
                 self._verdicts[at] = _verdict(reply)
+        elif reply.kind == 2:
+            self._taken_nevertheless = True
         self._advance(effects)
 
     def _data_answered(self, reply: RemoteReply, effects: list[ClientEffect]) -> None:
@@ -469,6 +473,9 @@ class ClientSession:
         elif self._accepted:
             self._awaited.append(_Awaited.CONTENT)
             self._stream(dot_stuffed(self._transaction.content.chunks()), effects)
+        elif self._taken_nevertheless:
+            # MAIL was refused, RCPT and DATA were not: an empty content would be taken for the message.
+            self._break_off("the next hop took recipients though it had refused MAIL", "4.5.0", effects)
         else:
             # RFC 2920 3.1: every recipient was refused and DATA taken nevertheless: an empty content ends it.
             self._awaited.append(_Awaited.CONTENT)
