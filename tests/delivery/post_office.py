@@ -62,6 +62,7 @@ class Told:
     deferred: list[tuple[Claim, Deferred, Rescheduled]] = field(default_factory=list)
     failed: list[tuple[Claim, Failed]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    stuck: list[tuple[str, int]] = field(default_factory=list)
 
 
 class Listener:
@@ -76,6 +77,9 @@ class Listener:
 
     def failed(self, claim: Claim, outcome: Failed) -> None:
         self.told.failed.append((claim, outcome))
+
+    def stuck(self, what: str, alarms: int) -> None:
+        self.told.stuck.append((what, alarms))
 
     def warning(self, text: str) -> None:
         self.told.warnings.append(text)
@@ -107,7 +111,9 @@ class PostOffice:
         self.listener = Listener()
         self.log = LogRows()
         self.offset = 0.0
-        """How far the clock runs ahead."""
+        """How much later it is than it seems."""
+        self.moved = 0.0
+        """By how much somebody has moved the clock."""
         connection = ConnectionSettings(hostname="edge.contoso.example", timeouts=how.pop("timeouts", QUICK))
         for name in ("idle_s", "most_transactions", "connect_s", "handshake_s"):
             if name in how:
@@ -119,6 +125,7 @@ class PostOffice:
             log=self.log,
             next_session_id=SessionIds(0).next,
             clock=self.now,
+            elapsed=lambda: time.monotonic() + self.offset,
             shuffle=lambda hosts: None,
             own_names=("edge.contoso.example",),
             connection=connection,
@@ -139,7 +146,7 @@ class PostOffice:
         return self.listener.told
 
     def now(self) -> float:
-        return time.time() + self.offset
+        return time.time() + self.offset + self.moved
 
     async def send(
         self,

@@ -25,6 +25,9 @@ class DeliveryEventLog:
     def failed(self, claim: Claim, outcome: Failed) -> None:
         self._log.emit("failed", **_facts(claim, outcome), why=outcome.why, status=outcome.status)
 
+    def stuck(self, what: str, alarms: int) -> None:
+        self._log.emit("message-stuck", problem=f"{what} is due and nobody sees to it", alarms=alarms)
+
     def warning(self, text: str) -> None:
         self._log.emit("delivery-warning", problem=text)
 

@@ -189,6 +189,7 @@ class Worker:
             log=self._send_log,
             next_session_id=self._ids.next,
             clock=time.time,
+            elapsed=time.monotonic,
             shuffle=random.shuffle,
             own_names=frozenset({config.hostname}),
             connection=ConnectionSettings(

@@ -30,7 +30,9 @@ def conclude(
     not_before: float,
     settings: ConclusionSettings,
     open_content: Callable[[], Content],
+    leapt_s: float = 0.0,
 ) -> Conclusion:
+    """`leapt_s`: by how much the clock leapt forward in the message's time; it is that much younger than it seems."""
     if all(type(outcome) is Delivered and outcome.recipient.dsn.notify is None for outcome in outcomes):
         return Conclusion(_settlement(claim, claim.recipients), outcomes)
     final: list[DeliveryOutcome] = []
@@ -39,7 +41,7 @@ def conclude(
     for attempted in outcomes:
         outcome = attempted
         if isinstance(outcome, Deferred):
-            decision = decide(outcome, claim.message.received_at, now, settings.retry, not_before)
+            decision = decide(outcome, claim.message.received_at + leapt_s, now, settings.retry, not_before)
             if isinstance(decision, Failed):
                 outcome = decision
             else:

@@ -203,6 +203,11 @@ class Connection(asyncio.Protocol):
     # Orders of the owner
 
     @property
+    def claim(self) -> Claim | None:
+        """What it is delivering."""
+        return self._claim
+
+    @property
     def busy(self) -> bool:
         return self._claim is not None
 

@@ -47,6 +47,8 @@ class DialServices:
     next_session_id: Callable[[float], str]
     clock: Callable[[], float]
     """Seconds since the epoch."""
+    elapsed: Callable[[], float]
+    """Seconds that no hand on the clock changes."""
     shuffle: Shuffle
     own_names: Collection[str]
     """Domain keys of this server: an MX of that name is ourselves."""
@@ -115,6 +117,11 @@ class Destination:
     def is_on_probation(self) -> bool:
         """It was down, and has not taken a session since."""
         return self._down is not None
+
+    def clock_leapt(self, by_s: float) -> None:
+        self.down_until += by_s
+        self.late_again_at += by_s
+        self._enough_until += by_s
 
     def forget_failures(self) -> None:
         self.down_until = 0.0

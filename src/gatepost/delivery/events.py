@@ -15,5 +15,8 @@ class DeliveryEvents(Protocol):
 
     def failed(self, claim: Claim, outcome: Failed) -> None: ...
 
+    def stuck(self, what: str, alarms: int) -> None:
+        """Mail is due and nobody sees to it; so many alarms since the start."""
+
     def warning(self, text: str) -> None:
         """Something an operator should look at; one line."""

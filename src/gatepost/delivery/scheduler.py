@@ -12,12 +12,14 @@ Laws:
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from gatepost.delivery.clock_watch import ClockWatch
 from gatepost.delivery.conclusion import Conclusion, ConclusionSettings, conclude, given_back
 from gatepost.delivery.destination import Destination, DialServices
 from gatepost.delivery.events import DeliveryEvents
+from gatepost.delivery.watchdog import Watchdog
 from gatepost.queue.message import Claim, Content, RecipientState
 from gatepost.queue.outcome import Deferred, Delivered, DeliveryOutcome, Failed, Settlement
 from gatepost.queue.routing import choose
@@ -32,6 +34,8 @@ PROBES = 20
 LATE_AFTER_S = 60.0
 MOST_ROUTES_REMEMBERED = 50_000
 SETTLE_AGAIN_S = 1.0
+DUE_ROUNDED_S = 5.0
+"""A pause may have begun some seconds ago."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +50,9 @@ class SchedulerSettings:
     """Claims of one tenant waiting for one destination beyond which no more of its due mail is claimed for that."""
     sweep_s: float = 1.0
     """How often deadlines and the queue are looked at."""
+    watch_s: float = 20.0
+    """How often it is looked for mail that nobody sees to."""
+    stuck_after_s: float = 60.0
 
 
 class Scheduler:
@@ -62,6 +69,7 @@ class Scheduler:
         self._services = services
         self._events = events
         self._settings = settings
+        self._clock_watch = ClockWatch(services.clock, services.elapsed)
         self._conclusions = ConclusionSettings(hostname=services.connection.hostname, retry=services.retry)
         self._destinations: dict[tuple[SendConnector, str | None], Destination] = {}
         self._routes: dict[tuple[str | None, str], Destination | None] = {}
@@ -71,7 +79,9 @@ class Scheduler:
         self._waiting = 0
         self._waiting_of: dict[str | None, int] = {}
         self._waiting_octets = 0
-        self._settling: set[asyncio.Task[None]] = set()
+        self._settling: dict[asyncio.Task[None], Claim] = {}
+        self._watchdog = Watchdog(settings.stuck_after_s)
+        self._watching: asyncio.Task[None] | None = None
         self._unsettled = 0
         self._stopping = False
         self._timer: asyncio.TimerHandle | None = None
@@ -79,13 +89,17 @@ class Scheduler:
     # Orders
 
     def start(self) -> None:
+        self._hasten()
         self._sweep()
+        self._watching = asyncio.get_running_loop().create_task(self._watch())
 
     async def stop(self, grace_s: float = 10.0) -> None:
         """Begin nothing new, give what is under way `grace_s` to end, then hang up; everything is settled after."""
         self._stopping = True
         if self._timer:
             self._timer.cancel()
+        if self._watching:
+            self._watching.cancel()
         loop = asyncio.get_running_loop()
         end = loop.time() + grace_s
         while any(destination.leave() for destination in self._destinations.values()) and loop.time() < end:
@@ -208,7 +222,7 @@ class Scheduler:
         destination = self._destination(claim)
         if destination is not None and self._is_crowded(destination, claim.tenant):
             destination.turned_back.add((claim.tenant, claim.domain))
-            self._in_background(self._settle(given_back(claim), []))
+            self._in_background(given_back(claim), [])
         else:
             self._schedule(claim)
 
@@ -283,7 +297,7 @@ class Scheduler:
                     return claim
             except StoreError as error:
                 self._events.warning(str(error))
-            self._in_background(self._settle(given_back(claim), []))
+            self._in_background(given_back(claim), [])
         if self._starved:
             # The connection that asked is idle now, and others may have none at all.
             asyncio.get_running_loop().call_soon(self._close_an_idle_connection)
@@ -302,11 +316,18 @@ class Scheduler:
             # The notification needs the content, which cannot be had now.
             later: list[DeliveryOutcome] = [_content_lost(outcome, str(error)) for outcome in outcomes]
             conclusion = self._concluded(claim, later, not_before)
-        self._in_background(self._settle(*conclusion))
+        self._in_background(*conclusion)
 
     def _concluded(self, claim: Claim, outcomes: list[DeliveryOutcome], not_before: float) -> Conclusion:
+        self._look_at_clock()
         return conclude(
-            claim, outcomes, self._services.clock(), not_before, self._conclusions, lambda: self.open_content(claim)
+            claim,
+            outcomes,
+            self._services.clock(),
+            not_before,
+            self._conclusions,
+            lambda: self.open_content(claim),
+            leapt_s=self._clock_watch.leapt_since(claim.message.received_at),
         )
 
     def warning(self, text: str) -> None:
@@ -314,10 +335,10 @@ class Scheduler:
 
     # Settling
 
-    def _in_background(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._settling.add(task)
-        task.add_done_callback(self._settling.discard)
+    def _in_background(self, settlement: Settlement, outcomes: list[DeliveryOutcome]) -> None:
+        task = asyncio.get_running_loop().create_task(self._settle(settlement, outcomes))
+        self._settling[task] = settlement.claim
+        task.add_done_callback(self._settling.pop)
 
     async def _settle(self, settlement: Settlement, outcomes: list[DeliveryOutcome]) -> None:
         try:
@@ -356,9 +377,28 @@ class Scheduler:
 
     # Keeping house
 
+    def _look_at_clock(self) -> None:
+        leap = self._clock_watch.look()
+        if not leap:
+            return
+        self._events.warning(
+            f"the clock went {'forward' if leap > 0 else 'back'} by {abs(leap):.0f} s: retries and ages of messages "
+            "are reckoned anew; look at the machine's time service"
+        )
+        for destination in self._destinations.values():
+            destination.clock_leapt(leap)
+        if leap < 0:
+            self._hasten()
+
+    def _hasten(self) -> None:
+        """What is due later than any pause lasts was put off by a clock that has gone back since: it is due now."""
+        now = self._services.clock()
+        self._store.hasten(later_than=now + self._services.retry.longest_pause_s + DUE_ROUNDED_S, due_at=now)
+
     def _sweep(self) -> None:
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(self._settings.sweep_s, self._sweep)
+        self._look_at_clock()
         self._notice_directory()
         now = loop.time()
         for destination in tuple(self._destinations.values()):
@@ -377,6 +417,40 @@ class Scheduler:
         if at_rest:
             self._destinations = {key: kept for key, kept in self._destinations.items() if key not in at_rest}
             self._routes.clear()
+
+    # Watching over itself
+
+    async def _watch(self) -> None:
+        services = self._services
+        while True:
+            await asyncio.sleep(self._settings.watch_s)
+            try:
+                overdue = await asyncio.to_thread(self._store.overdue, services.clock() - self._settings.stuck_after_s)
+            except StoreError as error:
+                self._events.warning(str(error))
+                continue
+            for what in self._watchdog.look(self._unattended(overdue), services.elapsed()):
+                self._events.stuck(what, self._watchdog.alarms)
+
+    def _unattended(self, overdue: Sequence[Lane]) -> Iterator[str]:
+        attended = {recipient.id for claim in self._claims_in_hand() for recipient in claim.recipients}
+        for recipient in self._store.claimed():
+            if recipient not in attended:
+                yield f"message {self._store.message_id_of(recipient)}"
+        if not self.has_room:
+            return
+        avoided = self._avoided()
+        for tenant, domain in overdue:
+            if tenant not in avoided.tenants and (tenant, domain) not in avoided.lanes:
+                yield f"mail{f' of {tenant}' if tenant else ''} to {domain}"
+
+    def _claims_in_hand(self) -> Iterator[Claim]:
+        yield from self._settling.values()
+        for destination in self._destinations.values():
+            yield from destination.waiting
+            for connection in destination.connections:
+                if connection.claim is not None:
+                    yield connection.claim
 
     def _take(self, destination: Destination) -> Claim:
         claim = destination.waiting.popleft()

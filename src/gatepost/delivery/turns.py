@@ -1,6 +1,8 @@
 """The claims that wait for one destination. Tenants take turns, so that nobody waits behind somebody else's backlog."""
 
 from collections import OrderedDict, deque
+from collections.abc import Iterator
+from itertools import chain
 
 from gatepost.queue.message import Claim
 
@@ -13,6 +15,9 @@ class Turns:
 
     def __len__(self) -> int:
         return self._count
+
+    def __iter__(self) -> Iterator[Claim]:
+        return chain.from_iterable(self._by_tenant.values())
 
     def of(self, tenant: str | None) -> int:
         """How many of the tenant's wait."""

@@ -23,6 +23,10 @@ class RetrySettings:
     expiry_s: float = 2 * DAY
     delay_notice_s: float = 4 * HOUR
 
+    @property
+    def longest_pause_s(self) -> float:
+        return max(self.glitch_interval_s, self.transient_interval_s, self.interval_s)
+
 
 # RFC 3463 3.5: "delivery time expired". Class 4 even in a failure: nobody refused for good.
 EXPIRED = "4.4.7"

@@ -4,7 +4,7 @@ Laws: `accept` and `settle` complete only when their change is on stable storage
 change in that group, never retried as if it had succeeded.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -68,6 +68,17 @@ class QueueStore(Protocol):
     ) -> Sequence[Claim]:
         """Claim up to `limit` due deliveries of a lane that is avoided: those received until `received_until`, and
         those received until `told_until` whose sender was not told of the delay."""
+
+    def hasten(self, later_than: float, due_at: float) -> None:
+        """What is queued and due later than `later_than` becomes due at `due_at`, a part with each commit."""
+
+    def claimed(self) -> Collection[int]:
+        """The recipients that were given out and are not settled."""
+
+    def message_id_of(self, recipient: int) -> str: ...
+
+    def overdue(self, since: float) -> Sequence[Lane]:
+        """What has been due since then, as the file says it and not as it is remembered. To be called in a thread."""
 
     def next_due_at(self) -> float | None:
         """When the next queued recipient becomes due; None when nothing waits."""

@@ -6,7 +6,7 @@ what is committed counts. What an order is about to change is not claimed before
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -52,6 +52,11 @@ class Claims:
     def read_again(self) -> None:
         """What was remembered of the file may be wrong."""
         self._due_is_stale = True
+
+    @property
+    def claimed(self) -> Collection[int]:
+        """The recipients under work."""
+        return self._claimed.keys()
 
     @property
     def orders_wait(self) -> bool:

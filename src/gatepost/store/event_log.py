@@ -35,7 +35,9 @@ _WARNINGS: Final = frozenset(
         "tenant-over-limit",
     }
 )
-_ERRORS: Final = frozenset({"bug", "queue-full", "renewal-refused", "store-unavailable", "supervisor-gone"})
+_ERRORS: Final = frozenset(
+    {"bug", "message-stuck", "queue-full", "renewal-refused", "store-unavailable", "supervisor-gone"}
+)
 
 
 class LoggedEvent(NamedTuple):

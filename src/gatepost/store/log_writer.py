@@ -76,7 +76,7 @@ class BackgroundLog(ABC, Generic[Entry]):
         self._most_waiting = most_waiting
         self._clock = clock
         self._entries: deque[Entry] = deque()
-        self._paused_until = 0.0
+        self._paused_from = self._paused_until = 0.0
         self._failing = False
         # The session side counts one, the thread the others: neither needs a lock.
         self._refused = 0
@@ -115,7 +115,8 @@ class BackgroundLog(ABC, Generic[Entry]):
         # What comes meanwhile waits for the next time: following it would write row by row, and take turns with the
         # event loop at each.
         waiting = len(self._entries)
-        while waiting and now >= self._paused_until:
+        # A clock that went back ends the pause.
+        while waiting and not self._paused_from <= now < self._paused_until:
             batch = [self._entries.popleft() for _ in range(min(waiting, _BATCH))]
             waiting -= len(batch)
             try:
@@ -136,7 +137,7 @@ class BackgroundLog(ABC, Generic[Entry]):
 
     def _failed(self, error: OSError, entries: int, now: float) -> None:
         self._unwritten += entries
-        self._paused_until = now + _PAUSE_AFTER_FAILURE_S
+        self._paused_from, self._paused_until = now, now + _PAUSE_AFTER_FAILURE_S
         if not self._failing:
             self._failing = True
             self._writer.report(

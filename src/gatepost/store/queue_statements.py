@@ -91,6 +91,12 @@ READ_MESSAGE: Final = f"SELECT {MESSAGE_COLUMNS} FROM message m WHERE m.id = ?"
 
 READ_CONTENT: Final = "SELECT content FROM message WHERE id = ?"
 
+HASTEN_SOME: Final = """
+UPDATE recipient SET due_at = ?2 WHERE id IN (
+  SELECT id FROM recipient WHERE state IN ('queued', 'bouncing') AND state = 'queued' AND due_at > ?1 LIMIT ?3
+)
+"""
+
 ANY_MESSAGE: Final = "SELECT 1 FROM message LIMIT 1"
 
 READ_STATE: Final = "SELECT r.state, {reached} FROM recipient r WHERE r.id = :id"

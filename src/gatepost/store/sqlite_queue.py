@@ -7,7 +7,8 @@ are on stable storage. Reading uses a connection of its own, which sees what is 
 import asyncio
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +18,16 @@ from gatepost.queue.store import Accepted, Avoid, Lane, StoreUnavailable
 from gatepost.store import queue_statements as sql
 from gatepost.store.claims import Claims
 from gatepost.store.group_commit import GroupCommit
-from gatepost.store.queue_changes import Accept, Arrival, CarryOutOrders, MarkActive, Numbering, OpenQueue, Settle
+from gatepost.store.queue_changes import (
+    Accept,
+    Arrival,
+    CarryOutOrders,
+    Hasten,
+    MarkActive,
+    Numbering,
+    OpenQueue,
+    Settle,
+)
 from gatepost.store.queue_file import open_again_to_work, open_to_read, open_to_work, own, reporting
 from gatepost.store.spool import LARGEST_IN_MEMORY, ContentWriter, MemoryContent, Spool, sync_folder
 
@@ -122,6 +132,20 @@ class SqliteQueueStore:
         if claims:
             self._queue.commits.add(MarkActive(self._queue, claims))
         return claims
+
+    def hasten(self, later_than: float, due_at: float) -> None:
+        self._queue.commits.add(Hasten(self._queue, later_than, due_at))
+
+    def claimed(self) -> Collection[int]:
+        return self._queue.claims.claimed
+
+    def message_id_of(self, recipient: int) -> str:
+        return f"{self._queue.name}-{sql.message_of(recipient)}"
+
+    def overdue(self, since: float) -> Sequence[Lane]:
+        with reporting(self._file), closing(open_to_read(self._file)) as connection:
+            lanes = connection.execute(sql.FIRST_DUE_OF_EACH_LANE)
+            return [(tenant, domain) for tenant, domain, due_at in lanes if due_at < since]
 
     def next_due_at(self) -> float | None:
         with reporting(self._file):
