@@ -33,13 +33,17 @@ class DiskFaults:
 
 
 def disk_faults(folder: Path) -> DiskFaults:
-    """Skips the test where no C compiler is at hand; in CI that is a failure."""
+    return DiskFaults(preloadable("disk_faults.c", folder), folder / "disk-faults")
+
+
+def preloadable(source: str, folder: Path) -> Path:
+    """The library made of a C file beside this one. Skips the test where no compiler is at hand; in CI that fails."""
     compiler = shutil.which("cc")
     if compiler is None:
-        assert not os.environ.get("CI"), "CI must have a C compiler (cc)"
+        assert os.environ.get("CI") != "true", "CI must have a C compiler (cc)"
         pytest.skip("no C compiler (cc) here; in CI there is one")
-    library = folder / "disk_faults.so"
-    source = Path(__file__).with_suffix(".c")
-    command = [compiler, "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", library, source, "-ldl"]
+    library = (folder / source).with_suffix(".so")
+    file = Path(__file__).with_name(source)
+    command = [compiler, "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", library, file, "-ldl"]
     subprocess.run(command, check=True, timeout=60)
-    return DiskFaults(library, folder / "disk-faults")
+    return library
