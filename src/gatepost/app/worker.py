@@ -112,9 +112,7 @@ def _counts(config: Config, number: int, shared: int) -> TenantCounts:
     return TenantCounts(mmap.mmap(shared, octets(places)), number, places)
 
 
-async def _run(
-    config: Config, number: int, ready: int, sockets: list[socket.socket], counts: TenantCounts
-) -> int:
+async def _run(config: Config, number: int, ready: int, sockets: list[socket.socket], counts: TenantCounts) -> int:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stopping.set)
@@ -212,9 +210,7 @@ class Worker:
             most_recipients=config.queue.most_recipients,
             emit=self._events.emit,
         )
-        self._tenants = TenantGate(
-            config.tenant_limits, self._directory, counts, self._room.queued, self._events.emit
-        )
+        self._tenants = TenantGate(config.tenant_limits, self._directory, counts, self._room.queued, self._events.emit)
         self._records: SessionRecords[SessionEnd] = SessionRecords(
             config.sessions_folder,
             number,

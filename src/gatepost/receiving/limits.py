@@ -44,9 +44,7 @@ class SessionGate:
 class Tally(Protocol):
     """What tenants do in the relay as a whole: each worker adds, and sees what all have added."""
 
-    def add(
-        self, tenant: str, minute: int, *, messages: int = 0, recipients: int = 0, sessions: int = 0
-    ) -> None: ...
+    def add(self, tenant: str, minute: int, *, messages: int = 0, recipients: int = 0, sessions: int = 0) -> None: ...
 
     def of(self, tenant: str, minute: int) -> tuple[int, int, int]:
         """Messages and recipients in `minute`, and open sessions."""
