@@ -17,6 +17,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -144,6 +145,15 @@ class Installation:
         return subprocess.run(
             self._command(*arguments), cwd=self.folder, capture_output=True, text=True, timeout=timeout_s
         )
+
+    def run_bare(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """One command as a process of its own that knows of no configuration."""
+        environment = {name: value for name, value in os.environ.items() if name != "GATEPOST_CONFIG"}
+        command = [sys.executable, "-m", "gatepost", *arguments]
+        with tempfile.TemporaryDirectory() as elsewhere:
+            return subprocess.run(
+                command, cwd=elsewhere, env=environment, capture_output=True, text=True, timeout=PATIENCE_S
+            )
 
     def json(self, *arguments: str, expect: int = 0) -> Any:
         done = self.run(*arguments, "--json")

@@ -24,6 +24,7 @@ class DomainChange:
     domain: AcceptedDomain
     stopped: tuple[str, ...] = ()
     """One line each: `contoso/mail: mail.contoso.com`."""
+    warnings: tuple[str, ...] = ()
 
 
 def add(
@@ -65,7 +66,7 @@ def remove(editor: DirectoryEditor, text: str) -> DomainChange:
         domain = domain_named(editor, text)
         before = _unowned_names_around(editor, domain)
         editor.remove_domain(domain)
-        return DomainChange(domain=domain, stopped=_lines(_unowned_names_around(editor, domain) - before))
+        return _changed(domain, _lines(_unowned_names_around(editor, domain) - before))
 
 
 def put(editor: DirectoryEditor, domain: AcceptedDomain, action: str) -> DomainChange:
@@ -73,7 +74,11 @@ def put(editor: DirectoryEditor, domain: AcceptedDomain, action: str) -> DomainC
     with editor.change():
         before = _unowned_names_around(editor, domain)
         editor.put_domain(domain, action)
-        return DomainChange(domain=domain, stopped=_lines(_unowned_names_around(editor, domain) - before))
+        return _changed(domain, _lines(_unowned_names_around(editor, domain) - before))
+
+
+def _changed(domain: AcceptedDomain, stopped: tuple[str, ...]) -> DomainChange:
+    return DomainChange(domain=domain, stopped=stopped, warnings=(stopped_warning(stopped),) if stopped else ())
 
 
 def unverified(domain: AcceptedDomain) -> AcceptedDomain:

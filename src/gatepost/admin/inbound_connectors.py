@@ -50,15 +50,19 @@ def add(editor: DirectoryEditor, tenant: str, name: str, wish: InboundConnectorW
     with editor.change():
         owner = tenant_named(editor, tenant)
         if editor.inbound_connector(owner.name, name):
-            raise AlreadyThere(
-                f"tenant {owner.name} has an inbound connector '{name}' already; to change it: "
-                f"gatepost inbound-connector set {quote(owner.name)} {quote(name)} …"
-            )
+            raise already_there(owner.name, name)
         connector = _wished(editor, InboundConnector(tenant=owner.name, name=name, enabled=enabled), wish)
         missing = what_is_missing(editor, connector) if enabled else None
         connector = replace(connector, enabled=enabled and missing is None)
         editor.put_inbound_connector(connector, "add")
         return Saved(connector=connector, warnings=warnings_of(editor, connector), not_enabled_because=missing)
+
+
+def already_there(tenant: str, name: str) -> AlreadyThere:
+    return AlreadyThere(
+        f"tenant {tenant} has an inbound connector '{name}' already; to change it: "
+        f"gatepost inbound-connector set {quote(tenant)} {quote(name)} …"
+    )
 
 
 def change(editor: DirectoryEditor, tenant: str, name: str, wish: InboundConnectorWish) -> Saved:

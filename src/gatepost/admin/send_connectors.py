@@ -55,10 +55,14 @@ def add(
         raise WrongUse("--address-space is missing: which mail leaves here? Everything is '*'")
     with editor.change():
         if editor.send_connector(name):
-            raise AlreadyThere(
-                f"there is a send connector '{name}' already; to change it: gatepost send-connector set {quote(name)} …"
-            )
+            raise already_there(name)
         return _saved(editor, SendConnector(name=name, address_spaces=(), enabled=enabled), wish, check, "add")
+
+
+def already_there(name: str) -> AlreadyThere:
+    return AlreadyThere(
+        f"there is a send connector '{name}' already; to change it: gatepost send-connector set {quote(name)} …"
+    )
 
 
 def stored_name(editor: DirectoryEditor, tenant: str, name: str) -> str:
@@ -132,6 +136,11 @@ def fulfilled(editor: DirectoryEditor, connector: SendConnector, wish: SendConne
     """`connector` as the wish would have it. Raises `Declined` where that makes no sense."""
     if wish.tenant is not None:
         connector = replace(connector, tenant=tenant_named(editor, wish.tenant).name if wish.tenant else None)
+    return fulfilled_but_for_tenant(connector, wish)
+
+
+def fulfilled_but_for_tenant(connector: SendConnector, wish: SendConnectorWish) -> SendConnector:
+    """Raises `WrongUse` where the wish makes no sense."""
     if wish.address_spaces is not None:
         connector = replace(connector, address_spaces=_address_spaces(wish.address_spaces))
     if wish.smart_hosts is not None:

@@ -47,6 +47,8 @@ class WhoAmI(Shown):
     hostname: str
     version: str
     directory_version: int
+    protocol_log_folder: str | None
+    """Of sent mail; the operator's to know."""
 
 
 class TenantBody(Sent):

@@ -9,6 +9,7 @@ from fastapi.responses import Response
 from gatepost.admin import inbound_connectors, send_connectors
 from gatepost.admin.declined import NotFound
 from gatepost.admin.directory_editor import DirectoryEditor
+from gatepost.admin.inbound_connectors import Saved
 from gatepost.admin.lookups import inbound_connector_named, send_connector_named
 from gatepost.api.bodies import (
     InboundConnectorBody,
@@ -30,7 +31,7 @@ from gatepost.api.objects import (
 )
 from gatepost.api.paging import PageOf
 from gatepost.app.admin_parts import check_credentials
-from gatepost.tenancy.tenant import SendConnector
+from gatepost.tenancy.tenant import InboundConnector, SendConnector
 
 router = APIRouter()
 
@@ -94,18 +95,21 @@ def change_inbound_connector(
     caller: CallerOf, tenant: TenantName, name: ConnectorName, body: InboundConnectorChange, conditions: ConditionsOf
 ) -> Response:
     """Change what is mentioned; a list replaces the stored one."""
-    mentioned = body.model_fields_set
     with caller.directory() as editor, editor.change():
         existing = inbound_connector_named(editor, caller.tenant(editor, tenant), name)
         conditions.must_hold(inbound_connector_shown(caller, editor, existing))
-        saved = inbound_connectors.put(
-            editor,
-            existing.tenant,
-            existing.name,
-            inbound_wish(body, mentioned),
-            enabled=body.enabled if "enabled" in mentioned else None,
-        )
+        saved = _changed_inbound(editor, existing, body)
         return written(inbound_connector_shown(caller, editor, saved.connector))
+
+
+def _changed_inbound(editor: DirectoryEditor, existing: InboundConnector, body: InboundConnectorChange) -> Saved:
+    tenant, name, mentioned = existing.tenant, existing.name, body.model_fields_set
+    if mentioned == {"enabled"}:
+        if body.enabled:
+            return inbound_connectors.enable(editor, tenant, name)
+        return Saved(connector=inbound_connectors.disable(editor, tenant, name))
+    enabled = body.enabled if "enabled" in mentioned else None
+    return inbound_connectors.put(editor, tenant, name, inbound_wish(body, mentioned), enabled=enabled)
 
 
 @router.delete("/v1/tenants/{tenant}/inbound-connectors/{name}", status_code=204, response_class=Response)

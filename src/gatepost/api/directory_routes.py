@@ -40,6 +40,7 @@ def who_am_i(caller: CallerOf) -> Any:
         "hostname": caller.config.hostname,
         "version": __version__,
         "directory_version": version,
+        "protocol_log_folder": str(caller.config.send_log_folder.absolute()) if caller.is_operator else None,
     }
 
 

@@ -11,3 +11,4 @@ StoredConnectorName = Annotated[str, Path(min_length=1, max_length=129, descript
 AppointmentId = Annotated[str, Path(min_length=1, max_length=64, description="As it was given when it was made.")]
 MessageId = Annotated[str, Path(max_length=40, description="Such as 0-4711.")]
 SessionId = Annotated[str, Path(max_length=600, description="16 hexadecimal digits.")]
+Version = Annotated[int, Path(ge=0, le=2**62, description="As the audit lists it.")]

@@ -25,7 +25,7 @@ from gatepost.api.bodies import (
 )
 from gatepost.api.caller import Caller, CallerOf
 from gatepost.api.conditional import ConditionsOf, written
-from gatepost.api.names import MessageId, SessionId, TenantName
+from gatepost.api.names import MessageId, SessionId, TenantName, Version
 from gatepost.api.paging import Page, PageOf
 from gatepost.app import open_queue_office, open_sessions
 from gatepost.mail.domain import DomainError, domain_key
@@ -75,6 +75,7 @@ def _is_of(editor: DirectoryEditor, tenant: str, path: str) -> bool:
 
 Domain = Annotated[str | None, Query(max_length=253)]
 State = Annotated[QueueState | None, Query()]
+Message = Annotated[str | None, Query(max_length=40, description="One message.")]
 OlderThan = Annotated[str | None, Query(max_length=20, description="Such as 90s, 15m, 4h, 2d.")]
 Limit = Annotated[int, Query(ge=0, le=500, description="How many messages.")]
 
@@ -87,11 +88,12 @@ def list_whole_queue(
     domain: Domain = None,
     state: State = None,
     older_than: OlderThan = None,
+    message_id: Message = None,
     limit: Limit = 50,
 ) -> Response:
     """What waits, of all tenants (operator)."""
     caller.must_be_operator()
-    wanted = queue.choice(tenant=tenant, domain=domain, state=state, older_than=older_than)
+    wanted = queue.choice(message_id=message_id, tenant=tenant, domain=domain, state=state, older_than=older_than)
     return conditions.read(overview_record(queue.overview(_office(caller), wanted, limit)))
 
 
@@ -110,10 +112,12 @@ def list_queue(
     domain: Domain = None,
     state: State = None,
     older_than: OlderThan = None,
+    message_id: Message = None,
     limit: Limit = 50,
 ) -> Response:
     """What waits of a tenant's mail."""
-    wanted = queue.choice(tenant=_tenant(caller, tenant), domain=domain, state=state, older_than=older_than)
+    owner = _tenant(caller, tenant)
+    wanted = queue.choice(message_id=message_id, tenant=owner, domain=domain, state=state, older_than=older_than)
     return conditions.read(overview_record(queue.overview(_office(caller), wanted, limit)))
 
 
@@ -200,6 +204,25 @@ def whole_audit(
     with caller.directory() as editor:
         found = editor.audit(subject=subject, before=_version(page), limit=page.limit + 1)
         return conditions.read(_entries(page, found))
+
+
+@router.get("/v1/audit/{version}", response_model=AuditShown)
+def one_change(caller: CallerOf, version: Version, conditions: ConditionsOf) -> Response:
+    """One change: before and after (operator)."""
+    caller.must_be_operator()
+    with caller.directory() as editor:
+        return conditions.read(audit_record(audit.change(editor, version)))
+
+
+@router.get("/v1/tenants/{tenant}/audit/{version}", response_model=AuditShown)
+def one_change_of_tenant(caller: CallerOf, tenant: TenantName, version: Version, conditions: ConditionsOf) -> Response:
+    """One change of a tenant's: before and after."""
+    with caller.directory() as editor:
+        owner = caller.tenant(editor, tenant)
+        found = audit.changes_of(editor, owner, before=version + 1, limit=1)
+        if not found or found[0].version != version:
+            raise NotFound(f"there is no change {version} of yours")
+        return conditions.read(audit_record(found[0]))
 
 
 @router.get("/v1/tenants/{tenant}/audit", response_model=PageShown[AuditShown])

@@ -6,6 +6,8 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from gatepost.admin.administration import LocalAdministration
+from gatepost.admin.directory_editor import DirectoryEditor
 from gatepost.admin.explain import Relay
 from gatepost.admin.send_connectors import CredentialVerdict
 from gatepost.admin.verification import TxtLookup
@@ -13,6 +15,7 @@ from gatepost.app import open_judge, relay_at
 from gatepost.config import Config
 from gatepost.tenancy.directory import Directory
 from gatepost.tenancy.evidence import CertificateFacts
+from gatepost.tenancy.record import Record
 
 if TYPE_CHECKING:
     from gatepost.net.judgement import Judge
@@ -38,6 +41,11 @@ def certificate_facts(der: bytes) -> CertificateFacts:
     from gatepost.net.certificates import facts
 
     return facts(der)
+
+
+def local_administration(config: Config, editor: DirectoryEditor) -> LocalAdministration:
+    source: Record = {"server": config.hostname, "protocol_log_folder": str(config.send_log_folder.absolute())}
+    return LocalAdministration(editor, check_credentials, txt_lookup(config), [source])
 
 
 class Judging:

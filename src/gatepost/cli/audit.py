@@ -6,7 +6,7 @@ import typer
 
 from gatepost.admin import audit
 from gatepost.cli import context
-from gatepost.cli.editing import day_and_time, directory_editor, print_facts, print_table, yes_or_no
+from gatepost.cli.editing import administration, day_and_time, print_facts, print_table, yes_or_no
 from gatepost.tenancy.record import audit_record
 
 audit_app = typer.Typer(
@@ -25,8 +25,8 @@ def list_changes(
     limit: Annotated[int, typer.Option(metavar="COUNT", help="At most so many; 0: all.")] = 50,
     json: Json = False,
 ) -> None:
-    with directory_editor() as editor:
-        found = audit.changes(editor, subject=subject, after=after, limit=limit)
+    with administration() as office:
+        found = office.changes(subject=subject, after=after, limit=limit)
     if json:
         context.print_json([audit_record(entry) for entry in found])
         return
@@ -41,8 +41,8 @@ def show(
     version: Annotated[int, typer.Argument(metavar="VERSION", show_default=False, help="As audit list shows it.")],
     json: Json = False,
 ) -> None:
-    with directory_editor() as editor:
-        entry = audit.change(editor, version)
+    with administration() as office:
+        entry = office.change(version)
     if json:
         context.print_json(audit_record(entry))
         return

@@ -6,10 +6,11 @@ People get tables and one suggestion for the next command; programs get JSON; er
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, is_dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -21,8 +22,11 @@ from gatepost.protocol_log.codec import visible
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from gatepost.admin.administration import Administration
     from gatepost.admin.directory_editor import BulkEditor
-    from gatepost.app import Directory, DirectoryEditor, QueueOffice
+    from gatepost.admin.queue_desk import QueueDesk
+    from gatepost.admin.why import SessionNotFound
+    from gatepost.app import Directory, DirectoryEditor
     from gatepost.config import Config
 
 
@@ -31,6 +35,10 @@ class Invocation:
     """What stands before the command name."""
 
     config_file: Path | None = None
+    server: str | None = None
+    """The Management API of a relay elsewhere; None: this machine."""
+    token_file: Path | None = None
+    authority: Path | None = None
 
 
 INVOCATION = Invocation()
@@ -67,16 +75,55 @@ def editor() -> "DirectoryEditor":
     return open_editor(config())
 
 
+@contextmanager
+def administration() -> "Iterator[Administration]":
+    """Raises `Declined`, `StoreError`."""
+    if INVOCATION.server:
+        from gatepost.app.remote import remote_administration
+
+        with remote_administration(INVOCATION.server, INVOCATION.token_file, INVOCATION.authority) as remote:
+            yield remote
+    else:
+        from gatepost.app.admin_parts import local_administration
+
+        with closing(editor()) as opened:
+            yield local_administration(config(), opened)
+
+
 def bulk_editor() -> "BulkEditor":
     from gatepost.app import open_bulk_editor
 
     return open_bulk_editor(config())
 
 
-def queue_office() -> "QueueOffice":
-    from gatepost.app import open_queue_office
+@contextmanager
+def queue_desk() -> "Iterator[QueueDesk]":
+    """Raises `Declined`, `StoreError`."""
+    if INVOCATION.server:
+        from gatepost.app.remote import remote_queue
 
-    return open_queue_office(config())
+        with remote_queue(INVOCATION.server, INVOCATION.token_file, INVOCATION.authority) as remote:
+            yield remote
+    else:
+        from gatepost.admin.queue_desk import LocalQueueDesk
+        from gatepost.app import open_queue_office
+
+        yield LocalQueueDesk(open_queue_office(config()))
+
+
+@contextmanager
+def sessions() -> "Iterator[Callable[[str], dict[str, Any] | SessionNotFound]]":
+    """What tells why. Raises `Declined`, `StoreError`."""
+    if INVOCATION.server:
+        from gatepost.app.remote import remote_sessions
+
+        with remote_sessions(INVOCATION.server, INVOCATION.token_file, INVOCATION.authority) as remote:
+            yield remote.why
+    else:
+        from gatepost.admin.why import why
+        from gatepost.app import open_sessions
+
+        yield partial(why, open_sessions(config()))
 
 
 @cache

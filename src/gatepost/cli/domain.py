@@ -1,16 +1,14 @@
 """`gatepost domain …`"""
 
-from datetime import UTC, datetime
 from shlex import quote
 from typing import Annotated
 
 import typer
 
-from gatepost.admin import domains, inbound_connectors
-from gatepost.admin.lookups import domain_named
+from gatepost.admin import domains
 from gatepost.admin.ownership import record_name, record_value, txt_record
 from gatepost.cli import context
-from gatepost.cli.editing import day_and_time, directory_editor, print_facts, print_table, yes_or_no
+from gatepost.cli.editing import administration, day_and_time, print_facts, print_table, yes_or_no
 from gatepost.tenancy.record import Record, domain_record
 from gatepost.tenancy.tenant import AcceptedDomain
 
@@ -32,10 +30,8 @@ def add(
     verified: Annotated[bool, typer.Option("--verified", help="The operator vouches; no DNS check.")] = False,
     json: Json = False,
 ) -> None:
-    with directory_editor() as editor:
-        made = domains.add(
-            editor, tenant, domain, match_subdomains=match_subdomains, verified=verified, at=datetime.now(UTC)
-        )
+    with administration() as office:
+        made = office.add_domain(tenant, domain, match_subdomains=match_subdomains, verified=verified)
     _report(made)
     if json:
         context.print_json(_record(made.domain))
@@ -51,15 +47,8 @@ def add(
 
 @domain_app.command(help="Ask DNS for the TXT record. Exit code 1: not verified, and why.")
 def verify(domain: Domain, json: Json = False) -> None:
-    import asyncio
-
-    from gatepost.admin import verification
-    from gatepost.app.admin_parts import txt_lookup
-
-    with directory_editor() as editor:
-        lookup = txt_lookup(context.config())
-        made = asyncio.run(verification.verify(editor, lookup, domain, datetime.now(UTC)))
-        waiting = next(inbound_connectors.ready_to_enable(editor, made.domain.tenant), None)
+    with administration() as office:
+        made, waiting = office.verify_domain(domain)
     _report(made)
     if json:
         context.print_json(_record(made.domain))
@@ -78,18 +67,16 @@ def set_domain(
     match_subdomains: Annotated[bool | None, typer.Option(help="Whether names below it belong to it too.")] = None,
     verified: Annotated[bool | None, typer.Option(help="The operator vouches, or takes verification back.")] = None,
 ) -> None:
-    with directory_editor() as editor:
-        made = domains.change(
-            editor, domain, match_subdomains=match_subdomains, verified=verified, at=datetime.now(UTC)
-        )
+    with administration() as office:
+        made = office.change_domain(domain, match_subdomains=match_subdomains, verified=verified)
     _report(made)
     typer.echo(f"{made.domain.domain}: {state_of(made.domain)}")
 
 
 @domain_app.command(help="Show a domain and its TXT record.")
 def show(domain: Domain, json: Json = False) -> None:
-    with directory_editor() as editor:
-        found = domain_named(editor, domain)
+    with administration() as office:
+        found = office.domain(domain)
     if json:
         context.print_json(_record(found))
         return
@@ -115,8 +102,8 @@ def list_domains(
     ] = None,
     json: Json = False,
 ) -> None:
-    with directory_editor() as editor:
-        found = list(domains.every(editor, tenant))
+    with administration() as office:
+        found = office.domains(tenant)
     if json:
         context.print_json([_record(each) for each in found])
         return
@@ -129,8 +116,8 @@ def list_domains(
 
 @domain_app.command(help="Take a domain from its tenant.")
 def remove(domain: Domain) -> None:
-    with directory_editor() as editor:
-        made = domains.remove(editor, domain)
+    with administration() as office:
+        made = office.remove_domain(domain)
     _report(made)
     typer.echo(f"removed {made.domain.domain} from {made.domain.tenant}")
 
@@ -149,5 +136,5 @@ def _record(domain: AcceptedDomain) -> Record:
 
 
 def _report(made: domains.DomainChange) -> None:
-    if made.stopped:
-        context.warn(domains.stopped_warning(made.stopped))
+    for warning in made.warnings:
+        context.warn(warning)

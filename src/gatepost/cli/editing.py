@@ -10,25 +10,34 @@ from gatepost.cli import context
 from gatepost.queue.store import StoreError
 
 if TYPE_CHECKING:
+    from gatepost.admin.administration import Administration
     from gatepost.admin.directory_editor import BulkEditor, DirectoryEditor
 
 
 @contextmanager
 def directory_editor() -> "Iterator[DirectoryEditor]":
     """The directory for one command. Nothing that is declined inside changes anything."""
-    with _told(), closing(context.editor()) as editor:
+    with told(), closing(context.editor()) as editor:
         yield editor
+
+
+@contextmanager
+def administration() -> "Iterator[Administration]":
+    """The directory of this machine, or with `--server` that of a relay elsewhere."""
+    with told(), context.administration() as office:
+        yield office
 
 
 @contextmanager
 def bulk_editor() -> "Iterator[BulkEditor]":
     """The same, for commands that read or write the whole of it."""
-    with _told(), closing(context.bulk_editor()) as editor:
+    with told(), closing(context.bulk_editor()) as editor:
         yield editor
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def told() -> Iterator[None]:
+    """A "no" of what is done inside becomes one line and an exit code."""
     try:
         yield
     except (WrongUse, StoreError) as error:

@@ -7,13 +7,10 @@ from typing import Annotated
 
 import typer
 
-from gatepost.admin import inbound_connectors
 from gatepost.admin.inbound_connectors import InboundConnectorWish, Saved
-from gatepost.admin.lookups import inbound_connector_named
-from gatepost.admin.ownership import what_is_missing
 from gatepost.admin.trust_anchors import read_trust_anchors
 from gatepost.cli import context
-from gatepost.cli.editing import directory_editor, mentioned, print_facts, print_table, yes_or_no
+from gatepost.cli.editing import administration, mentioned, print_facts, print_table, yes_or_no
 from gatepost.tenancy.record import inbound_connector_record
 from gatepost.tenancy.tenant import InboundConnector
 
@@ -65,7 +62,7 @@ def add(
     trust_anchor: TrustAnchors = None,
     disabled: Annotated[bool, typer.Option("--disabled", help="Store it without using it.")] = False,
 ) -> None:
-    with directory_editor() as editor:
+    with administration() as office:
         wish = InboundConnectorWish(
             type=type,
             certificate_names=mentioned(certificate_name),
@@ -78,7 +75,7 @@ def add(
             restrict_to_address=restrict_to_address,
             trust_anchors=_read(trust_anchor),
         )
-        saved = inbound_connectors.add(editor, tenant, name, wish, enabled=not disabled)
+        saved = office.add_inbound_connector(tenant, name, wish, enabled=not disabled)
     _report(saved)
     connector = saved.connector
     if saved.not_enabled_because:
@@ -102,7 +99,7 @@ def set_connector(
     restrict_to_address: RestrictToAddress = None,
     trust_anchor: TrustAnchors = None,
 ) -> None:
-    with directory_editor() as editor:
+    with administration() as office:
         wish = InboundConnectorWish(
             type=type,
             certificate_names=mentioned(certificate_name),
@@ -115,7 +112,7 @@ def set_connector(
             restrict_to_address=restrict_to_address,
             trust_anchors=_read(trust_anchor),
         )
-        saved = inbound_connectors.change(editor, tenant, name, wish)
+        saved = office.change_inbound_connector(tenant, name, wish)
     _report(saved)
     typer.echo(f"changed inbound connector {saved.connector.label}")
     context.suggest(f"gatepost inbound-connector show {_arguments(saved.connector)}")
@@ -123,9 +120,8 @@ def set_connector(
 
 @inbound_connector_app.command(help="Show a connector.")
 def show(tenant: Tenant, name: Name, json: Json = False) -> None:
-    with directory_editor() as editor:
-        found = inbound_connector_named(editor, tenant, name)
-        missing = what_is_missing(editor, found)
+    with administration() as office:
+        found, missing = office.inbound_connector(tenant, name)
     because = str(missing) if missing else None
     if json:
         context.print_json({**inbound_connector_record(found), "missing": because})
@@ -144,8 +140,8 @@ def list_connectors(
     ] = None,
     json: Json = False,
 ) -> None:
-    with directory_editor() as editor:
-        found = list(inbound_connectors.every(editor, tenant))
+    with administration() as office:
+        found = office.inbound_connectors(tenant)
     if json:
         context.print_json([inbound_connector_record(each) for each in found])
         return
@@ -157,23 +153,23 @@ def list_connectors(
 
 @inbound_connector_app.command(help="Use a connector. Exit code 1: not enabled, and what is missing.")
 def enable(tenant: Tenant, name: Name) -> None:
-    with directory_editor() as editor:
-        saved = inbound_connectors.enable(editor, tenant, name)
+    with administration() as office:
+        saved = office.enable_inbound_connector(tenant, name)
     _report(saved)
     typer.echo(f"enabled inbound connector {saved.connector.label}")
 
 
 @inbound_connector_app.command(help="Stop using a connector, without losing it.")
 def disable(tenant: Tenant, name: Name) -> None:
-    with directory_editor() as editor:
-        connector = inbound_connectors.disable(editor, tenant, name)
+    with administration() as office:
+        connector = office.disable_inbound_connector(tenant, name)
     typer.echo(f"disabled inbound connector {connector.label}")
 
 
 @inbound_connector_app.command(help="Remove a connector.")
 def remove(tenant: Tenant, name: Name) -> None:
-    with directory_editor() as editor:
-        connector = inbound_connectors.remove(editor, tenant, name)
+    with administration() as office:
+        connector = office.remove_inbound_connector(tenant, name)
     typer.echo(f"removed inbound connector {connector.label}")
 
 

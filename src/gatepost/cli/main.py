@@ -42,6 +42,10 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
 """name: (module, typer application in it, one line for the overview)"""
 
 
+_REMOTE = ("tenant", "domain", "inbound-connector", "send-connector", "why", "queue", "audit")
+"""What can be asked of a relay elsewhere."""
+
+
 class _LazyGroup(TyperGroup):
     # Typer carries a copy of click under a private name, so its types cannot be written here.
     def list_commands(self, ctx: Any) -> list[str]:
@@ -83,14 +87,32 @@ def _print_version(wanted: bool) -> None:
 
 @main_app.callback(help="A mail relay that knows whose mail it carries.")
 def root(
+    ctx: typer.Context,
     config: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Default: $GATEPOST_CONFIG, then ./gatepost.toml.")
+    ] = None,
+    server: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Manage the relay whose Management API this is, not this machine's."),
+    ] = None,
+    token_file: Annotated[Path | None, typer.Option(metavar="FILE", help="--server: a token of that relay.")] = None,
+    ca: Annotated[
+        Path | None, typer.Option(metavar="PEM", help="--server: who vouches for it; default: the system's roots.")
     ] = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    context.INVOCATION.config_file = config
+    asked = context.INVOCATION
+    asked.config_file, asked.server, asked.token_file, asked.authority = config, server, token_file, ca
+    if server is None and (token_file or ca):
+        context.fail("--token-file and --ca go with --server URL: which relay is meant?", context.WRONG_USE)
+    if server is not None and ctx.invoked_subcommand not in _REMOTE:
+        context.fail(
+            f"{ctx.invoked_subcommand} works on the relay itself, not with --server; with it there are "
+            + ", ".join(_REMOTE),
+            context.WRONG_USE,
+        )
 
 
 # Typer's copy of click has no public name for the base of all complaints about a command line.

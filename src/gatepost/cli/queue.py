@@ -19,7 +19,7 @@ from gatepost.queue.orders import Action, Order
 from gatepost.queue.store import QueueFilter, StoreError
 
 if TYPE_CHECKING:
-    from gatepost.queue.store import QueueOffice
+    from gatepost.admin.queue_desk import QueueDesk
 
 queue_app = typer.Typer(
     add_completion=False,
@@ -63,7 +63,7 @@ def list_queue(
 ) -> None:
     with _office() as office:
         wanted = queue.choice(tenant=tenant, domain=domain, state=state, older_than=older_than)
-        found = queue.overview(office, wanted, limit)
+        found = office.overview(wanted, limit)
         is_whole = not office.unreadable()
     if json:
         context.print_json(overview_record(found))
@@ -76,7 +76,7 @@ def list_queue(
 @queue_app.command(help="One message: envelope, recipients, last replies, header.")
 def show(id: Id, json: Json = False) -> None:
     with _office() as office:
-        found = queue.shown(office, id)
+        found = office.shown(id)
     if json:
         context.print_json(shown_record(found))
         return
@@ -160,7 +160,7 @@ def orders(
     json: Json = False,
 ) -> None:
     with _office() as office:
-        found = queue.orders(office, limit)
+        found = office.orders(limit)
     if json:
         context.print_json([order_record(*each) for each in found])
     elif found:
@@ -170,12 +170,12 @@ def orders(
 
 
 @contextmanager
-def _office() -> "Iterator[QueueOffice]":
+def _office() -> "Iterator[QueueDesk]":
     try:
-        office = context.queue_office()
-        for line in office.unreadable():
-            typer.echo(f"gatepost: {line}", err=True)
-        yield office
+        with context.queue_desk() as office:
+            for line in office.unreadable():
+                typer.echo(f"gatepost: {line}", err=True)
+            yield office
     except (WrongUse, StoreError) as error:
         context.fail(str(error), context.WRONG_USE)
     except Declined as error:
@@ -193,13 +193,13 @@ def _chosen(
     return wanted
 
 
-def _carry_out(office: "QueueOffice", action: Action, wanted: QueueFilter) -> None:
-    changed = queue.carry_out(office, action, wanted, time.time())
+def _carry_out(office: "QueueDesk", action: Action, wanted: QueueFilter) -> None:
+    changed = office.carry_out(action, wanted)
     typer.echo(f"{_recipients(changed)} {_DONE[action]}")
 
 
-def _ask(office: "QueueOffice", wanted: QueueFilter) -> None:
-    number = queue.affected(office, Action.REMOVE, wanted)
+def _ask(office: "QueueDesk", wanted: QueueFilter) -> None:
+    number = office.affected(Action.REMOVE, wanted)
     if number and not typer.confirm(f"remove {_recipients(number)} for good, without notifying the senders?"):
         context.fail("nothing was removed")
 

@@ -5,12 +5,10 @@ from typing import Annotated
 
 import typer
 
-from gatepost.admin import send_connectors
-from gatepost.admin.lookups import send_connector_named
 from gatepost.admin.send_connectors import Saved, SendConnectorWish
 from gatepost.cli import context
-from gatepost.cli.editing import directory_editor, mentioned, print_facts, print_table
-from gatepost.tenancy.record import Record, send_connector_record
+from gatepost.cli.editing import administration, mentioned, print_facts, print_table
+from gatepost.tenancy.record import send_connector_record
 from gatepost.tenancy.tenant import SendConnector
 
 send_connector_app = typer.Typer(
@@ -50,8 +48,6 @@ def add(
     protocol_log: ProtocolLog = None,
     disabled: Annotated[bool, typer.Option("--disabled", help="Store it without using it.")] = False,
 ) -> None:
-    from gatepost.app.admin_parts import check_credentials
-
     wish = SendConnectorWish(
         tenant=tenant,
         address_spaces=mentioned(address_space),
@@ -63,8 +59,8 @@ def add(
         fqdn=fqdn,
         protocol_log=protocol_log,
     )
-    with directory_editor() as editor:
-        saved = send_connectors.add(editor, name, wish, check_credentials, enabled=not disabled)
+    with administration() as office:
+        saved = office.add_send_connector(name, wish, enabled=not disabled)
     _report(saved)
     typer.echo(f"added send connector {saved.connector.name}" + ("" if saved.connector.enabled else ", disabled"))
     context.suggest(f"gatepost send-connector show {quote(saved.connector.name)}")
@@ -83,8 +79,6 @@ def set_connector(
     fqdn: Fqdn = None,
     protocol_log: ProtocolLog = None,
 ) -> None:
-    from gatepost.app.admin_parts import check_credentials
-
     wish = SendConnectorWish(
         tenant=tenant,
         address_spaces=mentioned(address_space),
@@ -96,8 +90,8 @@ def set_connector(
         fqdn=fqdn,
         protocol_log=protocol_log,
     )
-    with directory_editor() as editor:
-        saved = send_connectors.change(editor, name, wish, check_credentials)
+    with administration() as office:
+        saved = office.change_send_connector(name, wish)
     _report(saved)
     typer.echo(f"changed send connector {saved.connector.name}")
     context.suggest(f"gatepost send-connector show {quote(saved.connector.name)}")
@@ -105,9 +99,8 @@ def set_connector(
 
 @send_connector_app.command(help="Show a send connector, its source servers and log folders.")
 def show(name: Name, json: Json = False) -> None:
-    with directory_editor() as editor:
-        found = send_connector_named(editor, name)
-    sources = _source_servers()
+    with administration() as office:
+        found, sources = office.send_connector(name)
     if json:
         context.print_json({**send_connector_record(found), "source_servers": sources})
         return
@@ -123,8 +116,8 @@ def show(name: Name, json: Json = False) -> None:
 def list_connectors(
     tenant: Annotated[str | None, typer.Option(metavar="T", help="That tenant's own only.")] = None, json: Json = False
 ) -> None:
-    with directory_editor() as editor:
-        found = list(send_connectors.every(editor, tenant))
+    with administration() as office:
+        found = office.send_connectors(tenant)
     if json:
         context.print_json([send_connector_record(each) for each in found])
         return
@@ -139,28 +132,23 @@ def list_connectors(
 
 @send_connector_app.command(help="Use a send connector.")
 def enable(name: Name) -> None:
-    with directory_editor() as editor:
-        connector = send_connectors.enable(editor, name, enabled=True)
+    with administration() as office:
+        connector = office.enable_send_connector(name, enabled=True)
     typer.echo(f"enabled send connector {connector.name}")
 
 
 @send_connector_app.command(help="Stop using a send connector, without losing it.")
 def disable(name: Name) -> None:
-    with directory_editor() as editor:
-        connector = send_connectors.enable(editor, name, enabled=False)
+    with administration() as office:
+        connector = office.enable_send_connector(name, enabled=False)
     typer.echo(f"disabled send connector {connector.name}")
 
 
 @send_connector_app.command(help="Remove a send connector.")
 def remove(name: Name) -> None:
-    with directory_editor() as editor:
-        connector = send_connectors.remove(editor, name)
+    with administration() as office:
+        connector = office.remove_send_connector(name)
     typer.echo(f"removed send connector {connector.name}")
-
-
-def _source_servers() -> list[Record]:
-    config = context.config()
-    return [{"server": config.hostname, "protocol_log_folder": str(config.send_log_folder.absolute())}]
 
 
 def _report(saved: Saved) -> None:

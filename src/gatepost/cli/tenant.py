@@ -1,7 +1,6 @@
 """`gatepost tenant …`"""
 
 from dataclasses import asdict
-from datetime import UTC, datetime
 from shlex import quote
 from typing import Annotated
 
@@ -11,7 +10,7 @@ from gatepost.admin import tenants
 from gatepost.admin.notation import limit_count, limit_size
 from gatepost.cli import context
 from gatepost.cli.domain import state_of
-from gatepost.cli.editing import day_and_time, directory_editor, print_facts, print_table
+from gatepost.cli.editing import administration, day_and_time, print_facts, print_table
 from gatepost.tenancy.record import (
     Record,
     domain_record,
@@ -34,8 +33,8 @@ Json = Annotated[bool, typer.Option("--json", help="JSON, for programs.")]
 
 @tenant_app.command(help="Add a tenant.")
 def add(name: Name) -> None:
-    with directory_editor() as editor:
-        tenant = tenants.add(editor, name, datetime.now(UTC))
+    with administration() as office:
+        tenant = office.add_tenant(name)
     typer.echo(f"added tenant {tenant.name}")
     context.suggest(f"gatepost domain add {quote(tenant.name)} DOMAIN")
 
@@ -58,19 +57,19 @@ def set_tenant(
         "sessions": sessions,
         "queued": queued,
     }
-    with directory_editor() as editor:
-        limits = {limit: limit_count(text) for limit, text in counts.items() if text is not None}
+    with administration() as office:
+        limits: dict[str, int | None] = {limit: limit_count(text) for limit, text in counts.items() if text is not None}
         if message_size is not None:
             limits["message_size"] = limit_size(message_size)
-        tenant = tenants.change(editor, name, contact=contact, limits=limits)
+        tenant = office.change_tenant(name, contact=contact, limits=limits)
     typer.echo(f"changed tenant {tenant.name}")
     context.suggest(f"gatepost tenant show {quote(tenant.name)}")
 
 
 @tenant_app.command("list", help="List all tenants.")
 def list_tenants(json: Json = False) -> None:
-    with directory_editor() as editor:
-        found = list(tenants.every(editor))
+    with administration() as office:
+        found = office.tenants()
     if json:
         context.print_json([tenant_record(tenant) for tenant in found])
         return
@@ -80,8 +79,8 @@ def list_tenants(json: Json = False) -> None:
 
 @tenant_app.command(help="Show a tenant and what belongs to it.")
 def show(name: Name, json: Json = False) -> None:
-    with directory_editor() as editor:
-        found = tenants.holding(editor, name)
+    with administration() as office:
+        found = office.holding(name)
     if json:
         context.print_json(_record(found))
         return
@@ -109,8 +108,8 @@ def remove(
     name: Name,
     yes: Annotated[bool, typer.Option("--yes", help="Remove its domains and connectors too.")] = False,
 ) -> None:
-    with directory_editor() as editor:
-        found = tenants.remove(editor, name, with_holding=yes)
+    with administration() as office:
+        found = office.remove_tenant(name, with_holding=yes)
     typer.echo(f"removed tenant {found.tenant.name}" + (f" with {found.summary}" if found.summary else ""))
 
 

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from gatepost.admin.why import why
 from gatepost.cli import context
+from gatepost.cli.editing import told
 from gatepost.cli.patience import found_soon, wanted_session
 
 why_app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -20,11 +20,9 @@ def why_command(
     ],
     json: Annotated[bool, typer.Option("--json", help="JSON, for programs.")] = False,
 ) -> None:
-    from gatepost.app import open_sessions
-
     session_id = wanted_session(session)
-    sessions = open_sessions(context.config())
-    document = found_soon(lambda: why(sessions, session_id))
+    with told(), context.sessions() as why:
+        document = found_soon(lambda: why(session_id))
     if json:
         context.print_json(document)
     else:

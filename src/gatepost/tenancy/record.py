@@ -190,3 +190,15 @@ def audit_record(entry: AuditEntry) -> Record:
         "before": entry.before,
         "after": entry.after,
     }
+
+
+def audit_from(record: ReadRecord) -> AuditEntry:
+    return AuditEntry(
+        version=record["version"],
+        at=datetime.fromisoformat(record["at"]),
+        who=record["who"],
+        action=record["action"],
+        subject=record["subject"],
+        before=record["before"],
+        after=record["after"],
+    )

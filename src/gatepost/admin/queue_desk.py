@@ -1,0 +1,51 @@
+"""What an operator does with the queue, whoever carries it out: this process, or a relay elsewhere."""
+
+import time
+from collections.abc import Sequence
+from typing import Protocol
+
+from gatepost.admin import queue
+from gatepost.admin.queue import Overview, Shown
+from gatepost.queue.orders import Action, Order
+from gatepost.queue.store import QueueFilter, QueueOffice
+
+
+class QueueDesk(Protocol):
+    """Every method raises `Declined` or `StoreError`, and then has changed nothing."""
+
+    def unreadable(self) -> Sequence[str]: ...
+
+    def overview(self, wanted: QueueFilter, limit: int) -> Overview: ...
+
+    def shown(self, message_id: str) -> Shown: ...
+
+    def affected(self, action: Action, wanted: QueueFilter) -> int: ...
+
+    def carry_out(self, action: Action, wanted: QueueFilter) -> int: ...
+
+    def orders(self, limit: int) -> Sequence[tuple[str, Order]]: ...
+
+
+class LocalQueueDesk:
+    """On the queues of this machine."""
+
+    def __init__(self, office: QueueOffice) -> None:
+        self._office = office
+
+    def unreadable(self) -> Sequence[str]:
+        return self._office.unreadable()
+
+    def overview(self, wanted: QueueFilter, limit: int) -> Overview:
+        return queue.overview(self._office, wanted, limit)
+
+    def shown(self, message_id: str) -> Shown:
+        return queue.shown(self._office, message_id)
+
+    def affected(self, action: Action, wanted: QueueFilter) -> int:
+        return queue.affected(self._office, action, wanted)
+
+    def carry_out(self, action: Action, wanted: QueueFilter) -> int:
+        return queue.carry_out(self._office, action, wanted, time.time())
+
+    def orders(self, limit: int) -> Sequence[tuple[str, Order]]:
+        return queue.orders(self._office, limit)

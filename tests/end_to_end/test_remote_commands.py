@@ -1,0 +1,179 @@
+"""`gatepost --server`: the same commands put to a relay elsewhere, with the same words, JSON and exit codes."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from end_to_end.api_client import token_for
+from end_to_end.installation import Installation, free_port, wait_until
+from end_to_end.scene import MESSAGE, Certificates
+from end_to_end.smtp_client import SmtpClient
+
+
+@dataclass
+class Elsewhere:
+    """A command line on another machine, with a token file and the relay's certificate."""
+
+    relay: Installation
+    token_file: Path
+
+    def __call__(self, *arguments: str, expect: int = 0) -> tuple[str, str]:
+        """Standard output and standard error."""
+        done = self.relay.run_bare(*self.options, *arguments)
+        assert done.returncode == expect, f"gatepost {' '.join(arguments)}: exit {done.returncode}: {done.stderr}"
+        assert "Traceback" not in done.stderr
+        return done.stdout, done.stderr
+
+    def told(self, *arguments: str) -> Any:
+        return json.loads(self(*arguments, "--json")[0])
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        certificate = self.relay.folder / "server.pem"
+        return ("--server", self.relay.api_url, "--token-file", str(self.token_file), "--ca", str(certificate))
+
+
+@pytest.fixture(scope="module")
+def relay(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates) -> Iterator[Installation]:
+    relay = Installation(
+        tmp_path_factory.mktemp("relay"), client_roots=certificates.pki.roots_file, api=True, workers=1
+    )
+    relay.init()
+    for tenant in ("contoso", "fabrikam"):
+        relay("tenant", "add", tenant)
+        relay("domain", "add", tenant, f"{tenant}.com", "--verified")
+        relay("inbound-connector", "add", tenant, "mail", "--certificate-name", f"mail.{tenant}.com")
+    relay("send-connector", "set", "internet", "--smart-host", "127.0.0.1:9")
+    with relay.serving():
+        yield relay
+
+
+@pytest.fixture(scope="module")
+def operator(relay: Installation) -> Elsewhere:
+    return _with_token(relay, "--operator")
+
+
+@pytest.fixture(scope="module")
+def contoso(relay: Installation) -> Elsewhere:
+    return _with_token(relay, "--tenant", "contoso")
+
+
+def _with_token(relay: Installation, *options: str) -> Elsewhere:
+    file = relay.folder / f"{options[-1].strip('-')}.elsewhere"
+    file.write_text(token_for(relay, *options))
+    return Elsewhere(relay, file)
+
+
+READING = [
+    ("tenant", "list"),
+    ("tenant", "show", "contoso"),
+    ("domain", "list"),
+    ("domain", "list", "fabrikam"),
+    ("domain", "show", "contoso.com"),
+    ("inbound-connector", "list"),
+    ("inbound-connector", "list", "contoso"),
+    ("inbound-connector", "show", "contoso", "mail"),
+    ("send-connector", "list"),
+    ("send-connector", "show", "internet"),
+    ("audit", "list"),
+    ("audit", "list", "domain", "--limit", "2"),
+    ("audit", "show", "3"),
+    ("queue", "list"),
+]
+
+
+@pytest.mark.parametrize("arguments", READING, ids=" ".join)
+def test_what_is_read_is_the_same_here_and_there(
+    relay: Installation, operator: Elsewhere, arguments: tuple[str, ...]
+) -> None:
+    assert operator.told(*arguments) == relay.told(*arguments)
+    assert operator(*arguments)[0] == relay.run(*arguments).stdout
+
+
+def test_a_tenant_is_set_up_from_elsewhere_and_removed(relay: Installation, operator: Elsewhere) -> None:
+    assert operator("tenant", "add", "litware")[0] == "added tenant litware\n"
+    assert "exists already" in operator("tenant", "add", "litware", expect=1)[1]
+    shown, _ = operator("domain", "add", "litware", "litware.com")
+    assert '_gatepost.litware.com TXT "gatepost-verification=' in shown
+    added = ("inbound-connector", "add", "litware", "in", "--certificate-name", "mail.litware.com")
+    assert "litware/in is stored but not enabled: certificate name" in operator(*added, expect=1)[1]
+    assert "set litware in" in operator(*added, expect=1)[1]
+    assert "stays disabled" in operator("inbound-connector", "enable", "litware", "in", expect=1)[1]
+    operator("domain", "set", "litware.com", "--verified")
+    operator("inbound-connector", "enable", "litware", "in")
+    operator("inbound-connector", "set", "litware", "in", "--address", "192.0.2.1")
+    assert relay.told("inbound-connector", "show", "litware", "in")["addresses"] == ["192.0.2.1/32"]
+    operator("send-connector", "add", "out", "--tenant", "litware", "--address-space", "*", "--smart-host", "192.0.2.2")
+    assert relay.told("send-connector", "show", "litware/out")["tenant"] == "litware"
+    operator("send-connector", "disable", "litware/out")
+    assert "still has" in operator("tenant", "remove", "litware", expect=1)[1]
+    operator("tenant", "remove", "litware", "--yes")
+    operator("tenant", "show", "litware", expect=1)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("inbound-connector", "add", "contoso", "wrong", "--certificate-name", "CN=mail"),
+        ("inbound-connector", "add", "contoso", "wrong"),
+        ("inbound-connector", "set", "contoso", "mail", "--restrict-to-address"),
+        ("send-connector", "add", "wrong", "--address-space", "*", "--tls", "dane"),
+        ("queue", "show", "nonsense"),
+        ("queue", "hold"),
+    ],
+    ids=" ".join,
+)
+def test_a_mistake_is_told_in_the_same_words(
+    relay: Installation, operator: Elsewhere, arguments: tuple[str, ...]
+) -> None:
+    here = relay.run(*arguments)
+    assert operator(*arguments, expect=here.returncode)[1] == here.stderr
+
+
+def test_a_tenant_works_with_its_own_part(relay: Installation, contoso: Elsewhere, certificates: Certificates) -> None:
+    assert [each["name"] for each in contoso.told("tenant", "list")] == ["contoso"]
+    assert {each["tenant"] for each in contoso.told("inbound-connector", "list")} == {"contoso"}
+    assert "there is no tenant 'fabrikam'" in contoso("tenant", "show", "fabrikam", expect=1)[1]
+    contoso("send-connector", "add", "home", "--address-space", "contoso.com", "--smart-host", "192.0.2.7:2525")
+    assert contoso.told("send-connector", "show", "home")["smart_hosts"] == [{"host": "192.0.2.7", "port": 2525}]
+    with SmtpClient(relay.port) as smtp:
+        smtp.starttls(certificates.contoso)
+        assert smtp.message("ann@contoso.com", "x@outside.example", MESSAGE).code == 250
+    with SmtpClient(relay.port) as smtp:
+        smtp.starttls(certificates.other_name)
+        refused = smtp.mail("ann@contoso.com", "x@outside.example")
+    assert contoso.told("why", refused.session_id)["outcome"] == "refused"
+    wait_until(lambda: contoso.told("queue", "list")["recipients"] == 1, "the message to wait")
+    message = contoso.told("queue", "list")["messages"][0]["id"]
+    assert contoso.told("queue", "show", message)["recipients"][0]["tenant"] == "contoso"
+    assert contoso("queue", "hold", message)[0] == "1 recipient held\n"
+    assert contoso("queue", "remove", "--all", "--yes")[0] == "1 recipient removed\n"
+    assert all("fabrikam" not in json.dumps(entry) for entry in contoso.told("audit", "list", "--limit", "0"))
+
+
+def test_what_keeps_the_relay_from_answering_is_one_line(
+    relay: Installation, operator: Elsewhere, tmp_path: Path
+) -> None:
+    expired = _with_token(relay, "--tenant", "contoso", "--expires", "0.001s")
+    says = expired("tenant", "list", expect=2)[1]
+    assert says.count("\n") == 1 and "expired" in says and "gatepost token add" in says
+    nobody = ("--server", f"https://127.0.0.1:{free_port()}", *operator.options[2:])
+    strange = (*operator.options[:-1], str(_other_certificate(tmp_path)))
+    for options, expected in ((nobody, "cannot be reached"), (strange, "is not trusted")):
+        done = relay.run_bare(*options, "tenant", "list")
+        assert done.returncode == 2 and done.stderr.count("\n") == 1 and expected in done.stderr, done.stderr
+    for options in (operator.options[:2], operator.options[2:]):
+        done = relay.run_bare(*options, "tenant", "list")
+        assert done.returncode == 2 and "--server" in done.stderr and done.stderr.count("\n") == 1
+    done = relay.run_bare(*operator.options, "token", "list")
+    assert done.returncode == 2 and "works on the relay itself" in done.stderr
+
+
+def _other_certificate(folder: Path) -> Path:
+    other = Installation(folder / "other")
+    other.init()
+    return other.folder / "server.pem"
