@@ -21,8 +21,8 @@ This page is written by `docs/generate_commands.py` from the program itself. `ga
 - Without `--config FILE`, the file named by `$GATEPOST_CONFIG` is read, else `./gatepost.toml`.
 - Commands change the directory and the queues directly, whether `gatepost serve` runs or not. A change is live on every
   worker within a second.
-- With `--server URL`, `tenant`, `domain`, `inbound-connector`, `send-connector`, `why`, `queue` and `audit` are put to the
-  [Management API](api.md) of a relay elsewhere.
+- With `--server URL`, `tenant`, `domain`, `inbound-connector`, `send-connector`, `why`, `queue` and `audit` are put to
+  the [Management API](api.md) of a relay elsewhere.
 - `--json` prints one JSON document on standard output. Its fields are stable: fields may be added, none is renamed.
 - Exit codes: 0 done; 1 the answer is "no" (refused, not found, not verified); 2 wrong use or unusable input.
 - An error is one line on standard error: what, where, and what to do.
