@@ -202,7 +202,25 @@ def addresses_told(bundle: EvidenceBundle) -> tuple[Egress, ...]:
             address = parsed_address(found["address"] or found["other"])
             if address is not None and not is_private(address):
                 told.setdefault(address, Egress(address=address, source=each.source, quote=each.quote))
-    return tuple(told.values())
+    return tuple(told.values()) or _only_one_named(bundle)
+
+
+def _only_one_named(bundle: EvidenceBundle) -> tuple[Egress, ...]:
+    """The one public address in people's words, in whatever language, that is no peer's and stands in no export."""
+    peers = {each.relay_address for each in bundle.postfix_deliveries} | {
+        each.said_by_address for each in bundle.replies
+    }
+    peers |= {value for each in bundle.dns for value in each.values}
+    peers |= {each.remote_endpoint.rpartition(":")[0] for each in bundle.sessions}
+    listed = [network for each in bundle.inbound_connectors for network in listed_networks(each)]
+    named: dict[Address, Egress] = {}
+    for each in bundle.prose:
+        for text in re.findall(r"(?<![\d.])\d+\.\d+\.\d+\.\d+(?![\d.])", each.quote):
+            address = parsed_address(text)
+            if address is None or is_private(address) or text in peers or any(address in one for one in listed):
+                continue
+            named.setdefault(address, Egress(address=address, source=each.source, quote=each.quote))
+    return tuple(named.values()) if len(named) == 1 else ()
 
 
 _LINE = re.compile(

@@ -176,7 +176,7 @@ _IN_OTHER_TENANT = re.compile(
     r"(?:show\w*|appear\w*|land\w*|visible|end\w* up|arriv\w*|trace\w*|attributed|journal\w*|captured|goes|go|went)\b.{0,60}?"
     r"\b(?:(?:an)?other|different|wrong|sister|former|old|foreign|customer|client)\b.{0,40}?(?:tenant|trace|organi[sz]ation|company|mandant)"
     r"|\b(?:(?:an)?other|different|wrong|sister)\b.{0,30}\b(?:tenant|organi[sz]ation|company)\b.{0,40}\b(?:sees?|gets?|receives?|shows?|captures?|takes?)\b"
-    r"|\b(?:trace|logs?|tenant|tenant ?id) of (?:the )?(?:company|customer|client|tenant|mandant) \w+|\bin (?:a|one) customer'?s'? tenant",
+    r"|\bid\b.{0,30}\b(?:not ours|isn'?t ours|belongs to|of another)\b|\b(?:trace|logs?|tenant|tenant ?id) of (?:the )?(?:company|customer|client|tenant|mandant) \w+|\bin (?:a|one) customer'?s'? tenant",
     re.IGNORECASE,
 )
 

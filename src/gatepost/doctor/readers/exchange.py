@@ -175,9 +175,11 @@ def _path(values: dict[str, str]) -> str:
 
 _EVENT_ID = re.compile(
     r"\b(?:Event ?-?ID|EventId|InstanceId|Ereignis-?ID|ID de l'événement|Id\.? evento|Event)\s*[:=#]?\s*(?P<id>\d{1,5})\b"
-    r"(?!\.\d)|<EventID[^>]*>(?P<xml>\d+)</EventID>",
+    r"(?!\.\d)|<EventID[^>]*>(?P<xml>\d+)</EventID>"
+    r"|^[^\d:\uff1a]{2,30}[:\uff1a]\s*(?P<known>1201[4-9]|1035|2004|3687[014]|36887)\s*$",
     re.IGNORECASE,
 )
+"""In any language, the ids that matter here stand alone after a label."""
 _PROVIDER = re.compile(
     r"\b(?:Source|Quelle|ProviderName|Provider Name|Provider)\s*[:=]\s*['\"]?(?P<name>[\w .-]*?(?:Exchange|Schannel|CAPI2|Edge|Cert)\w*(?:[\w -]*Transport)?)"
     r"|\b(?P<bare>MSExchange\w+|Schannel|CAPI2|Microsoft-Windows-CAPI2)\b",
@@ -212,7 +214,7 @@ def read_events(page: Page) -> Iterator[Fact]:
         result = _RESULT.search(text)
         computer = _COMPUTER.search(text)
         when = ANY_MOMENT.search(text)
-        identifier = int(match["id"] or match["xml"])
+        identifier = int(match["id"] or match["xml"] or match["known"])
         yield EventLogEntry(
             source=page.source(index),
             quote=text[:600],

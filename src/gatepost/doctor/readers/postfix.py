@@ -22,12 +22,12 @@ _LINE = re.compile(
     r"(?P<host>[\w.-]+)\s+)?(?P<service>postfix[\w./-]*|[\w-]+/(?:smtpd?|lmtp|bounce|qmgr|cleanup))\[(?P<pid>\d+)\]:?\s*"
     r"(?P<rest>.*)$"
 )
-_QUEUE_ID = re.compile(r"^(?P<id>[0-9A-F]{5,16}|[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z]{10,20}|NOQUEUE): (?P<rest>.*)$")
+_QUEUE_ID = re.compile(r"^(?P<id>[0-9A-F]{3,16}|[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z]{10,20}|NOQUEUE): (?P<rest>.*)$")
 _DELIVERY = re.compile(
     r"to=<(?P<to>[^>]*)>,(?: orig_to=<(?P<orig>[^>]*)>,)? relay=(?P<relay>[^\s,\[]+)(?:\[(?P<address>[^\]]*)\])?"
     r"(?::(?P<port>\d+))?,.*?dsn=(?P<dsn>[\d.]+), status=(?P<status>\w+) \((?P<response>.*?)\)?\s*$"
 )
-_SENDER = re.compile(r"(?P<id>[0-9A-Za-z]{5,20}): (?:uid=\d+ from=<(?P<local>[^>]*)>|from=<(?P<from>[^>]*)>, size=)")
+_SENDER = re.compile(r"(?P<id>[0-9A-Za-z]{3,20}): (?:uid=\d+ from=<(?P<local>[^>]*)>|from=<(?P<from>[^>]*)>, size=)")
 _PEER = r"(?P<peer>[\w.-]+|unknown)\[(?P<address>[0-9A-Fa-f.:]+)\]"
 _ESTABLISHED = re.compile(
     rf"(?P<trust>Untrusted|Trusted|Verified|Anonymous) TLS connection established (?P<way>to|from) {_PEER}(?::\d+)?: "

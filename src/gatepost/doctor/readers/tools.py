@@ -93,7 +93,7 @@ _GOOD = re.compile(
 _BAD = re.compile(r"\(failure\)|fail(?:ed|ure)|error|problem|exception|unauthorized|invalid", re.IGNORECASE)
 _PATH = re.compile(r"(?:/[\w.@-]+){2,}|[A-Z]:\\[\w\\ .-]+")
 _NAME = re.compile(r"(?<![\w/.])(?:\*\.)?(?:[a-z0-9][a-z0-9-]*\.)+[a-z]{2,20}(?![\w/])")
-_STAMPED = re.compile(r"^\s*(?:\[?\d{4}-\d\d-\d\d|\[?[A-Z][a-z]{2} [A-Z][a-z]{2}|\s*\[[A-Z]{4}\])")
+_STAMPED = re.compile(r"^\s*(?:\[?\d{4}-\d\d-\d\d|\[?(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? [A-Z\d][a-z\d]|\s*\[[A-Z]{4}\])")
 
 
 def read_renewals(page: Page) -> Iterator[Fact]:
@@ -126,5 +126,5 @@ def read_renewals(page: Page) -> Iterator[Fact]:
             text=line.strip()[:500],
             at=moment(when[0]) if when else None,
         )
-        if log_like:
+        if log_like and _STAMPED.match(line):
             page.take(index)

@@ -27,7 +27,7 @@ from gatepost.doctor.addresses import (
 from gatepost.doctor.derived import Derived
 from gatepost.doctor.evidence import EvidenceBundle, InboundConnector
 from gatepost.doctor.finding import Cited, Finding, Fix, RuledOut, cite, found, rule, ruled_out
-from gatepost.doctor.powershell import quoted
+from gatepost.doctor.powershell import object_of, quoted
 from gatepost.doctor.senders import domain_of, is_own, own_domains, told_in_other_tenant
 
 _LISTS = re.compile(
@@ -428,6 +428,8 @@ def address_range_too_wide(bundle: EvidenceBundle, facts: Derived) -> Finding | 
         str(each) for each in (networks[0].subnets(new_prefix=24) if networks and networks[0].prefixlen < 24 else ())
     ]
     connector = next(iter(bundle.inbound_connectors), None)
+    named = (object_of(each.command) for each in bundle.commands if "InboundConnector" in each.command)
+    name = connector.name if connector else next((each for each in named if each), "<connector>")
     fixed = [str(next(iter(parsed_networks(f"{each.text}/24")))) for each in seen] or parts[:4]
     high = bool(seen and any(each.refused for each in seen)) and bool(bundle.powershell_errors)
     return found(
@@ -438,7 +440,7 @@ def address_range_too_wide(bundle: EvidenceBundle, facts: Derived) -> Finding | 
         fix=(
             Fix(
                 "Exchange Online",
-                f"Set-InboundConnector -Identity {quoted(connector.name if connector else '<connector>')} -SenderIPAddresses @{{Add={','.join(quoted(each) for each in dict.fromkeys(fixed))}}}",
+                f"Set-InboundConnector -Identity {quoted(name)} -SenderIPAddresses @{{Add={','.join(quoted(each) for each in dict.fromkeys(fixed))}}}",
             ),
         )
         if fixed
@@ -644,6 +646,8 @@ def cloud_host_without_fixed_address(bundle: EvidenceBundle, facts: Derived) -> 
         (each for each in bundle.prose if each.topic != "reported-cause" and _CLOUD_HOSTS.search(each.quote)), None
     )
     seen = [each for each in egress_addresses(bundle) if each.refused or each.accepted]
+    if facts.naming_connectors and not _by_address(bundle):
+        return None  # no address is asked for
     if host is None or not (any(map(refused_by_attribution, bundle.replies)) or seen):
         return None
     several = len(seen) > 1
@@ -702,6 +706,8 @@ def third_party_sends_from_own_addresses(bundle: EvidenceBundle, facts: Derived)
     )
     if not said or (host and "outlook" not in host and (is_own(bundle, host) or (sender and host.endswith(sender)))):
         return None
+    if any(each.certificate_name.strip() for each in bundle.inbound_connectors) and not foreign_host:
+        return None  # the vendor goes by a certificate, not by its addresses
     evidence = [cite(said.source, said.quote), cite(refusal.source, refusal.quote or refusal.text)]
     if foreign_host:
         evidence.append(cite(refusal.source, f"the refused server is {refusal.quoted_by}, not one of yours"))

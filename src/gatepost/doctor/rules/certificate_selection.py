@@ -980,6 +980,11 @@ def software_cannot_present_certificate(bundle: EvidenceBundle, facts: Derived) 
          and re.search(r"(?:cannot|can't|can not|does(?:n't| not)|no (?:option|setting|support|way)|unable|not (?:able|possible|supported)|kann kein\w*|unterstützt kein\w*)[^.!?]{0,60}(?:client[- ]?cert|certificate|zertifikat)", each.quote, re.IGNORECASE)),
         None,
     )  # fmt: skip
+    plainly = re.compile(
+        r"(?:cannot|can't|can not|does(?:n't| not)|unable to|not able to) (?:present|send|offer|use|support)[^.!?]{0,12}client[- ]?cert",
+        re.IGNORECASE,
+    )
+    said = said or next((each for each in bundle.prose if plainly.search(each.quote)), None)
     if said is None:
         return None
     return found(

@@ -17,7 +17,7 @@ from gatepost.doctor.addresses import (
 from gatepost.doctor.derived import Derived
 from gatepost.doctor.evidence import EvidenceBundle, InboundConnector, ReplySeen
 from gatepost.doctor.finding import Finding, Fix, RuledOut, cite, found, rule, ruled_out
-from gatepost.doctor.powershell import quoted
+from gatepost.doctor.powershell import object_of, quoted
 from gatepost.doctor.senders import domain_of, domains_told, senders, told_in_other_tenant
 from gatepost.mail.domain import is_at_or_below, is_below
 
@@ -137,7 +137,7 @@ def connector_disabled(bundle: EvidenceBundle, facts: Derived) -> Finding | Rule
             (each for each in bundle.verdicts if any(code == "connector-disabled" for code, _, _ in each.reasons)), None
         )
         if verdict is None:
-            return None
+            return _disabled_by_words(bundle)
         name = next(connector for code, connector, _ in verdict.reasons if code == "connector-disabled")
         return found(
             "high",
@@ -182,6 +182,40 @@ def connector_disabled(bundle: EvidenceBundle, facts: Derived) -> Finding | Rule
         if sure and one.name
         else (),
         verify="Get-InboundConnector shows Enabled True; a message to an outside recipient passes.",
+    )
+
+
+def _disabled_by_words(bundle: EvidenceBundle) -> Finding | None:
+    """Somebody's word that a connector is off; nothing exported says otherwise."""
+    said = next(
+        (
+            each
+            for each in bundle.prose
+            if re.search(
+                r"\b(?:disabled|deactivated|switched off|turned off|deaktiviert)\b.{0,50}\b(?:inbound )?(?:connectors?|konnektor)\b"
+                r"|\bconnectors?\b.{0,60}\b(?:is|are|was|were|got|been|shows?|with)\b.{0,30}\b(?:disabled|Enabled\W{0,3}False|off)\b",
+                each.quote,
+                re.IGNORECASE,
+            )
+            and not re.search(r"\b(?:on purpose|never used|unrelated|outbound)\b", each.quote, re.IGNORECASE)
+        ),
+        None,
+    )
+    reply = _refusal(bundle)
+    if said is None or reply is None or bundle.inbound_connectors or reply.enhanced == "5.7.51":
+        return None
+    quoted_names = re.findall(
+        r"[\"'\u201c]([^\"'\u201d]{2,60})[\"'\u201d]", " ".join(each.quote for each in bundle.prose)
+    )
+    name = quoted_names[0] if len(quoted_names) == 1 else "<connector>"
+    return found(
+        "medium",
+        74,
+        "By what is said, the inbound connector was disabled, and mail is refused since.",
+        [cite(said), cite(reply.source, reply.quote or reply.text)],
+        fix=(Fix("Exchange Online", f"Set-InboundConnector -Identity {quoted(name)} -Enabled $true"),),
+        verify="Get-InboundConnector shows Enabled True; a message to an outside recipient passes.",
+        missing=("Get-InboundConnector | ConvertTo-Json",),
     )
 
 
@@ -789,7 +823,13 @@ def treat_as_internal_conflict(bundle: EvidenceBundle, facts: Derived) -> Findin
     evidence += (
         [cite(one.where("TreatMessagesAsInternal"), f"'{one.name}' has TreatMessagesAsInternal True")] if one else []
     )
-    name = one.name if one else next((each.name for each in bundle.inbound_connectors), "<connector>")
+    named = (object_of(each.command) for each in bundle.commands if "InboundConnector" in each.command)
+    name = (
+        one.name
+        if one
+        else next((each.name for each in bundle.inbound_connectors), "")
+        or next((each for each in named if each), "<connector>")
+    )
     return found(
         "high" if error else "medium",
         93 if error else 55,

@@ -183,7 +183,21 @@ def proxy_ends_tls(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut
             catalogue=("J02", "J01"),
         )
     seen = device or foreign_server or received
-    if not seen and not said:
+    issuer = next(
+        (
+            each
+            for each in bundle.prose
+            if re.search(
+                r"issue[rd]\b.{0,40}(?:forti|sonic ?wall|sophos|watchguard|palo ?alto|zscaler|checkpoint|barracuda|untangle|bitdefender|avast|eset|kaspersky)",
+                each.quote,
+                re.IGNORECASE,
+            )
+        ),
+        None,
+    )
+    said = issuer or said
+    box = issuer or box
+    if not seen and said is None:
         return None
     if said and not seen and not box and sent is None:
         return None
@@ -311,6 +325,8 @@ def gateway_between(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOu
     )
     quoted_by = next((each for each in facts.attribution_refusals if _GATEWAYS.search(each.quoted_by)), None)
     proof = header or quoted_by or smart or host or relayed
+    if said and not proof and re.search(r"issuer|SSL CA|firewall|decrypt|inspect", said.quote, re.IGNORECASE):
+        return None  # the box on the way: J02
     if not facts.attribution_refusals or not (proof or said):
         return None
     if _GATEWAYS.search(facts.attribution_refusals[0].said_by):

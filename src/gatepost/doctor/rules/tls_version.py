@@ -47,6 +47,23 @@ def only_old_tls_versions(bundle: EvidenceBundle, facts: Derived) -> Finding | R
             re.IGNORECASE,
         )
     ]
+    told = next(
+        (
+            each
+            for each in bundle.prose
+            if re.search(r"protocol[ _]version|unsupported protocol|no protocols available", each.quote, re.IGNORECASE)
+        ),
+        None,
+    )
+    only_old = next(
+        (
+            each
+            for each in bundle.prose
+            if re.search(r"SSL ?v?[23]|TLS ?v?1\.[01]\b", each.quote) and not re.search(r"TLS ?v?1\.[23]", each.quote)
+        ),
+        None,
+    )
+    alert += [cite(told)] if told and only_old and told not in bundle.tls else []
     sockets = _socket_errors(bundle)
     system = next((each for each in bundle.prose if _OLD_SYSTEM.search(each.quote)), None)
     schannel = next(
@@ -75,7 +92,7 @@ def only_old_tls_versions(bundle: EvidenceBundle, facts: Derived) -> Finding | R
         ),
         None,
     )
-    proofs = [cite(each, each.quote[:300]) for each in (old, system, schannel, settings, registry) if each]
+    proofs = [cite(each, each.quote[:300]) for each in (old, system, schannel, settings, registry, only_old) if each]
     if facts.sent_when_refused and facts.attribution_refusals and not sockets and not alert:
         return None
     if any("timedout" in each.failure.casefold() for each in bundle.tls) and not sockets:
