@@ -228,6 +228,12 @@ _NEGATABLE: frozenset[Topic] = frozenset(
         "queues",
     )
 )
+_ASKED = re.compile(
+    r":\s*\?+\s*$|^\W*(?:could|can|is|are|was|were|did|does|do|might|should|would|what|which|when|whether|who|how|maybe|perhaps|ist|sind|kann|hat|wurde|wann|"
+    r"welche\w*|est-ce|serait-ce|quand|\u00bf)\b[^.!]*\?\s*$",
+    re.IGNORECASE,
+)
+"""A form's empty line, or a question: nobody says that it is so."""
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[\"'(]?[A-ZÄÖÜ0-9])|\s[-*•]\s+|;\s+")
 _MAILBOX = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _DOMAIN = re.compile(
@@ -256,6 +262,7 @@ def _facts(sentence: str, source) -> Iterator[Fact]:  # type: ignore[no-untyped-
     if not _is_prose(sentence):
         return
     when = _when(sentence)
+    asked = bool(_ASKED.search(sentence))
     known = False
     for topic, pattern in _COMPILED:
         if found := pattern.search(sentence):
@@ -267,7 +274,7 @@ def _facts(sentence: str, source) -> Iterator[Fact]:  # type: ignore[no-untyped-
                 topic=topic,
                 detail=found[0].strip()[:200],
                 at=when,
-                negated=topic in _NEGATABLE and bool(_NOT.search(around)),
+                negated=topic in _NEGATABLE and bool(_NOT.search(around) or asked),
             )
     if not known and len(_WORDS.findall(sentence)) >= (3 if _ADDRESS.search(sentence) else 5):
         yield ProseFact(source=source, quote=sentence.strip()[:400], topic="other", at=when)

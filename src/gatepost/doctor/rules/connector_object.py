@@ -56,6 +56,13 @@ def _would_match(connector: InboundConnector, bundle: EvidenceBundle) -> bool | 
     return any(told) if told else None
 
 
+_SUPPOSED = re.compile(
+    r"\b(?:must have|may have|might|could have|maybe|perhaps|probably|suspects?|guess|believes?|thinks?|vermut\w+|vielleicht|wohl)\b|\?\s*$",
+    re.IGNORECASE,
+)
+"""Somebody's explanation, not what somebody saw."""
+
+
 @rule("no-inbound-connector", "G01", title="The tenant has no inbound connector", side="tenant")
 def no_inbound_connector(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     empty = next((each for each in bundle.cmdlets_empty if "inboundconnector" in each.command.casefold()), None)
@@ -68,6 +75,7 @@ def no_inbound_connector(bundle: EvidenceBundle, facts: Derived) -> Finding | Ru
                 each.quote,
                 re.IGNORECASE,
             )
+            and not _SUPPOSED.search(each.quote)
         ),
         None,
     )
@@ -198,6 +206,7 @@ def _disabled_by_words(bundle: EvidenceBundle) -> Finding | None:
                 re.IGNORECASE,
             )
             and not re.search(r"\b(?:on purpose|never used|unrelated|outbound)\b", each.quote, re.IGNORECASE)
+            and not _SUPPOSED.search(each.quote)
         ),
         None,
     )

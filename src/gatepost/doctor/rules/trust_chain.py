@@ -20,6 +20,7 @@ from gatepost.doctor.finding import Cited, Finding, Fix, RuledOut, cite, found, 
 _EXPIRED, _UNKNOWN_CA, _REVOKED = 45, 48, 44
 _UNTRUSTED_ROOT = re.compile(r"Untrusted\s*Root", re.IGNORECASE)
 _EXPIRED_WORDS = re.compile(r"Certificate\s*Expired|certificate has expired|certificate expired|ATTR41", re.IGNORECASE)
+_EXPIRED_ROOTS = re.compile(r"DST Root CA X3|AddTrust External CA Root", re.IGNORECASE)
 _NO_ISSUER = re.compile(
     r"unable to get (?:local )?issuer|unable to verify the first certificate|0?x?800B0109|PartialChain|CERT_TRUST_IS_PARTIAL_CHAIN|chain.{0,30}incomplete|800b010a",
     re.IGNORECASE,
@@ -307,6 +308,10 @@ def certificate_expired(bundle: EvidenceBundle, facts: Derived) -> Finding | Rul
                 cite(still_good),
             )
         return None
+    if expired is None and any(
+        each.depth and each.issuer and _EXPIRED_ROOTS.search(each.issuer.text) for each in bundle.certificates
+    ):
+        return None  # C06: the chain served ends in an expired root
     clock_wrong = any(bundle.prose_of("clock"))
     sure = bool((alert or said) and not clock_wrong and (expired or said))
     name = shown(expired) if expired else "The certificate presented"
@@ -499,10 +504,10 @@ def trust_store_frozen(bundle: EvidenceBundle, facts: Derived) -> Finding | Rule
 
 @rule("wrong-chain-served", "C06", title="A chain over an expired root is served", side="sender")
 def wrong_chain_served(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
-    pattern = re.compile(r"DST Root CA X3|AddTrust External CA Root", re.IGNORECASE)
+    pattern = _EXPIRED_ROOTS
     when = facts.failed_at
     cross = next(
-        (each for each in bundle.certificates if each.role in ("root", "intermediate") or each.is_authority if pattern.search(f"{each.subject.text if each.subject else ''} {each.issuer.text if each.issuer else ''}")), None
+        (each for each in bundle.certificates if each.role in ("root", "intermediate") or each.is_authority or each.depth if pattern.search(f"{each.subject.text if each.subject else ''} {each.issuer.text if each.issuer else ''}")), None
     )  # fmt: skip
     stale = next(
         (
