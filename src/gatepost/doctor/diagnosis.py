@@ -60,7 +60,7 @@ def ranked(findings: Sequence[Finding], bundle: EvidenceBundle) -> tuple[Finding
     held = [_held_to_evidence(each, weak) for each in findings]
     held = [each for each in held if each.specificity > _LAST_RESORT] or held
     held.sort(key=lambda each: (-each.specificity, _ORDER[each.confidence], each.rule))
-    held = _causes_before_symptoms(held)
+    held = _without_kin_of_the_first(_causes_before_symptoms(held))
     foreign = _software_not_there(bundle)
     return tuple(_for_what_is_there(_without_unproved_commands(each), foreign) for each in _equal_ones_medium(held))
 
@@ -102,6 +102,14 @@ def _causes_before_symptoms(findings: Sequence[Finding]) -> list[Finding]:
     if not causes or causes[0].specificity < 40:
         return list(findings)
     return causes + [each for each in findings if each.symptom]
+
+
+def _without_kin_of_the_first(findings: Sequence[Finding]) -> list[Finding]:
+    """What the first finding covers besides its own cause is not said a second time."""
+    if not findings:
+        return []
+    covered = set(findings[0].catalogue)
+    return [findings[0], *(each for each in findings[1:] if not set(each.catalogue[:1]) & covered)]
 
 
 def _equal_ones_medium(findings: Sequence[Finding]) -> list[Finding]:

@@ -63,7 +63,7 @@ def only_old_tls_versions(bundle: EvidenceBundle, facts: Derived) -> Finding | R
         ),
         None,
     )
-    alert += [cite(told)] if told and only_old and told not in bundle.tls else []
+    alert += [cite(told)] if told and only_old else []
     sockets = _socket_errors(bundle)
     system = next((each for each in bundle.prose if _OLD_SYSTEM.search(each.quote)), None)
     schannel = next(
