@@ -470,10 +470,16 @@ def certificate_not_bound_to_smtp(bundle: EvidenceBundle, facts: Derived) -> Fin
     meant = [
         each for each in unbound if any(pair and each.subject and pair[1].key == each.subject.key for pair in wanted)
     ]
-    meant = meant or [each for each in unbound if any(satisfies(each, name) for name in facts.expected_names)]
+    # A connector that names a stored certificate presents that one, whatever else would fit.
+    selected = any(
+        pair and each.subject and pair[1].key == each.subject.key for pair in wanted for each in facts.stored
+    )
+    if not selected:
+        meant = meant or [each for each in unbound if any(satisfies(each, name) for name in facts.expected_names)]
     newest = max(unbound, key=lambda each: at(each.not_after) or 0.0, default=None)
     if (
         not meant
+        and not selected
         and newest
         and (facts.renewed_lately or said)
         and not any(

@@ -125,7 +125,7 @@ def intermediates_not_sent(bundle: EvidenceBundle, facts: Derived) -> Finding | 
         return None
     evidence = [*capi[:2], *tool[:1], *statuses[:1], *leaf_only[:2], *client_side[:1]]
     match = facts.matching_connector
-    if match and certificate and facts.attribution_refusals and not facts.certificate_withheld:
+    if match and certificate and facts.no_tenant_found and not facts.certificate_withheld:
         evidence += [
             cite(certificate.source, f"the session presents {shown(certificate)}"),
             cite(
@@ -140,7 +140,8 @@ def intermediates_not_sent(bundle: EvidenceBundle, facts: Derived) -> Finding | 
     )
     evidence += untrusted[:1]
     hard = bool(capi or tool or statuses)
-    inferred = bool(match and certificate and certificate.role == "sent" and facts.attribution_refusals)
+    # ATTR36 says that the connector did match, so the chain was good.
+    inferred = bool(match and certificate and certificate.role == "sent" and facts.no_tenant_found)
     if not (hard or leaf_only or inferred or client_side or untrusted):
         return None
     if not (facts.attribution_refusals or client_side or facts.tls_failures or facts.failed_relay):
