@@ -103,7 +103,8 @@ class DistinguishedName(NamedTuple):
 
     @property
     def key(self) -> frozenset[tuple[str, str]]:
-        return frozenset((kind, " ".join(value.split()).casefold()) for kind, value in self.attributes)
+        # Consoles break lines with a blank or within a word: blanks tell nothing.
+        return frozenset((kind, "".join(value.split()).casefold()) for kind, value in self.attributes)
 
 
 CertificateRole = Literal["sent", "remote", "stored", "file", "old", "new", "bounce", "intermediate", "root", "unknown"]
