@@ -76,6 +76,7 @@ def no_inbound_connector(bundle: EvidenceBundle, facts: Derived) -> Finding | Ru
                 re.IGNORECASE,
             )
             and not _SUPPOSED.search(each.quote)
+            and not any(each.quote in one.text for one in bundle.replies)  # the relay's words, not a person's
         ),
         None,
     )
@@ -92,7 +93,8 @@ def no_inbound_connector(bundle: EvidenceBundle, facts: Derived) -> Finding | Ru
     evidence = [cite(each.source, each.quote or each.command) for each in (empty, removed) if each]
     evidence += [cite(said.source, said.quote)] if said else []
     evidence += [cite(reply.source, reply.quote or reply.text)] if reply else []
-    address = next((each.text for each in egress_addresses(bundle) if each.refused and each.address.version == 4), "")
+    seen = [each for each in egress_addresses(bundle) if each.address.version == 4 and not each.accepted]
+    address = next((each.text for each in seen if each.refused or len(seen) == 1), "")
     name = next((each for each in _sent_names(bundle) if "." in each), "")
     identity = (
         f"-TlsSenderCertificateName {quoted(name)} -RequireTls $true"
