@@ -130,7 +130,7 @@ _TELLING_NOTHING = (
     _PUBLIC_SUFFIXES | _ROLE_LABELS | _ROLE_MAILBOXES | {label for each in _PUBLIC_DOMAINS for label in each.split(".")}
 )
 _KNOWN_AUTHORITIES = re.compile(
-    r"let'?s encrypt|isrg|digicert|sectigo|comodo|usertrust|globalsign|entrust|godaddy|starfield|geotrust|thawte|"
+    r"let'?s encrypt|isrg|internet security research|digital signature trust|dst root|addtrust|identrust|digicert|sectigo|comodo|usertrust|globalsign|entrust|godaddy|starfield|geotrust|thawte|"
     r"rapidssl|verisign|quovadis|microsoft|baltimore|google trust|amazon|certum|swisssign|buypass|zerossl|actalis|ssl\.com",
     re.IGNORECASE,
 )
