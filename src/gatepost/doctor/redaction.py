@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from gatepost.doctor.addresses import Address, is_private, parsed_address
-from gatepost.doctor.evidence import DistinguishedName, EvidenceBundle, Moment, Source
+from gatepost.doctor.evidence import DistinguishedName, EvidenceBundle, Moment, Source, issuer_and_subject
 from gatepost.doctor.phrases import phrases
 from gatepost.doctor.vocabulary import WORDS
 
@@ -192,6 +192,10 @@ class _Redaction:
 
     def _value(self, value: Any) -> Any:
         if isinstance(value, str):
+            # As the certificate's own two names are; where its length counts (B11), it is kept.
+            if len(value) <= 256 and (names := issuer_and_subject(value)):
+                issuer, subject = (self._distinguished_name(each).text for each in names)
+                return f"<I>{issuer}<S>{subject}"
             return self.text(value)
         if isinstance(value, Source):
             return self._source(value)
