@@ -61,6 +61,8 @@ def ranked(findings: Sequence[Finding], bundle: EvidenceBundle) -> tuple[Finding
     held = [each for each in held if each.specificity > _LAST_RESORT] or held
     held.sort(key=lambda each: (-each.specificity, _ORDER[each.confidence], each.rule))
     held = _without_kin_of_the_first(_causes_before_symptoms(held))
+    if held and held[0].confidence == "high":  # guesses beside a proof only distract
+        held = [each for each in held if each.confidence != "low"]
     foreign = _software_not_there(bundle)
     return tuple(_for_what_is_there(_without_unproved_commands(each), foreign) for each in _equal_ones_medium(held))
 

@@ -227,6 +227,8 @@ class SmtpSession(Fact):
     starttls_sent: bool | None = None
     tls: TlsSeen | None = None
     reverse_path: str | None = None
+    reverse_path_at: Source | None = None
+    """Where MAIL FROM stands."""
     forward_paths: tuple[str, ...] = ()
     replies: tuple[ReplySeen, ...] = ()
     """Refusals and every final success, in order."""

@@ -132,7 +132,7 @@ def _sightings(bundle: EvidenceBundle) -> Iterator[SenderSeen]:
             reverse_path=session.reverse_path,
             accepted=int(session.accepted is True and refusal is None),
             refused=int(refusal is not None),
-            source=refusal.source if refusal else session.source,
+            source=session.reverse_path_at or (refusal.source if refusal else session.source),
             refusal=refusal,
         )
     for delivery in bundle.postfix_deliveries:

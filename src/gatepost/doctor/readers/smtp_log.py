@@ -411,6 +411,7 @@ class _Session:
             stage = "mail"
             found = _PATH.match(text)
             self.values["reverse_path"] = found[1] if found else None
+            self.values["reverse_path_at"] = row.source
         elif verb.startswith("RCPT TO"):
             stage = "rcpt"
             found = _PATH.match(text)
