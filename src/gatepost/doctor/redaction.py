@@ -41,6 +41,10 @@ _PUBLIC_DOMAINS = [
     "spamhaus.org",
     "spamcop.net",
     "barracudacentral.org",
+    "mimecast.com",
+    "pphosted.com",
+    "messagelabs.com",
+    "hornetsecurity.com",
     "gmail.com",
     "google.com",
 ]
@@ -319,6 +323,15 @@ class _Redaction:
             for label, last in ((each, index == len(labels) - 1) for index, each in enumerate(labels))
         )
 
+    def _international(self, label: str) -> str:
+        """The two forms of an internationalised label stay two forms of one label."""
+        try:
+            written = label.encode("ascii").decode("idna") if label.isascii() else label
+            other = f"{self._word(written, 'name')}\u00e4"
+            return other.encode("idna").decode("ascii") if label.isascii() else other
+        except UnicodeError:
+            return self._word(label, "name")
+
     def _service_label(self, label: str) -> str:
         if (label in WORDS and label not in self._names) or re.fullmatch(
             r"[a-z]{2,8}\d{2,}[a-z0-9]*|eop-[a-z]{3}\d\d|.*prd\d\d", label
@@ -329,6 +342,8 @@ class _Redaction:
     def _label(self, label: str) -> str:
         if (label in _ROLE_LABELS and label not in self._names) or not label:
             return label
+        if label.startswith("xn--") or not label.isascii():
+            return self._international(label)
         # contoso-com of contoso-com.mail.protection.outlook.com keeps its likeness to contoso.com.
         parts = label.split("-")
         return "-".join(
