@@ -123,6 +123,8 @@ class Collection:
             self._facts[_FIELDS[type(fact)]].append(fact)
         if isinstance(fact, ReplySeen):
             self._add_reason(fact)
+            if kind == "text" and fact.kind == "ndr":
+                kind = "ndr"  # the text of a bounce, pasted
         if isinstance(fact, SmtpSession):
             for reply in fact.replies:
                 self._add_reason(reply)
