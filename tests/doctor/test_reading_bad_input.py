@@ -268,6 +268,10 @@ def test_the_password_stands_in_a_file_and_without_a_terminal_nobody_is_asked(pk
     assert json.loads(done.stdout)["read"] == [{"source": "x.pfx", "as": "certificate", "items": 2}]
     assert "geheim" not in done.stdout + done.stderr
     assert_one_line(doctor("--pfx-password-file", tmp_path / "none", tmp_path / "x.pfx"), "--pfx-password-file")
+    (tmp_path / "old.pem").write_text(pki.leaf("mail.contoso.example").pem)
+    next_one = ("--next", tmp_path / "x.pfx", tmp_path / "old.pem")
+    assert_one_line(doctor(*next_one), "a PFX with a password")
+    assert doctor(*next_one, "--pfx-password-file", tmp_path / "password").returncode in (0, 1)
 
 
 @pytest.mark.parametrize("form", [serialization.Encoding.DER, serialization.Encoding.PEM])

@@ -42,6 +42,8 @@ def rehearsed(following: EvidenceBundle, bundle: EvidenceBundle, now: float) -> 
 def _leaf_and_chain(following: EvidenceBundle) -> tuple[CertificateSeen, Sequence[CertificateSeen]]:
     certificates = following.certificates
     if not certificates:
+        if not following.read and following.unread:
+            raise NoCertificate(following.unread[0].because)
         kinds = joined([each.kind for each in following.read]) or "nothing that can be read"
         raise NoCertificate(f"it holds {kinds}, not a certificate; give the new one as PEM")
     leaf = next((each for each in certificates if not each.is_authority), certificates[0])
