@@ -1,7 +1,7 @@
 """A relay under `gatepost serve` with two parties: one whose mail weighs on it, and one whose mail is watched.
 
 Tenant `tailspin` sends at a steady rate to alive.example, which is `steady.py` itself. Everything to *.dead.example
-leads to a next hop that is down: by default a port nobody listens at.
+leads to a next hop that is down, be it that nobody listens at its port.
 """
 
 import json
@@ -24,15 +24,18 @@ class TwoTenants:
             kept.write_text(json.dumps([free_port() for _ in range(3)]))
         self.sink_port, self.dead_port, self.installation.ports["main"] = json.loads(kept.read_text())
 
-    def set_up(self) -> None:
+    def set_up(self, flood_port: int | None = None) -> None:
+        """With `flood_port`, flood.example is there."""
         gatepost = self.installation
         gatepost.init()
-        for tenant, address in (("tailspin", "127.0.0.1/32"), ("contoso", "127.0.0.2/32")):
+        for tenant in ("tailspin", "contoso"):
             gatepost("tenant", "add", tenant)
             gatepost("domain", "add", tenant, f"{tenant}.example", "--verified")
-            gatepost("inbound-connector", "add", tenant, "servers", "--address", address)
+            gatepost("inbound-connector", "add", tenant, "servers", "--address", "127.0.0.1/32")
         self._next_hop("alive", "alive.example", self.sink_port)
         self._next_hop("dead", "*.dead.example", self.dead_port)
+        if flood_port is not None:
+            self._next_hop("flood", "flood.example", flood_port)
 
     def _next_hop(self, name: str, space: str, port: int) -> None:
         self.installation(

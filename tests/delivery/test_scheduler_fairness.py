@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import uvloop
@@ -10,8 +11,9 @@ import uvloop
 from delivery.post_office import PostOffice, post_office, to_smart_host
 from gatepost.delivery.destination import MOST_FRUITLESS
 from gatepost.queue.retry import RetrySettings
+from gatepost.smtp.client_settings import ClientTimeouts
 from gatepost.tenancy.tenant import AddressSpace
-from sink import CLOSE, Pause, Sink
+from sink import CLOSE, SILENCE, Pause, Sink
 
 DEAD = (AddressSpace(space="*.dead.example"), AddressSpace(space="dead.example"))
 BACKLOG = 700
@@ -169,5 +171,26 @@ def test_one_tenant_takes_half_of_the_memory_and_some_is_left_for_every_other(tm
                 while office.scheduler.has_room_for(tenant):
                     await office.send("x@x.example", tenant=tenant)
                 assert office.scheduler.has_room_for("tailspin")
+
+    run(story())
+
+
+def test_hosts_that_never_answer_leave_connections_to_other_tenants(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with AsyncExitStack() as stack:
+            sink = await stack.enter_async_context(Sink())
+            connectors = [to_smart_host(sink.port)]
+            for n in range(12):
+                silent = await stack.enter_async_context(Sink())
+                silent.always("GREETING", SILENCE)
+                space = (AddressSpace(space=f"d{n}.example"),)
+                connectors.append(to_smart_host(silent.port, f"silent{n}", address_spaces=space))
+            patient = ClientTimeouts(greeting_s=300, command_s=5, data_s=5, block_s=5, end_of_data_s=5, quit_s=1)
+            how = {"connections": 10, "timeouts": patient}
+            office = await stack.enter_async_context(post_office(tmp_path, *connectors, **how))
+            for n in range(12):
+                await office.send(f"x@d{n}.example", tenant="contoso")
+            await office.send("x@alive.example", tenant="tailspin")
+            await office.until(lambda: sink.count == 1)
 
     run(story())

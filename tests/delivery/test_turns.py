@@ -49,7 +49,9 @@ def test_each_tenants_own_keep_their_order(tenants: list[str | None]) -> None:
         own[tenant].append(claim(tenant))
         turns.append(own[tenant][-1])
     while turns:
+        whose = turns.tenant
         taken = turns.popleft()
+        assert taken.tenant == whose
         assert taken is own[taken.tenant].popleft()
 
 

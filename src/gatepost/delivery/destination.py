@@ -12,6 +12,7 @@ Laws:
 import asyncio
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Protocol
 
 from gatepost.delivery.connection import Connection, ConnectionSettings, NotOpened, open_connection
@@ -62,6 +63,9 @@ class Office(Protocol):
 
     def may_connect(self, destination: "Destination") -> bool:
         """Whether one more connection may be opened now; if not, `pump` is called when it may."""
+
+    def dial_over(self, tenant: str | None) -> None:
+        """The dial that `may_connect` allowed has ended, one way or the other; `tenant`: whose turn it was."""
 
     def connection_over(self) -> None: ...
 
@@ -218,10 +222,11 @@ class Destination:
     def _dial(self) -> None:
         dial = asyncio.get_running_loop().create_task(self._connect())
         self._dials.add(dial)
-        dial.add_done_callback(self._dialled)
+        dial.add_done_callback(partial(self._dialled, self.waiting.tenant))
 
-    def _dialled(self, dial: asyncio.Task[None]) -> None:
+    def _dialled(self, tenant: str | None, dial: asyncio.Task[None]) -> None:
         self._dials.discard(dial)
+        self._office.dial_over(tenant)
         if dial.cancelled():
             self._office.connection_over()
         elif error := dial.exception():

@@ -76,6 +76,9 @@ class Scheduler:
         self._directory_version = -1
         self._starved: dict[Destination, None] = {}
         self._connections = 0
+        self._dialling_for: dict[str | None, int] = {}
+        """Whose mail the dials are for that have not ended. As with memory, who has as many as are left free gets no
+        more: hosts that never answer take half of the connections from a tenant's neighbours at most."""
         self._waiting = 0
         self._waiting_of: dict[str | None, int] = {}
         self._waiting_octets = 0
@@ -273,12 +276,23 @@ class Scheduler:
     def may_connect(self, destination: Destination) -> bool:
         if self._stopping or self._unsettled:
             return False
-        if self._connections >= self._settings.connections:
+        tenant = destination.waiting.tenant
+        dialling = self._dialling_for.get(tenant, 0)
+        if dialling >= self._settings.connections - self._connections:
             self._starved[destination] = None
-            self._close_an_idle_connection()
+            if self._connections >= self._settings.connections:
+                self._close_an_idle_connection()
             return False
         self._connections += 1
+        self._dialling_for[tenant] = dialling + 1
         return True
+
+    def dial_over(self, tenant: str | None) -> None:
+        left = self._dialling_for[tenant] - 1
+        if left:
+            self._dialling_for[tenant] = left
+        else:
+            del self._dialling_for[tenant]
 
     def connection_over(self) -> None:
         self._connections -= 1

@@ -23,6 +23,11 @@ class Turns:
         """How many of the tenant's wait."""
         return len(self._by_tenant.get(tenant, ()))
 
+    @property
+    def tenant(self) -> str | None:
+        """Whose turn it is, where anything waits."""
+        return next(iter(self._by_tenant))
+
     def append(self, claim: Claim) -> None:
         """Behind the tenant's others."""
         self._of(claim).append(claim)
