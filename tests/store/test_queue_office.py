@@ -200,3 +200,15 @@ def test_a_worker_goes_on_while_its_backlog_is_changed(tmp_path: Path) -> None:
         await store.close()
 
     asyncio.run(scenario())
+
+
+def test_what_is_held_is_not_overdue_though_its_row_says_that_it_waits(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        store = SqliteQueueStore(tmp_path, 0)
+        for name in ("a", "b"):
+            await store.accept(message(f"x@{name}.example"), claim=False)
+        assert SqliteQueueOffice(tmp_path, changed_at_once=0).hold(QueueFilter(domain="a.example")) == 1
+        assert store.overdue(RECEIVED_AT + 60) == [("contoso", "b.example")]
+        await store.close()
+
+    asyncio.run(scenario())

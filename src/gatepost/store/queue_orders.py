@@ -30,11 +30,10 @@ _NUMBERS_AT_ONCE: Final = 20_000
 class Pending:
     """The orders of one queue that are not carried out yet."""
 
-    def __init__(self, queue: str, orders: Sequence[Order]) -> None:
+    def __init__(self, orders: Sequence[Order]) -> None:
         self.orders = orders
         self.reached, self.parameters = _reached(orders)
         """SQL over `recipient r`: which of the orders reach it."""
-        self._queue = queue
         self._known: dict[tuple[str, int], Standing] = {}
 
     def __bool__(self) -> bool:
@@ -55,7 +54,16 @@ class Pending:
 
 
 def pending(connection: sqlite3.Connection, queue: str) -> Pending:
-    return Pending(queue, [_order(queue, row) for row in connection.execute(sql.ORDERS_PENDING)])
+    return Pending([_order(queue, row) for row in connection.execute(sql.ORDERS_PENDING)])
+
+
+def first_due_of_each_lane(connection: sqlite3.Connection, queue: str) -> list[tuple[str | None, str, float]]:
+    """Tenant, domain and when, of what no order is about to change."""
+    changing = Pending([order for order in pending(connection, queue).orders if order.action is not Action.RETRY])
+    if not changing:
+        return connection.execute(sql.FIRST_DUE_OF_EACH_LANE).fetchall()
+    statement = sql.FIRST_DUE_OF_EACH_LANE_BESIDE_ORDERS.format(reached=changing.reached)
+    return connection.execute(statement, changing.parameters).fetchall()
 
 
 def given(connection: sqlite3.Connection, queue: str, limit: int) -> list[Order]:

@@ -58,6 +58,12 @@ SELECT lane.tenant, lane.domain, (
 FROM lane
 """
 
+# As above where orders wait, without what those of `{reached}` are about to change: that is left to them.
+FIRST_DUE_OF_EACH_LANE_BESIDE_ORDERS: Final = """
+SELECT r.tenant, r.domain, min(r.due_at) FROM recipient r
+WHERE r.state IN ('queued', 'bouncing') AND NOT ({reached}) GROUP BY r.domain, r.tenant
+"""
+
 # After (due_at, id), so that reading goes on where it stopped. `{reached}`: which orders reach it.
 NEXT_DUE_IN_LANE: Final = """
 SELECT r.due_at, r.id, r.state, {reached} FROM recipient r

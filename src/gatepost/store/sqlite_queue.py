@@ -29,6 +29,7 @@ from gatepost.store.queue_changes import (
     Settle,
 )
 from gatepost.store.queue_file import open_again_to_work, open_to_read, open_to_work, own, reporting
+from gatepost.store.queue_orders import first_due_of_each_lane
 from gatepost.store.spool import LARGEST_IN_MEMORY, ContentWriter, MemoryContent, Spool, sync_folder
 
 # As long as a part of the orders takes, or longer: half of the worker's time at most.
@@ -144,7 +145,7 @@ class SqliteQueueStore:
 
     def overdue(self, since: float) -> Sequence[Lane]:
         with reporting(self._file), closing(open_to_read(self._file)) as connection:
-            lanes = connection.execute(sql.FIRST_DUE_OF_EACH_LANE)
+            lanes = first_due_of_each_lane(connection, self._file.stem)
             return [(tenant, domain) for tenant, domain, due_at in lanes if due_at < since]
 
     def next_due_at(self) -> float | None:
