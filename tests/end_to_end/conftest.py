@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from end_to_end.api_client import Api, token_for
 from end_to_end.installation import Installation
 from end_to_end.scene import Certificates, furnished
 
@@ -17,3 +18,24 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 def furnished_relay(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates) -> Iterator[Installation]:
     with furnished(tmp_path_factory.mktemp("relay"), certificates) as relay:
         yield relay
+
+
+# Who speaks to the Management API of the module's `relay`.
+
+
+@pytest.fixture(scope="module")
+def contoso(relay: Installation) -> Iterator[Api]:
+    with Api(relay, token_for(relay, "--tenant", "contoso")) as api:
+        yield api
+
+
+@pytest.fixture(scope="module")
+def fabrikam(relay: Installation) -> Iterator[Api]:
+    with Api(relay, token_for(relay, "--tenant", "fabrikam")) as api:
+        yield api
+
+
+@pytest.fixture(scope="module")
+def operator(relay: Installation) -> Iterator[Api]:
+    with Api(relay, token_for(relay, "--operator")) as api:
+        yield api

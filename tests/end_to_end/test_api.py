@@ -2,6 +2,7 @@
 
 import os
 import signal
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from end_to_end.api_client import Api, code_of, token_for
 from end_to_end.installation import Installation, wait_until
+from end_to_end.scene import Certificates
 
 CONNECTOR = {"addresses": ["192.0.2.1/32"]}
 
@@ -25,24 +27,6 @@ def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     relay("send-connector", "add", "fabrikam-out", "--tenant", "fabrikam", "--address-space", "*")
     with relay.serving():
         yield relay
-
-
-@pytest.fixture(scope="module")
-def contoso(relay: Installation) -> Iterator[Api]:
-    with Api(relay, token_for(relay, "--tenant", "contoso")) as api:
-        yield api
-
-
-@pytest.fixture(scope="module")
-def fabrikam(relay: Installation) -> Iterator[Api]:
-    with Api(relay, token_for(relay, "--tenant", "fabrikam")) as api:
-        yield api
-
-
-@pytest.fixture(scope="module")
-def operator(relay: Installation) -> Iterator[Api]:
-    with Api(relay, token_for(relay, "--operator")) as api:
-        yield api
 
 
 class TestTokens:
@@ -253,6 +237,26 @@ class TestErrors:
 
 
 class TestProcess:
+    def test_a_renewed_certificate_is_served_without_a_restart(
+        self, relay: Installation, contoso: Api, certificates: Certificates
+    ) -> None:
+        kept = {name: (relay.folder / name).read_bytes() for name in ("server.pem", "server.key")}
+        renewed = certificates.pki.leaf("relay.example.net")
+        host, port = relay.name_of("api").split(":")
+
+        def served() -> str:
+            return ssl.get_server_certificate((host, int(port)))
+
+        before = served()
+        (relay.folder / "server.key").write_bytes(renewed.key_file.read_bytes())
+        assert served() == before, "a key that does not fit leaves what is served"
+        (relay.folder / "server.pem").write_bytes(renewed.chain_file.read_bytes())
+        wait_until(lambda: served() != before, "the new certificate to be served")
+        for name, octets in kept.items():
+            (relay.folder / name).write_bytes(octets)
+        wait_until(lambda: served() == before, "the first certificate to be back")
+        assert contoso.get("/v1/whoami").status_code == 200
+
     def test_a_dead_api_is_started_again_and_mail_does_not_notice(self, relay: Installation, contoso: Api) -> None:
         worker, api = relay.worker_pids()
         os.kill(api, signal.SIGKILL)

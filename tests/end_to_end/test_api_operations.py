@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from end_to_end.api_client import Api, code_of, token_for
+from end_to_end.api_client import Api, code_of
 from end_to_end.installation import Installation, wait_until
 from end_to_end.scene import MESSAGE, Certificates
 from end_to_end.smtp_client import SmtpClient
@@ -25,24 +25,6 @@ def relay(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates) 
     relay("send-connector", "set", "internet", "--smart-host", "127.0.0.1:9")
     with relay.serving():
         yield relay
-
-
-@pytest.fixture(scope="module")
-def contoso(relay: Installation) -> Iterator[Api]:
-    with Api(relay, token_for(relay, "--tenant", "contoso")) as api:
-        yield api
-
-
-@pytest.fixture(scope="module")
-def fabrikam(relay: Installation) -> Iterator[Api]:
-    with Api(relay, token_for(relay, "--tenant", "fabrikam")) as api:
-        yield api
-
-
-@pytest.fixture(scope="module")
-def operator(relay: Installation) -> Iterator[Api]:
-    with Api(relay, token_for(relay, "--operator")) as api:
-        yield api
 
 
 def send(relay: Installation, certificate: Issued, mail_from: str) -> str:

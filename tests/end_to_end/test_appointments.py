@@ -35,18 +35,6 @@ def relay(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates) 
             yield relay
 
 
-@pytest.fixture(scope="module")
-def contoso(relay: Installation) -> Iterator[Api]:
-    with Api(relay, token_for(relay, "--tenant", "contoso")) as api:
-        yield api
-
-
-@pytest.fixture(scope="module")
-def fabrikam(relay: Installation) -> Iterator[Api]:
-    with Api(relay, token_for(relay, "--tenant", "fabrikam")) as api:
-        yield api
-
-
 def name_it(
     relay: Installation, address: str, certificate: Issued | None, mail_from: str = "", listener: str = "main"
 ) -> str:

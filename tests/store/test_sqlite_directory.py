@@ -8,8 +8,10 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
+from importlib.resources import files
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
@@ -30,9 +32,10 @@ from contracts.directory_contract import (
 )
 from gatepost.queue.store import StoreDamaged, StoreUnavailable
 from gatepost.store.directory_editor import SqliteDirectoryEditor
-from gatepost.store.directory_file import open_to_read
+from gatepost.store.directory_file import APPLICATION_ID, open_to_read
 from gatepost.store.directory_queries import DirectoryQueries
 from gatepost.store.sqlite_directory import SqliteDirectory
+from gatepost.tenancy.appointment import Purpose
 from gatepost.tenancy.record import (
     domain_record,
     inbound_connector_record,
@@ -208,6 +211,25 @@ def test_a_change_that_fails_half_way_leaves_nothing(editor: SqliteDirectoryEdit
 def test_names_are_found_however_their_letters_are_cased(editor: SqliteDirectoryEditor) -> None:
     found = editor.tenant("CONTOSO")
     assert found is not None and found.name == "contoso"
+
+
+def test_a_file_of_version_1_is_brought_up_to_date_and_its_audit_told_apart_by_tenant(path: Path) -> None:
+    first = files("gatepost.store").joinpath("directory_schema.sql").read_text("utf-8")
+    with closing(sqlite3.connect(path)) as old:
+        old.executescript(first)
+        old.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        old.execute("PRAGMA user_version = 1")
+        tenant = json.dumps(tenant_record(Tenant(name="contoso", created_at=AT)))
+        owned = json.dumps(domain_record(domain("contoso.example")))
+        entries = [(1, "tenant contoso", None, tenant), (2, "domain contoso.example", owned, None)]
+        for version, subject, before, after in entries:
+            old.execute("INSERT INTO audit VALUES (?, 0, 'x', 'add', ?, ?, ?)", (version, subject, before, after))
+        old.commit()
+    with closing(editor_of(path)) as editor:
+        assert [entry.version for entry in editor.audit(tenant="contoso")] == [2, 1]
+        assert editor.audit(tenant="fabrikam") == []
+        assert list(editor.all_tokens()) == [] and editor.appointments("contoso", Purpose.ENROLMENT) == []
+    open_to_read(path).close()
 
 
 _connectors = st.builds(
