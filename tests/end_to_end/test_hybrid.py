@@ -1,5 +1,6 @@
 """The wizard on real processes: an edge, a relay with two tenants, the outside world."""
 
+import fcntl
 import json
 import os
 import signal
@@ -7,14 +8,20 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 
 from end_to_end.hybrid_scene import HybridScene, hybrid_scene
 from end_to_end.installation import free_port
+from gatepost.app.relay_api import RelayApi
+from gatepost.hybrid.apply import Trouble
+from gatepost.hybrid.plan import Change
+from gatepost.hybrid.relay_side import RelaySide
 from pki import Pki
 
 EDGE_INIT = ("--edge", "--smart-host", "RELAY", "--domain", "contoso.com")
@@ -66,6 +73,8 @@ def test_a_domain_that_is_not_verified_is_waited_for_and_gone_on_with_later(tmp_
         assert not any(each["enabled"] for each in scene.state()["relay"]["inbound"])
         assert [each["enabled"] for each in scene.state()["edge"]["sent"] if each["name"] == "to-relay"] == [False]
         value = scene.relay.told("domain", "list", "contoso")[0]["token"]
+        scene.outside.dns.add("_gatepost.contoso.com", "TXT", '"gatepost-verification=of-somebody-else"')
+        assert "of-somebody-else" in scene.apply(1, "--wait", "0.5").stdout
         scene.outside.dns.add("_gatepost.contoso.com", "TXT", f'"gatepost-verification={value}"')
         done = scene.apply(0, "--wait", "30")
         # What was done is not done again.
@@ -164,8 +173,6 @@ def test_an_apply_killed_at_every_step_is_gone_on_with(tmp_path: Path, mark: str
 
 
 def test_one_administrator_at_a_time(scene: HybridScene) -> None:
-    import fcntl
-
     scene.plan()
     folder = scene.edge.data / "hybrid"
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -176,6 +183,46 @@ def test_one_administrator_at_a_time(scene: HybridScene) -> None:
     finally:
         os.close(lock)
     scene.apply()
+
+
+class Meddled(RelayApi):
+    """Just before it writes to a connector, somebody else does."""
+
+    def __init__(self, scene: HybridScene) -> None:
+        super().__init__(scene.relay.api_url, scene.token, scene.relay.folder / "server.pem")
+        self._scene = scene
+
+    def request(self, method: str, path: str, *rest: Any, **more: Any) -> Any:
+        if method in ("PUT", "DELETE"):
+            self._scene.relay("inbound-connector", "set", "contoso", "mail", "--address", "192.0.2.77")
+        return super().request(method, path, *rest, **more)
+
+
+def test_a_change_by_somebody_else_at_the_same_moment_is_never_overwritten(scene: HybridScene) -> None:
+    scene.relay("inbound-connector", "add", "contoso", "mail", "--certificate-name", "mail.contoso.com")
+    api = Meddled(scene)
+    side = RelaySide(api, "contoso")
+    before = side.read(["inbound-connector mail"])["inbound-connector mail"]
+    assert before is not None
+    for after in ({**before, "certificate_names": ["mail2.contoso.com"]}, None):
+        change = Change(
+            order=1,
+            side="relay",
+            object="inbound-connector mail",
+            action="update" if after else "delete",
+            before=side.read(["inbound-connector mail"])["inbound-connector mail"],
+            after=after,
+            why="",
+            risk="none",
+        )
+        scene.relay("inbound-connector", "set", "contoso", "mail", "--address", "192.0.2.1")
+        change = replace(change, before=side.read([change.object])[change.object])
+        with pytest.raises(Trouble, match="at the same moment"):
+            side.write(change)
+        (connector,) = scene.state()["relay"]["inbound"]
+        assert connector["addresses"] == ["192.0.2.77/32"]
+        assert connector["certificate_names"] == ["mail.contoso.com"]
+    api.close()
 
 
 # --- rehearsal --------------------------------------------------------------------------------------------------------

@@ -119,6 +119,32 @@ def test_files_that_do_not_fit_are_told_and_not_presented(tmp_path: Path) -> Non
         scene.relays()
 
 
+def test_an_old_certificate_that_has_ended_is_no_better_than_a_new_one_that_is_refused(tmp_path: Path) -> None:
+    with hybrid_scene(tmp_path, *EDGE_INIT) as scene:
+        scene.plan()
+        scene.apply()
+        scene.edge.stop()
+        # The copy that is presented, as it is some days later.
+        (copy,) = (scene.edge.data / "hybrid" / "in-use").iterdir()
+        ended = scene.pki.leaf("mail.contoso.com", not_after=datetime.now(UTC) - timedelta(minutes=1))
+        copy.write_bytes(ended.chain_file.read_bytes() + ended.key_file.read_bytes())
+        renewed = scene.pki.leaf("mail2.contoso.com")
+        scene.install(renewed)
+        scene.edge.start()
+        scene.edge.wait_for_output(" error renewal-refused ")
+        assert renewed.certificate_file.read_text() in copy.read_text()
+
+
+def test_a_relay_that_cannot_be_asked_changes_nothing(tmp_path: Path) -> None:
+    with hybrid_scene(tmp_path, *EDGE_INIT) as scene:
+        scene.plan()
+        scene.apply()
+        scene.token.write_text("gp_of_yesterday\n")
+        scene.install(scene.pki.leaf("mail.contoso.com"))
+        scene.edge.wait_for_output(" warning renewal-not-rehearsed .*does not accept the token")
+        scene.relays()
+
+
 def test_without_the_watch_the_doctor_finds_it_and_the_wizard_repairs_it(tmp_path: Path) -> None:
     """An edge that was set up by hand presents what is in its files."""
     with hybrid_scene(tmp_path) as scene:
