@@ -111,6 +111,19 @@ def test_nothing_is_applied_when_somebody_was_there_in_between(scene: HybridScen
     assert f"relay: {CONNECTOR} was absent, is present" in done.stderr
     assert done.stderr.splitlines()[-1].startswith("gatepost: nothing was done: make a new plan")
     assert scene.state() == before
+    # What did nothing is nothing to undo.
+    assert "nothing has been applied from here" in scene.edge.run("hybrid", "undo").stderr
+
+
+def test_a_plan_that_is_in_force_is_not_applied_again(scene: HybridScene) -> None:
+    scene.plan()
+    scene.apply()
+    state = scene.state()
+    assert scene.apply().stdout.startswith("nothing to do: this plan was applied before")
+    assert scene.state() == state
+    assert scene.edge.run("hybrid", "undo").returncode == 0
+    scene.apply()
+    scene.relays()
 
 
 def test_a_plan_file_that_was_edited_is_refused(scene: HybridScene) -> None:

@@ -25,7 +25,7 @@ from gatepost.config import Config
 from gatepost.hybrid import apply as applying
 from gatepost.hybrid.apply import Side, Trouble
 from gatepost.hybrid.desire import EDGE, POSTFIX, RELAY, NotPossible, Wish, desired_at_edge, desired_at_relay
-from gatepost.hybrid.journal import Apply, Memory
+from gatepost.hybrid.journal import Memory
 from gatepost.hybrid.merge import Fields, Kept
 from gatepost.hybrid.observe import relevant
 from gatepost.hybrid.plan import Plan, difference
@@ -292,12 +292,17 @@ def apply_plan(
     wait_s: float,
     waiting: Callable[[Waiting], None],
     rehearsed: Callable[[Rehearsal], None],
-) -> Apply:
-    """Raises `Busy`, `WorldMoved`, `Trouble`, `UnusableFile`, `NotPossible`."""
+) -> bool:
+    """False: this very plan was applied before, and is in force. Raises `Busy`, `WorldMoved`, `Trouble`,
+    `UnusableFile`, `NotPossible`."""
     ask = ask_from(found.wish)
     remembered = memory(config)
     with remembered.locked():
         usable_credentials(*ask.files, datetime.now(UTC))
+        last = remembered.last_finished()
+        if last and last.plan.digest == found.digest:
+            _take_into_use(config, ask)
+            return False
         journal = remembered.begin(found)
         with _sides(config, ask, journal.folder, wait_s=wait_s, waiting=waiting) as (sides, _):
 
@@ -312,7 +317,7 @@ def apply_plan(
 
             applying.apply(found, journal, sides, rehearse_or_stop, tell)
         _take_into_use(config, ask)
-        return journal
+        return True
 
 
 def apply_at_relay(config: Config, found: Plan) -> None:

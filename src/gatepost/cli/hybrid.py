@@ -106,7 +106,12 @@ def apply_command(
         if not found.changes:
             typer.echo("nothing to do")
             return
-        hybrid.apply_plan(context.config(), found, _tell, wait_s=wait, waiting=_Progress(), rehearsed=_tell_rehearsal)
+        applied = hybrid.apply_plan(
+            context.config(), found, _tell, wait_s=wait, waiting=_Progress(), rehearsed=_tell_rehearsal
+        )
+    if not applied:
+        typer.echo("nothing to do: this plan was applied before; to see whether it still holds: gatepost hybrid verify")
+        return
     typer.echo(f"applied {_count(len(found.changes), 'change')}; to take them back: gatepost hybrid undo")
     context.suggest("gatepost hybrid verify")
 

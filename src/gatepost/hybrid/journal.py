@@ -31,6 +31,8 @@ class Progress:
     """Steps that are in force."""
     in_doubt: int | None
     """Begun, and nobody knows whether it took effect."""
+    begun: bool
+    """At least one step was."""
     finished: bool
     undoing: bool
     taken_back: bool
@@ -76,6 +78,7 @@ class Apply:
         return Progress(
             done=frozenset(done),
             in_doubt=in_doubt,
+            begun="begun" in marks,
             finished="finished" in marks,
             undoing=bool(marks & {"undoing", "undone"}),
             taken_back="taken-back" in marks,
@@ -131,9 +134,10 @@ class Memory:
         return Apply(folder)
 
     def latest(self) -> Apply | None:
-        """The last apply that was not taken back, finished or not."""
+        """The last apply that did something and was not taken back, finished or not."""
         for apply in reversed(self._all()):
-            if not apply.progress().taken_back:
+            progress = apply.progress()
+            if progress.begun and not progress.taken_back:
                 return apply
         return None
 
