@@ -6,7 +6,20 @@ import pytest
 
 from end_to_end.api_client import Api, token_for
 from end_to_end.installation import Installation
+from end_to_end.outside import Outside
 from end_to_end.scene import Certificates, furnished
+from sink import Sink
+
+
+@pytest.fixture(scope="module")
+def outside() -> Iterator[Outside]:
+    with Outside() as outside:
+        yield outside
+
+
+@pytest.fixture
+def sink(outside: Outside) -> Sink:
+    return outside.sink()
 
 
 @pytest.fixture(scope="module")

@@ -179,6 +179,17 @@ def files_of(shown: Issued | Shown | None) -> tuple[Path | None, Path | None]:
     return (shown.chain_file, shown.key_file) if isinstance(shown, Issued) else (shown.chain, shown.key)
 
 
+def with_two_tenants(relay: Installation, sink_port: int) -> None:
+    """contoso.com at 127.0.1.1 and fabrikam.com at 127.0.2.1, or by certificate; all their mail goes to the sink."""
+    relay.init()
+    for tenant, address in (("contoso", "127.0.1.1"), ("fabrikam", "127.0.2.1")):
+        relay("tenant", "add", tenant)
+        relay("domain", "add", tenant, f"{tenant}.com", "--verified")
+        names = ("--certificate-name", f"*.{tenant}.com", "--address", address)
+        relay("inbound-connector", "add", tenant, "mail", *names)
+    relay("send-connector", "set", "internet", "--smart-host", f"127.0.0.1:{sink_port}")
+
+
 @contextmanager
 def furnished(folder: Path, certificates: Certificates) -> Iterator[Installation]:
     """The relay, serving; all its mail ends in a sink."""

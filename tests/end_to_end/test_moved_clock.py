@@ -7,18 +7,13 @@ import pytest
 
 from end_to_end.disk_faults import preloadable
 from end_to_end.installation import Installation, wait_until
-from end_to_end.outside import Outside, taken
+from end_to_end.outside import taken
+from end_to_end.scene import with_two_tenants
 from end_to_end.smtp_client import SmtpClient
 from sink import Sink
 
 MESSAGE = b"Subject: hello\r\n\r\nHello.\r\n"
 HOUR = 3600
-
-
-@pytest.fixture(scope="module")
-def sink() -> Iterator[Sink]:
-    with Outside() as outside:
-        yield outside.sink()
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +29,7 @@ def relay(tmp_path: Path, library: Path, sink: Sink) -> Iterator[Installation]:
         '[retry]\nglitch_interval = "2s"\ntransient_interval = "2s"\ninterval = "2s"\nexpire_after = "90m"\n'
         'delay_notice_after = "80m"\n'
     )
-    relay.init()
-    for tenant, address in (("contoso", "127.0.1.1"), ("fabrikam", "127.0.2.1")):
-        relay("tenant", "add", tenant)
-        relay("domain", "add", tenant, f"{tenant}.com", "--verified")
-        relay("inbound-connector", "add", tenant, "mail", "--address", address)
-    relay("send-connector", "set", "internet", "--smart-host", f"127.0.0.1:{sink.port}")
+    with_two_tenants(relay, sink.port)
     relay.environment = {"LD_PRELOAD": str(library), "GATEPOST_CLOCK_MOVED": str(tmp_path / "moved")}
     with relay.serving():
         yield relay

@@ -10,7 +10,8 @@ import pytest
 
 from end_to_end.disk_faults import DiskFaults, disk_faults
 from end_to_end.installation import Installation, wait_until
-from end_to_end.outside import Outside, taken
+from end_to_end.outside import taken
+from end_to_end.scene import with_two_tenants
 from end_to_end.smtp_client import QUEUED, SmtpClient
 from sink import Pause, Sink
 
@@ -21,17 +22,6 @@ SENDERS = {"127.0.1.1": "ann@contoso.com", "127.0.2.1": "ben@fabrikam.com"}
 
 
 @pytest.fixture(scope="module")
-def outside() -> Iterator[Outside]:
-    with Outside() as outside:
-        yield outside
-
-
-@pytest.fixture
-def sink(outside: Outside) -> Sink:
-    return outside.sink()
-
-
-@pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> DiskFaults:
     return disk_faults(tmp_path_factory.mktemp("faults"))
 
@@ -39,12 +29,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> DiskFaults:
 @pytest.fixture
 def relay(tmp_path: Path, sink: Sink) -> Iterator[Installation]:
     relay = Installation(tmp_path / "relay")
-    relay.init()
-    for tenant, address in (("contoso", "127.0.1.1"), ("fabrikam", "127.0.2.1")):
-        relay("tenant", "add", tenant)
-        relay("domain", "add", tenant, f"{tenant}.com", "--verified")
-        relay("inbound-connector", "add", tenant, "mail", "--address", address)
-    relay("send-connector", "set", "internet", "--smart-host", f"127.0.0.1:{sink.port}")
+    with_two_tenants(relay, sink.port)
     yield relay
     if relay.process is not None:
         relay.stop()

@@ -13,35 +13,18 @@ import pytest
 
 from end_to_end.installation import Installation, free_port, wait_until
 from end_to_end.load import Client, under_load
-from end_to_end.outside import Outside, taken
-from end_to_end.scene import Certificates
+from end_to_end.outside import taken
+from end_to_end.scene import Certificates, with_two_tenants
 from end_to_end.smtp_client import QUEUED, SmtpClient
 from sink import Sink
 
 MESSAGE = b"Subject: hello\r\n\r\nHello.\r\n"
 
 
-@pytest.fixture(scope="module")
-def outside() -> Iterator[Outside]:
-    with Outside() as outside:
-        yield outside
-
-
-@pytest.fixture
-def sink(outside: Outside) -> Sink:
-    return outside.sink()
-
-
 @pytest.fixture
 def relay(tmp_path: Path, certificates: Certificates, sink: Sink) -> Iterator[Installation]:
     relay = Installation(tmp_path / "relay", client_roots=certificates.pki.roots_file)
-    relay.init()
-    for tenant, address in (("contoso", "127.0.1.1"), ("fabrikam", "127.0.2.1")):
-        relay("tenant", "add", tenant)
-        relay("domain", "add", tenant, f"{tenant}.com", "--verified")
-        names = ("--certificate-name", f"*.{tenant}.com", "--address", address)
-        relay("inbound-connector", "add", tenant, "mail", *names)
-    relay("send-connector", "set", "internet", "--smart-host", f"127.0.0.1:{sink.port}")
+    with_two_tenants(relay, sink.port)
     yield relay
     if relay.process is not None:
         relay.stop()

@@ -32,7 +32,7 @@ from pathlib import Path
 from end_to_end.installation import Installation, wait_until
 from end_to_end.load import Client, under_load
 from end_to_end.outside import Outside
-from end_to_end.scene import Certificates
+from end_to_end.scene import Certificates, with_two_tenants
 from end_to_end.smtp_client import SmtpClient
 from sink import SunkMessage
 
@@ -345,13 +345,7 @@ def _relay(folder: Path, certificates: Certificates, sink_port: int, workers: in
     relay = Installation(folder, client_roots=certificates.pki.roots_file, workers=workers)
     # What a kill interrupts is attempted again soon, and the sink never refuses.
     relay.tables = '[retry]\nglitch_interval = "1s"\ntransient_interval = "1s"\ninterval = "1s"\n'
-    relay.init()
-    for tenant, address in (("contoso", "127.0.1.1"), ("fabrikam", "127.0.2.1")):
-        relay("tenant", "add", tenant)
-        relay("domain", "add", tenant, f"{tenant}.com", "--verified")
-        names = ("--certificate-name", f"*.{tenant}.com", "--address", address)
-        relay("inbound-connector", "add", tenant, "mail", *names)
-    relay("send-connector", "set", "internet", "--smart-host", f"127.0.0.1:{sink_port}")
+    with_two_tenants(relay, sink_port)
     return relay
 
 
