@@ -135,7 +135,8 @@ class Reckoning:
     told: int
     told_and_sent_again: tuple[str, ...]
     broken_sessions: int
-    refused: int
+    refused: tuple[str, ...]
+    """What the servers were told that then tried again."""
     seconds: float
 
     @property
@@ -155,13 +156,13 @@ class Reckoning:
             ("told as delivered by the log", f"{self.told}"),
             ("sent again after that", _some(self.told_and_sent_again)),
             ("sessions broken by a kill", f"{self.broken_sessions}"),
-            ("messages refused for now", f"{self.refused}"),
+            ("messages refused for now", _some(self.refused)),
         )
         return "\n".join(f"{name:<36} {value}" for name, value in rows)
 
 
-def _some(recipients: tuple[str, ...]) -> str:
-    return f"{len(recipients)}" + (f": {', '.join(recipients[:5])}" if recipients else "")
+def _some(found: tuple[str, ...]) -> str:
+    return f"{len(found)}" + (f": {', '.join(found[:5])}" if found else "")
 
 
 class Torture:
@@ -301,7 +302,7 @@ class Torture:
             told=len(told),
             told_and_sent_again=tuple(sorted(name for name, times in told.items() if times > 1)),
             broken_sessions=sum(len(client.broken) for client in self.clients),
-            refused=sum(len(client.refused) for client in self.clients),
+            refused=tuple(text for client in self.clients for text in client.refused),
             seconds=seconds,
         )
 
