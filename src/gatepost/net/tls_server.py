@@ -139,8 +139,7 @@ class ServerTlsContexts:
         context = new_context(SSL.TLS_SERVER_METHOD)
         _offer_groups(context)
         present(context, credentials)
-        # Asked for, never required; with no roots loaded every chain is "wrong", and the callback says so be it.
-        context.set_verify(SSL.VERIFY_PEER, _accept_any)
+        _ask_for_certificate(context)
         # A client that offers a session gets a full handshake; without an id of ours it would get a fatal alert.
         context.set_session_id(_SESSION_ID)
         if len(self._files) > 1:
@@ -155,8 +154,32 @@ class ServerTlsContexts:
             connection.set_context(context)
 
 
+def _ask_for_certificate(context: SSL.Context) -> None:
+    """Asked for, never required; with no roots loaded every chain is "wrong", and the callback says so be it."""
+    context.set_verify(SSL.VERIFY_PEER, _accept_any)
+    # The chain is judged when the handshake is over, so the library need not look for a path: below -1 it takes the
+    # leaf alone, and checks no signature of an authority. That is an eighth of the server's part of a handshake.
+    context.set_verify_depth(-2)
+    library = getattr(SSL, "_lib", None)
+    if library and _ACCEPT:
+        # pyOpenSSL makes objects of everything before it calls `_accept_any`, several times a handshake.
+        library.SSL_CTX_set_verify(context._context, SSL.VERIFY_PEER, _ACCEPT)
+
+
 def _accept_any(connection: SSL.Connection, certificate: crypto.X509, code: int, depth: int, ok: int) -> bool:
     return True
+
+
+def _accepting() -> object | None:
+    """The library's own kind of callback that accepts whatever comes; None where pyOpenSSL has no way to make one."""
+    interface = getattr(SSL, "_ffi", None)
+    if interface is None:
+        return None
+    callback: object = interface.callback("int (*)(int, X509_STORE_CTX *)", lambda ok, store: 1)
+    return callback
+
+
+_ACCEPT = _accepting()
 
 
 def _offer_groups(context: SSL.Context) -> None:

@@ -54,11 +54,13 @@ def present(context: SSL.Context, credentials: Credentials) -> None:
 class TlsSession:
     """A connection over memory buffers. After `feed` or `write`, send what `take_ciphertext` gives."""
 
-    __slots__ = ("_closing", "_connection", "ended", "established", "failure")
+    __slots__ = ("_closing", "_connection", "_uncut", "ended", "established", "failure")
 
     def __init__(self, connection: SSL.Connection) -> None:
         self._connection = connection
         self._closing = False
+        self._uncut = True
+        """Each feed so far ended with the end of a record."""
         self.established = False
         self.ended = False
         self.failure: str | None = None
@@ -67,9 +69,11 @@ class TlsSession:
         if self.failure is not None or not ciphertext:
             return b""
         self._connection.bio_write(ciphertext)
-        if not self.established and not self._shake_hands():
-            return b""
-        return self._decrypt()
+        records = _whole_records(ciphertext) if self._uncut else 0
+        self._uncut = records > 0
+        if not self.established:
+            return self._decrypt() if self._shake_hands() else b""
+        return self._decrypt_one() if records == 1 else self._decrypt()
 
     def write(self, plaintext: bytes) -> None:
         if not plaintext or self._closing or self.failure is not None:
@@ -114,6 +118,19 @@ class TlsSession:
         self.established = True
         return True
 
+    def _decrypt_one(self) -> bytes:
+        """One record gives its plaintext at once: asking for more would cost as much again, to hear that there is
+        none."""
+        try:
+            return self._connection.recv(_RECORD)
+        except SSL.WantReadError:
+            pass
+        except SSL.ZeroReturnError:
+            self.ended = True
+        except SSL.Error as error:
+            self.failure = _says(error)
+        return b""
+
     def _decrypt(self) -> bytes:
         receive = self._connection.recv
         plaintext = b""
@@ -151,6 +168,16 @@ class TlsSession:
                 break
             kept.append(facts(der))
         return tuple(kept), 1 + len(others)
+
+
+def _whole_records(ciphertext: bytes) -> int:
+    """How many records it is; 0 where the last one is cut. RFC 8446 5.1: a record begins with its type, two octets of
+    version, and two of length."""
+    count = at = 0
+    while at < len(ciphertext):
+        at += 5 + int.from_bytes(ciphertext[at + 3 : at + 5], "big")
+        count += 1
+    return count if at == len(ciphertext) else 0
 
 
 def _says(error: SSL.Error) -> str:

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any, Protocol
 
@@ -44,6 +45,7 @@ from gatepost.tenancy.tenant import Network
 _MOST_BUFFERED = 64 * 1024
 """Octets that may wait in the machine before reading pauses: a packet or two of pipelined commands."""
 
+_TLS_1_3 = "TLSv1.3"
 _HANDSHAKE_TIMEOUT_S = 60.0
 _PROXY_HEADER_TIMEOUT_S = 10.0
 _LONG_SESSION_S = 0.5
@@ -230,9 +232,9 @@ class Connection(asyncio.Protocol):
             self._close("Local(TlsFailure)")
             return b""
         if tls.established and not self._secured:
-            self._flush_ciphertext()
             self._tls_established(tls)
-        elif not self._secured:
+        elif not self._secured or not plaintext:
+            # The next step of the handshake, or the answer to what is no data, such as an alert.
             self._flush_ciphertext()
         if tls.ended and not plaintext:
             self._close("Remote")
@@ -244,6 +246,10 @@ class Connection(asyncio.Protocol):
         self._secured = True
         at = datetime.fromtimestamp(self._listener.services.now(), UTC)
         evidence = self._acceptance.tls = tls.evidence(at)
+        if evidence.protocol != _TLS_1_3:
+            # The client waits for our Finished. In TLS 1.3 it has had that; what is left are tickets that nobody will
+            # ever use, and they go with the first reply.
+            self._flush_ciphertext()
         self._row_added(
             Event.INFORMATION, "", tls_row(evidence.protocol, evidence.cipher, evidence.cipher_bits, "SERVER")
         )
@@ -319,7 +325,6 @@ class Connection(asyncio.Protocol):
         self._start_tls()
 
     def _end_session(self, machine: ServerSession, acceptance: Acceptance, effect: Close) -> None:
-        self._write_out()
         self._close(effect.why)
 
     def _govern_reading(self, machine: ServerSession, acceptance: Acceptance) -> None:
@@ -384,16 +389,18 @@ class Connection(asyncio.Protocol):
             data = lines[0] if len(lines) == 1 else f"{answer.code}  " + " ".join(line[4:] for line in lines)
             self._row_added(Event.SEND, data, "")
 
-    def _write_out(self) -> None:
-        if self._out:
-            octets = self._out[0] if len(self._out) == 1 else b"".join(self._out)
-            self._out.clear()
-            if self._tls is not None and self._secured:
-                self._tls.write(octets)
-                octets = self._tls.take_ciphertext()
+    def _write_out(self, *, last: bool = False) -> None:
+        if not self._out and not last:
+            return
+        octets = b"".join(self._out)
+        self._out.clear()
+        if self._tls is not None and self._secured:
+            self._tls.write(octets)
+            if last:
+                self._tls.close()
+            octets = self._tls.take_ciphertext()
+        if octets:
             self._transport.write(octets)
-        elif self._secured:
-            self._flush_ciphertext()
 
     def _row_added(self, event: Event, data: str, context: str) -> None:
         log = self._listener.log
@@ -467,9 +474,8 @@ class Connection(asyncio.Protocol):
         if self._closing:
             return
         self._closing = why
-        if self._tls is not None and self._secured:
-            self._tls.close()
-            self._flush_ciphertext()
+        # The last reply and the end of TLS leave in one packet.
+        self._write_out(last=True)
         self._transport.close()
 
     def _end(self, why: str) -> None:
@@ -520,6 +526,7 @@ def _endpoint(name: tuple[str, int] | None) -> str:
     return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
 
 
+@lru_cache(maxsize=128)
 def _certificate_row(title: str, leaf: CertificateFacts) -> tuple[str, str]:
     return certificate_row(
         title,

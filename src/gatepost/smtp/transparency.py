@@ -12,14 +12,18 @@ LONGEST_TEXT_LINE = 998
 def dot_stuffed(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """The content as DATA sends it, with its final dot (RFC 5321 4.5.2)."""
     tail = b"\r\n"
+    # One piece is held back, so that the final dot leaves with the last of them: in one packet, for most messages.
+    held = b""
     for chunk in chunks:
         if not chunk:
             continue
+        if held:
+            yield held
         # The end of the chunk before shows whether a dot stands at the beginning of a line across the border.
         joined = (tail + chunk).replace(b"\r\n.", b"\r\n..")
-        yield joined[len(tail) :]
+        held = joined[len(tail) :]
         tail = (tail + chunk[-2:])[-2:]
-    yield b".\r\n" if tail == b"\r\n" else b"\r\n.\r\n"
+    yield held + (b".\r\n" if tail == b"\r\n" else b"\r\n.\r\n")
 
 
 def is_seven_bit(chunks: Iterable[bytes]) -> bool:
