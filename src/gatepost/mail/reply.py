@@ -40,6 +40,12 @@ class Reply:
         )
 
     @cached_property
+    def log_row(self) -> str:
+        """The lines as one row: the newest generation of Exchange joins a reply of several."""
+        lines = self.log_lines
+        return lines[0] if len(lines) == 1 else f"{self.code}  " + " ".join(line[4:] for line in lines)
+
+    @cached_property
     def octets(self) -> bytes:
         return ("\r\n".join(self.log_lines) + "\r\n").encode("utf-8", "replace")
 

@@ -92,6 +92,8 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, listener: ListenerServices) -> None:
         self._listener = listener
+        # Wanted for every row of the protocol log.
+        self._log, self._now, self._name = listener.log, listener.services.now, listener.acceptance.listener
         self._loop = asyncio.get_running_loop()
         self._transport: Any = None
         self._machine: ServerSession | None = None
@@ -383,11 +385,7 @@ class Connection(asyncio.Protocol):
 
     def _send(self, answer: Reply) -> None:
         self._out.append(answer.octets)
-        if self._listener.log is not None:
-            lines = answer.log_lines
-            # The newest generation of Exchange joins a reply of several lines into one row.
-            data = lines[0] if len(lines) == 1 else f"{answer.code}  " + " ".join(line[4:] for line in lines)
-            self._row_added(Event.SEND, data, "")
+        self._row_added(Event.SEND, answer.log_row, "")
 
     def _write_out(self, *, last: bool = False) -> None:
         if not self._out and not last:
@@ -403,13 +401,12 @@ class Connection(asyncio.Protocol):
             self._transport.write(octets)
 
     def _row_added(self, event: Event, data: str, context: str) -> None:
-        log = self._listener.log
-        if log is None:
+        if self._log is None:
             return
-        log.add(
+        self._log.add(
             ProtocolLogRecord(
-                self._listener.services.now(),
-                self._listener.acceptance.listener,
+                self._now(),
+                self._name,
                 self._session_id,
                 self._row,
                 self._local,

@@ -108,9 +108,15 @@ def text_line(logged: LoggedEvent) -> str:
     for name, value in logged.fields.items():
         shown = _shown(name, value)
         if shown is not None:
-            text = shown if isinstance(shown, str) else dumps(shown)
-            parts.append(f"{name}={text if text.isprintable() and _PLAIN.match(text) else dumps(text)}")
+            parts.append(f"{name}={_word(shown)}")
     return " ".join(parts) + "\n"
+
+
+def _word(shown: object) -> str:
+    if type(shown) is int:  # most fields that are no text; the encoder takes twenty times as long
+        return str(shown)
+    text = shown if isinstance(shown, str) else dumps(shown)
+    return text if _PLAIN.match(text) and text.isprintable() else dumps(text)
 
 
 _SECRET_NAMES = re.compile(
