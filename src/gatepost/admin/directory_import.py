@@ -302,16 +302,18 @@ class _Import:
 
     def _owners(self, batch: list[Line]) -> list[Tenant | None]:
         """The tenant that each line names; None where that is an error."""
-        owners = list(self._editor.stored_tenants([line.said["tenant"] for line in batch]))
-        for line, owner in zip(batch, owners, strict=True):
-            if owner is None:
+        # Neighbours in a file are often of one tenant.
+        names = list(dict.fromkeys(line.said["tenant"] for line in batch))
+        owner_of = dict(zip(names, self._editor.stored_tenants(names), strict=True))
+        for line in batch:
+            if owner_of[line.said["tenant"]] is None:
                 with self.judging(line.number):
                     name = line.said["tenant"]
                     raise No(
                         f"there is no tenant '{name}': put its line above this one, or run: "
                         f"gatepost tenant add {quote(name)}"
                     )
-        return owners
+        return [owner_of[line.said["tenant"]] for line in batch]
 
     def _note(self, kind: Kind, before: _T | None, after: _T, changes: list[tuple[_T | None, _T]]) -> None:
         self._count(kind, before, after)
