@@ -98,6 +98,10 @@ class _Serving:
     def __exit__(self, *error: object) -> None:
         self._relay.stop()
 
+    def greeted(self) -> int:
+        """How often a client said EHLO."""
+        return self._relay.protocol_log("receive").count("EHLO load.")
+
     def memory(self) -> float:
         """PSS of all its processes in MiB."""
         return sum(map(_pss, descendants(self._relay.pid)))
@@ -158,7 +162,7 @@ def _idle(options: argparse.Namespace, relay: _Serving, certificates: Certificat
         _say(f"{options.idle} TLS sessions")
         generator = subprocess.Popen(command(load), stdout=subprocess.DEVNULL)
         try:
-            _wait_for_sessions(relay.port, options.idle, generator)
+            _wait_for_sessions(relay, options.idle, generator)
             time.sleep(2)
             full = relay.memory()
             held = _established(relay.port)
@@ -173,24 +177,15 @@ def _idle(options: argparse.Namespace, relay: _Serving, certificates: Certificat
     yield Finding(about="a session", figure=(full - empty) * 1024 / options.idle, unit="KiB")
 
 
-def _wait_for_sessions(port: int, count: int, generator: "subprocess.Popen[bytes]") -> None:
-    """Until so many are connected and the generator, having shaken all hands, rests."""
+def _wait_for_sessions(relay: _Serving, count: int, generator: "subprocess.Popen[bytes]") -> None:
+    """Until so many are under TLS and have said EHLO a second time, as the relay's own log has it."""
     deadline = time.monotonic() + 180
-    used = -1.0
-    while time.monotonic() < deadline:
+    while relay.greeted() < 2 * count:
         if generator.poll() is not None:
             raise BenchError("the load generator gave up")
-        now = _cpu_of_handshakes(generator.pid)
-        if _established(port) >= count and now - used < 0.3:
-            return
-        used = now
+        if time.monotonic() > deadline:
+            raise BenchError(f"{_established(relay.port)} of {count} sessions after three minutes")
         time.sleep(1)
-    raise BenchError(f"{_established(port)} of {count} sessions after three minutes")
-
-
-def _cpu_of_handshakes(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return int(fields[11]) / os.sysconf("SC_CLK_TCK")
 
 
 def _established(port: int) -> int:
