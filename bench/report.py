@@ -107,6 +107,8 @@ def _head(result: dict[str, Any]) -> str:
     if servers:
         others = median(row["other_cores"] for row in result["medians"])
         says.append(f"{servers}; median of {_rounds(result)}. Others kept {others:.1f} cores busy meanwhile.")
+    else:
+        says.append(f"In all {run['busy_cores']:.1f} cores were busy meanwhile, whoever kept them so.")
     return " ".join(says)
 
 
