@@ -18,6 +18,7 @@ from gatepost.admin.directory_editor import DirectoryEditor
 from gatepost.admin.lookups import tenant_named
 from gatepost.tenancy.attribution import Basis
 from gatepost.tenancy.ownership import ownership
+from gatepost.tenancy.record import Record, time_text
 from gatepost.tenancy.sighting import SeenCertificate, Sighting
 from gatepost.tenancy.tenant import ConnectorType, InboundConnector
 
@@ -56,6 +57,21 @@ class Prospect:
         """The narrowest of `STAGES` that it is in."""
         left = self.due_at - at if self.due_at else None
         return None if left is None else min((each for each in STAGES if left <= each), default=None)
+
+
+def prospect_record(prospect: Prospect, at: datetime) -> Record:
+    """As `--json` and the Management API show it."""
+    stage = prospect.stage(at)
+    return {
+        "code": prospect.code.value,
+        "tenant": prospect.tenant,
+        "connector": prospect.connector,
+        "subject": prospect.subject,
+        "due_at": time_text(prospect.due_at),
+        "within_days": stage.days if stage else None,
+        "says": prospect.says,
+        "do": prospect.do,
+    }
 
 
 def forecast(

@@ -7,12 +7,21 @@ from fastapi.security import HTTPBearer
 from starlette.routing import Route
 
 from gatepost import __version__
-from gatepost.api import appointment_routes, connector_routes, directory_routes, operation_routes, problems
+from gatepost.api import (
+    appointment_routes,
+    connector_routes,
+    directory_routes,
+    forecast_routes,
+    operation_routes,
+    problems,
+)
 from gatepost.api.guard import Guard
 from gatepost.api.problems import ErrorBody
 from gatepost.config import Config
 
-_ROUTERS = tuple(each.router for each in (directory_routes, connector_routes, operation_routes, appointment_routes))
+_ROUTERS = tuple(
+    each.router for each in (directory_routes, connector_routes, operation_routes, appointment_routes, forecast_routes)
+)
 
 _PROBLEMS = {
     401: "The token is missing, unknown, expired or revoked.",

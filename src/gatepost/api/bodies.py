@@ -318,6 +318,25 @@ class AuditShown(Shown):
     after: dict[str, Any] | None
 
 
+# --- the forecast -----------------------------------------------------------------------------------------------------
+
+
+class ProspectShown(Shown):
+    code: str
+    tenant: str
+    connector: str
+    subject: str
+    due_at: str | None
+    within_days: Literal[30, 14, 7, 1] | None
+    says: str
+    do: str
+
+
+class ForecastShown(Shown):
+    at: str
+    prospects: list[ProspectShown]
+
+
 # --- rehearsals and enrolments ----------------------------------------------------------------------------------------
 
 AppointmentState = Literal["waiting", "seen", "expired"]

@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from gatepost.admin.forecast import Prospect, forecast
+from gatepost.admin.forecast import Prospect, forecast, prospect_record
 from gatepost.app import open_sightings
 from gatepost.cli import context
 from gatepost.cli.editing import directory_editor
-from gatepost.tenancy.record import Record, time_text
+from gatepost.tenancy.record import time_text
 
 forecast_app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -28,25 +28,11 @@ def forecast_command(
     with directory_editor() as editor:
         found = forecast(editor, seen, at, timedelta(days=config.verification_grace_days), tenant)
     if json:
-        context.print_json({"at": time_text(at), "prospects": [_record(each, at) for each in found]})
+        context.print_json({"at": time_text(at), "prospects": [prospect_record(each, at) for each in found]})
     else:
         _print(found, at)
     if any((stage := each.stage(at)) and stage <= timedelta(days=7) for each in found):
         raise typer.Exit(context.NO)
-
-
-def _record(prospect: Prospect, at: datetime) -> Record:
-    stage = prospect.stage(at)
-    return {
-        "code": prospect.code,
-        "tenant": prospect.tenant,
-        "connector": prospect.connector,
-        "subject": prospect.subject,
-        "due_at": time_text(prospect.due_at),
-        "within_days": stage.days if stage else None,
-        "says": prospect.says,
-        "do": prospect.do,
-    }
 
 
 def _print(found: list[Prospect], at: datetime) -> None:
