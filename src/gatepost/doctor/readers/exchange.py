@@ -137,7 +137,7 @@ def read_tracking(page: Page) -> Iterator[Fact]:
 def _records(page: Page, first: int, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     for row in range(first, len(page.lines)):
         if page.lines[row].strip() and not page.lines[row].startswith("#"):
-            yield row, next(csv.reader([page.lines[row]], delimiter=delimiter), [])
+            yield row, next(csv.reader([page.lines[row].replace("\r", " ")], delimiter=delimiter), [])
 
 
 def _tracked(source: Source, values: dict[str, str], line: str) -> Fact | None:

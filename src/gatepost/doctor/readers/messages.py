@@ -6,6 +6,7 @@ import quopri
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from email.errors import HeaderParseError
 from email.header import decode_header
 from html import unescape
 from itertools import pairwise
@@ -131,7 +132,7 @@ def _decoded_words(line: str) -> str:
             part.decode(charset or "utf-8", "replace") if isinstance(part, bytes) else part
             for part, charset in decode_header(line)
         )
-    except (LookupError, ValueError):
+    except (HeaderParseError, LookupError, ValueError):
         return line
 
 
