@@ -27,7 +27,8 @@ from gatepost.mail.session_id import MOST_WORKERS
 from gatepost.net.tenant_counts import octets, regions
 from gatepost.queue.store import StoreError
 
-_BACKLOG = 1024
+_BACKLOG = 4096
+"""Connections that wait to be taken: after a pause all servers come back at once. The kernel may allow less."""
 _STOP_PATIENCE_S = 40.0
 """A worker lets transactions in flight finish for 30 s; then it is killed: what it acknowledged is on disk."""
 _CALM_S = 10.0

@@ -30,6 +30,8 @@
 #include <unistd.h>
 
 enum { READ_SIZE = 8192, COMMANDS_SIZE = 512, EVENTS = 256 };
+/* More than a server's listen backlog holds would be connected for us and unknown to the server. */
+enum { MOST_AWAITED_GREETINGS = 256 };
 
 /* What the session waits for. */
 enum stage { CONNECTED, GREETING, EHLO, STARTTLS, HANDSHAKE, MAIL, RCPT, DATA, FINAL, RATE, QUIT, CLOSED };
@@ -69,6 +71,7 @@ static char *envelope;         /* the commands of one transaction, pipelined */
 static size_t envelope_length;
 static double *latencies;
 static uint64_t begun, accepted, refused, lost, connected, handshakes;
+static int awaited_greetings;
 static double started_at, ended_at, handshake_cpu;
 static char first_trouble[512];
 
@@ -224,11 +227,13 @@ static bool open_session(struct session *session)
     epoll_ctl(poll_fd, EPOLL_CTL_ADD, session->fd, &event);
     session->stage = GREETING;
     connected++;
+    awaited_greetings++;
     return true;
 }
 
 static void close_session(struct session *session)
 {
+    awaited_greetings -= session->stage == GREETING;
     if (session->tls)
         SSL_free(session->tls);
     session->tls = NULL;
@@ -332,6 +337,8 @@ static bool obey_reply(struct session *session, const char *line)
         return note_refusal(session, line);
     switch (session->stage) {
     case GREETING:
+        awaited_greetings--;
+        session->stage = EHLO;
         return say_text(session, "EHLO load.contoso.com\r\n", EHLO);
     case EHLO:
         return options.starttls && !session->tls ? say_text(session, "STARTTLS\r\n", STARTTLS) : go_on(session);
@@ -416,10 +423,10 @@ static bool renew(struct session *session)
 
 /* --- the run -------------------------------------------------------------------------------------------------- */
 
-static bool resume_due(struct session *sessions)
+static bool resume_due(struct session *sessions, size_t opened)
 {
     bool waiting = false;
-    for (size_t i = 0; i < options.connections; i++) {
+    for (size_t i = 0; i < opened; i++) {
         if (sessions[i].stage != RATE)
             continue;
         if (!go_on(&sessions[i]))
@@ -435,10 +442,11 @@ static void run(void)
     struct epoll_event events[EVENTS];
     size_t alive = 0;
     started_at = ended_at = clock_s(CLOCK_MONOTONIC);
-    for (size_t i = 0; i < options.connections && i < options.messages; i++)
-        alive += open_session(&sessions[i]);
-    while (alive) {
-        bool waiting = options.rate > 0 && resume_due(sessions);
+    size_t opened = 0, wanted = options.connections < options.messages ? options.connections : options.messages;
+    while (alive || opened < wanted) {
+        while (opened < wanted && awaited_greetings < MOST_AWAITED_GREETINGS)
+            alive += open_session(&sessions[opened++]);
+        bool waiting = options.rate > 0 && resume_due(sessions, opened);
         int ready = epoll_wait(poll_fd, events, EVENTS, waiting ? 1 : 30000);
         if (ready == 0 && !waiting) {
             trouble("nothing was answered for 30 s");
