@@ -78,7 +78,6 @@ _SIDES = {
     "tenant": "the receiving tenant",
     "network": "the network between",
     "pki": "whoever issues the certificate",
-    "none": "nobody's connector",
 }
 _PLACES = {
     "Exchange": "Exchange Management Shell",
@@ -144,9 +143,16 @@ def _lines(diagnosis: Diagnosis, width: int) -> Iterator[Line]:
     yield from _what_was_read(diagnosis, width)
 
 
+def _whose(finding: Finding) -> str:
+    """Whose it is to fix."""
+    if finding.side != "none":
+        return f"To be fixed by {_SIDES[finding.side]}"
+    return "It is not a connector problem" if finding.catalogue else "Whose it is to fix is not known yet"
+
+
 def _first(finding: Finding, width: int) -> Iterator[Line]:
     yield from _wrapped(finding.summary, width, Style.CAUSE)
-    known = f"Confidence: {finding.confidence}. To be fixed by {_SIDES.get(finding.side, finding.side)}."
+    known = f"Confidence: {finding.confidence}. {_whose(finding)}."
     catalogue = f" Cause {', '.join(finding.catalogue)}." if finding.catalogue else ""
     yield from _wrapped(known + catalogue, width, Style.QUIET)
     if finding.evidence:
@@ -320,7 +326,7 @@ def _section(number: int, finding: Finding) -> str:
         f"<section><h2>{number}. {_text(finding.title or finding.rule)}</h2>"
         f'<p class="says">{_text(finding.summary)}</p>'
         f'<p class="known">Confidence <strong class="{finding.confidence}">{finding.confidence}</strong>'
-        f" · to be fixed by {_text(_SIDES.get(finding.side, finding.side))}{_text(catalogue)}</p>"
+        f" · {_text(_whose(finding))}{_text(catalogue)}</p>"
         f"{f'<h3>Evidence</h3><ul>{evidence}</ul>' if evidence else ''}{f'<h3>Fix</h3>{fixes}' if fixes else ''}"
         f"{f'<h3>Then check</h3><p>{_text(finding.verify)}</p>' if finding.verify else ''}</section>"
     )
