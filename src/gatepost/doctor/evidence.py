@@ -327,6 +327,11 @@ class ExportedObject(Fact):
     def name(self) -> str:
         return self.text("Name") or self.text("Identity").rsplit("\\", 1)[-1]
 
+    @property
+    def label(self) -> str:
+        """How a sentence names it."""
+        return f"'{self.name}'" if self.name else "(not named in the export)"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboundConnector(ExportedObject):

@@ -147,7 +147,7 @@ def _name(
     yield _breaks(
         "A01",
         95,
-        f"Connector '{connector.name}' goes by {pattern}; the next certificate has {joined(leaf.all_names) or 'no name'}, so every relayed message will be refused (550 5.7.64).",
+        f"Connector {connector.label} goes by {pattern}; the next certificate has {joined(leaf.all_names) or 'no name'}, so every relayed message will be refused (550 5.7.64).",
         [cite(connector.where("TlsSenderCertificateName"), f"TlsSenderCertificateName {pattern}"), _shown(leaf)],
         fix,
         side="tenant",
@@ -197,7 +197,7 @@ def _from_the_cloud(leaf: CertificateSeen, bundle: EvidenceBundle) -> Iterator[F
         yield _breaks(
             "K02",
             88,
-            f"Exchange Online's outbound connector '{connector.name}' expects {wanted}; with the next certificate mail from the cloud stops (450 4.4.317 SubjectMismatch).",
+            f"Exchange Online's outbound connector {connector.label} expects {wanted}; with the next certificate mail from the cloud stops (450 4.4.317 SubjectMismatch).",
             [cite(connector.where("TlsDomain"), f"TlsDomain {wanted}"), _shown(leaf)],
             [Fix("Exchange Online", f"Set-OutboundConnector -Identity {quoted(connector.name)} -TlsDomain {quoted(name)}   # when the new certificate is bound")] if name else (),
             side="tenant",

@@ -118,7 +118,7 @@ def egress_address_changed(bundle: EvidenceBundle, facts: Derived) -> Finding | 
         evidence = [
             cite(each.source, f"{each.quote}: the service sees {each.text}, and refuses") for each in refused[:3]
         ]
-        evidence.append(cite(connector.where("SenderIPAddresses"), f"connector '{connector.name}' lists {listed}"))
+        evidence.append(cite(connector.where("SenderIPAddresses"), f"connector {connector.label} lists {listed}"))
         evidence += [cite(changed.source, changed.quote)] if changed else []
         certain = _all_complete(connectors) and not _matching_certificate(bundle, facts)
         return found(
@@ -225,7 +225,7 @@ def egress_address_partly_listed(bundle: EvidenceBundle, facts: Derived) -> Find
             cite(each.source, f"{each.quote}: refused {each.refused}, accepted {each.accepted}")
             for each in (*outside[:3], *inside[:3])
         ]
-        + [cite(connector.where("SenderIPAddresses"), f"connector '{connector.name}' lists {listed}")],
+        + [cite(connector.where("SenderIPAddresses"), f"connector {connector.label} lists {listed}")],
         fix=_add_address(connector, addresses),
         verify="Every address in Hello [..] of a day's log is in the list; a connector by certificate ends the question.",
     )
@@ -361,7 +361,7 @@ def private_address_listed(bundle: EvidenceBundle, facts: Derived) -> Finding | 
         return found(
             "high" if high else "medium",
             93 if high else 50,
-            f"Connector '{connector.name}' lists {joined(connector.addresses)}, {kind}; the service sees {joined(outside) if outside else 'your public address'} instead.",
+            f"Connector {connector.label} lists {joined(connector.addresses)}, {kind}; the service sees {joined(outside) if outside else 'your public address'} instead.",
             [cite(connector.where("SenderIPAddresses"), f"SenderIPAddresses {joined(connector.addresses)}")]
             + [cite(each.source, each.quote) for each in seen[:2]],
             fix=_replace_addresses(connector, outside),

@@ -53,7 +53,7 @@ def _set_name(connector: InboundConnector, name: str) -> tuple[Fix, ...]:
 def _says_name(connector: InboundConnector) -> Cited:
     return cite(
         connector.where("TlsSenderCertificateName"),
-        f"connector '{connector.name}' expects the certificate name '{connector.certificate_name}'",
+        f"connector {connector.label} expects the certificate name '{connector.certificate_name}'",
     )
 
 
@@ -188,7 +188,7 @@ def _against_connector(
     return found(
         "high" if sure else "medium",
         92 if renewed_from and logged else 88 if sure else 74,
-        f"The certificate presented now carries {name}, but connector '{connector.name}' still expects {connector.certificate_name.strip()}.",
+        f"The certificate presented now carries {name}, but connector {connector.label} still expects {connector.certificate_name.strip()}.",
         evidence,
         fix=[
             *_set_name(connector, name),
@@ -326,7 +326,7 @@ def connector_name_not_in_certificate(bundle: EvidenceBundle, facts: Derived) ->
     return found(
         "high" if logged and complete and not wildcard and not renewed else "medium",
         86 if logged and not renewed else 68,
-        f"Connector '{connector.name}' expects {connector.certificate_name.strip()}, which is not among the certificate's names "
+        f"Connector {connector.label} expects {connector.certificate_name.strip()}, which is not among the certificate's names "
         f"({', '.join(names_of(certificate)[:4])})."
         + (" A wildcard certificate does not surely satisfy an exact name." if wildcard else ""),
         [_shows(certificate), _says_name(connector), *_refusal(facts)],
@@ -380,7 +380,7 @@ def connector_name_misspelt(bundle: EvidenceBundle, facts: Derived) -> Finding |
         return found(
             "high" if sure else "medium",
             93 if sure else 80,
-            f"Connector '{connector.name}' has {written!r} as certificate name; what is meant is {meant}, and the two are not the same text.",
+            f"Connector {connector.label} has {written!r} as certificate name; what is meant is {meant}, and the two are not the same text.",
             [
                 cite(
                     connector.where("TlsSenderCertificateName"),

@@ -271,7 +271,7 @@ def connector_selects_by_machine_name(bundle: EvidenceBundle, facts: Derived) ->
             return found(
                 "medium",
                 72,
-                f"Send connector '{unset[0].name}' has neither TlsCertificateName nor a public Fqdn: Exchange picks the certificate of the machine's name.",
+                f"Send connector {unset[0].label} has neither TlsCertificateName nor a public Fqdn: Exchange picks the certificate of the machine's name.",
                 [
                     cite(unset[0], "TlsCertificateName and Fqdn are empty or internal"),
                     *[cite(each) for each in facts.no_tenant_found[:1]],

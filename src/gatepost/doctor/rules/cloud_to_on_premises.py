@@ -224,7 +224,7 @@ def listener_presents_other_certificate(bundle: EvidenceBundle, facts: Derived) 
         [
             cite(
                 outbound.where("TlsDomain"),
-                f"outbound connector '{outbound.name}' TlsDomain {outbound.text('TlsDomain')}",
+                f"outbound connector {outbound.label} TlsDomain {outbound.text('TlsDomain')}",
             )
         ]
         if outbound
@@ -534,7 +534,7 @@ def outbound_connector_disabled(bundle: EvidenceBundle, facts: Derived) -> Findi
         return found(
             "medium",
             60,
-            f"Outbound connector '{on.name}' is on but does not cover the recipient's domain.",
+            f"Outbound connector {on.label} is on but does not cover the recipient's domain.",
             [error, cite(on.where("RecipientDomains"), f"RecipientDomains {joined(on.values('RecipientDomains'))}")]
             if error
             else [],

@@ -175,7 +175,7 @@ def connector_disabled(bundle: EvidenceBundle, facts: Derived) -> Finding | Rule
     return found(
         "high" if sure else "medium",
         93 if matching and reply else 87 if sure else 44,
-        f"Inbound connector '{one.name}' is disabled"
+        f"Inbound connector {one.label} is disabled"
         + (
             ", and it is the one that would match."
             if matching
@@ -263,7 +263,7 @@ def partner_type_connector(bundle: EvidenceBundle, facts: Derived) -> Finding | 
     if own and not matching:
         return None
     if not matching and not unknown:
-        return ruled_out(f"Partner connector '{partners[0].name}' would not match either")
+        return ruled_out(f"Partner connector {partners[0].label} would not match either")
     one = (matching or unknown)[0]
     identity = (
         [f"-TlsSenderCertificateName {quoted(one.certificate_name)} -RequireTls $true"]
@@ -280,7 +280,7 @@ def partner_type_connector(bundle: EvidenceBundle, facts: Derived) -> Finding | 
     return found(
         "high" if matching or meant else "medium",
         92 if matching or meant else 60,
-        f"Connector '{one.name}' is of type Partner: it can restrict mail coming to you, but never lets a server relay to others. That takes type OnPremises.",
+        f"Connector {one.label} is of type Partner: it can restrict mail coming to you, but never lets a server relay to others. That takes type OnPremises.",
         [
             cite(one.where("ConnectorType"), f"'{one.name}' ConnectorType Partner"),
             cite(reply.source, reply.quote or reply.text),
@@ -442,7 +442,7 @@ def associated_domains_limit_connector(bundle: EvidenceBundle, facts: Derived) -
         return found(
             "high" if high else "medium",
             91 if high else 84 if outside else 56,
-            f"Connector '{connector.name}' serves {joined(listed)} only"
+            f"Connector {connector.label} serves {joined(listed)} only"
             + (f"; {outside[0]} is not among them." if outside else "."),
             [
                 cite(connector.where("AssociatedAcceptedDomains"), f"AssociatedAcceptedDomains {joined(listed)}"),
@@ -501,7 +501,7 @@ def two_identities_one_connector(bundle: EvidenceBundle, facts: Derived) -> Find
         return found(
             "medium",
             83,
-            f"Connector '{connector.name}' holds both a certificate name and addresses; the {'certificate' if by_name else 'address'} matches, but {wrong}.",
+            f"Connector {connector.label} holds both a certificate name and addresses; the {'certificate' if by_name else 'address'} matches, but {wrong}.",
             [
                 cite(connector.where("TlsSenderCertificateName"), connector.certificate_name),
                 cite(connector.where("SenderIPAddresses"), joined(connector.addresses)),
@@ -620,7 +620,7 @@ def wildcard_name_catches_other_systems(bundle: EvidenceBundle, facts: Derived) 
         return found(
             "medium",
             80,
-            f"Connector '{connector.name}' goes by {name}: it takes the sessions of {joined(caught)} alike.",
+            f"Connector {connector.label} goes by {name}: it takes the sessions of {joined(caught)} alike.",
             [
                 cite(connector.where("TlsSenderCertificateName"), name),
                 *(cite(each) for each in (loop, symptom) if each is not None),

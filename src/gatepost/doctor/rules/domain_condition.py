@@ -149,7 +149,7 @@ def certificate_and_sender_domain_not_accepted(bundle: EvidenceBundle, facts: De
     names = uncovered or _certificate_names(bundle)
     evidence += [cite(each.source, f"presented {joined(each.all_names)}") for each in sent[:1]]
     evidence += [
-        cite(each.where("TlsSenderCertificateName"), f"connector '{each.name}' goes by {each.certificate_name}")
+        cite(each.where("TlsSenderCertificateName"), f"connector {each.label} goes by {each.certificate_name}")
         for each in named[:1]
     ]
     evidence += [cite(each.source, f"envelope sender {each.shown}") for each in foreign[:2]]
@@ -215,7 +215,7 @@ def null_sender_by_address(bundle: EvidenceBundle, facts: Derived) -> Finding | 
     ]
     evidence += [cite(said.source, said.quote)] if said else []
     evidence += [
-        cite(each.where("SenderIPAddresses"), f"connector '{each.name}' identifies by address only")
+        cite(each.where("SenderIPAddresses"), f"connector {each.label} identifies by address only")
         for each in by_address[:1]
         if not each.certificate_name.strip()
     ]

@@ -85,7 +85,7 @@ def _smart_host_sources(bundle: EvidenceBundle) -> list[tuple[str, Cited]]:
     found_: list[tuple[str, Cited]] = []
     for connector in bundle.send_connectors:
         found_ += [
-            (host, cite(connector.where("SmartHosts"), f"send connector '{connector.name}' SmartHosts {host}"))
+            (host, cite(connector.where("SmartHosts"), f"send connector {connector.label} SmartHosts {host}"))
             for host in connector.smart_hosts
         ]
     for setting in bundle.postfix_settings:
@@ -300,7 +300,7 @@ def dns_routing_instead_of_smart_host(bundle: EvidenceBundle, facts: Derived) ->
         return found(
             "high" if thought and not connector.smart_hosts else "medium",
             96 if thought and not connector.smart_hosts else 80,
-            f"Send connector '{connector.name}' routes by DNS, so mail goes straight to {peer} instead of through the cloud relay.",
+            f"Send connector {connector.label} routes by DNS, so mail goes straight to {peer} instead of through the cloud relay.",
             [
                 cite(
                     connector.where("DNSRoutingEnabled"),
@@ -356,7 +356,7 @@ def other_cloud_tls_domain(bundle: EvidenceBundle, facts: Derived) -> Finding | 
         return found(
             "high",
             93,
-            f"Send connector '{connector.name}' demands a certificate for {connector.text('TlsDomain')}, but the mail goes to {real[0]}, in another cloud.",
+            f"Send connector {connector.label} demands a certificate for {connector.text('TlsDomain')}, but the mail goes to {real[0]}, in another cloud.",
             [
                 cite(connector.where("TlsDomain"), f"TlsDomain {connector.text('TlsDomain')}"),
                 cite(real[1], f"peer {real[0]}"),

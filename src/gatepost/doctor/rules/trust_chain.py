@@ -130,7 +130,7 @@ def intermediates_not_sent(bundle: EvidenceBundle, facts: Derived) -> Finding | 
             cite(certificate.source, f"the session presents {shown(certificate)}"),
             cite(
                 match.where("TlsSenderCertificateName"),
-                f"connector '{match.name}' has that very name, is enabled, and the session was refused all the same",
+                f"connector {match.label} has that very name, is enabled, and the session was refused all the same",
             ),
         ]
     untrusted = (
