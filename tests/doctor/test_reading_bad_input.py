@@ -318,3 +318,11 @@ def test_a_private_key_beside_a_certificate_is_never_quoted(pki, tmp_path):
     lines = [line for line in key.splitlines() if "PRIVATE" not in line]
     assert len(bundle.certificates) == len(bundle.replies) == 1
     assert not any(line in repr(bundle) for line in lines)
+
+
+def test_what_a_library_warns_of_is_not_said_to_people(pki, tmp_path):
+    chain = pkcs7.serialize_certificates([pki.leaf("mail.contoso.example").certificate], serialization.Encoding.DER)
+    (tmp_path / "chain.p7b").write_bytes(chain + b"\0\0")
+    done = doctor(tmp_path / "chain.p7b")
+    assert done.stderr == ""
+    assert "chain.p7b as certificate" in done.stdout
