@@ -177,6 +177,8 @@ def test_without_the_watch_the_doctor_finds_it_and_the_wizard_repairs_it(tmp_pat
         assert "certificate-name-matches-no-connector" in json.dumps(best)
         scene.plan()
         scene.apply()
+        # The edge's session with the relay is still open; the relay's worker knows the new name within a second.
+        time.sleep(1.0)
         scene.relays()
         scene.neighbour_is_served()
 
