@@ -1,0 +1,103 @@
+"""How often the doctor is right on cases from the field: the cause, and apart from it the repair.
+
+What flows: a folder of cases, each with its evidence, `expect.yaml` (cause, accept, ceiling) and `repair.yaml`
+(`fix_patterns`: every one is found in what the report tells to do; `never_patterns`: none is). Law: a case is changed
+only where it is wrong about the world, never because the doctor fails on it.
+
+Run `python tests/doctor/field_score.py [FOLDER]`.
+"""
+
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import yaml
+
+from gatepost.doctor.diagnosis import Diagnosis, diagnose
+from gatepost.doctor.evidence import EvidenceBundle
+from gatepost.doctor.finding import Finding
+from gatepost.doctor.reading import read_files
+
+FIELD: Final = Path(__file__).parent / "field"
+ABOUT_A_CASE: Final = ("expect.yaml", "repair.yaml")
+_SURENESS: Final = ("low", "medium", "high")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    case: str
+    cause: bool
+    repair: bool
+    wrongly_high: bool
+    got: str
+
+
+def cases_of(folder: Path) -> list[Path]:
+    """Every folder below `folder` that holds a case."""
+    return sorted(each.parent for each in folder.rglob("expect.yaml"))
+
+
+def evidence_of(case: Path) -> EvidenceBundle:
+    return read_files([each for each in sorted(case.iterdir()) if each.name not in ABOUT_A_CASE])
+
+
+def scored(case: Path, diagnosis: Diagnosis) -> Score:
+    expected = yaml.safe_load((case / "expect.yaml").read_text("utf-8"))
+    expected = expected.get("expect", expected)
+    patterns = expected
+    if (case / "repair.yaml").exists():
+        patterns = yaml.safe_load((case / "repair.yaml").read_text("utf-8"))
+    first = diagnosis.findings[0] if diagnosis.findings else None
+    causes = {str(expected["cause"]), *map(str, expected.get("accept") or ())}
+    right = _names_cause(first, causes)
+    ceiling = str(expected.get("ceiling", "high")).split()[0].strip(",;")
+    within = first is None or _SURENESS.index(first.confidence) <= _SURENESS.index(ceiling)
+    return Score(
+        case=case.name,
+        cause=right and within,
+        repair=right and within and _repairs(diagnosis, patterns),
+        wrongly_high=first is not None and first.confidence == "high" and not right,
+        got=f"{','.join(first.catalogue) or first.rule} {first.confidence}" if first else "silent",
+    )
+
+
+def _names_cause(first: Finding | None, causes: set[str]) -> bool:
+    if first is None or first.confidence == "low":
+        return "none" in causes
+    return bool(causes & set(first.catalogue))
+
+
+def _repairs(diagnosis: Diagnosis, patterns: dict[str, Sequence[str]]) -> bool:
+    """The commands of the first finding and of those it needs beside it hold every pattern; nothing that the report
+    tells to do, nor the title of what it found, holds a forbidden one."""
+    wanted = "\n".join(fix.command for each in _together(diagnosis) for fix in each.fix)
+    advised = "\n".join(f"{each.title}\n" + "\n".join(fix.command for fix in each.fix) for each in diagnosis.findings)
+    flags = re.IGNORECASE | re.MULTILINE
+    return all(re.search(each, wanted, flags) for each in patterns.get("fix_patterns") or ()) and not any(
+        re.search(each, advised, flags) for each in patterns.get("never_patterns") or ()
+    )
+
+
+def _together(diagnosis: Diagnosis) -> list[Finding]:
+    if not diagnosis.findings:
+        return []
+    first = diagnosis.findings[0]
+    beside = set(getattr(first, "together_with", ()))
+    return [first, *(each for each in diagnosis.findings[1:] if each.rule in beside)]
+
+
+def main(folders: Sequence[Path]) -> None:
+    scores = [scored(case, diagnose(evidence_of(case))) for folder in folders for case in cases_of(folder)]
+    for each in scores:
+        marks = f"{'cause ' if each.cause else '  -   '}{'repair' if each.repair else '  -   '}"
+        print(f"{each.case:<24}{marks}  {each.got}{'  WRONGLY HIGH' if each.wrongly_high else ''}")
+    causes, repairs = sum(each.cause for each in scores), sum(each.repair for each in scores)
+    high = sum(each.wrongly_high for each in scores)
+    print(f"cause {causes} of {len(scores)}, repair {repairs} of {len(scores)}, wrongly high {high}")
+
+
+if __name__ == "__main__":
+    main([Path(each) for each in sys.argv[1:]] or [FIELD])
