@@ -760,3 +760,100 @@ def test_what_a_cases_author_expects_is_no_evidence(text: str):
     bundle = read(text, "expect.yaml")
     assert [each.because for each in bundle.unread] == ["what the author of a case expects: no evidence"]
     assert not bundle.prose and not bundle.read
+
+
+# --- forms, rows without a head, chains, clocks ------------------------------------------------------------------
+
+
+def test_a_table_that_lost_its_rule_is_read_with_issuer_and_subject():
+    (certificate,) = read(
+        """
+        Thumbprint                                Services   NotAfter     Issuer                       Subject
+        1634577217CA125D6C0BE122C480B96753EF8CDE  ...WS..    2025-12-21   CN=R11, O=Let's Encrypt      CN=relay.x.example
+        """
+    ).certificates
+    assert certificate.issuer.common_name == "R11"
+    assert certificate.subject.common_name == "relay.x.example"
+    assert certificate.smtp_bound
+
+
+def test_rows_without_any_head_are_told_by_the_form_of_their_cells():
+    bundle = read(
+        """
+        EX-C\\Default Frontend EX-C    EX-C    relay.x.example   <I>CN=R11, O=Let's Encrypt, C=US<S>CN=relay.x.example
+        Outbound to Office 365 (C)    -       relay.x.example   <I>CN=R11, O=Let's Encrypt, C=US<S>CN=relay.x.example
+        2634577217CA125D6C0BE122C480B96753EF8CDE  IP..S..   CN=R11, O=Let's Encrypt   CN=relay.x.example
+        """
+    )
+    (receive,), (send,), (certificate,) = bundle.receive_connectors, bundle.send_connectors, bundle.certificates
+    assert (receive.server, receive.text("Fqdn")) == ("EX-C", "relay.x.example")
+    assert send.certificate_issuer_and_subject[0].common_name == "R11"
+    assert certificate.issuer.common_name == "R11"
+
+
+def test_a_fetched_certificate_knows_the_listener_and_the_clock_the_time():
+    bundle = read(
+        """
+        $ openssl s_client -starttls smtp -connect mail.x.example:25 </dev/null | openssl x509 -noout -subject -dates
+        subject=CN = mail.x.example
+        notAfter=Sep 29 04:11:08 2021 GMT
+        $ date -u
+        Fri Oct  1 07:40:12 UTC 2021
+        """
+    )
+    assert bundle.certificates[0].presented_by == "mail.x.example:25"
+    assert bundle.clocks[0].at.at > bundle.certificates[0].not_after.at
+
+
+def test_each_element_of_a_windows_chain_is_read_with_its_fault():
+    bundle = read(
+        """
+        CertContext[0][0]: CN=mail.x.example          NotAfter: 26/01/2023
+        CertContext[0][1]: CN=Old Root, O=Trust       NotAfter: 30/09/2021
+          Element.dwErrorStatus = CERT_TRUST_IS_NOT_TIME_VALID (0x1)
+        """
+    )
+    assert [each.depth for each in bundle.certificates] == [0, 1]
+    assert (bundle.verifications[0].depth, bundle.verifications[0].subject) == (1, "CN=Old Root, O=Trust")
+
+
+def test_the_admin_centres_form_is_a_connector():
+    (connector,) = read(
+        """
+        From: Your organization's email server   To: Office 365
+        By verifying that the IP address of the sending server matches: 10.0.0.14
+        """
+    ).inbound_connectors
+    assert (connector.connector_type, connector.addresses) == ("onpremises", ("10.0.0.14",))
+
+
+def test_a_mail_dialog_tells_host_port_and_login():
+    (settings,) = read(
+        "Outbound security: Basic authentication\nTCP port 587\nSmart host smtp.office365.com\n"
+    ).submissions
+    assert (settings.host, settings.port, settings.login) == ("smtp.office365.com", 587, True)
+    (settings,) = read("SMTP server: relay.x.example  Port: 25  Username: (empty)\n").submissions
+    assert (settings.host, settings.port, settings.login) == ("relay.x.example", 25, False)
+
+
+def test_an_application_log_tells_the_envelope_after_the_reply():
+    (reply,) = read(
+        'code "550", with message "550 5.7.64 TenantAttribution; x\n" to=a@b.example from=100@localhost\n'
+    ).replies
+    assert (reply.reverse_path, reply.forward_path) == ("100@localhost", "a@b.example")
+
+
+def test_output_said_to_be_none_is_empty_output():
+    assert read("Get-InboundConnector\n(no output)\n").cmdlets_empty
+
+
+def test_a_queues_connector_may_have_blanks_in_its_name():
+    queue = (
+        "Identity : EX\\1\nNextHopConnector : Outbound to Office 365 - 9d0c\nStatus : Retry\nLastError : 454 4.7.5 x\n"
+    )
+    assert read(queue).queue_errors[0].connector == "Outbound to Office 365 - 9d0c"
+
+
+def test_iis_rows_are_read_without_their_head():
+    line = "2020-06-03 08:15:22 192.0.2.1 OutboundConnectionResponse SMTPSVC1 APP - 25 - - 550+5.7.60+SMTP;+x 0 0 6 0\n"
+    assert read(line).replies[0].enhanced == "5.7.60"

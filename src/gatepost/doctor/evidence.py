@@ -149,6 +149,8 @@ class CertificateSeen(Fact):
     connector: str = ""
     session_id: str = ""
     at: Moment | None = None
+    presented_by: str = ""
+    """`host:port` of the listener from which a tool fetched it."""
     depth: int | None = None
     """Position in a chain shown: 0 is the leaf."""
     count: int = 1
@@ -661,6 +663,24 @@ class HeaderSeen(Fact):
     value: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockSeen(Fact):
+    """What a clock showed when somebody asked: `date -u`, `Get-Date`."""
+
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmissionSettings(Fact):
+    """How a program hands its mail over, from its dialog, its configuration, or somebody's account of it."""
+
+    host: str = ""
+    port: int | None = None
+    login: bool | None = None
+    """Whether it logs in; None: not told."""
+    tls: Literal["starttls", "implicit", "none", ""] = ""
+
+
 # --- words of people ---------------------------------------------------------------------------------------------
 
 Topic = Literal[
@@ -778,6 +798,8 @@ class EvidenceBundle:
     certbot: tuple[CertbotRun, ...] = ()
     verdicts: tuple[GatepostVerdict, ...] = ()
     headers: tuple[HeaderSeen, ...] = ()
+    clocks: tuple[ClockSeen, ...] = ()
+    submissions: tuple[SubmissionSettings, ...] = ()
     prose: tuple[ProseFact, ...] = ()
     names: tuple[NameSeen, ...] = ()
     cmdlets_empty: tuple[CommandSeen, ...] = ()

@@ -324,6 +324,7 @@ def _told(page: Page, told: dict[str, tuple[int, str]]) -> Iterator[Fact]:
         source=page.source(told.get("subject", (first, ""))[0]),
         quote=one_line(page.lines[told.get("subject", (first, ""))[0]])[:500],
         role=_role(page, first),
+        presented_by=_fetched_from(page, first),
         subject=subject,
         issuer=issuer,
         names=tuple(
@@ -357,9 +358,77 @@ def _told(page: Page, told: dict[str, tuple[int, str]]) -> Iterator[Fact]:
     yield found
 
 
+_FETCHED = re.compile(r"\bs_client\b[^\n]{0,200}?-connect\s+(?P<from>\[?[\w.:-]{1,250}\]?:\w{1,8})")
+
+
+def _fetched_from(page: Page, first: int) -> str:
+    """The listener that `openssl s_client` was connected to by the command just above."""
+    for line in reversed(page.lines[max(0, first - 4) : first]):
+        if match := _FETCHED.search(line[:600]):
+            return match["from"]
+    return ""
+
+
 def page_is_small(page: Page) -> bool:
     """A page that holds little besides: a label by itself is then meant as it looks."""
     return len(page.lines) <= 12
+
+
+# --- certutil -verify: a chain by elements ---
+
+_ELEMENT = re.compile(r"^\s*CertContext\[\d+\]\[(?P<depth>\d+)\]:\s*(?P<rest>.*)$")
+_ELEMENT_LABEL = re.compile(
+    r"(?<![\w.])(?P<label>Issuer|Subject|NotBefore|NotAfter):\s*(?P<value>.{1,300}?)(?=\s{2,}\w+:|$)"
+)
+_ELEMENT_ERROR = re.compile(r"(?:Element\.)?dwErrorStatus\s*=\s*(?P<flag>CERT_TRUST_[A-Z_]+)")
+_MOST_OF_AN_ELEMENT = 25
+
+
+def read_windows_chain(page: Page) -> Iterator[Fact]:
+    """`certutil -verify`: each element of the chain with its dates and what is wrong with it."""
+    starts = [(index, match) for index, line in page.free() if (match := _ELEMENT.match(line))]
+    for number, (index, match) in enumerate(starts):
+        limit = starts[number + 1][0] if number + 1 < len(starts) else len(page.lines)
+        end = min(limit, index + _MOST_OF_AN_ELEMENT)
+        yield from _element(page, index, end, int(match["depth"]), match["rest"])
+
+
+def _element(page: Page, first: int, end: int, depth: int, rest: str) -> Iterator[Fact]:
+    told: dict[str, str] = {}
+    flags: list[tuple[int, str]] = []
+    name = rest.split("  ")[0].strip()
+    if re.match(r"(?:CN|O|OU|C|E)\s*=", name):
+        told["Subject"] = name
+    for index in range(first, end):
+        line = page.lines[index][:600]
+        for label in _ELEMENT_LABEL.finditer(line if index > first else rest):
+            told.setdefault(label["label"], label["value"].strip())
+        if error := _ELEMENT_ERROR.search(line):
+            flags.append((index, error["flag"]))
+    if "Subject" not in told:
+        return
+    page.take(first, end - 1)
+    subject = distinguished_name(told["Subject"])
+    issuer = distinguished_name(told["Issuer"]) if "Issuer" in told else None
+    yield CertificateSeen(
+        source=page.source(first),
+        quote=one_line(page.lines[first])[:500],
+        role="file" if depth == 0 else "intermediate",
+        subject=subject,
+        issuer=issuer,
+        not_before=moment(told.get("NotBefore", "")),
+        not_after=moment(told.get("NotAfter", "")),
+        depth=depth,
+    )
+    for index, flag in flags:
+        yield OpensslVerify(
+            source=page.source(index),
+            quote=page.lines[index].strip(),
+            text=flag,
+            depth=depth,
+            subject=subject.text,
+            tool="Windows",
+        )
 
 
 # --- s_client, openssl verify ------------------------------------------------------------------------------------

@@ -624,6 +624,8 @@ def read_tables(page: Page) -> Iterator[Fact]:
 
 
 _ONE_COLUMN = frozenset(("domainname",))
+_BESIDE = frozenset(("default", "issuer", "subject", "server", "status", "friendlyname", "maxmessagesize"))
+"""Names that tell of no kind of object by themselves and stand in the tables of several."""
 
 
 def _lost_its_rule(lines: list[str], index: int) -> bool:
@@ -631,7 +633,7 @@ def _lost_its_rule(lines: list[str], index: int) -> bool:
     names = re.split(r"\s{2,}|\t", lines[index].strip())
     below = lines[index + 1].strip() if index + 1 < len(lines) else ""
     keys = {each.casefold() for each in names}
-    if not below or _RULE.match(below) or not keys <= _ALL_SIGNS | {"default"} or len(keys) != len(names):
+    if not below or _RULE.match(below) or not keys <= _ALL_SIGNS | _BESIDE or len(keys) != len(names):
         return False
     if len(names) == 1:
         return keys <= _ONE_COLUMN and bool(re.fullmatch(r"(?:[\w-]+\.)+[A-Za-z]{2,}", below))

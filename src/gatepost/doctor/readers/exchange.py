@@ -79,7 +79,7 @@ def _queue_error(paragraph: Paragraph, source: Source, led: str, message: str, r
     status = re.search(r"\bStatus\s*:\s*(\w+)", around)
     next_hop = re.search(r"\bNextHopDomain\s*:\s*(\S+)", around)
     line = _QUEUE_LINE.match(around)
-    connector = re.search(r"\bNextHopConnector\s*:\s*(\S+)", around)
+    connector = re.search(r"\bNextHopConnector\s*:\s*(\S.{0,120}?)(?=\s+[A-Z]\w+\s*:|$)", around)
     yield QueueError(
         source=source,
         quote=led[:500],
@@ -243,12 +243,13 @@ _HEALTH_LABELS = (
     "|Certificate Found On Server|Certificate Matches Hybrid Certificate|Certificate Thumbprint\\(s\\)|Certificate Thumbprint|Lifetime In Days"
     "|Lifetime in days|Certificate status|Certificate Status|Smart Hosts|Fqdn|Require TLS|Certificate has expired|FriendlyName|Thumbprint"
     "|Current Auth Certificate|Bound to services|Internal Transport Certificate|SMTP Certificate|Subject|Issuer|Key size|Signature Algorithm"
-    "|TlsCertificateSet|CertificateLifetimeInDays|Exchange Version|Version|Build Number|Namespaces|Is SAN Certificate|TLS \\d\\.\\d|SystemDefaultTlsVersions"
+    "|Organization Hybrid Enabled|(?:Edge|Receiving|Sending|Mailbox) Transport Server\\(s\\)|TLS Certificate Name|TLS Certificate found"
+    "|On-Premises Smart Host Domain|TlsCertificateSet|CertificateLifetimeInDays|Exchange Version|Version|Build Number|Namespaces|Is SAN Certificate|TLS \\d\\.\\d|SystemDefaultTlsVersions"
 )
 _HEALTH = re.compile(rf"^\s*(?P<label>{_HEALTH_LABELS})\s*[:=]\s*(?P<value>.*)$", re.IGNORECASE)
 _HEALTH_SIGN = re.compile(
     r"HealthChecker|Exchange Health Checker|Certificate Matches Hybrid Certificate|Lifetime In Days|Cloud Mail Enabled|"
-    r"Certificate Found On Server|TlsCertificateName(?:NotFound|Empty|Match|SyntaxInvalid)"
+    r"Exchange Hybrid Information|Organization Hybrid Enabled|Certificate Found On Server|TlsCertificateName(?:NotFound|Empty|Match|SyntaxInvalid)"
 )
 
 
@@ -384,7 +385,7 @@ _PROMPT = re.compile(
     r"^\s*(?:\[PS\]\s*)?(?:PS\s+)?(?:[A-Z]:\\[^>]*|[\w@.:~ /-]*[$#])?>*\s*$|^\s*(?:\[PS\]|PS)\b[^>]*>\s*"
 )
 _NOTHING = re.compile(
-    r"returns? (?:nothing|no|an empty)|no output|is empty|\(empty\)|\(none\)|nothing (?:is )?(?:returned|listed|there)|"
+    r"returns? (?:nothing|no|an empty)|\W?no output|is empty|\(empty\)|\(none\)|nothing (?:is )?(?:returned|listed|there)|"
     r"shows? nothing|lists? nothing|keine (?:ausgabe|einträge)|liefert nichts|leer|comes back empty|no (?:inbound )?connectors?\b",
     re.IGNORECASE,
 )

@@ -155,6 +155,22 @@ def read_opensmtpd(page: Page) -> Iterator[Fact]:
 
 
 _IIS_FIELDS = re.compile(r"^#Fields:.*\bcs-method\b", re.IGNORECASE)
+_IIS_ROW = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \S+ (?:Outbound|Inbound)Connection(?:Response|Command)\b")
+_IIS_USUAL = [
+    "date",
+    "time",
+    "c-ip",
+    "cs-username",
+    "s-sitename",
+    "s-computername",
+    "s-ip",
+    "s-port",
+    "cs-method",
+    "cs-uri-stem",
+    "cs-uri-query",
+    "sc-status",
+]
+"""The columns of a log whose head was not copied."""
 
 
 def read_iis(page: Page) -> Iterator[Fact]:
@@ -166,6 +182,8 @@ def read_iis(page: Page) -> Iterator[Fact]:
             columns = line.partition(":")[2].split()
             page.take(index)
             continue
+        if not columns and _IIS_ROW.match(line):
+            columns = _IIS_USUAL
         if not columns or line.startswith("#") or len(line.split()) < 5:
             continue
         page.take(index)

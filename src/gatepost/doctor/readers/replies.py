@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from gatepost.doctor.evidence import Moment, ReplySeen, Source, Stage, one_line
-from gatepost.doctor.moments import moment
+from gatepost.doctor.moments import ANY_MOMENT, moment
 from gatepost.doctor.page import Page
 
 _ENHANCED = r"[245]\.\d{1,3}\.\d{1,3}(?![.\d])"
@@ -59,7 +59,7 @@ _END = re.compile(
     r"\sAS\(\d+\)|Original message headers|Remote Server at )"
 )
 _SAID = re.compile(
-    r"(?:host|Remote Server at|remote host|server)\s+\[?(?P<host>[A-Za-z0-9_.-]+)\]?\s*"
+    r"(?:host|(?:Remote )?Server at|remote host|server)\s+\[?(?P<host>[A-Za-z0-9_.-]+)\]?\s*"
     r"[\[(](?P<address>[0-9A-Fa-f.:]+)[\])]"
     r"(?::\d+)?\s+(?:said|returned|refused)",
     re.IGNORECASE,
@@ -197,6 +197,10 @@ _GENERATING = re.compile(
     re.IGNORECASE,
 )
 _BARE_MAILBOX = re.compile(r"^(?:<|mailto:)?(?P<mailbox>[\w.+=%-]+@[\w-]+(?:\.[\w-]+)+)>?(?:\s*<mailto:[^>]*>)?\s*$")
+_HOST_BEFORE = re.compile(r"^(?P<host>(?=[\w.-]{0,250}[A-Za-z])[\w-]{1,63}(?:\.[\w-]{1,63}){1,10})\s+#?[45]\d\d\b")
+_ENVELOPE = re.compile(
+    r"\b(?P<way>from|to)=<?(?P<mailbox>[\w.+=%-]{0,64}(?:@[\w.-]{1,250})?)>?(?=[\s,;)\]]|$)", re.IGNORECASE
+)
 _BARE_HOST = re.compile(r"^(?=[\w.-]*[A-Za-z])[\w-]+(?:\.[\w-]+){2,}$")
 _LINES_ABOVE = 8
 
@@ -207,13 +211,33 @@ def read(page: Page) -> Iterator[ReplySeen]:
     for paragraph in page.paragraphs():
         for reply in find_replies(paragraph.text):
             index = paragraph.index_at(reply.start)
-            yield _seen(reply, paragraph.text, page.source(index), **_above(page, index, server))
+            known = _above(page, index, server) or _beside(page, index, paragraph.text, reply)
+            yield _seen(reply, paragraph.text, page.source(index), **known)
+
+
+_AFTER_A_REPLY = 200
+
+
+def _beside(page: Page, index: int, text: str, reply: Reply) -> dict[str, object]:
+    """What an application's log says of the envelope in the same entry, before the next reply or time."""
+    rest = text[reply.end : reply.end + _AFTER_A_REPLY]
+    if (following := ANY_MOMENT.search(rest)) is not None:
+        rest = rest[: following.start()]
+    told = {match["way"].casefold(): match["mailbox"] for match in _ENVELOPE.finditer(rest)}
+    known: dict[str, object] = {}
+    if "from" in told:
+        known["reverse_path"] = told["from"]
+    if "to" in told:
+        known["forward_path"] = told["to"]
+    return known
 
 
 def _above(page: Page, index: int, server: str) -> dict[str, object]:
     above = [line.strip() for line in page.lines[max(0, index - _LINES_ABOVE) : index + 1]]
     mailbox = next((match["mailbox"] for line in reversed(above) if (match := _BARE_MAILBOX.match(line))), None)
     host = next((line for line in reversed(above[-3:]) if _BARE_HOST.match(line)), "")
+    if before := _HOST_BEFORE.match(above[-1]):
+        host = before["host"]
     if not server and not mailbox:
         return {}
     known: dict[str, object] = {"kind": "ndr", "quoted_by": server, "forward_path": mailbox}

@@ -441,7 +441,7 @@ class _Session:
         if code == "220" and not self.pending:
             self.values.setdefault("banner", text)
             host = text[4:].split(" ", 1)[0]
-            if "." in host and not self.receiving:
+            if "." in host and any(map(str.isalpha, host)) and not self.receiving:
                 self.values.setdefault("remote_name", host)
         elif code == "250" and (stage == "ehlo" or hello):
             self._ehlo_reply(text)

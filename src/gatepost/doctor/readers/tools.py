@@ -4,9 +4,25 @@ import re
 from collections.abc import Iterator
 from ipaddress import ip_address
 
-from gatepost.doctor.evidence import CertbotRun, DnsAnswer, Fact
+from gatepost.doctor.evidence import CertbotRun, ClockSeen, DnsAnswer, Fact
 from gatepost.doctor.moments import ANY_MOMENT, moment
 from gatepost.doctor.page import Page
+
+_ASKED_THE_TIME = re.compile(r"^[^\n]{0,80}[$#>]\s*(?:date(?:\s+-u)?|Get-Date)\s*$")
+
+
+def read_clock(page: Page) -> Iterator[Fact]:
+    """`date`, `Get-Date`: what the machine took for now."""
+    for index, line in page.free():
+        if not _ASKED_THE_TIME.match(line[:120]):
+            continue
+        below = next((at for at in range(index + 1, min(index + 4, len(page.lines))) if page.lines[at].strip()), None)
+        text = page.lines[below].strip()[:80] if below is not None else ""
+        if below is None or (found := ANY_MOMENT.search(text)) is None or (at := moment(found[0])) is None:
+            continue
+        page.take(index, below)
+        yield ClockSeen(source=page.source(below), quote=text, at=at)
+
 
 _ZONE = re.compile(
     r"^;?\s*(?P<name>[\w.*-]+)\.?\s+(?:\d+\s+)?IN\s+(?P<kind>MX|A|AAAA|TXT|PTR|CNAME|NS|TLSA|CAA|SRV)\s+(?P<value>\S.*)$"

@@ -1,0 +1,117 @@
+"""Settings that are a form and no command: the connector pages of the admin centre, the mail dialog of a program.
+
+Laws: a label says what its value is, in the order in which the form has them; what no label says stays unknown.
+"""
+
+# ruff: noqa: E501 - a pattern broken over lines reads worse
+
+import re
+from collections.abc import Iterator
+from typing import Literal
+
+from gatepost.doctor.evidence import Fact, SubmissionSettings
+from gatepost.doctor.page import Page
+from gatepost.doctor.readers.cmdlets import exported, property_of
+
+# --- the admin centre -----------------------------------------------------------------------------------------------
+
+_ORGANISATION = re.compile(
+    r"From:?\s*(?P<from>Your organi[sz]ation'?s(?: email)? server|Partner organi[sz]ation|Office 365)", re.I
+)
+_BY_ADDRESS = re.compile(
+    r"\bIP address(?:es)?\b[^:\n]{0,80}\b(?:match(?:es)?|range[^:\n]{0,40}):\s*(?P<value>[\d.,:/ A-Fa-f]{3,400})", re.I
+)
+_BY_NAME = re.compile(
+    r"\b(?:subject name|certificate)\b[^:\n]{0,120}\bmatch(?:es)?\b[^:\n]{0,60}:\s*(?P<value>[\w*.-]{1,253})", re.I
+)
+_STATUS = re.compile(r"^\s*Status\s*[:\n]\s*(?P<value>On|Off)\b", re.I)
+_NAME = re.compile(r"^\s*(?:Connector )?name\s*:\s*(?P<value>\S.{0,120})$", re.I)
+
+
+def read_portal(page: Page) -> Iterator[Fact]:
+    """An inbound connector as the Exchange admin centre describes it."""
+    lines = [(index, line[:600]) for index, line in page.free()]
+    told: dict[str, tuple[int, str]] = {}
+    for index, line in lines:
+        if match := _ORGANISATION.search(line):
+            kind = match["from"].casefold()
+            if kind.startswith("office"):
+                return
+            told.setdefault("ConnectorType", (index, "Partner" if kind.startswith("partner") else "OnPremises"))
+        if match := _BY_ADDRESS.search(line):
+            told.setdefault("SenderIPAddresses", (index, "{" + match["value"].strip(" ,.") + "}"))
+        elif match := _BY_NAME.search(line):
+            told.setdefault("TlsSenderCertificateName", (index, match["value"].rstrip(".")))
+        if match := _STATUS.search(line):
+            told.setdefault("Enabled", (index, str(match["value"].casefold() == "on")))
+        if match := _NAME.match(line):
+            told.setdefault("Name", (index, match["value"].strip()))
+    if "ConnectorType" not in told or not {"SenderIPAddresses", "TlsSenderCertificateName"} & set(told):
+        return
+    properties = tuple(
+        property_of(name, value, page.source(index), page.lines[index].strip()[:500])
+        for name, (index, value) in told.items()
+    )
+    for index, _ in told.values():
+        page.take(index)
+    first = min(index for index, _ in told.values())
+    if found := exported(
+        properties, page.source(first), hint="inboundconnector", quote=page.lines[first].strip()[:500]
+    ):
+        yield found
+
+
+# --- a program's mail dialog ----------------------------------------------------------------------------------------
+
+_HOST = re.compile(
+    r"\b(?:smart ?host|smtp[ _-]?(?:server|host|relay)|mail[ _-]?(?:server|host)|outgoing (?:mail )?server|relay ?host|"
+    r"hostname|host|server)\b[\"']?\s*(?:\([^)]{0,40}\)\s*)?(?:name|address|is|to|set to)?\s*(?:=>|[:=])?\s*[\"'\[(]{0,3}"
+    r"(?P<host>(?=[\w.-]{4,250})[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}\.[a-z]{2,24})\b",
+    re.I,
+)
+_PORT = re.compile(r"\b(?:port|tcp[ -]port)\b[\"']?\s*(?:=>|[:=])?\s*[\"']?(?P<port>25|465|587|2525|10025)\b", re.I)
+_BESIDE_HOST = re.compile(r"^[\"'\])]{0,3}:(?P<port>\d{2,5})\b")
+_LOGIN = re.compile(
+    r"\b(?P<no>anonymous(?: access)?|no (?:login|authentication|user ?name|auth)|(?:user ?name|authentication|auth|login|user)"
+    r"[\"']?\s*[:=]\s*[\"']?(?:\(?(?:empty|none|off|no|false|anonymous|-)\)?(?=[\s\"',.;]|$)|$))"
+    r"|\b(?P<yes>basic authentication|auth(?:entication)?[\"']?\s*[:=]\s*[\"']?(?:login|plain|basic|on|yes|true)"
+    r"|smtp_sasl_auth_enable\s*=\s*yes|(?:user(?: ?name)?|login)[\"']?\s*[:= ]\s*[\"']?[\w.+-]{1,64}@[\w-]{1,63}\.)",
+    re.I,
+)
+_TLS = re.compile(
+    r"\b(?P<starttls>starttls)\b|\b(?P<implicit>ssl/tls|smtps|implicit tls|ssl on connect|\bSSL\b)|\b(?P<plain>no (?:tls|encryption))\b",
+    re.I,
+)
+_LINES_BEFORE, _LINES_AFTER = 4, 10
+"""Of the line with the host: what stands further away belongs to something else."""
+
+
+def read_submission(page: Page) -> Iterator[Fact]:
+    """Host, port, login and TLS of a program, where host and one of the others stand close together. Lines stay free:
+    somebody's sentence may say more."""
+    lines = [(index, line[:400]) for index, line in page.free()]
+    for number, (index, line) in enumerate(lines):
+        match = _HOST.search(line)
+        if match is None or line.lstrip().startswith(("#", "Received:")):
+            continue
+        near = " \n ".join(each for _, each in lines[max(0, number - _LINES_BEFORE) : number + _LINES_AFTER])
+        beside = _BESIDE_HOST.match(line[match.end() :])
+        port = beside or _PORT.search(near)
+        login, tls = _LOGIN.search(near), _TLS.search(near)
+        if port is None and login is None:
+            continue
+        yield SubmissionSettings(
+            source=page.source(index),
+            quote=line.strip()[:300],
+            host=match["host"].casefold(),
+            port=int(port["port"]) if port else None,
+            login=None if login is None else bool(login["yes"]),
+            tls=_tls_of(tls),
+        )
+        return
+
+
+def _tls_of(match: re.Match[str] | None) -> Literal["starttls", "implicit", "none", ""]:
+    if match is None:
+        return ""
+    return "starttls" if match["starttls"] else "implicit" if match["implicit"] else "none"
