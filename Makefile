@@ -24,7 +24,10 @@ test: $(VENV)/installed     ## types, floors, style, and every test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto -m "not attack"
+
+attack: $(VENV)/installed   ## every attack of tests/attacks, the heavy ones too
+	$(BIN)/pytest tests/attacks --timeout 900
 
 interop: $(VENV)/installed  ## real Postfix, Exim, OpenSMTPD, swaks, openssl (Debian, root)
 	$(BIN)/pytest interop -p no:cacheprovider
@@ -54,4 +57,4 @@ lock:                       ## pin the newest dependencies again, with hashes
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: help demo test interop bench torture fuzz fuzz-network lock clean
+.PHONY: help demo test attack interop bench torture fuzz fuzz-network lock clean

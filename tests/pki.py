@@ -165,6 +165,7 @@ class Pki:
         issuer_url: str | None = None,
         authority_key_id: bool = True,
         extensions: Sequence[tuple[x509.ExtensionType, bool]] = (),
+        more_common_names: Sequence[str] = (),
     ) -> Issued:
         """A certificate for a server called `name`.
 
@@ -176,7 +177,8 @@ class Pki:
         private = new_key(key)
         above = None if self_signed else issuer or self.intermediate
         common = name if common_name == "" else common_name
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)] if common else [])
+        commons = [*([common] if common else []), *more_common_names]
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, each) for each in commons])
         signer = above if authority_key_id else None
         builder = self._builder(subject, private, above, not_before, not_after, signer)
         dns_names = ([name] if name else []) if names is None else names

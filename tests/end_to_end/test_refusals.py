@@ -96,7 +96,7 @@ CASES = {
     "unreadable": Case(
         code="certificate-invalid",
         certificate="unreadable",
-        fact=r"certificate mail\.contoso\.com did not verify: .+",
+        fact=r"certificate CN=mail\.contoso\.com did not verify: .+",
     ),
     "another name": Case(
         code="certificate-name-matches-no-connector",

@@ -172,6 +172,7 @@ class _Reading:
             key=field("key", _key, ""),
             signature_algorithm=self._try("signature algorithm", self._signature_algorithm, ""),
             parse_errors=tuple(self.errors),
+            has_other_san=self._has_san(),
         )
 
     def lineage(self) -> Lineage:
@@ -228,6 +229,11 @@ class _Reading:
     def _dns_names(self) -> tuple[str, ...]:
         names = self._extension(x509.SubjectAlternativeName)
         return tuple(names.get_values_for_type(x509.DNSName)) if names else ()
+
+    def _has_san(self) -> bool:
+        """Also one that cannot be read: whatever it says, the certificate does not speak by its common name."""
+        unreadable = any(error.startswith(NAMES_EXTENSION) for error in self.errors)
+        return unreadable or self._extension(x509.SubjectAlternativeName) is not None
 
     def _purposes(self) -> tuple[str, ...] | None:
         usage = self._extension(x509.ExtendedKeyUsage)

@@ -198,7 +198,7 @@ class _Deliberation:
     def _note_near_miss(self, connector: InboundConnector, claim: NameClaim) -> None:
         match = claim.match
         if match.kind is not MatchKind.WILDCARD_CERTIFICATE:
-            says = f"The common name {match.presented} does not count: the certificate has SAN DNS names."
+            says = f"The common name {match.presented} does not count: the certificate has a subjectAltName."
             self._note(ReasonCode.CERTIFICATE_NAME_DOES_NOT_MATCH, connector, says)
             return
         # Told to the peer only where the connector would otherwise have recognised it.

@@ -4,6 +4,7 @@ Law: a certificate that did not verify can never match a connector name. `Verifi
 `PresentedCertificate` are two types, and name matching accepts only the first.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address
@@ -11,6 +12,11 @@ from ipaddress import IPv4Address, IPv6Address
 from gatepost.mail.address import ForwardPath, ReversePath
 
 Address = IPv4Address | IPv6Address
+
+_PLAIN_HOST = re.compile(
+    r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\Z"
+)
+"""Letters, digits and hyphens (RFC 5890 2.3.1), as written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,11 +43,27 @@ class CertificateFacts:
     """For people: `RSA 2048`, `EC secp256r1`, `Ed25519`."""
     signature_algorithm: str
     parse_errors: tuple[str, ...] = ()
+    has_other_san: bool = False
+    """It has a subjectAltName extension, though perhaps without a DNS name: e-mail addresses, URIs, IP addresses."""
+
+    @property
+    def has_san(self) -> bool:
+        return bool(self.dns_names) or self.has_other_san
+
+    @property
+    def plain_common_name(self) -> str | None:
+        """The common name, where it may be a host name at all: the only one, and in plain letters, digits and hyphens.
+        An authority checks the form of a DNS name; what stands in a common name, a person may have chosen."""
+        if len(self.common_names) != 1 or not _PLAIN_HOST.match(self.common_names[0]):
+            return None
+        return self.common_names[0]
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names that count: SAN DNS names, else the common name (design §4)."""
-        return self.dns_names or self.common_names
+        """The names that count: SAN DNS names; the common name where there is no subjectAltName (RFC 6125 6.4.4)."""
+        if self.has_san:
+            return self.dns_names
+        return (self.plain_common_name,) if self.plain_common_name else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

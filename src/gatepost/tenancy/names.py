@@ -23,7 +23,7 @@ class PresentedName(NamedTuple):
 
     key: str
     beside_san: bool = False
-    """A common name in a certificate that has SAN DNS names; RFC 6125 6.4.4 ignores those."""
+    """A common name in a certificate that has a subjectAltName of any kind; RFC 6125 6.4.4 ignores those."""
 
 
 class MatchKind(IntEnum):
@@ -53,16 +53,17 @@ class NameMatch(NamedTuple):
 
 def presented_names(leaf: CertificateFacts) -> tuple[PresentedName, ...]:
     """What the certificate calls itself, verified or not: for look-ups and for people, never an identity."""
-    return _presented_names(leaf.dns_names, leaf.common_names)
+    return _presented_names(leaf.dns_names, leaf.plain_common_name, leaf.has_san)
 
 
 @lru_cache(maxsize=4096)
-def _presented_names(dns_names: tuple[str, ...], common_names: tuple[str, ...]) -> tuple[PresentedName, ...]:
-    names = {key: PresentedName(key) for name in dns_names[:MOST_NAMES] if (key := certificate_name_key(name))}
-    for name in common_names[:MOST_NAMES]:
-        key = certificate_name_key(name)
-        if key and key not in names:
-            names[key] = PresentedName(key, beside_san=bool(dns_names))
+def _presented_names(dns_names: tuple[str, ...], common_name: str | None, has_san: bool) -> tuple[PresentedName, ...]:
+    # A dNSName is ASCII (RFC 5280 4.2.1.6): what is not is never mapped to a name that somebody owns.
+    written = (name for name in dns_names[:MOST_NAMES] if name.isascii())
+    names = {key: PresentedName(key) for name in written if (key := certificate_name_key(name))}
+    key = certificate_name_key(common_name) if common_name else None
+    if key and key not in names:
+        names[key] = PresentedName(key, beside_san=has_san)
     return tuple(names.values())
 
 

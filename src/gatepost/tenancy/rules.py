@@ -11,7 +11,7 @@ from dataclasses import dataclass
 class RuleSet:
     name: str
     common_name_beside_san: bool = False
-    """The subject's common name counts even where the certificate has SAN DNS names."""
+    """The subject's common name counts even where the certificate has a subjectAltName."""
     wildcard_certificate_for_exact_name: bool = False
     """A certificate for `*.contoso.com` satisfies the connector name `mail.contoso.com`."""
     name_below_domain_is_owned: bool = True

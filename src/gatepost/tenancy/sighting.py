@@ -16,7 +16,7 @@ class SeenCertificate:
     sha256: str
     subject: str
     names: tuple[str, ...]
-    """Those that count: SAN DNS names, else the common name."""
+    """Those that count: SAN DNS names; the common name where there is no subjectAltName."""
     issuer: str
     not_before: datetime | None
     not_after: datetime | None
