@@ -134,7 +134,7 @@ def test_show_has_envelope_recipients_last_reply_and_header_but_not_the_body(
 
 
 def test_what_strangers_wrote_cannot_command_the_terminal(gatepost: Gatepost, mail: list[str]) -> None:
-    assert "X-Second: \ufffd[2J2" in gatepost("queue", "show", mail[0]).stdout
+    assert "X-Second: \u241b[2J2" in gatepost("queue", "show", mail[0]).stdout
 
 
 def test_a_message_that_is_not_there_exits_with_1(gatepost: Gatepost, mail: list[str]) -> None:

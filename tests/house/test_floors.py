@@ -36,3 +36,15 @@ def test_every_package_stands_on_a_floor() -> None:
     floors = set(re.split(r"[\s|]+", rules["importlinter:contract:floors"]["layers"].strip()))
     packages = {path.parent.name for path in (ROOT / "src" / "gatepost").glob("*/__init__.py")}
     assert packages <= floors, "give each new package its floor in .importlinter"
+
+
+def test_every_command_speaks_through_what_makes_foreign_text_visible() -> None:
+    spoken = re.compile(r"typer\.echo|(?<![._])print\(|Console\(|sys\.stdout\.write")
+    found = [
+        f"{file.name}:{number}"
+        for file in sorted((ROOT / "src/gatepost/cli").glob("*.py"))
+        if file.name not in ("context.py", "console.py", "demo.py")
+        for number, line in enumerate(file.read_text("utf-8").splitlines(), 1)
+        if spoken.search(line)
+    ]
+    assert found == [], "use context.say, context.say_json or context.console()"

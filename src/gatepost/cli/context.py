@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
-from gatepost.protocol_log.codec import visible
+from gatepost.mail.visible import visible, visible_json, visible_lines
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -128,11 +128,11 @@ def sessions() -> "Iterator[Callable[[str], dict[str, Any] | SessionNotFound]]":
 
 @cache
 def console() -> "Console":
-    from rich.console import Console
+    from gatepost.cli.console import VisibleConsole
 
     # Rich would take the width of any terminal that is near, such as standard input's.
     known = sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit()
-    return Console(highlight=False, width=None if known else 80)
+    return VisibleConsole(highlight=False, width=None if known else 80)
 
 
 def print_indented(text: str, indent: int, label: str = "", style: str = "") -> None:
@@ -157,7 +157,17 @@ def print_point(code: str, about: str, says: str, style: str = "bold") -> None:
 
 def print_json(value: object) -> None:
     """One JSON document on standard output; dataclasses, tuples, times and enums included."""
-    typer.echo(json.dumps(value, default=_jsonable, ensure_ascii=False, indent=2))
+    say_json(json.dumps(value, default=_jsonable, ensure_ascii=False, indent=2))
+
+
+def say_json(encoded: str) -> None:
+    """JSON text on standard output. What would act on a terminal is a JSON escape: the value is the same."""
+    typer.echo(visible_json(encoded))
+
+
+def say(text: str = "", *, err: bool = False) -> None:
+    """Text on standard output, or standard error. What strangers wrote in it is shown and does nothing."""
+    typer.echo(visible_lines(text), err=err)
 
 
 def _jsonable(value: object) -> Any:
@@ -174,12 +184,12 @@ def _jsonable(value: object) -> Any:
 
 def fail(message: str, exit_code: int = NO) -> NoReturn:
     """One line on standard error, and out."""
-    typer.echo(f"gatepost: {message}", err=True)
+    warn(message)
     raise typer.Exit(exit_code)
 
 
 def warn(message: str) -> None:
-    typer.echo(f"gatepost: {message}", err=True)
+    say(f"gatepost: {message}", err=True)
 
 
 def suggest(command: str) -> None:

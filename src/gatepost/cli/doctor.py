@@ -12,7 +12,7 @@ import typer
 from gatepost.cli import context
 from gatepost.doctor.evidence import EvidenceBundle
 from gatepost.doctor.reading import Collection, NothingToRead, PasswordOf, Progress, read_files, read_octets
-from gatepost.protocol_log.codec import visible
+from gatepost.mail.visible import visible
 
 if TYPE_CHECKING:
     from gatepost.doctor.diagnosis import Diagnosis
@@ -196,7 +196,7 @@ def _progress() -> Progress:
             sys.stderr.write(f"\r\033[K{visible(text)[:78]}")
             sys.stderr.flush()
         if not name and lines and total >= _LARGE:
-            typer.echo(f"read {total >> 20} MiB in {now - begin:.1f} s, {lines / (now - begin):,.0f} rows/s", err=True)
+            context.say(f"read {total >> 20} MiB in {now - begin:.1f} s, {lines / (now - begin):,.0f} rows/s", err=True)
 
     return tell
 
@@ -226,7 +226,7 @@ def _report(diagnosis: "Diagnosis", json: bool, markdown: bool, html: Path | Non
     if json:
         context.print_json(report.document(diagnosis))
     elif markdown:
-        typer.echo(report.markdown(diagnosis))
+        context.say(report.markdown(diagnosis))
     else:
         _show(report.lines(diagnosis, context.console().width))
 

@@ -37,11 +37,11 @@ def add(
         context.print_json(_record(made.domain))
         return
     if made.domain.verified:
-        typer.echo(f"added {made.domain.domain} to {made.domain.tenant}, verified by the operator")
+        context.say(f"added {made.domain.domain} to {made.domain.tenant}, verified by the operator")
         context.suggest(f"gatepost inbound-connector add {quote(made.domain.tenant)} NAME …")
         return
-    typer.echo(f"added {made.domain.domain} to {made.domain.tenant}; to prove ownership, publish this TXT record:")
-    typer.echo(txt_record(made.domain))
+    context.say(f"added {made.domain.domain} to {made.domain.tenant}; to prove ownership, publish this TXT record:")
+    context.say(txt_record(made.domain))
     context.suggest(f"gatepost domain verify {made.domain.domain}   (once DNS shows the record)")
 
 
@@ -53,7 +53,7 @@ def verify(domain: Domain, json: Json = False) -> None:
     if json:
         context.print_json(_record(made.domain))
         return
-    typer.echo(f"{made.domain.domain} is verified for {made.domain.tenant}")
+    context.say(f"{made.domain.domain} is verified for {made.domain.tenant}")
     tenant = quote(made.domain.tenant)
     if waiting:
         context.suggest(f"gatepost inbound-connector enable {tenant} {quote(waiting.name)}")
@@ -70,7 +70,7 @@ def set_domain(
     with administration() as office:
         made = office.change_domain(domain, match_subdomains=match_subdomains, verified=verified)
     _report(made)
-    typer.echo(f"{made.domain.domain}: {state_of(made.domain)}")
+    context.say(f"{made.domain.domain}: {state_of(made.domain)}")
 
 
 @domain_app.command(help="Show a domain and its TXT record.")
@@ -119,7 +119,7 @@ def remove(domain: Domain) -> None:
     with administration() as office:
         made = office.remove_domain(domain)
     _report(made)
-    typer.echo(f"removed {made.domain.domain} from {made.domain.tenant}")
+    context.say(f"removed {made.domain.domain} from {made.domain.tenant}")
 
 
 def state_of(domain: AcceptedDomain) -> str:

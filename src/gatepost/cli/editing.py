@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gatepost.admin.declined import Declined, WrongUse
 from gatepost.cli import context
+from gatepost.mail.visible import visible
 from gatepost.queue.store import StoreError
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     if not rows:
         context.console().print("none", style="dim")
         return
+    shown = [[visible(cell) for cell in row] for row in rows]
     table = Table(
         title=title or None,
         title_justify="left",
@@ -69,9 +71,9 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
         show_edge=False,
     )
     for index, column in enumerate(columns):
-        longest_word = max(len(word) for row in rows for word in [column, *row[index].split()])
+        longest_word = max(len(word) for row in shown for word in [column, *row[index].split()])
         table.add_column(column, overflow="fold", min_width=longest_word)
-    for row in rows:
+    for row in shown:
         table.add_row(*(Text(cell) for cell in row))
     context.console().print(table, crop=False)
 
@@ -80,10 +82,10 @@ def print_facts(title: str, facts: Sequence[tuple[str, str]]) -> None:
     """One object: a line for each thing it says. Lines are not folded, so that what stands in them can be copied."""
     from rich.text import Text
 
-    context.console().print(Text(title, style="bold"))
+    context.console().print(Text(visible(title), style="bold"))
     width = max(len(label) for label, _ in facts)
     for label, value in facts:
-        context.console().print(Text.assemble((f"  {label:<{width}}  ", "dim"), value), soft_wrap=True)
+        context.console().print(Text.assemble((f"  {label:<{width}}  ", "dim"), visible(value)), soft_wrap=True)
 
 
 def day_and_time(at: datetime | None) -> str:

@@ -45,11 +45,11 @@ def _address(appointment: Appointment) -> str:
 
 
 def _print_address(appointment: Appointment) -> None:
-    typer.echo(
+    context.say(
         f"send one message, through the server that is to be recognised and from an address in a verified domain of "
         f"{appointment.tenant}, until {day_and_time(appointment.expires_at)} to:"
     )
-    typer.echo(_address(appointment))
+    context.say(_address(appointment))
     context.suggest(f"gatepost enroll {appointment.tenant} --show")
 
 
@@ -57,14 +57,14 @@ def _print_seen(appointment: Appointment, proposal: appointments.Proposal | None
     seen: Mapping[str, Any] | None = appointment.seen
     if seen is None or proposal is None:
         ended = appointment.state(datetime.now(UTC)) is State.EXPIRED
-        typer.echo(
+        context.say(
             "nothing came, and the address has expired" if ended else f"nothing came yet to {_address(appointment)}"
         )
         return
     print_facts(f"a server of {appointment.tenant}", _facts(seen))
-    typer.echo("\nproven to be the tenant's: " + (", ".join(appointments.proved(appointment)) or "nothing"))
-    typer.echo("to recognise this server from now on:")
-    typer.echo(proposal.command)
+    context.say("\nproven to be the tenant's: " + (", ".join(appointments.proved(appointment)) or "nothing"))
+    context.say("to recognise this server from now on:")
+    context.say(proposal.command)
 
 
 def _facts(seen: Mapping[str, Any]) -> list[tuple[str, str]]:

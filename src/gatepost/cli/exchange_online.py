@@ -61,7 +61,7 @@ def export_exchange_online(
     with directory_editor() as editor:
         exported = exchange_online_export.export(editor, tenant, folder)
     for file in exported.files:
-        typer.echo(f"wrote {file}")
+        context.say(f"wrote {file}")
     _print_no_equal("No equal in Exchange Online, left out:", exported.no_equal)
 
 
@@ -97,10 +97,10 @@ def _document(outcome: "Imported", *, applied: bool) -> dict[str, Any]:
 
 def _print_import(outcome: "Imported", *, applied: bool) -> None:
     if outcome.changes:
-        typer.echo("Done:" if applied else "To be done:")
+        context.say("Done:" if applied else "To be done:")
         print_table("", ["", "what", "how"], [_row(each) for each in outcome.changes])
     elif not outcome.not_taken:
-        typer.echo("nothing to do: everything exported is here")
+        context.say("nothing to do: everything exported is here")
     _print_refusals("Stored, and disabled until its name is owned:", outcome.not_enabled)
     _print_refusals("Not taken:", outcome.not_taken)
     _print_no_equal("No equal here, left out:", outcome.no_equal)
@@ -140,13 +140,13 @@ def _shown(value: object) -> str:
 
 def _print_refusals(title: str, refused: "Sequence[NotTaken]") -> None:
     if refused:
-        typer.echo(f"\n{title}")
+        context.say(f"\n{title}")
         for each in refused:
             context.print_point(each.object, "", each.because)
 
 
 def _print_no_equal(title: str, properties: "Sequence[NoEqual]") -> None:
     if properties:
-        typer.echo(f"\n{title}")
+        context.say(f"\n{title}")
         rows = [[each.object, f"{each.property} {each.value}", each.why] for each in properties]
         print_table("", ["object", "property", "why"], rows)

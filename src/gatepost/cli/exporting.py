@@ -10,6 +10,7 @@ import typer
 from gatepost.cli import context
 from gatepost.cli.editing import bulk_editor
 from gatepost.cli.exchange_online import export_exchange_online
+from gatepost.mail.visible import visible_json
 
 export_app = typer.Typer(
     add_completion=False, rich_markup_mode=None, no_args_is_help=True, help="Many objects at once, into a file."
@@ -31,7 +32,7 @@ def directory(
     with ExitStack() as stack, bulk_editor() as editor:
         out = stack.enter_context(_new(file)) if file else sys.stdout
         for line in export_directory(editor):
-            out.write(line + "\n")
+            out.write(visible_json(line) + "\n")
 
 
 def _new(file: Path) -> TextIO:

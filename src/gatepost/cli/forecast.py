@@ -37,7 +37,7 @@ def forecast_command(
 
 def _print(found: list[Prospect], at: datetime) -> None:
     if not found:
-        typer.echo("nothing in sight: no certificate seen expires within 30 days, no name is about to be lost")
+        context.say("nothing in sight: no certificate seen expires within 30 days, no name is about to be lost")
         return
     for prospect in found:
         label = f"{_when(prospect, at):<9}"

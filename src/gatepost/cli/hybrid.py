@@ -104,15 +104,15 @@ def apply_command(
         except (OSError, UnicodeDecodeError) as error:
             context.fail(f"plan file {plan} cannot be read: {error}", context.WRONG_USE)
         if not found.changes:
-            typer.echo("nothing to do")
+            context.say("nothing to do")
             return
         applied = hybrid.apply_plan(
             context.config(), found, _tell, wait_s=wait, waiting=_Progress(), rehearsed=_tell_rehearsal
         )
     if not applied:
-        typer.echo("nothing to do: this plan was applied before; to see whether it still holds: gatepost hybrid verify")
+        context.say("nothing to do: this plan was applied before; does it still hold? gatepost hybrid verify")
         return
-    typer.echo(f"applied {_count(len(found.changes), 'change')}; to take them back: gatepost hybrid undo")
+    context.say(f"applied {_count(len(found.changes), 'change')}; to take them back: gatepost hybrid undo")
     context.suggest("gatepost hybrid verify")
 
 
@@ -145,7 +145,7 @@ def undo_command(overwrite: Overwrite = None) -> None:
     if undone.kept:
         _show_kept(undone.kept, "changed by hand since, and left as it is:")
         raise typer.Exit(context.NO)
-    typer.echo("both sides are as they were before")
+    context.say("both sides are as they were before")
 
 
 @hybrid_app.command(
@@ -258,7 +258,7 @@ def exchange_command(
         return
     _show_plan(found.plan)
     for name in found.scripts if out else ():
-        typer.echo(f"wrote {out / name}")  # type: ignore[operator]
+        context.say(f"wrote {out / name}")  # type: ignore[operator]
 
 
 def _settings() -> "Config | None":
@@ -388,7 +388,7 @@ def _write(file: Path, text: str) -> None:
 
 def _show_plan(plan: "Plan") -> None:
     if not plan.changes:
-        typer.echo("nothing to do")
+        context.say("nothing to do")
     for change in plan.changes:
         _show_change(change)
     if plan.kept:
@@ -397,7 +397,7 @@ def _show_plan(plan: "Plan") -> None:
     for note in plan.notes:
         context.warn(f"note: {note}")
     if plan.changes:
-        typer.echo(f"{_count(len(plan.changes), 'change')}, digest {plan.digest[:16]}")
+        context.say(f"{_count(len(plan.changes), 'change')}, digest {plan.digest[:16]}")
 
 
 def _show_commands(plan: "Plan") -> None:
@@ -405,9 +405,9 @@ def _show_commands(plan: "Plan") -> None:
     from gatepost.hybrid.postfix import shell_lines
 
     if lines := shell_lines(plan.changes, plan.wish["config_directory"]):
-        typer.echo("as commands:")
+        context.say("as commands:")
         for line in lines:
-            typer.echo(f"  {line}")
+            context.say(f"  {line}")
 
 
 def _show_change(change: "Change") -> None:
@@ -449,7 +449,7 @@ def _shown(value: Any) -> str:
 
 
 def _show_kept(kept: "tuple[Kept, ...]", title: str) -> None:
-    typer.echo(title)
+    context.say(title)
     for each in kept:
         if each.field:
             says = f"it is {_shown(each.now)}; the wizard would say {_shown(each.wanted)}"
@@ -459,15 +459,15 @@ def _show_kept(kept: "tuple[Kept, ...]", title: str) -> None:
 
 
 def _show_moved(moved: "tuple[Moved, ...]") -> None:
-    typer.echo("the world has moved since the plan was made:", err=True)
+    context.say("the world has moved since the plan was made:", err=True)
     for each in moved:
         for field, (planned, now) in each.differences.items():
             name = f"{each.object}.{field}" if field else each.object
-            typer.echo(f"  {each.side}: {name} was {_shown(planned)}, is {_shown(now)}", err=True)
+            context.say(f"  {each.side}: {name} was {_shown(planned)}, is {_shown(now)}", err=True)
 
 
 def _tell(change: "Change", what: str) -> None:
-    typer.echo(f"{change.order:>2}  {change.side:<6} {change.action} {change.object}: {what}")
+    context.say(f"{change.order:>2}  {change.side:<6} {change.action} {change.object}: {what}")
 
 
 class _Progress:
@@ -478,15 +478,15 @@ class _Progress:
 
     def __call__(self, waiting: "Waiting") -> None:
         if not self._told:
-            typer.echo(f'    publish: {waiting.record_name} TXT "{waiting.record_value}"')
+            context.say(f'    publish: {waiting.record_name} TXT "{waiting.record_value}"')
         if waiting.says not in self._told:
             self._told.add(waiting.says)
-            typer.echo(f"    waiting, up to {waiting.left_s:.0f} s more: {waiting.says}")
+            context.say(f"    waiting, up to {waiting.left_s:.0f} s more: {waiting.says}")
 
 
 def _tell_rehearsal(found: "Rehearsal") -> None:
     outcome = "accepted" if found.accepted else "refused"
-    typer.echo(f"    rehearsal over the real path: {outcome}")
+    context.say(f"    rehearsal over the real path: {outcome}")
 
 
 def _show_rehearsal(found: "Rehearsal") -> None:
@@ -495,7 +495,7 @@ def _show_rehearsal(found: "Rehearsal") -> None:
     seen = found.seen
     if seen is not None:
         certificate, tls = seen_certificate(seen), seen.get("tls")
-        typer.echo("the relay saw")
+        context.say("the relay saw")
         facts = [
             ("address", str(seen["address"])),
             ("EHLO", str(seen["ehlo"])),

@@ -123,4 +123,4 @@ def _print(done: "Imported", version: int, seconds: float) -> None:
     if done.warned > len(done.warnings):
         context.warn(f"{done.warned - len(done.warnings)} further warnings like these")
     print_table("", ["", "added", "changed", "unchanged"], rows)
-    typer.echo(f"{done.lines} lines in {seconds:.1f} s; the directory is at version {version}")
+    context.say(f"{done.lines} lines in {seconds:.1f} s; the directory is at version {version}")

@@ -80,7 +80,7 @@ def add(
     connector = saved.connector
     if saved.not_enabled_because:
         context.fail(f"{connector.label} is stored but not enabled: {saved.not_enabled_because}", context.NO)
-    typer.echo(f"added inbound connector {connector.label}" + ("" if connector.enabled else ", disabled"))
+    context.say(f"added inbound connector {connector.label}" + ("" if connector.enabled else ", disabled"))
     context.suggest(f"gatepost inbound-connector show {_arguments(connector)}")
 
 
@@ -114,7 +114,7 @@ def set_connector(
         )
         saved = office.change_inbound_connector(tenant, name, wish)
     _report(saved)
-    typer.echo(f"changed inbound connector {saved.connector.label}")
+    context.say(f"changed inbound connector {saved.connector.label}")
     context.suggest(f"gatepost inbound-connector show {_arguments(saved.connector)}")
 
 
@@ -156,21 +156,21 @@ def enable(tenant: Tenant, name: Name) -> None:
     with administration() as office:
         saved = office.enable_inbound_connector(tenant, name)
     _report(saved)
-    typer.echo(f"enabled inbound connector {saved.connector.label}")
+    context.say(f"enabled inbound connector {saved.connector.label}")
 
 
 @inbound_connector_app.command(help="Stop using a connector, without losing it.")
 def disable(tenant: Tenant, name: Name) -> None:
     with administration() as office:
         connector = office.disable_inbound_connector(tenant, name)
-    typer.echo(f"disabled inbound connector {connector.label}")
+    context.say(f"disabled inbound connector {connector.label}")
 
 
 @inbound_connector_app.command(help="Remove a connector.")
 def remove(tenant: Tenant, name: Name) -> None:
     with administration() as office:
         connector = office.remove_inbound_connector(tenant, name)
-    typer.echo(f"removed inbound connector {connector.label}")
+    context.say(f"removed inbound connector {connector.label}")
 
 
 def _read(files: Sequence[str] | None) -> list[str] | None:

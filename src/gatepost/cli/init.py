@@ -44,7 +44,7 @@ def init(
     except SetupError as error:
         context.fail(str(error), context.WRONG_USE)
     for path in made:
-        typer.echo(f"wrote {path}")
+        context.say(f"wrote {path}")
     context.suggest("gatepost serve" if edge else "gatepost tenant add NAME")
 
 

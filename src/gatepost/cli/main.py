@@ -81,7 +81,7 @@ main_app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"gatepost {__version__}")
+        context.say(f"gatepost {__version__}")
         raise typer.Exit
 
 
@@ -131,13 +131,13 @@ def run(arguments: list[str]) -> int:
         message: str = error.format_message()  # type: ignore[attr-defined]
         # A group without a command complains with its whole help, which says it best.
         line = message if "\n" in message else f"gatepost: {_as_clause(message)} see: {_help_command(error)}"
-        typer.echo(line, err=True)
+        context.say(line, err=True)
         return context.WRONG_USE
     except StoreError as error:
-        typer.echo(f"gatepost: {error}", err=True)
+        context.say(f"gatepost: {error}", err=True)
         return context.WRONG_USE
     except (typer.Abort, KeyboardInterrupt):
-        typer.echo("gatepost: stopped", err=True)
+        context.say("gatepost: stopped", err=True)
         return context.NO
     except BrokenPipeError:
         # The reader of our output went away (`| head`): not an error of ours.

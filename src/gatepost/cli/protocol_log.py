@@ -66,7 +66,7 @@ def follow(
         while True:
             for record in logs.new_rows():
                 if json:
-                    typer.echo(json_module.dumps(record_document(record), ensure_ascii=False))
+                    context.say_json(json_module.dumps(record_document(record), ensure_ascii=False))
                 else:
                     _print(render_record(record, context.console().width))
             time.sleep(_LOOK_EVERY_S)

@@ -166,7 +166,7 @@ def orders(
     elif found:
         _print_orders(found)
     else:
-        typer.echo("no orders")
+        context.say("no orders")
 
 
 @contextmanager
@@ -174,7 +174,7 @@ def _office() -> "Iterator[QueueDesk]":
     try:
         with context.queue_desk() as office:
             for line in office.unreadable():
-                typer.echo(f"gatepost: {line}", err=True)
+                context.say(f"gatepost: {line}", err=True)
             yield office
     except (WrongUse, StoreError) as error:
         context.fail(str(error), context.WRONG_USE)
@@ -195,7 +195,7 @@ def _chosen(
 
 def _carry_out(office: "QueueDesk", action: Action, wanted: QueueFilter) -> None:
     changed = office.carry_out(action, wanted)
-    typer.echo(f"{_recipients(changed)} {_DONE[action]}")
+    context.say(f"{_recipients(changed)} {_DONE[action]}")
 
 
 def _ask(office: "QueueDesk", wanted: QueueFilter) -> None:
@@ -213,11 +213,11 @@ def _recipients(number: int) -> str:
 
 def _print_overview(found: Overview, *, is_everything: bool) -> None:
     if not found.counts:
-        typer.echo("the queue is empty" if is_everything else "nothing in the queue is chosen by that")
+        context.say("the queue is empty" if is_everything else "nothing in the queue is chosen by that")
         return
     _print_counts(found)
     if found.first:
-        typer.echo()
+        context.say()
         _print_messages(found)
         context.suggest(_next_step(found))
 
@@ -241,7 +241,7 @@ def _print_counts(found: Overview) -> None:
     rest = largest[_COUNTS_SHOWN:]
     if rest:
         number = sum(count.recipients for count in rest)
-        typer.echo(f"and {len(rest)} more lines, {_recipients(number)}: choose with --tenant, --domain, or see --json")
+        context.say(f"and {len(rest)} more lines, {_recipients(number)}: choose with --tenant, --domain, or see --json")
 
 
 def _print_messages(found: Overview) -> None:
@@ -252,7 +252,7 @@ def _print_messages(found: Overview) -> None:
             [
                 message.id,
                 _ago(message.received_at),
-                _printable(recipient.forward_path),
+                recipient.forward_path,
                 recipient.state.value,
                 str(recipient.attempts),
                 _ahead(recipient.due_at) if recipient.state is RecipientState.QUEUED else "-",
@@ -298,7 +298,7 @@ def _print_message(found: Shown) -> None:
     print_facts(
         f"message {message.id}",
         [
-            ("from", _printable(str(message.reverse_path)) or "<> (a notification)"),
+            ("from", str(message.reverse_path) or "<> (a notification)"),
             ("received", _when(message.received_at)),
             ("session", message.session_id),
             ("size", f"{message.size} octets, {message.body.value}{', SMTPUTF8' if message.smtputf8 else ''}"),
@@ -306,23 +306,18 @@ def _print_message(found: Shown) -> None:
         ],
     )
     for recipient in found.recipients:
-        typer.echo()
+        context.say()
         print_facts(
-            _printable(recipient.forward_path),
+            recipient.forward_path,
             [
                 ("tenant", f"{recipient.tenant or '-'}, by connector {recipient.connector or '-'}"),
                 ("state", _state_in_words(message, recipient)),
                 ("attempts", str(recipient.attempts)),
-                ("last reply", _printable(recipient.last_reply or "none yet")),
+                ("last reply", recipient.last_reply or "none yet"),
             ],
         )
-    typer.echo()
-    typer.echo(_printable(found.headers))
-
-
-def _printable(text: str) -> str:
-    """Strangers wrote it: what would command the terminal is shown as a replacement character."""
-    return "".join([each if each.isprintable() or each in "\n\t" else "\ufffd" for each in text])
+    context.say()
+    context.say(found.headers)
 
 
 def _state_in_words(message: QueuedMessage, recipient: QueuedRecipient) -> str:

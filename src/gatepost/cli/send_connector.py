@@ -62,7 +62,7 @@ def add(
     with administration() as office:
         saved = office.add_send_connector(name, wish, enabled=not disabled)
     _report(saved)
-    typer.echo(f"added send connector {saved.connector.name}" + ("" if saved.connector.enabled else ", disabled"))
+    context.say(f"added send connector {saved.connector.name}" + ("" if saved.connector.enabled else ", disabled"))
     context.suggest(f"gatepost send-connector show {quote(saved.connector.name)}")
 
 
@@ -93,7 +93,7 @@ def set_connector(
     with administration() as office:
         saved = office.change_send_connector(name, wish)
     _report(saved)
-    typer.echo(f"changed send connector {saved.connector.name}")
+    context.say(f"changed send connector {saved.connector.name}")
     context.suggest(f"gatepost send-connector show {quote(saved.connector.name)}")
 
 
@@ -134,21 +134,21 @@ def list_connectors(
 def enable(name: Name) -> None:
     with administration() as office:
         connector = office.enable_send_connector(name, enabled=True)
-    typer.echo(f"enabled send connector {connector.name}")
+    context.say(f"enabled send connector {connector.name}")
 
 
 @send_connector_app.command(help="Stop using a send connector, without losing it.")
 def disable(name: Name) -> None:
     with administration() as office:
         connector = office.enable_send_connector(name, enabled=False)
-    typer.echo(f"disabled send connector {connector.name}")
+    context.say(f"disabled send connector {connector.name}")
 
 
 @send_connector_app.command(help="Remove a send connector.")
 def remove(name: Name) -> None:
     with administration() as office:
         connector = office.remove_send_connector(name)
-    typer.echo(f"removed send connector {connector.name}")
+    context.say(f"removed send connector {connector.name}")
 
 
 def _report(saved: Saved) -> None:

@@ -35,7 +35,7 @@ Json = Annotated[bool, typer.Option("--json", help="JSON, for programs.")]
 def add(name: Name) -> None:
     with administration() as office:
         tenant = office.add_tenant(name)
-    typer.echo(f"added tenant {tenant.name}")
+    context.say(f"added tenant {tenant.name}")
     context.suggest(f"gatepost domain add {quote(tenant.name)} DOMAIN")
 
 
@@ -62,7 +62,7 @@ def set_tenant(
         if message_size is not None:
             limits["message_size"] = limit_size(message_size)
         tenant = office.change_tenant(name, contact=contact, limits=limits)
-    typer.echo(f"changed tenant {tenant.name}")
+    context.say(f"changed tenant {tenant.name}")
     context.suggest(f"gatepost tenant show {quote(tenant.name)}")
 
 
@@ -88,14 +88,14 @@ def show(name: Name, json: Json = False) -> None:
     facts += [(each.replace("_", " "), str(limit)) for each, limit in _own_limits(found.tenant)]
     print_facts(f"tenant {found.tenant.name}", facts)
     if found.domains:
-        typer.echo()
+        context.say()
         print_table("", ["domain", "state"], [[domain.domain, state_of(domain)] for domain in found.domains])
     if found.inbound_connectors:
-        typer.echo()
+        context.say()
         rows = [[each.name, each.type.value, _state(each.enabled)] for each in found.inbound_connectors]
         print_table("", ["inbound connector", "type", "state"], rows)
     if found.send_connectors:
-        typer.echo()
+        context.say()
         rows = [
             [each.name, " ".join(map(str, each.address_spaces)), _state(each.enabled)] for each in found.send_connectors
         ]
@@ -110,7 +110,7 @@ def remove(
 ) -> None:
     with administration() as office:
         found = office.remove_tenant(name, with_holding=yes)
-    typer.echo(f"removed tenant {found.tenant.name}" + (f" with {found.summary}" if found.summary else ""))
+    context.say(f"removed tenant {found.tenant.name}" + (f" with {found.summary}" if found.summary else ""))
 
 
 def _record(found: tenants.Holding) -> Record:

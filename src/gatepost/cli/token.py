@@ -35,7 +35,7 @@ def add(
         with editor.change():
             token, text = tokens.add(editor, tenant, scope or (), expires, datetime.now(UTC))
             _write(out, text)
-    typer.echo(f"token {token.id} for {_whose(token)} is in {out}, valid until {_end(token)}")
+    context.say(f"token {token.id} for {_whose(token)} is in {out}, valid until {_end(token)}")
     context.suggest(f"gatepost --server https://HOST:PORT --token-file {out} tenant list")
 
 
@@ -69,7 +69,7 @@ def revoke(
 ) -> None:
     with directory_editor() as editor:
         token = tokens.revoke(editor, id, datetime.now(UTC))
-    typer.echo(f"revoked token {token.id}")
+    context.say(f"revoked token {token.id}")
 
 
 def _write(file: Path, text: str) -> None:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from gatepost.doctor.diagnosis import Diagnosis
 from gatepost.doctor.finding import Cited, Finding
-from gatepost.protocol_log.codec import visible
+from gatepost.mail.visible import visible
 
 _MOST_EVIDENCE = 8
 _MOST_RULED_OUT = 8

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from gatepost import __version__
+from gatepost.mail.visible import visible
 from gatepost.protocol_log.record import Event, ProtocolLogRecord
 
 FIELDS: Final = (
@@ -54,16 +55,6 @@ def _to_the_second(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
 
 
-# A line break inside a value would let a peer write rows of its own; readers of a log go line by line.
-_VISIBLE_CONTROLS: Final = {
-    **{code: 0x2400 + code for code in range(0x20) if code != 0x09},
-    0x7F: 0x2421,
-    0x85: 0x2424,
-    0x2028: 0x2424,
-    0x2029: 0x2424,
-}
-
-
 class RecordWriter:
     """Records to lines. It remembers the last timestamp's text, since rows come in bursts."""
 
@@ -79,11 +70,12 @@ class RecordWriter:
         at, connector_id, session_id, sequence_number, local_endpoint, remote_endpoint, event, data, context = record
         milliseconds = int(at * 1000 + 0.5)
         when = self._at_text if milliseconds == self._at else self._timestamp(milliseconds)
-        if not data.isprintable() or "," in data or '"' in data:
+        # A line break inside a value would let a peer write rows of its own; readers of a log go line by line.
+        if not (data.isascii() and data.isprintable()) or "," in data or '"' in data:
             data = _quoted(data)
-        if context and (not context.isprintable() or "," in context or '"' in context):
+        if context and (not (context.isascii() and context.isprintable()) or "," in context or '"' in context):
             context = _quoted(context)
-        if not connector_id.isprintable() or "," in connector_id or '"' in connector_id:
+        if not (connector_id.isascii() and connector_id.isprintable()) or "," in connector_id or '"' in connector_id:
             connector_id = _quoted(connector_id)
         return (
             f"{when},{connector_id},{session_id},{sequence_number},{local_endpoint},{remote_endpoint},"
@@ -98,11 +90,6 @@ class RecordWriter:
         self._at = milliseconds
         self._at_text = f"{self._second_text}.{rest:03d}Z"
         return self._at_text
-
-
-def visible(value: str) -> str:
-    """`value` with its control characters as pictures: safe to show on a terminal and to keep in a line."""
-    return value.translate(_VISIBLE_CONTROLS)
 
 
 def _quoted(value: str) -> str:

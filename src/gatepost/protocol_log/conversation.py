@@ -7,8 +7,9 @@ from enum import StrEnum
 from textwrap import wrap
 from typing import Final, NamedTuple
 
+from gatepost.mail.visible import visible
 from gatepost.protocol_log.certificates import LoggedCertificate, parse_certificate_row
-from gatepost.protocol_log.codec import timestamp_text, visible
+from gatepost.protocol_log.codec import timestamp_text
 from gatepost.protocol_log.record import Event, ProtocolLogRecord
 
 

@@ -16,6 +16,7 @@ from functools import lru_cache
 from json import JSONEncoder, dumps
 from typing import Final, Literal, NamedTuple
 
+from gatepost.mail.visible import is_plain, visible_json
 from gatepost.protocol_log.codec import timestamp_text
 from gatepost.store.log_writer import BackgroundLog, LogWriter
 
@@ -96,7 +97,8 @@ _encoded = JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 def json_line(logged: LoggedEvent) -> str:
     line = {"at": timestamp_text(logged.at), "level": level(logged.event), "event": logged.event}
-    return _encoded({**{name: _shown(name, value) for name, value in logged.fields.items()}, **line}) + "\n"
+    fields = {name: _shown(name, value) for name, value in logged.fields.items()}
+    return visible_json(_encoded({**fields, **line})) + "\n"
 
 
 _PLAIN = re.compile(r"[^\s\"=\\\x00-\x1f\x7f]+\Z")
@@ -116,7 +118,7 @@ def _word(shown: object) -> str:
     if type(shown) is int:  # most fields that are no text; the encoder takes twenty times as long
         return str(shown)
     text = shown if isinstance(shown, str) else dumps(shown)
-    return text if _PLAIN.match(text) and text.isprintable() else dumps(text)
+    return text if _PLAIN.match(text) and is_plain(text) else dumps(text)
 
 
 _SECRET_NAMES = re.compile(
