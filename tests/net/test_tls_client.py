@@ -261,3 +261,42 @@ def test_what_is_no_tls_server_is_a_failure(contexts: ClientTlsContexts) -> None
     client = contexts.connect("mx.contoso.com", None, None)
     assert client.feed(b"220 mx.contoso.com ESMTP\r\n") == b""
     assert client.failure and not client.established
+
+
+def test_of_a_certificate_with_very_many_names_a_few_are_told(pki: Pki, contexts: ClientTlsContexts) -> None:
+    many = pki.leaf("host0.contoso.com", names=tuple(f"host{n}.contoso.com" for n in range(400)))
+    said = problem(pki, contexts, many, "mx.fabrikam.com")
+    assert said
+    assert "host4.contoso.com and 395 more, not for mx.fabrikam.com" in said
+
+
+def test_a_wildcard_asked_for_is_proven_by_that_wildcard_and_by_every_name_it_covers(
+    pki: Pki, contexts: ClientTlsContexts
+) -> None:
+    for named in ("*.tls.example", "mx.tls.example", "a.b.tls.example", "*.b.tls.example", "tls.example"):
+        issued = pki.leaf(named, names=(named,))
+        assert problem(pki, contexts, issued, "*.tls.example") is None, named
+        assert problem(pki, contexts, issued, "*.TLS.example.") is None, named
+    for named in ("*.example", "mx.nottls.example", "tls.example.evil.example", "tls"):
+        said = problem(pki, contexts, pki.leaf(named, names=(named,)), "*.tls.example")
+        assert said == f"the server's certificate is for {named}, not for a name that *.tls.example covers"
+
+
+def test_an_internationalised_name_is_proven_in_either_spelling(pki: Pki, contexts: ClientTlsContexts) -> None:
+    issued = pki.leaf("mx", names=("xn--bcher-kva.example", "*.xn--bcher-kva.example"))
+    for asked in (
+        "xn--bcher-kva.example",
+        "bücher.example",
+        "BÜCHER.example.",
+        "*.bücher.example",
+        "mx.bücher.example",
+    ):
+        assert problem(pki, contexts, issued, asked) is None, asked
+
+
+def test_a_certificate_for_an_address_needs_that_address(pki: Pki, contexts: ClientTlsContexts) -> None:
+    san = x509.SubjectAlternativeName([x509.IPAddress(ip_address("2001:db8::1")), x509.DNSName("*.contoso.com")])
+    issued = pki.leaf("mx.contoso.com", names=(), extensions=((san, False),))
+    assert problem(pki, contexts, issued, "2001:DB8:0::1") is None
+    assert problem(pki, contexts, issued, "[2001:db8::1]") is None
+    assert problem(pki, contexts, issued, "[2001:db8::2]") is not None

@@ -15,13 +15,19 @@ from ipaddress import ip_address
 from cryptography import x509
 from OpenSSL import SSL
 
+from gatepost.mail.domain import domain_key
 from gatepost.net.certificates import CredentialError
 from gatepost.net.credentials import load_credentials
 from gatepost.net.files import FileSignature, signature
 from gatepost.net.tls_session import Judge, TlsSession, new_context, present
 from gatepost.tenancy.evidence import CertificateFacts, PresentedCertificate
+from gatepost.tenancy.names import MOST_NAMES, WILDCARD, certificate_name_key, pattern_covers, without_wildcard
 
 _CONTEXTS_KEPT = 256
+
+# The next hop chooses the texts of its certificate; what is said of them goes into the queue and to the sender.
+_LONGEST_SUBJECT = 256
+_MOST_NAMES_SAID = 5
 
 _CERTIFICATE_REQUESTED = b"read server certificate request"
 # "write client certificate" is no proof: it also stands for an empty message, where our key does not suit the server.
@@ -104,11 +110,12 @@ class ClientTlsSession(TlsSession):
             return "the server presented no certificate"
         judged = self._judge(chain, (), at)
         if isinstance(judged, PresentedCertificate):
-            return f"the server's certificate {chain[0].subject} did not verify: {judged.errors[0].text}"
-        if any(_proves(chain[0].der, name) for name in names):
+            subject = chain[0].subject[:_LONGEST_SUBJECT]
+            return f"the server's certificate {subject} did not verify: {judged.errors[0].text}"
+        if any(_proves(chain[0], name) for name in names):
             return None
-        covered = ", ".join(chain[0].dns_names) or "no DNS name"
-        return f"the server's certificate is for {covered}, not for {' or '.join(names)}"
+        covered = _few(chain[0].dns_names) or "no DNS name"
+        return f"the server's certificate is for {covered}, not for {' or '.join(map(_in_words, names))}"
 
 
 class ClientTlsContexts:
@@ -217,6 +224,11 @@ def _observe(connection: SSL.Connection, where: int, _result: int) -> None:
         connection.get_app_data().certificate_sent = True
 
 
+def _few(names: Sequence[str]) -> str:
+    left_out = len(names) - _MOST_NAMES_SAID
+    return ", ".join(names[:_MOST_NAMES_SAID]) + (f" and {left_out:,} more" if left_out > 0 else "")
+
+
 def _indication(server_name: str) -> bytes | None:
     """What SNI may carry (RFC 6066 3): a host name, neither an address nor with a trailing dot."""
     name = server_name.rstrip(".")
@@ -233,19 +245,32 @@ def _is_address(name: str) -> bool:
     return True
 
 
+def _in_words(name: str) -> str:
+    return f"a name that {name} covers" if name.startswith(WILDCARD) else name
+
+
+def _proves(leaf: CertificateFacts, name: str) -> bool:
+    """`name` is a host, an address, or what a send connector asks for: `*.contoso.com` and all that it covers."""
+    if not name.startswith(WILDCARD):
+        return _proves_host(leaf.der, name)
+    asked = certificate_name_key(name)
+    keys = map(certificate_name_key, leaf.dns_names[:MOST_NAMES])
+    return asked is not None and any(key and pattern_covers(asked, without_wildcard(key)) for key in keys)
+
+
 @lru_cache(maxsize=1024)
-def _proves(der: bytes, name: str) -> bool:
+def _proves_host(der: bytes, name: str) -> bool:
     # Only level `verify` needs it, and few deliveries have that.
     from service_identity import CertificateError, VerificationError
     from service_identity.cryptography import verify_certificate_hostname, verify_certificate_ip_address
 
     certificate = x509.load_der_x509_certificate(der)
-    host = name.rstrip(".")
+    host = name.rstrip(".").removeprefix("[").removesuffix("]")
     try:
         if _is_address(host):
             verify_certificate_ip_address(certificate, host)
         else:
-            verify_certificate_hostname(certificate, host)
+            verify_certificate_hostname(certificate, domain_key(host))
     except (VerificationError, CertificateError, ValueError):
         # service-identity says ValueError of a name that no certificate can carry.
         return False
