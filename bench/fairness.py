@@ -84,9 +84,7 @@ class Fairness:
         """The same relay with and without the backlog, in turns."""
         alone = self._relay(f"{name}-alone")
         beside = self._relay(f"{name}-beside")
-        fill(
-            beside.installation.data / "queue", 2, self._options.backlog, tenants=1, domains=100, below="dead.example"
-        )
+        fill(beside.installation.data / "queue", 2, self._options.backlog, tenants=1, domains=100, below="dead.example")
         with next_hop(DEAD[name], beside.dead_port):
             for round in range(self._options.rounds):
                 for kind, relay in (("alone", alone), ("beside", beside)):

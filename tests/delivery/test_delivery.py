@@ -525,3 +525,43 @@ def test_a_peer_that_reads_nothing_is_given_up(tmp_path: Path) -> None:
         server.close()
 
     run(story())
+
+
+def test_of_a_very_long_refusal_little_is_kept_anywhere_and_another_tenants_mail_goes_on(tmp_path: Path) -> None:
+    refusal = b"550-" + b"x" * 300 + b"\r\n"
+
+    async def scenario() -> None:
+        async with Sink() as hostile, Sink() as honest:
+            hostile.always("RCPT", refusal * 190 + b"550 5.7.1 the end\r\n")
+            to_hostile = to_smart_host(
+                hostile.port, "hostile", tenant="contoso", address_spaces=(AddressSpace(space="evil.example"),)
+            )
+            async with post_office(tmp_path, to_hostile, to_smart_host(honest.port, "honest")) as office:
+                await office.send(*(f"user{n}@evil.example" for n in range(30)))
+                await office.send("eve@other.example", tenant="fabrikam")
+                await office.until(lambda: len(office.told.failed) == 30 and len(honest.messages) == 2)
+                for _, failed in office.told.failed:
+                    assert failed.reply is not None
+                    assert len(failed.reply.lines) <= 20
+                    assert "more lines" in failed.reply.lines[-2]
+                rows = [row for row in office.log if row.data.startswith("550")]
+                assert len(rows) == 30
+                assert all(len(row.data) < 5000 for row in rows)
+                (notification,) = (each for each in honest.messages if not each.reverse_path.strip("<>"))
+                assert len(notification.content) < 150_000
+
+    asyncio.run(scenario())
+
+
+def test_the_banner_of_another_service_is_in_the_protocol_log_and_nowhere_else(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with Sink() as sink:
+            sink.always("GREETING", b"SSH-2.0-OpenSSH_9.2p1 internal-db01\r\n")
+            async with post_office(tmp_path, to_smart_host(sink.port)) as office:
+                await office.send()
+                await office.until(lambda: office.told.deferred)
+                _, deferred, again = office.told.deferred[0]
+                assert deferred.why == again.reply == "the next hop does not speak SMTP"
+                assert ("<", "SSH-2.0-OpenSSH_9.2p1 internal-db01", "") in office.rows()
+
+    asyncio.run(scenario())

@@ -219,3 +219,36 @@ def test_nothing_a_peer_says_can_break_out_of_its_place(said: list[str], why: st
     fields = {line.partition(b":")[0] for line in lines if line.startswith((b"Action", b"Status"))}
     assert fields <= {b"Action", b"Status"}
     assert sum(line.startswith(b"Action: ") for line in lines) == 1
+
+
+LONG = (*tuple(f"550-5.7.1 {'x' * 2000} {n}" for n in range(199)), "550 5.7.1 the end")
+
+
+def test_a_notification_about_a_thousand_recipients_with_long_refusals_is_bounded() -> None:
+    about = [recipient(final_recipient=f"user{n}@fabrikam.example", remote_reply=LONG) for n in range(1000)]
+    octets = compose(report(*about)).octets
+    _, words, blocks, _ = parts(octets)
+    assert len(octets) < 1_500_000
+    assert len(blocks) == 1001, "programs hear of every recipient"
+    assert all(each["Diagnostic-Code"].startswith("smtp; 550-5.7.1 x") for each in blocks[1:])
+    assert "user999@fabrikam.example" in words_of(words)
+
+
+def test_of_a_few_refusals_more_is_quoted_and_what_is_left_out_is_said() -> None:
+    words = words_of(parts(compose(report(recipient(remote_reply=LONG))).octets)[1])
+    assert "more lines" in words
+    assert "550 5.7.1 the end" in words
+    assert len(words) < 6000
+
+
+def test_brackets_without_end_are_read_once() -> None:
+    """The session of a relay is looked for in what a stranger wrote: each bracket must be looked at by itself."""
+    import re
+
+    from gatepost.mail import dsn
+
+    inner = dsn._SESSION.pattern
+    assert "\\S+" not in inner
+    assert re.search(r"\{1,\d+\}", inner)
+    hostile = recipient(remote_reply=(f"550 5.7.64 TenantAttribution {'[' * 4000}",) * 15)
+    assert "protocol log" not in words_of(parts(compose(report(hostile)).octets)[1])

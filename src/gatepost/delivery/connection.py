@@ -29,6 +29,7 @@ from gatepost.queue.store import StoreError
 from gatepost.smtp.client_effects import (
     ClientEffect,
     Close,
+    GarbageReceived,
     Ready,
     ReplyReceived,
     SendCommands,
@@ -304,6 +305,9 @@ class Connection(asyncio.Protocol):
             case ReplyReceived(reply):
                 if self._log:
                     self._log.received(reply.lines)
+            case GarbageReceived(said):
+                if self._log:
+                    self._log.add(Event.RECEIVE, said)
             case SendCommands(octets, lines):
                 if self._log:
                     for line in lines:

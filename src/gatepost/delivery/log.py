@@ -12,6 +12,10 @@ from gatepost.tenancy.evidence import CertificateFacts
 
 Clock = Callable[[], float]
 
+# The next hop chooses the texts of its certificate: a row must not grow with them.
+_LONGEST_NAME = 512
+_MOST_NAMES = 50
+
 
 class SendLog(Protocol):
     def add(self, record: ProtocolLogRecord) -> None: ...
@@ -61,12 +65,12 @@ class SessionLog:
     def _certificate(self, title: str, leaf: CertificateFacts) -> None:
         data, context = certificate_row(
             title,
-            subject=leaf.subject,
-            issuer=leaf.issuer,
+            subject=leaf.subject[:_LONGEST_NAME],
+            issuer=leaf.issuer[:_LONGEST_NAME],
             serial=leaf.serial,
             der=leaf.der,
             not_before=leaf.not_before,
             not_after=leaf.not_after,
-            names=leaf.names,
+            names=leaf.names[:_MOST_NAMES],
         )
         self.add(Event.INFORMATION, data, context)

@@ -4,16 +4,22 @@ A `DeliveryReport` becomes the octets of a multipart/report: plain words, messag
 its header.
 
 Laws: the returned message is copied octet for octet, never parsed and written anew; what another host said is quoted
-verbatim; nothing a peer wrote can end a line, a field or a part.
+verbatim, as far as there is room (`MOST_QUOTED`); nothing a peer wrote can end a line, a field or a part.
 """
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from enum import StrEnum
 from typing import NamedTuple
+
+from gatepost.mail.reply import MOST_KEPT_OCTETS, excerpt
+
+# Of replies, in each of the two parts that quote them, all recipients together; each has its share, and this at least.
+MOST_QUOTED = 64 * 1024
+_LEAST_QUOTED = 240
 
 
 class Action(StrEnum):
@@ -81,18 +87,23 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f]+")
 # What Gatepost, or Exchange Online Protection, says to a server that it does not know (design 4).
 _ATTRIBUTION = re.compile(r"5\.7\.64 TenantAttribution")
 _REASON = re.compile(r"Relay Access Denied; (?P<code>[a-z0-9]+(?:-[a-z0-9]+)*)(?P<fact> [^\[]*)?")
-_SESSION = re.compile(r"\[(?P<host>\S+) \S+Z (?P<session>[0-9A-F]{16})\]")
+# Bounded, and no bracket within: what another host says must not make us look twice at an octet.
+_SESSION = re.compile(r"\[(?P<host>[^\s\[\]]{1,255}) [0-9T:.-]{1,32}Z (?P<session>[0-9A-F]{16})\]")
 
 
 def compose(report: DeliveryReport) -> Notification:
     """The notification as it goes into the queue. Its reverse-path must be the null one (RFC 3461 6)."""
-    recipients = report.recipients
-    text = _human_part(report)
+    share = min(max(MOST_QUOTED // len(report.recipients), _LEAST_QUOTED), MOST_KEPT_OCTETS)
+    recipients = tuple(
+        replace(each, remote_reply=excerpt(each.remote_reply, share), why=excerpt((each.why,), share)[0])
+        for each in report.recipients
+    )
+    text = _human_part(report, recipients)
     international = report.international and not (
         report.sender.isascii() and all(recipient.final_recipient.isascii() for recipient in recipients)
     )
     # RFC 3464 2.1: the fields are ASCII, unless the type is that of RFC 6533.
-    status = _status_part(report).encode("utf-8" if international else "ascii", "backslashreplace")
+    status = _status_part(report, recipients).encode("utf-8" if international else "ascii", "backslashreplace")
     boundary = _boundary(report)
     eight_bit = not (text.isascii() and status.isascii() and report.original.isascii())
     parts = [
@@ -156,12 +167,12 @@ def _boundary(report: DeliveryReport) -> str:
 # The part for people
 
 
-def _human_part(report: DeliveryReport) -> bytes:
+def _human_part(report: DeliveryReport, recipients: Sequence[ReportedRecipient]) -> bytes:
     """First what concerns who wrote the message, then what concerns administrators."""
-    action = report.recipients[0].action
-    unknown = next((recipient for recipient in report.recipients if _relay_did_not_know_us(recipient)), None)
+    action = recipients[0].action
+    unknown = next((recipient for recipient in recipients if _relay_did_not_know_us(recipient)), None)
     blocks = [_OPENINGS[action].format(host=report.reporting_host)]
-    blocks += [_recipient_block(recipient) for recipient in report.recipients]
+    blocks += [_recipient_block(recipient) for recipient in recipients]
     blocks.append(_NOT_RECOGNISED if unknown else _WHAT_TO_DO[action])
     blocks.append("For administrators:")
     if unknown:
@@ -250,13 +261,13 @@ def _where_to_look(recipient: ReportedRecipient, here: str) -> str:
 # The part for programs
 
 
-def _status_part(report: DeliveryReport) -> str:
+def _status_part(report: DeliveryReport, recipients: Sequence[ReportedRecipient]) -> str:
     fields = [f"Reporting-MTA: dns; {report.reporting_host}"]
     if report.envid:
         fields.insert(0, f"Original-Envelope-Id: {_line(_from_xtext(report.envid))}")
     fields.append(f"Arrival-Date: {_date(report.received_at)}")
     blocks = ["\r\n".join(fields)]
-    blocks += ["\r\n".join(_recipient_fields(recipient)) for recipient in report.recipients]
+    blocks += ["\r\n".join(_recipient_fields(recipient)) for recipient in recipients]
     return "\r\n\r\n".join(blocks) + "\r\n"
 
 

@@ -2,15 +2,20 @@
 
 A `Reply` of ours takes the subject and detail of its enhanced status code; the class digit comes from the reply code,
 so the two can never disagree (RFC 2034 4). A `RemoteReply` is kept as it came, since other hosts pair their codes as
-they please.
+they please, but never more of it than `excerpt` leaves: what a stranger says is stored, logged and quoted.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
 # RFC 5321 4.5.3.1.5: a reply line is at most 512 octets with code and CRLF.
 LONGEST_REPLY_LINE = 512
+
+# What is kept of another host's reply, in log, queue, notifications and events alike.
+MOST_KEPT_LINES = 20
+MOST_KEPT_OCTETS = 4096
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,7 @@ def reply(code: int, status: str | None, *lines: str) -> Reply:
 
 @dataclass(frozen=True, slots=True)
 class RemoteReply:
-    """A reply another host gave: `lines` are verbatim, without CRLF and with their codes."""
+    """A reply another host gave: `lines` are verbatim, without CRLF and with their codes, unless `kept` cut them."""
 
     code: int
     enhanced: str | None
@@ -72,3 +77,45 @@ class RemoteReply:
 
     def __str__(self) -> str:
         return "\n".join(self.lines)
+
+    def kept(self) -> "RemoteReply":
+        """Itself where it is of a usual size, else what is kept of it."""
+        lines = excerpt(self.lines)
+        return self if lines is self.lines else RemoteReply(self.code, self.enhanced, lines)
+
+
+def excerpt(lines: tuple[str, ...], most_octets: int = MOST_KEPT_OCTETS) -> tuple[str, ...]:
+    """At most `MOST_KEPT_LINES` of the lines of a reply and about `most_octets` of UTF-8. The first lines and the last
+    stay, since the last often names the session; what is left out is said in its place."""
+    if len(lines) <= MOST_KEPT_LINES and sum(map(_octets, lines)) <= most_octets:
+        return lines
+    if len(lines) == 1:
+        return (_cut(lines[0], most_octets),)
+    last = _cut(lines[-1], most_octets // 4)
+    first = _as_many_as_fit(lines[:-1], most_octets - _octets(last))
+    left_out = len(lines) - 1 - len(first)
+    if not left_out:
+        return (*first, last)
+    return (*first, f"{lines[0][:3]}-… {left_out:,} more line{'' if left_out == 1 else 's'}", last)
+
+
+def _as_many_as_fit(lines: Sequence[str], room: int) -> list[str]:
+    fitting: list[str] = []
+    for line in lines[: MOST_KEPT_LINES - 2]:
+        if _octets(line) > room:
+            return fitting or [_cut(line, room)]
+        fitting.append(line)
+        room -= _octets(line)
+    return fitting
+
+
+def _octets(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
+
+
+def _cut(text: str, most_octets: int) -> str:
+    octets = text.encode()
+    if len(octets) <= most_octets:
+        return text
+    start = octets[:most_octets].decode("utf-8", "ignore")
+    return f"{start}… {len(octets) - most_octets:,} more octets"

@@ -51,7 +51,9 @@ class ProbeConnection:
         except OSError as error:
             return f"the connection broke: {error.strerror or error}"
         found = self._waiting.pop(0)
-        return found.why if isinstance(found, Garbled) else found
+        if isinstance(found, Garbled):
+            return f"{found.why}: '{found.said}'"
+        return found
 
     def send(self, command: str) -> None:
         octets = command.encode() + b"\r\n"

@@ -22,6 +22,13 @@ class SendContent(NamedTuple):
 
 class ReplyReceived(NamedTuple):
     reply: RemoteReply
+    """What is kept of it."""
+
+
+class GarbageReceived(NamedTuple):
+    """What came is no reply; the session ends. `said` is the beginning of it, for the protocol log alone."""
+
+    said: str
 
 
 class StartTls(NamedTuple):
@@ -63,4 +70,14 @@ class Close(NamedTuple):
     who: Literal["Local", "Remote"]
 
 
-ClientEffect = SendCommands | SendContent | ReplyReceived | StartTls | Ready | TransactionEnded | SessionFailed | Close
+ClientEffect = (
+    SendCommands
+    | SendContent
+    | ReplyReceived
+    | GarbageReceived
+    | StartTls
+    | Ready
+    | TransactionEnded
+    | SessionFailed
+    | Close
+)

@@ -9,7 +9,8 @@ Laws:
 - a recipient is delivered only by a 2xx to the content, after a 2xx to its own RCPT; where that reply did not come or
   was no reply, the recipient is deferred, since mail sent twice is better than mail lost;
 - content goes out only where every octet of it may (8BITMIME, BINARYMIME, SMTPUTF8): nothing is ever converted;
-- plaintext that arrives with the reply to STARTTLS is dropped (RFC 3207 6).
+- plaintext that arrives with the reply to STARTTLS is dropped (RFC 3207 6);
+- no effect holds more of a reply than `RemoteReply.kept` leaves; what is no reply appears in `GarbageReceived` alone.
 """
 
 from collections import deque
@@ -23,6 +24,7 @@ from gatepost.mail.reply import RemoteReply
 from gatepost.smtp.client_effects import (
     ClientEffect,
     Close,
+    GarbageReceived,
     Ready,
     ReplyReceived,
     SendCommands,
@@ -211,9 +213,10 @@ class ClientSession:
         while self._replies and not self._content_under_way:
             reply = self._replies.popleft()
             if isinstance(reply, Garbled):
-                self._break_off(f"the next hop broke the protocol: {reply.why}", "4.5.0", effects)
+                effects.append(GarbageReceived(reply.said))
+                self._break_off(reply.why, "4.5.0", effects)
             else:
-                effects.append(ReplyReceived(reply))
+                effects.append(ReplyReceived(reply.kept()))
                 self._take(reply, effects)
             if self._state in (_State.SECURING, _State.CLOSED):
                 self._replies.clear()
@@ -255,6 +258,9 @@ class ClientSession:
             self._close("Remote", effects)
             return
         awaited = self._awaited.popleft()
+        if awaited is _Awaited.EHLO and reply.kind == 2:
+            self.offers = _offers(reply)
+        reply = reply.kept()
         if reply.code == 421 and awaited is not _Awaited.QUIT:
             self._service_closing(awaited, reply, effects)
             return
@@ -288,7 +294,6 @@ class ClientSession:
 
     def _ehlo_answered(self, reply: RemoteReply, effects: list[ClientEffect]) -> None:
         if reply.kind == 2:
-            self.offers = _offers(reply)
             self._greeting_over(effects)
         elif reply.kind == 5 and not self._secured:
             # RFC 5321 3.2: a server that does not know EHLO is greeted with HELO.

@@ -13,6 +13,14 @@ from gatepost.mail.reply import RemoteReply
 # RFC 5321 4.5.3.1.5 says 512; some servers write long texts, and what bounds our memory may be generous.
 LONGEST_LINE = 4096
 MOST_LINES = 200
+MOST_OCTETS = 64 * 1024
+"""Of one reply."""
+
+# A reply that many sessions hear is read once; long ones would fill the memory.
+_LONGEST_REMEMBERED = 512
+
+# How much of what is no reply is shown to operators.
+_SHOWN_OF_GARBAGE = 200
 
 # Reply-line = Reply-code [ SP textstring ] CRLF, or "-" where more lines follow (RFC 5321 4.2).
 _REPLY_LINE = re.compile(rb"([2-5][0-9]{2})(?:([ -])(.*))?\Z", re.DOTALL)
@@ -25,14 +33,21 @@ class Garbled(NamedTuple):
     """What came is no reply, or its lines contradict each other."""
 
     why: str
+    """Says nothing of what came: whoever chose the host must not read other services' banners by it."""
+    said: str = ""
+    """The beginning of what came, for operators."""
+
+
+_NO_SMTP = "the next hop does not speak SMTP"
 
 
 class ReplyReader:
-    __slots__ = ("_dead", "_lines", "_rest")
+    __slots__ = ("_dead", "_lines", "_octets", "_rest")
 
     def __init__(self) -> None:
         self._rest = b""
         self._lines: list[bytes] = []
+        self._octets = 0
         self._dead = False
 
     @property
@@ -51,36 +66,49 @@ class ReplyReader:
             if self._dead:
                 return found
         if len(self._rest) > LONGEST_LINE:
-            self._give_up(f"a reply line of more than {LONGEST_LINE} octets", found)
+            self._too_much(f"line of more than {LONGEST_LINE:,} octets", self._rest, found)
         return found
 
     def _take_line(self, line: bytes, found: list[RemoteReply | Garbled]) -> None:
         if len(line) >= LONGEST_LINE:
-            return self._give_up(f"a reply line of more than {LONGEST_LINE} octets", found)
+            return self._too_much(f"line of more than {LONGEST_LINE:,} octets", line, found)
         if not self._lines and line[3:4] != b"-":
-            reply = _single(line)
+            reply = _remembered(line) if len(line) <= _LONGEST_REMEMBERED else _single(line)
         else:
             self._lines.append(line)
-            if line[3:4] == b"-" and _REPLY_LINE.match(line) and len(self._lines) < MOST_LINES:
+            self._octets += len(line)
+            if self._octets > MOST_OCTETS:
+                return self._too_much(f"of more than {MOST_OCTETS:,} octets", line, found)
+            if line[3:4] == b"-" and _REPLY_LINE.match(line):
+                if len(self._lines) >= MOST_LINES:
+                    return self._too_much(f"of more than {MOST_LINES} lines", line, found)
                 return None
             reply = _several(tuple(self._lines))
         if reply is None:
-            return self._give_up(f"not a reply: '{_text(line)[:100]}'", found)
+            return self._give_up(_NO_SMTP, line, found)
         self._lines.clear()
+        self._octets = 0
         found.append(reply)
         return None
 
-    def _give_up(self, why: str, found: list[RemoteReply | Garbled]) -> None:
+    def _too_much(self, what: str, line: bytes, found: list[RemoteReply | Garbled]) -> None:
+        self._give_up(f"the next hop broke the protocol: a reply {what}", line, found)
+
+    def _give_up(self, why: str, line: bytes, found: list[RemoteReply | Garbled]) -> None:
         self._dead = True
-        found.append(Garbled(why))
+        self._rest = b""
+        self._lines.clear()
+        found.append(Garbled(why, _text(line[:_SHOWN_OF_GARBAGE])))
 
 
-@lru_cache(maxsize=1024)
 def _single(line: bytes) -> RemoteReply | None:
     match = _REPLY_LINE.match(line)
     if match is None or match[2] == b"-":
         return None
     return RemoteReply(int(match[1]), _enhanced(match[3] or b""), (_text(line),))
+
+
+_remembered = lru_cache(maxsize=1024)(_single)
 
 
 def _several(lines: tuple[bytes, ...]) -> RemoteReply | None:
