@@ -1,7 +1,9 @@
 """Trace fields: RFC 5321 4.4 syntax, one field whatever a peer calls itself."""
 
+import re
 from email import message_from_bytes
 from email.policy import SMTP
+from ipaddress import ip_address
 
 import pytest
 from hypothesis import given
@@ -32,6 +34,84 @@ def test_no_name_or_fact_can_end_the_field(ehlo: str, facts: str) -> None:
     message = message_from_bytes(field(ehlo=ehlo, facts=facts) + b"\r\nbody", policy=SMTP)
     assert message.keys() == ["Received"]
     assert message.get_payload() == "body"
+
+
+# RFC 5321 4.4, 4.1.2, 4.1.3 and RFC 5322 3.2.2, written from the documents.
+_FWS = r"(?:(?:[ \t]*\r\n)?[ \t]+)"
+_CCONTENT = r"(?:[\x21-\x27\x2a-\x5b\x5d-\x7e]|\\[\x20-\x7e])"
+_COMMENT = rf"\((?:{_FWS}?{_CCONTENT})*{_FWS}?\)"
+_CFWS = rf"(?:(?:{_FWS}?{_COMMENT})+{_FWS}?|{_FWS})"
+_SUB_DOMAIN = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+_DOMAIN = rf"{_SUB_DOMAIN}(?:\.{_SUB_DOMAIN})*"
+_LITERAL = r"\[(?:\d{1,3}(?:\.\d{1,3}){3}|(?i:IPv6):[0-9A-Fa-f:.]+)\]"
+_EXTENDED_DOMAIN = rf"(?:{_DOMAIN}|{_LITERAL})(?:{_FWS}\((?:{_LITERAL}|{_DOMAIN}{_FWS}{_LITERAL})\))?"
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_DATE_TIME = r"[A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [+-]\d{4}"
+_STAMP = re.compile(
+    rf"Received: from{_FWS}{_EXTENDED_DOMAIN}{_CFWS}by{_FWS}{_EXTENDED_DOMAIN}"
+    rf"{_CFWS}with{_FWS}{_ATOM}{_CFWS}id{_FWS}{_ATOM}{_CFWS}?;{_FWS}{_DATE_TIME}\r\n"
+)
+
+_ODD_NAMES = (
+    "",
+    '"',
+    "a;b",
+    "<x>",
+    "a b",
+    "(x",
+    "x)",
+    "\\",
+    "WIN_PC",
+    "a..b",
+    ".a",
+    "a.",
+    "-a",
+    "a-",
+    "[192.0.2.300]",
+    "[IPv6:fe80::1%eth0]",
+    "[IPv6:x]",
+    "[x",
+    "日本.example",
+    "by evil.example",
+    "x; Mon, 1 Jan 2024 00:00:00 +0000",
+    "x\r\nSubject: y",
+    "a" * 500,
+    "@",
+    "for",
+)
+
+
+@pytest.mark.parametrize("ehlo", [*_ODD_NAMES, "mail.contoso.com", "[192.0.2.1]", "[IPv6:2001:db8::1]", "localhost"])
+@pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::1"])
+def test_the_field_follows_the_grammar_whatever_a_client_calls_itself(ehlo: str, address: str) -> None:
+    _assert_parsed(ehlo, address)
+
+
+@given(st.text(max_size=300) | st.text('ab.-_;"()<>[]\\ :%19', max_size=80), st.ip_addresses())
+def test_no_name_at_all_breaks_the_grammar(ehlo: str, address: object) -> None:
+    _assert_parsed(ehlo, str(address))
+
+
+def _assert_parsed(ehlo: str, address: str) -> None:
+    octets = field(ehlo=ehlo, address=address)
+    assert _STAMP.fullmatch(octets.decode("ascii")), octets
+    value = str(message_from_bytes(octets + b"\r\n", policy=SMTP)["Received"])
+    assert value.count(";") == 1, "programs cut the date off at the last semicolon"
+    literal = re.search(r"\(\[(?:IPv6:)?([^]]+)\]\)", value)
+    assert literal and ip_address(literal[1]) == ip_address(address)
+
+
+@pytest.mark.parametrize(
+    ("ehlo", "begins"),
+    [
+        ("mail.contoso.com", "from mail.contoso.com ([192.0.2.1])\tby"),
+        ("[192.0.2.9]", "from [192.0.2.9] ([192.0.2.1])\tby"),
+        ("WIN_PC", "from [192.0.2.1] ([192.0.2.1])\t(EHLO WIN_PC)\tby"),
+        ('a;b"<x>', "from [192.0.2.1] ([192.0.2.1])\t(EHLO a?b??x?)\tby"),
+    ],
+)
+def test_a_name_that_is_no_domain_stands_in_a_comment(ehlo: str, begins: str) -> None:
+    assert str(message_from_bytes(field(ehlo=ehlo) + b"\r\n", policy=SMTP)["Received"]).startswith(begins)
 
 
 def test_hops_are_counted_in_any_case_and_only_at_line_starts() -> None:

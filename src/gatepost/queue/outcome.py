@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from gatepost.mail.reply import RemoteReply
 from gatepost.queue.message import Claim, NewMessage, QueuedRecipient
 
+_OUR_FAULTS = frozenset({"4.3.0", "4.3.5"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivered:
@@ -30,6 +32,12 @@ class Deferred:
     host: str | None = None
     glitch: bool = False
     """The connection failed before the next hop said anything about this message: the short retry interval."""
+
+    @property
+    def why_told(self) -> str:
+        """For the sender. A fault of this server's own files is the operator's matter: a notification travels, and
+        must name neither files nor connectors."""
+        return "a fault of this server, which its operator can see" if self.status in _OUR_FAULTS else self.why
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,7 +60,7 @@ def pause(attempts: int, glitch: bool, settings: RetrySettings) -> float:
 def _expired(outcome: Deferred, settings: RetrySettings) -> Failed:
     return Failed(
         recipient=outcome.recipient,
-        why=f"gave up after {_duration(settings.expiry_s)}: {outcome.why}",
+        why=f"gave up after {_duration(settings.expiry_s)}: {outcome.why_told}",
         status=EXPIRED,
         reply=outcome.reply,
         host=outcome.host,

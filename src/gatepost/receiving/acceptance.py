@@ -523,11 +523,9 @@ def _tls_facts(tls: TlsEvidence | None) -> tuple[str, ...]:
 
 
 def _attribution_facts(transaction: Transaction) -> tuple[str, ...]:
+    """How the sender was recognised. Whose it is, is no business of whoever reads the message: the id leads there."""
     for verdict in transaction.verdicts:
         found = verdict.attribution
         if found and not found.refusal and found.tenant:
-            connector = f", connector {found.connector}" if found.connector else ""
-            return (
-                f"gatepost: {found.outcome} for tenant {found.tenant}{connector}, by {found.basis}".replace(";", ","),
-            )
+            return (f"gatepost: {found.outcome}, by {found.basis}",)
     return ()
