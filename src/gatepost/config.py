@@ -163,6 +163,8 @@ class Config:
     nameservers: tuple[str, ...] = ()
     """`address` or `address:port`; none: the system's."""
     verification_grace_days: float = 7.0
+    claim_days: float = 30.0
+    """How long a domain that is not verified stays with its tenant."""
 
     @property
     def directory_file(self) -> Path:
@@ -294,6 +296,7 @@ def _config(file: Path, text: str, top: _Table) -> Config:
         hybrid=_hybrid(top.table("hybrid")),
         nameservers=_nameservers(top.table("dns")),
         verification_grace_days=top.take("verification_grace", _duration, 7 * 86400.0) / 86400,
+        claim_days=top.take("claim_lapses_after", _duration, 30 * 86400.0) / 86400,
     )
     top.close()
     if not config.listeners:

@@ -122,9 +122,9 @@ def test_the_second_import_changes_nothing(bulk: SqliteBulkEditor) -> None:
 
 def test_what_gatepost_found_out_stays_and_the_rest_is_as_the_line_says(bulk: SqliteBulkEditor) -> None:
     imported(bulk, tenant(created_at="2020-01-01T00:00:00Z"), domain(match_subdomains=True), connector())
-    before = bulk.accepted_domain("contoso.com")
+    before = bulk.accepted_domain("contoso.com", "contoso")
     imported(bulk, tenant(), {"kind": "domain", "domain": "contoso.com", "tenant": "contoso"}, connector())
-    after = bulk.accepted_domain("contoso.com")
+    after = bulk.accepted_domain("contoso.com", "contoso")
     assert before is not None and after == replace(before, match_subdomains=False)
     stored = bulk.tenant("contoso")
     assert stored is not None and stored.created_at.year == 2020
@@ -172,7 +172,7 @@ def test_a_tenants_own_authority_comes_with_its_certificate(bulk: SqliteBulkEdit
         (tenant("a/b"), "'a/b' cannot be the name of a tenant"),
         ({"kind": "tenant"}, "'name' is missing: a tenant has one"),
         (domain("com"), "'com' is a top-level domain"),
-        (domain("fabrikam.com"), "fabrikam.com can have one owner only, and tenant fabrikam has verified it"),
+        (domain("fabrikam.com"), "fabrikam.com is verified for tenant fabrikam, and a domain has one owner"),
         (
             domain(of="contoos"),
             "there is no tenant 'contoos': put its line above this one, or run: gatepost tenant add",
@@ -288,6 +288,6 @@ def test_what_no_import_could_have_made_is_exported_whole(bulk: SqliteBulkEditor
     exported = list(export_directory(bulk))
     other = SqliteBulkEditor(tmp_path / "other.sqlite", who="tester")
     imported(other, *(line.encode() for line in exported))
-    assert other.accepted_domain("contoso.com") == lost
+    assert other.accepted_domain("contoso.com", "contoso") == lost
     assert list(export_directory(other)) == exported
     other.close()

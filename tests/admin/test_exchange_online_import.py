@@ -102,7 +102,7 @@ def test_connectors_and_domains_mean_what_they_meant(editor: Editor, wanted: Tra
     outcome = imported(editor, wanted, at)
     assert not outcome.not_taken and not outcome.not_enabled
     assert [each.domain for each in editor.all_domains("litware")] == ["branch.example", "litware.com"]
-    branch = editor.accepted_domain("branch.example")
+    branch = editor.accepted_domain("branch.example", "litware")
     assert branch and branch.match_subdomains
     own = editor.inbound_connector("litware", "Inbound from 5c2f")
     assert own and own.enabled and own.type is ConnectorType.ON_PREMISES
@@ -213,7 +213,7 @@ def test_an_object_that_cannot_be_taken_leaves_the_others_alone(editor: Editor, 
     outcome = imported(editor, translated(read_files([exports]), "litware"), at)
     assert [each.object for each in outcome.not_taken] == ["domain contoso.com", "inbound connector Inbound from 5c2f"]
     assert editor.inbound_connector("litware", "From the bank")
-    owner = editor.accepted_domain("contoso.com")
+    owner = editor.nearest_owner("contoso.com")
     assert owner and owner.tenant == "contoso", "another tenant's domain stays theirs"
 
 

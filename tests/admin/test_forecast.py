@@ -85,7 +85,7 @@ def test_a_server_that_was_forgotten_at_the_renewal_is_named(furnished: Editor) 
 
 
 def test_a_name_whose_domain_lost_its_record_is_told_with_the_end_of_its_grace(furnished: Editor) -> None:
-    domain = furnished.accepted_domain("contoso.com")
+    domain = furnished.accepted_domain("contoso.com", "contoso")
     assert domain
     furnished.put_domain(replace(domain, lost_at=NOW - 2 * DAY), "check")
     (prospect,) = told(furnished, sighting(NEW))

@@ -120,9 +120,20 @@ class TestDomains:
         shown = read(two_tenants("domain", "show", "contoso.com", "--json"))
         assert (shown["verified"], shown["verified_by_operator"], shown["match_subdomains"]) == (True, True, True)
 
-    def test_a_second_tenant_cannot_add_it(self, two_tenants: Gatepost) -> None:
-        done(two_tenants("domain", "add", "contoso", "contoso.com"))
-        assert "one owner" in refused(two_tenants("domain", "add", "fabrikam", "contoso.com"), 1)
+    def test_a_second_tenant_can_claim_it_and_the_record_decides(self, two_tenants: Gatepost, dns: DnsServer) -> None:
+        for tenant in ("fabrikam", "contoso"):
+            done(two_tenants("domain", "add", tenant, "contoso.com"))
+        found = {each["tenant"]: each for each in read(two_tenants("domain", "list", "--json"))}
+        assert set(found) == {"contoso", "fabrikam"}
+        assert "say which tenant is meant, with --tenant" in refused(two_tenants("domain", "show", "contoso.com"), 2)
+        dns.add("_gatepost.contoso.com", "TXT", f'"{found["contoso"]["record"]["value"]}"')
+        assert read(two_tenants("domain", "verify", "contoso.com", "--json"))["tenant"] == "contoso"
+        claim = read(two_tenants("domain", "show", "contoso.com", "--tenant", "fabrikam", "--json"))
+        assert not claim["verified"]
+        owned = refused(two_tenants("domain", "set", "contoso.com", "--tenant", "fabrikam", "--verified"), 1)
+        assert "contoso.com is verified for tenant contoso" in owned
+        done(two_tenants("domain", "remove", "contoso.com", "--tenant", "fabrikam"))
+        assert read(two_tenants("domain", "show", "contoso.com", "--json"))["tenant"] == "contoso"
 
     def test_dns_is_asked_for_the_record(self, two_tenants: Gatepost, dns: DnsServer) -> None:
         done(two_tenants("domain", "add", "contoso", "contoso.com"))

@@ -185,9 +185,24 @@ class DirectoryContract:
 
     def test_an_accepted_domain_is_found_verified_or_not(self, build: Build) -> None:
         directory = build(Holdings(domains=[domain("contoso.example", verified=False)]))
-        found = directory.accepted_domain("contoso.example")
+        found = directory.accepted_domain("contoso.example", "contoso")
         assert found is not None and not found.verified
-        assert directory.accepted_domain("mail.contoso.example") is None
+        assert directory.accepted_domain("mail.contoso.example", "contoso") is None
+
+    def test_several_tenants_claim_a_domain_and_each_finds_its_own(self, build: Build) -> None:
+        claims = [
+            domain("contoso.example", "fabrikam", verified=False),
+            domain("contoso.example", "contoso"),
+            domain("mail.contoso.example", "fabrikam", verified=False),
+        ]
+        directory = build(Holdings(domains=claims))
+        assert directory.accepted_domain("contoso.example", "fabrikam") == claims[0]
+        assert directory.accepted_domain("contoso.example", "contoso") == claims[1]
+        assert directory.accepted_domain("mail.contoso.example", "contoso") is None
+        for name in ("contoso.example", "mail.contoso.example"):
+            assert directory.nearest_owner(name) == claims[1]
+        assert directory.covering_domain("contoso.example") == claims[1]
+        assert directory.verified_below("fabrikam", "example") is None
 
     def test_the_nearest_verified_domain_owns_a_name(self, build: Build) -> None:
         directory = build(

@@ -101,10 +101,37 @@ class TestAnotherTenant:
         absent = contoso.get("/v1/tenants/contoso/domains/absent.com")
         assert theirs.text.replace("fabrikam", "absent") == absent.text
 
-    def test_a_taken_domain_names_nobody(self, contoso: Api) -> None:
-        answer = contoso.put("/v1/tenants/contoso/domains/fabrikam.com", json={})
-        assert (answer.status_code, code_of(answer)) == (409, "already-exists")
-        assert "tenant fabrikam" not in answer.text
+    def test_an_owned_domain_is_claimed_as_if_nobody_had_it(self, contoso: Api, fabrikam: Api, operator: Api) -> None:
+        answers = {}
+        for name in ("fabrikam.com", "nobodys.com"):
+            path = f"/v1/tenants/contoso/domains/{name}"
+            put, again = (contoso.put(path, json={"match_subdomains": True}) for _ in range(2))
+            read, proof, gone = contoso.get(path), contoso.post(f"{path}/verification"), contoso.delete(path)
+            written = put.json()
+            told = [answer.text for answer in (put, again, read, proof, gone)]
+            for mine in (written["token"], name, written["claimed_at"]):
+                told = [text.replace(mine, "…") for text in told]
+            answers[name] = [(answer.status_code, *map(len, answer.headers)) for answer in (put, again, read)], told
+        assert answers["fabrikam.com"] == answers["nobodys.com"]
+        assert operator.get("/v1/domains/fabrikam.com").json()["tenant"] == "fabrikam"
+        assert fabrikam.get("/v1/domains/fabrikam.com").json()["verified"] is True
+
+    def test_the_operator_pages_through_every_claim(self, contoso: Api, fabrikam: Api, operator: Api) -> None:
+        for tenant, api in (("contoso", contoso), ("fabrikam", fabrikam)):
+            assert api.put(f"/v1/tenants/{tenant}/domains/both.example", json={}).status_code == 201
+        found, cursor = [], None
+        while True:
+            page = operator.get("/v1/domains", params={"limit": 1, **({"cursor": cursor} if cursor else {})}).json()
+            found += [(each["domain"], each["tenant"]) for each in page["items"]]
+            cursor = page["next"]
+            if cursor is None:
+                break
+        assert len(found) == len(set(found)) and {("both.example", "contoso"), ("both.example", "fabrikam")} < {*found}
+        answer = operator.get("/v1/domains/both.example")
+        assert (answer.status_code, code_of(answer)) == (409, "invalid")
+        assert operator.get("/v1/tenants/fabrikam/domains/both.example").json()["tenant"] == "fabrikam"
+        for tenant, api in (("contoso", contoso), ("fabrikam", fabrikam)):
+            assert api.delete(f"/v1/tenants/{tenant}/domains/both.example").status_code == 204
 
     def test_an_unowned_name_names_nobody(self, contoso: Api) -> None:
         body = {"certificate_names": ["mail.fabrikam.com"]}

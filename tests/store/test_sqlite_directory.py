@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -152,7 +152,7 @@ def test_a_check_that_finds_nothing_new_is_no_change(editor: SqliteDirectoryEdit
     editor.put_domain(replace(domain("contoso.example"), checked_at=AT), "verify")
     worker = SqliteDirectory(path)
     entries = len(editor.audit())
-    found = editor.accepted_domain("contoso.example")
+    found = editor.accepted_domain("contoso.example", "contoso")
     assert found is not None
     editor.note_domain_checked(found, AT + timedelta(days=1))
     assert not worker.refresh()
@@ -178,7 +178,7 @@ def test_no_look_up_of_a_worker_reads_through_a_table(editor: SqliteDirectoryEdi
     queries.connectors_naming(["mail.contoso.example", "*.contoso.example"])
     queries.connectors_pinning(leaf("a" * 64, "b" * 64))
     queries.connectors_listing(ip_address("192.0.2.1"))
-    queries.accepted_domain("contoso.example")
+    queries.accepted_domain("contoso.example", "contoso")
     queries.covering_domain("mail.contoso.example")
     queries.verified_below("contoso", "contoso.example")
     queries.partner_connectors("contoso")
@@ -232,6 +232,36 @@ def test_a_file_of_version_1_is_brought_up_to_date_and_its_audit_told_apart_by_t
     open_to_read(path).close()
 
 
+def test_a_file_of_version_3_keeps_its_domains_and_what_waits_has_as_long_as_what_is_new(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as old:
+        for script in ("directory_schema.sql", "directory_schema_2.sql", "directory_schema_3.sql"):
+            old.executescript(files("gatepost.store").joinpath(script).read_text("utf-8"))
+        old.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        old.execute("PRAGMA user_version = 3")
+        old.execute(
+            "INSERT INTO tenant VALUES ('contoso', ?)",
+            (json.dumps(tenant_record(Tenant(name="contoso", created_at=AT))),),
+        )
+        for each in (domain("contoso.example"), domain("waiting.example", verified=False)):
+            record = {key: value for key, value in domain_record(each).items() if key != "claimed_at"}
+            top_down = ".".join(reversed(each.domain.split(".")))
+            values = (each.domain, each.tenant, top_down, each.verified, json.dumps(record))
+            old.execute("INSERT INTO accepted_domain VALUES (?, ?, ?, ?, NULL, ?)", values)
+        old.commit()
+    began = datetime.now(UTC) - timedelta(seconds=2)
+    with closing(editor_of(path)) as editor:
+        assert editor.nearest_owner("mail.contoso.example") == domain("contoso.example")
+        waiting = editor.accepted_domain("waiting.example", "contoso")
+        assert waiting and waiting.claimed_at and began <= waiting.claimed_at <= datetime.now(UTC)
+        assert not list(editor.claims_made_before(began))
+        assert list(editor.claims_made_before(datetime.now(UTC) + timedelta(seconds=1))) == [waiting]
+        editor.put_tenant(Tenant(name="fabrikam", created_at=AT), "add")
+        editor.put_domain(domain("contoso.example", "fabrikam", verified=False), "add")
+        with pytest.raises(StoreUnavailable, match="UNIQUE"):
+            editor.put_domain(domain("contoso.example", "fabrikam"), "set")
+    open_to_read(path).close()
+
+
 _connectors = st.builds(
     InboundConnector,
     tenant=st.just("contoso"),
@@ -241,7 +271,12 @@ _connectors = st.builds(
     addresses=st.lists(st.sampled_from([ip_network("192.0.2.0/24"), ip_network("::1/128")]), unique=True).map(tuple),
     enabled=st.booleans(),
 )
-_domains = st.builds(domain, st.sampled_from(["contoso.example", "b.example"]), verified=st.booleans())
+_domains = st.builds(
+    domain,
+    st.sampled_from(["contoso.example", "b.example"]),
+    st.sampled_from(["contoso", "fabrikam"]),
+    verified=st.booleans(),
+)
 _send_connectors = st.builds(send_connector, st.sampled_from(["x", "y"]), st.sampled_from(["*", "a.example"]))
 _changes = st.one_of(
     st.tuples(st.just("inbound"), _connectors, st.booleans()),
@@ -255,17 +290,19 @@ _changes = st.one_of(
 def test_replaying_the_audit_gives_the_directory(changes: list[tuple[str, object, bool]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         editor = editor_of(Path(folder) / "directory.sqlite")
-        editor.put_tenant(Tenant(name="contoso", created_at=AT), "add")
+        for tenant in ("contoso", "fabrikam"):
+            editor.put_tenant(Tenant(name=tenant, created_at=AT), "add")
         for kind, thing, removes in changes:
             _carry_out(editor, kind, thing, removes)
-        replayed: dict[str, object] = {}
+        replayed: dict[object, object] = {}
         entries = list(reversed(editor.audit()))
         for entry in entries:
-            assert entry.before == replayed.get(entry.subject)
+            key = _key(entry.subject, entry.after or entry.before)
+            assert entry.before == replayed.get(key)
             if entry.after is None:
-                del replayed[entry.subject]
+                del replayed[key]
             else:
-                replayed[entry.subject] = entry.after
+                replayed[key] = entry.after
         assert replayed == _state(editor)
         assert [entry.version for entry in entries] == list(range(1, editor.version + 1))
         editor.close()
@@ -276,22 +313,29 @@ def _carry_out(editor: SqliteDirectoryEditor, kind: str, thing: object, removes:
         existing = editor.inbound_connector(thing.tenant, thing.name)
         put, remove = editor.put_inbound_connector, editor.remove_inbound_connector
     elif kind == "domain":
-        existing = editor.accepted_domain(thing.domain)
+        existing = editor.accepted_domain(thing.domain, thing.tenant)
         put, remove = editor.put_domain, editor.remove_domain
     else:
         existing = editor.send_connector(thing.name)
         put, remove = editor.put_send_connector, editor.remove_send_connector
     if not removes:
-        put(thing, "set")
+        owner = kind == "domain" and thing.verified and editor.nearest_owner(thing.domain)
+        if not owner or owner.tenant == thing.tenant:
+            put(thing, "set")
     elif existing:
         remove(existing)
 
 
-def _state(editor: SqliteDirectoryEditor) -> dict[str, object]:
+def _key(subject: str, record: dict[str, object]) -> object:
+    """Several tenants may claim a domain; every other object is one whatever happens to it."""
+    return (subject, record["tenant"]) if subject.startswith("domain ") else subject
+
+
+def _state(editor: SqliteDirectoryEditor) -> dict[object, object]:
     inbound = editor.all_inbound_connectors()
     return (
         {f"tenant {each.name}": tenant_record(each) for each in editor.all_tenants()}
-        | {f"domain {each.domain}": domain_record(each) for each in editor.all_domains()}
+        | {(f"domain {each.domain}", each.tenant): domain_record(each) for each in editor.all_domains()}
         | {f"inbound-connector {each.label}": inbound_connector_record(each) for each in inbound}
         | {f"send-connector {each.name}": send_connector_record(each) for each in editor.all_send_connectors()}
     )

@@ -24,7 +24,8 @@ class MemoryDirectory:
     ) -> None:
         self.version = version
         self._tenants = {tenant.name: tenant for tenant in tenants}
-        self._domains = {domain.domain: domain for domain in domains}
+        self._claims = {(domain.domain, domain.tenant): domain for domain in domains}
+        self._owners = {domain.domain: domain for domain in self._claims.values() if domain.verified}
         self._inbound = list(inbound_connectors)
         self._send = [connector for connector in send_connectors if connector.enabled]
         self._naming = defaultdict(list)
@@ -73,22 +74,18 @@ class MemoryDirectory:
         }
         return tuple(found.values())
 
-    def accepted_domain(self, domain: str) -> AcceptedDomain | None:
-        return self._domains.get(domain)
+    def accepted_domain(self, domain: str, tenant: str) -> AcceptedDomain | None:
+        return self._claims.get((domain, tenant))
 
     def nearest_owner(self, domain: str) -> AcceptedDomain | None:
-        for each in (domain, *parents(domain)):
-            accepted = self._domains.get(each)
-            if accepted and accepted.verified:
-                return accepted
-        return None
+        return next((found for each in (domain, *parents(domain)) if (found := self._owners.get(each))), None)
 
     def covering_domain(self, domain: str) -> AcceptedDomain | None:
         nearest = self.nearest_owner(domain)
         return nearest if nearest and (nearest.domain == domain or nearest.match_subdomains) else None
 
     def verified_below(self, tenant: str, domain: str) -> AcceptedDomain | None:
-        below = (each for each in self._domains.values() if each.tenant == tenant and each.verified)
+        below = (each for each in self._owners.values() if each.tenant == tenant)
         return next((each for each in below if is_below(each.domain, domain)), None)
 
     def partner_connectors(self, tenant: str) -> Sequence[InboundConnector]:

@@ -202,7 +202,7 @@ def test_a_tenant_nobody_speaks_of_changes_nothing(
     directory, _ = pair
     crowded = MemoryDirectory(
         directory._tenants.values(),
-        [*directory._domains.values(), domain("elsewhere.example", "t9")],
+        [*directory._claims.values(), domain("elsewhere.example", "t9")],
         [
             *directory._inbound,
             inbound_connector(

@@ -39,16 +39,20 @@ class Administration(Protocol):
 
     def add_domain(self, tenant: str, name: str, *, match_subdomains: bool, verified: bool) -> DomainChange: ...
 
-    def verify_domain(self, name: str) -> tuple[DomainChange, InboundConnector | None]:
+    # Of a domain that several tenants claim, `tenant` says whose is meant; None: the owner's, or the only one.
+
+    def verify_domain(self, name: str, tenant: str | None) -> tuple[DomainChange, InboundConnector | None]:
         """With a connector that nothing keeps from being enabled now, if there is one."""
 
-    def change_domain(self, name: str, *, match_subdomains: bool | None, verified: bool | None) -> DomainChange: ...
+    def change_domain(
+        self, name: str, tenant: str | None, *, match_subdomains: bool | None, verified: bool | None
+    ) -> DomainChange: ...
 
-    def domain(self, name: str) -> AcceptedDomain: ...
+    def domain(self, name: str, tenant: str | None) -> AcceptedDomain: ...
 
     def domains(self, tenant: str | None) -> Sequence[AcceptedDomain]: ...
 
-    def remove_domain(self, name: str) -> DomainChange: ...
+    def remove_domain(self, name: str, tenant: str | None) -> DomainChange: ...
 
     def add_inbound_connector(
         self, tenant: str, name: str, wish: InboundConnectorWish, *, enabled: bool
@@ -113,21 +117,24 @@ class LocalAdministration:
     def add_domain(self, tenant: str, name: str, *, match_subdomains: bool, verified: bool) -> DomainChange:
         return domains.add(self._editor, tenant, name, match_subdomains=match_subdomains, verified=verified, at=_now())
 
-    def verify_domain(self, name: str) -> tuple[DomainChange, InboundConnector | None]:
-        made = asyncio.run(verification.verify(self._editor, self._lookup, name, _now()))
+    def verify_domain(self, name: str, tenant: str | None) -> tuple[DomainChange, InboundConnector | None]:
+        made = asyncio.run(verification.verify(self._editor, self._lookup, name, _now(), tenant))
         return made, next(inbound_connectors.ready_to_enable(self._editor, made.domain.tenant), None)
 
-    def change_domain(self, name: str, *, match_subdomains: bool | None, verified: bool | None) -> DomainChange:
-        return domains.change(self._editor, name, match_subdomains=match_subdomains, verified=verified, at=_now())
+    def change_domain(
+        self, name: str, tenant: str | None, *, match_subdomains: bool | None, verified: bool | None
+    ) -> DomainChange:
+        said = {"match_subdomains": match_subdomains, "verified": verified}
+        return domains.change(self._editor, name, **said, at=_now(), tenant=tenant)
 
-    def domain(self, name: str) -> AcceptedDomain:
-        return domain_named(self._editor, name)
+    def domain(self, name: str, tenant: str | None) -> AcceptedDomain:
+        return domain_named(self._editor, name, tenant)
 
     def domains(self, tenant: str | None) -> Sequence[AcceptedDomain]:
         return list(domains.every(self._editor, tenant))
 
-    def remove_domain(self, name: str) -> DomainChange:
-        return domains.remove(self._editor, name)
+    def remove_domain(self, name: str, tenant: str | None) -> DomainChange:
+        return domains.remove(self._editor, name, tenant)
 
     def add_inbound_connector(
         self, tenant: str, name: str, wish: InboundConnectorWish, *, enabled: bool

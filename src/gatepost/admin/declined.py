@@ -45,6 +45,12 @@ class DomainNotVerified(No):
     code = "domain-not-verified"
 
 
+class OwnedByAnother(No):
+    """The domain is verified for another tenant."""
+
+    code = "domain-owned-by-another"
+
+
 class WrongUse(Declined):
     """What was asked makes no sense as it was written."""
 

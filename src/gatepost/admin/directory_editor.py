@@ -27,7 +27,8 @@ class DirectoryEditor(Directory, Protocol):
 
     def all_tenants(self, after: str = "") -> Iterator[Tenant]: ...
 
-    def all_domains(self, tenant: str | None = None, after: str = "") -> Iterator[AcceptedDomain]: ...
+    def all_domains(self, tenant: str | None = None, after: str = "") -> Iterator[AcceptedDomain]:
+        """With every claim to each; of any tenant `after` is `domain/tenant`."""
 
     def all_inbound_connectors(self, tenant: str | None = None, after: str = "") -> Iterator[InboundConnector]: ...
 
@@ -36,6 +37,12 @@ class DirectoryEditor(Directory, Protocol):
 
     def domains_last_checked_before(self, at: datetime) -> Iterator[AcceptedDomain]:
         """Verified domains under daily check, the longest unchecked first."""
+
+    def claims(self, domain: str) -> Sequence[AcceptedDomain]:
+        """Every tenant's claim to exactly `domain`, its owner's first."""
+
+    def claims_made_before(self, at: datetime) -> Iterator[AcceptedDomain]:
+        """Unproven ones, the oldest first."""
 
     def tenant_names(self, like: str, limit: int) -> Sequence[str]:
         """Up to `limit` names, those that begin as `like` does first."""
@@ -50,7 +57,7 @@ class DirectoryEditor(Directory, Protocol):
     def note_domain_checked(self, domain: AcceptedDomain, at: datetime) -> None:
         """Remembered, but no change of the directory."""
 
-    def remove_domain(self, domain: AcceptedDomain) -> None: ...
+    def remove_domain(self, domain: AcceptedDomain, action: str = "remove") -> None: ...
 
     def put_inbound_connector(self, connector: InboundConnector, action: str) -> None: ...
 
@@ -117,7 +124,11 @@ class BulkEditor(DirectoryEditor, Protocol):
     def stored_tenants(self, names: Sequence[str]) -> Sequence[Tenant | None]:
         """For each of `names` the tenant, or None."""
 
-    def stored_domains(self, domains: Sequence[str]) -> Sequence[AcceptedDomain | None]: ...
+    def stored_claims(self, keys: Sequence[tuple[str, str]]) -> Sequence[AcceptedDomain | None]:
+        """Keys are (domain, tenant)."""
+
+    def stored_owners(self, domains: Sequence[str]) -> Sequence[AcceptedDomain | None]:
+        """Whoever has verified exactly that domain."""
 
     def stored_inbound_connectors(self, keys: Sequence[tuple[str, str]]) -> Sequence[InboundConnector | None]:
         """Keys are (tenant, name)."""

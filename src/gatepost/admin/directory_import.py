@@ -24,11 +24,11 @@ from gatepost.admin.send_connectors import CredentialCheck, SendConnectorWish
 from gatepost.admin.trust_anchors import trust_anchors
 from gatepost.mail.domain import parents
 from gatepost.tenancy.names import without_wildcard
-from gatepost.tenancy.ownership import unowned_names
 from gatepost.tenancy.record import time_from
 from gatepost.tenancy.tenant import (
     AcceptedDomain,
     AddressSpace,
+    ConnectorType,
     InboundConnector,
     SendConnector,
     SmartHost,
@@ -199,14 +199,14 @@ class _Import:
     def _take_domains(self, batch: list[Line]) -> None:
         owners = self._owners(batch)
         names = [self._domain_name(line) for line in batch]
+        keys = [(name or "", owner.name if owner else "") for name, owner in zip(names, owners, strict=True)]
         above = _Owners(self._editor, filter(None, names))
         changes: list[tuple[AcceptedDomain | None, AcceptedDomain]] = []
-        for line, owner, name, stored in zip(
-            batch, owners, names, self._editor.stored_domains([name or "" for name in names]), strict=True
-        ):
+        for line, owner, name, stored in zip(batch, owners, names, self._editor.stored_claims(keys), strict=True):
             if owner and name:
                 with self.judging(line.number):
                     domain = self._domain(line.said, owner, name, stored)
+                    above.take(stored, domain)
                     if _may_silence(stored, domain, above):
                         stopped = domains.put(self._editor, domain, _ACTION).stopped
                         self._count(line.kind, stored, domain)
@@ -223,9 +223,7 @@ class _Import:
     def _domain(
         self, said: Mapping[str, Any], owner: Tenant, name: str, stored: AcceptedDomain | None
     ) -> AcceptedDomain:
-        if stored and stored.tenant != owner.name:
-            raise domains.owned_by_another(stored)
-        now = stored or AcceptedDomain(domain=name, tenant=owner.name, token=token_hex(16))
+        now = stored or AcceptedDomain(domain=name, tenant=owner.name, token=token_hex(16), claimed_at=self._at)
         verified = said.get("verified", now.verified)
         vouched = said.get("verified_by_operator", now.verified_by_operator or not now.verified)
         if said.get("verified_by_operator") and not verified:
@@ -239,9 +237,11 @@ class _Import:
             verified_at=_time(said, "verified_at", now.verified_at),
             checked_at=_time(said, "checked_at", now.checked_at),
             lost_at=_time(said, "lost_at", now.lost_at),
+            claimed_at=_time(said, "claimed_at", now.claimed_at),
         )
         if not verified:
-            return domains.unverified(domain)
+            claimed = self._at if now.verified or domain.claimed_at is None else domain.claimed_at
+            return replace(domain, verified_at=None, lost_at=None, claimed_at=claimed)
         return domain if domain.verified_at else replace(domain, verified_at=self._at)
 
     # --- inbound connectors -----------------------------------------------------------------------------------------
@@ -269,7 +269,7 @@ class _Import:
     ) -> InboundConnector:
         """As `inbound-connector add` and `set` do it: an unowned name leaves a new connector disabled, and a stored one
         as it is."""
-        unowned = connector.enabled and unowned_names(connector, owners)
+        unowned = connector.enabled and not owners.own(connector)
         missing = what_is_missing(self._editor, connector) if unowned else None
         if missing and stored and stored.enabled:
             raise No(f"{connector.label} cannot be changed so: {missing.to_operator}")
@@ -350,18 +350,28 @@ class _Owners:
     def __init__(self, editor: BulkEditor, patterns: Iterable[str]) -> None:
         bases = map(without_wildcard, patterns)
         asked = dict.fromkeys(domain for base in bases for domain in (base, *parents(base)))
-        stored = editor.stored_domains(list(asked))
-        self._domains = {domain.domain: domain for domain in stored if domain}
+        stored = editor.stored_owners(list(asked))
+        self._owners = {domain.domain: domain for domain in stored if domain}
 
-    def accepted_domain(self, domain: str) -> AcceptedDomain | None:
-        return self._domains.get(domain)
+    def own(self, connector: InboundConnector) -> bool:
+        """Whether its tenant owns all its names, as `tenancy.ownership.unowned_names` has it."""
+        return connector.type is ConnectorType.PARTNER or all(
+            (owner := self.nearest_owner(without_wildcard(name))) and owner.tenant == connector.tenant
+            for name in connector.certificate_names
+        )
+
+    def take(self, before: AcceptedDomain | None, after: AcceptedDomain) -> None:
+        """As a line changes it. Raises `OwnedByAnother`."""
+        owner = self._owners.get(after.domain)
+        if after.verified:
+            if owner and owner.tenant != after.tenant:
+                raise domains.owned_by_another(owner)
+            self._owners[after.domain] = after
+        elif before and before.verified:
+            self._owners.pop(after.domain, None)
 
     def nearest_owner(self, domain: str) -> AcceptedDomain | None:
-        for each in (domain, *parents(domain)):
-            found = self._domains.get(each)
-            if found and found.verified:
-                return found
-        return None
+        return next((found for each in (domain, *parents(domain)) if (found := self._owners.get(each))), None)
 
 
 def _time(said: Mapping[str, Any], name: str, otherwise: datetime | None) -> datetime | None:

@@ -31,7 +31,17 @@ class Kind(StrEnum):
 
 
 KEPT = frozenset(
-    {"created_at", "token", "verified", "verified_at", "verified_by_operator", "checked_at", "lost_at", "proven_pins"}
+    {
+        "created_at",
+        "token",
+        "verified",
+        "verified_at",
+        "verified_by_operator",
+        "checked_at",
+        "lost_at",
+        "claimed_at",
+        "proven_pins",
+    }
 )
 """Fields that stay as they are stored when a line leaves them out."""
 
@@ -175,6 +185,7 @@ _FIELDS: dict[Kind, dict[str, _Field]] = {
         "verified_by_operator": _FLAG,
         "checked_at": _TIME_OR_NONE,
         "lost_at": _TIME_OR_NONE,
+        "claimed_at": _TIME_OR_NONE,
     },
     Kind.INBOUND_CONNECTOR: {
         "tenant": _TEXT,
@@ -214,4 +225,4 @@ _NEEDED = {
     Kind.SEND_CONNECTOR: ("name", "address_spaces"),
 }
 
-_KEY = {**_NEEDED, Kind.DOMAIN: ("domain",), Kind.SEND_CONNECTOR: ("name",)}
+_KEY = {**_NEEDED, Kind.SEND_CONNECTOR: ("name",)}

@@ -1,18 +1,21 @@
-"""Accepted domains: who owns which, and how the owner proves it.
+"""Accepted domains: who claims which, and who owns it.
 
-A domain has one owner. A sub-domain can be another tenant's, and once verified takes the names below it along.
+Several tenants may claim a domain; the first that proves it, by DNS or by the operator's word, owns it. Laws: a claim
+without proof changes nothing for anybody else and lapses some time after; nobody but the operator learns of another's.
+A sub-domain of an owned domain is claimed and proven like any other, and once verified takes the names below it along.
 """
 
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from shlex import quote
 
-from gatepost.admin.declined import AlreadyThere
+from gatepost.admin.declined import AlreadyThere, OwnedByAnother
 from gatepost.admin.directory_editor import DirectoryEditor
 from gatepost.admin.lookups import domain_named, tenant_named
 from gatepost.admin.notation import accepted_domain
-from gatepost.admin.ownership import unowned_names_of_enabled
+from gatepost.admin.ownership import record_name, unowned_names_of_enabled
 from gatepost.mail.domain import parents
 from gatepost.tenancy.tenant import AcceptedDomain
 
@@ -30,30 +33,43 @@ class DomainChange:
 def add(
     editor: DirectoryEditor, tenant: str, text: str, *, match_subdomains: bool, verified: bool, at: datetime
 ) -> DomainChange:
-    """With `verified` the operator vouches for the owner, and no check takes that back."""
+    """Claim a domain for the tenant. With `verified` the operator vouches for it, and no check takes that back."""
     name = accepted_domain(text)
     with editor.change():
         owner = tenant_named(editor, tenant)
-        if existing := editor.accepted_domain(name):
-            raise _already_there(existing, owner.name)
+        if editor.accepted_domain(name, owner.name):
+            raise AlreadyThere(
+                f"{name} is a domain of {owner.name} already; see: gatepost domain show {name} "
+                f"--tenant {quote(owner.name)}"
+            )
         domain = AcceptedDomain(
-            domain=name, tenant=owner.name, token=secrets.token_hex(16), match_subdomains=match_subdomains
+            domain=name,
+            tenant=owner.name,
+            token=secrets.token_hex(16),
+            match_subdomains=match_subdomains,
+            claimed_at=at,
         )
-        return put(editor, _vouched(domain, at) if verified else domain, "add")
+        return put(editor, _vouched(editor, domain, at) if verified else domain, "add")
 
 
 def change(
-    editor: DirectoryEditor, text: str, *, match_subdomains: bool | None, verified: bool | None, at: datetime
+    editor: DirectoryEditor,
+    text: str,
+    *,
+    match_subdomains: bool | None,
+    verified: bool | None,
+    at: datetime,
+    tenant: str | None = None,
 ) -> DomainChange:
     """None: leave as it is. `verified=False` takes verification back, whoever gave it."""
     with editor.change():
-        domain = domain_named(editor, text)
+        domain = domain_named(editor, text, tenant)
         if match_subdomains is not None:
             domain = replace(domain, match_subdomains=match_subdomains)
         if verified and not (domain.verified_by_operator and domain.verified and domain.lost_at is None):
-            domain = _vouched(domain, at)
+            domain = _vouched(editor, domain, at)
         elif verified is False:
-            domain = unverified(domain)
+            domain = unverified(domain, at)
         return put(editor, domain, "set")
 
 
@@ -61,51 +77,61 @@ def every(editor: DirectoryEditor, tenant: str | None) -> Iterator[AcceptedDomai
     return editor.all_domains(tenant_named(editor, tenant).name if tenant else None)
 
 
-def remove(editor: DirectoryEditor, text: str) -> DomainChange:
+def remove(editor: DirectoryEditor, text: str, tenant: str | None = None) -> DomainChange:
     with editor.change():
-        domain = domain_named(editor, text)
-        before = _unowned_names_around(editor, domain)
+        domain = domain_named(editor, text, tenant)
+        before = _unowned_names_around(editor, domain) if domain.verified else frozenset()
         editor.remove_domain(domain)
-        return _changed(domain, _lines(_unowned_names_around(editor, domain) - before))
+        after = _unowned_names_around(editor, domain) if domain.verified else frozenset()
+        return _changed(domain, _lines(after - before))
 
 
 def put(editor: DirectoryEditor, domain: AcceptedDomain, action: str) -> DomainChange:
-    """Store `domain`, and see which connectors that silences."""
+    """Store `domain`, and see which connectors that silences. A claim that stays unproven silences none, and so takes
+    as long whoever owns the domain."""
     with editor.change():
+        stored = editor.accepted_domain(domain.domain, domain.tenant)
+        if not domain.verified and not (stored and stored.verified):
+            editor.put_domain(domain, action)
+            return DomainChange(domain=domain)
         before = _unowned_names_around(editor, domain)
         editor.put_domain(domain, action)
         return _changed(domain, _lines(_unowned_names_around(editor, domain) - before))
+
+
+def unverified(domain: AcceptedDomain, at: datetime) -> AcceptedDomain:
+    """A claim again, which has as long as a new one to be proven."""
+    if not domain.verified:
+        return domain
+    return replace(domain, verified=False, verified_by_operator=False, verified_at=None, lost_at=None, claimed_at=at)
+
+
+def must_have_no_other_owner(editor: DirectoryEditor, domain: AcceptedDomain) -> None:
+    """Raises `OwnedByAnother`. To be asked only once the proof is there: before that nobody is to learn of it."""
+    owner = editor.nearest_owner(domain.domain)
+    if owner and owner.domain == domain.domain and owner.tenant != domain.tenant:
+        raise owned_by_another(owner)
+
+
+def owned_by_another(owner: AcceptedDomain) -> OwnedByAnother:
+    name = owner.domain
+    lost = f", and its record is missing since {owner.lost_at:%Y-%m-%d}" if owner.lost_at else ""
+    return OwnedByAnother(
+        f"{name} is verified for tenant {owner.tenant}{lost}, and a domain has one owner. "
+        f"If it is not theirs: gatepost domain set {name} --tenant {quote(owner.tenant)} --no-verified",
+        to_tenant=f"{name} is verified for somebody else at this relay; if it is yours, remove every other "
+        f"gatepost-verification record at {record_name(name)} and verify again after the grace time, or ask the "
+        "relay's operator",
+    )
 
 
 def _changed(domain: AcceptedDomain, stopped: tuple[str, ...]) -> DomainChange:
     return DomainChange(domain=domain, stopped=stopped, warnings=(stopped_warning(stopped),) if stopped else ())
 
 
-def unverified(domain: AcceptedDomain) -> AcceptedDomain:
-    return replace(domain, verified=False, verified_by_operator=False, verified_at=None)
-
-
-def _vouched(domain: AcceptedDomain, at: datetime) -> AcceptedDomain:
+def _vouched(editor: DirectoryEditor, domain: AcceptedDomain, at: datetime) -> AcceptedDomain:
+    must_have_no_other_owner(editor, domain)
     return replace(domain, verified=True, verified_by_operator=True, verified_at=at, lost_at=None)
-
-
-def _already_there(existing: AcceptedDomain, tenant: str) -> AlreadyThere:
-    if existing.tenant == tenant:
-        return AlreadyThere(
-            f"{existing.domain} is a domain of {tenant} already; see: gatepost domain show {existing.domain}"
-        )
-    return owned_by_another(existing)
-
-
-def owned_by_another(existing: AcceptedDomain) -> AlreadyThere:
-    """Why no second tenant can add the domain, and what to do."""
-    name = existing.domain
-    state = "has verified it" if existing.verified else "has added it, though not verified it"
-    return AlreadyThere(
-        f"{name} can have one owner only, and tenant {existing.tenant} {state}; a sub-domain can be another tenant's. "
-        f"If it is not theirs: gatepost domain remove {name}",
-        to_tenant=f"{name} can have one owner only, and was added by somebody else; ask the relay's operator",
-    )
 
 
 def _unowned_names_around(editor: DirectoryEditor, domain: AcceptedDomain) -> frozenset[tuple[str, str, str]]:

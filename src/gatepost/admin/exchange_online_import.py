@@ -108,10 +108,10 @@ def _carried_out(
 
 
 def _domain(editor: DirectoryEditor, tenant: str, wanted: WantedDomain, verified: bool, at: datetime) -> None:
-    existing = editor.accepted_domain(wanted.domain)
-    if existing and existing.tenant == tenant:
+    if existing := editor.accepted_domain(wanted.domain, tenant):
         vouched = True if verified and not existing.verified else None
-        domains.change(editor, wanted.domain, match_subdomains=wanted.match_subdomains, verified=vouched, at=at)
+        subdomains = wanted.match_subdomains
+        domains.change(editor, wanted.domain, match_subdomains=subdomains, verified=vouched, at=at, tenant=tenant)
     else:
         subdomains = wanted.match_subdomains
         domains.add(editor, tenant, wanted.domain, match_subdomains=subdomains, verified=verified, at=at)

@@ -1,10 +1,10 @@
 """Finding what a command names, and saying which known name is nearest when it does not exist."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from itertools import islice
 
-from gatepost.admin.declined import NotFound
+from gatepost.admin.declined import NotFound, WrongUse
 from gatepost.admin.directory_editor import DirectoryEditor
 from gatepost.mail.domain import DomainError, domain_key
 from gatepost.tenancy.tenant import AcceptedDomain, InboundConnector, SendConnector, Tenant
@@ -21,16 +21,33 @@ def tenant_named(editor: DirectoryEditor, name: str) -> Tenant:
     return found
 
 
-def domain_named(editor: DirectoryEditor, name: str) -> AcceptedDomain:
+def domain_named(editor: DirectoryEditor, name: str, tenant: str | None = None) -> AcceptedDomain:
+    """The tenant's own; without `tenant` the owner's, or else the only claim there is."""
+    claims = claims_named(editor, name, tenant)
+    if len(claims) > 1:
+        raise say_whose(claims[0].domain, "is claimed by several tenants and verified for none", claims)
+    return claims[0]
+
+
+def claims_named(editor: DirectoryEditor, name: str, tenant: str | None = None) -> Sequence[AcceptedDomain]:
+    """Those that may be meant by a domain's name: with `tenant` that tenant's; else the owner's alone where there is
+    one, so that what others claim changes nothing for it; else every claim."""
+    of_tenant = tenant_named(editor, tenant).name if tenant is not None else None
     try:
-        found = editor.accepted_domain(domain_key(name))
+        found = editor.claims(domain_key(name))
     except DomainError:
-        found = None
-    if found is None:
-        known = (each.domain for each in editor.all_domains())
-        says = f"there is no accepted domain '{name}'"
+        found = []
+    found = [each for each in found if of_tenant in (None, each.tenant)]
+    if not found:
+        known = (each.domain for each in editor.all_domains(of_tenant))
+        says = f"there is no accepted domain '{name}'" + (f" of tenant {of_tenant}" if of_tenant else "")
         raise NotFound(f"{says}; {_hint(name, known, 'see: gatepost domain list')}", to_tenant=says)
-    return found
+    return [each for each in found if each.verified] or found
+
+
+def say_whose(domain: str, why: str, claims: Sequence[AcceptedDomain]) -> WrongUse:
+    names = ", ".join(each.tenant for each in claims[:5]) + (" and others" if len(claims) > 5 else "")
+    return WrongUse(f"{domain} {why} ({names}): say which tenant is meant, with --tenant NAME")
 
 
 def inbound_connector_named(editor: DirectoryEditor, tenant: str, name: str) -> InboundConnector:

@@ -53,19 +53,19 @@ def what_is_missing(editor: DirectoryEditor, connector: InboundConnector) -> Mis
         return None
     enable = f"; then run: gatepost inbound-connector enable {quote(connector.tenant)} {quote(connector.name)}"
     return Missing(
-        to_operator="; ".join(_advice(editor, each, connector.tenant) for each in unowned) + enable,
+        to_operator="; ".join(_advice(each, connector.tenant) for each in unowned) + enable,
         to_tenant="; ".join(_own_advice(each, connector.tenant) for each in unowned) + enable,
     )
 
 
-def _advice(editor: DirectoryEditor, unowned: UnownedName, tenant: str) -> str:
-    holder = editor.accepted_domain(unowned.domain)
-    if holder and not unowned.added:
+def _advice(unowned: UnownedName, tenant: str) -> str:
+    owner = unowned.owner
+    if owner and not unowned.can_be_verified:
         return (
-            f"certificate name {unowned.name} belongs to tenant {holder.tenant}, which added {holder.domain}: "
-            f"use a name {tenant} owns, or have {holder.tenant} give up {holder.domain}"
+            f"certificate name {unowned.name} belongs to tenant {owner.tenant}, which has verified {owner.domain}: "
+            f"use a name {tenant} owns, or have {owner.tenant} give up {owner.domain}"
         )
-    above = f" ({unowned.owner.tenant} has verified {unowned.owner.domain})" if unowned.owner else ""
+    above = f" ({owner.tenant} has verified {owner.domain})" if owner else ""
     return _own_advice(unowned, tenant, above)
 
 

@@ -1,19 +1,21 @@
 """Proving that a domain is the tenant's: a TXT record that only its owner can publish, asked for once and then daily.
 
 A record that is gone does not stop mail at once: the domain goes on counting for a grace time, in which the operator is
-told. A failure of the DNS says nothing about a domain, so it changes nothing. What an operator vouched for is left
+told. Then it is a claim again, like those of others, and whoever proves it next owns it; a claim that nobody proves
+lapses. A failure of the DNS says nothing about a domain, so it changes nothing. What an operator vouched for is left
 alone.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from shlex import quote
 from typing import Protocol
 
 from gatepost.admin.declined import DomainNotVerified, No
 from gatepost.admin.directory_editor import DirectoryEditor
-from gatepost.admin.domains import DomainChange, put, unverified
-from gatepost.admin.lookups import domain_named
+from gatepost.admin.domains import DomainChange, must_have_no_other_owner, put, unverified
+from gatepost.admin.lookups import claims_named, domain_named, say_whose
 from gatepost.admin.ownership import RECORD_PREFIX, record_name, record_value, txt_record
 from gatepost.queue.next_hop import DnsProblem
 from gatepost.tenancy.tenant import AcceptedDomain
@@ -36,26 +38,33 @@ class RecheckEvent:
     domain: str
     tenant: str
     kind: str
-    """`lost`, `found-again`, `unverified`, `dns-failure`."""
+    """`lost`, `found-again`, `unverified`, `dns-failure`, `lapsed`."""
     says: str
 
 
-async def verify(editor: DirectoryEditor, lookup: TxtLookup, text: str, at: datetime) -> DomainChange:
-    """Ask DNS for the record of one domain; `DomainNotVerified` says what was seen instead."""
-    domain = domain_named(editor, text)
-    answer = await lookup.txt(record_name(domain.domain))
-    if record_value(domain) not in _texts(answer):
-        raise DomainNotVerified(_what_was_seen(domain, answer))
-    return _verified(editor, domain, at)
+async def verify(
+    editor: DirectoryEditor, lookup: TxtLookup, text: str, at: datetime, tenant: str | None = None
+) -> DomainChange:
+    """Ask DNS for the record of one domain; `DomainNotVerified` says what was seen instead. Without `tenant`, where
+    several claim a domain that nobody owns, the record decides whose it is."""
+    claims = claims_named(editor, text, tenant)
+    answer = await lookup.txt(record_name(claims[0].domain))
+    texts = _texts(answer)
+    proven = [claim for claim in claims if record_value(claim) in texts]
+    if len(proven) > 1:
+        raise say_whose(claims[0].domain, "has the TXT records of several tenants", proven)
+    if not proven:
+        raise DomainNotVerified(_what_was_seen(claims[0], answer) if len(claims) == 1 else _none_seen(claims, answer))
+    return _verified(editor, proven[0], at)
 
 
-def give_up(editor: DirectoryEditor, text: str) -> DomainChange:
+def give_up(editor: DirectoryEditor, text: str, at: datetime, tenant: str | None = None) -> DomainChange:
     """The domain is as it was before it was verified. Not while a connector in use rests on it."""
     with editor.change():
-        domain = domain_named(editor, text)
+        domain = domain_named(editor, text, tenant)
         if domain.verified_by_operator:
             raise No(f"{domain.domain} was vouched for by the operator, who alone can take that back")
-        made = put(editor, unverified(domain), "unverify")
+        made = put(editor, unverified(domain, at), "unverify")
         if made.stopped:
             raise No(
                 f"{domain.domain} stays verified: connectors in use rest on it ({'; '.join(made.stopped)}); disable "
@@ -69,18 +78,31 @@ async def recheck(editor: DirectoryEditor, lookup: TxtLookup, at: datetime, grac
     events = []
     for domain in list(editor.domains_last_checked_before(at - CHECK_EVERY)):
         answer = await lookup.txt(record_name(domain.domain))
-        event = _judge(editor, domain.domain, answer, at, grace)
+        event = _judge(editor, domain, answer, at, grace)
         if event:
             events.append(event)
     return events
 
 
+def lapse(editor: DirectoryEditor, at: datetime, after: timedelta) -> Sequence[RecheckEvent]:
+    """Take the domains from their tenants that they added, or lost, longer ago than `after` and have not proven."""
+    events = []
+    with editor.change():
+        for domain in list(editor.claims_made_before(at - after)):
+            editor.remove_domain(domain, "lapse")
+            says = (
+                f"it was not verified within {after.days} days and was removed from {domain.tenant}; to add it again: "
+            )
+            events.append(_event(domain, "lapsed", f"{says}gatepost domain add {quote(domain.tenant)} {domain.domain}"))
+    return events
+
+
 def _judge(
-    editor: DirectoryEditor, name: str, answer: TxtAnswer, at: datetime, grace: timedelta
+    editor: DirectoryEditor, asked: AcceptedDomain, answer: TxtAnswer, at: datetime, grace: timedelta
 ) -> RecheckEvent | None:
     with editor.change():
         # Read again: an administrator may have been busy while DNS was asked.
-        domain = editor.accepted_domain(name)
+        domain = editor.accepted_domain(asked.domain, asked.tenant)
         if domain is None or not domain.verified or domain.verified_by_operator:
             return None
         if record_value(domain) in _texts(answer):
@@ -94,9 +116,10 @@ def _judge(
         if at < domain.lost_at + grace:
             editor.note_domain_checked(domain, at)
             return None
-        stopped = put(editor, replace(unverified(domain), checked_at=at), "unverify").stopped
+        stopped = put(editor, replace(unverified(domain, at), checked_at=at), "unverify").stopped
         silenced = f"; connectors that stop counting: {', '.join(stopped)}" if stopped else ""
-        return _event(domain, "unverified", f"{_what_was_seen(domain, answer)}; it no longer counts{silenced}")
+        says = f"{_what_was_seen(domain, answer)}; it no longer counts, and whoever proves it next owns it{silenced}"
+        return _event(domain, "unverified", says)
 
 
 def _still_there(editor: DirectoryEditor, domain: AcceptedDomain, at: datetime) -> RecheckEvent | None:
@@ -110,7 +133,7 @@ def _still_there(editor: DirectoryEditor, domain: AcceptedDomain, at: datetime) 
 def _verified(editor: DirectoryEditor, domain: AcceptedDomain, at: datetime) -> DomainChange:
     with editor.change():
         # Read again: an administrator may have been busy while DNS was asked.
-        current = domain_named(editor, domain.domain)
+        current = domain_named(editor, domain.domain, domain.tenant)
         if current.token != domain.token:
             raise DomainNotVerified(
                 f"{domain.domain} was removed and added again meanwhile; publish {txt_record(current)}"
@@ -118,6 +141,7 @@ def _verified(editor: DirectoryEditor, domain: AcceptedDomain, at: datetime) -> 
         if current.verified and current.lost_at is None:
             editor.note_domain_checked(current, at)
             return DomainChange(domain=current)
+        must_have_no_other_owner(editor, current)
         proven = replace(
             current,
             verified=True,
@@ -139,6 +163,16 @@ def _what_was_seen(domain: AcceptedDomain, answer: TxtAnswer) -> str:
     if texts:
         return f'{where} has a TXT record that says "{_short(texts[0])}": add one that says "{record_value(domain)}"'
     return f"there is no TXT record at {where}: publish {txt_record(domain)}, and wait until DNS shows it"
+
+
+def _none_seen(claims: Sequence[AcceptedDomain], answer: TxtAnswer) -> str:
+    name = claims[0].domain
+    if failure := _failure(answer):
+        return f"{name} could not be checked: {failure}; nothing was changed, try again later"
+    return (
+        f"{record_name(name)} has no TXT record of a tenant that claims {name}; see which each must publish: "
+        f"gatepost domain show {name} --tenant NAME"
+    )
 
 
 def _texts(answer: TxtAnswer) -> list[str]:

@@ -77,6 +77,7 @@ class DomainBody(Sent):
     verified_by_operator: ReadOnly
     checked_at: ReadOnly
     lost_at: ReadOnly
+    claimed_at: ReadOnly
     record: ReadOnly
     warnings: ReadOnly
 
@@ -97,6 +98,7 @@ class DomainShown(Shown):
     verified_by_operator: bool
     checked_at: str | None
     lost_at: str | None
+    claimed_at: str | None
     record: TxtRecord
     warnings: list[str]
 

@@ -11,6 +11,7 @@ from gatepost import __version__
 from gatepost.admin import domains, tenants, verification
 from gatepost.admin.declined import NotFound
 from gatepost.admin.directory_editor import DirectoryEditor
+from gatepost.admin.lookups import domain_named
 from gatepost.api.bodies import DomainBody, DomainShown, PageShown, TenantBody, TenantShown, WhoAmI
 from gatepost.api.caller import Caller, CallerOf
 from gatepost.api.conditional import ConditionsOf, written
@@ -103,14 +104,16 @@ def list_all_domains(caller: CallerOf, page: PageOf, conditions: ConditionsOf) -
     """Accepted domains of all tenants; with a tenant's token, its own."""
     with caller.directory() as editor:
         found = editor.all_domains(caller.token.tenant, page.after)
-        return conditions.read(page.of(found, lambda each: each.domain, domain_shown))
+        return conditions.read(page.of(found, _name_of_claim if caller.is_operator else _name_of, domain_shown))
 
 
 @router.get("/v1/domains/{domain}", response_model=DomainShown)
 def find_domain(caller: CallerOf, domain: DomainName, conditions: ConditionsOf) -> Response:
-    """One accepted domain, whosever it is."""
+    """One accepted domain: its owner's, or the only claim to it; with a tenant's token, its own."""
     with caller.directory() as editor:
-        return conditions.read(domain_shown(_visible(editor, domain, caller.token.tenant)))
+        if caller.is_operator:
+            return conditions.read(domain_shown(domain_named(editor, domain)))
+        return conditions.read(domain_shown(_visible(editor, domain, caller.token.tenant or "")))
 
 
 @router.get("/v1/tenants/{tenant}/domains", response_model=PageShown[DomainShown])
@@ -118,7 +121,7 @@ def list_domains(caller: CallerOf, tenant: TenantName, page: PageOf, conditions:
     """Accepted domains of a tenant."""
     with caller.directory() as editor:
         found = editor.all_domains(caller.tenant(editor, tenant), page.after)
-        return conditions.read(page.of(found, lambda each: each.domain, domain_shown))
+        return conditions.read(page.of(found, _name_of, domain_shown))
 
 
 @router.get("/v1/tenants/{tenant}/domains/{domain}", response_model=DomainShown)
@@ -149,9 +152,8 @@ def put_domain(
                 editor, owner, domain, match_subdomains=body.match_subdomains, verified=bool(verified), at=at
             )
         else:
-            made = domains.change(
-                editor, existing.domain, match_subdomains=body.match_subdomains, verified=verified, at=at
-            )
+            said = {"match_subdomains": body.match_subdomains, "verified": verified}
+            made = domains.change(editor, existing.domain, **said, at=at, tenant=owner)
         return written(domain_shown(made.domain, _warnings(caller, made)), created=existing is None)
 
 
@@ -161,7 +163,7 @@ def remove_domain(caller: CallerOf, tenant: TenantName, domain: DomainName, cond
     with caller.directory() as editor, editor.change():
         existing = _visible(editor, domain, caller.tenant(editor, tenant))
         conditions.must_hold(domain_shown(existing))
-        domains.remove(editor, existing.domain)
+        domains.remove(editor, existing.domain, existing.tenant)
 
 
 @router.post("/v1/tenants/{tenant}/domains/{domain}/verification", response_model=DomainShown)
@@ -170,7 +172,8 @@ def verify_domain(caller: CallerOf, tenant: TenantName, domain: DomainName) -> R
     with caller.directory() as editor:
         existing = _visible(editor, domain, caller.tenant(editor, tenant))
         lookup = txt_lookup(caller.config)
-        made = asyncio.run(verification.verify(editor, lookup, existing.domain, datetime.now(UTC)))
+        at = datetime.now(UTC)
+        made = asyncio.run(verification.verify(editor, lookup, existing.domain, at, existing.tenant))
         return written(domain_shown(made.domain, _warnings(caller, made)))
 
 
@@ -179,20 +182,28 @@ def give_verification_up(caller: CallerOf, tenant: TenantName, domain: DomainNam
     """Take the verification back; the domain and its TXT record stay as they are."""
     with caller.directory() as editor:
         existing = _visible(editor, domain, caller.tenant(editor, tenant))
-        made = verification.give_up(editor, existing.domain)
+        made = verification.give_up(editor, existing.domain, datetime.now(UTC), existing.tenant)
         return written(domain_shown(made.domain, _warnings(caller, made)))
 
 
-def _found(editor: DirectoryEditor, name: str, tenant: str | None) -> AcceptedDomain | None:
-    """With `tenant`, only where it is that tenant's."""
+def _name_of(domain: AcceptedDomain) -> str:
+    return domain.domain
+
+
+def _name_of_claim(domain: AcceptedDomain) -> str:
+    """Among those of all tenants."""
+    return f"{domain.domain}/{domain.tenant}"
+
+
+def _found(editor: DirectoryEditor, name: str, tenant: str) -> AcceptedDomain | None:
+    """The tenant's own."""
     try:
-        found = editor.accepted_domain(domain_key(name))
+        return editor.accepted_domain(domain_key(name), tenant)
     except DomainError:
         return None
-    return found if found and tenant in (None, found.tenant) else None
 
 
-def _visible(editor: DirectoryEditor, name: str, tenant: str | None) -> AcceptedDomain:
+def _visible(editor: DirectoryEditor, name: str, tenant: str) -> AcceptedDomain:
     found = _found(editor, name, tenant)
     if found is None:
         raise NotFound(f"there is no accepted domain '{name}'")

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
+from gatepost.admin.domains import owned_by_another
 from gatepost.app import open_editor
 from gatepost.config import Config
 from gatepost.hybrid.apply import Trouble, same
@@ -61,7 +62,8 @@ class EdgeSide:
         editor = self._editor
         for tenant in editor.all_tenants():
             yield f"{TENANT} {tenant.name}", {}
-        for domain in editor.all_domains():
+        # On an edge several tenants seldom claim one domain; then the owner's is the wizard's to see, which is last.
+        for domain in sorted(editor.all_domains(), key=lambda each: each.verified):
             record = domain_record(domain)
             yield f"{DOMAIN} {domain.domain}", {field: record[field] for field in _DOMAIN_FIELDS}
         for inbound in editor.all_inbound_connectors():
@@ -90,11 +92,14 @@ class EdgeSide:
             self._editor.remove_tenant(existing)
 
     def _put_domain(self, name: str, fields: Fields | None) -> None:
-        existing = self._editor.accepted_domain(name)
         if fields is None:
-            if existing:
-                self._editor.remove_domain(existing)
+            for claim in self._editor.claims(name)[:1]:
+                self._editor.remove_domain(claim)
             return
+        existing = self._editor.accepted_domain(name, fields["tenant"])
+        owner = self._editor.nearest_owner(name)
+        if fields["verified"] and owner and owner.domain == name and owner.tenant != fields["tenant"]:
+            raise Trouble(str(owned_by_another(owner)))
         now = datetime.now(UTC)
         self._editor.put_domain(
             AcceptedDomain(
@@ -104,6 +109,7 @@ class EdgeSide:
                 match_subdomains=fields["match_subdomains"],
                 verified=fields["verified"],
                 verified_at=now if fields["verified"] else None,
+                claimed_at=existing.claimed_at if existing else now,
                 # Nobody but this organisation speaks for the domains on its own edge.
                 verified_by_operator=fields["verified"],
             ),

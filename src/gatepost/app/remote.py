@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from gatepost.admin import inbound_connectors, send_connectors
-from gatepost.admin.declined import AlreadyThere, Declined, NameNotOwned, No, NotFound, WrongUse
+from gatepost.admin.declined import AlreadyThere, Declined, NameNotOwned, No, NotFound, OwnedByAnother, WrongUse
 from gatepost.admin.domains import DomainChange
 from gatepost.admin.inbound_connectors import InboundConnectorWish
 from gatepost.admin.inbound_connectors import Saved as SavedInbound
@@ -47,6 +47,7 @@ _REFUSALS: dict[str, type[Declined]] = {
     "not-found": NotFound,
     "already-exists": AlreadyThere,
     "certificate-name-not-owned": NameNotOwned,
+    "domain-owned-by-another": OwnedByAnother,
     "invalid": WrongUse,
     "unauthenticated": WrongUse,
     "token-expired": WrongUse,
@@ -197,11 +198,11 @@ class RemoteAdministration:
         try:
             return _domain_change(self._relay.ask("PUT", path, body, _NEW).body)
         except No as error:
-            says = f"{name} is a domain of {tenant} already; see: gatepost domain show {name}"
+            says = f"{name} is a domain of {tenant} already; see: gatepost domain show {name} --tenant {tenant}"
             raise self._there(error, says) from None
 
-    def verify_domain(self, name: str) -> tuple[DomainChange, InboundConnector | None]:
-        found = self.domain(name)
+    def verify_domain(self, name: str, tenant: str | None) -> tuple[DomainChange, InboundConnector | None]:
+        found = self.domain(name, tenant)
         made = _domain_change(self._relay.ask("POST", f"{_domain(found)}/verification").body)
         waiting = (
             inbound_connector_from(each)
@@ -210,8 +211,10 @@ class RemoteAdministration:
         )
         return made, next(waiting, None)
 
-    def change_domain(self, name: str, *, match_subdomains: bool | None, verified: bool | None) -> DomainChange:
-        answer = self._relay.ask("GET", f"/v1/domains/{_part(name)}")
+    def change_domain(
+        self, name: str, tenant: str | None, *, match_subdomains: bool | None, verified: bool | None
+    ) -> DomainChange:
+        answer = self._relay.ask("GET", _claim(name, tenant))
         found = domain_from(answer.body)
         body = {
             "match_subdomains": found.match_subdomains if match_subdomains is None else match_subdomains,
@@ -219,15 +222,15 @@ class RemoteAdministration:
         }
         return _domain_change(self._relay.ask("PUT", _domain(found), body, _unchanged(answer)).body)
 
-    def domain(self, name: str) -> AcceptedDomain:
-        return domain_from(self._relay.read(f"/v1/domains/{_part(name)}"))
+    def domain(self, name: str, tenant: str | None) -> AcceptedDomain:
+        return domain_from(self._relay.read(_claim(name, tenant)))
 
     def domains(self, tenant: str | None) -> Sequence[AcceptedDomain]:
         path = f"{_tenant(tenant)}/domains" if tenant else "/v1/domains"
         return [domain_from(each) for each in self._relay.every(path)]
 
-    def remove_domain(self, name: str) -> DomainChange:
-        found = self.domain(name)
+    def remove_domain(self, name: str, tenant: str | None) -> DomainChange:
+        found = self.domain(name, tenant)
         self._relay.ask("DELETE", _domain(found))
         return DomainChange(domain=found)
 
@@ -439,6 +442,10 @@ def _tenant(name: str) -> str:
 
 def _domain(domain: AcceptedDomain) -> str:
     return f"{_tenant(domain.tenant)}/domains/{_part(domain.domain)}"
+
+
+def _claim(name: str, tenant: str | None) -> str:
+    return f"{_tenant(tenant)}/domains/{_part(name)}" if tenant else f"/v1/domains/{_part(name)}"
 
 
 def _inbound(tenant: str, name: str) -> str:

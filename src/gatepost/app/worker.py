@@ -31,7 +31,7 @@ from typing import Any
 
 from gatepost import config as configuration
 from gatepost.admin.notices import Notice
-from gatepost.admin.verification import recheck
+from gatepost.admin.verification import lapse, recheck
 from gatepost.app import open_directory, open_editor, open_judge, rules_of
 from gatepost.app.appointments import Appointments
 from gatepost.app.delivery_events import DeliveryEventLog
@@ -459,8 +459,9 @@ class Worker:
             editor = open_editor(self._config)
             try:
                 grace = timedelta(days=self._config.verification_grace_days)
-                events = await recheck(editor, self._resolver, datetime.now(UTC), grace)
-                for event in events:
+                lost = await recheck(editor, self._resolver, datetime.now(UTC), grace)
+                lapsed = lapse(editor, datetime.now(UTC), timedelta(days=self._config.claim_days))
+                for event in (*lost, *lapsed):
                     self._events.emit("domain-verification", problem=str(event))
             except _READ_ONLY_ERRORS as error:
                 self._events.emit("store-unavailable", problem=str(error))

@@ -17,6 +17,10 @@ domain_app = typer.Typer(
 )
 
 Domain = Annotated[str, typer.Argument(metavar="DOMAIN", show_default=False, help="Such as contoso.com.")]
+Whose = Annotated[
+    str | None,
+    typer.Option("--tenant", metavar="NAME", show_default=False, help="Whose, where several tenants claim the domain."),
+]
 Json = Annotated[bool, typer.Option("--json", help="JSON, for programs.")]
 
 
@@ -46,37 +50,38 @@ def add(
 
 
 @domain_app.command(help="Ask DNS for the TXT record. Exit code 1: not verified, and why.")
-def verify(domain: Domain, json: Json = False) -> None:
+def verify(domain: Domain, tenant: Whose = None, json: Json = False) -> None:
     with administration() as office:
-        made, waiting = office.verify_domain(domain)
+        made, waiting = office.verify_domain(domain, tenant)
     _report(made)
     if json:
         context.print_json(_record(made.domain))
         return
     context.say(f"{made.domain.domain} is verified for {made.domain.tenant}")
-    tenant = quote(made.domain.tenant)
+    owner = quote(made.domain.tenant)
     if waiting:
-        context.suggest(f"gatepost inbound-connector enable {tenant} {quote(waiting.name)}")
+        context.suggest(f"gatepost inbound-connector enable {owner} {quote(waiting.name)}")
     else:
-        context.suggest(f"gatepost inbound-connector list {tenant}")
+        context.suggest(f"gatepost inbound-connector list {owner}")
 
 
 @domain_app.command("set", help="Change a domain.")
 def set_domain(
     domain: Domain,
+    tenant: Whose = None,
     match_subdomains: Annotated[bool | None, typer.Option(help="Whether names below it belong to it too.")] = None,
     verified: Annotated[bool | None, typer.Option(help="The operator vouches, or takes verification back.")] = None,
 ) -> None:
     with administration() as office:
-        made = office.change_domain(domain, match_subdomains=match_subdomains, verified=verified)
+        made = office.change_domain(domain, tenant, match_subdomains=match_subdomains, verified=verified)
     _report(made)
     context.say(f"{made.domain.domain}: {state_of(made.domain)}")
 
 
 @domain_app.command(help="Show a domain and its TXT record.")
-def show(domain: Domain, json: Json = False) -> None:
+def show(domain: Domain, tenant: Whose = None, json: Json = False) -> None:
     with administration() as office:
-        found = office.domain(domain)
+        found = office.domain(domain, tenant)
     if json:
         context.print_json(_record(found))
         return
@@ -95,7 +100,7 @@ def show(domain: Domain, json: Json = False) -> None:
         context.suggest(f"gatepost domain verify {found.domain}")
 
 
-@domain_app.command("list", help="List accepted domains, of all tenants or of one.")
+@domain_app.command("list", help="List accepted domains and claims, of all tenants or of one.")
 def list_domains(
     tenant: Annotated[
         str | None, typer.Argument(metavar="TENANT", show_default=False, help="Its domains only.")
@@ -115,16 +120,16 @@ def list_domains(
 
 
 @domain_app.command(help="Take a domain from its tenant.")
-def remove(domain: Domain) -> None:
+def remove(domain: Domain, tenant: Whose = None) -> None:
     with administration() as office:
-        made = office.remove_domain(domain)
+        made = office.remove_domain(domain, tenant)
     _report(made)
     context.say(f"removed {made.domain.domain} from {made.domain.tenant}")
 
 
 def state_of(domain: AcceptedDomain) -> str:
     if not domain.verified:
-        return "not verified"
+        return "not verified" + (f", claimed {day_and_time(domain.claimed_at)}" if domain.claimed_at else "")
     if domain.lost_at:
         return f"verified, but its record is missing since {day_and_time(domain.lost_at)}"
     return "verified by the operator" if domain.verified_by_operator else "verified"

@@ -173,8 +173,8 @@ class ExportedDirectory:
     def connectors_listing(self, address: Address) -> Sequence[InboundConnector]:
         return tuple(each for each in self._connectors if any(address in network for network in each.addresses))
 
-    def accepted_domain(self, domain: str) -> AcceptedDomain | None:
-        return self._domains.get(domain)
+    def accepted_domain(self, domain: str, tenant: str) -> AcceptedDomain | None:
+        return self._domains.get(domain) if tenant == self._tenant.name else None
 
     def nearest_owner(self, domain: str) -> AcceptedDomain | None:
         return next((found for each in (domain, *parents(domain)) if (found := self._domains.get(each))), None)

@@ -42,7 +42,13 @@ _ACTION = "import"
 
 # Questions come as a JSON array; `key` says which of them a row answers.
 _TENANTS = "SELECT asked.key, definition FROM json_each(?) AS asked JOIN tenant ON name = asked.value"
-_DOMAINS = "SELECT asked.key, definition FROM json_each(?) AS asked JOIN accepted_domain ON domain = asked.value"
+_CLAIMS = (
+    "SELECT asked.key, definition FROM json_each(?) AS asked"
+    " JOIN accepted_domain ON domain = asked.value ->> 0 AND tenant = asked.value ->> 1"
+)
+_OWNERS = (
+    "SELECT asked.key, definition FROM json_each(?) AS asked JOIN accepted_domain ON domain = asked.value AND verified"
+)
 _CONNECTORS = (
     "SELECT asked.key, definition FROM json_each(?) AS asked"
     " JOIN inbound_connector ON tenant = asked.value ->> 0 AND name = asked.value ->> 1"
@@ -74,8 +80,11 @@ class SqliteBulkEditor(SqliteDirectoryEditor):
     def stored_tenants(self, names: Sequence[str]) -> Sequence[Tenant | None]:
         return self._stored(_TENANTS, names, tenant_from)
 
-    def stored_domains(self, domains: Sequence[str]) -> Sequence[AcceptedDomain | None]:
-        return self._stored(_DOMAINS, domains, domain_from)
+    def stored_claims(self, keys: Sequence[tuple[str, str]]) -> Sequence[AcceptedDomain | None]:
+        return self._stored(_CLAIMS, keys, domain_from)
+
+    def stored_owners(self, domains: Sequence[str]) -> Sequence[AcceptedDomain | None]:
+        return self._stored(_OWNERS, domains, domain_from)
 
     def stored_inbound_connectors(self, keys: Sequence[tuple[str, str]]) -> Sequence[InboundConnector | None]:
         return self._stored(_CONNECTORS, keys, inbound_connector_from)

@@ -2,8 +2,8 @@
 
 Laws: a change and its audit entry are one transaction, so neither exists without the other; every change has a
 version of its own; a change that changes nothing is none. Replaying the audit gives the directory (`checked_at` of
-domains and `used_at` of tokens aside: that a check found nothing new is an observation, not a change; and the hash of a
-token's secret, which the audit does not show).
+domains and `used_at` of tokens aside: that a check found nothing new is an observation, not a change; the hash of a
+token's secret, which the audit does not show; and `claimed_at` of what waited for its proof when that was new).
 """
 
 import json
@@ -48,8 +48,9 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 PUT_TENANT = "INSERT INTO tenant VALUES (?, ?) ON CONFLICT DO UPDATE SET definition = excluded.definition"
 PUT_DOMAIN = (
-    "INSERT INTO accepted_domain VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET tenant = excluded.tenant,"
-    " verified = excluded.verified, last_check = excluded.last_check, definition = excluded.definition"
+    "INSERT INTO accepted_domain VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (domain, tenant) DO UPDATE SET"
+    " verified = excluded.verified, last_check = excluded.last_check, claimed_at = excluded.claimed_at,"
+    " definition = excluded.definition"
 )
 
 
@@ -85,8 +86,9 @@ class SqliteDirectoryEditor(DirectoryQueries):
 
     def all_domains(self, tenant: str | None = None, after: str = "") -> Iterator[AcceptedDomain]:
         if tenant is None:
-            every = "SELECT definition FROM accepted_domain WHERE domain > ? ORDER BY domain"
-            return map(domain_from, self._each(every, after))
+            every = "SELECT definition FROM accepted_domain WHERE (domain, tenant) > (?, ?) ORDER BY domain, tenant"
+            domain, _, owner = after.partition("/")
+            return map(domain_from, self._each(every, domain, owner))
         of_tenant = "SELECT definition FROM accepted_domain WHERE tenant = ? AND domain > ? ORDER BY domain"
         return map(domain_from, self._each(of_tenant, tenant, after))
 
@@ -115,6 +117,14 @@ class SqliteDirectoryEditor(DirectoryQueries):
 
     def domains_last_checked_before(self, at: datetime) -> Iterator[AcceptedDomain]:
         due = "SELECT definition FROM accepted_domain WHERE last_check < ? ORDER BY last_check"
+        return map(domain_from, self._each(due, at.timestamp()))
+
+    def claims(self, domain: str) -> list[AcceptedDomain]:
+        every = "SELECT definition FROM accepted_domain WHERE domain = ? ORDER BY verified DESC, tenant"
+        return [domain_from(json.loads(definition)) for (definition,) in self._rows(every, domain)]
+
+    def claims_made_before(self, at: datetime) -> Iterator[AcceptedDomain]:
+        due = "SELECT definition FROM accepted_domain WHERE claimed_at < ? ORDER BY claimed_at"
         return map(domain_from, self._each(due, at.timestamp()))
 
     def tenant_names(self, like: str, limit: int) -> list[str]:
@@ -178,7 +188,7 @@ class SqliteDirectoryEditor(DirectoryQueries):
 
     def put_domain(self, domain: AcceptedDomain, action: str) -> None:
         with self.change():
-            existing = self.accepted_domain(domain.domain)
+            existing = self.accepted_domain(domain.domain, domain.tenant)
             before = domain_record(existing) if existing else None
             after = domain_record(domain)
             if before != after:
@@ -190,10 +200,10 @@ class SqliteDirectoryEditor(DirectoryQueries):
         with self.change():
             self._write_domain(replace(domain, checked_at=at))
 
-    def remove_domain(self, domain: AcceptedDomain) -> None:
+    def remove_domain(self, domain: AcceptedDomain, action: str = "remove") -> None:
         with self.change():
-            self._rows("DELETE FROM accepted_domain WHERE domain = ?", domain.domain)
-            self._record_change("remove", f"domain {domain.domain}", domain_record(domain), None)
+            self._rows("DELETE FROM accepted_domain WHERE domain = ? AND tenant = ?", domain.domain, domain.tenant)
+            self._record_change(action, f"domain {domain.domain}", domain_record(domain), None)
 
     def put_inbound_connector(self, connector: InboundConnector, action: str) -> None:
         with self.change():
@@ -381,12 +391,14 @@ def concerned(subject: str, record: Record) -> str | None:
 def domain_row(domain: AcceptedDomain) -> tuple[object, ...]:
     """Of table `accepted_domain`."""
     under_check = domain.verified and not domain.verified_by_operator and domain.checked_at
+    waits_since = not domain.verified and domain.claimed_at
     return (
         domain.domain,
         domain.tenant,
         top_down(domain.domain),
         domain.verified,
         under_check.timestamp() if under_check else None,
+        waits_since.timestamp() if waits_since else None,
         text_of(domain_record(domain)),
     )
 

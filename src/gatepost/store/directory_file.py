@@ -13,9 +13,9 @@ from gatepost.queue.store import StoreDamaged, StoreError, StoreUnavailable
 
 # "GPdi": tells our file from any other SQLite file.
 APPLICATION_ID = 0x47506469
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
-_UPGRADES = {1: "directory_schema_2.sql", 2: "directory_schema_3.sql"}
+_UPGRADES = {1: "directory_schema_2.sql", 2: "directory_schema_3.sql", 3: "directory_schema_4.sql"}
 """What leads from one version of the schema to the next."""
 
 _UNUSABLE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}

@@ -74,8 +74,8 @@ class DirectoryQueries:
             lengths.append(rows[0][0])
         return lengths
 
-    def accepted_domain(self, domain: str) -> AcceptedDomain | None:
-        rows = self._rows("SELECT definition FROM accepted_domain WHERE domain = ?", domain)
+    def accepted_domain(self, domain: str, tenant: str) -> AcceptedDomain | None:
+        rows = self._rows("SELECT definition FROM accepted_domain WHERE domain = ? AND tenant = ?", domain, tenant)
         return domain_from(json.loads(rows[0][0])) if rows else None
 
     def nearest_owner(self, domain: str) -> AcceptedDomain | None:

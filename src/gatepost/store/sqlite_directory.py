@@ -90,8 +90,8 @@ class SqliteDirectory:
     def connectors_listing(self, address: Address) -> Sequence[InboundConnector]:
         return self._listing(address.version, address.packed)
 
-    def accepted_domain(self, domain: str) -> AcceptedDomain | None:
-        return self._accepted_domain(domain)
+    def accepted_domain(self, domain: str, tenant: str) -> AcceptedDomain | None:
+        return self._accepted_domain(domain, tenant)
 
     def nearest_owner(self, domain: str) -> AcceptedDomain | None:
         return self._nearest_owner(domain)

@@ -535,8 +535,7 @@ class _Deliberation:
 
     def _unmet(self, claim: _Claim) -> ReasonCode:
         """What a claim lacks that needs the reverse-path beside it."""
-        unverified = self._found.sender_unverified
-        if unverified and unverified.tenant == claim.tenant:
+        if any(unproven.tenant == claim.tenant for unproven in self._found.sender_claims):
             return ReasonCode.REVERSE_PATH_DOMAIN_NOT_VERIFIED
         if claim.basis is Basis.PIN:
             return ReasonCode.PIN_NEEDS_OWNED_REVERSE_PATH
@@ -570,9 +569,8 @@ class _Deliberation:
         if not any(claim.basis is Basis.ADDRESS for claim in self._weak):
             says = f"{self._evidence.address} is listed in no enabled on-premises connector."
             self._note(ReasonCode.ADDRESS_MATCHES_NO_CONNECTOR, None, says)
-        if unverified := self._found.sender_unverified:
-            says = f"{unverified.domain} was added to {unverified.tenant} but is not verified."
-            self._note(ReasonCode.REVERSE_PATH_DOMAIN_NOT_VERIFIED, None, says)
+        for unproven in self._found.sender_claims:
+            self._note_unproven(unproven)
         for connector in self._found.silent:
             self._note_silent(connector)
 
@@ -586,6 +584,12 @@ class _Deliberation:
         elif not any(candidate.names or candidate.pin for candidate in self._found.connectors):
             says = f"No on-premises connector has a name of the certificate ({_names_text(certificate)})."
             self._note(ReasonCode.CERTIFICATE_NAME_MATCHES_NO_CONNECTOR, None, says)
+
+    def _note_unproven(self, unproven: AcceptedDomain) -> None:
+        """Under the tenant's connector that made it worth a look, so that nobody else reads of it."""
+        says = f"{unproven.domain} was added to {unproven.tenant} but is not verified."
+        own = (each.connector for each in self._found.connectors if each.connector.tenant == unproven.tenant)
+        self._note(ReasonCode.REVERSE_PATH_DOMAIN_NOT_VERIFIED, next(own), says)
 
     def _note_unmet(self, claim: _Claim) -> None:
         if claim.basis is Basis.CERTIFICATE:

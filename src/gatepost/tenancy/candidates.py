@@ -74,8 +74,9 @@ class Candidates:
     """On-premises connectors, enabled or not, that name, pin or list what was presented; by tenant and name."""
     sender: AcceptedDomain | None
     """The verified domain that owns the reverse-path."""
-    sender_unverified: AcceptedDomain | None
-    """The reverse-path's domain, where it was added but is not verified."""
+    sender_claims: tuple[AcceptedDomain, ...]
+    """The unproven claims to a reverse-path's domain that nobody owns, of the tenants of `connectors`. What others
+    claimed is not looked at: it changes nothing that anybody is told."""
     recipient: AcceptedDomain | None
     """The verified domain that owns the last forward-path."""
     recipient_has_route: bool
@@ -97,7 +98,7 @@ def gather(directory: Directory, evidence: Evidence, judge: ChainJudge, at: date
         directory_version=directory.version,
         connectors=connectors,
         sender=sender,
-        sender_unverified=_unverified(directory, sender_domain) if sender_domain and not sender else None,
+        sender_claims=_claims(directory, sender_domain, connectors) if sender_domain and not sender else (),
         recipient=recipient,
         recipient_has_route=has_route(directory, recipient.tenant, recipient_domain) if recipient else False,
         rejects_direct_send=_rejects_direct_send(directory, recipient.tenant) if recipient else False,
@@ -121,9 +122,10 @@ def _domain(path: object) -> str:
     return path.domain if isinstance(path, Mailbox) and not path.domain.startswith("[") else ""
 
 
-def _unverified(directory: Directory, domain: str) -> AcceptedDomain | None:
-    accepted = directory.accepted_domain(domain)
-    return accepted if accepted and not accepted.verified else None
+def _claims(directory: Directory, domain: str, connectors: tuple[Candidate, ...]) -> tuple[AcceptedDomain, ...]:
+    tenants = dict.fromkeys(candidate.connector.tenant for candidate in connectors)
+    claims = (directory.accepted_domain(domain, tenant) for tenant in tenants)
+    return tuple(claim for claim in claims if claim and not claim.verified)
 
 
 def _rejects_direct_send(directory: Directory, name: str) -> bool:

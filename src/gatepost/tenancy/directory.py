@@ -29,8 +29,8 @@ class Directory(Protocol):
     def connectors_listing(self, address: Address) -> Sequence[InboundConnector]:
         """Connectors, enabled or not, with a network that contains `address`."""
 
-    def accepted_domain(self, domain: str) -> AcceptedDomain | None:
-        """The accepted domain, verified or not, that equals `domain`."""
+    def accepted_domain(self, domain: str, tenant: str) -> AcceptedDomain | None:
+        """The tenant's own claim, verified or not, to exactly `domain`. Other tenants may have claimed it too."""
 
     def nearest_owner(self, domain: str) -> AcceptedDomain | None:
         """The *verified* accepted domain that equals `domain` or is its nearest parent, whoever owns it."""

@@ -27,7 +27,7 @@ class NameOwnership:
 class Owners(Protocol):
     """As much of a `Directory` as says who owns a name."""
 
-    def accepted_domain(self, domain: str) -> AcceptedDomain | None: ...
+    def accepted_domain(self, domain: str, tenant: str) -> AcceptedDomain | None: ...
 
     def nearest_owner(self, domain: str) -> AcceptedDomain | None: ...
 
@@ -96,7 +96,6 @@ def _added_above(base: str, tenant: str, below: str, directory: Owners) -> Accep
     for domain in (base, *parents(base)):
         if domain == below:
             return None
-        accepted = directory.accepted_domain(domain)
-        if accepted and accepted.tenant == tenant:
+        if accepted := directory.accepted_domain(domain, tenant):
             return accepted
     return None

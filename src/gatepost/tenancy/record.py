@@ -66,6 +66,7 @@ def domain_record(domain: AcceptedDomain) -> Record:
         "verified_by_operator": domain.verified_by_operator,
         "checked_at": time_text(domain.checked_at),
         "lost_at": time_text(domain.lost_at),
+        "claimed_at": time_text(domain.claimed_at),
     }
 
 
@@ -80,6 +81,7 @@ def domain_from(record: ReadRecord) -> AcceptedDomain:
         verified_by_operator=record["verified_by_operator"],
         checked_at=time_from(record["checked_at"]),
         lost_at=time_from(record["lost_at"]),
+        claimed_at=time_from(record.get("claimed_at")),
     )
 
 

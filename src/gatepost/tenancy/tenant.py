@@ -53,7 +53,7 @@ class Tenant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptedDomain:
-    """A domain of a tenant. It counts only while `verified`."""
+    """A tenant's claim to a domain. It counts only while `verified`, and one tenant's at a time is: its owner's."""
 
     domain: str
     tenant: str
@@ -67,6 +67,8 @@ class AcceptedDomain:
     checked_at: datetime | None = None
     lost_at: datetime | None = None
     """When the record was first found missing. The domain goes on counting until the grace time is over."""
+    claimed_at: datetime | None = None
+    """When the tenant added it, or lost its verification: a claim that stays unproven lapses some time after."""
 
 
 class ConnectorType(StrEnum):
