@@ -98,6 +98,24 @@ def test_a_domain_that_was_there_unverified_is_so_again_after_undo(tmp_path: Pat
         assert _without_moments(scene.state()) == _without_moments(before)
 
 
+def test_undo_leaves_what_the_operator_vouched_for_and_takes_the_rest_back(tmp_path: Path) -> None:
+    with hybrid_scene(tmp_path, domain_verified=False) as scene:
+        scene.relay("domain", "add", "contoso", "contoso.com")
+        scene.plan()
+        scene.apply(1, "--wait", "0")
+        scene.relay("domain", "remove", "contoso.com")
+        scene.relay("domain", "add", "contoso", "contoso.com", "--verified")
+        applied = scene.apply()
+        assert "update accepted-domain contoso.com: was done" in applied.stdout
+        done = scene.edge.run("hybrid", "undo")
+        assert done.returncode == 0, done.stderr
+        state = scene.state()["relay"]
+        assert [each["verified"] for each in state["domains"]] == [True]
+        assert state["inbound"] == []
+        assert "nothing to undo" in scene.edge.run("hybrid", "undo").stderr
+        scene.neighbour_is_served()
+
+
 def _without_moments(state: object) -> object:
     """When something was looked at is no state of it."""
     return json.loads(json.dumps(state), object_hook=lambda each: {k: v for k, v in each.items() if k != "checked_at"})

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatepost.hybrid.apply import Trouble, WorldMoved, apply, undo
+from gatepost.hybrid.apply import NotChanged, TakenBack, Trouble, WorldMoved, apply, undo
 from gatepost.hybrid.journal import Memory
-from gatepost.hybrid.plan import Plan, UnusablePlan, document, read_plan
-from hybrid.worlds import AT, WISH, World, renewed
+from gatepost.hybrid.plan import Change, Plan, UnusablePlan, document, read_plan
+from hybrid.worlds import AT, WISH, MemorySide, World, renewed
 
 INBOUND = "inbound-connector edge.contoso.com"
 
@@ -225,7 +225,7 @@ def test_undo_returns_both_sides_to_the_octet(edits: list[Any], wish: Any, cut: 
             journal.note("begun", change.order)
             world.sides[change.side].write(change)
             journal.note("done", change.order)
-        assert undo(journal, world.sides, lambda *_: None) == ()
+        assert undo(journal, world.sides, lambda *_: None) == TakenBack(kept=(), left=())
         assert world.state() == before
 
 
@@ -237,9 +237,77 @@ def test_undo_leaves_alone_what_somebody_changed_since(memory: Memory) -> None:
     world.edge.objects["send-connector to-relay"]["key"] = "/by-hand.key"
     latest = memory.latest()
     assert latest is not None
-    kept = undo(latest, world.sides, lambda *_: None)
+    kept = undo(latest, world.sides, lambda *_: None).kept
     assert [each.name for each in kept] == ["send-connector to-relay.key"]
     assert world.edge.objects["send-connector to-relay"]["key"] == "/by-hand.key"
+
+
+class RefusingSide(MemorySide):
+    """A side that says no to some changes; `unreachable` ones get no answer."""
+
+    def __init__(self, *, refused: frozenset[str] = frozenset(), unreachable: frozenset[str] = frozenset()) -> None:
+        super().__init__()
+        self.refused, self.unreachable = refused, unreachable
+
+    def write(self, change: Change) -> None:
+        if change.object in self.refused:
+            raise NotChanged(f"{change.object}: no")
+        if change.object in self.unreachable:
+            raise Trouble(f"{change.object}: no answer")
+        super().write(change)
+
+
+DOMAIN = "accepted-domain contoso.com"
+
+
+def test_undo_does_not_take_back_what_somebody_else_did_after_a_refusal(memory: Memory) -> None:
+    """The relay refuses the verification, the operator vouches, the apply goes on: that step is the operator's."""
+    relay = RefusingSide()
+    world = World(relay=relay)
+    relay.objects[DOMAIN] = {"match_subdomains": False, "verified": False}
+    plan = world.plan()
+    relay.refused = frozenset({DOMAIN})
+    with pytest.raises(NotChanged):
+        carry_out(world, plan, memory)
+    relay.objects[DOMAIN] = {"match_subdomains": False, "verified": True}
+    steps: list[tuple[str, str]] = []
+    apply(plan, memory.begin(plan), world.sides, lambda: None, lambda change, what: steps.append((change.object, what)))
+    assert steps[0] == (DOMAIN, "was done")
+    latest = memory.latest()
+    assert latest is not None
+    assert undo(latest, world.sides, lambda *_: None) == TakenBack(kept=(), left=())
+    assert world.state() == {"relay": {DOMAIN: {"match_subdomains": False, "verified": True}}, "edge": {}}
+    assert memory.latest() is None
+
+
+def test_undo_goes_past_what_is_refused_and_says_so(memory: Memory) -> None:
+    relay = RefusingSide()
+    world = World(relay=relay)
+    relay.objects[DOMAIN] = {"match_subdomains": False, "verified": False}
+    carry_out(world, world.plan(), memory)
+    relay.refused = frozenset({DOMAIN})
+    latest = memory.latest()
+    assert latest is not None
+    result = undo(latest, world.sides, lambda *_: None)
+    assert [(each.change.object, each.final) for each in result.left] == [(DOMAIN, True)]
+    assert world.state() == {"relay": {DOMAIN: {"match_subdomains": False, "verified": True}}, "edge": {}}
+    assert memory.latest() is None
+
+
+def test_undo_can_be_repeated_where_a_side_did_not_answer(memory: Memory) -> None:
+    relay = RefusingSide()
+    world = World(relay=relay)
+    carry_out(world, world.plan(), memory)
+    relay.unreachable = frozenset({DOMAIN, INBOUND})
+    latest = memory.latest()
+    assert latest is not None
+    assert {each.change.object for each in undo(latest, world.sides, lambda *_: None).left} == {DOMAIN, INBOUND}
+    assert world.state()["edge"] == {}
+    relay.unreachable = frozenset()
+    again = memory.latest()
+    assert again is not None
+    assert undo(again, world.sides, lambda *_: None) == TakenBack(kept=(), left=())
+    assert world.state() == World().state()
 
 
 class Interrupted(Exception):

@@ -348,23 +348,26 @@ def _take_into_use(config: Config, ask: Ask) -> None:
 class Undone:
     kept: tuple[Kept, ...]
     """What somebody changed since."""
+    left: tuple[applying.Left, ...]
+    """What could not be taken back."""
     warning: str | None
     """What the relay would now make of the certificate that is still presented."""
 
 
 def undo(config: Config, tell: applying.Tell, overwrite: Collection[str] = ()) -> Undone:
-    """Take the last apply back. Raises `Busy`, `NothingApplied`, `Trouble`, `UnusableFile`."""
+    """Take the last apply back, as far as that is possible. Raises `Busy`, `NothingApplied`, `Trouble`,
+    `UnusableFile`."""
     remembered = memory(config)
     with remembered.locked():
         journal = remembered.latest()
         if journal is None:
             raise NothingApplied("nothing has been applied from here, so there is nothing to undo")
         with _sides(config, ask_from(journal.plan.wish), journal.folder) as (sides, _):
-            kept = applying.undo(journal, sides, tell, overwrite)
+            result = applying.undo(journal, sides, tell, overwrite)
         last = remembered.last_finished()
         ask = ask_from(last.plan.wish) if last else None
         keep_only(config, ask.pair if ask and not ask.postfix else None)
-    return Undone(kept=kept, warning=_still_relayed(config, ask) if ask else None)
+    return Undone(kept=result.kept, left=result.left, warning=_still_relayed(config, ask) if ask else None)
 
 
 def _still_relayed(config: Config, ask: Ask) -> str | None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from gatepost.admin.domains import owned_by_another
 from gatepost.app import open_editor
 from gatepost.config import Config
-from gatepost.hybrid.apply import Trouble, same
+from gatepost.hybrid.apply import NotChanged, Trouble, same
 from gatepost.hybrid.desire import DOMAIN, INBOUND, SEND, TENANT, kind_and_name
 from gatepost.hybrid.merge import Fields
 from gatepost.hybrid.plan import Change, Objects
@@ -50,7 +50,7 @@ class EdgeSide:
         try:
             with self._editor.change():
                 if not same(self.read([change.object])[change.object], change.before):
-                    raise Trouble(
+                    raise NotChanged(
                         f"{change.object} on this edge was changed by somebody else just now; look with gatepost "
                         "audit, then make a new plan: gatepost hybrid plan"
                     )

@@ -47,6 +47,8 @@ class RelayApi:
         except ApiUnreachable as error:
             raise Trouble(str(error)) from None
         except ApiRefused as error:
+            if error.status >= 500:
+                raise Trouble(self._told(error)) from None
             raise Refused(self._told(error), error.status, error.code) from None
         return answer
 

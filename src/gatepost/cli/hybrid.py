@@ -15,7 +15,7 @@ from gatepost.cli import context
 if TYPE_CHECKING:
     from gatepost.app.hybrid import Ask
     from gatepost.config import Config
-    from gatepost.hybrid.apply import Moved
+    from gatepost.hybrid.apply import Left, Moved
     from gatepost.hybrid.certificates import Choice
     from gatepost.hybrid.merge import Kept
     from gatepost.hybrid.plan import Change, Plan
@@ -144,6 +144,9 @@ def undo_command(overwrite: Overwrite = None) -> None:
         context.warn(f"note: {undone.warning}")
     if undone.kept:
         _show_kept(undone.kept, "changed by hand since, and left as it is:")
+    if undone.left:
+        _show_left(undone.left)
+    if undone.kept or undone.left:
         raise typer.Exit(context.NO)
     context.say("both sides are as they were before")
 
@@ -446,6 +449,14 @@ def _shown(value: Any) -> str:
     if isinstance(value, str) and value.startswith("-----BEGIN"):
         return "a certificate"
     return "nothing" if value is None else str(value)
+
+
+def _show_left(left: "tuple[Left, ...]") -> None:
+    context.say("could not be taken back:")
+    for each in left:
+        context.print_point(each.change.object, f" ({each.change.side})", each.message)
+    if not all(each.final for each in left):
+        context.suggest("gatepost hybrid undo")
 
 
 def _show_kept(kept: "tuple[Kept, ...]", title: str) -> None:

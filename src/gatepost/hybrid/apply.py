@@ -2,10 +2,11 @@
 
 What flows through: a plan; each change goes to the side it names. Laws: nothing begins while the world differs from
 what the plan rests on; each step is journalled before and after; what was interrupted goes on where it stopped; taking
-back restores what was there before and leaves alone what somebody changed since.
+back restores what was there before, leaves alone what somebody else did or changed since, and does not stop at what
+cannot be taken back.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -18,6 +19,10 @@ class Trouble(Exception):
     """A side cannot be read or changed: one line with what to do. What was done so far stays, and is journalled."""
 
 
+class NotChanged(Trouble):
+    """The side says no: the step did not take effect."""
+
+
 class Side(Protocol):
     """One of the two sides, as far as the wizard touches it."""
 
@@ -25,12 +30,13 @@ class Side(Protocol):
         """The objects of these names as they are now. Raises `Trouble`."""
 
     def write(self, change: Change) -> None:
-        """From `before` to `after`; somebody else's change in between is a `Trouble`."""
+        """From `before` to `after`. Raises `NotChanged` for a definite no, such as somebody else's change in between,
+        and `Trouble` where the outcome is not known."""
 
 
 Sides = Mapping[str, Side]
 Tell = Callable[[Change, str], None]
-"""Called with each change and `done`, `was done` or `taken back`."""
+"""Called with each change and `done`, `was done`, `taken back`, `kept` or `not taken back`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,26 +66,35 @@ def apply(plan: Plan, journal: Apply, sides: Sides, rehearse: Callable[[], None]
             continue
         if change.rehearse_first:
             rehearse()
-        journal.note("begun", change.order)
-        sides[change.side].write(change)
-        journal.note("done", change.order)
+        _carry_out(change, journal, sides)
         tell(change, "done")
     journal.note("finished")
 
 
+def _carry_out(change: Change, journal: Apply, sides: Sides) -> None:
+    journal.note("begun", change.order)
+    try:
+        sides[change.side].write(change)
+    except NotChanged:
+        journal.note("refused", change.order)
+        raise
+    journal.note("done", change.order)
+
+
 def _settled(plan: Plan, journal: Apply, sides: Sides, tell: Tell) -> frozenset[int]:
-    """The steps that are in force, the one in doubt decided by looking. Raises `WorldMoved`."""
+    """The steps that are in force: the one in doubt is decided by looking, and so is one that was refused, which
+    somebody else may have done since. Raises `WorldMoved`."""
     progress = journal.progress()
-    expected = expected_state(plan, progress.done)
     now = observed_now(plan, sides)
-    doubtful = next((each for each in plan.changes if each.order == progress.in_doubt), None)
     done = progress.done
-    if doubtful and same(now[doubtful.side].get(doubtful.object), doubtful.after):
-        journal.note("done", doubtful.order)
-        tell(doubtful, "was done")
-        done |= {doubtful.order}
-        expected = expected_state(plan, done)
-    if moved := differences(expected, now):
+    for change in plan.changes:
+        if change.order != progress.in_doubt and change.order not in progress.refused:
+            continue
+        if same(now[change.side].get(change.object), change.after):
+            journal.note("done" if change.order == progress.in_doubt else "found", change.order)
+            tell(change, "was done")
+            done |= {change.order}
+    if moved := differences(expected_state(plan, done), now):
         raise WorldMoved(moved)
     return done
 
@@ -119,26 +134,55 @@ def _differences(expected: Fields | None, now: Fields | None) -> Mapping[str, tu
     return differing(expected, now)
 
 
-def undo(journal: Apply, sides: Sides, tell: Tell, overwrite: Collection[str] = ()) -> tuple[Kept, ...]:
-    """Take back what was applied, the last step first. Returns what somebody changed since, which stays as it is
-    unless `overwrite` names it. Raises `Trouble`; what was taken back by then is journalled."""
-    plan = journal.plan
-    progress = journal.progress()
-    in_force = progress.done | ({progress.in_doubt} if progress.in_doubt else frozenset())
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """A step that could not be taken back."""
+
+    change: Change
+    message: str
+    final: bool
+    """The side refused; otherwise another attempt may succeed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenBack:
+    kept: tuple[Kept, ...]
+    """What somebody changed since; it stays unless `overwrite` names it."""
+    left: tuple[Left, ...]
+
+
+def undo(journal: Apply, sides: Sides, tell: Tell, overwrite: Collection[str] = ()) -> TakenBack:
+    """Take back what this apply did, the last step first, and go on past what cannot be taken back; the earlier steps of
+    such an object stay with it. The apply counts as taken back once nothing is left that another attempt could
+    change."""
     kept: list[Kept] = []
-    for change in reversed(plan.changes):
-        if change.order not in in_force:
+    left: dict[tuple[str, str], Left] = {}
+    ours = journal.progress().ours
+    for change in reversed(journal.plan.changes):
+        if change.order not in ours or (change.side, change.object) in left:
             continue
-        now = sides[change.side].read([change.object]).get(change.object)
-        back, left = _taken_back(change, now, overwrite)
-        kept += left
-        if back is not None:
-            journal.note("undoing", change.order)
-            sides[change.side].write(back)
-        journal.note("undone", change.order)
-        tell(change, "taken back" if not left else "taken back in part" if back else "kept")
-    journal.note("taken-back")
-    return tuple(kept)
+        try:
+            kept += _take_back(change, journal, sides, tell, overwrite)
+        except Trouble as error:
+            final = isinstance(error, NotChanged)
+            left[change.side, change.object] = Left(change=change, message=str(error), final=final)
+            tell(change, "not taken back")
+    if all(each.final for each in left.values()):
+        journal.note("taken-back")
+    return TakenBack(kept=tuple(kept), left=tuple(left.values()))
+
+
+def _take_back(
+    change: Change, journal: Apply, sides: Sides, tell: Tell, overwrite: Collection[str]
+) -> Sequence[Kept]:
+    now = sides[change.side].read([change.object]).get(change.object)
+    back, kept = _taken_back(change, now, overwrite)
+    if back is not None:
+        journal.note("undoing", change.order)
+        sides[change.side].write(back)
+    journal.note("undone", change.order)
+    tell(change, "taken back" if not kept else "taken back in part" if back else "kept")
+    return kept
 
 
 def _taken_back(change: Change, now: Fields | None, overwrite: Collection[str]) -> tuple[Change | None, list[Kept]]:

@@ -16,7 +16,7 @@ from typing import Literal
 from gatepost.hybrid.merge import Fields
 from gatepost.hybrid.plan import Plan, document, read_plan
 
-Mark = Literal["begun", "done", "undoing", "undone", "finished", "taken-back"]
+Mark = Literal["begun", "refused", "done", "found", "undoing", "undone", "finished", "taken-back"]
 
 
 class Busy(Exception):
@@ -29,6 +29,10 @@ class Progress:
 
     done: frozenset[int]
     """Steps that are in force."""
+    found: frozenset[int]
+    """Of these, the ones that somebody else carried out."""
+    refused: frozenset[int]
+    """Begun, and refused by their side: they did not take effect."""
     in_doubt: int | None
     """Begun, and nobody knows whether it took effect."""
     begun: bool
@@ -36,6 +40,12 @@ class Progress:
     finished: bool
     undoing: bool
     taken_back: bool
+
+    @property
+    def ours(self) -> frozenset[int]:
+        """The steps that this apply carried out, or may have."""
+        in_doubt = frozenset() if self.in_doubt is None else frozenset({self.in_doubt})
+        return (self.done - self.found) | in_doubt
 
 
 class Apply:
@@ -62,6 +72,8 @@ class Apply:
 
     def progress(self) -> Progress:
         done: set[int] = set()
+        found: set[int] = set()
+        refused: set[int] = set()
         in_doubt: int | None = None
         marks: set[str] = set()
         for mark, step in self._marks():
@@ -69,14 +81,24 @@ class Apply:
             match mark:
                 case "begun" | "undoing":
                     in_doubt = step
+                    refused.discard(step)
+                case "refused":
+                    in_doubt = None
+                    refused.add(step)
                 case "done":
                     done.add(step)
                     in_doubt = None
+                case "found":
+                    done.add(step)
+                    found.add(step)
+                    refused.discard(step)
                 case "undone":
                     done.discard(step)
                     in_doubt = None
         return Progress(
             done=frozenset(done),
+            found=frozenset(found),
+            refused=frozenset(refused),
             in_doubt=in_doubt,
             begun="begun" in marks,
             finished="finished" in marks,

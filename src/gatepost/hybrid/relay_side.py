@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
-from gatepost.hybrid.apply import Trouble, same
+from gatepost.hybrid.apply import NotChanged, same
 from gatepost.hybrid.desire import DOMAIN, INBOUND, fresh_inbound, kind_and_name
 from gatepost.hybrid.merge import Fields
 from gatepost.hybrid.plan import Change, Objects
@@ -32,8 +32,8 @@ class Answer(Protocol):
     def etag(self) -> str | None: ...
 
 
-class Refused(Trouble):
-    """The relay's own "no": its status, stable code, and what it says."""
+class Refused(NotChanged):
+    """The relay's own "no": its status (4xx), stable code, and what it says."""
 
     def __init__(self, says: str, status: int, code: str) -> None:
         super().__init__(says)
@@ -114,7 +114,7 @@ class RelaySide:
                 return
             record, left = body["record"], deadline - time.monotonic()
             if left <= 0:
-                raise Trouble(
+                raise NotChanged(
                     f'{body["domain"]} is not verified yet: publish {record["name"]} TXT "{record["value"]}", then go '
                     "on with the same gatepost hybrid apply; nothing that was done is done twice"
                 )
@@ -125,7 +125,7 @@ class RelaySide:
         """The condition under which `change` may be written."""
         now, etag = self._read(change.object)
         if not same(now, change.before):
-            raise Trouble(
+            raise NotChanged(
                 f"{change.object} at the relay was changed by somebody else just now; look at what they did, then "
                 "make a new plan: gatepost hybrid plan"
             )
