@@ -10,8 +10,9 @@ import tree_sitter_powershell
 from tree_sitter import Language, Parser
 
 from gatepost.app.hybrid_exchange import ExchangeAsk, Rendered, plan_exchange
+from gatepost.app.relay_api import UnusableFile
 from gatepost.hybrid.desire import NotPossible
-from gatepost.hybrid.exchange import CLOUD_HOST, literal
+from gatepost.hybrid.exchange import CLOUD_HOST, CREATED, literal
 from gatepost.hybrid.plan import document
 from pki import Issued, Pki
 
@@ -38,15 +39,20 @@ def planned(
     exports: dict[str, list[dict[str, Any]]],
     *overwrite: str,
     earlier: Path | None = None,
+    none: tuple[str, ...] | None = None,
+    smart_host: str = "mail.contoso.com",
 ) -> Rendered:
     folder.mkdir(exist_ok=True)
+    if none is None:
+        none = tuple(kind for kind in CREATED if kind not in exports)
     for name, objects in exports.items():
         (folder / f"{name}.json").write_text(json.dumps(objects))
     ask = ExchangeAsk(
         exports=(folder,),
         domains=("contoso.com",),
-        smart_host="mail.contoso.com",
+        smart_host=smart_host,
         certificate=certificate.chain_file,
+        none=none,
         earlier=earlier,
     )
     return plan_exchange(ask, overwrite)
@@ -174,13 +180,68 @@ def test_an_export_that_was_cut_is_not_built_upon(tmp_path: Path, certificate: I
         "DNSRoutingEnabled : True\nSmartHosts : {}\nTlsAuthLevel : DomainValidation\n"
     )
     with pytest.raises(NotPossible, match=r"cut at AddressSpaces.*Export-Clixml"):
-        planned(folder, certificate, {})
+        planned(folder, certificate, {}, none=())
 
 
 def test_a_certificate_of_no_accepted_domain_is_told(tmp_path: Path, certificate: Issued) -> None:
     other = [{**DOMAINS[0], "DomainName": "fabrikam.com", "Name": "fabrikam.com"}, DOMAINS[1]]
     with pytest.raises(NotPossible, match=r"neither that nor its parent is an accepted domain"):
         planned(tmp_path / "exports", certificate, {"AcceptedDomain": other})
+
+
+def test_of_what_no_export_shows_nothing_is_planned(tmp_path: Path, certificate: Issued) -> None:
+    before = {"AcceptedDomain": DOMAINS, "ReceiveConnector": [receive()]}
+    found = planned(tmp_path / "exports", certificate, before, none=("InboundConnector",))
+    kinds = {change.object.partition(" ")[0] for change in found.plan.changes}
+    assert kinds == {"ReceiveConnector", "InboundConnector"}
+    assert [note.partition(":")[0] for note in found.plan.notes] == [
+        "no export of SendConnector",
+        "no export of OutboundConnector",
+    ]
+    assert all("--none" in note for note in found.plan.notes)
+    without = planned(tmp_path / "others", certificate, {"AcceptedDomain": DOMAINS}, none=())
+    assert without.plan.changes == ()
+    assert "--none ReceiveConnector" not in "".join(without.plan.notes)
+
+
+def test_there_is_none_of_what_an_export_shows_is_refused(tmp_path: Path, certificate: Issued) -> None:
+    with pytest.raises(UnusableFile, match=r"--none ReceiveConnector: must be one of"):
+        planned(tmp_path / "exports", certificate, {"AcceptedDomain": DOMAINS}, none=("ReceiveConnector",))
+    sent = {"Name": "to the cloud", "AddressSpaces": ["smtp:x.example;1"], "DNSRoutingEnabled": True, "SmartHosts": []}
+    with pytest.raises(UnusableFile, match=r"--none SendConnector: the exports show one"):
+        planned(
+            tmp_path / "more",
+            certificate,
+            {"AcceptedDomain": DOMAINS, "SendConnector": [{**sent, "TlsAuthLevel": ""}]},
+            none=("SendConnector",),
+        )
+
+
+@pytest.mark.parametrize(
+    ("names", "present", "demanded"),
+    [
+        (("smtp.contoso.com", "autodiscover.contoso.com"), None, "smtp.contoso.com"),
+        (("smtp.contoso.com", "mail.contoso.com"), None, "mail.contoso.com"),
+        (("*.contoso.com",), None, "mail.contoso.com"),
+        (("smtp.contoso.com", "mail.contoso.com"), "smtp.contoso.com", "smtp.contoso.com"),
+        (("smtp.contoso.com",), "old.contoso.com", "smtp.contoso.com"),
+        (("*.eu.contoso.com", "contoso.com"), None, "*.eu.contoso.com"),
+    ],
+)
+def test_only_a_name_that_the_certificate_has_is_demanded_of_it(
+    tmp_path: Path, names: tuple[str, ...], present: str | None, demanded: str
+) -> None:
+    issued = Pki(tmp_path / "pki", organisation="Known Authority").leaf(names[0].removeprefix("*."), names=names)
+    before: dict[str, list[dict[str, Any]]] = {"AcceptedDomain": DOMAINS}
+    if present:
+        before["OutboundConnector"] = [
+            {"Name": "Outbound to on-premises", "TlsDomain": present, "RecipientDomains": ["contoso.com"]}
+            | {"SmartHosts": ["mail.contoso.com"], "TlsSettings": "DomainValidation", "ConnectorType": "OnPremises"}
+        ]
+    changes = {change.object: change.after for change in planned(tmp_path / "exports", issued, before).plan.changes}
+    outbound = changes["OutboundConnector Outbound to on-premises"]
+    assert outbound is not None
+    assert outbound["TlsDomain"] == demanded
 
 
 def test_text_in_scripts_is_one_literal() -> None:

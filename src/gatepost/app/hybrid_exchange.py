@@ -14,7 +14,17 @@ from gatepost.doctor.evidence import (
     issuer_and_subject,
 )
 from gatepost.doctor.reading import NothingToRead, read_files
-from gatepost.hybrid.exchange import ON_PREMISES, ONLINE, ExchangeWish, Exported, desired, observed, script
+from gatepost.hybrid.exchange import (
+    CREATED,
+    ON_PREMISES,
+    ONLINE,
+    ExchangeWish,
+    Exported,
+    desired,
+    missing_exports,
+    observed,
+    script,
+)
 from gatepost.hybrid.merge import Fields
 from gatepost.hybrid.observe import relevant
 from gatepost.hybrid.plan import Plan, UnusablePlan, Wanted, difference, read_plan
@@ -34,6 +44,8 @@ class ExchangeAsk:
     certificate: Path
     routing_domain: str | None = None
     centralized: bool = False
+    none: tuple[str, ...] = ()
+    """Kinds of object of which there is none, as the administrator says; of others, what no export shows is unknown."""
     earlier: Path | None = None
     """The folder of the last plan, which knows what exports have shown to be applied."""
 
@@ -52,8 +64,10 @@ def plan_exchange(ask: ExchangeAsk, overwrite: Sequence[str]) -> Rendered:
     bundle = _bundle(ask.exports)
     wish = _wish(ask, leaf, bundle)
     last = _earlier(ask.earlier)
-    there = observed(_exported(bundle, wish.tls_certificate_name))
-    wanted = desired(wish, _accepted(bundle), there)
+    exported = list(_exported(bundle, wish.tls_certificate_name))
+    shown = _shown(exported, ask.none)
+    there = observed(exported)
+    wanted = desired(wish, _accepted(bundle), there, shown)
     found = relevant(wanted, there)
     changes, kept = difference(wanted, found, last, overwrite)
     plan = Plan(
@@ -63,9 +77,21 @@ def plan_exchange(ask: ExchangeAsk, overwrite: Sequence[str]) -> Rendered:
         wanted=_in_force(wanted, there, last),
         changes=changes,
         kept=kept,
+        notes=missing_exports(shown),
     )
     scripts = {name: text for side, name in _SCRIPTS.items() if (text := script(plan, side, wish.thumbprint))}
     return Rendered(plan=plan, scripts=scripts)
+
+
+def _shown(exported: Iterable[Exported], none: Iterable[str]) -> frozenset[str]:
+    """The kinds of which it is known what there is."""
+    found = {each.kind for each in exported}
+    for kind in none:
+        if kind not in CREATED:
+            raise UnusableFile(f"--none {kind}: must be one of {', '.join(CREATED)}")
+        if kind in found:
+            raise UnusableFile(f"--none {kind}: the exports show one; leave the option out")
+    return frozenset(found | set(none))
 
 
 def _in_force(
@@ -98,11 +124,14 @@ def _bundle(paths: Iterable[Path]) -> EvidenceBundle:
 
 
 def _wish(ask: ExchangeAsk, leaf: CertificateFacts, bundle: EvidenceBundle) -> ExchangeWish:
+    names = tuple(filter(None, map(certificate_name_key, leaf.names)))
+    if not names:
+        raise UnusableFile(f"certificate {ask.certificate} has no DNS name; name one that a connector can go by")
     return ExchangeWish(
         domains=ask.domains,
         routing_domain=ask.routing_domain or _routing_domain(bundle),
         smart_host=ask.smart_host,
-        certificate_names=tuple(filter(None, map(certificate_name_key, leaf.names))),
+        certificate_names=names,
         tls_certificate_name=f"<I>{leaf.issuer}<S>{leaf.subject}",
         # Exchange names certificates by this digest; nothing rests on its strength.
         thumbprint=sha1(leaf.der, usedforsecurity=False).hexdigest().upper(),

@@ -230,6 +230,10 @@ def exchange_command(
     centralized: Annotated[
         bool, typer.Option("--centralized", help="Mail of the cloud to the outside leaves by your servers.")
     ] = False,
+    none: Annotated[
+        list[str] | None,
+        typer.Option("--none", metavar="KIND", help="There is no such connector yet, so create it; repeatable."),
+    ] = None,
     overwrite: Overwrite = None,
     out: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Write scripts there, and what exports have shown.")
@@ -248,6 +252,7 @@ def exchange_command(
             certificate=certificate,
             routing_domain=notation.accepted_domain(routing_domain) if routing_domain else None,
             centralized=centralized,
+            none=tuple(none or ()),
             earlier=out,
         )
         found = hybrid_exchange.plan_exchange(ask, overwrite or [])

@@ -152,8 +152,8 @@ class TakenBack:
 
 
 def undo(journal: Apply, sides: Sides, tell: Tell, overwrite: Collection[str] = ()) -> TakenBack:
-    """Take back what this apply did, the last step first, and go on past what cannot be taken back; the earlier steps of
-    such an object stay with it. The apply counts as taken back once nothing is left that another attempt could
+    """Take back what this apply did, the last step first, and go on past what cannot be taken back; the earlier steps
+    of such an object stay with it. The apply counts as taken back once nothing is left that another attempt could
     change."""
     kept: list[Kept] = []
     left: dict[tuple[str, str], Left] = {}

@@ -2,13 +2,14 @@
 
 What flows through: exported objects and a wish become the same plan as everywhere; the plan becomes scripts that show
 first (`-WhatIf`), back up, and set only the properties that differ. Nothing is run here; the next export is read to see
-what came of it. Laws: what an administrator added to a list stays in it; every text in a script is a quoted literal.
+what came of it. Laws: what an administrator added to a list stays in it; every text in a script is a quoted literal; of
+what no export shows nothing is planned; no name is demanded of a certificate that lacks it.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from gatepost.hybrid.desire import NotPossible, covers
 from gatepost.hybrid.merge import Fields
@@ -20,7 +21,9 @@ ON_PREMISES, ONLINE = "exchange", "exchange-online"
 CLOUD_HOST = "mail.protection.outlook.com"
 CAPABILITY = f"{CLOUD_HOST}:AcceptCloudServicesMail"
 
-Kind = Literal["SendConnector", "ReceiveConnector", "InboundConnector", "OutboundConnector"]
+KINDS = ("SendConnector", "ReceiveConnector", "InboundConnector", "OutboundConnector")
+CREATED = ("SendConnector", "InboundConnector", "OutboundConnector")
+"""The kinds that are created where there is none; a receive connector comes with the server."""
 
 _SIDES: Mapping[str, str] = {
     "SendConnector": ON_PREMISES,
@@ -78,6 +81,7 @@ class ExchangeWish:
     smart_host: str
     """Where Exchange Online finds the servers on premises."""
     certificate_names: tuple[str, ...]
+    """At least one."""
     tls_certificate_name: str
     """`<I>issuer<S>subject` of the certificate."""
     thumbprint: str
@@ -123,14 +127,28 @@ def _space(text: str) -> str:
 # --- what should be ---------------------------------------------------------------------------------------------------
 
 
-def desired(wish: ExchangeWish, accepted_domains: Sequence[str], now: Mapping[str, Objects]) -> tuple[Wanted, ...]:
-    """On premises first: the cloud should find servers that expect it. Raises `NotPossible`."""
+def desired(
+    wish: ExchangeWish, accepted_domains: Sequence[str], now: Mapping[str, Objects], shown: Collection[str]
+) -> tuple[Wanted, ...]:
+    """On premises first: the cloud should find servers that expect it. `shown` are the kinds of which the exports, or
+    the administrator, say what there is. Raises `NotPossible`."""
     on_premises, online = now[ON_PREMISES], now[ONLINE]
-    return (
-        *_receive_connectors(wish, on_premises),
-        _inbound(wish, accepted_domains, online),
-        _outbound(wish, online),
-        _send(wish, on_premises),
+    planned: dict[str, Callable[[], Iterable[Wanted]]] = {
+        "ReceiveConnector": lambda: _receive_connectors(wish, on_premises),
+        "InboundConnector": lambda: [_inbound(wish, accepted_domains, online)],
+        "OutboundConnector": lambda: [_outbound(wish, online)],
+        "SendConnector": lambda: [_send(wish, on_premises)],
+    }
+    return tuple(each for kind, wanted in planned.items() if kind in shown for each in wanted())
+
+
+def missing_exports(shown: Collection[str]) -> tuple[str, ...]:
+    """A note for each kind of which nothing is known."""
+    return tuple(
+        f"no export of {kind}: nothing is planned about it; add the output of Get-{kind} | Export-Clixml {kind}.xml"
+        + (f", or say that there is none: --none {kind}" if kind in CREATED else "")
+        for kind in KINDS
+        if kind not in shown
     )
 
 
@@ -187,6 +205,7 @@ def _sender_certificate_name(wish: ExchangeWish, accepted: Sequence[str], now: F
 
 def _outbound(wish: ExchangeWish, now: Objects) -> Wanted:
     name = _existing(now, "OutboundConnector", "Outbound to ") or "OutboundConnector Outbound to on-premises"
+    tls_domain = _tls_domain(wish, now.get(name))
     return Wanted(
         side=ONLINE,
         object=name,
@@ -195,18 +214,31 @@ def _outbound(wish: ExchangeWish, now: Objects) -> Wanted:
             "RecipientDomains": ["*"] if wish.centralized else list(wish.domains),
             "SmartHosts": [wish.smart_host],
             "TlsSettings": "DomainValidation",
-            "TlsDomain": wish.smart_host,
+            "TlsDomain": tls_domain,
             "UseMXRecord": False,
             "CloudServicesMailEnabled": True,
             "RouteAllMessagesViaOnPremises": wish.centralized,
             "Enabled": True,
         },
         fresh={},
-        why=f"mail of the cloud for your domains goes to {wish.smart_host}, whose certificate is checked",
+        why=f"mail of the cloud for your domains goes to {wish.smart_host}, whose certificate must be for {tls_domain}",
         risk="mail for domains that are no longer on premises would be sent there too"
         if not wish.centralized
         else "all mail of the cloud to the outside leaves by your servers",
     )
+
+
+def _tls_domain(wish: ExchangeWish, now: Fields | None) -> str:
+    """The name that Exchange Online demands of the servers' certificate: the present one or the smart host where the
+    certificate has it, else a name that it has."""
+    present = str((now or {}).get("TlsDomain") or "").casefold()
+    candidates = [each for each in (present, wish.smart_host) if each]
+    return next((each for each in candidates if _is_for(wish.certificate_names, each)), wish.certificate_names[0])
+
+
+def _is_for(certificate_names: Iterable[str], host: str) -> bool:
+    """RFC 6125 6.4.3: a wildcard stands for the left-most label."""
+    return any(name in (host, f"{WILDCARD}{host.partition('.')[2]}") for name in certificate_names)
 
 
 def _send(wish: ExchangeWish, now: Objects) -> Wanted:
