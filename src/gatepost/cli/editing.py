@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from gatepost.admin.declined import Declined, WrongUse
 from gatepost.cli import context
 from gatepost.mail.visible import visible
-from gatepost.queue.store import StoreError
 
 if TYPE_CHECKING:
     from gatepost.admin.administration import Administration
@@ -41,7 +40,7 @@ def told() -> Iterator[None]:
     """A "no" of what is done inside becomes one line and an exit code."""
     try:
         yield
-    except (WrongUse, StoreError) as error:
+    except WrongUse as error:
         context.fail(str(error), context.WRONG_USE)
     except Declined as error:
         context.fail(str(error), context.NO)

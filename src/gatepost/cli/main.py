@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 
 from gatepost import __version__
 from gatepost.cli import context
+from gatepost.cli.rights import explained
 from gatepost.queue.store import StoreError
 
 _COMMANDS: dict[str, tuple[str, str, str]] = {
@@ -133,8 +134,8 @@ def run(arguments: list[str]) -> int:
         line = message if "\n" in message else f"gatepost: {_as_clause(message)} see: {_help_command(error)}"
         context.say(line, err=True)
         return context.WRONG_USE
-    except StoreError as error:
-        context.say(f"gatepost: {error}", err=True)
+    except (StoreError, PermissionError) as error:
+        context.say(f"gatepost: {explained(error) or error}", err=True)
         return context.WRONG_USE
     except (typer.Abort, KeyboardInterrupt):
         context.say("gatepost: stopped", err=True)

@@ -27,10 +27,7 @@ def wanted_session(text: str) -> str:
 def found_soon(look: Callable[[], Found | SessionNotFound]) -> Found:
     """What `look` finds. A session of the last minutes is looked for again for a second; then the command fails."""
     for tries_left in range(_TRIES, -1, -1):
-        try:
-            found = look()
-        except OSError as error:
-            context.fail(f"{error.filename or context.config().data}: {error.strerror}; run this as the relay's user")
+        found = look()
         if not isinstance(found, SessionNotFound):
             return found
         if not tries_left or not _is_recent(found.session_id):

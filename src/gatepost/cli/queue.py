@@ -16,7 +16,7 @@ from gatepost.cli import context
 from gatepost.cli.editing import day_and_time, print_facts, print_table
 from gatepost.queue.message import QueuedMessage, QueuedRecipient, RecipientState
 from gatepost.queue.orders import Action, Order
-from gatepost.queue.store import QueueFilter, StoreError
+from gatepost.queue.store import QueueFilter
 
 if TYPE_CHECKING:
     from gatepost.admin.queue_desk import QueueDesk
@@ -176,7 +176,7 @@ def _office() -> "Iterator[QueueDesk]":
             for line in office.unreadable():
                 context.say(f"gatepost: {line}", err=True)
             yield office
-    except (WrongUse, StoreError) as error:
+    except WrongUse as error:
         context.fail(str(error), context.WRONG_USE)
     except Declined as error:
         context.fail(str(error), context.NO)
