@@ -147,6 +147,10 @@ class Config:
     listeners: tuple[ListenerConfig, ...]
     tls: TlsConfig | None
     workers: int
+    user: str | None = None
+    """Whom `serve`, started as root, becomes once its ports are bound; None: nobody else."""
+    group: str | None = None
+    """None: the user's own."""
     api: ApiConfig | None = None
     log: Literal["text", "json"] = "text"
     help_link: str | None = None
@@ -202,6 +206,7 @@ class Config:
             self.queue_folder,
             self.sessions_folder,
             self.sightings_folder,
+            self.receive_log_folder.parent,
             self.receive_log_folder,
             self.send_log_folder,
         )
@@ -283,6 +288,8 @@ def _config(file: Path, text: str, top: _Table) -> Config:
         tls=_tls(top, path),
         listeners=tuple(_listener(each) for each in top.tables("listener")),
         workers=top.take("workers", _whole(1, 64), min(os.cpu_count() or 1, 64)),
+        user=top.take("user", _text),
+        group=top.take("group", _text),
         api=_api(top),
         log=top.take("log", _one_of("text", "json"), "text"),
         help_link=top.take("help_link", _text),
@@ -299,6 +306,8 @@ def _config(file: Path, text: str, top: _Table) -> Config:
         claim_days=top.take("claim_lapses_after", _duration, 30 * 86400.0) / 86400,
     )
     top.close()
+    if config.group is not None and config.user is None:
+        raise ConfigError(f'{file}: group = "{config.group}" goes with user; add: user = "gatepost"')
     if not config.listeners:
         raise ConfigError(f'{file}: no listener; add: [[listener]] and below it address = "127.0.0.1:2525"')
     if config.tls is None and any(each.require_tls for each in config.listeners):

@@ -68,6 +68,7 @@ class Installation:
     ports: dict[str, int] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
     """What `serve` has in its environment besides ours."""
+    python: Path = Path(sys.executable)
     process: subprocess.Popen[bytes] | None = None
     _output_from: int = 0
 
@@ -161,7 +162,7 @@ class Installation:
         return json.loads(done.stdout)
 
     def _command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "gatepost", "--config", str(self.config), *arguments]
+        return [str(self.python), "-m", "gatepost", "--config", str(self.config), *arguments]
 
     # Serving
 

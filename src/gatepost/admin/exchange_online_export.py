@@ -1,6 +1,7 @@
 """A tenant as files that Exchange Online's cmdlets could have printed: to compare, to keep, or to move there."""
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +47,10 @@ def export(editor: DirectoryEditor, tenant: str, folder: Path) -> Exported:
 def _written(path: Path, objects: Sequence[Properties]) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(objects, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        text = json.dumps(objects, indent=2, ensure_ascii=False) + "\n"
+        # It holds names, addresses and certificates of a tenant: for its owner.
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
+            out.write(text)
     except OSError as error:
         raise WrongUse(f"{path} cannot be written: {error.strerror}") from None
     return path

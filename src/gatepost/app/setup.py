@@ -27,6 +27,7 @@ _RELAY = """\
 # Every setting: docs/reference/settings.md
 hostname = "{hostname}"
 data = "{data}"
+# user = "gatepost"           # whom serve becomes when root starts it
 
 [tls]
 certificate = "server.pem"

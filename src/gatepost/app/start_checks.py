@@ -2,7 +2,9 @@
 
 import fcntl
 import os
+import pwd
 import resource
+import sys
 from collections.abc import Iterator
 
 from gatepost.app import open_editor
@@ -21,7 +23,11 @@ class StartError(Exception):
 
 def check(config: Config) -> Iterator[str]:
     """Warnings, one line each. Raises `StartError` for what makes serving impossible."""
+    _program_can_be_run()
     _folders(config)
+    yield from _closed_to_others(config)
+    _files_are_ours(config)
+    yield from _configuration_for_reload(config)
     yield from _open_files(config)
     if not _any_send_connector(config):
         yield (
@@ -77,7 +83,56 @@ def _folders(config: Config) -> None:
         except OSError as error:
             raise StartError(f"data folder {folder} cannot be made: {error.strerror}") from None
         if not os.access(folder, os.W_OK | os.X_OK):
-            raise StartError(f"data folder {folder} is not writable for this user; give it to the user who serves")
+            user = _name_of(os.geteuid())
+            raise StartError(
+                f"data folder {folder} is not writable for {user}, who serves: chown -R {user}: {config.data}"
+            )
+
+
+def _closed_to_others(config: Config) -> Iterator[str]:
+    """It holds mail, connectors and what tokens are checked against: no other user of the machine looks into it."""
+    for path in (config.data, *sorted(config.data.glob("*.sqlite*"))):
+        mode = path.stat().st_mode & 0o777
+        if not mode & 0o007:
+            continue
+        try:
+            path.chmod(mode & ~0o007)
+        except OSError:
+            raise StartError(f"{path} is open to every user of this machine; close it: chmod o-rwx {path}") from None
+        yield f"{path} was open to every user of this machine and is closed now (mode {mode & ~0o007:04o})"
+
+
+def _files_are_ours(config: Config) -> None:
+    """What a run as root, or a command by another user, left is told before a worker trips over it."""
+    for folder in (config.data, config.queue_folder):
+        for path in sorted(folder.iterdir()):
+            if not os.access(path, os.R_OK | os.W_OK):
+                user = _name_of(os.geteuid())
+                raise StartError(
+                    f"{path} belongs to {_name_of(path.stat().st_uid)} and cannot be written by {user}, who serves: "
+                    f"chown -R {user}: {config.data}"
+                )
+
+
+def _configuration_for_reload(config: Config) -> Iterator[str]:
+    if not os.access(config.file, os.R_OK):
+        user = _name_of(os.geteuid())
+        yield f"{config.file} cannot be read by {user}, so a reload will change nothing: chgrp {user} {config.file}"
+
+
+def _program_can_be_run() -> None:
+    if not os.access(sys.executable, os.X_OK):
+        raise StartError(
+            f"{_name_of(os.geteuid())} cannot run {sys.executable}, which starts the workers: install Gatepost where "
+            "this user reaches it, such as /opt/gatepost"
+        )
+
+
+def _name_of(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"
 
 
 def data_lock(config: Config) -> int:

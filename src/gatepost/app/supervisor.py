@@ -1,5 +1,6 @@
 """`gatepost serve`: binds the sockets, runs one worker a core and the Management API, and restarts what dies.
 
+Started as root it binds, then becomes the user of the configuration (`privileges`), and only then starts anything.
 The sockets stay with the supervisor. When a worker dies, connections that arrive meanwhile wait in the kernel for its
 successor instead of being refused; and only this process needs the right to bind port 25.
 
@@ -19,7 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from gatepost import config as configuration
-from gatepost.app import open_directory
+from gatepost.app import open_directory, privileges
 from gatepost.app.retirement import RETIRE
 from gatepost.app.start_checks import StartError, check, data_lock
 from gatepost.config import ApiConfig, Config, ConfigError, ListenerConfig
@@ -37,15 +38,34 @@ _CALM_S = 10.0
 
 def supervise(config: Config) -> int:
     """Run until SIGTERM or SIGINT. Returns the exit code. Raises `StartError` when it cannot start."""
+    os.umask(privileges.UMASK)
+    bound = _bound_as_root(config)
+    _warn(privileges.warning_for_root(config))
     for warning in check(config):
-        print(f"gatepost: {warning}", file=sys.stderr)  # noqa: T201 - the only face this process has
+        _warn(warning)
     lock = data_lock(config)
     # A directory that cannot be read is told now, once, and not by every worker.
     open_directory(config).close()
     try:
-        return asyncio.run(_Supervisor(config, _bound(config), _bound_api(config)).run())
+        return asyncio.run(_Supervisor(config, *(bound or (_bound(config), _bound_api(config)))).run())
     finally:
         os.close(lock)
+
+
+def _bound_as_root(config: Config) -> "tuple[list[list[socket.socket]], socket.socket | None] | None":
+    """The sockets, where root must bind them before it becomes the user of the configuration."""
+    account = privileges.account_to_become(config)
+    if account is None:
+        return None
+    bound = _bound(config), _bound_api(config)
+    privileges.make_data_folder(config, account)
+    privileges.become(account)
+    return bound
+
+
+def _warn(text: str | None) -> None:
+    if text:
+        print(f"gatepost: {text}", file=sys.stderr)  # noqa: T201 - the only face this process has
 
 
 @dataclass(slots=True)
@@ -223,6 +243,7 @@ class _Supervisor:
         for what, old, new in (
             ("workers", before.workers, config.workers),
             ("data", before.data, config.data),
+            ("user or group", (before.user, before.group), (config.user, config.group)),
             ("listener addresses", *([each.name for each in file.listeners] for file in (before, config))),
             ("the address of [api]", before.api and before.api.name, config.api and config.api.name),
         ):

@@ -1,5 +1,6 @@
 """`gatepost doctor`: from the evidence an administrator has to the cause and the exact fix."""
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -213,7 +214,10 @@ def _redacted(found: EvidenceBundle, key: bytes | None) -> EvidenceBundle:
 def _write(path: Path, text: str, option: str) -> None:
     try:
         # A file's name, or a JSON escape, can hold what is no character; written so, JSON reads it back.
-        path.write_text(text, "utf-8", errors="backslashreplace")
+        # It tells of mail: for its owner, until the owner says otherwise.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as out:
+            out.write(text)
     except OSError as error:
         context.fail(f"{option} {path}: {error.strerror}", context.WRONG_USE)
 

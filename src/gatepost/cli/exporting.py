@@ -1,5 +1,6 @@
 """`gatepost export …`"""
 
+import os
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -37,6 +38,6 @@ def directory(
 
 def _new(file: Path) -> TextIO:
     try:
-        return file.open("x", encoding="utf-8")
+        return os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8")
     except OSError as error:
         context.fail(f"{file}: {error.strerror}; name a new file", context.WRONG_USE)

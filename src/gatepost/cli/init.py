@@ -1,5 +1,6 @@
 """`gatepost init`: write what a first `gatepost serve` needs."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,6 +46,11 @@ def init(
         context.fail(str(error), context.WRONG_USE)
     for path in made:
         context.say(f"wrote {path}")
+    if os.geteuid() == 0:
+        context.warn(
+            f'written by root; to serve as a user of its own, set user = "gatepost" in {file}, and: '
+            f"chown -R gatepost: {made[1]} {made[3]}"
+        )
     context.suggest("gatepost serve" if edge else "gatepost tenant add NAME")
 
 

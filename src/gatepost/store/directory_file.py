@@ -3,9 +3,10 @@
 One SQLite file in WAL mode: workers read while an administrator writes, and neither waits for the other.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
 
@@ -39,6 +40,10 @@ def open_to_change(path: Path, patience_s: float) -> sqlite3.Connection:
     """A connection that waits `patience_s` for other writers. The file is created when missing."""
     if not path.parent.is_dir():
         raise StoreUnavailable(f"there is no data folder {path.parent}; create it with: gatepost init")
+    if not path.exists():
+        # SQLite would make it readable for everybody, whatever it holds. Where this fails, SQLite says why.
+        with suppress(OSError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640))
     with reporting(path):
         connection = sqlite3.connect(path, timeout=patience_s, isolation_level=None)
         try:

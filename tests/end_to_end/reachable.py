@@ -1,0 +1,55 @@
+"""A Python that every user of this machine can run, with this program: as a home folder or a checkout of root is closed
+to others, what lies there is copied."""
+
+import os
+import shutil
+import sys
+import sysconfig
+from functools import cache
+from pathlib import Path
+
+import gatepost
+
+
+def _is_open(path: Path) -> bool:
+    """Whether every user reaches it."""
+    path = path.resolve()
+    return all(each.stat().st_mode & 0o001 for each in (path, *path.parents) if each.is_dir())
+
+
+def _linked(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def _reached(path: Path, folder: Path, *left_out: str) -> Path:
+    if _is_open(path):
+        return path
+    ignored = shutil.ignore_patterns("__pycache__", *left_out)
+    shutil.copytree(path, folder, symlinks=True, copy_function=_linked, ignore=ignored, dirs_exist_ok=True)
+    for each in (folder, *folder.rglob("*")):
+        if each.is_dir():
+            each.chmod(0o755)
+    return folder
+
+
+@cache
+def python_for_everybody(folder: Path) -> tuple[Path, dict[str, str]]:
+    """The interpreter, and what must be in its environment. `folder` must be one that every user reaches."""
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    base = Path(sys.base_prefix)
+    if not _is_open(base):
+        (folder / "python" / "bin").mkdir(parents=True)
+        _linked(os.path.realpath(base / "bin" / version), str(folder / "python" / "bin" / version))
+        _reached(base / "lib", folder / "python" / "lib", "site-packages", "test", "config-*", "pkgconfig")
+        base = folder / "python"
+    packages = _reached(Path(sysconfig.get_path("purelib")), folder / "packages")
+    source = _reached(Path(gatepost.__file__).parents[1], folder / "source")
+    environment = {
+        "PYTHONPATH": f"{source}:{packages}",
+        "LD_LIBRARY_PATH": str(base / "lib"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    return base / "bin" / version, environment
