@@ -15,7 +15,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tree_sitter import Language, Node, Parser
 
+from doctor.field_score import FIELD, cases_of, evidence_of
 from gatepost.cli.main import main_app
+from gatepost.doctor.causes import all_causes
 from gatepost.doctor.diagnosis import diagnose
 from gatepost.doctor.finding import Fix
 from gatepost.doctor.powershell import quoted
@@ -233,3 +235,16 @@ def test_on_the_relays_side_a_receive_log_is_enough(reason, command):
     assert first.rule == "relay-said-why"
     assert first.fix[0].command.partition("   #")[0] == command
     assert_can_be_pasted(first.fix[0])
+
+
+@pytest.mark.parametrize("case", cases_of(FIELD / "first"), ids=lambda each: each.name)
+def test_the_commands_of_a_field_cases_report_can_be_pasted(case):
+    for finding in diagnose(evidence_of(case)).findings:
+        for fix in finding.fix:
+            assert_can_be_pasted(fix)
+
+
+@pytest.mark.parametrize("cause", all_causes().values(), ids=lambda each: each.id)
+def test_the_commands_that_a_cause_has_by_itself_can_be_pasted(cause):
+    for where, command in cause.repair:
+        assert_can_be_pasted(Fix(where, re.sub(r"\{\w+\}", "x.example", command)))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from gatepost.doctor.addresses import refused_by_attribution
 from gatepost.doctor.derived import Derived, derive
 from gatepost.doctor.evidence import EvidenceBundle, Fact, ReadItem, Source, Unread
+from gatepost.doctor.explanation import explained
 from gatepost.doctor.finding import Cited, Confidence, Finding, RuledOut
 from gatepost.doctor.missing import missing
 from gatepost.doctor.near_causes import spoken_against
@@ -40,17 +41,52 @@ def diagnose(bundle: EvidenceBundle) -> Diagnosis:
     """What the evidence says."""
     facts = derive(bundle)
     verdicts = [rule(bundle, facts) for rule in all_rules()]
-    findings = ranked([each for each in verdicts if isinstance(each, Finding)], bundle)
+    model = explained(bundle)
+    findings = together(model.findings, ranked([each for each in verdicts if isinstance(each, Finding)], bundle))
     named = {each.rule for each in findings}
     spoken = [each for each in verdicts if isinstance(each, RuledOut) and each.rule not in named]
     spoken += spoken_against(bundle, facts, named | {each.rule for each in spoken}) if findings else ()
+    judged = named | {each.rule for each in spoken}
+    spoken += [each for each in model.ruled_out if each.rule not in judged]
     return Diagnosis(
         findings=findings,
         ruled_out=tuple(spoken),
-        missing=_missing(bundle, facts, findings),
+        missing=model.missing if findings[:1] == model.findings[:1] != () else _missing(bundle, facts, findings),
         contradictions=_contradictions(bundle, facts),
         read=bundle.read,
         unread=bundle.unread,
+    )
+
+
+def by_rules(bundle: EvidenceBundle) -> tuple[Finding, ...]:
+    """What the rules say without the path."""
+    facts = derive(bundle)
+    verdicts = [rule(bundle, facts) for rule in all_rules()]
+    return ranked([each for each in verdicts if isinstance(each, Finding)], bundle)
+
+
+def together(model: Sequence[Finding], rules: Sequence[Finding]) -> tuple[Finding, ...]:
+    """What the path shows and what the rules say, best first.
+
+    Of one cause the sentence and commands of the path, since its repair was tried on the objects, as sure as the rule is; where the rules know no cause, the path speaks first; else what rules and path see apart is said apart.
+    """
+    by_cause = {each.rule: each for each in model}
+    joined = [_of_one_cause(by_cause[each.rule], each) if each.rule in by_cause else each for each in rules]
+    known = {each.rule for each in rules}
+    only = [each for each in model if each.rule not in known]
+    if not rules or rules[0].confidence == "low":
+        return (*only, *(each for each in joined if each.confidence != "low" or not only))
+    covered = {cause for each in joined for cause in each.catalogue}
+    return (*joined, *(each for each in only if not covered & set(each.catalogue)))
+
+
+def _of_one_cause(path: Finding, rule: Finding) -> Finding:
+    return replace(
+        rule,
+        summary=path.summary,
+        evidence=tuple(dict.fromkeys((*path.evidence, *rule.evidence))),
+        fix=path.fix or rule.fix,
+        verify=path.verify or rule.verify,
     )
 
 

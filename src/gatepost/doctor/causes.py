@@ -1,0 +1,59 @@
+"""The causes by id: title, catalogue ids, who acts. Those of the checks stand in causes.toml, those of the rules in theirs."""
+
+# ruff: noqa: E501 - a pattern or a sentence broken over lines reads worse
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import get_args
+
+from gatepost.doctor.evidence import Side
+from gatepost.doctor.rules import all_rules
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    id: str
+    catalogue: tuple[str, ...]
+    title: str
+    side: Side
+    says: str = ""
+    repair: tuple[tuple[str, str], ...] = ()
+    """Where, and the command; of a cause that a reply names by itself."""
+    verify: str = ""
+    needs: str = ""
+    root_open: bool = False
+    """The reply names what happens, and leaves open why."""
+
+
+@cache
+def all_causes() -> dict[str, Cause]:
+    document = tomllib.loads((files("gatepost.doctor") / "causes.toml").read_text("utf-8"))
+    found = {
+        each.id: Cause(id=each.id, catalogue=each.catalogue, title=each.title, side=each.side) for each in all_rules()
+    }
+    for each in document["cause"]:
+        found[each["id"]] = Cause(
+            id=each["id"],
+            catalogue=tuple(each["catalogue"]),
+            title=each["title"],
+            side=_side(each["side"]),
+            says=each.get("says", ""),
+            repair=tuple((where, command) for where, command in each.get("repair", ())),
+            verify=each.get("verify", ""),
+            needs=each.get("needs", ""),
+            root_open=each.get("root_open", False),
+        )
+    return found
+
+
+def _side(text: str) -> Side:
+    for side in get_args(Side):
+        if side == text:
+            return side  # type: ignore[no-any-return]
+    raise ValueError(f"causes.toml: there is no side {text!r}")
+
+
+def cause_named(id: str) -> Cause:
+    return all_causes()[id]

@@ -1,0 +1,144 @@
+"""What somebody observed: a reply, an event, a queue's error, a handshake that broke, somebody's words.
+
+What flows: facts and `replies.toml`, which says what each well-known reply means. Laws: a reply's code and words tell its
+meaning, never a translation of its sentence; who said it is part of what it means: the same 4.7.5 is our own verdict in
+our queue, and the peer's in a trace of the cloud.
+"""
+
+# ruff: noqa: E501 - a pattern or a sentence broken over lines reads worse
+
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Literal
+
+from gatepost.doctor.evidence import EvidenceBundle, ReplySeen
+from gatepost.doctor.path.objects import Speaker, Symptom
+from gatepost.doctor.path.told import How
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meaning:
+    """An entry of replies.toml."""
+
+    means: str
+    codes: tuple[int, ...]
+    enhanced: tuple[str, ...]
+    words: tuple[str, ...]
+    """Any of them, lower-case; empty: the codes say enough."""
+    never: tuple[str, ...]
+    cause: str
+    speaker: tuple[str, ...]
+
+    def is_of(self, reply: ReplySeen, text: str) -> bool:
+        if self.codes and reply.code not in self.codes:
+            return False
+        if self.enhanced and reply.enhanced not in self.enhanced:
+            return False
+        if any(word in text for word in self.never):
+            return False
+        if self.speaker and not any(each in (reply.said_by or reply.trailer_host).casefold() for each in self.speaker):
+            return False
+        return not self.words or any(word in text for word in self.words)
+
+
+@cache
+def meanings() -> tuple[Meaning, ...]:
+    """The table, the most telling entry first."""
+    document = tomllib.loads((files("gatepost.doctor") / "replies.toml").read_text("utf-8"))
+    return tuple(
+        Meaning(
+            means=each["means"],
+            codes=tuple(each.get("codes", ())),
+            enhanced=tuple(each.get("enhanced", ())),
+            words=tuple(each.get("words", ())),
+            never=tuple(each.get("never", ())),
+            cause=each.get("cause", ""),
+            speaker=tuple(each.get("speaker", ())),
+        )
+        for each in document["reply"]
+    )
+
+
+def meaning_of(reply: ReplySeen) -> Meaning | None:
+    text = f"{reply.text} {reply.attr}".casefold()
+    return next((each for each in meanings() if each.is_of(reply, text)), None)
+
+
+def symptoms(bundle: EvidenceBundle) -> tuple[Symptom, ...]:
+    return tuple(_symptoms(bundle))
+
+
+def _symptoms(bundle: EvidenceBundle) -> Iterator[Symptom]:
+    for reply in bundle.replies:
+        yield from _of_reply(reply)
+    for event in bundle.events:
+        if event.event_id == 12014:
+            inwards = any(each in event.message.casefold() for each in _LISTENING)
+            yield Symptom(
+                kind="no-starttls" if inwards else "no-certificate-found",
+                how=How.SEEN,
+                fact=event,
+                says=event.message[:300],
+                speaker="here",
+                way="in" if inwards else "out",
+                server=event.server,
+                at=event.at,
+            )
+    for each in bundle.tls:
+        if each.failure and each.log_owner_is != "server":
+            kind = "key-unusable" if "credentials" in each.failure.casefold() else "handshake-broke"
+            yield Symptom(kind=kind, how=How.SEEN, fact=each, says=each.quote or each.failure, way="out", at=each.at)
+        if (
+            each.log_owner_is == "server"
+            and each.chain_status
+            and each.chain_status not in ("Valid", "EmptyCertificate")
+        ):
+            yield Symptom(
+                kind="peer-untrusted",
+                how=How.SEEN,
+                fact=each,
+                says=each.chain_status,
+                speaker="here",
+                way="in",
+                at=each.at,
+            )
+    for fact in bundle.prose:
+        if (told := _IN_WORDS.get(fact.topic)) and not fact.negated:
+            yield Symptom(kind=told, how=How.CLAIMED, fact=fact, says=fact.quote, way=_WAYS.get(told, ""))
+
+
+_LISTENING = ("frontend", "receive connector", "default frontend", "client frontend", "inbound")
+_IN_WORDS = {"cloud-to-on-premises": "nothing-comes", "on-premises-to-cloud": "nothing-goes", "queues": "nothing-goes"}
+_WAYS: dict[str, Literal["out", "in", ""]] = {"nothing-comes": "in", "nothing-goes": "out"}
+_QUEUES = ("queue", "event")
+_CLOUD = ("outlook.com", "office365.us", "partner.outlook.cn", "mx.microsoft")
+
+
+def _of_reply(reply: ReplySeen) -> Iterator[Symptom]:
+    meaning = meaning_of(reply)
+    if meaning is None:
+        return
+    speaker = _speaker(reply)
+    yield Symptom(
+        kind=meaning.means,
+        how=How.SEEN if reply.kind != "prose" else How.CLAIMED,
+        fact=reply,
+        says=reply.quote,
+        speaker=speaker,
+        server=reply.quoted_by,
+        at=reply.at or reply.trailer_at,
+        cause=meaning.cause,
+    )
+
+
+def _speaker(reply: ReplySeen) -> Speaker:
+    if any(each in reply.trailer_host.casefold() for each in _CLOUD):
+        return "relay"
+    if reply.kind in _QUEUES and not reply.inner and not reply.trailer_host:
+        return "here"
+    if any(each in reply.said_by.casefold() for each in _CLOUD):
+        return "relay"
+    return "peer" if reply.said_by else "unknown"

@@ -1,0 +1,173 @@
+"""The objects of the path contradict each other, and the doctor says so without any refusal in the evidence."""
+
+# ruff: noqa: E501 - evidence is as long as it is
+
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from gatepost.doctor.causes import all_causes
+from gatepost.doctor.checks import all_checks
+from gatepost.doctor.explanation import Explained, explained
+from gatepost.doctor.path.joining import mail_path
+from gatepost.doctor.reading import Collection, read_octets
+from gatepost.doctor.symptoms import meaning_of, meanings, symptoms
+
+PAGES = Path(__file__).parents[2] / "docs" / "doctor"
+
+
+def bundle_of(**files: str):
+    collection = Collection()
+    for name, text in files.items():
+        read_octets(f"{name}.txt", dedent(text).encode(), collection)
+    return collection.bundle()
+
+
+def findings(**files: str) -> Explained:
+    return explained(bundle_of(**files))
+
+
+def commands(result: Explained) -> str:
+    return "\n".join(fix.command for fix in result.findings[0].fix)
+
+
+SEND = """
+[PS] C:\\>Get-SendConnector "To the cloud" | fl Fqdn,TlsCertificateName
+Fqdn               : mail.heron.example
+TlsCertificateName : <I>CN=R10, O=Let's Encrypt, C=US<S>CN=mail.heron.example
+"""
+STORE = """
+[PS] C:\\>Get-ExchangeCertificate | fl Thumbprint,Services,Issuer,Subject,NotAfter
+Thumbprint : {thumbprint}
+Services   : {services}
+Issuer     : CN={issuer}, O=Let's Encrypt, C=US
+Subject    : CN=mail.heron.example
+NotAfter   : 2027-01-01 09:00:00Z
+"""
+NEW = "AA51904A7A55D2BEDC6B0748ADB0E2575155882A"
+
+
+def store(services: str = "IIS, SMTP", issuer: str = "R11") -> str:
+    return STORE.format(thumbprint=NEW, services=services, issuer=issuer)
+
+
+# --- a connector names a certificate that the store lacks ------------------------------------------------------------
+
+
+def test_a_connector_that_names_a_missing_certificate_is_said_without_a_refusal():
+    result = findings(connector=SEND, store=store())
+    assert "B01" in result.findings[0].catalogue
+    assert result.findings[0].confidence == "medium"
+    assert "Set-SendConnector -Identity 'To the cloud'" in commands(result)
+    assert NEW in commands(result)
+
+
+def test_with_the_symptom_seen_it_is_certain():
+    queue = (
+        "LastError : 454 4.7.5 The certificate specified in TlsCertificateName of the SendConnector could not be found."
+    )
+    assert findings(connector=SEND, store=store(), queue=queue).findings[0].confidence == "high"
+
+
+def test_a_connector_that_names_what_is_stored_is_no_fault():
+    assert not findings(connector=SEND, store=store(issuer="R10")).findings
+
+
+def test_a_store_that_was_not_shown_is_asked_for_and_nothing_is_said():
+    result = findings(connector=SEND)
+    assert not result.findings
+    assert "Get-ExchangeCertificate" in result.missing[0]
+
+
+def test_one_certificate_asked_for_is_not_the_whole_store():
+    asked = store().replace("Get-ExchangeCertificate |", f"Get-ExchangeCertificate {NEW} |")
+    assert not findings(connector=SEND, store=asked).findings
+
+
+def test_of_two_servers_the_one_without_the_certificate_is_named():
+    connector = SEND.replace("TlsCertificateName :", "SourceTransportServers : {EX1, EX2}\nTlsCertificateName :")
+    first, second = store(issuer="R10"), store(issuer="R11").replace(NEW, "BB" + NEW[2:])
+    result = findings(connector=connector, store_EX1=first, store_EX2=second)
+    assert len(result.findings) == 1
+    assert "EX2" in result.findings[0].summary
+    assert "EX1" not in result.findings[0].summary
+
+
+# --- a certificate lost its services ---------------------------------------------------------------------------------
+
+
+def test_a_certificate_that_lost_smtp_is_said():
+    result = findings(connector=SEND, store=store("IMAP, POP", issuer="R10"))
+    assert "B06" in result.findings[0].catalogue
+    assert f"Enable-ExchangeCertificate -Thumbprint {NEW}" in commands(result)
+
+
+def test_services_before_and_after_are_compared():
+    before = store("IIS, SMTP", issuer="R10").replace(NEW, "CC" + NEW[2:])
+    result = findings(before=before, after=store("IMAP", issuer="R11"))
+    assert "B06" in result.findings[0].catalogue
+    assert "'IIS,SMTP'" in commands(result)
+
+
+def test_a_listener_that_serves_the_expired_twin_is_said():
+    outside = """
+        $ openssl s_client -starttls smtp -connect mail.heron.example:25 | openssl x509 -noout -subject -dates -fingerprint -sha1
+        subject=CN = mail.heron.example
+        notAfter=Sep 29 04:11:08 2026 GMT
+        sha1 Fingerprint=31:F5:0E:CC:7A:F4:5A:72:A9:B9:CB:E2:42:CC:5E:08:39:BA:AC:52
+        $ date -u
+        Thu Oct  1 07:40:12 UTC 2026
+        """
+    twin = (
+        store("IIS", issuer="R3")
+        .replace(NEW, "31F50ECC7AF45A72A9B9CBE242CC5E0839BAAC52")
+        .replace("2027-01-01", "2026-09-29")
+    )
+    result = findings(outside=outside, store=store(), twin=twin)
+    assert "B09" in result.findings[0].catalogue
+    assert "Remove-ExchangeCertificate -Thumbprint 31F50ECC" in commands(result)
+    assert NEW not in commands(result)
+
+
+def test_an_enabled_certificate_without_its_key_is_said():
+    result = findings(connector=SEND, store=store(issuer="R10") + "HasPrivateKey : False\n")
+    assert result.findings[0].rule == "private-key-missing"
+
+
+# --- causes, replies and pages ---------------------------------------------------------------------------------------
+
+
+def test_every_cause_has_its_page():
+    assert [each for each in all_causes() if not (PAGES / f"{each}.md").is_file()] == []
+
+
+def test_every_cause_that_a_reply_names_says_what_it_is_and_what_repairs_it():
+    for meaning in meanings():
+        if meaning.cause:
+            cause = all_causes()[meaning.cause]
+            assert cause.says and cause.repair
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("550 5.7.711 Access denied, bad inbound connector. AS(2204) [AM0.PROD.OUTLOOK.COM]", "inbound-connector-blocked"),
+        ("451 4.4.4 Mail received as unauthenticated, incoming to a recipient domain configured in a hosted tenant which has no mail-enabled subscriptions. ATTR5", "recipient-tenant-without-licence"),
+        ("554 5.4.14 Hop count exceeded - possible mail loop ATTR34", "mail-loop"),
+        ("550 5.7.30 Basic authentication is not supported for Client Submission.", "basic-authentication-refused"),
+        ("550 5.7.515 Access denied, sending domain x.example does not meet the required authentication level", "sender-authentication-demanded"),
+        ("550 5.7.54 SMTP; Unable to relay recipient in non-accepted domain", "recipient-not-in-accepted-domains"),
+        ("450 4.7.323 tlsa-invalid: The domain failed DANE validation", "recipient-policy-demands-tls"),
+        ("554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen.spamhaus.org; Error: open resolver", "block-list-refuses-resolver"),
+    ],
+)  # fmt: skip
+def test_a_reply_that_names_its_cause_is_that_cause(text, cause):
+    (reply,) = bundle_of(bounce=text).replies
+    assert meaning_of(reply).cause == cause
+    assert explained(bundle_of(bounce=text)).findings[0].rule == cause
+
+
+def test_checks_of_nothing_say_nothing():
+    bundle = bundle_of(words="Hello, we have a question.")
+    assert all_checks(mail_path(bundle, symptoms(bundle))) == ()
