@@ -19,7 +19,7 @@ from gatepost.mail.path_grammar import BadPath, read_mailbox
 from gatepost.queue.retry import RetrySettings
 from gatepost.smtp.client_settings import RFC_TIMEOUTS, ClientTimeouts
 from gatepost.smtp.server_settings import ServerSettings
-from gatepost.tenancy.tenant import TenantLimits
+from gatepost.tenancy.tenant import DEFAULT_LIMITS, TenantLimits
 
 
 class ConfigError(Exception):
@@ -105,9 +105,6 @@ class DeliveryConfig:
     timeouts: ClientTimeouts = RFC_TIMEOUTS
 
 
-UNLIMITED = TenantLimits(messages_per_minute=0, recipients_per_minute=0, message_size=0, sessions=0, queued=0)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueConfig:
     """Beyond these no mail is taken: `452`, so that nothing is lost."""
@@ -161,7 +158,7 @@ class Config:
     protocol_log: ProtocolLogConfig = ProtocolLogConfig()
     sessions: SessionsConfig = SessionsConfig()
     delivery: DeliveryConfig = DeliveryConfig()
-    tenant_limits: TenantLimits = UNLIMITED
+    tenant_limits: TenantLimits = DEFAULT_LIMITS
     queue: QueueConfig = QueueConfig()
     hybrid: HybridConfig = HybridConfig()
     nameservers: tuple[str, ...] = ()
@@ -462,12 +459,29 @@ def _delivery_timeouts(table: _Table, defaults: DeliveryConfig) -> dict[str, Any
 
 
 def _tenant_limits(table: _Table) -> TenantLimits:
+    count, default = _whole(0, 1_000_000_000), DEFAULT_LIMITS
     settings = TenantLimits(
         messages_per_minute=table.take("messages_per_minute", _whole(0, 10_000_000), 0),
         recipients_per_minute=table.take("recipients_per_minute", _whole(0, 10_000_000), 0),
         message_size=table.take("message_size", _octets(0), 0),
         sessions=table.take("sessions", _whole(0, 1_000_000), 0),
-        queued=table.take("queued", _whole(0, 1_000_000_000), 0),
+        queued=table.take("queued", count, 0),
+        domains=table.take("domains", count, default.domains),
+        unverified_domains=table.take("unverified_domains", count, default.unverified_domains),
+        inbound_connectors=table.take("inbound_connectors", count, default.inbound_connectors),
+        send_connectors=table.take("send_connectors", count, default.send_connectors),
+        tokens=table.take("tokens", count, default.tokens),
+        rehearsals=table.take("rehearsals", count, default.rehearsals),
+        enrolments=table.take("enrolments", count, default.enrolments),
+        certificate_names=table.take("certificate_names", count, default.certificate_names),
+        pins=table.take("pins", count, default.pins),
+        addresses=table.take("addresses", count, default.addresses),
+        sender_domains=table.take("sender_domains", count, default.sender_domains),
+        trust_anchors=table.take("trust_anchors", count, default.trust_anchors),
+        address_spaces=table.take("address_spaces", count, default.address_spaces),
+        smart_hosts=table.take("smart_hosts", count, default.smart_hosts),
+        ipv4_prefix=table.take("ipv4_prefix", _whole(0, 32), default.ipv4_prefix),
+        ipv6_prefix=table.take("ipv6_prefix", _whole(0, 128), default.ipv6_prefix),
     )
     table.close()
     return settings

@@ -4,6 +4,10 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from gatepost.admin import domains, inbound_connectors, send_connectors
 from gatepost.admin.declined import No, WrongUse
@@ -13,6 +17,7 @@ from gatepost.admin.send_connectors import SendConnectorWish as Send
 from gatepost.admin.trust_anchors import read_trust_anchors
 from gatepost.app.admin_parts import check_credentials
 from gatepost.store.directory_editor import SqliteDirectoryEditor as Editor
+from gatepost.tenancy.allowance import Allowance
 from gatepost.tenancy.tenant import ConnectorType
 from pki import Pki
 
@@ -140,6 +145,7 @@ class TestWhatAnInboundConnectorMaySay:
         assert any("identifies nobody" in warning for warning in saved.warnings)
 
     def test_every_address_there_is_earns_a_warning(self, owned: Editor) -> None:
+        owned.allowance = Allowance(beyond=True)
         saved = inbound_connectors.add(owned, "contoso", "mail", Inbound(addresses=["0.0.0.0/0"]))
         assert any("every host there is" in warning for warning in saved.warnings)
 
@@ -151,6 +157,24 @@ class TestWhatAnInboundConnectorMaySay:
             inbound_connectors.remove(owned, "contoso", "mial")
         with pytest.raises(No, match="has no inbound connector 'mail'"):
             inbound_connectors.disable(owned, "fabrikam", "mail")
+
+
+def _authority(pki: Pki, key: object, *extensions: x509.ExtensionType) -> bytes:
+    """PEM of an authority with whatever key, below the root."""
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Odd CA")])
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(pki.root.certificate.subject)
+        .public_key(key)  # type: ignore[arg-type]
+        .serial_number(7)
+        .not_valid_before(datetime(2026, 1, 1))
+        .not_valid_after(datetime(2036, 1, 1))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    )
+    for extension in extensions:
+        builder = builder.add_extension(extension, critical=False)
+    return builder.sign(pki.root.key, SHA256()).public_bytes(Encoding.PEM)  # type: ignore[arg-type]
 
 
 class TestTrustAnchors:
@@ -175,6 +199,21 @@ class TestTrustAnchors:
         empty.touch()
         unusable = {tmp_path / "none.pem": "cannot be read", empty: "PEM is wanted", pki.root.key_file: "private key"}
         for file, says in unusable.items():
+            with pytest.raises(WrongUse, match=says):
+                inbound_connectors.add(owned, "contoso", "mail", self.wish(file))
+
+    def test_an_anchor_that_is_large_or_slow_to_check_is_refused(self, owned: Editor, pki: Pki, tmp_path: Path) -> None:
+        """Every chain that is judged against it pays for it."""
+        comment = x509.UnrecognizedExtension(x509.ObjectIdentifier("2.16.840.1.113730.1.13"), b"x" * 9000)
+        long_key = rsa.RSAPublicNumbers(65537, 2**8255 + 1).public_key()
+        refused = {
+            "larger than 1 MiB": b"x" * (2**20 + 1),
+            "octets; a certificate of at most 8192": _authority(pki, pki.root.key.public_key(), comment),
+            "RSA key of 8256 bits; at most 8192": _authority(pki, long_key),
+        }
+        for says, content in refused.items():
+            file = tmp_path / "anchor.pem"
+            file.write_bytes(content)
             with pytest.raises(WrongUse, match=says):
                 inbound_connectors.add(owned, "contoso", "mail", self.wish(file))
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gatepost.admin import domains, inbound_connectors
-from gatepost.admin.forecast import Prospect, ProspectCode, forecast
+from gatepost.admin import domains, inbound_connectors, tenants
+from gatepost.admin.forecast import Prospect, ProspectCode, Terms, forecast
 from gatepost.admin.inbound_connectors import InboundConnectorWish
 from gatepost.store.directory_editor import SqliteDirectoryEditor as Editor
 from gatepost.tenancy.attribution import Basis
@@ -14,7 +14,7 @@ from gatepost.tenancy.sighting import SeenCertificate, Sighting
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
-GRACE = timedelta(days=7)
+TERMS = Terms(grace=7 * DAY, claim=30 * DAY)
 OLD = SeenCertificate(
     sha256="aa" * 32,
     subject="CN=mail.contoso.com",
@@ -52,7 +52,7 @@ def furnished(editor: Editor) -> Editor:
 
 
 def told(editor: Editor, *seen: Sighting, tenant: str | None = "contoso") -> list[Prospect]:
-    return forecast(editor, seen, NOW, GRACE, tenant)
+    return forecast(editor, seen, NOW, TERMS, tenant)
 
 
 def codes(prospects: list[Prospect]) -> list[ProspectCode]:
@@ -126,6 +126,30 @@ def test_a_server_known_by_address_alone_is_told(furnished: Editor) -> None:
     assert prospect.code is ProspectCode.ADDRESS_ONLY
     assert prospect.due_at is None
     assert not told(furnished, sighting(None), sighting(NEW, "192.0.2.2")), "its certificate counts too"
+
+
+def test_a_network_wider_than_a_tenant_may_list_is_told(furnished: Editor) -> None:
+    wish = InboundConnectorWish(addresses=["192.0.2.0/24", "198.18.0.0/16"])
+    inbound_connectors.change(furnished, "contoso", "mail", wish)
+    (prospect,) = told(furnished, sighting(NEW))
+    assert (prospect.code, prospect.subject, prospect.due_at) == (ProspectCode.WIDE_NETWORK, "198.18.0.0/16", None)
+    tenants.change(furnished, "contoso", limits={"ipv4_prefix": 16})
+    assert not told(furnished, sighting(NEW))
+
+
+def test_a_claim_is_told_a_week_before_it_lapses_and_no_mail_stops_by_it(furnished: Editor) -> None:
+    for tenant, days in (("contoso", 24), ("fabrikam", 22)):
+        added_at = NOW - days * DAY
+        domains.add(furnished, tenant, "new.example", match_subdomains=False, verified=False, at=added_at)
+    for tenant in ("contoso", None):
+        (prospect,) = told(furnished, tenant=tenant)
+        assert (prospect.code, prospect.tenant, prospect.subject) == (
+            ProspectCode.CLAIM_LAPSES,
+            "contoso",
+            "new.example",
+        )
+        assert prospect.due_at is None and "on 2026-12-01 it is removed from contoso" in prospect.says
+        assert prospect.about == "new.example"
 
 
 def test_one_tenants_forecast_says_nothing_of_another(furnished: Editor) -> None:

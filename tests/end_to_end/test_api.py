@@ -148,6 +148,39 @@ class TestAnotherTenant:
         assert contoso.get("/v1/tenants/contoso/send-connectors/out").json()["name"] == "out"
         assert relay.told("send-connector", "show", "fabrikam/out")["tenant"] == "fabrikam"
 
+    def test_a_wide_network_is_not_a_tenants_to_list_however_it_is_written(self, contoso: Api, operator: Api) -> None:
+        path = "/v1/tenants/contoso/inbound-connectors/wide"
+        assert contoso.put(path, json=CONNECTOR).status_code == 201
+        for wide in ("0.0.0.0/0", "192.0.0.0/23", "::/0"):
+            body = {"addresses": ["192.0.2.1/32", wide]}
+            for answer in (contoso.put(path, json=body), contoso.patch(path, json={**body, "enabled": False})):
+                assert (answer.status_code, code_of(answer)) == (409, "network-too-wide")
+                assert answer.json()["error"]["field"] == "addresses"
+        beyond = {"params": {"beyond_limits": "true"}}
+        assert code_of(contoso.put(path, json={"addresses": ["10.0.0.0/8"]}, **beyond)) == "operator-only"
+        assert operator.put(path, json={"addresses": ["10.0.0.0/16"]}).status_code == 200
+        refused = operator.put(path, json={"addresses": ["10.0.0.0/8"]})
+        assert "beyond_limits=true" in refused.json()["error"]["do"]
+        assert operator.put(path, json={"addresses": ["10.0.0.0/8"]}, **beyond).status_code == 200
+        kept = contoso.patch(path, json={"require_tls": True})
+        assert kept.status_code == 200, "what is listed goes on"
+        assert contoso.delete(path).status_code == 204
+
+    def test_a_tenant_has_as_many_connectors_as_it_may(self, relay: Installation, contoso: Api, fabrikam: Api) -> None:
+        relay("tenant", "set", "contoso", "--limit", "inbound-connectors=1", "--limit", "unverified-domains=1")
+        for kind, body in (("inbound-connectors", CONNECTOR), ("domains", {})):
+            answers = [contoso.put(f"/v1/tenants/contoso/{kind}/one{n}.example", json=body) for n in range(4)]
+            assert code_of(answers[-1]) == "limit-reached"
+            error = answers[-1].json()["error"]
+            assert "as it may, 1" in error["says"] and "ask the relay's operator" in error["do"]
+            assert fabrikam.put(f"/v1/tenants/fabrikam/{kind}/one.example", json=body).status_code == 201
+            assert fabrikam.delete(f"/v1/tenants/fabrikam/{kind}/one.example").status_code == 204
+            for n in range(4):
+                contoso.delete(f"/v1/tenants/contoso/{kind}/one{n}.example")
+        relay(
+            "tenant", "set", "contoso", "--limit", "inbound-connectors=default", "--limit", "unverified-domains=default"
+        )
+
     def test_lists_hold_ones_own(self, contoso: Api) -> None:
         assert [each["name"] for each in contoso.get("/v1/tenants").json()["items"]] == ["contoso"]
         assert {each["tenant"] for each in contoso.get("/v1/domains").json()["items"]} == {"contoso"}

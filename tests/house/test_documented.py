@@ -14,6 +14,7 @@ from gatepost.admin.forecast import ProspectCode
 from gatepost.api.application import document
 from gatepost.store.event_log import level
 from gatepost.tenancy.reasons import ReasonCode
+from gatepost.tenancy.tenant import DEFAULT_LIMITS
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "gatepost"
@@ -79,7 +80,7 @@ def test_the_example_with_every_key_has_every_key_at_its_default(
     assert found.api == config.ApiConfig(host="127.0.0.1", port=8443)
     assert found.retry == config.RetrySettings()
     assert found.delivery == config.DeliveryConfig()
-    assert found.tenant_limits == config.UNLIMITED
+    assert found.tenant_limits == DEFAULT_LIMITS
     assert found.queue == config.QueueConfig()
     assert found.protocol_log == config.ProtocolLogConfig()
     assert found.sessions == config.SessionsConfig()

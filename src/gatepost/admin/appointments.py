@@ -12,9 +12,10 @@ from ipaddress import ip_address
 from shlex import quote
 from typing import Any
 
-from gatepost.admin.declined import No, NotFound, WrongUse
+from gatepost.admin.declined import LimitReached, NotFound, WrongUse
 from gatepost.admin.directory_editor import DirectoryEditor
 from gatepost.admin.explain import Answer, Question, Relay, explain
+from gatepost.admin.limits import limit_of
 from gatepost.admin.lookups import tenant_named
 from gatepost.mail.address import NULL_REVERSE_PATH, Mailbox, ReversePath
 from gatepost.mail.path_grammar import BadPath, read_mailbox
@@ -22,15 +23,13 @@ from gatepost.tenancy.appointment import Appointment, Proof, Purpose
 from gatepost.tenancy.evidence import CertificateFacts
 from gatepost.tenancy.record import ReadRecord, Record, time_text
 from gatepost.tenancy.session_record import attribution_record
+from gatepost.tenancy.tenant import Tenant
 
 REHEARSAL_LASTS = timedelta(minutes=10)
 ENROLMENT_LASTS = timedelta(days=1)
 
 _KEPT_AFTERWARDS = timedelta(days=7)
 """How long it can be read what was seen."""
-
-_MOST_AT_ONCE = {Purpose.REHEARSAL: 20, Purpose.ENROLMENT: 5}
-"""Of one tenant, not used and not expired."""
 
 _MOST_KEPT = 500
 """Of one tenant and purpose, used and expired ones too."""
@@ -56,9 +55,10 @@ def make(
         _reverse_path(mail_from)
         _mailbox(rcpt_to)
     with editor.change():
-        owner = tenant_named(editor, tenant).name
+        of_tenant = tenant_named(editor, tenant)
+        owner = of_tenant.name
         editor.forget_appointments(at - _KEPT_AFTERWARDS)
-        _must_have_room(editor, owner, purpose, at)
+        _must_have_room(editor, of_tenant, purpose, at)
         appointment = Appointment(
             id=secrets.token_hex(8),
             purpose=purpose,
@@ -115,12 +115,14 @@ def _proof(appointment: Appointment, seen: ReadRecord, at: datetime) -> Proof | 
     )
 
 
-def _must_have_room(editor: DirectoryEditor, tenant: str, purpose: Purpose, at: datetime) -> None:
-    appointments = editor.appointments(tenant, purpose)
+def _must_have_room(editor: DirectoryEditor, tenant: Tenant, purpose: Purpose, at: datetime) -> None:
+    """The limit is for those that wait for their session."""
+    limit = limit_of(editor.allowance, tenant, f"{purpose}s")
+    appointments = editor.appointments(tenant.name, purpose)
     waiting = sum(each.seen is None and each.expires_at > at for each in appointments)
-    if waiting >= _MOST_AT_ONCE[purpose] or len(appointments) >= _MOST_KEPT:
-        raise No(
-            f"tenant {tenant} has {waiting} addresses for a {purpose} in use; use those, or wait until they expire"
+    if (limit and waiting >= limit) or len(appointments) >= _MOST_KEPT:
+        raise LimitReached(
+            f"tenant {tenant.name} has {waiting} addresses for a {purpose} in use; use those, or wait until they expire"
         )
 
 

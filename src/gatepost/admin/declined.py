@@ -51,6 +51,18 @@ class OwnedByAnother(No):
     code = "domain-owned-by-another"
 
 
+class LimitReached(No):
+    """It would be more than a tenant may have."""
+
+    code = "limit-reached"
+
+
+class NetworkTooWide(No):
+    """The network holds more addresses than whoever asks may list."""
+
+    code = "network-too-wide"
+
+
 class WrongUse(Declined):
     """What was asked makes no sense as it was written."""
 

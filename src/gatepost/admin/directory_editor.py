@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
+from gatepost.tenancy.allowance import Allowance, Owned
 from gatepost.tenancy.appointment import Appointment, Proof, Purpose
 from gatepost.tenancy.directory import Directory
 from gatepost.tenancy.tenant import AcceptedDomain, AuditEntry, InboundConnector, SendConnector, Tenant
@@ -13,6 +14,10 @@ from gatepost.tenancy.token import Token
 
 class DirectoryEditor(Directory, Protocol):
     """Look-ups as in `Directory`, never stale; listings; changes, each with its audit entry."""
+
+    @property
+    def allowance(self) -> Allowance:
+        """On whose behalf changes are made, and how much they may store."""
 
     def close(self) -> None: ...
 
@@ -37,6 +42,9 @@ class DirectoryEditor(Directory, Protocol):
 
     def domains_last_checked_before(self, at: datetime) -> Iterator[AcceptedDomain]:
         """Verified domains under daily check, the longest unchecked first."""
+
+    def count(self, tenant: str, owned: Owned, most: int) -> int:
+        """How many the tenant has; counting ends at `most`."""
 
     def claims(self, domain: str) -> Sequence[AcceptedDomain]:
         """Every tenant's claim to exactly `domain`, its owner's first."""
@@ -120,6 +128,9 @@ class BulkEditor(DirectoryEditor, Protocol):
 
     def settle(self) -> None:
         """After a large change, once it is done: give back the room that it took beside the directory."""
+
+    def counts(self, tenants: Sequence[str], owned: Owned, most: int) -> Sequence[int]:
+        """`count` for each of `tenants`."""
 
     def stored_tenants(self, names: Sequence[str]) -> Sequence[Tenant | None]:
         """For each of `names` the tenant, or None."""

@@ -6,14 +6,15 @@ does; an object that is stored as its line says is left alone, so importing a fi
 time.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from secrets import token_hex
 from shlex import quote
 from typing import Any, TypeVar
 
-from gatepost.admin import domains, inbound_connectors, send_connectors
+from gatepost.admin import domains, inbound_connectors, limits, send_connectors
 from gatepost.admin.declined import Declined, No, WrongUse
 from gatepost.admin.directory_editor import BulkEditor
 from gatepost.admin.directory_lines import Kind, Line, line_of, read_line
@@ -23,6 +24,7 @@ from gatepost.admin.ownership import what_is_missing
 from gatepost.admin.send_connectors import CredentialCheck, SendConnectorWish
 from gatepost.admin.trust_anchors import trust_anchors
 from gatepost.mail.domain import parents
+from gatepost.tenancy.allowance import Owned
 from gatepost.tenancy.names import without_wildcard
 from gatepost.tenancy.record import time_from
 from gatepost.tenancy.tenant import (
@@ -45,6 +47,9 @@ MOST_ERRORS = 20
 MOST_WARNINGS = 100
 
 _ACTION = "import"
+
+_LONGEST_TOKEN = 200
+_TOKEN = re.compile(rf"[A-Za-z0-9_=.+-]{{1,{_LONGEST_TOKEN}}}\Z")
 
 
 class Refused(Declined):
@@ -201,11 +206,13 @@ class _Import:
         names = [self._domain_name(line) for line in batch]
         keys = [(name or "", owner.name if owner else "") for name, owner in zip(names, owners, strict=True)]
         above = _Owners(self._editor, filter(None, names))
+        room = _DomainRoom(self._editor, owners)
         changes: list[tuple[AcceptedDomain | None, AcceptedDomain]] = []
         for line, owner, name, stored in zip(batch, owners, names, self._editor.stored_claims(keys), strict=True):
             if owner and name:
                 with self.judging(line.number):
                     domain = self._domain(line.said, owner, name, stored)
+                    room.take(owner, stored, domain)
                     above.take(stored, domain)
                     if _may_silence(stored, domain, above):
                         stopped = domains.put(self._editor, domain, _ACTION).stopped
@@ -228,9 +235,12 @@ class _Import:
         vouched = said.get("verified_by_operator", now.verified_by_operator or not now.verified)
         if said.get("verified_by_operator") and not verified:
             raise WrongUse("'verified_by_operator' needs 'verified'")
+        token = said.get("token", now.token)
+        if not _TOKEN.match(token):
+            raise WrongUse(f"'token' must be 1 to {_LONGEST_TOKEN} letters and digits: a TXT record has to hold it")
         domain = replace(
             now,
-            token=said.get("token", now.token),
+            token=token,
             match_subdomains=said.get("match_subdomains", False),
             verified=verified,
             verified_by_operator=verified and vouched,
@@ -250,12 +260,17 @@ class _Import:
         changes: list[tuple[InboundConnector | None, InboundConnector]] = []
         wanted: list[tuple[Line, InboundConnector | None, InboundConnector]] = []
         keys = [(line.said["tenant"], line.said["name"]) for line in batch]
-        for line, owner, stored in zip(
-            batch, self._owners(batch), self._editor.stored_inbound_connectors(keys), strict=True
-        ):
+        tenants = self._owners(batch)
+        room = _Room(self._editor, tenants, Owned.INBOUND_CONNECTORS)
+        for line, owner, stored in zip(batch, tenants, self._editor.stored_inbound_connectors(keys), strict=True):
             if owner:
                 with self.judging(line.number):
-                    wanted.append((line, stored, _inbound_connector(line.said, owner, stored)))
+                    connector = _inbound_connector(line.said, owner, stored)
+                    if connector != stored:
+                        limits.inbound_must_fit(self._editor.allowance, owner, connector, stored)
+                    if stored is None:
+                        room.take(owner)
+                    wanted.append((line, stored, connector))
         owners = _Owners(self._editor, (name for _, _, each in wanted for name in each.certificate_names))
         for line, stored, connector in wanted:
             with self.judging(line.number):
@@ -342,6 +357,40 @@ def _may_silence(before: AcceptedDomain | None, after: AcceptedDomain, owners: "
     if was_verified == after.verified:
         return False
     return was_verified or any(map(owners.nearest_owner, list(parents(after.domain))[:1]))
+
+
+class _Room:
+    """How many more of one kind the tenants of a batch may have: counted once, and then with each that is taken."""
+
+    def __init__(self, editor: BulkEditor, tenants: Iterable[Tenant | None], owned: Owned) -> None:
+        named = {each.name: each for each in tenants if each}
+        self._owned = owned
+        self._limits = {name: limits.limit_of(editor.allowance, each, owned) for name, each in named.items()}
+        limited = [name for name, limit in self._limits.items() if limit]
+        most = max(self._limits.values(), default=0)
+        self._had = dict(zip(limited, editor.counts(limited, owned, most), strict=True)) if limited else {}
+
+    def take(self, tenant: Tenant) -> None:
+        """One. Raises `LimitReached`."""
+        limit = self._limits[tenant.name]
+        if limit and self._had[tenant.name] >= limit:
+            raise limits.too_many(tenant, self._owned, limit)
+        if limit:
+            self._had[tenant.name] += 1
+
+
+class _DomainRoom:
+    """The same for domains, of which those that are not verified have a limit of their own."""
+
+    def __init__(self, editor: BulkEditor, tenants: Sequence[Tenant | None]) -> None:
+        self._all = _Room(editor, tenants, Owned.DOMAINS)
+        self._unverified = _Room(editor, tenants, Owned.UNVERIFIED_DOMAINS)
+
+    def take(self, tenant: Tenant, before: AcceptedDomain | None, after: AcceptedDomain) -> None:
+        if before is None:
+            self._all.take(tenant)
+            if not after.verified:
+                self._unverified.take(tenant)
 
 
 class _Owners:

@@ -13,10 +13,12 @@ from shlex import quote
 
 from gatepost.admin.declined import AlreadyThere, OwnedByAnother
 from gatepost.admin.directory_editor import DirectoryEditor
+from gatepost.admin.limits import must_have_room
 from gatepost.admin.lookups import domain_named, tenant_named
 from gatepost.admin.notation import accepted_domain
 from gatepost.admin.ownership import record_name, unowned_names_of_enabled
 from gatepost.mail.domain import parents
+from gatepost.tenancy.allowance import Owned
 from gatepost.tenancy.tenant import AcceptedDomain
 
 
@@ -42,6 +44,9 @@ def add(
                 f"{name} is a domain of {owner.name} already; see: gatepost domain show {name} "
                 f"--tenant {quote(owner.name)}"
             )
+        must_have_room(editor, owner, Owned.DOMAINS)
+        if not verified:
+            must_have_room(editor, owner, Owned.UNVERIFIED_DOMAINS)
         domain = AcceptedDomain(
             domain=name,
             tenant=owner.name,

@@ -15,6 +15,7 @@ from importlib.resources import files
 from shlex import quote
 
 from gatepost.admin.directory_editor import DirectoryEditor
+from gatepost.admin.limits import is_wide
 from gatepost.admin.lookups import tenant_named
 from gatepost.tenancy.attribution import Basis
 from gatepost.tenancy.ownership import ownership
@@ -26,6 +27,8 @@ HORIZON = timedelta(days=30)
 """How far ahead a forecast looks."""
 STAGES = tuple(timedelta(days=days) for days in (30, 14, 7, 1))
 """When somebody is told, and told again."""
+_LAPSES_SOON = timedelta(days=7)
+"""When a claim is told that will lapse."""
 _LONG_ENOUGH = timedelta(days=7)
 """Sightings that go back less do not show that a connector is not used."""
 
@@ -39,6 +42,8 @@ class ProspectCode(StrEnum):
     ISSUER_DISTRUSTED = "issuer-distrusted"
     CONNECTOR_NEVER_USED = "connector-never-used"
     ADDRESS_ONLY = "address-only"
+    WIDE_NETWORK = "wide-network"
+    CLAIM_LAPSES = "claim-lapses"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +51,18 @@ class Prospect:
     code: ProspectCode
     tenant: str
     connector: str
+    """Empty: it is about no connector."""
     subject: str
-    """What it is about, the same at each look: a fingerprint, a name; empty: the connector."""
+    """What it is about, the same at each look: a fingerprint, a name, a network; empty: the connector."""
     due_at: datetime | None
     """When mail stops; None: it does not by itself."""
     says: str
     do: str
+
+    @property
+    def about(self) -> str:
+        """The tenant's connector or, where it is about none, its domain."""
+        return self.connector or self.subject
 
     def stage(self, at: datetime) -> timedelta | None:
         """The narrowest of `STAGES` that it is in."""
@@ -74,10 +85,20 @@ def prospect_record(prospect: Prospect, at: datetime) -> Record:
     }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """The server's settings that a forecast goes by."""
+
+    grace: timedelta
+    """How long a domain counts after its record was lost."""
+    claim: timedelta
+    """How long a domain stays with its tenant unverified."""
+
+
 def forecast(
-    editor: DirectoryEditor, sightings: Sequence[Sighting], at: datetime, grace: timedelta, tenant: str | None = None
+    editor: DirectoryEditor, sightings: Sequence[Sighting], at: datetime, terms: Terms, tenant: str | None = None
 ) -> list[Prospect]:
-    """For one tenant, or all. `grace`: how long a domain counts after its record was lost."""
+    """For one tenant, or all."""
     owner = tenant_named(editor, tenant).name if tenant else None
     by_connector: dict[tuple[str, str], list[Sighting]] = defaultdict(list)
     for sighting in sightings:
@@ -88,8 +109,10 @@ def forecast(
         if connector.enabled:
             seen = by_connector.get((connector.tenant, connector.name), [])
             found += _of_certificates(connector, seen, at)
-            found += _of_names(editor, connector, at, grace)
+            found += _of_names(editor, connector, at, terms.grace)
             found += _of_use(connector, seen, began, at)
+            found += _of_networks(editor, connector)
+    found += _of_claims(editor, at, terms.claim, owner)
     return sorted(
         found, key=lambda each: (each.due_at or datetime.max.replace(tzinfo=UTC), each.tenant, each.connector)
     )
@@ -263,6 +286,43 @@ def _of_use(connector: InboundConnector, seen: Sequence[Sighting], began: dateti
             "have the server present a certificate, and add its name: "
             f"gatepost inbound-connector set {_arguments(connector)} --certificate-name NAME",
         )
+
+
+def _of_networks(editor: DirectoryEditor, connector: InboundConnector) -> Iterator[Prospect]:
+    """Wider than a tenant may list: from before there was a limit, or by the operator's word."""
+    if connector.type is ConnectorType.PARTNER or not connector.addresses:
+        return
+    limits = editor.allowance.of(tenant_named(editor, connector.tenant))
+    for network in connector.addresses:
+        if is_wide(network, limits):
+            yield Prospect(
+                code=ProspectCode.WIDE_NETWORK,
+                tenant=connector.tenant,
+                connector=connector.name,
+                subject=str(network),
+                due_at=None,
+                says=f"it lists {network}: whoever is in it and knows a domain of {connector.tenant} can relay",
+                do="list the addresses of its servers, or have them present a certificate: "
+                f"gatepost inbound-connector set {_arguments(connector)} --address CIDR",
+            )
+
+
+def _of_claims(editor: DirectoryEditor, at: datetime, claim: timedelta, tenant: str | None) -> Iterator[Prospect]:
+    """No mail stops when they lapse: none was taken for them."""
+    lapses_soon = at + _LAPSES_SOON - claim
+    for domain in editor.all_domains(tenant) if tenant else editor.claims_made_before(lapses_soon):
+        if not domain.verified and domain.claimed_at and domain.claimed_at < lapses_soon:
+            yield Prospect(
+                code=ProspectCode.CLAIM_LAPSES,
+                tenant=domain.tenant,
+                connector="",
+                subject=domain.domain,
+                due_at=None,
+                says=f"{domain.domain} is not verified, and on {domain.claimed_at + claim:%Y-%m-%d} it is removed from "
+                f"{domain.tenant}",
+                do=f"publish its TXT record (gatepost domain show {domain.domain} --tenant {quote(domain.tenant)}), "
+                f"then: gatepost domain verify {domain.domain} --tenant {quote(domain.tenant)}",
+            )
 
 
 def _without_date(code: ProspectCode, connector: InboundConnector, says: str, do: str) -> Prospect:

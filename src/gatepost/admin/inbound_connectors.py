@@ -10,11 +10,13 @@ from typing import TypeVar
 
 from gatepost.admin.declined import AlreadyThere, NameNotOwned, WrongUse
 from gatepost.admin.directory_editor import DirectoryEditor
+from gatepost.admin.limits import inbound_must_fit, must_have_room
 from gatepost.admin.lookups import inbound_connector_named, tenant_named
 from gatepost.admin.notation import certificate_name, domain_pattern, network, object_name, sha256
 from gatepost.admin.ownership import Missing, what_is_missing
 from gatepost.admin.trust_anchors import trust_anchors
-from gatepost.tenancy.tenant import ConnectorType, InboundConnector
+from gatepost.tenancy.allowance import Owned
+from gatepost.tenancy.tenant import ConnectorType, InboundConnector, Tenant
 
 _T = TypeVar("_T")
 
@@ -51,7 +53,8 @@ def add(editor: DirectoryEditor, tenant: str, name: str, wish: InboundConnectorW
         owner = tenant_named(editor, tenant)
         if editor.inbound_connector(owner.name, name):
             raise already_there(owner.name, name)
-        connector = _wished(editor, InboundConnector(tenant=owner.name, name=name, enabled=enabled), wish)
+        connector = _wished(editor, owner, InboundConnector(tenant=owner.name, name=name, enabled=enabled), wish)
+        must_have_room(editor, owner, Owned.INBOUND_CONNECTORS)
         missing = what_is_missing(editor, connector) if enabled else None
         connector = replace(connector, enabled=enabled and missing is None)
         editor.put_inbound_connector(connector, "add")
@@ -69,7 +72,8 @@ def change(editor: DirectoryEditor, tenant: str, name: str, wish: InboundConnect
     """A list that is mentioned replaces the stored one. An enabled connector keeps its old form rather than take a
     name its tenant does not own."""
     with editor.change():
-        connector = _wished(editor, inbound_connector_named(editor, tenant, name), wish)
+        stored = inbound_connector_named(editor, tenant, name)
+        connector = _wished(editor, tenant_named(editor, tenant), stored, wish)
         if connector.enabled and (missing := what_is_missing(editor, connector)):
             raise _not_owned("nothing was changed", missing)
         editor.put_inbound_connector(connector, "set")
@@ -81,9 +85,11 @@ def put(editor: DirectoryEditor, tenant: str, name: str, wish: InboundConnectorW
     as it was, and a new one is."""
     object_name(name, "connector")
     with editor.change():
-        owner = tenant_named(editor, tenant).name
-        existing = editor.inbound_connector(owner, name)
-        connector = _wished(editor, existing or InboundConnector(tenant=owner, name=name), wish)
+        owner = tenant_named(editor, tenant)
+        existing = editor.inbound_connector(owner.name, name)
+        connector = _wished(editor, owner, existing or InboundConnector(tenant=owner.name, name=name), wish)
+        if existing is None:
+            must_have_room(editor, owner, Owned.INBOUND_CONNECTORS)
         connector = replace(connector, enabled=_said(enabled, connector.enabled))
         if connector.enabled and (missing := what_is_missing(editor, connector)):
             raise _not_owned("nothing was changed", missing)
@@ -154,9 +160,12 @@ def fulfilled(connector: InboundConnector, wish: InboundConnectorWish) -> Inboun
     return wished
 
 
-def _wished(editor: DirectoryEditor, connector: InboundConnector, wish: InboundConnectorWish) -> InboundConnector:
+def _wished(
+    editor: DirectoryEditor, owner: Tenant, connector: InboundConnector, wish: InboundConnectorWish
+) -> InboundConnector:
     """As the wish would have it, with the pins that the tenant has proven."""
     wished = fulfilled(connector, wish)
+    inbound_must_fit(editor.allowance, owner, wished, connector)
     return replace(wished, proven_pins=wished.proven_pins | editor.proven(wished.tenant, wished.pins))
 
 

@@ -1,18 +1,20 @@
 """How administrators write names, fingerprints, networks and hosts; each is read strictly, and a slip is explained."""
 
 import re
+from difflib import get_close_matches
 from ipaddress import IPv6Network, ip_address, ip_network, summarize_address_range
 
 from gatepost.admin.declined import WrongUse
 from gatepost.mail.domain import DomainError, domain_key
 from gatepost.mail.path_grammar import BadPath, read_mailbox
-from gatepost.tenancy.tenant import AddressSpace, Network, SmartHost
+from gatepost.tenancy.tenant import LIMIT_NAMES, AddressSpace, Network, SmartHost
 
 _SIZE_UNITS = {"KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 
 LONGEST_NAME = 64
 
 _IPV4_MAPPED = IPv6Network("::ffff:0:0/96")
+_LONGEST_PREFIX = {"ipv4_prefix": 32, "ipv6_prefix": 128}
 _HEX = re.compile(r"[0-9a-f]+\Z")
 _RANGE = re.compile(r"([0-9a-fA-F.:]+)\s*-\s*([0-9a-fA-F.:]+)\Z")
 
@@ -198,6 +200,21 @@ def limit_count(text: str) -> int | None:
     if not text.isascii() or not text.isdigit():
         raise WrongUse(f"'{text}' is not a limit: write a whole number, 0 for no limit, or default")
     return int(text)
+
+
+def named_limit(text: str) -> tuple[str, int | None]:
+    """`NAME=VALUE`, as `tenant set --limit` takes it."""
+    written, separator, value = text.partition("=")
+    name = written.replace("-", "_")
+    if not separator or name not in LIMIT_NAMES:
+        near = get_close_matches(name, LIMIT_NAMES, n=1)
+        known = ", ".join(each.replace("_", "-") for each in LIMIT_NAMES)
+        hint = f"did you mean {near[0].replace('_', '-')}?" if near and separator else f"known: {known}"
+        raise WrongUse(f"--limit {text}: write it as NAME=COUNT, such as inbound-connectors=400; {hint}")
+    limit = limit_size(value) if name == "message_size" else limit_count(value)
+    if limit and limit > _LONGEST_PREFIX.get(name, limit):
+        raise WrongUse(f"--limit {text}: a prefix has at most {_LONGEST_PREFIX[name]} bits")
+    return name, limit
 
 
 def limit_size(text: str) -> int | None:

@@ -95,7 +95,7 @@ def _text(tenant: str, found: Sequence[Prospect], at: datetime, hostname: str) -
         paragraphs.append(
             "\n".join(
                 (
-                    f"* {due}: {each.code}, connector {each.connector}",
+                    f"* {due}: {each.code}, {'connector' if each.connector else 'domain'} {each.about}",
                     _filled(each.says, 2),
                     _filled(f"To do: {each.do}", 2),
                 )

@@ -8,9 +8,11 @@ from typing import Protocol
 
 from gatepost.admin.declined import AlreadyThere, WrongUse
 from gatepost.admin.directory_editor import DirectoryEditor
+from gatepost.admin.limits import must_have_room, send_must_fit
 from gatepost.admin.lookups import send_connector_named, tenant_named
 from gatepost.admin.notation import address_space, host_name, object_name, smart_host
-from gatepost.tenancy.tenant import AddressSpace, SendConnector, TlsLevel
+from gatepost.tenancy.allowance import Owned
+from gatepost.tenancy.tenant import AddressSpace, SendConnector, Tenant, TlsLevel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,10 +128,19 @@ def _saved(
 
 
 def save(editor: DirectoryEditor, connector: SendConnector, check: CredentialCheck, action: str) -> Saved:
-    """Store `connector` if its certificate can be used."""
+    """Store `connector` if its certificate can be used and its tenant may have it."""
     warnings = _credential_warnings(connector, check)
+    if connector.tenant is not None:
+        _must_fit(editor, connector, tenant_named(editor, connector.tenant))
     editor.put_send_connector(connector, action)
     return Saved(connector=connector, warnings=warnings)
+
+
+def _must_fit(editor: DirectoryEditor, connector: SendConnector, tenant: Tenant) -> None:
+    stored = editor.send_connector(connector.name)
+    if stored is None or stored.tenant != tenant.name:
+        must_have_room(editor, tenant, Owned.SEND_CONNECTORS)
+    send_must_fit(editor.allowance, tenant, connector, stored)
 
 
 def fulfilled(editor: DirectoryEditor, connector: SendConnector, wish: SendConnectorWish) -> SendConnector:

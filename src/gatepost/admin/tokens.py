@@ -8,8 +8,10 @@ from hashlib import sha256
 
 from gatepost.admin.declined import No, NotFound, WrongUse
 from gatepost.admin.directory_editor import DirectoryEditor
+from gatepost.admin.limits import limit_of, too_many
 from gatepost.admin.lookups import tenant_named
 from gatepost.admin.queue import duration_s
+from gatepost.tenancy.tenant import Tenant
 from gatepost.tenancy.token import Scope, Token, id_and_secret, token_text
 
 _USE_NOTED_EVERY = timedelta(minutes=1)
@@ -38,9 +40,12 @@ def add(
     """The new token, and its text, which cannot be had again. `expires` is a duration, or `never`."""
     secret = secrets.token_urlsafe(32)
     with editor.change():
+        owner = None if tenant is None else tenant_named(editor, tenant)
+        if owner is not None:
+            _must_have_room(editor, owner, at)
         token = Token(
             id=secrets.token_hex(6),
-            tenant=None if tenant is None else tenant_named(editor, tenant).name,
+            tenant=None if owner is None else owner.name,
             scopes=frozenset(map(_scope, scopes)) or frozenset(Scope),
             secret_sha256=sha256(secret.encode()).hexdigest(),
             created_at=at,
@@ -83,6 +88,14 @@ def opened(editor: DirectoryEditor, text: str, at: datetime) -> Token:
     if token.used_at is None or at - token.used_at > _USE_NOTED_EVERY:
         editor.note_token_used(token, at)
     return token
+
+
+def _must_have_room(editor: DirectoryEditor, owner: Tenant, at: datetime) -> None:
+    """Of what was revoked or has expired there may be any number."""
+    limit = limit_of(editor.allowance, owner, "tokens")
+    open_ones = sum(each.revoked_at is None and not each.has_expired(at) for each in editor.all_tokens(owner.name))
+    if limit and open_ones >= limit:
+        raise too_many(owner, "tokens", limit)
 
 
 def _scope(text: str) -> Scope:

@@ -9,12 +9,22 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 
+_LARGEST = 8192
+"""Octets of one certificate."""
+_LARGEST_FILE = 1024 * 1024
+_LONGEST_RSA = 8192
+"""Bits."""
+
+
 def read_trust_anchors(file: Path) -> tuple[str, ...]:
     """Every certificate of `file`, each as one PEM text. Raises `WrongUse`."""
     try:
-        content = file.read_bytes()
+        with file.open("rb") as opened:
+            content = opened.read(_LARGEST_FILE + 1)
     except OSError as error:
         raise WrongUse(f"the trust anchor {file} cannot be read: {error.strerror}") from None
+    if len(content) > _LARGEST_FILE:
+        raise WrongUse(f"the trust anchor {file} is larger than 1 MiB: give the tenant's own authorities alone")
     return trust_anchors(content, str(file))
 
 
@@ -32,8 +42,27 @@ def trust_anchors(content: bytes, source: str) -> tuple[str, ...]:
             f"the trust anchor {source} holds no readable certificate: PEM is wanted, -----BEGIN CERTIFICATE-----"
         ) from None
     for certificate in certificates:
+        _must_be_bounded(certificate, source)
         _must_be_authority(certificate, source)
     return tuple(certificate.public_bytes(Encoding.PEM).decode("ascii") for certificate in certificates)
+
+
+def _must_be_bounded(certificate: "Certificate", source: str) -> None:
+    """Every chain that is judged against it pays for its size."""
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    octets = len(certificate.public_bytes(Encoding.DER))
+    if octets > _LARGEST:
+        raise WrongUse(f"the trust anchor {source} has {octets} octets; a certificate of at most {_LARGEST} is taken")
+    try:
+        key = certificate.public_key()
+    except Exception:  # a stranger's key may be anything
+        raise WrongUse(f"the trust anchor {source} has a key that cannot be read; RSA or EC must be used") from None
+    if isinstance(key, RSAPublicKey) and key.key_size > _LONGEST_RSA:
+        raise WrongUse(
+            f"the trust anchor {source} has an RSA key of {key.key_size} bits; at most {_LONGEST_RSA} are taken"
+        )
 
 
 def _must_be_authority(certificate: "Certificate", source: str) -> None:

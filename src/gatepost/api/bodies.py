@@ -118,7 +118,7 @@ class InboundConnectorBody(Sent):
     require_tls: bool = False
     restrict_to_certificate: bool = False
     restrict_to_address: bool = False
-    trust_anchors: Annotated[list[Annotated[str, Field(max_length=8192)]], Field(max_length=10)] = []
+    trust_anchors: Annotated[list[Annotated[str, Field(max_length=16384)]], Field(max_length=100)] = []
     enabled: bool = True
     tenant: ReadOnly
     name: ReadOnly
@@ -176,7 +176,7 @@ class SmartHostBody(Sent):
 
 class SendConnectorBody(Sent):
     address_spaces: Annotated[list[AddressSpaceBody], Field(max_length=500)] = []
-    smart_hosts: Annotated[list[SmartHostBody], Field(max_length=50)] = []
+    smart_hosts: Annotated[list[SmartHostBody], Field(max_length=500)] = []
     certificate: Line | None = Field(default=None, description="A path on the relay; the operator's to set.")
     key: Line | None = Field(default=None, description="A path on the relay; the operator's to set.")
     tls: TlsLevel = "opportunistic"

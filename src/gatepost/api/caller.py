@@ -32,9 +32,13 @@ class Caller:
         return self.token.tenant is None
 
     @contextmanager
-    def directory(self) -> Iterator[DirectoryEditor]:
-        """The directory for one request; changes are audited under the token."""
-        editor = open_editor(self.config, who=f"token {self.token.id}")
+    def directory(self, *, beyond_limits: bool = False) -> Iterator[DirectoryEditor]:
+        """The directory for one request; changes are audited under the token, and held to what it may."""
+        if beyond_limits:
+            self.must_be_operator("beyond_limits")
+        editor = open_editor(
+            self.config, f"token {self.token.id}", by_tenant=not self.is_operator, beyond_limits=beyond_limits
+        )
         try:
             yield editor
         finally:

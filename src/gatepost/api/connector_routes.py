@@ -1,9 +1,9 @@
 """Inbound connectors and send connectors."""
 
 from collections.abc import Collection
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from gatepost.admin import inbound_connectors, send_connectors
@@ -36,6 +36,10 @@ from gatepost.tenancy.tenant import InboundConnector, SendConnector
 router = APIRouter()
 
 _CREDENTIALS = ("certificate", "key")
+
+BeyondLimits = Annotated[
+    bool, Query(description="More than the tenant's limits, and networks wider than /16 or /32 (operator).")
+]
 
 # --- inbound connectors -----------------------------------------------------------------------------------------------
 
@@ -77,10 +81,15 @@ def show_inbound_connector(
     responses={201: {"model": InboundConnectorShown}},
 )
 def put_inbound_connector(
-    caller: CallerOf, tenant: TenantName, name: ConnectorName, body: InboundConnectorBody, conditions: ConditionsOf
+    caller: CallerOf,
+    tenant: TenantName,
+    name: ConnectorName,
+    body: InboundConnectorBody,
+    conditions: ConditionsOf,
+    beyond_limits: BeyondLimits = False,
 ) -> Response:
     """Make a connector, or replace it: what is left out has its default."""
-    with caller.directory() as editor, editor.change():
+    with caller.directory(beyond_limits=beyond_limits) as editor, editor.change():
         owner = caller.tenant(editor, tenant)
         existing = editor.inbound_connector(owner, name)
         conditions.must_hold(existing and inbound_connector_shown(caller, editor, existing))
@@ -92,10 +101,15 @@ def put_inbound_connector(
 
 @router.patch("/v1/tenants/{tenant}/inbound-connectors/{name}", response_model=InboundConnectorShown)
 def change_inbound_connector(
-    caller: CallerOf, tenant: TenantName, name: ConnectorName, body: InboundConnectorChange, conditions: ConditionsOf
+    caller: CallerOf,
+    tenant: TenantName,
+    name: ConnectorName,
+    body: InboundConnectorChange,
+    conditions: ConditionsOf,
+    beyond_limits: BeyondLimits = False,
 ) -> Response:
     """Change what is mentioned; a list replaces the stored one."""
-    with caller.directory() as editor, editor.change():
+    with caller.directory(beyond_limits=beyond_limits) as editor, editor.change():
         existing = inbound_connector_named(editor, caller.tenant(editor, tenant), name)
         conditions.must_hold(inbound_connector_shown(caller, editor, existing))
         saved = _changed_inbound(editor, existing, body)

@@ -6,7 +6,7 @@ A forecast looks at every connector, so what the metrics say of it is at most fi
 import time
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from threading import Lock
 
 from fastapi import APIRouter
@@ -19,7 +19,7 @@ from gatepost.api.bodies import ForecastShown
 from gatepost.api.caller import Caller, CallerOf
 from gatepost.api.conditional import ConditionsOf
 from gatepost.api.names import TenantName
-from gatepost.app import open_queue_office, open_sightings
+from gatepost.app import forecast_terms, open_queue_office, open_sightings
 from gatepost.queue.store import QueueFilter
 from gatepost.tenancy.record import time_text
 
@@ -51,9 +51,8 @@ def _shown(caller: Caller, tenant: str | None, conditions: ConditionsOf) -> Resp
 
 def _foreseen(caller: Caller, tenant: str | None, at: datetime) -> list[Prospect]:
     seen = open_sightings(caller.config).of(tenant)
-    grace = timedelta(days=caller.config.verification_grace_days)
     with caller.directory() as editor:
-        return forecast(editor, seen, at, grace, tenant)
+        return forecast(editor, seen, at, forecast_terms(caller.config), tenant)
 
 
 # --- metrics ----------------------------------------------------------------------------------------------------------

@@ -36,6 +36,7 @@ _FIELDS = {
     "tls-domain": "tls_domain",
     "protocol-log": "protocol_log",
     "match-subdomains": "match_subdomains",
+    "yes": "beyond_limits=true",
 }
 """What the command line calls an option, and a body a field."""
 
@@ -80,7 +81,7 @@ def unauthenticated(error: BadToken) -> Problem:
 def declined(error: Declined, *, to_tenant: bool) -> Problem:
     """422 is for what the document does not allow; what it allows and the relay will not do is a conflict."""
     says = error.to_tenant if to_tenant else str(error)
-    option = _OPTION.search(says)
+    option = _OPTION.search(says.partition("; ")[0])
     says = _OPTION.sub(lambda found: _FIELDS.get(found[1], found[0]), says)
     what, _, step = says.partition("; ")
     return Problem(

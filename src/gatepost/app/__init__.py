@@ -6,6 +6,7 @@
 import getpass
 import os
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,11 +17,13 @@ from gatepost.protocol_log.codec import Side
 from gatepost.queue.store import QueueOffice, StoreUnavailable
 from gatepost.store.directory_editor import SqliteDirectoryEditor as DirectoryEditor
 from gatepost.store.sqlite_directory import SqliteDirectory as Directory
+from gatepost.tenancy.allowance import Allowance
 from gatepost.tenancy.attribution import GATEPOST, RuleSet
 from gatepost.tenancy.directory import Directory as AnyDirectory
 from gatepost.tenancy.evidence import CertificateFacts
 
 if TYPE_CHECKING:
+    from gatepost.admin.forecast import Terms
     from gatepost.net.judgement import Judge
     from gatepost.store.protocol_log_files import FollowedProtocolLogs, StoredProtocolLogs
     from gatepost.store.session_records import StoredSessions
@@ -33,6 +36,7 @@ __all__ = [
     "ListenerNotFound",
     "QueueOffice",
     "follow_protocol_logs",
+    "forecast_terms",
     "open_bulk_editor",
     "open_directory",
     "open_editor",
@@ -61,21 +65,25 @@ def open_directory(config: Config) -> Directory:
     return Directory(config.directory_file)
 
 
-def open_editor(config: Config, who: str | None = None) -> DirectoryEditor:
+def open_editor(
+    config: Config, who: str | None = None, *, by_tenant: bool = False, beyond_limits: bool = False
+) -> DirectoryEditor:
     """The directory, to change; changes are audited under `who`, or whoever runs this. Raises `StoreError`.
 
     A data folder that is not there yet is made: whoever wrote gatepost.toml by hand need not run `gatepost init`.
     """
     _make_data_folder(config)
-    return DirectoryEditor(config.directory_file, who=who or operator_name())
+    allowance = Allowance(limits=config.tenant_limits, by_tenant=by_tenant, beyond=beyond_limits)
+    return DirectoryEditor(config.directory_file, who=who or operator_name(), allowance=allowance)
 
 
-def open_bulk_editor(config: Config) -> BulkEditor:
+def open_bulk_editor(config: Config, *, beyond_limits: bool = False) -> BulkEditor:
     """The directory, to change much of it at once. Raises `StoreError`."""
     from gatepost.store.directory_bulk import SqliteBulkEditor
 
     _make_data_folder(config)
-    return SqliteBulkEditor(config.directory_file, who=operator_name())
+    allowance = Allowance(limits=config.tenant_limits, beyond=beyond_limits)
+    return SqliteBulkEditor(config.directory_file, who=operator_name(), allowance=allowance)
 
 
 def _make_data_folder(config: Config) -> None:
@@ -105,6 +113,12 @@ def open_sightings(config: Config) -> "StoredSightings":
     from gatepost.store.sightings import StoredSightings
 
     return StoredSightings(config.sightings_folder)
+
+
+def forecast_terms(config: Config) -> "Terms":
+    from gatepost.admin.forecast import Terms
+
+    return Terms(grace=timedelta(days=config.verification_grace_days), claim=timedelta(days=config.claim_days))
 
 
 def open_protocol_logs(config: Config) -> "StoredProtocolLogs":

@@ -9,11 +9,11 @@ import asyncio
 import pickle
 import sys
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from gatepost.admin.forecast import Prospect, forecast
 from gatepost.admin.notices import Notice, notices
-from gatepost.app import open_editor, open_sightings
+from gatepost.app import forecast_terms, open_editor, open_sightings
 from gatepost.config import Config
 from gatepost.queue.store import StoreError
 from gatepost.store.event_log import EventLog
@@ -33,8 +33,7 @@ def foresee(config: Config, at: datetime) -> Foreseen:
         contacts = {each.name: each.contact for each in editor.all_tenants() if each.contact}
         if not contacts:
             return [], {}
-        grace = timedelta(days=config.verification_grace_days)
-        found = forecast(editor, open_sightings(config).of(), at, grace)
+        found = forecast(editor, open_sightings(config).of(), at, forecast_terms(config))
         return [each for each in found if each.tenant in contacts], contacts
     finally:
         editor.close()

@@ -13,7 +13,17 @@ from typing import Any
 from urllib.parse import quote
 
 from gatepost.admin import inbound_connectors, send_connectors
-from gatepost.admin.declined import AlreadyThere, Declined, NameNotOwned, No, NotFound, OwnedByAnother, WrongUse
+from gatepost.admin.declined import (
+    AlreadyThere,
+    Declined,
+    LimitReached,
+    NameNotOwned,
+    NetworkTooWide,
+    No,
+    NotFound,
+    OwnedByAnother,
+    WrongUse,
+)
 from gatepost.admin.domains import DomainChange
 from gatepost.admin.inbound_connectors import InboundConnectorWish
 from gatepost.admin.inbound_connectors import Saved as SavedInbound
@@ -48,6 +58,8 @@ _REFUSALS: dict[str, type[Declined]] = {
     "already-exists": AlreadyThere,
     "certificate-name-not-owned": NameNotOwned,
     "domain-owned-by-another": OwnedByAnother,
+    "limit-reached": LimitReached,
+    "network-too-wide": NetworkTooWide,
     "invalid": WrongUse,
     "unauthenticated": WrongUse,
     "token-expired": WrongUse,
@@ -57,12 +69,12 @@ _REFUSALS: dict[str, type[Declined]] = {
 
 @contextmanager
 def remote_administration(
-    url: str, token_file: Path | None, authority: Path | None
+    url: str, token_file: Path | None, authority: Path | None, *, beyond_limits: bool = False
 ) -> "Iterator[RemoteAdministration]":
     """Raises `Declined`, `StoreError`."""
     relay = _opened(url, token_file, authority)
     try:
-        yield RemoteAdministration(relay)
+        yield RemoteAdministration(relay, beyond_limits=beyond_limits)
     finally:
         relay.close()
 
@@ -154,8 +166,9 @@ class _Relay:
 class RemoteAdministration:
     """`admin.administration.Administration` of a relay elsewhere."""
 
-    def __init__(self, relay: _Relay) -> None:
+    def __init__(self, relay: _Relay, *, beyond_limits: bool = False) -> None:
         self._relay = relay
+        self._beyond_limits = beyond_limits
 
     # --- tenants ----------------------------------------------------------------------------------------------------
 
@@ -277,7 +290,7 @@ class RemoteAdministration:
         return found
 
     def _put_inbound(self, connector: InboundConnector, headers: Mapping[str, str]) -> SavedInbound:
-        path = _inbound(connector.tenant, connector.name)
+        path = _inbound(connector.tenant, connector.name) + ("?beyond_limits=true" if self._beyond_limits else "")
         return _saved_inbound(self._relay.ask("PUT", path, inbound_connector_record(connector), headers).body)
 
     # --- send connectors --------------------------------------------------------------------------------------------

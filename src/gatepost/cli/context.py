@@ -69,31 +69,32 @@ def directory() -> "Directory":
     return open_directory(config())
 
 
-def editor() -> "DirectoryEditor":
+def editor(*, beyond_limits: bool = False) -> "DirectoryEditor":
     from gatepost.app import open_editor
 
-    return open_editor(config())
+    return open_editor(config(), beyond_limits=beyond_limits)
 
 
 @contextmanager
-def administration() -> "Iterator[Administration]":
+def administration(*, beyond_limits: bool = False) -> "Iterator[Administration]":
     """Raises `Declined`, `StoreError`."""
     if INVOCATION.server:
         from gatepost.app.remote import remote_administration
 
-        with remote_administration(INVOCATION.server, INVOCATION.token_file, INVOCATION.authority) as remote:
+        server, token_file, authority = INVOCATION.server, INVOCATION.token_file, INVOCATION.authority
+        with remote_administration(server, token_file, authority, beyond_limits=beyond_limits) as remote:
             yield remote
     else:
         from gatepost.app.admin_parts import local_administration
 
-        with closing(editor()) as opened:
+        with closing(editor(beyond_limits=beyond_limits)) as opened:
             yield local_administration(config(), opened)
 
 
-def bulk_editor() -> "BulkEditor":
+def bulk_editor(*, beyond_limits: bool = False) -> "BulkEditor":
     from gatepost.app import open_bulk_editor
 
-    return open_bulk_editor(config())
+    return open_bulk_editor(config(), beyond_limits=beyond_limits)
 
 
 @contextmanager

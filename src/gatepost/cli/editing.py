@@ -22,16 +22,16 @@ def directory_editor() -> "Iterator[DirectoryEditor]":
 
 
 @contextmanager
-def administration() -> "Iterator[Administration]":
+def administration(*, beyond_limits: bool = False) -> "Iterator[Administration]":
     """The directory of this machine, or with `--server` that of a relay elsewhere."""
-    with told(), context.administration() as office:
+    with told(), context.administration(beyond_limits=beyond_limits) as office:
         yield office
 
 
 @contextmanager
-def bulk_editor() -> "Iterator[BulkEditor]":
+def bulk_editor(*, beyond_limits: bool = False) -> "Iterator[BulkEditor]":
     """The same, for commands that read or write the whole of it."""
-    with told(), closing(context.bulk_editor()) as editor:
+    with told(), closing(context.bulk_editor(beyond_limits=beyond_limits)) as editor:
         yield editor
 
 

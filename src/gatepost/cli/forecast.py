@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from gatepost.admin.forecast import Prospect, forecast, prospect_record
-from gatepost.app import open_sightings
+from gatepost.app import forecast_terms, open_sightings
 from gatepost.cli import context
 from gatepost.cli.editing import directory_editor
 from gatepost.tenancy.record import time_text
@@ -26,7 +26,7 @@ def forecast_command(
     at = datetime.now(UTC)
     seen = open_sightings(config).of(tenant)
     with directory_editor() as editor:
-        found = forecast(editor, seen, at, timedelta(days=config.verification_grace_days), tenant)
+        found = forecast(editor, seen, at, forecast_terms(config), tenant)
     if json:
         context.print_json({"at": time_text(at), "prospects": [prospect_record(each, at) for each in found]})
     else:
@@ -42,7 +42,7 @@ def _print(found: list[Prospect], at: datetime) -> None:
     for prospect in found:
         label = f"{_when(prospect, at):<9}"
         style = "bold red" if (stage := prospect.stage(at)) and stage <= timedelta(days=7) else "bold"
-        context.print_indented(f"{prospect.tenant}/{prospect.connector}  {prospect.code}", 9, label, style)
+        context.print_indented(f"{prospect.tenant}/{prospect.about}  {prospect.code}", 9, label, style)
         context.print_indented(prospect.says, 9)
         context.print_indented(f"→ {prospect.do}", 9)
     context.suggest("gatepost inbound-connector show TENANT NAME")

@@ -42,6 +42,9 @@ import_app.command(
 )
 def directory(
     file: Annotated[str, typer.Argument(metavar="FILE", show_default=False, help="JSON Lines; - is standard input.")],
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Beyond tenants' limits, and networks wider than /16 or /32 (IPv6).")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="JSON, for programs.")] = False,
 ) -> None:
     from gatepost.admin.directory_import import Refused, import_directory
@@ -50,7 +53,7 @@ def directory(
     began = time.monotonic()
     # Nothing here holds on to itself: the collector would take a fifth of the time to find nothing.
     gc.disable()
-    with _opened(file) as lines, bulk_editor() as editor:
+    with _opened(file) as lines, bulk_editor(beyond_limits=yes) as editor:
         try:
             done = import_directory(
                 editor,

@@ -43,6 +43,9 @@ RestrictToAddress = Annotated[bool | None, typer.Option(help="Partner: only from
 TrustAnchors = Annotated[
     list[str] | None, typer.Option("--trust-anchor", metavar="PEM", help="The tenant's own authority; repeatable.")
 ]
+BeyondLimits = Annotated[
+    bool, typer.Option("--yes", help="Beyond the tenant's limits, and networks wider than /16 or /32 (IPv6).")
+]
 Json = Annotated[bool, typer.Option("--json", help="JSON, for programs.")]
 
 
@@ -60,9 +63,10 @@ def add(
     restrict_to_certificate: RestrictToCertificate = None,
     restrict_to_address: RestrictToAddress = None,
     trust_anchor: TrustAnchors = None,
+    yes: BeyondLimits = False,
     disabled: Annotated[bool, typer.Option("--disabled", help="Store it without using it.")] = False,
 ) -> None:
-    with administration() as office:
+    with administration(beyond_limits=yes) as office:
         wish = InboundConnectorWish(
             type=type,
             certificate_names=mentioned(certificate_name),
@@ -98,8 +102,9 @@ def set_connector(
     restrict_to_certificate: RestrictToCertificate = None,
     restrict_to_address: RestrictToAddress = None,
     trust_anchor: TrustAnchors = None,
+    yes: BeyondLimits = False,
 ) -> None:
-    with administration() as office:
+    with administration(beyond_limits=yes) as office:
         wish = InboundConnectorWish(
             type=type,
             certificate_names=mentioned(certificate_name),

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gatepost.admin import tenants
-from gatepost.admin.notation import limit_count, limit_size
+from gatepost.admin.notation import limit_count, limit_size, named_limit
 from gatepost.cli import context
 from gatepost.cli.domain import state_of
 from gatepost.cli.editing import administration, day_and_time, print_facts, print_table
@@ -50,6 +50,10 @@ def set_tenant(
     message_size: Annotated[str | None, typer.Option(metavar="SIZE", help="Of a message, such as 25MiB.")] = None,
     sessions: Annotated[str | None, typer.Option(metavar="COUNT", help="Sessions open at the same time.")] = None,
     queued: Annotated[str | None, typer.Option(metavar="COUNT", help="Recipients in the queue.")] = None,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=COUNT", help="Any limit of [tenant_limits], such as inbound-connectors=400."),
+    ] = None,
 ) -> None:
     counts = {
         "messages_per_minute": messages_per_minute,
@@ -58,9 +62,10 @@ def set_tenant(
         "queued": queued,
     }
     with administration() as office:
-        limits: dict[str, int | None] = {limit: limit_count(text) for limit, text in counts.items() if text is not None}
+        limits: dict[str, int | None] = {each: limit_count(text) for each, text in counts.items() if text is not None}
         if message_size is not None:
             limits["message_size"] = limit_size(message_size)
+        limits |= dict(map(named_limit, limit or ()))
         tenant = office.change_tenant(name, contact=contact, limits=limits)
     context.say(f"changed tenant {tenant.name}")
     context.suggest(f"gatepost tenant show {quote(tenant.name)}")

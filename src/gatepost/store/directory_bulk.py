@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from gatepost.store.directory_editor import (
+    OWNED,
     PUT_DOMAIN,
     PUT_TENANT,
     SqliteDirectoryEditor,
@@ -23,6 +24,7 @@ from gatepost.store.directory_editor import (
 )
 from gatepost.store.directory_file import reporting
 from gatepost.store.directory_queries import network_key
+from gatepost.tenancy.allowance import Allowance, Owned
 from gatepost.tenancy.record import (
     ReadRecord,
     domain_from,
@@ -58,8 +60,8 @@ _CONNECTORS = (
 class SqliteBulkEditor(SqliteDirectoryEditor):
     """`admin.directory_editor.BulkEditor` over the directory file."""
 
-    def __init__(self, path: Path, *, who: str) -> None:
-        super().__init__(path, who=who)
+    def __init__(self, path: Path, *, who: str, allowance: Allowance = Allowance()) -> None:  # noqa: B008 - a frozen value
+        super().__init__(path, who=who, allowance=allowance)
         self._connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
 
     @contextmanager
@@ -76,6 +78,11 @@ class SqliteBulkEditor(SqliteDirectoryEditor):
         """After a large change: give the room of the write-ahead log back, unless somebody reads just now."""
         with reporting(self._path):
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def counts(self, tenants: Sequence[str], owned: Owned, most: int) -> Sequence[int]:
+        of_each = OWNED[owned].replace("?1", "asked.value")
+        counted = f"SELECT (SELECT count(*) FROM (SELECT 1 FROM {of_each} LIMIT ?2)) FROM json_each(?1) AS asked"
+        return [row[0] for row in self._rows(f"{counted} ORDER BY asked.key", json.dumps(tenants), most)]
 
     def stored_tenants(self, names: Sequence[str]) -> Sequence[Tenant | None]:
         return self._stored(_TENANTS, names, tenant_from)

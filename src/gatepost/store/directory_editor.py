@@ -15,6 +15,7 @@ from pathlib import Path
 
 from gatepost.store.directory_file import open_to_change, reporting
 from gatepost.store.directory_queries import DirectoryQueries, network_key, top_down
+from gatepost.tenancy.allowance import Allowance, Owned
 from gatepost.tenancy.appointment import Appointment, Proof, Purpose, appointment_from, appointment_record, proof_record
 from gatepost.tenancy.record import (
     Record,
@@ -54,11 +55,28 @@ PUT_DOMAIN = (
 )
 
 
+OWNED = {
+    Owned.DOMAINS: "accepted_domain WHERE tenant = ?1",
+    Owned.UNVERIFIED_DOMAINS: "accepted_domain WHERE tenant = ?1 AND NOT verified",
+    Owned.INBOUND_CONNECTORS: "inbound_connector WHERE tenant = ?1",
+    Owned.SEND_CONNECTORS: "send_connector WHERE tenant = ?1",
+}
+
+
 class SqliteDirectoryEditor(DirectoryQueries):
     """`admin.directory_editor.DirectoryEditor` over the directory file, on behalf of `who`."""
 
-    def __init__(self, path: Path, *, who: str, clock: Callable[[], datetime] = _now, patience_s: float = 5.0) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        who: str,
+        allowance: Allowance = Allowance(),  # noqa: B008 - a frozen value
+        clock: Callable[[], datetime] = _now,
+        patience_s: float = 5.0,
+    ) -> None:
         super().__init__(path, open_to_change(path, patience_s))
+        self.allowance = allowance
         self._who = who
         self._clock = clock
 
@@ -118,6 +136,9 @@ class SqliteDirectoryEditor(DirectoryQueries):
     def domains_last_checked_before(self, at: datetime) -> Iterator[AcceptedDomain]:
         due = "SELECT definition FROM accepted_domain WHERE last_check < ? ORDER BY last_check"
         return map(domain_from, self._each(due, at.timestamp()))
+
+    def count(self, tenant: str, owned: Owned, most: int) -> int:
+        return int(self._rows(f"SELECT count(*) FROM (SELECT 1 FROM {OWNED[owned]} LIMIT ?2)", tenant, most)[0][0])
 
     def claims(self, domain: str) -> list[AcceptedDomain]:
         every = "SELECT definition FROM accepted_domain WHERE domain = ? ORDER BY verified DESC, tenant"

@@ -14,8 +14,8 @@ Network = IPv4Network | IPv6Network
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantLimits:
-    """How much a tenant's servers may do in the relay as a whole. 0: as much as they like; None: nothing is said, and
-    the server's for everybody counts."""
+    """How much a tenant's servers may do in the relay as a whole, and how much the tenant may store. 0: as much as it
+    likes; None: nothing is said, and the server's for everybody counts."""
 
     messages_per_minute: int | None = None
     recipients_per_minute: int | None = None
@@ -26,6 +26,28 @@ class TenantLimits:
     queued: int | None = None
     """Recipients in the queue."""
 
+    # What may be stored: of the tenant, then of one of its connectors.
+    domains: int | None = None
+    """Verified or not."""
+    unverified_domains: int | None = None
+    inbound_connectors: int | None = None
+    send_connectors: int | None = None
+    tokens: int | None = None
+    """Of the Management API, that open something."""
+    rehearsals: int | None = None
+    """One-time addresses that wait for their session."""
+    enrolments: int | None = None
+    certificate_names: int | None = None
+    pins: int | None = None
+    addresses: int | None = None
+    sender_domains: int | None = None
+    trust_anchors: int | None = None
+    address_spaces: int | None = None
+    smart_hosts: int | None = None
+    ipv4_prefix: int | None = None
+    """The shortest prefix that the tenant may list by itself on an on-premises connector; 0 is the whole world."""
+    ipv6_prefix: int | None = None
+
     def over(self, others: "TenantLimits") -> "TenantLimits":
         """These, and where they say nothing the others."""
         own = {each.name: getattr(self, each.name) for each in fields(self)}
@@ -33,6 +55,30 @@ class TenantLimits:
 
 
 NO_LIMITS = TenantLimits()
+DEFAULT_LIMITS = TenantLimits(
+    messages_per_minute=0,
+    recipients_per_minute=0,
+    message_size=0,
+    sessions=0,
+    queued=0,
+    domains=1000,
+    unverified_domains=100,
+    inbound_connectors=200,
+    send_connectors=100,
+    tokens=50,
+    rehearsals=20,
+    enrolments=5,
+    certificate_names=50,
+    pins=50,
+    addresses=200,
+    sender_domains=500,
+    trust_anchors=10,
+    address_spaces=500,
+    smart_hosts=50,
+    ipv4_prefix=24,
+    ipv6_prefix=48,
+)
+"""The server's for everybody, where gatepost.toml says nothing."""
 LIMIT_NAMES = tuple(each.name for each in fields(TenantLimits))
 
 
