@@ -115,13 +115,38 @@ class QueueConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ApiLimits:
+    """What the Management API gives to whom. A network is a /24 of IPv4, a /64 of IPv6."""
+
+    connections: int = 512
+    connections_per_network: int = 64
+    operator_connections: int = 32
+    """Beside `connections`."""
+    requests: int = 64
+    """Under way at once."""
+    requests_per_tenant: int = 16
+    requests_per_token: int = 8
+    hello_timeout_s: float = 5.0
+    """From the connection to the first octet, and again to the end of the TLS handshake."""
+    request_timeout_s: float = 10.0
+    """For the head of a request."""
+    idle_timeout_s: float = 10.0
+    """Between two requests."""
+    body_rate: int = 16 * 1024
+    """Octets a second, at least, of a body."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ApiConfig:
     """The Management API. It presents the first certificate of [tls]."""
 
     host: str
     port: int
     requests_per_minute: int = 600
-    """Of one token, and of one address."""
+    """Of one token, and of one address without a token that is good."""
+    operators: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Where operators come from: they have connections reserved."""
+    limits: ApiLimits = ApiLimits()
 
     @property
     def name(self) -> str:
@@ -387,9 +412,31 @@ def _api(top: _Table) -> ApiConfig | None:
         host=host,
         port=port,
         requests_per_minute=table.take("requests_per_minute", _whole(1, 1_000_000), 600),
+        operators=table.take("operators", _networks, ()),
+        limits=_api_limits(table.table("limits")),
     )
     table.close()
     return api
+
+
+def _api_limits(table: _Table) -> ApiLimits:
+    defaults = ApiLimits()
+    limits = ApiLimits(
+        connections=table.take("connections", _whole(16, 10_000), defaults.connections),
+        connections_per_network=table.take(
+            "connections_per_network", _whole(4, 10_000), defaults.connections_per_network
+        ),
+        operator_connections=table.take("operator_connections", _whole(4, 1_000), defaults.operator_connections),
+        requests=table.take("requests", _whole(4, 1_000), defaults.requests),
+        requests_per_tenant=table.take("requests_per_tenant", _whole(1, 1_000), defaults.requests_per_tenant),
+        requests_per_token=table.take("requests_per_token", _whole(1, 1_000), defaults.requests_per_token),
+        hello_timeout_s=table.take("hello_timeout", _duration, defaults.hello_timeout_s),
+        request_timeout_s=table.take("request_timeout", _duration, defaults.request_timeout_s),
+        idle_timeout_s=table.take("idle_timeout", _duration, defaults.idle_timeout_s),
+        body_rate=table.take("body_rate", _octets(1), defaults.body_rate),
+    )
+    table.close()
+    return limits
 
 
 def _retry(table: _Table) -> RetrySettings:

@@ -1,9 +1,9 @@
-"""How often somebody may ask."""
+"""How often somebody may ask, and who was known."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatepost.api.rates import Rate
+from gatepost.api.rates import Rate, Remembered
 
 
 @given(st.lists(st.floats(0, 5), min_size=1, max_size=300), st.integers(1, 200))
@@ -37,3 +37,10 @@ def test_strangers_without_number_are_forgotten() -> None:
     for number in range(30_000):
         rate.wait_s(str(number), 0.0)
     assert len(rate._left) <= 10_000
+
+
+def test_what_is_remembered_is_bounded_and_the_oldest_goes() -> None:
+    known = Remembered(3)
+    for text in "abcad":
+        known.add(text)
+    assert [text in known for text in "abcd"] == [True, False, True, True]

@@ -211,10 +211,11 @@ class TestWrites:
         assert first.headers["etag"] == second.headers["etag"] == back.headers["etag"]
         assert relay.told("audit", "list")[0]["version"] == version
 
-    def test_the_audit_says_which_token(self, relay: Installation, contoso: Api) -> None:
+    def test_the_audit_says_which_token_and_from_where(self, relay: Installation, contoso: Api) -> None:
         contoso.put("/v1/tenants/contoso/inbound-connectors/audited", json=CONNECTOR)
         entry = relay.told("audit", "list", "inbound-connector contoso/audited")[0]
         assert entry["who"] == f"token {contoso.get('/v1/whoami').json()['token']}"
+        assert entry["address"] == "127.0.0.1"
 
     def test_a_write_on_what_was_changed_meanwhile_is_stopped(self, contoso: Api) -> None:
         path = "/v1/tenants/contoso/inbound-connectors/raced"

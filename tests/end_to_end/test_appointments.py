@@ -108,8 +108,8 @@ class TestRehearsal:
     def test_nothing_is_changed_by_a_rehearsal(
         self, relay: Installation, contoso: Api, certificates: Certificates
     ) -> None:
-        before = relay.told("audit", "list")[0]["version"]
         made = contoso.post(REHEARSALS, json={}).json()
+        before = relay.told("audit", "list")[0]["version"]
         name_it(relay, made["address"], certificates.self_signed)
         seen(contoso, f"{REHEARSALS}/{made['id']}")
         assert relay.told("audit", "list")[0]["version"] == before

@@ -15,9 +15,17 @@ def changes(editor: DirectoryEditor, *, subject: str | None, after: int, limit: 
 
 def changes_of(editor: DirectoryEditor, tenant: str, *, before: int | None, limit: int) -> Sequence[AuditEntry]:
     """What was done to one tenant and what is its own, newest first. What an object was while it was somebody else's is
-    left out."""
+    left out, and from where others changed it."""
     found = editor.audit(tenant=tenant, before=before, limit=limit)
-    return [replace(entry, before=None) if _was_elsewhere(entry) else entry for entry in found]
+    own = {f"token {each.id}" for each in editor.all_tokens(tenant)}
+    return [
+        replace(
+            entry,
+            before=None if _was_elsewhere(entry) else entry.before,
+            address=entry.address if entry.who in own else None,
+        )
+        for entry in found
+    ]
 
 
 def _was_elsewhere(entry: AuditEntry) -> bool:

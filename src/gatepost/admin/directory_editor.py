@@ -8,6 +8,7 @@ from typing import Protocol
 from gatepost.tenancy.allowance import Allowance, Owned
 from gatepost.tenancy.appointment import Appointment, Proof, Purpose
 from gatepost.tenancy.directory import Directory
+from gatepost.tenancy.record import Record
 from gatepost.tenancy.tenant import AcceptedDomain, AuditEntry, InboundConnector, SendConnector, Tenant
 from gatepost.tenancy.token import Token
 
@@ -92,8 +93,11 @@ class DirectoryEditor(Directory, Protocol):
     def appointments(self, tenant: str, purpose: Purpose) -> Sequence[Appointment]:
         """The newest first."""
 
+    def note(self, action: str, subject: str, said: Record) -> None:
+        """Audit what was done elsewhere; `said` names the tenant that it concerns, if any."""
+
     def make_appointment(self, appointment: Appointment) -> None:
-        """Remembered, but no change of the directory."""
+        """Audited without the secret that its address is."""
 
     def keep_appointment(self, appointment: Appointment) -> bool:
         """Store what was seen; False when somebody has been seen there already."""

@@ -300,8 +300,9 @@ class _Import:
     def _take_send_connector(self, line: Line) -> None:
         said = line.said
         stored = self._editor.send_connector(said["name"])
-        # What a tenant makes by itself stands under `tenant/name`.
-        object_name(said["name"].removeprefix(f"{said.get('tenant')}/"), "connector")
+        if stored is None:
+            # What a tenant makes by itself stands under `tenant/name`.
+            object_name(said["name"].removeprefix(f"{said.get('tenant')}/"), "connector")
         new = SendConnector(name=said["name"], address_spaces=())
         connector = send_connectors.fulfilled(
             self._editor, replace(new, enabled=said.get("enabled", True)), _wish(said)

@@ -83,10 +83,11 @@ def change(editor: DirectoryEditor, tenant: str, name: str, wish: InboundConnect
 def put(editor: DirectoryEditor, tenant: str, name: str, wish: InboundConnectorWish, *, enabled: bool | None) -> Saved:
     """Store a new connector or change the one there is, all at once: as it is asked for, or not at all. `enabled` None:
     as it was, and a new one is."""
-    object_name(name, "connector")
     with editor.change():
         owner = tenant_named(editor, tenant)
         existing = editor.inbound_connector(owner.name, name)
+        if existing is None:
+            object_name(name, "connector")
         connector = _wished(editor, owner, existing or InboundConnector(tenant=owner.name, name=name), wish)
         if existing is None:
             must_have_room(editor, owner, Owned.INBOUND_CONNECTORS)

@@ -7,6 +7,7 @@ from ipaddress import IPv6Network, ip_address, ip_network, summarize_address_ran
 from gatepost.admin.declined import WrongUse
 from gatepost.mail.domain import DomainError, domain_key
 from gatepost.mail.path_grammar import BadPath, read_mailbox
+from gatepost.mail.visible import is_plain
 from gatepost.tenancy.tenant import LIMIT_NAMES, AddressSpace, Network, SmartHost
 
 _SIZE_UNITS = {"KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
@@ -20,13 +21,16 @@ _RANGE = re.compile(r"([0-9a-fA-F.:]+)\s*-\s*([0-9a-fA-F.:]+)\Z")
 
 
 def object_name(text: str, kind: str) -> str:
-    """The name of a tenant or connector. It stands in commands and in `tenant/connector`."""
-    if not text or text != text.strip() or not text.isprintable():
+    """The name of a tenant or connector. It stands in commands, in paths (RFC 3986 5.2.4 takes `.` and `..` out of
+    them) and in `tenant/connector`."""
+    if not text or text != text.strip() or not is_plain(text):
         raise WrongUse(
-            f"'{text}' cannot be the name of a {kind}: visible characters are wanted, no blank at either end"
+            f"'{text}' cannot be the name of a {kind}: use visible characters, without a blank at either end"
         )
-    if "/" in text or text.startswith("-"):
-        raise WrongUse(f"'{text}' cannot be the name of a {kind}: no '/' in it, and no '-' in front")
+    if text in (".", ".."):
+        raise WrongUse(f"'{text}' cannot be the name of a {kind}: in a path it stands for a folder")
+    if "/" in text or "\\" in text or text.startswith("-"):
+        raise WrongUse(f"'{text}' cannot be the name of a {kind}: no '/' or '\\' in it, and no '-' in front")
     if len(text) > LONGEST_NAME:
         raise WrongUse(f"'{text[:20]}…' is too long for the name of a {kind}: at most {LONGEST_NAME} characters")
     return text

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from typing import Final
 
 from gatepost.admin.declined import No, NotFound, WrongUse
+from gatepost.admin.directory_editor import DirectoryEditor
 from gatepost.mail.domain import DomainError, domain_key
 from gatepost.queue.message import Content, QueuedMessage, QueuedRecipient, RecipientState
 from gatepost.queue.orders import APPLIES_TO, Action, Order
@@ -84,11 +85,13 @@ def affected(office: QueueOffice, action: Action, wanted: QueueFilter) -> int:
     return sum(count.recipients for count in office.counts(wanted) if count.state in APPLIES_TO[action])
 
 
-def carry_out(office: QueueOffice, action: Action, wanted: QueueFilter, now: float) -> int:
-    """Do it. Returns how many recipients were changed; raises `No` when there was none."""
+def carry_out(office: QueueOffice, directory: DirectoryEditor, action: Action, wanted: QueueFilter, now: float) -> int:
+    """Do it, and audit it. Returns how many recipients were changed; raises `No` when there was none."""
     changed = _CARRY_OUT[action](office, wanted, now)
     if not changed:
         raise No(_nothing_to_do(office, action, wanted))
+    chosen = {name: each for name, each in asdict(wanted).items() if each is not None}
+    directory.note(action, "queue", {**chosen, "recipients": changed})
     return changed
 
 

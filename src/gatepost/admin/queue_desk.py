@@ -1,10 +1,12 @@
 """What an operator does with the queue, whoever carries it out: this process, or a relay elsewhere."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from gatepost.admin import queue
+from gatepost.admin.directory_editor import DirectoryEditor
 from gatepost.admin.queue import Overview, Shown
 from gatepost.queue.orders import Action, Order
 from gatepost.queue.store import QueueFilter, QueueOffice
@@ -29,8 +31,10 @@ class QueueDesk(Protocol):
 class LocalQueueDesk:
     """On the queues of this machine."""
 
-    def __init__(self, office: QueueOffice) -> None:
+    def __init__(self, office: QueueOffice, directory: Callable[[], AbstractContextManager[DirectoryEditor]]) -> None:
+        """`directory` is opened where there is something to audit."""
         self._office = office
+        self._directory = directory
 
     def unreadable(self) -> Sequence[str]:
         return self._office.unreadable()
@@ -45,7 +49,8 @@ class LocalQueueDesk:
         return queue.affected(self._office, action, wanted)
 
     def carry_out(self, action: Action, wanted: QueueFilter) -> int:
-        return queue.carry_out(self._office, action, wanted, time.time())
+        with self._directory() as editor:
+            return queue.carry_out(self._office, editor, action, wanted, time.time())
 
     def orders(self, limit: int) -> Sequence[tuple[str, Order]]:
         return queue.orders(self._office, limit)

@@ -49,7 +49,7 @@ def add(
             scopes=frozenset(map(_scope, scopes)) or frozenset(Scope),
             secret_sha256=sha256(secret.encode()).hexdigest(),
             created_at=at,
-            expires_at=None if expires == "never" else at + timedelta(seconds=duration_s(expires)),
+            expires_at=None if expires == "never" else _later(at, expires),
         )
         editor.put_token(token, "add")
     return token, token_text(token.id, secret)
@@ -96,6 +96,13 @@ def _must_have_room(editor: DirectoryEditor, owner: Tenant, at: datetime) -> Non
     open_ones = sum(each.revoked_at is None and not each.has_expired(at) for each in editor.all_tokens(owner.name))
     if limit and open_ones >= limit:
         raise too_many(owner, "tokens", limit)
+
+
+def _later(at: datetime, duration: str) -> datetime:
+    try:
+        return at + timedelta(seconds=duration_s(duration))
+    except OverflowError:
+        raise WrongUse(f"--expires {duration}: that is beyond the year 9999; write never") from None
 
 
 def _scope(text: str) -> Scope:

@@ -33,7 +33,7 @@ async def _run(config: Config, ready: int, listener: socket.socket) -> int:
     watching = asyncio.create_task(_stop_without_supervisor())
     os.write(ready, b"1")
     os.close(ready)
-    await serve(application(config, config.api.requests_per_minute), certificate, [listener])
+    await serve(application(config, config.api), certificate, [listener], config.api)
     watching.cancel()
     return 0
 

@@ -17,13 +17,14 @@ from gatepost.api import (
 )
 from gatepost.api.guard import Guard
 from gatepost.api.problems import ErrorBody
-from gatepost.config import Config
+from gatepost.config import ApiConfig, Config
 
 _ROUTERS = tuple(
     each.router for each in (directory_routes, connector_routes, operation_routes, appointment_routes, forecast_routes)
 )
 
 _PROBLEMS = {
+    400: "This cannot be read, or is a cursor that was not given for this list.",
     401: "The token is missing, unknown, expired or revoked.",
     403: "The token may not do this.",
     404: "It does not exist, or is not the caller's.",
@@ -34,15 +35,17 @@ _PROBLEMS = {
     413: "The body is too large.",
     422: "The body or a parameter is not as described here.",
     429: "Too many requests; see Retry-After.",
+    431: "The header has too many fields or octets.",
     500: "Something is wrong inside the relay.",
-    503: "What is stored cannot be had at present.",
+    501: "Another Transfer-Encoding than chunked.",
+    503: "What is stored cannot be had, or the relay is busy; see Retry-After.",
 }
 
 
-def application(config: Config, requests_per_minute: int) -> FastAPI:
+def application(config: Config, api: ApiConfig) -> FastAPI:
     app = _routed()
     problems.install(app, [route for each in _ROUTERS for route in each.routes if isinstance(route, Route)])
-    app.add_middleware(Guard, config=config, requests_per_minute=requests_per_minute)
+    app.add_middleware(Guard, config=config, api=api)
     return app
 
 

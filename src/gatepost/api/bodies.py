@@ -314,6 +314,7 @@ class AuditShown(Shown):
     version: int
     at: str
     who: str
+    address: str | None = Field(description="Where it was asked from; null: on the relay, or not yours to know.")
     action: str
     subject: str
     before: dict[str, Any] | None

@@ -26,6 +26,7 @@ class Caller:
     config: Config
     judging: Judging
     token: Token
+    address: str
 
     @property
     def is_operator(self) -> bool:
@@ -37,7 +38,11 @@ class Caller:
         if beyond_limits:
             self.must_be_operator("beyond_limits")
         editor = open_editor(
-            self.config, f"token {self.token.id}", by_tenant=not self.is_operator, beyond_limits=beyond_limits
+            self.config,
+            f"token {self.token.id}",
+            self.address,
+            by_tenant=not self.is_operator,
+            beyond_limits=beyond_limits,
         )
         try:
             yield editor

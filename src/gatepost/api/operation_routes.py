@@ -177,7 +177,9 @@ def _choice(body: QueueChoice, tenant: str | None) -> QueueFilter:
 def _carried_out(caller: Caller, action: Action, wanted: QueueFilter, *, is_everything: bool, meant: bool) -> Response:
     if is_everything is not meant:
         raise WrongUse("say which mail: message_id, domain, state, older_than, or all and nothing else")
-    return written({"recipients": queue.carry_out(_office(caller), action, wanted, time.time())})
+    with caller.directory() as editor:
+        changed = queue.carry_out(_office(caller), editor, action, wanted, time.time())
+    return written({"recipients": changed})
 
 
 def _tenant(caller: Caller, name: str) -> str:
@@ -202,7 +204,7 @@ def whole_audit(
     """Who changed what, newest first (operator)."""
     caller.must_be_operator()
     with caller.directory() as editor:
-        found = editor.audit(subject=subject, before=_version(page), limit=page.limit + 1)
+        found = editor.audit(subject=subject, before=page.after_version, limit=page.limit + 1)
         return conditions.read(_entries(page, found))
 
 
@@ -230,7 +232,7 @@ def audit_of_tenant(caller: CallerOf, tenant: TenantName, page: PageOf, conditio
     """Who changed what of a tenant's, newest first."""
     with caller.directory() as editor:
         owner = caller.tenant(editor, tenant)
-        found = audit.changes_of(editor, owner, before=_version(page), limit=page.limit + 1)
+        found = audit.changes_of(editor, owner, before=page.after_version, limit=page.limit + 1)
         return conditions.read(_entries(page, found))
 
 
@@ -239,8 +241,3 @@ def _entries(page: Page, found: Any) -> Any:
         return str(entry.version)
 
     return page.of(found, version, audit_record)
-
-
-def _version(page: Page) -> int | None:
-    """Below which the page begins."""
-    return int(page.after) if page.after.isdecimal() else None

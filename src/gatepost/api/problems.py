@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from gatepost.admin.declined import Declined, NotFound
 from gatepost.admin.tokens import BadToken
+from gatepost.mail.visible import visible
 from gatepost.queue.store import StoreError
 
 _OPTION = re.compile(r"--([a-z][a-z0-9-]*)")
@@ -66,7 +67,9 @@ class Problem(HTTPException):
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(status, says, dict(headers or {}))
-        self._body = ErrorBody(error=ErrorDetail(code=code, says=says, field=field, do=do))
+        # One line, whatever a name that it repeats holds.
+        detail = ErrorDetail(code=code, says=visible(says), field=field, do=do and visible(do))
+        self._body = ErrorBody(error=detail)
 
     @property
     def response(self) -> JSONResponse:

@@ -1,6 +1,7 @@
-"""How often somebody may ask. Nothing here can be made to grow without bound."""
+"""How often somebody may ask, and who was known a while ago. Nothing here can be made to grow without bound."""
 
 from collections import OrderedDict
+from hashlib import sha256
 
 _REMEMBERED = 10_000
 
@@ -23,3 +24,25 @@ class Rate:
         if len(self._left) > _REMEMBERED:
             self._left.popitem(last=False)
         return wait
+
+
+class Remembered:
+    """Texts that were seen lately, by their hash: they are secrets."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._hashes: OrderedDict[bytes, None] = OrderedDict()
+
+    def add(self, text: str) -> None:
+        key = _hash(text)
+        self._hashes[key] = None
+        self._hashes.move_to_end(key)
+        if len(self._hashes) > self._most:
+            self._hashes.popitem(last=False)
+
+    def __contains__(self, text: str) -> bool:
+        return _hash(text) in self._hashes
+
+
+def _hash(text: str) -> bytes:
+    return sha256(text.encode()).digest()

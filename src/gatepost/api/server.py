@@ -1,58 +1,33 @@
-"""HTTPS for the application: the server's certificate, reloaded when it is renewed; connections that cannot stay.
+"""HTTPS for the application: the server's certificate, reloaded when it is renewed; whom it has room for.
 
-Laws: what a client does or fails to do is bounded in time and number; a certificate that cannot be loaded leaves the
-one that is served.
+Law: a certificate that cannot be loaded leaves the one that is served.
 """
 
 import asyncio
+import math
+import socket
 import ssl
 import sys
-from collections import Counter
+from asyncio.sslproto import SSLProtocol
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from anyio.to_thread import current_default_thread_limiter
 
-from gatepost.config import CertificateFiles
+from gatepost.api.connection import LARGEST_HEADER, Connection
+from gatepost.api.door import Door
+from gatepost.api.places import Place, Places
+from gatepost.api.rates import Rate
+from gatepost.api.slots import OPERATORS_RESERVE
+from gatepost.config import ApiConfig, CertificateFiles
 
-_LARGEST_HEADER = 32 * 1024
-_MOST_CONNECTIONS = 256
-_MOST_PER_ADDRESS = 64
-_MOST_REQUESTS = 64
-_FIRST_REQUEST_S = 20.0
-_KEPT_ALIVE_S = 30
-_LONGEST_CONNECTION_S = 600.0
+_CONNECTIONS_A_REQUEST = 2
+"""A program may connect for each request; one that is over its rate is still to hear so."""
+_READ_AT_ONCE = 16 * 1024
+"""The largest TLS record (RFC 8446 5.1)."""
 _FILES_EVERY_S = 2.0
-
-
-class Connection(H11Protocol):
-    """One connection; it has a little while to ask something, and not for ever to go on."""
-
-    _open: Counter[str] = Counter()
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._address = self.client[0] if self.client else ""
-        self._open[self._address] += 1
-        self._timers = [
-            self.loop.call_later(_FIRST_REQUEST_S, self._must_have_asked),
-            self.loop.call_later(_LONGEST_CONNECTION_S, transport.close),
-        ]
-        if self._open.total() > _MOST_CONNECTIONS or self._open[self._address] > _MOST_PER_ADDRESS:
-            transport.abort()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._open[self._address] -= 1
-        if not self._open[self._address]:
-            del self._open[self._address]
-        for timer in self._timers:
-            timer.cancel()
-        super().connection_lost(exc)
-
-    def _must_have_asked(self) -> None:
-        if self.cycle is None:
-            self.transport.abort()
 
 
 class Certificate:
@@ -80,6 +55,8 @@ class Certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(self._files.certificate, self._files.key)
+        # A client that shakes hands again and again costs more than it pays.
+        context.options |= ssl.OP_NO_RENEGOTIATION
         context.set_alpn_protocols(["http/1.1"])
         return context
 
@@ -87,29 +64,63 @@ class Certificate:
         return tuple(_state_of(file) for file in (self._files.certificate, self._files.key))
 
 
-async def serve(app: Any, certificate: Certificate, sockets: list[Any]) -> None:
+async def serve(app: Any, certificate: Certificate, sockets: Sequence[socket.socket], api: ApiConfig) -> None:
     """Until SIGTERM."""
     config = uvicorn.Config(
         app,
         http=Connection,
         ws="none",
         lifespan="off",
-        ssl_context_factory=lambda config, default: certificate.context,
-        h11_max_incomplete_event_size=_LARGEST_HEADER,
-        limit_concurrency=_MOST_REQUESTS,
-        timeout_keep_alive=_KEPT_ALIVE_S,
+        h11_max_incomplete_event_size=LARGEST_HEADER,
+        timeout_keep_alive=math.ceil(api.limits.idle_timeout_s),
         timeout_graceful_shutdown=10,
         server_header=False,
         date_header=True,
         access_log=False,
-        log_level="error",
+        # It would write a line, or a traceback, for what a peer breaks off; our own faults are told by `guard`.
+        log_level="critical",
         proxy_headers=False,
     )
+    # asyncio fills 256 KiB for each connection, which is most of what one costs.
+    SSLProtocol.max_size = _READ_AT_ONCE
+    # Each request that is under way has a thread: none waits for one that somebody else's request has.
+    current_default_thread_limiter().total_tokens = api.limits.requests + OPERATORS_RESERVE
     refreshing = asyncio.create_task(_keep_fresh(certificate))
     try:
-        await uvicorn.Server(config).serve(sockets=sockets)
+        await _Server(config, certificate, api).serve(sockets=list(sockets))
     finally:
         refreshing.cancel()
+
+
+class _Server(uvicorn.Server):
+    """Whose connections come through a `Door`."""
+
+    def __init__(self, config: uvicorn.Config, certificate: Certificate, api: ApiConfig) -> None:
+        super().__init__(config)
+        self._certificate = certificate
+        self._limits = api.limits
+        limits = api.limits
+        self._places = Places(
+            limits.connections, limits.connections_per_network, limits.operator_connections, api.operators
+        )
+        self._coming = Rate(api.requests_per_minute * _CONNECTIONS_A_REQUEST)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self.servers = [self._door(each) for each in sockets or ()]  # type: ignore[misc]
+        self.started = True
+
+    def _door(self, listener: socket.socket) -> Door:
+        return Door(
+            listener,
+            self._places,
+            self._coming,
+            self._limits.hello_timeout_s,
+            lambda: self._certificate.context,
+            self._connection,
+        )
+
+    def _connection(self, place: Place) -> Connection:
+        return Connection(self.config, self.server_state, {}, self._places, place, self._limits)
 
 
 async def _keep_fresh(certificate: Certificate) -> None:

@@ -66,15 +66,21 @@ def open_directory(config: Config) -> Directory:
 
 
 def open_editor(
-    config: Config, who: str | None = None, *, by_tenant: bool = False, beyond_limits: bool = False
+    config: Config,
+    who: str | None = None,
+    address: str | None = None,
+    *,
+    by_tenant: bool = False,
+    beyond_limits: bool = False,
 ) -> DirectoryEditor:
-    """The directory, to change; changes are audited under `who`, or whoever runs this. Raises `StoreError`.
+    """The directory, to change; changes are audited under `who`, or whoever runs this, and `address`, if it is asked
+    for from elsewhere. Raises `StoreError`.
 
     A data folder that is not there yet is made: whoever wrote gatepost.toml by hand need not run `gatepost init`.
     """
     _make_data_folder(config)
     allowance = Allowance(limits=config.tenant_limits, by_tenant=by_tenant, beyond=beyond_limits)
-    return DirectoryEditor(config.directory_file, who=who or operator_name(), allowance=allowance)
+    return DirectoryEditor(config.directory_file, who=who or operator_name(), address=address, allowance=allowance)
 
 
 def open_bulk_editor(config: Config, *, beyond_limits: bool = False) -> BulkEditor:

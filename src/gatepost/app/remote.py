@@ -418,7 +418,7 @@ class RemoteSessions:
 
     def why(self, session_id: str) -> dict[str, Any] | SessionNotFound:
         try:
-            found: dict[str, Any] = self._relay.read(f"/v1/sessions/{session_id}")
+            found: dict[str, Any] = self._relay.read(f"/v1/sessions/{_part(session_id)}")
             return found
         except NotFound as error:
             return NotTold(session_id=session_id, what="session records", oldest=None, says=str(error))

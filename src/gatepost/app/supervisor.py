@@ -16,11 +16,11 @@ import signal
 import socket
 import sys
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 
 from gatepost import config as configuration
-from gatepost.app import open_directory, privileges
+from gatepost.app import open_directory, open_editor, privileges
 from gatepost.app.retirement import RETIRE
 from gatepost.app.start_checks import StartError, check, data_lock
 from gatepost.config import ApiConfig, Config, ConfigError, ListenerConfig
@@ -266,6 +266,7 @@ class _Supervisor:
                 # It is started again at once, and its socket stays open meanwhile.
                 _signal(self._api, signal.SIGTERM)
             self._say(f"reloaded: {len(leaving)} workers were replaced")
+            self._audit_reload(len(leaving))
         if leaving:
             # Their numbers are free for the next reload once they are gone.
             await asyncio.wait(leaving, timeout=_STOP_PATIENCE_S)
@@ -273,6 +274,13 @@ class _Supervisor:
                 if child := self._keepers.get(keeper):
                     _signal(child, signal.SIGKILL)
             await asyncio.wait(leaving)
+
+    def _audit_reload(self, workers: int) -> None:
+        try:
+            with closing(open_editor(self._config, who="SIGHUP")) as editor:
+                editor.note("reload", "server", {"workers": workers})
+        except StoreError as error:
+            self._say(f"the reload is not in the audit: {error}")
 
     async def _replace(self, place: int) -> asyncio.Task[None] | None:
         """Whoever leaves; None: the successor could not start, and the worker stays."""

@@ -8,6 +8,7 @@ from gatepost.admin import audit
 from gatepost.cli import context
 from gatepost.cli.editing import administration, day_and_time, print_facts, print_table, yes_or_no
 from gatepost.tenancy.record import audit_record
+from gatepost.tenancy.tenant import AuditEntry
 
 audit_app = typer.Typer(
     add_completion=False, rich_markup_mode=None, no_args_is_help=True, help="Who changed what, and when."
@@ -30,7 +31,7 @@ def list_changes(
     if json:
         context.print_json([audit_record(entry) for entry in found])
         return
-    rows = [[str(each.version), day_and_time(each.at), each.who, each.action, each.subject] for each in found]
+    rows = [[str(each.version), day_and_time(each.at), _who(each), each.action, each.subject] for each in found]
     print_table("", ["version", "at", "who", "did", "to"], rows)
     if found:
         context.suggest(f"gatepost audit show {found[0].version}")
@@ -46,9 +47,13 @@ def show(
     if json:
         context.print_json(audit_record(entry))
         return
-    facts = [("at", day_and_time(entry.at)), ("who", entry.who)]
+    facts = [("at", day_and_time(entry.at)), ("who", _who(entry))]
     facts += [(name, f"{_shown(before)} → {_shown(after)}") for name, before, after in audit.differences(entry)]
     print_facts(f"{entry.action} {entry.subject}", facts)
+
+
+def _who(entry: AuditEntry) -> str:
+    return f"{entry.who} from {entry.address}" if entry.address else entry.who
 
 
 def _shown(value: object) -> str:

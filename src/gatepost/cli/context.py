@@ -109,7 +109,7 @@ def queue_desk() -> "Iterator[QueueDesk]":
         from gatepost.admin.queue_desk import LocalQueueDesk
         from gatepost.app import open_queue_office
 
-        yield LocalQueueDesk(open_queue_office(config()))
+        yield LocalQueueDesk(open_queue_office(config()), lambda: closing(editor()))
 
 
 @contextmanager

@@ -17,6 +17,8 @@ from cryptography import x509
 
 _CONNECT_S, _ANSWER_S = 10.0, 30.0
 
+_BUSY = frozenset({429, 503})
+
 # X509_V_ERR numbers of OpenSSL.
 _NOT_YET_VALID, _EXPIRED, _WRONG_NAME, _WRONG_ADDRESS = 9, 10, 62, 64
 
@@ -69,10 +71,10 @@ class ApiClient:
         body: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> ApiAnswer:
-        """Raises `ApiRefused`, `ApiUnreachable`."""
+        """`path`: its segments quoted. Raises `ApiRefused`, `ApiUnreachable`."""
         try:
             answer = self._client.request(
-                method, path, json=body, headers=dict(headers or {}), extensions=self._extensions
+                method, _with_dots(path), json=body, headers=dict(headers or {}), extensions=self._extensions
             )
         except httpx.HTTPError as error:
             raise ApiUnreachable(self._why(error)) from None
@@ -98,7 +100,13 @@ class ApiClient:
             error = answer.json()["error"]
             return ApiRefused(answer.status_code, error["code"], error["says"], error.get("do"))
         except (ValueError, KeyError, TypeError):
-            return ApiUnreachable(self._no_gatepost(answer))
+            busy = answer.status_code in _BUSY
+            return ApiUnreachable(self._is_busy(answer) if busy else self._no_gatepost(answer))
+
+    def _is_busy(self, answer: httpx.Response) -> str:
+        """No answer of the relay's own; what stands before it may say so too."""
+        when = f"in {after} s" if (after := answer.headers.get("Retry-After", "")).isdigit() else "in a moment"
+        return f"{self._url} is busy (HTTP {answer.status_code}): try again {when}"
 
     def _no_gatepost(self, answer: httpx.Response) -> str:
         return (
@@ -110,13 +118,23 @@ class ApiClient:
         for cause in _causes(error):
             if isinstance(cause, ssl.SSLCertVerificationError):
                 return f"{self._url} is not trusted: {self._why_not_trusted(cause)}"
+            if isinstance(cause, ssl.SSLEOFError | ConnectionResetError):
+                return self._closed()
             if isinstance(cause, ssl.SSLError):
                 return f"{self._url} does not speak TLS as it should ({cause.reason}): is the port that of [api]?"
+        if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError | httpx.WriteError):
+            return self._closed()
         if isinstance(error, httpx.TimeoutException):
             return f"{self._url} does not answer in time: does the relay run, and does a firewall let you through?"
         return (
             f"{self._url} cannot be reached ({error}): check host and port, that the relay runs, and that it has [api] "
             "in its gatepost.toml"
+        )
+
+    def _closed(self) -> str:
+        return (
+            f"{self._url} closed the connection without an answer: it has too many connections, or is being restarted; "
+            "try again in a moment. Operators have connections reserved: [api] operators in its gatepost.toml"
         )
 
     def _why_not_trusted(self, error: ssl.SSLCertVerificationError) -> str:
@@ -131,6 +149,13 @@ class ApiClient:
         return (
             f"its certificate does not lead to {by} ({error.verify_message}): give the right PEM file with --relay-ca"
         )
+
+
+def _with_dots(path: str) -> str:
+    """RFC 3986 5.2.4: `.` and `..` would be taken out of a path, and others along with them. Names may be so called."""
+    path, question_mark, query = path.partition("?")
+    segments = [each.replace(".", "%2E") if each in (".", "..") else each for each in path.split("/")]
+    return "/".join(segments) + question_mark + query
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -3,7 +3,9 @@
 Laws: a change and its audit entry are one transaction, so neither exists without the other; every change has a
 version of its own; a change that changes nothing is none. Replaying the audit gives the directory (`checked_at` of
 domains and `used_at` of tokens aside: that a check found nothing new is an observation, not a change; the hash of a
-token's secret, which the audit does not show; and `claimed_at` of what waited for its proof when that was new).
+token's secret, which the audit does not show; and `claimed_at` of what waited for its proof when that was new). What an
+operator does elsewhere, with the queue or the server, stands in the audit too, and has a version, but is no object of
+the directory.
 """
 
 import json
@@ -27,6 +29,7 @@ from gatepost.tenancy.record import (
     send_connector_record,
     tenant_from,
     tenant_record,
+    time_text,
     token_from,
     token_record,
 )
@@ -47,6 +50,9 @@ def _now() -> datetime:
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
+_FROM = " from "
+"""Between who and where, in one column."""
+
 PUT_TENANT = "INSERT INTO tenant VALUES (?, ?) ON CONFLICT DO UPDATE SET definition = excluded.definition"
 PUT_DOMAIN = (
     "INSERT INTO accepted_domain VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (domain, tenant) DO UPDATE SET"
@@ -64,20 +70,21 @@ OWNED = {
 
 
 class SqliteDirectoryEditor(DirectoryQueries):
-    """`admin.directory_editor.DirectoryEditor` over the directory file, on behalf of `who`."""
+    """`admin.directory_editor.DirectoryEditor` over the directory file, on behalf of `who` at `address`."""
 
     def __init__(
         self,
         path: Path,
         *,
         who: str,
+        address: str | None = None,
         allowance: Allowance = Allowance(),  # noqa: B008 - a frozen value
         clock: Callable[[], datetime] = _now,
         patience_s: float = 5.0,
     ) -> None:
         super().__init__(path, open_to_change(path, patience_s))
         self.allowance = allowance
-        self._who = who
+        self._who = f"{who}{_FROM}{address}" if address else who
         self._clock = clock
 
     def close(self) -> None:
@@ -282,8 +289,13 @@ class SqliteDirectoryEditor(DirectoryQueries):
         of_tenant = "SELECT definition FROM appointment WHERE tenant = ? AND purpose = ? ORDER BY expires_at DESC"
         return [appointment_from(json.loads(row[0])) for row in self._rows(of_tenant, tenant, purpose)]
 
+    def note(self, action: str, subject: str, said: Record) -> None:
+        """Audit what was done elsewhere; `said` names the tenant that it concerns, if any."""
+        with self.change():
+            self._record_change(action, subject, None, said)
+
     def make_appointment(self, appointment: Appointment) -> None:
-        """Remembered, but no change of the directory."""
+        """Audited without the secret that its address is."""
         with self.change():
             self._rows(
                 "INSERT INTO appointment VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -295,6 +307,8 @@ class SqliteDirectoryEditor(DirectoryQueries):
                 appointment.seen is not None,
                 text_of(appointment_record(appointment)),
             )
+            made: Record = {"tenant": appointment.tenant, "expires_at": time_text(appointment.expires_at)}
+            self._record_change("add", f"{appointment.purpose} {appointment.tenant}/{appointment.id}", None, made)
 
     def keep_appointment(self, appointment: Appointment) -> bool:
         """Store what was seen; False when somebody has been seen there already."""
@@ -392,10 +406,13 @@ class SqliteDirectoryEditor(DirectoryQueries):
 def _audit_entry(
     version: int, at: float, who: str, action: str, subject: str, before: str | None, after: str | None
 ) -> AuditEntry:
+    # A person's name has no blanks, and what else is written there no "from".
+    name, _, address = who.partition(_FROM)
     return AuditEntry(
         version=version,
         at=datetime.fromtimestamp(at, UTC),
-        who=who,
+        who=name,
+        address=address or None,
         action=action,
         subject=subject,
         before=json.loads(before) if before else None,

@@ -216,6 +216,8 @@ class AuditEntry:
     version: int
     at: datetime
     who: str
+    address: str | None = None
+    """Where it was asked from; None: on the relay itself."""
     action: str
     subject: str
     """What was changed: `inbound-connector contoso/mail`."""

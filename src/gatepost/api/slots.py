@@ -1,0 +1,78 @@
+"""How many requests may be under way at once: of one token, of one tenant, in all, and beside all those an operator's.
+
+Requests are counted from the moment their token is known; before that, those that wait for it, of each network and in
+all. Law: what one tenant has under way leaves room for another's, and what all tenants have leaves room for operators.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from gatepost.api.problems import Problem
+from gatepost.config import ApiLimits
+from gatepost.tenancy.token import Token
+
+OPERATORS_RESERVE: Final = 16
+_MOST_UNKNOWN: Final = 256
+_MOST_UNKNOWN_OF_A_CROWD: Final = 32
+_SHORTLY: Final = {"Retry-After": "2"}
+
+
+class Slots:
+    def __init__(self, limits: ApiLimits) -> None:
+        self._limits = limits
+        self._all = 0
+        self._tokens: Counter[str] = Counter()
+        self._tenants: Counter[str] = Counter()
+        self._unknown: Counter[str] = Counter()
+
+    @contextmanager
+    def unknown(self, crowd: str, *, are_operators: bool) -> Iterator[None]:
+        """While the token is looked at. Raises `Problem`."""
+        if not are_operators and (
+            self._unknown.total() >= _MOST_UNKNOWN or self._unknown[crowd] >= _MOST_UNKNOWN_OF_A_CROWD
+        ):
+            raise _too_busy()
+        with _counted(self._unknown, crowd):
+            yield
+
+    @contextmanager
+    def known(self, token: Token) -> Iterator[None]:
+        """While what is asked with `token` is done. Raises `Problem`."""
+        self._must_have_room(token)
+        self._all += 1
+        try:
+            with _counted(self._tokens, token.id), _counted(self._tenants, token.tenant or ""):
+                yield
+        finally:
+            self._all -= 1
+
+    def _must_have_room(self, token: Token) -> None:
+        limits = self._limits
+        if self._tokens[token.id] >= limits.requests_per_token:
+            raise _too_many("with this token", limits.requests_per_token)
+        if token.tenant is not None and self._tenants[token.tenant] >= limits.requests_per_tenant:
+            raise _too_many("of this tenant", limits.requests_per_tenant)
+        if self._all >= limits.requests + (OPERATORS_RESERVE if token.tenant is None else 0):
+            raise _too_busy()
+
+
+@contextmanager
+def _counted(counts: Counter[str], key: str) -> Iterator[None]:
+    counts[key] += 1
+    try:
+        yield
+    finally:
+        counts[key] -= 1
+        if not counts[key]:
+            del counts[key]
+
+
+def _too_many(whose: str, most: int) -> Problem:
+    says = f"too many requests at once {whose}, {most} allowed"
+    return Problem(429, "too-many-requests", says, do="wait for those under way", headers=_SHORTLY)
+
+
+def _too_busy() -> Problem:
+    return Problem(503, "too-busy", "the relay is busy with other requests", do="try again in 2 s", headers=_SHORTLY)
