@@ -1,15 +1,16 @@
 """How often the doctor is right on cases from the field: the cause, and apart from it the repair.
 
-What flows: a folder of cases, each with its evidence, `expect.yaml` (cause, accept, ceiling) and `repair.yaml`
-(`fix_patterns`: every one is found in what the report tells to do; `never_patterns`: none is). Law: a case is changed
-only where it is wrong about the world, never because the doctor fails on it.
+What flows: a folder of cases, each with its evidence and `expect.yaml` (cause, accept, ceiling, and patterns of the
+repair, of which one must be found in it: `field/README.md`). The first collection keeps its patterns in `repair.yaml`,
+and every one of them must be found. Law: a case is changed only where it is wrong about the world, never because the
+doctor fails on it.
 
 Run `python tests/doctor/field_score.py [FOLDER]`.
 """
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -47,9 +48,9 @@ def evidence_of(case: Path) -> EvidenceBundle:
 def scored(case: Path, diagnosis: Diagnosis) -> Score:
     expected = yaml.safe_load((case / "expect.yaml").read_text("utf-8"))
     expected = expected.get("expect", expected)
-    patterns = expected
+    demanded, patterns = any, expected
     if (case / "repair.yaml").exists():
-        patterns = yaml.safe_load((case / "repair.yaml").read_text("utf-8"))
+        demanded, patterns = all, yaml.safe_load((case / "repair.yaml").read_text("utf-8"))
     first = diagnosis.findings[0] if diagnosis.findings else None
     causes = {str(expected["cause"]), *map(str, expected.get("accept") or ())}
     right = _names_cause(first, causes)
@@ -58,7 +59,7 @@ def scored(case: Path, diagnosis: Diagnosis) -> Score:
     return Score(
         case=case.name,
         cause=right and within,
-        repair=right and within and _repairs(diagnosis, patterns),
+        repair=right and within and _repairs(diagnosis, patterns, demanded),
         wrongly_high=first is not None and first.confidence == "high" and not right,
         got=f"{','.join(first.catalogue) or first.rule} {first.confidence}" if first else "silent",
     )
@@ -70,13 +71,16 @@ def _names_cause(first: Finding | None, causes: set[str]) -> bool:
     return bool(causes & set(first.catalogue))
 
 
-def _repairs(diagnosis: Diagnosis, patterns: dict[str, Sequence[str]]) -> bool:
-    """The commands of the first finding and of those it needs beside it hold every pattern; nothing that the report
+def _repairs(
+    diagnosis: Diagnosis, patterns: dict[str, Sequence[str]], demanded: Callable[[Iterable[bool]], bool]
+) -> bool:
+    """The commands of the first finding and of those it needs beside it hold the patterns; nothing that the report
     tells to do, nor the title of what it found, holds a forbidden one."""
     wanted = "\n".join(fix.command for each in _together(diagnosis) for fix in each.fix)
     advised = "\n".join(f"{each.title}\n" + "\n".join(fix.command for fix in each.fix) for each in diagnosis.findings)
-    flags = re.IGNORECASE | re.MULTILINE
-    return all(re.search(each, wanted, flags) for each in patterns.get("fix_patterns") or ()) and not any(
+    flags = re.IGNORECASE | re.MULTILINE | re.DOTALL
+    required = patterns.get("fix_patterns") or ()
+    return (not required or demanded(bool(re.search(each, wanted, flags)) for each in required)) and not any(
         re.search(each, advised, flags) for each in patterns.get("never_patterns") or ()
     )
 

@@ -137,7 +137,7 @@ class TestRehearsal:
         with Api(relay, token_for(relay, "--tenant", "eager")) as api:
             answers = [api.post("/v1/tenants/eager/rehearsals", json={}) for _ in range(21)]
         assert {answer.status_code for answer in answers[:20]} == {201}
-        assert (answers[20].status_code, code_of(answers[20])) == (409, "declined")
+        assert (answers[20].status_code, code_of(answers[20])) == (409, "limit-reached")
 
 
 class TestEnrolment:
