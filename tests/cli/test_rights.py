@@ -63,9 +63,7 @@ def _run(folder: Path, command: str, *, without_rights: bool = False) -> "subpro
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_without_rights_each_command_ends_in_one_line_with_the_one_that_works(
-    foreign_data: Path, command: str
-) -> None:
+def test_without_rights_each_command_ends_in_one_line_with_the_one_that_works(foreign_data: Path, command: str) -> None:
     done = _run(foreign_data, command, without_rights=True)
     assert done.returncode == 2, done
     assert done.stdout == ""

@@ -6,14 +6,15 @@ fit equally are both `medium`; what people say is never proof; without proof the
 
 # ruff: noqa: E501 - a pattern or a sentence broken over lines reads worse
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from gatepost.doctor.addresses import refused_by_attribution
 from gatepost.doctor.derived import Derived, derive
 from gatepost.doctor.evidence import EvidenceBundle, Fact, ReadItem, Source, Unread
-from gatepost.doctor.explanation import explained
-from gatepost.doctor.finding import Cited, Confidence, Finding, RuledOut
+from gatepost.doctor.explanation import Explained, explained
+from gatepost.doctor.finding import Cited, Confidence, Finding, Fix, RuledOut
 from gatepost.doctor.missing import missing
 from gatepost.doctor.near_causes import spoken_against
 from gatepost.doctor.rules import all_rules
@@ -42,7 +43,7 @@ def diagnose(bundle: EvidenceBundle) -> Diagnosis:
     facts = derive(bundle)
     verdicts = [rule(bundle, facts) for rule in all_rules()]
     model = explained(bundle)
-    findings = together(model.findings, ranked([each for each in verdicts if isinstance(each, Finding)], bundle))
+    findings = together(model, ranked([each for each in verdicts if isinstance(each, Finding)], bundle))
     named = {each.rule for each in findings}
     spoken = [each for each in verdicts if isinstance(each, RuledOut) and each.rule not in named]
     spoken += spoken_against(bundle, facts, named | {each.rule for each in spoken}) if findings else ()
@@ -65,28 +66,47 @@ def by_rules(bundle: EvidenceBundle) -> tuple[Finding, ...]:
     return ranked([each for each in verdicts if isinstance(each, Finding)], bundle)
 
 
-def together(model: Sequence[Finding], rules: Sequence[Finding]) -> tuple[Finding, ...]:
+def together(path: Explained, rules: Sequence[Finding]) -> tuple[Finding, ...]:
     """What the path shows and what the rules say, best first.
 
-    Of one cause the sentence and commands of the path, since its repair was tried on the objects, as sure as the rule is; where the rules know no cause, the path speaks first; else what rules and path see apart is said apart.
+    Where the rules know no cause, the path speaks first. Of a cause that both know, as sure as the rule is, with the
+    repair of the path where objects show the fault by themselves. Where the rules know another cause, the path adds
+    what objects show by themselves.
     """
-    by_cause = {each.rule: each for each in model}
-    joined = [_of_one_cause(by_cause[each.rule], each) if each.rule in by_cause else each for each in rules]
+    by_cause = {each.rule: each for each in path.findings}
+    rules = [replace(each, fix=_named(each.fix)) for each in rules]
+    joined = [
+        _of_one_cause(by_cause[each.rule], each, each.rule in path.by_state) if each.rule in by_cause else each
+        for each in rules
+    ]
     known = {each.rule for each in rules}
-    only = [each for each in model if each.rule not in known]
+    only = [each for each in path.findings if each.rule not in known]
     if not rules or rules[0].confidence == "low":
         return (*only, *(each for each in joined if each.confidence != "low" or not only))
     covered = {cause for each in joined for cause in each.catalogue}
-    return (*joined, *(each for each in only if not covered & set(each.catalogue)))
+    shown = (each for each in only if each.rule in path.by_state and not covered & set(each.catalogue))
+    return (*joined, *shown)
 
 
-def _of_one_cause(path: Finding, rule: Finding) -> Finding:
+def _of_one_cause(path: Finding, rule: Finding, by_state: bool) -> Finding:
+    first, second = (path, rule) if by_state else (rule, path)
     return replace(
         rule,
-        summary=path.summary,
-        evidence=tuple(dict.fromkeys((*path.evidence, *rule.evidence))),
-        fix=path.fix or rule.fix,
-        verify=path.verify or rule.verify,
+        summary=first.summary,
+        evidence=tuple(dict.fromkeys((*first.evidence, *second.evidence))),
+        fix=path.fix if by_state and path.fix else tuple(dict.fromkeys((*rule.fix, *path.fix))),
+        verify=first.verify or second.verify,
+    )
+
+
+_NAMELESS = re.compile(r"(?P<option>-(?:Identity|Name)) '(?P<rest>| by [^']{1,60})'")
+
+
+def _named(fixes: Sequence[Fix]) -> tuple[Fix, ...]:
+    """An object whose name nobody told is a placeholder, never an empty name."""
+    return tuple(
+        each._replace(command=_NAMELESS.sub(r"\g<option> '<name of the connector>\g<rest>'", each.command))
+        for each in fixes
     )
 
 

@@ -27,6 +27,8 @@ class Explained:
     """What the model says of a bundle."""
 
     findings: tuple[Finding, ...] = ()
+    by_state: frozenset[str] = frozenset()
+    """Those findings, by rule, that objects show by themselves, whatever was observed."""
     ruled_out: tuple[RuledOut, ...] = ()
     missing: tuple[str, ...] = ()
 
@@ -56,6 +58,7 @@ def explained(bundle: EvidenceBundle) -> Explained:
     candidates = sorted(_candidates(path, checks), key=lambda each: each.rank)
     return Explained(
         findings=tuple(_findings(path, checks, candidates)),
+        by_state=frozenset(each.check.cause for each in candidates if each.check.alone),
         ruled_out=tuple(_ruled_out(checks, path.symptoms)),
         missing=tuple(_missing(checks, candidates)),
     )

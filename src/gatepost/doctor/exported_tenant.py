@@ -63,7 +63,7 @@ def exported_tenant(bundle: EvidenceBundle) -> ExportedTenant:
         for key, below in keys.items()
     ]
     latest = {each.name.casefold(): each for each in bundle.inbound_connectors}
-    connectors = [_connector(each, name) for each in latest.values()]
+    connectors = [connector_of(each, name, each.name) for each in latest.values()]
     rejects = any(each.flag("RejectDirectSend") for each in bundle.transport_services)
     return ExportedTenant(
         name=name,
@@ -93,11 +93,12 @@ def _key(domain: str) -> str | None:
         return None
 
 
-def _connector(exported: seen.InboundConnector, tenant: str) -> InboundConnector:
+def connector_of(exported: seen.InboundConnector, tenant: str, called: str) -> InboundConnector:
+    """An exported connector as attribution knows it; `called` is the name that the verdict says."""
     name = certificate_name_key(exported.certificate_name.strip())
     return InboundConnector(
         tenant=tenant,
-        name=exported.name,
+        name=called,
         type=ConnectorType.PARTNER if exported.connector_type == "partner" else ConnectorType.ON_PREMISES,
         certificate_names=(name,) if name else (),
         addresses=tuple(network for each in exported.addresses if (network := _network(each))),
@@ -239,7 +240,7 @@ def told_session(bundle: EvidenceBundle) -> ToldSession | None:
     sources = [*addresses.values(), *([str(certificate.source)] if certificate else [])]
     return ToldSession(
         address=_address(next(iter(addresses), "")),
-        certificate=_facts(certificate) if certificate else None,
+        certificate=facts_of(certificate) if certificate else None,
         sources=tuple(dict.fromkeys(sources)),
     )
 
@@ -251,7 +252,8 @@ def _address(text: str) -> Address | None:
         return None
 
 
-def _facts(told: seen.CertificateSeen) -> CertificateFacts:
+def facts_of(told: seen.CertificateSeen) -> CertificateFacts:
+    """What is told of a certificate, as attribution reads it."""
     common = told.subject.common_name if told.subject else ""
     return CertificateFacts(
         der=b"",

@@ -39,6 +39,19 @@ class Advice:
         return (Fix(self.where, self.command),)
 
 
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """An edit that was tried already, on a model of its own: the tenant, asked of attribution."""
+
+    fixes: tuple[Fix, ...]
+
+    def applied(self, path: MailPath) -> MailPath:
+        return path
+
+    def commands(self) -> tuple[Fix, ...]:
+        return self.fixes
+
+
 # --- Exchange -------------------------------------------------------------------------------------------------------
 
 

@@ -172,9 +172,7 @@ def undo(journal: Apply, sides: Sides, tell: Tell, overwrite: Collection[str] = 
     return TakenBack(kept=tuple(kept), left=tuple(left.values()))
 
 
-def _take_back(
-    change: Change, journal: Apply, sides: Sides, tell: Tell, overwrite: Collection[str]
-) -> Sequence[Kept]:
+def _take_back(change: Change, journal: Apply, sides: Sides, tell: Tell, overwrite: Collection[str]) -> Sequence[Kept]:
     now = sides[change.side].read([change.object]).get(change.object)
     back, kept = _taken_back(change, now, overwrite)
     if back is not None:

@@ -14,13 +14,14 @@ Asks = Callable[[MailPath], Iterator[Check]]
 
 def all_checks(path: MailPath) -> tuple[Check, ...]:
     """Every answer that the path gives."""
-    from gatepost.doctor.checks import named, selection
+    from gatepost.doctor.checks import named, selection, tenant
 
     asked: tuple[Asks, ...] = (
         selection.named_certificate_is_stored,
         selection.certificate_is_enabled_for_smtp,
         selection.newest_certificate_is_presented,
         selection.key_is_there,
+        tenant.relay_recognises_the_session,
         named.the_reply_names_it,
     )
     return tuple(answer for each in asked for answer in each(path))

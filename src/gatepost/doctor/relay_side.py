@@ -1,0 +1,441 @@
+"""What the relay would decide, asked of attribution itself, and the smallest edit that turns its verdict.
+
+What flows: connectors and domains that exports show become a tenant, the refused session evidence; what neither shows is
+taken for normal and marked so; `tenancy.attribution` judges under rule set `eop`. Where it refuses, every single edit is
+tried, and those that turn the verdict are the repairs. Law 5: nothing here decides whose mail it is.
+"""
+
+# ruff: noqa: E501 - a sentence broken over lines reads worse
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from ipaddress import ip_address, ip_network
+from typing import Final
+
+from gatepost.doctor import evidence as seen_as
+from gatepost.doctor.addresses import egress_addresses, is_private, parsed_networks, refused_by_attribution
+from gatepost.doctor.certificates_told import is_self_signed, names_of, of_one_organisation, shown
+from gatepost.doctor.evidence import EvidenceBundle
+from gatepost.doctor.exported_tenant import ExportedDirectory, connector_of, facts_of
+from gatepost.doctor.finding import Fix
+from gatepost.doctor.path.objects import MailPath, Session
+from gatepost.doctor.path.told import How, Told, assumed, inferred, seen
+from gatepost.doctor.powershell import quoted
+from gatepost.doctor.senders import domain_of, is_application_mailbox, is_local_name
+from gatepost.mail.address import NULL_REVERSE_PATH, ForwardPath, Mailbox, ReversePath
+from gatepost.mail.domain import DomainError, domain_key
+from gatepost.tenancy.attribution import EOP, Attribution, Outcome, RuleSet, attribute
+from gatepost.tenancy.candidates import gather
+from gatepost.tenancy.evidence import (
+    Address,
+    CertificateFacts,
+    ClientCertificate,
+    Evidence,
+    PresentedCertificate,
+    TlsEvidence,
+    VerificationError,
+    VerifiedCertificate,
+)
+from gatepost.tenancy.names import without_wildcard
+from gatepost.tenancy.tenant import AcceptedDomain, ConnectorType, InboundConnector, Tenant
+
+_TENANT: Final = "the tenant"
+_OUTSIDE: Final = Mailbox("recipient", "outside.invalid", "recipient@outside.invalid")
+"""A recipient of no tenant: what relaying is about."""
+_NOBODYS: Final = ip_address("192.0.2.255")
+"""Where no address was shown: one that no connector lists (RFC 5737)."""
+_TAKEN: Final = (Outcome.RELAY, Outcome.DELIVER)
+_OTHER_READINGS: Final = (
+    replace(EOP, wildcard_certificate_for_exact_name=True),
+    replace(EOP, name_below_domain_is_owned=True),
+    replace(EOP, null_reverse_path_is_in_every_domain=False),
+)
+_WIDEST: Final = 24
+"""Exchange Online takes single addresses and /24 to /32."""
+_SOMETIME: Final = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """A tenant and a session, each value as it is known."""
+
+    connectors: tuple[InboundConnector, ...]
+    exported: tuple[seen_as.InboundConnector, ...]
+    domains: frozenset[str]
+    domains_seen: bool
+    address: Told[Address]
+    leaf: Told[seen_as.CertificateSeen | None]
+    reverse_path: Told[ReversePath]
+    listing: tuple[Told[object], ...] = ()
+    """The command that listed no connector."""
+    others_pass: bool = False
+    """Sessions from another address were accepted."""
+    several_refused: bool = False
+    """Sessions from more than one address were refused: the sender has no address of its own, or several."""
+    range_refused: bool = False
+    """The service refused to save a range of addresses."""
+    forward_path: ForwardPath = _OUTSIDE
+
+    def verdict(self, rules: RuleSet = EOP) -> Attribution:
+        tenant = Tenant(name=_TENANT, created_at=_SOMETIME)
+        domains = [
+            AcceptedDomain(domain=each, tenant=_TENANT, token="", verified=True, match_subdomains=False)
+            for each in self.domains
+        ]
+        directory = ExportedDirectory(tenant, domains, self.connectors)
+        evidence = Evidence(
+            address=self.address.value,
+            listener="",
+            tls=self._tls(),
+            ehlo="",
+            reverse_path=self.reverse_path.value,
+            forward_paths=(self.forward_path,),
+        )
+        return attribute(evidence, gather(directory, evidence, _judge, _SOMETIME), _SOMETIME, rules)
+
+    def _tls(self) -> TlsEvidence | None:
+        if self.leaf.value is None:
+            return None
+        certificate = _judged(self.leaf.value)
+        return TlsEvidence(protocol="TLSv1.2", cipher="", cipher_bits=0, server_name=None, certificate=certificate)
+
+    @property
+    def relays(self) -> bool:
+        return self.verdict().outcome in _TAKEN
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether a reading of Microsoft's texts exists under which the session is relayed all the same."""
+        return any(self.verdict(rules).outcome in _TAKEN for rules in _OTHER_READINGS)
+
+
+def _judge(chain: tuple[CertificateFacts, ...], trust_anchors: tuple[str, ...], at: datetime) -> ClientCertificate:
+    return VerifiedCertificate(leaf=chain[0], chain=chain, anchor="")
+
+
+def _judged(certificate: seen_as.CertificateSeen) -> ClientCertificate:
+    """Its chain is taken for whole and trusted, unless the certificate itself shows that it is not."""
+    leaf = facts_of(certificate)
+    if is_self_signed(certificate):
+        error = VerificationError(code=18, depth=0, text="self-signed certificate")
+        return PresentedCertificate(leaf=leaf, chain=(leaf,), errors=(error,))
+    return VerifiedCertificate(leaf=leaf, chain=(leaf,), anchor="")
+
+
+# --- the world that the evidence shows ------------------------------------------------------------------------------
+
+
+def world_of(path: MailPath) -> World | None:
+    """None where no connector of the tenant was shown."""
+    bundle = path.bundle
+    empty = [each for each in bundle.cmdlets_empty if "inboundconnector" in each.command.casefold()]
+    if not bundle.inbound_connectors and not empty:
+        return None
+    latest = {each.name.casefold() or str(each.source): each for each in bundle.inbound_connectors}
+    exported = tuple(latest.values())
+    connectors = tuple(connector_of(each, _TENANT, _key(each)) for each in exported)
+    session = _refused_session(path)
+    reverse_path = _reverse_path(bundle, session)
+    domains = frozenset(key for each in bundle.accepted_domains if (key := _domain_key(each.domain)))
+    return World(
+        connectors=connectors,
+        exported=exported,
+        domains=domains or _domains_taken_for_granted(connectors, reverse_path),
+        domains_seen=bool(domains),
+        address=_address(bundle, session, exported),
+        leaf=_leaf(session),
+        reverse_path=reverse_path,
+        listing=tuple(seen(each.command, each, f"{each.command}: nothing listed") for each in empty),
+        several_refused=len([each for each in egress_addresses(bundle) if each.refused]) > 1,
+        range_refused=any("senderipaddresses" in each.message.casefold() for each in bundle.powershell_errors),
+        others_pass=any(each.accepted and not each.refused for each in egress_addresses(bundle)),
+    )
+
+
+def _key(connector: seen_as.InboundConnector) -> str:
+    return connector.name or str(connector.source)
+
+
+def _refused_session(path: MailPath) -> Session | None:
+    out = [each for each in path.sessions if each.way == "out"]
+    refused = (each for each in out if any(refused_by_attribution(reply) for reply in each.log.replies))
+    return next(refused, None)
+
+
+def _domain_key(text: str) -> str:
+    try:
+        return domain_key(text.strip())
+    except DomainError:
+        return ""
+
+
+def _domains_taken_for_granted(connectors: Sequence[InboundConnector], path: Told[ReversePath]) -> frozenset[str]:
+    """No export of domains: the connector's names and the sender's domain are taken for the tenant's."""
+    names = {without_wildcard(name) for each in connectors for name in each.certificate_names}
+    parents = {name.partition(".")[2] for name in names if name.count(".") > 1}
+    sender = path.value.domain if isinstance(path.value, Mailbox) else ""
+    return frozenset({*names, *parents, sender} - {""})
+
+
+def _address(
+    bundle: EvidenceBundle, session: Session | None, exported: Sequence[seen_as.InboundConnector]
+) -> Told[Address]:
+    """Where the refused session came from; not shown: the address that a connector lists, for that is normal."""
+    egress = egress_addresses(bundle)
+    for each in [one for one in egress if one.refused] or [one for one in egress if not one.accepted]:
+        return Told(value=each.address, how=How.SEEN, source=each.source, says=each.quote)
+    for connector in exported:
+        for text in connector.addresses:
+            try:
+                address = ip_address(text.strip().partition("/")[0])
+            except ValueError:
+                continue
+            if not is_private(address):
+                return assumed(address, f"mail leaves from {address}, as '{connector.name}' lists")
+    return assumed(_NOBODYS)
+
+
+def _leaf(session: Session | None) -> Told[seen_as.CertificateSeen | None]:
+    if session is None:
+        return assumed(None)
+    if session.ours is None:
+        return Told(value=None, how=How.SEEN, source=session.log.source, says="the session shows no certificate sent")
+    return seen(session.ours, session.ours, f"the session presents {shown(session.ours)}")
+
+
+def _reverse_path(bundle: EvidenceBundle, session: Session | None) -> Told[ReversePath]:
+    if session is not None and session.log.reverse_path is not None:
+        return seen(_path(session.log.reverse_path), session.log, f"MAIL FROM:<{session.log.reverse_path}>")
+    for reply in bundle.replies:
+        if reply.reverse_path is not None and refused_by_attribution(reply):
+            return seen(_path(reply.reverse_path), reply, f"MAIL FROM:<{reply.reverse_path}>")
+    own = next((key for each in bundle.accepted_domains if (key := _domain_key(each.domain))), "sender.invalid")
+    return assumed(Mailbox("sender", own, f"sender@{own}"))
+
+
+def _path(text: str) -> ReversePath:
+    if not text:
+        return NULL_REVERSE_PATH
+    domain = domain_of(text) or text.rpartition("@")[2].casefold() or "local.invalid"
+    return Mailbox(text.rpartition("@")[0], domain, text)
+
+
+# --- edits that turn the verdict ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turned:
+    """An edit after which the relay takes the mail."""
+
+    cause: str
+    subject: str
+    says: str
+    premises: tuple[Told[object], ...]
+    fixes: tuple[Fix, ...]
+
+
+def turning_edits(world: World) -> Iterator[Turned]:
+    """Every single edit after which the verdict is to relay; nothing where it relays already."""
+    if world.relays:
+        return
+    for index, exported in enumerate(world.exported):
+        yield from _edits_of(world, index, exported)
+    if not world.exported:
+        yield from _new_connector(world)
+
+
+def _with(world: World, index: int, **changed: object) -> World:
+    connectors = list(world.connectors)
+    connectors[index] = replace(connectors[index], **changed)  # type: ignore[arg-type]
+    return replace(world, connectors=tuple(connectors))
+
+
+def _edits_of(world: World, index: int, exported: seen_as.InboundConnector) -> Iterator[Turned]:
+    identity = quoted(exported.name) if exported.name else "(Get-InboundConnector)[0].Identity"
+    if exported.enabled is False and _with(world, index, enabled=True).relays:
+        yield Turned(
+            cause="connector-disabled",
+            subject=exported.name,
+            says=f"Connector {exported.label} would recognise the session, but it is disabled.",
+            premises=(_disabled(world, exported),),
+            fixes=(Fix("Exchange Online", f"Set-InboundConnector -Identity {identity} -Enabled $true"),),
+        )
+    if (
+        exported.connector_type == "partner"
+        and _with(world, index, type=ConnectorType.ON_PREMISES, enabled=True).relays
+    ):
+        yield _of_other_type(world, exported)
+    if exported.connector_type != "partner" and exported.enabled is not False:
+        yield from _identity_edits(world, index, exported, identity)
+
+
+def _disabled(world: World, exported: seen_as.InboundConnector) -> Told[bool]:
+    """Beside an enabled connector for the same server it may be off on purpose."""
+    others = any(each.enabled is not False and each.connector_type != "partner" for each in world.exported)
+    told = exported.attribute("Enabled") or exported
+    return (inferred if others else seen)(False, told, f"{exported.label}: Enabled False")
+
+
+def _is_the_sessions(world: World, index: int) -> bool:
+    """Whether a Partner connector is meant for this session: it is the only one, or names what the session showed."""
+    if len(world.exported) == 1:
+        return True
+    shown_address = world.address.how is How.SEEN
+    return shown_address and any(world.address.value in each for each in world.connectors[index].addresses)
+
+
+def _of_other_type(world: World, exported: seen_as.InboundConnector) -> Turned:
+    """Beside a connector of the right type it may be meant for something else."""
+    others = any(each is not exported and each.connector_type != "partner" for each in world.exported)
+    told = exported.attribute("ConnectorType") or exported
+    name = f"{exported.name or 'Relay'} on-premises"
+    by = _identity_arguments(exported)
+    fixes = [
+        Fix(
+            "Exchange Online",
+            f"New-InboundConnector -Name {quoted(name)} -ConnectorType OnPremises -SenderDomains * {by} -RequireTls $true",
+        )
+    ]
+    if exported.name:
+        remove = f"Remove-InboundConnector -Identity {quoted(exported.name)}   # when a message to an outside recipient passed"
+        fixes.append(Fix("Exchange Online", remove))
+    return Turned(
+        cause="partner-type-connector",
+        subject=exported.name,
+        says=f"Connector {exported.label} is of type Partner: it labels or restricts incoming mail and never gives the right "
+        "to relay. Mail for the tenant's own recipients passes without any connector, so that it passes proves nothing.",
+        premises=((inferred if others else seen)("partner", told, f"{exported.label}: ConnectorType Partner"),),
+        fixes=tuple(fixes),
+    )
+
+
+def _identity_arguments(exported: seen_as.InboundConnector) -> str:
+    if name := exported.certificate_name.strip():
+        return f"-TlsSenderCertificateName {quoted(name)}"
+    return f"-SenderIPAddresses {','.join(exported.addresses)}"
+
+
+def _identity_edits(world: World, index: int, exported: seen_as.InboundConnector, identity: str) -> Iterator[Turned]:
+    connector = world.connectors[index]
+    leaf = world.leaf.value
+    if leaf is not None and world.leaf.how is How.SEEN and connector.certificate_names:
+        kin = [
+            each
+            for each in names_of(leaf)
+            if any(of_one_organisation(each, own) for own in connector.certificate_names)
+        ]
+        for name in kin:
+            if _with(world, index, certificate_names=(name,)).relays:
+                told = exported.attribute("TlsSenderCertificateName") or exported
+                yield Turned(
+                    cause="renewed-certificate-other-name",
+                    subject=exported.name,
+                    says=f"Connector {exported.label} asks for {exported.certificate_name}; the session presents {name}.",
+                    premises=(
+                        _held(world, exported, told, exported.certificate_name),
+                        world.leaf,
+                    ),
+                    fixes=(
+                        Fix(
+                            "Exchange Online",
+                            f"Set-InboundConnector -Identity {identity} -TlsSenderCertificateName {quoted(name)}",
+                        ),
+                    ),
+                )
+                break
+    address = world.address
+    if address.how is How.SEEN and connector.addresses and address.value.version == 4:
+        listed = (*connector.addresses, ip_network(address.value))
+        if (
+            not any(address.value in each for each in connector.addresses)
+            and _with(world, index, addresses=listed).relays
+        ):
+            told = exported.attribute("SenderIPAddresses") or exported
+            yield Turned(
+                cause=_cause_of_address(world, exported),
+                subject=exported.name,
+                says=f"Mail leaves from {address.value}, which connector {exported.label} does not list.",
+                premises=(
+                    address,
+                    _held(world, exported, told, ", ".join(exported.addresses)),
+                ),
+                fixes=(
+                    Fix(
+                        "Exchange Online",
+                        f"Set-InboundConnector -Identity {identity} -SenderIPAddresses @{{Add='{address.value}'}}",
+                    ),
+                ),
+            )
+    yield from _sender_edits(world)
+
+
+def _held(world: World, exported: seen_as.InboundConnector, fact: seen_as.Fact, value: str) -> Told[str]:
+    """What the connector has: seen, unless the export cut it or Microsoft's texts leave open what it means."""
+    cut = exported.truncated("SenderIPAddresses", "TlsSenderCertificateName")
+    how = How.INFERRED if cut or world.is_doubtful or world.several_refused else How.SEEN
+    return Told(value=value, how=how, source=fact.source, says=f"{exported.label}: {value}")
+
+
+def _cause_of_address(world: World, exported: seen_as.InboundConnector) -> str:
+    if any(is_private(network.network_address) for each in exported.addresses for network in parsed_networks(each)):
+        return "private-address-listed"
+    wide = any(network.prefixlen < _WIDEST for each in exported.addresses for network in parsed_networks(each))
+    if wide or world.range_refused:
+        return "address-range-too-wide"
+    return "egress-address-partly-listed" if world.others_pass else "egress-address-changed"
+
+
+def _sender_edits(world: World) -> Iterator[Turned]:
+    """Another reverse-path: one in an accepted domain."""
+    if world.reverse_path.how is not How.SEEN or not world.domains:
+        return
+    own = next((each for each in sorted(world.domains) if not each.endswith(".onmicrosoft.com")), "")
+    changed = replace(world, reverse_path=assumed(Mailbox("sender", own, f"sender@{own}")))
+    if not own or not changed.relays:
+        return
+    text = str(world.reverse_path.value)
+    cause = _cause_of_sender(world.reverse_path.value, world.domains)
+    path = world.reverse_path
+    known = path.how if cause == "null-sender-by-address" else How.INFERRED  # to add the domain turns the verdict too
+    yield Turned(
+        cause=cause,
+        subject=text,
+        says=f"The envelope sender <{text}> is in no accepted domain; with one in {own} the same session is relayed.",
+        premises=(replace(path, how=known),),
+        fixes=(
+            Fix("application", f"Set the envelope sender (MAIL FROM, not only the From header) to an address in {own}"),
+        ),
+    )
+
+
+def _cause_of_sender(path: ReversePath, domains: frozenset[str]) -> str:
+    if not isinstance(path, Mailbox):
+        return "null-sender-by-address"
+    if is_local_name(path.domain) or is_application_mailbox(path.text):
+        return "application-envelope-domain"
+    return "sender-domain-not-accepted"
+
+
+def _new_connector(world: World) -> Iterator[Turned]:
+    yield Turned(
+        cause="no-inbound-connector",
+        subject="",
+        says="The tenant has no inbound connector, so no session can be recognised as its own.",
+        premises=world.listing,
+        fixes=(
+            Fix(
+                "Exchange Online",
+                f"New-InboundConnector -Name 'On-premises' -ConnectorType OnPremises -SenderDomains * {_by_of(world)} -RequireTls $true",
+            ),
+        ),
+    )
+
+
+def _by_of(world: World) -> str:
+    names = names_of(world.leaf.value) if world.leaf.value is not None else ()
+    if names:
+        return f"-TlsSenderCertificateName {quoted(names[0])}"
+    if world.address.how is How.SEEN:
+        return f"-SenderIPAddresses {world.address.value}"
+    return "-TlsSenderCertificateName '<name in the certificate that the server presents>'"
