@@ -171,7 +171,7 @@ def _sightings(bundle: EvidenceBundle) -> Iterator[Egress]:
 
 
 _HANDED_OVER = re.compile(
-    r"from\s+(?P<name>\S+)\s+\((?P<seen>[^)]*?)\[?(?P<address>\d+\.\d+\.\d+\.\d+|[0-9A-Fa-f:]*:[0-9A-Fa-f:]+)\]?\)"
+    r"from\s+(?P<name>\S+)\s+\((?P<seen>[^)]{0,150}?)\[?(?P<address>\d+\.\d+\.\d+\.\d+|[0-9A-Fa-f:]{0,40}:[0-9A-Fa-f:]{1,40})\]?\)"
     r"\s+by\s+\S*(?:protection\.outlook\.com|mx\.microsoft)",
     re.IGNORECASE,
 )
@@ -187,7 +187,7 @@ def _in_trace_headers(bundle: EvidenceBundle) -> Iterator[Egress]:
 
 
 _OWN_ADDRESS = re.compile(
-    r"(?:public|external|egress|outgoing|outbound|outside|wan|nat|new|sending|öffentliche\w*|externe\w*|neue\w*|ausgehende\w*)\W+"
+    r"(?:public|external|egress|outgoing|outbound|outside|wan|nat|new|sending|öffentliche\w*|externe\w{0,255}|neue\w{0,255}|ausgehende\w{0,255})\W+"
     r"(?:\w+\W+){0,4}?(?:\w*ip|address|adresse)\b[^.\n]{0,60}?(?P<address>\d+\.\d+\.\d+\.\d+)|"
     r"(?:leaves?|goes out|go out|comes? from|appears?|nat(?:ted)?|geht raus)\s+(?:\w+\s+){0,3}(?:as|with|from|over|to|mit|über)\s+(?P<other>\d+\.\d+\.\d+\.\d+)",
     re.IGNORECASE,
@@ -229,7 +229,7 @@ _LINE = re.compile(
     re.IGNORECASE,
 )
 _LISTED = re.compile(
-    r"(?:SenderIPAddresses|connector|konnektor)\b[^.;]{0,60}?(?P<after>\d+\.\d+\.\d+\.\d+)|(?P<before>\d+\.\d+\.\d+\.\d+)\s+(?:is )?(?:in|on) "
+    r"(?:SenderIPAddresses|connector|konnektor)\b[^.;]{0,60}?(?P<after>\d+\.\d+\.\d+\.\d+)|(?P<before>\d{1,20}\.\d+\.\d+\.\d+)\s+(?:is )?(?:in|on) "
     r"(?:the )?(?:SenderIPAddresses|connector)",
     re.IGNORECASE,
 )
@@ -240,7 +240,7 @@ def lines_told(bundle: EvidenceBundle) -> tuple[Egress, ...]:
     told: dict[Address, Egress] = {}
     for each in bundle.prose:
         if _LINE.search(each.quote) and not _LISTED.search(each.quote):
-            for text in re.findall(r"\d+\.\d+\.\d+\.\d+", each.quote):
+            for text in re.findall(r"\d{1,20}\.\d+\.\d+\.\d+", each.quote):
                 if (address := parsed_address(text)) is not None and not is_private(address):
                     told.setdefault(address, Egress(address=address, source=each.source, quote=each.quote))
     return tuple(told.values())

@@ -889,7 +889,7 @@ def _unescaped(value: str) -> str:
     return re.sub(r"\\(.)", r"\1", value)
 
 
-_ISSUER_SUBJECT = re.compile(r"\s*<I>(.*?)<S>(.*)", re.IGNORECASE | re.DOTALL)
+_ISSUER_SUBJECT = re.compile(r"\s*<I>(.{0,2000}?)<S>(.*)", re.IGNORECASE | re.DOTALL)
 
 
 def issuer_and_subject(name: str) -> tuple[DistinguishedName, DistinguishedName] | None:

@@ -141,14 +141,14 @@ _KNOWN_AUTHORITIES = re.compile(
 
 _ADDRESS6 = r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}(?:[0-9A-Fa-f]{1,4}|(?:\d{1,3}\.){3}\d{1,3})?(?![\w:])"
 _TOKEN = re.compile(
-    rf"(?P<mailbox>[\w.+=%-]+@[\w-]+(?:\.[\w-]+)*)"
+    rf"(?P<mailbox>[\w.+=%-]{{1,190}}@[\w-]+(?:\.[\w-]+)*)"
     rf"|(?P<address6>{_ADDRESS6})"
     rf"|(?P<address4>(?<![\w.])(?:\d{{1,3}}\.){{3}}\d{{1,3}}(?!\w|\.\d))"
     rf"|(?P<status>\b(?:0x)?8[0-9A-Fa-f]{{7}}\b)"
     rf"|(?P<guid>\b[0-9A-Fa-f]{{8}}(?:-[0-9A-Fa-f]{{4}}){{3}}-[0-9A-Fa-f]{{12}}\b)"
     rf"|(?P<colons>\b[0-9A-Fa-f]{{2}}(?::[0-9A-Fa-f]{{2}}){{7,}}\b)"
-    rf"|(?P<hex>\b(?=[0-9A-Fa-f]*[0-9])[0-9A-Fa-f]{{10,}}\b)"
-    rf"|(?P<domain>(?:\*\.)?\b[\w-]*[^\W\d_][\w-]*(?:\.[\w-]+)*\.[^\W\d_][\w-]+\b)"
+    rf"|(?P<hex>\b(?=[A-Fa-f]{{0,190}}[0-9])[0-9A-Fa-f]{{10,}}\b)"
+    rf"|(?P<domain>(?:\*\.)?\b[\w-]{{0,63}}[^\W\d_][\w-]{{0,63}}(?:\.[\w-]{{1,63}}){{0,10}}\.[^\W\d_][\w-]{{1,63}}\b)"
     rf"|(?P<word>[^\W\d_][\w'\u2019-]*)"
     rf"|(?P<digits>\b\d{{7,}}\b)",
 )
@@ -334,7 +334,7 @@ class _Redaction:
 
     def _service_label(self, label: str) -> str:
         if (label in WORDS and label not in self._names) or re.fullmatch(
-            r"[a-z]{2,8}\d{2,}[a-z0-9]*|eop-[a-z]{3}\d\d|.*prd\d\d", label
+            r"[a-z]{2,8}\d{2,}[a-z0-9]{0,255}|eop-[a-z]{3}\d\d|.*prd\d\d", label
         ):
             return label  # a front end of the service, not of a customer
         return self._label(label)

@@ -173,7 +173,7 @@ def _in_returned_headers(bundle: EvidenceBundle) -> Iterator[SenderSeen]:
 
 
 _IN_OTHER_TENANT = re.compile(
-    r"(?:show\w*|appear\w*|land\w*|visible|end\w* up|arriv\w*|trace\w*|attributed|journal\w*|captured|goes|go|went)\b.{0,60}?"
+    r"(?:show\w{0,255}|appear\w{0,255}|land\w{0,255}|visible|end\w{0,255} up|arriv\w{0,255}|trace\w{0,255}|attributed|journal\w{0,255}|captured|goes|go|went)\b.{0,60}?"
     r"\b(?:(?:an)?other|different|wrong|sister|former|old|foreign|customer|client)\b.{0,40}?(?:tenant|trace|organi[sz]ation|company|mandant)"
     r"|\b(?:(?:an)?other|different|wrong|sister)\b.{0,30}\b(?:tenant|organi[sz]ation|company)\b.{0,40}\b(?:sees?|gets?|receives?|shows?|captures?|takes?)\b"
     r"|\bid\b.{0,30}\b(?:not ours|isn'?t ours|belongs to|of another)\b|\b(?:trace|logs?|tenant|tenant ?id) of (?:the )?(?:company|customer|client|tenant|mandant) \w+|\bin (?:a|one) customer'?s'? tenant",
@@ -188,7 +188,7 @@ def told_in_other_tenant(bundle: EvidenceBundle) -> ProseFact | None:
 
 _DOMAIN_OF_SENDERS = re.compile(
     r"(?<![\w.+-])@(?P<at>(?:[\w-]+\.)+[a-z]{2,24})\b"
-    r"|(?<![\w@.-])(?P<of>(?:[\w-]+\.)+[a-z]{2,24}) (?:senders?|users?|people|mailboxes|mails?|absender)\b",
+    r"|(?<![\w@.-])(?P<of>(?:[\w-]{1,255}\.){1,30}[a-z]{2,24}) (?:senders?|users?|people|mailboxes|mails?|absender)\b",
     re.IGNORECASE,
 )
 _IN_TROUBLE = re.compile(

@@ -19,7 +19,7 @@ PARAMETER, SERVICE = "main.cf", "master.cf"
 DEFAULT_TRANSPORT = f"{PARAMETER} default_transport"
 OWN_SERVICE = f"{SERVICE} {TRANSPORT}/unix"
 
-_OPTION = re.compile(r"\{\s*(?P<braced>[^}]*?)\s*\}|(?P<plain>\S+)")
+_OPTION = re.compile(r"\{(?P<braced>[^}]{0,2000})\}|(?P<plain>\S+)")
 _STRONGER = frozenset({"verify", "secure", "fingerprint", "dane", "dane-only"})
 _BEFORE_DEFAULT = ("transport_maps", "sender_dependent_default_transport_maps", "sender_dependent_relayhost_maps")
 

@@ -46,7 +46,7 @@ _BROWSER_FORUM_POLICIES = "2.23.140.1."
 """Policies of the CA/Browser Forum, which only publicly trusted authorities may assert."""
 
 _PEM_CERTIFICATE = re.compile(
-    rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----(.*?)-----END (?:X509 |TRUSTED )?CERTIFICATE-----", re.DOTALL
+    rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----([^-]*)-----END (?:X509 |TRUSTED )?CERTIFICATE-----"
 )
 
 _REMEMBERED = 1024

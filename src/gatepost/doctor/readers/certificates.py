@@ -196,11 +196,11 @@ def _extensions(
 # --- openssl x509 -text, -subject, -issuer, -dates, -ext ---------------------------------------------------------
 
 _LABEL: Final = re.compile(
-    r"^\s*(?P<label>subject|issuer|notBefore|notAfter|serial|Serial Number|Not Before|Not After\s*|Subject|Issuer"
+    r"^\s*(?P<label>subject|issuer|notBefore|notAfter|serial|Serial Number|Not Before|Not After\s{0,40}|Subject|Issuer"
     r"|X509v3 Extended Key Usage|X509v3 Key Usage|X509v3 Subject Alternative Name|X509v3 Basic Constraints"
     r"|(?:SHA1|sha1|SHA-1|SHA256|sha256) Fingerprint|Public-Key|RSA Public-Key|Signature Algorithm|DNS names?|SANs?"
     r"|Antragsteller|Aussteller|NotBefore|NotAfter|Serial number|Extended Key Usage|Enhanced Key Usage|EKU"
-    r"|Cert Hash\(sha1\)|Private key|Provider|Valid from|Valid to|Valid until|Thumbprint)\s*[:=]\s*(?P<value>.*)$"
+    r"|Cert Hash\(sha1\)|Private key|Provider|Valid from|Valid to|Valid until|Thumbprint)\s*[:=]\s{0,40}(?P<value>.*)$"
 )
 _KEY_USAGES: Final = {
     "digital signature": "digitalSignature",
@@ -329,7 +329,9 @@ def _told(page: Page, told: dict[str, tuple[int, str]]) -> Iterator[Fact]:
         issuer=issuer,
         names=tuple(
             each.casefold()
-            for each in re.findall(r"(?:DNS(?: Name)?[:=]\s*)?((?:\*\.)?[\w-]+(?:\.[\w-]+)+)", names, re.IGNORECASE)
+            for each in re.findall(
+                r"(?:DNS(?: Name)?[:=]\s*)?((?:\*\.)?[\w-]{1,63}(?:\.[\w-]+)+)", names, re.IGNORECASE
+            )
         ),
         names_told="san" in value,
         serial=re.sub(r"[^0-9A-F]", "", re.sub(r"\(0x([0-9a-f]+)\)", r"", value.get("serial", "")).upper())
@@ -376,9 +378,9 @@ def page_is_small(page: Page) -> bool:
 
 # --- certutil -verify: a chain by elements ---
 
-_ELEMENT = re.compile(r"^\s*CertContext\[\d+\]\[(?P<depth>\d+)\]:\s*(?P<rest>.*)$")
+_ELEMENT = re.compile(r"^\s*CertContext\[\d+\]\[(?P<depth>\d+)\]:\s{0,40}(?P<rest>.*)$")
 _ELEMENT_LABEL = re.compile(
-    r"(?<![\w.])(?P<label>Issuer|Subject|NotBefore|NotAfter):\s*(?P<value>.{1,300}?)(?=\s{2,}\w+:|$)"
+    r"(?<![\w.])(?P<label>Issuer|Subject|NotBefore|NotAfter):\s{0,40}(?P<value>.{1,300}?)(?=\s{2,}\w+:|$)"
 )
 _ELEMENT_ERROR = re.compile(r"(?:Element\.)?dwErrorStatus\s*=\s*(?P<flag>CERT_TRUST_[A-Z_]+)")
 _MOST_OF_AN_ELEMENT = 25
@@ -434,10 +436,10 @@ def _element(page: Page, first: int, end: int, depth: int, rest: str) -> Iterato
 # --- s_client, openssl verify ------------------------------------------------------------------------------------
 
 _CHAIN_LINE = re.compile(r"^\s*(\d{1,2}) s:(.*)$")
-_DEPTH = re.compile(r"^depth=(\d+)\s+(.*)$")
-_VERIFY_ERROR = re.compile(r"verify error:num=(\d+):(.*)$")
-_RETURN_CODE = re.compile(r"Verify return code: (\d+) \((.*)\)")
-_AT_DEPTH = re.compile(r"error (\d+) at (\d+) depth lookup:?\s*(.*)$")
+_DEPTH = re.compile(r"^depth=(\d+)\s{1,40}(.*)$")
+_VERIFY_ERROR = re.compile(r"verify error:num=(\d+):(.{0,2000})$")
+_RETURN_CODE = re.compile(r"Verify return code: (\d+) \((.{0,2000})\)")
+_AT_DEPTH = re.compile(r"error (\d+) at (\d+) depth lookup:?\s*(.{0,2000})$")
 _TRUST_FLAG = re.compile(r"\b(CERT_TRUST_[A-Z_]+)\b|\b(0x800[0-9a-fA-F]{5})\b|\b(CERT_E_[A-Z]+|CRYPT_E_[A-Z_]+)\b")
 
 

@@ -32,7 +32,7 @@ _LIST_LINE = re.compile(r"^(?:\s{0,12}|\s{0,4}[-*•|]\s{1,3})([A-Za-z][A-Za-z0-
 _COLOURED = re.compile(r"\s---\s*(?:Red|Yellow|Green|Warning|Error)\b", re.IGNORECASE)
 """A row of HealthChecker's report."""
 _SERVER_BESIDE = re.compile(
-    r"^\s*([A-Za-z][\w-]{1,20}):\s*(?:\[PS\][^>]*>\s*|PS[^>]*>\s*)?Get-|\s-Server\s+([\w.-]+)|\bGet-\w+.*\s(?:on|auf) ([A-Z][\w-]+)\s*$"
+    r"^\s{0,40}([A-Za-z][\w-]{1,20}):\s*(?:\[PS\][^>]{0,2000}>\s*|PS[^>]{0,2000}>\s*)?Get-|\s-Server\s+([\w.-]+)|\bGet-\w+.{0,2000}\s(?:on|auf) ([A-Z][\w-]+)\s*$"
 )
 _CMDLET = re.compile(r"\b(?:Get|Set|New)-([A-Za-z]+)", re.IGNORECASE)
 
@@ -257,7 +257,7 @@ def exported(
 # --- values ------------------------------------------------------------------------------------------------------
 
 _TYPE_NAME = re.compile(
-    r"^(?:System|Microsoft|Deserialized)\.[A-Za-z0-9_.+`]+(?:\[.*\]|\{.*\})?$|MultiValuedProperty|System\.Object\[\]|System\.String\[\]"
+    r"^(?:System|Microsoft|Deserialized)\.[A-Za-z0-9_.+`]+(?:\[.{0,2000}\]|\{.{0,2000}\})?$|MultiValuedProperty|System\.Object\[\]|System\.String\[\]"
 )
 
 
@@ -512,7 +512,7 @@ def _closed(page: Page, block: list[tuple[int, str, str]], hint: str, server: st
 
 
 _EXPRESSION = re.compile(
-    r"\(Get-(?P<cmdlet>\w+)(?P<arguments>[^)]*)\)\.(?P<name>\w+)\s*$|Get-(?P<cmdlet2>\w+)(?P<arguments2>[^|]*)\|\s*"
+    r"\(Get-(?P<cmdlet>\w+)(?P<arguments>[^)]{0,2000})\)\.(?P<name>\w+)\s*$|Get-(?P<cmdlet2>\w+)(?P<arguments2>[^|]{0,2000})\|\s*"
     r"(?:select|select-object|%|foreach-object)\s+(?:-expand\w*\s+)(?P<name2>\w+)\s*$",
     re.IGNORECASE,
 )
@@ -548,8 +548,8 @@ _ALL_SIGNS = frozenset(sign for _, signs in _SIGNS for sign in signs) | _COMMON
 _IN_WORDS = re.compile(
     r"(?<![-\w.$])(?P<name>TlsSenderCertificateName|TlsCertificateName|SenderIPAddresses|ConnectorType|SenderDomains|"
     r"RestrictDomainsToIPAddresses|RestrictDomainsToCertificate|AssociatedAcceptedDomains|CloudServicesMailEnabled|"
-    r"TlsAuthLevel|RequireTLS|SmartHosts|TlsDomain|Enabled)\s*(?P<sign>[:=]|is|was|set to|=>|->)?\s*"
-    r"(?P<value>\{[^}]*\}|\$?(?:true|false)\b|\"[^\"]*\"|'[^']*'|<I>[^\n]*|(?=[\w*])[\w.*:/-]+(?:,\s?[\d.:/]+)*)",
+    r"TlsAuthLevel|RequireTLS|SmartHosts|TlsDomain|Enabled)\s{0,40}(?P<sign>[:=]|is|was|set to|=>|->)?\s*"
+    r"(?P<value>\{[^}]{0,2000}\}|\$?(?:true|false)\b|\"[^\"]*\"|'[^']*'|<I>[^\n]*|(?=[\w*])[\w.*:/-]+(?:,\s?[\d.:/]+)*)",
     re.IGNORECASE,
 )
 _DOMAINS_IN_WORDS = re.compile(
@@ -576,7 +576,7 @@ def read_words(page: Page) -> Iterator[Fact]:
             known = property_of(match["name"], value, page.source(index), line.strip()[:500])
             properties.setdefault(match["name"].casefold(), known)
         if listed := _DOMAINS_IN_WORDS.search(line):
-            for domain in re.findall(r"(?:[\w-]+\.)+[A-Za-z]{2,}", listed["domains"]):
+            for domain in re.findall(r"(?:[\w-]{1,255}\.){1,30}[A-Za-z]{2,}", listed["domains"]):
                 known = property_of("DomainName", domain, page.source(index), line.strip()[:500])
                 yield AcceptedDomain(source=page.source(index), quote=line.strip()[:500], properties=(known,))
     if properties.keys() - {"enabled", "requiretls"}:

@@ -25,12 +25,14 @@ from gatepost.doctor.readers.replies import replies_in
 
 # --- queues ------------------------------------------------------------------------------------------------------
 
-_LED = re.compile(r"\{LED=(?P<led>.*?)\}\s*;\s*\{MSG=(?P<msg>.*?)\}(?P<rest>(?:\s*;\s*\{\w+=[^}]*\})*)", re.DOTALL)
+_LED = re.compile(
+    r"\{LED=(?P<led>[^{]*?)\}\s{0,40};\s{0,40}\{MSG=(?P<msg>[^{]*?)\}(?P<rest>(?:\s*;\s*\{\w+=[^{}]*\})*)", re.DOTALL
+)
 _LED_OPEN = re.compile(r"\{LED=(?P<led>.*?)(?:\}\s*(?:;|\]|$)|$)", re.DOTALL)
-_PAIR = re.compile(r"\{(\w+)=([^}]*)\}")
+_PAIR = re.compile(r"\{(\w+)=([^}]{0,2000})\}")
 _DETAIL = re.compile(r"\[(Message|LastAttemptedServerName|LastAttemptedIP|SmtpSecurity|[A-Z][A-Za-z]+)=([^\[\]]*)\]")
 _LAST_ERROR = re.compile(
-    r"\b(?:LastError|Last Error|Letzter Fehler|Dernière erreur)\s*[:=]\s*(?P<value>.+)$", re.IGNORECASE
+    r"\b(?:LastError|Last Error|Letzter Fehler|Dernière erreur)\s*[:=]\s*(?P<value>.{1,2000})$", re.IGNORECASE
 )
 _QUEUE_PROPERTY = re.compile(
     r"\b(Identity|NextHopDomain|NextHopConnector|DeliveryType|Status|MessageCount|LastError|LastRetryTime)\s*:\s*"
@@ -40,7 +42,7 @@ _QUEUE_LINE = re.compile(
     r"(?P<status>Ready|Retry|Active|Suspended|Connecting)\s+(?P<count>\d+)"
 )
 _PRIMARY = re.compile(
-    r"4\d\d 4\.\d\.\d+ Primary target IP address responded with:?\s*\"(?P<inner>.*?)\"(?:\s*Attempted failover|\.|$)",
+    r"4\d\d 4\.\d\.\d+ Primary target IP address responded with:?\s*\"(?P<inner>.{0,2000}?)\"(?:\s*Attempted failover|\.|$)",
     re.S,
 )
 
@@ -69,7 +71,7 @@ def read_queues(page: Page) -> Iterator[Fact]:
 
 def _queue_error(paragraph: Paragraph, source: Source, led: str, message: str, rest: dict[str, str]) -> Iterator[Fact]:
     led = one_line(led)
-    parts = [part.strip() for part in re.split(r"\s*->\s*|-&gt;", led)]
+    parts = [part.strip() for part in re.split(r"\s{0,40}->\s*|-&gt;", led)]
     inner = parts[-1] if len(parts) > 1 else ""
     if primary := _PRIMARY.search(led):
         inner = primary["inner"].strip()
@@ -174,18 +176,18 @@ def _path(values: dict[str, str]) -> str:
 # --- events ------------------------------------------------------------------------------------------------------
 
 _EVENT_ID = re.compile(
-    r"\b(?:Event ?-?ID|EventId|InstanceId|Ereignis-?ID|ID de l'événement|Id\.? evento|Event)\s*[:=#]?\s*(?P<id>\d{1,5})\b"
-    r"(?!\.\d)|<EventID[^>]*>(?P<xml>\d+)</EventID>"
+    r"\b(?:Event ?-?ID|EventId|InstanceId|Ereignis-?ID|ID de l'événement|Id\.? evento|Event)\s{0,40}[:=#]?\s*(?P<id>\d{1,5})\b"
+    r"(?!\.\d)|<EventID[^>]{0,2000}>(?P<xml>\d+)</EventID>"
     r"|^[^\d:\uff1a]{2,30}[:\uff1a]\s*(?P<known>1201[4-9]|1035|2004|3687[014]|36887)\s*$",
     re.IGNORECASE,
 )
 """In any language, the ids that matter here stand alone after a label."""
 _PROVIDER = re.compile(
-    r"\b(?:Source|Quelle|ProviderName|Provider Name|Provider)\s*[:=]\s*['\"]?(?P<name>[\w .-]*?(?:Exchange|Schannel|CAPI2|Edge|Cert)\w*(?:[\w -]*Transport)?)"
+    r"\b(?:Source|Quelle|ProviderName|Provider Name|Provider)\s*[:=]\s*['\"]?(?P<name>[\w .-]{0,60}?(?:Exchange|Schannel|CAPI2|Edge|Cert)\w*(?:[\w -]*Transport)?)"
     r"|\b(?P<bare>MSExchange\w+|Schannel|CAPI2|Microsoft-Windows-CAPI2)\b",
     re.IGNORECASE,
 )
-_RESULT = re.compile(r"<Result[^>]*value=['\"]([0-9A-Fa-fx]+)['\"]|\b(800B0[0-9A-Fa-f]{3})\b")
+_RESULT = re.compile(r"<Result[^>]{0,2000}value=['\"]([0-9A-Fa-fx]+)['\"]|\b(800B0[0-9A-Fa-f]{3})\b")
 _COMPUTER = re.compile(r"\b(?:Computer|MachineName)\s*[:=]\s*([\w.-]+)|<Computer>([^<]+)</Computer>")
 
 
@@ -246,7 +248,7 @@ _HEALTH_LABELS = (
     "|Organization Hybrid Enabled|(?:Edge|Receiving|Sending|Mailbox) Transport Server\\(s\\)|TLS Certificate Name|TLS Certificate found"
     "|On-Premises Smart Host Domain|TlsCertificateSet|CertificateLifetimeInDays|Exchange Version|Version|Build Number|Namespaces|Is SAN Certificate|TLS \\d\\.\\d|SystemDefaultTlsVersions"
 )
-_HEALTH = re.compile(rf"^\s*(?P<label>{_HEALTH_LABELS})\s*[:=]\s*(?P<value>.*)$", re.IGNORECASE)
+_HEALTH = re.compile(rf"^\s*(?P<label>{_HEALTH_LABELS})\s*[:=]\s{{0,40}}(?P<value>.*)$", re.IGNORECASE)
 _HEALTH_SIGN = re.compile(
     r"HealthChecker|Exchange Health Checker|Certificate Matches Hybrid Certificate|Lifetime In Days|Cloud Mail Enabled|"
     r"Exchange Hybrid Information|Organization Hybrid Enabled|Certificate Found On Server|TlsCertificateName(?:NotFound|Empty|Match|SyntaxInvalid)"
@@ -289,11 +291,11 @@ def read_health(page: Page) -> Iterator[Fact]:
 # --- Hybrid Configuration Wizard ---------------------------------------------------------------------------------
 
 _HCW_HEAD = re.compile(r"\bactual\b", re.IGNORECASE)
-_BORDER = re.compile(r"[ \t]*\|[ \t]*|\t+| {2,}")
+_BORDER = re.compile(r"[ \t]{0,40}\|[ \t]*|\t+| {2,}")
 _PROPERTY_NAME = re.compile(r"[A-Z][A-Za-z]{3,40}")
 _TIGHT = re.compile(r"([A-Z][A-Za-z]{12,40}) (\S+)")
 _IDENTITY = re.compile(
-    r"\b(?:Set|New|Get)-\w*Connector\b.*?-Identity\s+(?:'(?P<one>[^']+)'|\"(?P<two>[^\"]+)\"|(?P<bare>.+?)(?:\s-[A-Z]|$))"
+    r"\b(?:Set|New|Get)-\w*Connector\b.{0,2000}?-Identity\s+(?:'(?P<one>[^']+)'|\"(?P<two>[^\"]+)\"|(?P<bare>.+?)(?:\s-[A-Z]|$))"
 )
 _LONGEST_ROW = 1000
 
@@ -455,7 +457,7 @@ def read_empty_outputs(page: Page) -> Iterator[Fact]:
         if command is None or not command["command"].startswith("Get-"):
             continue
         following = next((each for each in lines[index + 1 : index + 5] if each.strip()), "")
-        prompted = bool(re.match(r"\s*(?:\[PS\]|PS\b.*>|.*[$#>]\s*Get-)", line))
+        prompted = bool(re.match(r"\s{0,40}(?:\[PS\]|PS\b.*>|.*[$#>]\s*Get-)", line))
         said = bool(_NOTHING.search(line)) or bool(_NOTHING.match(following.strip()))
         said = said or bool(_COUNTED.search(line) and re.match(r"\s*(?:Count\s*:\s*)?0\s*$", following))
         ended = prompted and (not following or bool(re.match(r"\s*(?:\[PS\]|PS [A-Z]:\\|PS>)", following)))

@@ -24,7 +24,7 @@ _BY_ADDRESS = re.compile(
 _BY_NAME = re.compile(
     r"\b(?:subject name|certificate)\b[^:\n]{0,120}\bmatch(?:es)?\b[^:\n]{0,60}:\s*(?P<value>[\w*.-]{1,253})", re.I
 )
-_STATUS = re.compile(r"^\s*Status\s*[:\n]\s*(?P<value>On|Off)\b", re.I)
+_STATUS = re.compile(r"^\s*Status\s{0,40}[:\n]\s*(?P<value>On|Off)\b", re.I)
 _NAME = re.compile(r"^\s*(?:Connector )?name\s*:\s*(?P<value>\S.{0,120})$", re.I)
 
 
@@ -65,17 +65,19 @@ def read_portal(page: Page) -> Iterator[Fact]:
 
 _HOST = re.compile(
     r"\b(?:smart ?host|smtp[ _-]?(?:server|host|relay)|mail[ _-]?(?:server|host)|outgoing (?:mail )?server|relay ?host|"
-    r"hostname|host|server)\b[\"']?\s*(?:\([^)]{0,40}\)\s*)?(?:name|address|is|to|set to)?\s*(?:=>|[:=])?\s*[\"'\[(]{0,3}"
+    r"hostname|host|server)\b[\"']?\s{0,40}(?:\([^)]{0,40}\)\s{0,40})?(?:name|address|is|to|set to)?\s{0,40}(?:=>|[:=])?\s*[\"'\[(]{0,3}"
     r"(?P<host>(?=[\w.-]{4,250})[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}\.[a-z]{2,24})\b",
     re.I,
 )
-_PORT = re.compile(r"\b(?:port|tcp[ -]port)\b[\"']?\s*(?:=>|[:=])?\s*[\"']?(?P<port>25|465|587|2525|10025)\b", re.I)
+_PORT = re.compile(
+    r"\b(?:port|tcp[ -]port)\b[\"']?\s{0,40}(?:=>|[:=])?\s*[\"']?(?P<port>25|465|587|2525|10025)\b", re.I
+)
 _BESIDE_HOST = re.compile(r"^[\"'\])]{0,3}:(?P<port>\d{2,5})\b")
 _LOGIN = re.compile(
     r"\b(?P<no>anonymous(?: access)?|no (?:login|authentication|user ?name|auth)|(?:user ?name|authentication|auth|login|user)"
     r"[\"']?\s*[:=]\s*[\"']?(?:\(?(?:empty|none|off|no|false|anonymous|-)\)?(?=[\s\"',.;]|$)|$))"
     r"|\b(?P<yes>basic authentication|auth(?:entication)?[\"']?\s*[:=]\s*[\"']?(?:login|plain|basic|on|yes|true)"
-    r"|smtp_sasl_auth_enable\s*=\s*yes|(?:user(?: ?name)?|login)[\"']?\s*[:= ]\s*[\"']?[\w.+-]{1,64}@[\w-]{1,63}\.)",
+    r"|smtp_sasl_auth_enable\s*=\s*yes|(?:user(?: ?name)?|login)[\"']?\s{0,40}[:= ]\s*[\"']?[\w.+-]{1,64}@[\w-]{1,63}\.)",
     re.I,
 )
 _TLS = re.compile(

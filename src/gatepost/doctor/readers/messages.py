@@ -153,7 +153,7 @@ def text_of_html(text: str) -> list[str]:
 
 _STATUS_FIELD = re.compile(
     r"^\s*(?P<name>Reporting-MTA|Remote-MTA|Final-Recipient|Original-Recipient|Diagnostic-Code|Status(?=:\s*\d)|Action|"
-    r"Arrival-Date|Received-From-MTA|X-Postfix-Sender|X-Actual-Recipient|Last-Attempt-Date):\s*(?P<value>.*)$",
+    r"Arrival-Date|Received-From-MTA|X-Postfix-Sender|X-Actual-Recipient|Last-Attempt-Date):\s{0,40}(?P<value>.*)$",
     re.IGNORECASE,
 )
 
@@ -206,7 +206,7 @@ def _status(page: Page, group: dict[str, tuple[int, str]], reporting: str, sende
         forward_path=after_type("final-recipient").strip("<> ") or None,
         reverse_path=sender,
     )
-    remote = re.sub(r"\s*\(.*", "", after_type("remote-mta"))
+    remote = re.sub(r"\s{0,40}\(.*", "", after_type("remote-mta"))
     for reply in found:
         yield replace(reply, said_by=reply.said_by or remote)
 

@@ -10,16 +10,19 @@ from gatepost.doctor.readers.replies import replies_in
 from gatepost.doctor.readers.smtp_log import Row, session_of
 
 _EXIM = re.compile(
-    r"^(?:.*?\bexim\[\d+\]:\s*)?(?P<stamp>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?(?: [+-]\d{4})?)\s+(?:\[\d+\] )?"
+    r"^(?:.{0,2000}?\bexim\[\d+\]:\s*)?(?P<stamp>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?(?: [+-]\d{4})?)"
+    r"\s{1,40}(?:\[\d+\] )?"
     r"(?:(?P<id>[0-9A-Za-z]{6}-[0-9A-Za-z]{6,11}-[0-9A-Za-z]{2,4}) )?(?P<rest>.*)$"
 )
-_MARK = re.compile(r"^(?P<mark><=|=>|->|\*\*|==|\*>|>>)\s+(?P<address>\S+)(?P<rest>.*)$")
-_HOST = re.compile(r"\bH=(?P<host>[\w.-]+)?(?: \([^)]*\))? ?\[(?P<address>[0-9A-Fa-f.:]+)\]")
-_ITEM = re.compile(r"\b(R|T|X|CV|DN|C|F|P|U)=((?:\"[^\"]*\"|\S)+)")
+_MARK = re.compile(r"^(?P<mark><=|=>|->|\*\*|==|\*>|>>)\s+(?P<address>\S{1,2000})(?P<rest>.*)$")
+_HOST = re.compile(r"\bH=(?P<host>[\w.-]+)?(?: \([^)]{0,2000}\))? ?\[(?P<address>[0-9A-Fa-f.:]+)\]")
+_ITEM = re.compile(r"\b(R|T|X|CV|DN|C|F|P|U)=((?:\"[^\"]{0,2000}\"|[^\s\"])+)")
 _REJECTED = re.compile(
-    r"rejected (?P<stage>RCPT|MAIL|DATA|EHLO|after DATA)\s*<?(?P<address>[^>\s:]*)>?:?\s*(?P<text>.*)$"
+    r"rejected (?P<stage>RCPT|MAIL|DATA|EHLO|after DATA)\s{0,40}<?(?P<address>[^>\s:]*)>?:?\s*(?P<text>.{0,2000})$"
 )
-_TLS_ERROR = re.compile(r"TLS (?:error|session)[^:]*(?:\((?P<what>[^)]*)\))?:?\s*(?P<text>.*)$")
+_TLS_ERROR = re.compile(
+    r"TLS (?:error|session)[^:]{0,150}?(?:\((?P<what>[^)]{0,150})\))?:?\s{0,40}(?P<text>.{0,2000})$"
+)
 
 
 def read_exim(page: Page) -> Iterator[Fact]:
@@ -66,7 +69,7 @@ def read_exim(page: Page) -> Iterator[Fact]:
                 )
         elif rejected := _REJECTED.search(rest):
             page.take(index)
-            sender = re.search(r"\bF=<([^>]*)>", rest)
+            sender = re.search(r"\bF=<([^>]{0,2000})>", rest)
             yield RelayPolicyReject(
                 source=source,
                 quote=line.strip()[:600],
@@ -118,9 +121,9 @@ def read_exim(page: Page) -> Iterator[Fact]:
 
 
 _OPENSMTPD = re.compile(
-    r"\bsmtpd\[\d+\]: (?P<session>[0-9a-f]{16}) (?P<where>mta|smtp) (?P<event>[\w-]+) (?P<rest>.*)$"
+    r"\bsmtpd\[\d+\]: (?P<session>[0-9a-f]{16}) (?P<where>mta|smtp) (?P<event>[\w-]+) (?P<rest>.{0,2000})$"
 )
-_VALUE = re.compile(r'(\w+)=("[^"]*"|<[^>]*>|\S+)')
+_VALUE = re.compile(r'(\w{1,255})=("[^"]*"|<[^>]{0,2000}>|\S+)')
 
 
 def read_opensmtpd(page: Page) -> Iterator[Fact]:

@@ -18,25 +18,27 @@ from gatepost.doctor.page import Page
 from gatepost.doctor.readers.replies import replies_in, stage_named
 
 _LINE = re.compile(
-    r"^(?:(?:.*?[>|:\s])??(?P<stamp>\d{4}-\d\d-\d\dT[\d:.,]+(?:Z|[+-]\d\d:?\d\d)?|[A-Z][a-z]{2}\s+\d{1,2}\s\d\d:\d\d:\d\d)\s+"
-    r"(?P<host>[\w.-]+)\s+)?(?P<service>postfix[\w./-]*|[\w-]+/(?:smtpd?|lmtp|bounce|qmgr|cleanup))\[(?P<pid>\d+)\]:?\s*"
+    r"^(?:(?:.{0,2000}?[>|:\s])??(?P<stamp>\d{4}-\d\d-\d\dT[\d:.,]+(?:Z|[+-]\d\d:?\d\d)?|[A-Z][a-z]{2}\s+\d{1,2}\s\d\d:\d\d:\d\d)\s+"
+    r"(?P<host>[\w.-]+)\s+)?(?P<service>postfix[\w./-]*|[\w-]+/(?:smtpd?|lmtp|bounce|qmgr|cleanup))\[(?P<pid>\d+)\]:?\s{0,40}"
     r"(?P<rest>.*)$"
 )
 _QUEUE_ID = re.compile(r"^(?P<id>[0-9A-F]{3,16}|[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z]{10,20}|NOQUEUE): (?P<rest>.*)$")
 _DELIVERY = re.compile(
-    r"to=<(?P<to>[^>]*)>,(?: orig_to=<(?P<orig>[^>]*)>,)? relay=(?P<relay>[^\s,\[]+)(?:\[(?P<address>[^\]]*)\])?"
-    r"(?::(?P<port>\d+))?,.*?dsn=(?P<dsn>[\d.]+), status=(?P<status>\w+) \((?P<response>.*?)\)?\s*$"
+    r"to=<(?P<to>[^>]{0,2000})>,(?: orig_to=<(?P<orig>[^>]*)>,)? relay=(?P<relay>[^\s,\[]+)(?:\[(?P<address>[^\]]{0,60})\])?"
+    r"(?::(?P<port>\d+))?,.{0,190}?dsn=(?P<dsn>[\d.]+), status=(?P<status>\w+) \((?P<response>.{0,2000}?)\)?\s{0,40}$"
 )
-_SENDER = re.compile(r"(?P<id>[0-9A-Za-z]{3,20}): (?:uid=\d+ from=<(?P<local>[^>]*)>|from=<(?P<from>[^>]*)>, size=)")
-_PEER = r"(?P<peer>[\w.-]+|unknown)\[(?P<address>[0-9A-Fa-f.:]+)\]"
+_SENDER = re.compile(
+    r"(?P<id>[0-9A-Za-z]{3,20}): (?:uid=\d+ from=<(?P<local>[^>]{0,2000})>|from=<(?P<from>[^>]{0,2000})>, size=)"
+)
+_PEER = r"(?P<peer>[\w.-]{1,255}|unknown)\[(?P<address>[0-9A-Fa-f.:]{1,60})\]"
 _ESTABLISHED = re.compile(
     rf"(?P<trust>Untrusted|Trusted|Verified|Anonymous) TLS connection established (?P<way>to|from) {_PEER}(?::\d+)?: "
-    r"(?P<protocol>\S+) with cipher (?P<rest>.*)$"
+    r"(?P<protocol>\S{1,60}) with cipher (?P<rest>.{0,2000})$"
 )
 _REJECT = re.compile(
-    rf"(?:NOQUEUE|[\w]+): (?:\w+: )?reject(?:_warning)?: (?P<stage>[A-Z-]+(?: [A-Z]+)?) from {_PEER}(?::\d+)?: (?P<code>\d{{3}})"
-    r" (?P<enhanced>\d\.\d+\.\d+)?\s*(?P<text>.*?)(?:; (?:from=<(?P<from>[^>]*)> )?(?:to=<(?P<to>[^>]*)> )?"
-    r"(?:proto=\S+ )?(?:helo=<(?P<helo>[^>]*)>)?.*)?$"
+    rf"\b(?:\w{{1,60}}): (?:\w{{1,60}}: )?reject(?:_warning)?: (?P<stage>[A-Z-]+(?: [A-Z]+)?) from {_PEER}(?::\d+)?: (?P<code>\d{{3}})"
+    r" (?P<enhanced>\d\.\d+\.\d+)?\s*(?P<text>.{0,2000}?)(?:; (?:from=<(?P<from>[^>]{0,190})> )?(?:to=<(?P<to>[^>]{0,190})> )?"
+    r"(?:proto=\S{1,20} )?(?:helo=<(?P<helo>[^>]{0,190})>)?.{0,190})?$"
 )
 _ALERT = re.compile(r"alert number (\d+)|SSL alert number (\d+)", re.IGNORECASE)
 _ALERT_TEXT = re.compile(r"alert ([a-z][a-z ]{0,60})(?::|$)")
@@ -46,10 +48,13 @@ _TLS_LINES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("cannot-start-tls", re.compile(r"Cannot start TLS")),
     ("not-offered", re.compile(r"TLS is required, but was not offered")),
     ("pix-workaround", re.compile(r"PIX workarounds")),
-    ("no-certificate", re.compile(r"(?:cannot (?:get|load)|no) (?:\w+ )*(?:certificate|private key)", re.IGNORECASE)),
+    (
+        "no-certificate",
+        re.compile(r"(?:cannot (?:get|load)|no) (?:\w+ ){0,30}(?:certificate|private key)", re.IGNORECASE),
+    ),
     ("verify-problem", re.compile(r"certificate verification failed|verify depth|verify error|not verified", re.I)),
     ("lost-connection", re.compile(r"(?:lost connection|SSL_read|TLS read error|timeout after) ?", re.IGNORECASE)),
-    ("connect-failed", re.compile(r"connect to .*(?:timed out|refused|unreachable|No route)", re.IGNORECASE)),
+    ("connect-failed", re.compile(r"connect to .{0,2000}(?:timed out|refused|unreachable|No route)", re.IGNORECASE)),
     ("other", re.compile(r"\bTLS\b|SSL", re.IGNORECASE)),
 )
 _AT = re.compile(rf"{_PEER}")
@@ -222,12 +227,12 @@ def _other(page, index, line, match, pid, service, host, stamp) -> Iterator[Fact
 # --- configuration -----------------------------------------------------------------------------------------------
 
 _SETTING = re.compile(
-    r"^(?:\s*|.*?[#$]\s*postconf -e ['\"]?)(?P<name>[a-z][a-z0-9]*(?:_[a-z0-9]+)+|relayhost|mydomain|myhostname|mynetworks|myorigin|mydestination|inet_protocols)\s*=\s*(?P<value>.*?)['\"]?\s*$"
+    r"^(?:\s*|.{0,2000}?[#$]\s*postconf -e ['\"]?)(?P<name>[a-z][a-z0-9]*(?:_[a-z0-9]+)+|relayhost|mydomain|myhostname|mynetworks|myorigin|mydestination|inet_protocols)\s*=\s{0,40}(?P<value>.*?)['\"]?\s{0,40}$"
 )
 _MASTER = re.compile(
     r"^(?P<name>[\w.:\[\]-]+)\s+(?P<type>inet|unix|fifo|pass)\s+[yn-]\s+[yn-]\s+[yn-]\s+\S+\s+\S+\s+\w+"
 )
-_OPTION = re.compile(r"-o\s+\{?\s*(?P<name>\w+)\s*=\s*(?P<value>[^\s}]*(?:\s(?!-o)[^\s}]+)*)\}?")
+_OPTION = re.compile(r"-o\s{1,40}\{?\s*(?P<name>\w+)\s*=\s*(?P<value>[^\s}]*(?:\s(?!-o)[^\s}]+)*)\}?")
 
 
 def read_settings(page: Page) -> Iterator[Fact]:

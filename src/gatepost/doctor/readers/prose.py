@@ -15,18 +15,18 @@ from gatepost.doctor.moments import ANY_MOMENT, moment
 from gatepost.doctor.page import Page, Paragraph
 from gatepost.doctor.phrases import phrases
 
-_CERT = r"(?:cert\w*|zertifikat\w*|ssl|tls cert\w*|pfx)"
+_CERT = r"(?:cert\w{0,20}|zertifikat\w{0,20}|ssl|tls cert\w{0,20}|pfx)"
 _TOPICS: tuple[tuple[Topic, str], ...] = (
     (
         "renewed-certificate",
         rf"(?:renew|replac|reissu|rekey|new|updat|install|import|chang|rotat|swap|expir|erneuer|getauscht|ausgetauscht|neue[sn]?"
-        rf"|gewechselt|verlängert|abgelaufen)\w*\b[^.!?]{{0,60}}\b{_CERT}"
+        rf"|gewechselt|verlängert|abgelaufen)\w{{0,20}}\b[^.!?]{{0,60}}\b{_CERT}"
         rf"|{_CERT}\b[^.!?]{{0,60}}\b(?:was|were|been|got|is|has|have|wurde|ist|worden)?\s*(?:just )?(?:renew|replac|reissu|"
         rf"rotat|updat|chang|swapp|expir|install|import|erneuer|getauscht|ausgetauscht|gewechselt|verlängert|abgelaufen)",
     ),
     (
         "changed-network",
-        r"(?:new|chang|switch|mov|migrat|replac|add|second|additional|backup|failover|got|neue[rnsm]?|gewechselt|umgestellt|zweite)\w*\b"
+        r"(?:new|chang|switch|mov|migrat|replac|add|second|additional|backup|failover|got|neue[rnsm]?|gewechselt|umgestellt|zweite)\w{0,60}\b"
         r"[^.!?]{0,50}\b(?:isp|internet provider|provider|firewall|line|uplink|wan|router|nat\b|public ip|ip address|proxy|"
         r"sd-?wan|load balancer|static ip|leitung|anschluss|internetanbieter|datacenter|data cent(?:er|re)|office|vpn|fib(?:er|re))"
         r"|(?:isp|firewall|line|uplink|wan|router|public ip|ip address|proxy|provider|sd-?wan|leitung)\b[^.!?]{0,50}\b(?:chang|"
@@ -34,8 +34,8 @@ _TOPICS: tuple[tuple[Topic, str], ...] = (
     ),
     (
         "changed-connector",
-        r"(?:chang|edit|creat|add|modif|recreat|delet|remov|disabl|enabl|updat|set up|geändert|angelegt|gelöscht|deaktiviert)\w*\b"
-        r"[^.!?]{0,60}\b(?:connector|konnektor|connektor)|(?:connector|konnektor|connektor)\w*\b[^.!?]{0,50}\b(?:chang|edit|creat|"
+        r"(?:chang|edit|creat|add|modif|recreat|delet|remov|disabl|enabl|updat|set up|geändert|angelegt|gelöscht|deaktiviert)\w{0,60}\b"
+        r"[^.!?]{0,60}\b(?:connector|konnektor|connektor)|(?:connector|konnektor|connektor)\w{0,60}\b[^.!?]{0,50}\b(?:chang|edit|creat|"
         r"add|modif|recreat|delet|remov|disabl|enabl|updat|geändert|angelegt|gelöscht|deaktiviert)",
     ),
     ("ran-hcw", r"\bHCW\b|hybrid (?:configuration )?wizard|hybridassistent|hybrid-?konfigurationsassistent"),
@@ -46,28 +46,28 @@ _TOPICS: tuple[tuple[Topic, str], ...] = (
     ),
     (
         "removed-domain",
-        r"(?:remov|delet|clean|drop|moved|entfern|gelöscht|aufgeräumt)\w*\b[^.!?]{0,60}\b(?:domains?|accepted domains?|domäne\w*)\b"
+        r"(?:remov|delet|clean|drop|moved|entfern|gelöscht|aufgeräumt)\w{0,60}\b[^.!?]{0,60}\b(?:domains?|accepted domains?|domäne\w*)\b"
         r"|\bdomains?\b[^.!?]{0,40}\b(?:remov|delet|cleaned|dropped|moved to|entfernt|gelöscht)",
     ),
     (
         "changed-mail-software",
-        r"(?:upgrad|updat|patch|cumulative update|\bCU\d+|install|aktualisier)\w*\b[^.!?]{0,40}\b(?:exchange|postfix|exim|server|os\b|"
+        r"(?:upgrad|updat|patch|cumulative update|\bCU\d+|install|aktualisier)\w{0,60}\b[^.!?]{0,40}\b(?:exchange|postfix|exim|server|os\b|"
         r"windows|debian|ubuntu|firmware|openssl|printer|drucker)|\bafter (?:the )?(?:CU|SU|patch|update)",
     ),
     (
         "only-external",
-        r"(?:only|just|all|nur)\b[^.!?]{0,30}\b(?:external|outside|extern\w*|internet)\b|external\w*[^.!?]{0,60}(?:bounc|fail|refus|"
-        r"reject|return)|extern\w*[^.!?]{0,40}(?:unzustellbar|abgelehnt|zurück)|(?:to|for) (?:external|outside)[^.!?]{0,40}(?:fail|bounc|"
+        r"(?:only|just|all|nur)\b[^.!?]{0,30}\b(?:external|outside|extern\w*|internet)\b|external\w{0,60}[^.!?]{0,60}(?:bounc|fail|refus|"
+        r"reject|return)|extern\w{0,60}[^.!?]{0,40}(?:unzustellbar|abgelehnt|zurück)|(?:to|for) (?:external|outside)[^.!?]{0,40}(?:fail|bounc|"
         r"reject|NDR)",
     ),
     (
         "internal-works",
-        r"(?:internal|own[- ]tenant|same[- ]tenant|intern\w*|in-house|colleagues?|our (?:own )?(?:mailboxes|users|tenant|domain))\b[^.!?]{0,60}\b"
+        r"(?:internal|own[- ]tenant|same[- ]tenant|intern\w{0,60}|in-house|colleagues?|our (?:own )?(?:mailboxes|users|tenant|domain))\b[^.!?]{0,60}\b"
         r"(?:works?|fine|ok\b|okay|arriv|deliver|goes|get through|succeed|funktionier|kommt an|kommen an|geht)",
     ),
     (
         "only-internal",
-        r"(?:only|just|nur)\b[^.!?]{0,30}\b(?:internal|intern\w*)\b|external\w*\b[^.!?]{0,40}\b(?:works?|fine|ok\b|arriv)",
+        r"(?:only|just|nur)\b[^.!?]{0,30}\b(?:internal|intern\w*)\b|external\w{0,60}\b[^.!?]{0,40}\b(?:works?|fine|ok\b|arriv)",
     ),
     (
         "only-null-sender",
@@ -101,7 +101,7 @@ _TOPICS: tuple[tuple[Topic, str], ...] = (
     (
         "intermittent",
         r"intermittent|random|sporadic|sometimes|(?:one|two|1|2) (?:in|out of|of) (?:two|three|four|five|ten|\d+)\b|some(?: of the)? (?:mails?|messages?)|every (?:second|third|other|few)|about (?:half|a third|\d+ ?%)"
-        r"|\d+ ?(?:%|percent|of \d+)\b[^.!?]{0,20}(?:fail|bounc|mail)|manchmal|gelegentlich|zufällig|jede (?:zweite|dritte)|teilweise|"
+        r"|\d{1,20} ?(?:%|percent|of \d+)\b[^.!?]{0,20}(?:fail|bounc|mail)|manchmal|gelegentlich|zufällig|jede (?:zweite|dritte)|teilweise|"
         r"now and then|on and off|occasional|half (?:of )?(?:the|our)",
     ),
     (
@@ -112,7 +112,7 @@ _TOPICS: tuple[tuple[Topic, str], ...] = (
     ("queues", r"\b(?:queue[sd]?|queuing|queueing|stuck|backlog|warteschlange|delayed|defer)\w*"),
     (
         "retry-works",
-        r"(?:retry|retries|resend|second (?:try|attempt)|sending again|later|nochmal|erneut)\w*\b[^.!?]{0,40}\b(?:works?|goes|succeed|ok\b|fine|"
+        r"(?:retry|retries|resend|second (?:try|attempt)|sending again|later|nochmal|erneut)\w{0,60}\b[^.!?]{0,40}\b(?:works?|goes|succeed|ok\b|fine|"
         r"deliver|klappt|funktionier|passes|get through)",
     ),
     (
@@ -152,15 +152,15 @@ _TOPICS: tuple[tuple[Topic, str], ...] = (
     (
         "on-premises-to-cloud",
         r"(?:from|von) (?:our )?on[- ]?prem\w*[^.!?]{0,30}\b(?:to|nach|via|through|zu)\b[^.!?]{0,20}(?:cloud|o365|m365|office 365|EXO|EOP|exchange online)"
-        r"|on-?prem\w* to (?:the )?(?:cloud|EXO|EOP|office|exchange online)",
+        r"|on-?prem\w{0,60} to (?:the )?(?:cloud|EXO|EOP|office|exchange online)",
     ),
     (
         "marked-external",
-        r"(?:marked|shown|tagged|flagged|appear\w*|displayed)\b[^.!?]{0,30}\bexternal|\[EXTERNAL\]|als extern",
+        r"(?:marked|shown|tagged|flagged|appear\w{0,60}|displayed)\b[^.!?]{0,30}\bexternal|\[EXTERNAL\]|als extern",
     ),
     (
         "imported-without-key",
-        r"(?:import|install|cop(?:y|ied))\w*\b[^.!?]{0,60}(?:\.cer\b|\.crt\b|\.p7b\b|without (?:the )?(?:private )?key|public part)"
+        r"(?:import|install|cop(?:y|ied))\w{0,60}\b[^.!?]{0,60}(?:\.cer\b|\.crt\b|\.p7b\b|without (?:the )?(?:private )?key|public part)"
         r"|(?:no|without|missing) (?:the )?private key|ohne (?:privaten )?schlüssel|key icon",
     ),
     (
@@ -170,12 +170,12 @@ _TOPICS: tuple[tuple[Topic, str], ...] = (
     ("restarted", r"(?:restart|reboot|recycled|neugestartet|neu gestartet)\w*"),
     (
         "waiting-for-change",
-        r"(?:minutes?|min|hour|an hour|minuten|just|moments?) (?:ago|now|earlier)|\bvor \d+ minuten|\d+ ?min(?:utes?)? (?:ago|later|after)|just (?:now )?"
+        r"(?:minutes?|min|hour|an hour|minuten|just|moments?) (?:ago|now|earlier)|\bvor \d+ minuten|\d{1,20} ?min(?:utes?)? (?:ago|later|after)|just (?:now )?"
         r"(?:changed|saved|edited|updated|set|added)",
     ),
     (
         "upgraded-tls",
-        r"(?:disabl|enforc|turned off|hardening|iis ?crypto|schannel|gpo|cipher|deaktiviert)\w*\b[^.!?]{0,40}\b(?:tls|ssl|cipher|schannel|protocol)|\btls ?1\.[0123]\b",
+        r"(?:disabl|enforc|turned off|hardening|iis ?crypto|schannel|gpo|cipher|deaktiviert)\w{0,60}\b[^.!?]{0,40}\b(?:tls|ssl|cipher|schannel|protocol)|\btls ?1\.[0123]\b",
     ),
     (
         "clock",
@@ -184,7 +184,7 @@ _TOPICS: tuple[tuple[Topic, str], ...] = (
     (
         "reported-cause",
         r"(?:colleague|support|vendor|microsoft|consultant|provider|boss|chatgpt|forum|someone|google|kollege|dienstleister|network team|firewall team|isp)"
-        r"\w*\b[^.!?]{0,30}\b(?:says?|said|thinks?|claims?|suspects?|believes?|told|meint|sagt|blames?|suggest)|\b(?:i|we) (?:think|suspect|guess|believe|assume)|"
+        r"\w{0,60}\b[^.!?]{0,30}\b(?:says?|said|thinks?|claims?|suspects?|believes?|told|meint|sagt|blames?|suggest)|\b(?:i|we) (?:think|suspect|guess|believe|assume)|"
         r"(?:probably|maybe|perhaps|vermutlich|wahrscheinlich)\b",
     ),
     (
@@ -229,8 +229,8 @@ _NEGATABLE: frozenset[Topic] = frozenset(
     )
 )
 _ASKED = re.compile(
-    r":\s*\?+\s*$|^\W*(?:could|can|is|are|was|were|did|does|do|might|should|would|what|which|when|whether|who|how|maybe|perhaps|ist|sind|kann|hat|wurde|wann|"
-    r"welche\w*|est-ce|serait-ce|quand|\u00bf)\b[^.!]*\?\s*$",
+    r":\s*\?+\s*$|^\W{0,40}(?:could|can|is|are|was|were|did|does|do|might|should|would|what|which|when|whether|who|how|maybe|perhaps|ist|sind|kann|hat|wurde|wann|"
+    r"welche\w{0,20}|est-ce|serait-ce|quand|\u00bf)\b[^.!]{0,2000}\?\s{0,40}$",
     re.IGNORECASE,
 )
 """A form's empty line, or a question: nobody says that it is so."""

@@ -26,13 +26,13 @@ _WITHOUT_ENHANCED = re.compile(
 )
 _ENHANCED_ONLY = re.compile(r"(?<![\w./-])#?(?P<enhanced>[45]\.\d{1,3}\.\d{1,3})(?![.\d])(?=\W+\w)")
 _TRAILER = re.compile(
-    r"\[(?P<host>(?=[^\]\s]*[A-Za-z])[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+)"
+    r"\[(?P<host>(?=[^\]\s]{0,2000}[A-Za-z])[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+)"
     r"(?:\s+(?P<at>\d{4}-\d\d-\d\dT[\d:.]+Z)(?:\s+(?P<id>[0-9A-Fa-f]{12,16}))?)?\s*(?:\]|$)"
 )
 _ATTR = re.compile(r"\b(ATTR\d{1,3})\b")
 _REPEATED = re.compile(r"\s[245]\d\d-(?:#?[245]\.\d{1,3}\.\d{1,3}\s?)?")
 _IN_REPLY = re.compile(
-    r"in reply to (?:the )?(?P<in>[A-Za-z ]+?) command|(?:SMTP error from remote mail server )?after (?P<after>"
+    r"in reply to (?:the )?(?P<in>[A-Za-z ]{1,255}?) command|(?:SMTP error from remote mail server )?after (?P<after>"
     r"initial connection|EHLO|HELO|STARTTLS|MAIL FROM|RCPT TO|DATA|end of data|pipelined [A-Z ]+)|"
     r"(?:during|at|on|to|bei|nach)\s+(?:the\s+)?(?P<at>MAIL FROM|RCPT TO|RCPT|EHLO|HELO|STARTTLS|end of DATA|DATA)\b",
     re.IGNORECASE,
@@ -52,10 +52,10 @@ _STAGES: dict[str, Stage] = {
     "quit": "quit",
 }
 _INNER = re.compile(
-    r"(?:responded with:?|returned|->|-&gt;|said:|response was:?|with ')\s*[\"'<#(]*\s*$", re.IGNORECASE
+    r"(?:responded with:?|returned|->|-&gt;|said:|response was:?|with ')\s{0,40}[\"'<#(]*\s*$", re.IGNORECASE
 )
 _END = re.compile(
-    r"\s*(?:\}[;\]]|'\)|\"|”|“|\s##|(?<=\S)'(?=\s|$|[.,;)])|>(?=['\s.]|$)|\(in reply to|Attempted failover|\s->\s|"
+    r"\s{0,40}(?:\}[;\]]|'\)|\"|”|“|\s##|(?<=\S)'(?=\s|$|[.,;)])|>(?=['\s.]|$)|\(in reply to|Attempted failover|\s->\s|"
     r"\sAS\(\d+\)|Original message headers|Remote Server at )"
 )
 _SAID = re.compile(
@@ -115,7 +115,7 @@ def _within(at: int, begins: list[tuple[int, int, int, str]]) -> bool:
 
 
 _REPLY_WORDS = re.compile(
-    r"\s*[:;,]?\s*[\"'<(]*\s*(?:Tenant\w*Attribution|Relay|Access|Unable|Client|Recipient|smtp;|Mail sent|TLS|STARTTLS|"
+    r"\s{0,40}[:;,]?\s{0,40}[\"'<(]*\s*(?:Tenant\w*Attribution|Relay|Access|Unable|Client|Recipient|smtp;|Mail sent|TLS|STARTTLS|"
     r"Must|Connecting|Service|Failed|Cert|Message|Remote|Hop|traffic|Host|Sender|Connection|Cannot|Relaying)",
     re.IGNORECASE,
 )

@@ -32,7 +32,7 @@ from gatepost.protocol_log.codec import RecordReader
 _STAMP = re.compile(r"(?<![\w:.-])\d{3,4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z?(?=[,\t;])")
 _ROW = re.compile(r"^[>\s|*]{0,6}\d{3,4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z?[,\t;]")
 _SMART = {0x201C: '"', 0x201D: '"', 0x201E: '"', 0x2033: '"', 0x2018: "'", 0x2019: "'"}
-_ENDPOINT = re.compile(r"^\[?[0-9A-Fa-f.:]*[.:][0-9A-Fa-f.:]*\]?:\d+$|^\[?\d+\.\d+\.\d+\.\d+\]?$")
+_ENDPOINT = re.compile(r"^\[?[0-9A-Fa-f.:]{0,255}[.:][0-9A-Fa-f.:]*\]?:\d+$|^\[?\d+\.\d+\.\d+\.\d+\]?$")
 _SESSION_ID = re.compile(r"^[0-9A-Fa-f]{12,16}$")
 _HELLO = re.compile(r"^250[ -]\s*(?P<host>\S+)\s+Hello\s+(?:\S+\s+)?\[(?P<address>[0-9A-Fa-f.:]+)\]", re.IGNORECASE)
 _KEYWORD = re.compile(

@@ -28,7 +28,8 @@ _ZONE = re.compile(
     r"^;?\s*(?P<name>[\w.*-]+)\.?\s+(?:\d+\s+)?IN\s+(?P<kind>MX|A|AAAA|TXT|PTR|CNAME|NS|TLSA|CAA|SRV)\s+(?P<value>\S.*)$"
 )
 _MAIL_EXCHANGER = re.compile(
-    r"^(?P<name>[\w.-]+)\s+(?:mail is handled by\s+|MX preference\s*=\s*|mail exchanger\s*=\s*)(?P<value>.+)$",
+    r"^(?P<name>[\w.-]+)\s+(?:mail is handled by\s{1,40}|MX preference\s*=\s{0,40}|mail exchanger\s*=\s{0,40})"
+    r"(?P<value>.+)$",
     re.IGNORECASE,
 )
 _HAS_ADDRESS = re.compile(r"^(?P<name>[\w.-]+) has (?:IPv6 )?address (?P<value>[0-9A-Fa-f.:]+)$")
@@ -60,7 +61,7 @@ def read_dns(page: Page) -> Iterator[Fact]:
                 values=(match["value"].strip(),),
             )
         elif match := _MAIL_EXCHANGER.match(text):
-            value = re.sub(r",?\s*mail exchanger\s*=\s*", " ", match["value"]).strip().rstrip(".")
+            value = re.sub(r",?\s{0,40}mail exchanger\s*=\s*", " ", match["value"]).strip().rstrip(".")
             yield DnsAnswer(source=source, quote=text, name=_key(match["name"]), kind="MX", values=(value,))
         elif match := _HAS_ADDRESS.match(text):
             kind = "AAAA" if ":" in match["value"] else "A"
@@ -108,8 +109,10 @@ _GOOD = re.compile(
 )
 _BAD = re.compile(r"\(failure\)|fail(?:ed|ure)|error|problem|exception|unauthorized|invalid", re.IGNORECASE)
 _PATH = re.compile(r"(?:/[\w.@-]+){2,}|[A-Z]:\\[\w\\ .-]+")
-_NAME = re.compile(r"(?<![\w/.])(?:\*\.)?(?:[a-z0-9][a-z0-9-]*\.)+[a-z]{2,20}(?![\w/])")
-_STAMPED = re.compile(r"^\s*(?:\[?\d{4}-\d\d-\d\d|\[?(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? [A-Z\d][a-z\d]|\s*\[[A-Z]{4}\])")
+_NAME = re.compile(r"(?<![\w/.])(?:\*\.)?(?:[a-z0-9][a-z0-9-]{0,255}\.){1,30}[a-z]{2,20}(?![\w/])")
+_STAMPED = re.compile(
+    r"^\s{0,40}(?:\[?\d{4}-\d\d-\d\d|\[?(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? [A-Z\d][a-z\d]|\s*\[[A-Z]{4}\])"
+)
 
 
 def read_renewals(page: Page) -> Iterator[Fact]:

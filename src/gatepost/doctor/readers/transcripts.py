@@ -14,7 +14,8 @@ _FROM_SERVER = re.compile(
 )
 _FROM_CLIENT = re.compile(r"^\s*(?:->|~>|-->|>>>|C:|CLIENT -> SERVER:|CLIENT:|>|send:)\s*(?P<text>[A-Za-z].*)$")
 _VERB = re.compile(
-    r"^\s*(?P<text>(?:EHLO|HELO)\s+\S+|STARTTLS|MAIL FROM:\s*\S*.*|RCPT TO:\s*\S+.*|DATA|QUIT|AUTH \w+.*)\s*$", re.I
+    r"^\s*(?P<text>(?:EHLO|HELO)\s+\S+|STARTTLS|MAIL FROM:\s{0,40}\S{0,2000}.*|RCPT TO:\s*\S{1,2000}.*|DATA|QUIT|AUTH \w{1,255}.*)\s{0,40}$",
+    re.I,
 )
 _REPLY = re.compile(r"^\s{0,8}(?P<text>[2345]\d\d(?:-.*| .*|))$")
 _TLS = re.compile(r"^=== TLS started with cipher (?P<protocol>TLSv[\d.]+|SSL\w*)?", re.I)
@@ -22,7 +23,7 @@ _CONNECTED = re.compile(
     r"^=== Connected to (?P<host>\S+?)\.?$|^Trying ([0-9A-Fa-f.:]+?)\.{2,3}$|^=== Trying (\S+?)\.\.\.$"
 )
 _BEGINS = re.compile(
-    r"^\s*(?:=== Trying|(?:<-|<~|S:|<<<)?\s*220[ -](?!2\.0\.0)[\w*-]+\.)|^\s*\S+[T ]\d\d:\d\d:\d\dZ? swaks\b", re.I
+    r"^\s{0,40}(?:=== Trying|(?:<-|<~|S:|<<<)?\s*220[ -](?!2\.0\.0)[\w*-]+\.)|^\s*\S+[T ]\d\d:\d\d:\d\dZ? swaks\b", re.I
 )
 """Where another session begins; the 220 after STARTTLS is told from a greeting by its text."""
 
@@ -64,7 +65,8 @@ def read(page: Page) -> Iterator[Fact]:
 
 
 _GREETED = re.compile(
-    r"^\s*(?:\S+\s*[:>]\s*)?(?:250[- ]\s?(?P<host>\S+)\s+)?Hello\s+\[(?P<address>[0-9A-Fa-f.:]+)\]", re.IGNORECASE
+    r"^\s*(?:\S{1,2000}\s*[:>]\s*)?(?:250[- ]\s?(?P<host>\S+)\s+)?Hello\s+\[(?P<address>[0-9A-Fa-f.:]+)\]",
+    re.IGNORECASE,
 )
 
 

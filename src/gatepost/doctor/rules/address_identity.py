@@ -397,9 +397,9 @@ def address_range_too_wide(bundle: EvidenceBundle, facts: Derived) -> Finding | 
             r"InboundConnector|SenderIPAddress", text + error.cmdlet + error.quote, re.IGNORECASE
         ):
             evidence.append(cite(error.source, error.message or error.quote))
-            wide += re.findall(r"\d+\.\d+\.\d+\.\d+/(?:[89]|1\d|2[0-3])\b", text)
+            wide += re.findall(r"\d{1,20}\.\d+\.\d+\.\d+/(?:[89]|1\d|2[0-3])\b", text)
     for command in bundle.commands:
-        ranges = re.findall(r"\d+\.\d+\.\d+\.\d+/(?:[89]|1\d|2[0-3])\b", command.command)
+        ranges = re.findall(r"\d{1,20}\.\d+\.\d+\.\d+/(?:[89]|1\d|2[0-3])\b", command.command)
         if ranges and "InboundConnector" in command.command:
             wide += ranges
             evidence.append(cite(command.source, command.command))
@@ -409,7 +409,7 @@ def address_range_too_wide(bundle: EvidenceBundle, facts: Derived) -> Finding | 
             each.quote,
             re.IGNORECASE,
         ):
-            wide += re.findall(r"\d+\.\d+\.\d+\.\d+/(?:[89]|1\d|2[0-3])\b", each.quote)
+            wide += re.findall(r"\d{1,20}\.\d+\.\d+\.\d+/(?:[89]|1\d|2[0-3])\b", each.quote)
             evidence.append(cite(each.source, each.quote))
     if not evidence or not wide:
         return None
@@ -622,7 +622,9 @@ def allow_list_hides_block_list(bundle: EvidenceBundle, facts: Derived) -> Findi
     reply = next((each for each in bundle.replies if "customer allow list" in each.text.casefold()), None)
     if reply is None:
         return None
-    address = next((found_ for found_ in re.findall(r"\d+\.\d+\.\d+\.\d+", reply.text) if parsed_address(found_)), "")
+    address = next(
+        (found_ for found_ in re.findall(r"\d{1,20}\.\d+\.\d+\.\d+", reply.text) if parsed_address(found_)), ""
+    )
     return found(
         "high",
         96,
@@ -693,7 +695,7 @@ def third_party_sends_from_own_addresses(bundle: EvidenceBundle, facts: Derived)
         (
             domain_of(match[1])
             for each in bundle.headers
-            if each.name.casefold() == "from" and (match := re.search(r"([\w.+-]+@[\w.-]+)", each.value))
+            if each.name.casefold() == "from" and (match := re.search(r"([\w.+-]{1,255}@[\w.-]+)", each.value))
         ),
         "",
     )

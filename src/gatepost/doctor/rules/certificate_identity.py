@@ -266,7 +266,7 @@ def _without_connector(
 
 def _told_mismatch(bundle: EvidenceBundle) -> tuple[str, str, tuple[Cited, ...]] | None:
     """In one person's words: the certificate's name, the connector's, and the sentences, where they do not match."""
-    name = r"((?:\*\.)?(?:[a-z0-9-]+\.)+[a-z]{2,})"
+    name = r"((?:\*\.)?(?:[a-z0-9-]{1,63}\.){1,10}[a-z]{2,24})"
     expected = presented = None
     for each in bundle.prose:
         here = re.search(
@@ -275,7 +275,7 @@ def _told_mismatch(bundle: EvidenceBundle) -> tuple[str, str, tuple[Cited, ...]]
             re.IGNORECASE,
         )
         there = re.search(
-            rf"(?:CN\s?=\s?|(?<![a-z])(?:certificate|cert|zertifikat|(?:new|renewed|current) one)\w*\b(?:(?!connector)[^.!?]){{0,30}}?\b(?:is|has|for|carries|named|says|auf|für)\b(?:(?!connector)[^.!?]){{0,15}}?\s[\"']?){name}",
+            rf"(?:CN\s?=\s?|(?<![a-z])(?:certificate|cert|zertifikat|(?:new|renewed|current) one)\w{{0,20}}\b(?:(?!connector)[^.!?]){{0,30}}?\b(?:is|has|for|carries|named|says|auf|für)\b(?:(?!connector)[^.!?]){{0,15}}?\s[\"']?){name}",
             each.quote,
             re.IGNORECASE,
         )
@@ -292,7 +292,7 @@ def _told_name(bundle: EvidenceBundle, names: tuple[str, ...]) -> tuple[str, Cit
     """A name that people's words give the connector and the certificate does not carry."""
     for each in bundle.prose:
         if re.search(r"connector|konnektor|TlsSenderCertificateName", each.quote, re.IGNORECASE):
-            for name in re.findall(r"(?:\*\.)?(?:[a-z0-9-]+\.)+[a-z]{2,}", each.quote, re.IGNORECASE):
+            for name in re.findall(r"(?:\*\.)?(?:[a-z0-9-]{1,255}\.){1,30}[a-z]{2,}", each.quote, re.IGNORECASE):
                 if "@" not in name and not any(matches(own, name.casefold()) for own in names):
                     return name.casefold(), cite(each)
     return None

@@ -761,7 +761,7 @@ def certificate_name_too_long_for_edge(bundle: EvidenceBundle, facts: Derived) -
     long = next((each for each in bundle.send_connectors if len(each.certificate_name) > 256), None)
     edge = next(
         (each for each in (*bundle.events, *bundle.powershell_errors, *bundle.prose, *bundle.health, *bundle.commands, *bundle.transport_services, *bundle.replies)
-         if re.search(r"ExDirectoryException|SyncStatus\s*:?\s*Incomplete|ConfigurationStatus|EdgeSync|Start-EdgeSynchronization|Edge Transport|rangeUpper|constraint violation", each.quote, re.IGNORECASE)),
+         if re.search(r"ExDirectoryException|SyncStatus\s{0,40}:?\s*Incomplete|ConfigurationStatus|EdgeSync|Start-EdgeSynchronization|Edge Transport|rangeUpper|constraint violation", each.quote, re.IGNORECASE)),
         None,
     )  # fmt: skip
     incomplete = next(

@@ -12,7 +12,7 @@ from gatepost.doctor.powershell import quoted
 
 _SERVICE_SAID = re.compile(r"4\.4\.317|4\.7\.320|4\.4\.101|Proxy session setup failed on Frontend", re.IGNORECASE)
 _MISMATCH = re.compile(
-    r"SubjectMismatch|Expected Subject:\s*(?P<expected>[^.\]]*(?:\.[^\s.\]]+)*)\.?\s+Presented Subject:\s*(?P<presented>.+?)(?:\.?\s+Thumbprint|\]|$)",
+    r"SubjectMismatch|Expected Subject:\s{0,40}(?P<expected>[^.\]]{0,190}(?:\.[^\s.\]]+)*)\.?\s+Presented Subject:\s{0,40}(?P<presented>.+?)(?:\.?\s+Thumbprint|\]|$)",
     re.IGNORECASE,
 )
 
@@ -115,7 +115,7 @@ def _names_no_stored(bundle: EvidenceBundle, facts: Derived) -> Cited | None:
 def listener_withdrew_starttls(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     silent = _listening_without_starttls(bundle)
     trace = _from_cloud(
-        bundle, r"4\.4\.(?:317|101).*STARTTLS is required|Proxy session setup failed on Frontend.*STARTTLS"
+        bundle, r"4\.4\.(?:317|101).{0,190}STARTTLS is required|Proxy session setup failed on Frontend.{0,190}STARTTLS"
     )
     inbound_words = next(bundle.prose_of("cloud-to-on-premises"), None)
     event = next(
@@ -187,14 +187,14 @@ def listener_withdrew_starttls(bundle: EvidenceBundle, facts: Derived) -> Findin
     side="sender",
 )
 def listener_presents_other_certificate(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
-    mismatch = _from_cloud(bundle, r"\[Message=SubjectMismatch|4\.4\.317.*SubjectMismatch|Expected Subject:")
+    mismatch = _from_cloud(bundle, r"\[Message=SubjectMismatch|4\.4\.317.{0,190}SubjectMismatch|Expected Subject:")
     failed = _from_cloud(bundle, r"4\.7\.320|(?:4\.7\.5|Certificate validation) ?.{0,30}Certificate validation fail")
     validation = next(
         (
             each
             for each in bundle.prose
             if re.search(
-                r"(?:validat\w+ (?:the |of (?:the )?)?(?:outbound )?connector|connector validation|validate button)",
+                r"(?:validat\w{1,255} (?:the |of (?:the )?)?(?:outbound )?connector|connector validation|validate button)",
                 each.quote,
                 re.IGNORECASE,
             )
@@ -395,7 +395,7 @@ def receive_connector_ranges_stale(bundle: EvidenceBundle, facts: Derived) -> Fi
             each
             for each in bundle.prose
             if re.search(
-                r"\b(?:eop|exchange online|microsoft|office 365|o365|m365)\b.{0,60}\b(?:ip|address|range)\w*.{0,60}(?:old|outdated|out of date|stale|not updated|since 20\d\d|years? ago)|(?:old|outdated|stale).{0,40}(?:eop|exchange online|microsoft|office 365).{0,30}(?:ip|range)",
+                r"\b(?:eop|exchange online|microsoft|office 365|o365|m365)\b.{0,60}\b(?:ip|address|range)\w{0,255}.{0,60}(?:old|outdated|out of date|stale|not updated|since 20\d\d|years? ago)|(?:old|outdated|stale).{0,40}(?:eop|exchange online|microsoft|office 365).{0,30}(?:ip|range)",
                 each.quote,
                 re.IGNORECASE,
             )

@@ -608,7 +608,7 @@ def wildcard_name_catches_other_systems(bundle: EvidenceBundle, facts: Derived) 
                 for each in bundle.prose
                 if each.topic in ("other-tenant", "marked-external")
                 or re.search(
-                    r"(?:partner|gateway|subsidiary|another (?:system|server|department)|other systems?)\b.*\b(?:internal|our (?:tenant|connector)|caught|captured|through|over)|treated as internal|loop",
+                    r"(?:partner|gateway|subsidiary|another (?:system|server|department)|other systems?)\b.{0,2000}\b(?:internal|our (?:tenant|connector)|caught|captured|through|over)|treated as internal|loop",
                     each.quote,
                     re.IGNORECASE,
                 )
@@ -901,7 +901,7 @@ def portal_offers_wrong_scenario(bundle: EvidenceBundle, facts: Derived) -> Find
         (
             each
             for each in bundle.powershell_errors
-            if re.search(r"SenderIPAddress.*(?:partner|third)", each.message + each.quote, re.IGNORECASE)
+            if re.search(r"SenderIPAddress.{0,2000}(?:partner|third)", each.message + each.quote, re.IGNORECASE)
         ),
         None,
     )

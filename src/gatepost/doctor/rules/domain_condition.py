@@ -393,7 +393,7 @@ def application_envelope_domain(bundle: EvidenceBundle, facts: Derived) -> Findi
 
 
 def _mailbox(value: str) -> str:
-    match = re.search(r"[\w.+=-]+@[\w.-]+", value)
+    match = re.search(r"[\w.+=-]{1,255}@[\w.-]+", value)
     return match[0] if match else ""
 
 
@@ -513,7 +513,9 @@ def accepted_domain_removed(bundle: EvidenceBundle, facts: Derived) -> Finding |
         return None
     text = f"{said.quote if said else ''} {command.command if command else ''}"
     removed = [
-        name for name in re.findall(r"\b[\w-]+(?:\.[\w-]+)+\b", text.casefold()) if not name.endswith((".exe", ".log"))
+        name
+        for name in re.findall(r"\b[\w-]{1,255}(?:\.[\w-]+)+\b", text.casefold())
+        if not name.endswith((".exe", ".log"))
     ]
     still = [name for name in removed if covered_by_accepted(bundle, name)]
     gone = [name for name in removed if name not in still]
@@ -566,7 +568,7 @@ def foreign_domain_expected_to_relay(bundle: EvidenceBundle, facts: Derived) -> 
             each
             for each in bundle.prose
             if re.search(
-                r"\b(?:bought|purchased|ordered|paid for|got|gekauft)\b.*\bcertificate|certificate.*\b(?:bought|purchased|to send (?:for|as|from))|scenario is not (?:covered|supported)|not in our tenant|isn'?t in our tenant|(?:customer|client)'?s domain",
+                r"\b(?:bought|purchased|ordered|paid for|got|gekauft)\b.{0,2000}\bcertificate|certificate.{0,2000}\b(?:bought|purchased|to send (?:for|as|from))|scenario is not (?:covered|supported)|not in our tenant|isn'?t in our tenant|(?:customer|client)'?s domain",
                 each.quote,
                 re.IGNORECASE,
             )

@@ -19,7 +19,7 @@ _SUBMISSION = re.compile(
     r"smtp(?:-legacy)?\.office365\.com|outlook\.office365\.com|smtp-mail\.outlook\.com", re.IGNORECASE
 )
 _ENDPOINT = re.compile(
-    r"[\w-]+\.mail\.protection\.(?:outlook\.com|office365\.us|partner\.outlook\.cn)|[\w.-]+\.mx\.microsoft",
+    r"[\w-]{1,255}\.mail\.protection\.(?:outlook\.com|office365\.us|partner\.outlook\.cn)|[\w.-]{1,255}\.mx\.microsoft",
     re.IGNORECASE,
 )
 
@@ -387,7 +387,7 @@ def port_25_blocked(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOu
             failed.append(cite(tls.source, tls.text or tls.quote))
     for delivery in bundle.postfix_deliveries:
         if delivery.enhanced == "4.4.1" and re.search(
-            r"connect to .*timed out|Network is unreachable|No route", delivery.response, re.IGNORECASE
+            r"connect to .{0,2000}timed out|Network is unreachable|No route", delivery.response, re.IGNORECASE
         ):
             failed.append(cite(delivery.source, delivery.response))
     for error in bundle.queue_errors:

@@ -128,7 +128,7 @@ def basic_auth_retired(bundle: EvidenceBundle, facts: Derived) -> Finding | Rule
     reply = _reply(
         bundle,
         r"5\.7\.(?:139|3\b(?!))|5\.7\.30",
-        r"SmtpClientAuthentication is disabled|basic authentication is (?:disabled|not supported)|authentication unsuccessful.*(?:disabled|security defaults|blocked)",
+        r"SmtpClientAuthentication is disabled|basic authentication is (?:disabled|not supported)|authentication unsuccessful.{0,190}(?:disabled|security defaults|blocked)",
     )
     if reply is None:
         return None

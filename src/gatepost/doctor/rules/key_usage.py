@@ -40,7 +40,7 @@ def _late_loss(bundle: EvidenceBundle) -> PostfixDelivery | None:
         (
             each
             for each in bundle.postfix_deliveries
-            if re.search(r"lost connection.*(?:EHLO|HELO|initial server greeting|performing)", each.response)
+            if re.search(r"lost connection.{0,2000}(?:EHLO|HELO|initial server greeting|performing)", each.response)
             and each.process in established
         ),
         None,

@@ -93,7 +93,7 @@ def recipient_unknown(bundle: EvidenceBundle, facts: Derived) -> Finding | Ruled
     )
     if reply is None:
         return None
-    who = reply.forward_path or next(iter(re.findall(r"[\w.+-]+@[\w.-]+", reply.text)), "")
+    who = reply.forward_path or next(iter(re.findall(r"[\w.+-]{1,255}@[\w.-]+", reply.text)), "")
     exists = next(
         (
             each

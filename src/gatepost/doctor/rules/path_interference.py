@@ -138,7 +138,7 @@ def proxy_ends_tls(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut
             each
             for each in bundle.prose
             if re.search(
-                r"(?:reflector|checktls|test ?sender|service|other side|provider|microsoft|EOP|relay)\b[^.!?]{0,80}\b(?:sees?|saw|shows?|receiv\w+|reports?|gets?)\b[^.!?]{0,60}\b(?:certificate|cert|subject|CN)",
+                r"(?:reflector|checktls|test ?sender|service|other side|provider|microsoft|EOP|relay)\b[^.!?]{0,80}\b(?:sees?|saw|shows?|receiv\w{1,255}|reports?|gets?)\b[^.!?]{0,60}\b(?:certificate|cert|subject|CN)",
                 each.quote,
                 re.IGNORECASE,
             )
@@ -382,7 +382,7 @@ def certificate_flight_lost(bundle: EvidenceBundle, facts: Derived) -> Finding |
             each
             for each in bundle.postfix_deliveries
             if re.search(
-                r"timed out while (?:performing|sending|receiving).*(?:EHLO|TLS|handshake|STARTTLS)|TLS.*timed? ?out",
+                r"timed out while (?:performing|sending|receiving).{0,2000}(?:EHLO|TLS|handshake|STARTTLS)|TLS.{0,2000}timed? ?out",
                 each.response,
             )
         ),

@@ -175,7 +175,7 @@ def protocol_log_not_active(bundle: EvidenceBundle, facts: Derived) -> Finding |
             each
             for each in bundle.prose
             if re.search(
-                r"(?:log|folder|smtpsend|protocol ?log\w*)\b.{0,60}\b(?:empty|nothing|no (?:entries|files|log)|not (?:written|active|created))|no (?:protocol |send |smtpsend )?logs?\b|nothing in the (?:protocol |send |smtpsend )?logs?",
+                r"(?:log|folder|smtpsend|protocol ?log\w{0,255})\b.{0,60}\b(?:empty|nothing|no (?:entries|files|log)|not (?:written|active|created))|no (?:protocol |send |smtpsend )?logs?\b|nothing in the (?:protocol |send |smtpsend )?logs?",
                 each.quote,
                 re.IGNORECASE,
             )
@@ -278,7 +278,7 @@ def certificate_connector_never_tested(bundle: EvidenceBundle, facts: Derived) -
             each
             for each in bundle.prose
             if re.search(
-                r"(?:disabl|switch|turn|remov|delet|deactivat|deaktiv)\w*.{0,80}\b(?:ip|address|old) ?-?(?:based )?connector|\b(?:ip|address)-?(?:based)? connector.{0,60}(?:disabl|switched off|turned off|remov|delet)|(?:moved|switched|migrat\w+|chang\w+) (?:from|to) .{0,40}certificate.{0,20}connector|from ip to certificate",
+                r"(?:disabl|switch|turn|remov|delet|deactivat|deaktiv)\w{0,255}.{0,80}\b(?:ip|address|old) ?-?(?:based )?connector|\b(?:ip|address)-?(?:based)? connector.{0,60}(?:disabl|switched off|turned off|remov|delet)|(?:moved|switched|migrat\w{1,255}|chang\w{1,255}) (?:from|to) .{0,40}certificate.{0,20}connector|from ip to certificate",
                 each.quote,
                 re.IGNORECASE,
             )

@@ -79,7 +79,7 @@ def only_old_tls_versions(bundle: EvidenceBundle, facts: Derived) -> Finding | R
             each
             for each in bundle.postfix_settings
             if each.name in ("smtp_tls_protocols", "smtp_tls_mandatory_protocols")
-            and re.search(r"!TLSv1\.2|(?:^|[ ,=<])<=?TLSv1(?:\.1)?\s*$|^\s*TLSv1(?:\.1)?\s*$", each.value)
+            and re.search(r"!TLSv1\.2|(?:^|[ ,=<])<=?TLSv1(?:\.1)?\s*$|^\s{0,40}TLSv1(?:\.1)?\s*$", each.value)
         ),
         None,
     )

@@ -79,7 +79,7 @@ def _chain_lengths(bundle: EvidenceBundle) -> list[Cited]:
         for each in bundle.prose
         if re.search(
             r"only (?:the )?(?:leaf|one certificate|end[- ]entity|server certificate)|(?:without|no|missing|lacks?|forgot)\b[^.!?]{0,25}\b(?:intermediates?|chain|issuing ca)|"
-            r"intermediate[^.!?]{0,40}(?:missing|not (?:installed|sent|there|included|present)|fehlt)|zwischenzertifikat\w*[^.!?]{0,40}(?:fehlt|fehlen|nicht)|cert\.pem instead of fullchain|1 certificate in the file",
+            r"intermediate[^.!?]{0,40}(?:missing|not (?:installed|sent|there|included|present)|fehlt)|zwischenzertifikat\w{0,255}[^.!?]{0,40}(?:fehlt|fehlen|nicht)|cert\.pem instead of fullchain|1 certificate in the file",
             each.quote,
             re.IGNORECASE,
         )
