@@ -29,10 +29,10 @@ _AFTER = re.compile(
     r"(?:^|[^a-z])(?:after|new|now|current|nachher|neu|jetzt|apres|despues|dopo)(?:[^a-z]|$)", re.IGNORECASE
 )
 _CONNECTOR_OF_EVENT = re.compile(
-    r"\b(?:connector|Connector)\s+'?(?P<name>.{2,120}?)'?\s+with (?:a|an|the) FQDN", re.IGNORECASE
+    r"\b(?:connector|Connector)\s+'?(?P<name>.{2,120}?)'?\s{1,40}with (?:a|an|the) FQDN", re.IGNORECASE
 )
 _FQDN_OF_EVENT = re.compile(r"FQDN parameter of '?(?P<fqdn>[\w-]{1,63}(?:\.[\w-]{1,63}){0,10})", re.IGNORECASE)
-_PIN_OF_EVENT = re.compile(r"(?P<pin><I>.{1,400}?<S>.{1,400}?)\s+in the personal store", re.IGNORECASE)
+_PIN_OF_EVENT = re.compile(r"(?P<pin><I>[^<]{1,400}?<S>.{1,190}?)\s{1,40}in the personal store", re.IGNORECASE)
 _IN_PERSONAL_STORE = re.compile(r"domain name\s+(?P<name>[\w.*-]{1,253})\s+in the personal store", re.IGNORECASE)
 _CLOUD = ("protection.outlook", "mail.onmicrosoft", "office365.us", "mx.microsoft")
 
