@@ -77,7 +77,8 @@ class Relay:
     def protocol_log(self, side: str) -> str:
         """All of one side's protocol log, `send` or `receive`."""
         return "".join(
-            path.read_text(encoding="utf-8-sig") for path in sorted(self.folder.glob(f"data/protocol-log/{side}/*.LOG"))
+            path.read_text(encoding="utf-8-sig")
+            for path in sorted(self.folder.glob(f"data/protocol-log/{side}/**/*.LOG"))
         )
 
 

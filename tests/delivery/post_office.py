@@ -86,8 +86,15 @@ class Listener:
 
 
 class LogRows(list[ProtocolLogRecord]):
+    def __init__(self) -> None:
+        super().__init__()
+        self.owners: dict[str, set[str | None]] = {}
+
     def add(self, record: ProtocolLogRecord) -> None:
         self.append(record)
+
+    def belongs(self, session_id: str, tenant: str | None, *, ended: bool = False) -> None:
+        self.owners.setdefault(session_id, set()).add(tenant)
 
 
 def mailbox(text: str) -> Mailbox:

@@ -235,7 +235,7 @@ class Installation:
         return [int(child) for child in children]
 
     def protocol_log(self, side: str) -> str:
-        files = sorted((self.data / "protocol-log" / side).glob("*.LOG"))
+        files = sorted((self.data / "protocol-log" / side).rglob("*.LOG"))
         return "".join(file.read_text("utf-8", "replace") for file in files)
 
 

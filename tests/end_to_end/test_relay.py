@@ -165,7 +165,7 @@ def test_the_received_field_tells_of_tls_and_attribution(world: World) -> None:
         "with ESMTPS id ",
         "using TLSv1.3",
         "client certificate mail.contoso.com verified",
-        "relay for tenant contoso, connector mail, by certificate",
+        "(gatepost: relay, by certificate)",
     ):
         assert words in field
     assert "fabrikam" not in field

@@ -195,7 +195,7 @@ def test_two_processes_write_into_one_folder_and_no_row_is_lost_or_broken(tmp_pa
 
 
 def test_a_header_that_cannot_be_written_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    series = LogSeries(tmp_path, FileNames(prefix="SEND", suffix=".LOG"), EXCHANGE_LIMITS, lambda now: b"header")
+    series = LogSeries(tmp_path, FileNames(prefix="SEND", suffix=".LOG"), EXCHANGE_LIMITS, lambda now: b"header", print)
     monkeypatch.setattr(fcntl, "flock", _no_locks)
     with pytest.raises(OSError, match="no locks"):
         series.begin(NOON, 0)

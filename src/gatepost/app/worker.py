@@ -175,7 +175,7 @@ class Worker:
             folder_size=limits.max_folder_size,
             max_age_s=limits.max_age_days * 86400,
         )
-        self._send_log = ProtocolLogFiles(config.send_log_folder, Side.SEND, self._log_writer, self._log_limits)
+        self._send_log = self._protocol_log(config.send_log_folder, Side.SEND)
         self._resolver = Resolver(config.nameservers)
         in_use = InUse(config)
         self._refreshes.append(in_use.refresh)
@@ -221,15 +221,13 @@ class Worker:
                 folder_size=config.sessions.max_folder_size,
                 max_age_s=config.sessions.max_age_days * 86400,
             ),
+            tenant_of=lambda session: session.acceptance.tenant,
+            workers=config.workers,
         )
         self._sightings: Sightings[SessionEnd] = Sightings(
             config.sightings_folder, self._place, sightings_of, self._log_writer
         )
-        self._receive_log = (
-            ProtocolLogFiles(config.receive_log_folder, Side.RECEIVE, self._log_writer, self._log_limits)
-            if limits.receive
-            else None
-        )
+        self._receive_log = self._protocol_log(config.receive_log_folder, Side.RECEIVE) if limits.receive else None
         self._listeners = [
             Listener(sock, self._listener(listener)) for sock, listener in zip(sockets, config.listeners, strict=True)
         ]
@@ -319,7 +317,13 @@ class Worker:
             opened=set(),
         )
 
+    def _protocol_log(self, folder: Path, side: Side) -> ProtocolLogFiles:
+        limits, workers = self._log_limits, self._config.workers
+        return ProtocolLogFiles(folder, side, self._log_writer, limits, in_shares=True, workers=workers)
+
     def _session_ended(self, session: SessionEnd) -> None:
+        if self._receive_log:
+            self._receive_log.belongs(session.session_id, session.acceptance.tenant, ended=bool(session.why))
         self._records.add(session)
         self._sightings.add(session)
 

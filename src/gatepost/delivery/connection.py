@@ -374,7 +374,7 @@ class Connection(asyncio.Protocol):
         self._gone = True
         self._stream = None
         if self._log:
-            self._log.add(Event.DISCONNECT, "", who)
+            self._log.end(who)
         if self._tls is not None and who == "Local":
             self._tls.close()
             self._transport.write(self._tls.take_ciphertext())
@@ -478,6 +478,7 @@ class Connection(asyncio.Protocol):
             self._left = claim.recipients
             self._outcomes = []
             if self._log:
+                self._log.carries(claim.tenant)
                 self._log.add(Event.INFORMATION, "", _sending(claim))
         return []
 

@@ -264,7 +264,9 @@ class Destination:
         if services.log is None or not self.connector.protocol_log:
             return None
         session_id = services.next_session_id(services.clock())
-        return SessionLog(services.log, services.clock, _label(self.connector), session_id, target.endpoint)
+        log = SessionLog(services.log, services.clock, _label(self.connector), session_id, target.endpoint)
+        log.carries(self.connector.tenant)
+        return log
 
     def _any_domain(self) -> str:
         return self.domain or ""

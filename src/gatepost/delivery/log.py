@@ -20,9 +20,21 @@ _MOST_NAMES = 50
 class SendLog(Protocol):
     def add(self, record: ProtocolLogRecord) -> None: ...
 
+    def belongs(self, session_id: str, tenant: str | None, *, ended: bool = False) -> None:
+        """Whose the session's rows are, from the first that waits; `ended`: no row will follow."""
+
 
 class SessionLog:
-    __slots__ = ("_clock", "_connector", "_log", "_sequence", "_session_id", "local_endpoint", "remote_endpoint")
+    __slots__ = (
+        "_clock",
+        "_connector",
+        "_log",
+        "_sequence",
+        "_session_id",
+        "_tenant",
+        "local_endpoint",
+        "remote_endpoint",
+    )
 
     def __init__(self, log: SendLog, clock: Clock, connector: str, session_id: str, remote_endpoint: str) -> None:
         self._log = log
@@ -30,6 +42,7 @@ class SessionLog:
         self._connector = connector
         self._session_id = session_id
         self._sequence = 0
+        self._tenant: str | None = None
         self.local_endpoint = ""
         self.remote_endpoint = remote_endpoint
 
@@ -48,6 +61,16 @@ class SessionLog:
             )
         )
         self._sequence += 1
+
+    def carries(self, tenant: str | None) -> None:
+        """A message of `tenant` follows."""
+        if tenant is not None and tenant != self._tenant:
+            self._tenant = tenant
+            self._log.belongs(self._session_id, tenant)
+
+    def end(self, who: str) -> None:
+        self.add(Event.DISCONNECT, "", who)
+        self._log.belongs(self._session_id, self._tenant, ended=True)
 
     def received(self, lines: tuple[str, ...]) -> None:
         """A reply is one row; more lines than one are joined as Exchange joins them."""

@@ -199,6 +199,8 @@ class Acceptance:
         self.ehlo = ""
         self.extended = True
         self.transaction: Transaction | None = None
+        self.tenant: str | None = None
+        """Whose mail was first taken; None: nobody's yet."""
         self.refused = False
         """Some mail was, whatever the reason."""
         self._untold: list[Transaction] = []
@@ -236,6 +238,7 @@ class Acceptance:
         transaction.recipients.append(
             NewRecipient(forward_path=path, tenant=attribution.tenant, connector=attribution.connector, dsn=ask.dsn)
         )
+        self.tenant = self.tenant or attribution.tenant
         if attribution.tenant is not None and attribution.outcome is not Outcome.INCOMING:
             transaction.relaying[attribution.tenant] = transaction.relaying.get(attribution.tenant, 0) + 1
         self._note(transaction, Verdict(forward_path=path, attribution=attribution, reply=replies.RECIPIENT_OK))

@@ -1,4 +1,4 @@
-"""A series of log files in one folder: begun every hour and at a size, bounded by age and by the folder's size.
+"""A series of log files in one folder: begun every hour and at a size. What is removed, `log_shares` says.
 
 Several worker processes write into one folder. Each has a file of its own, taken by exclusive creation and locked while
 it is written. Laws: no two writers share a file; a file that is being written is never removed; a file begins with its
@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
-
-_HOUR_S: Final = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,24 +73,31 @@ class LogSeries:
     """One writer's place in a series. Every method may raise `OSError`; after that the next write begins a new file."""
 
     def __init__(
-        self, folder: Path, names: FileNames, limits: FileLimits, header: Callable[[float], bytes] = lambda now: b""
+        self,
+        folder: Path,
+        names: FileNames,
+        limits: FileLimits,
+        header: Callable[[float], bytes],
+        tidy: Callable[[float], None],
     ) -> None:
+        """`tidy` is called whenever a file was begun."""
         self._folder = folder
         self._names = names
         self._limits = limits
         self._header = header
+        self._tidy = tidy
         self._fd: int | None = None
         self._hour = ""
         self._size = 0
 
     def begin(self, now: float, about: int) -> bool:
         """Make ready for `about` octets. Whether a new file was begun."""
-        hour = datetime.fromtimestamp(now, UTC).strftime("%Y%m%d%H")
+        hour = _hour_of(now)
         if self._fd is not None and hour == self._hour and self._has_room(about) and self._still_there(self._fd):
             return False
         self.close()
         self._open(hour, now)
-        self._remove_old(now)
+        self._tidy(now)
         return True
 
     def write(self, octets: bytes) -> None:
@@ -112,6 +117,11 @@ class LogSeries:
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
+
+    def close_past(self, now: float) -> None:
+        """Let go of the file of an hour that is over: as long as it is held, nobody can remove it."""
+        if self._hour != _hour_of(now):
+            self.close()
 
     def _has_room(self, about: int) -> bool:
         return not self._limits.file_size or self._size + about <= self._limits.file_size
@@ -142,18 +152,13 @@ class LogSeries:
             raise
         self._fd, self._hour, self._size = fd, hour, len(header)
 
-    def _remove_old(self, now: float) -> None:
-        files = files_of(self._folder, self._names)
-        total = sum(file.size for file in files)
-        for file in files:
-            too_old = self._limits.max_age_s and file.hour.timestamp() + _HOUR_S < now - self._limits.max_age_s
-            too_much = self._limits.folder_size and total > self._limits.folder_size
-            if (too_old or too_much) and _removed(file.path):
-                total -= file.size
+
+def _hour_of(now: float) -> str:
+    return datetime.fromtimestamp(now, UTC).strftime("%Y%m%d%H")
 
 
-def _removed(path: Path) -> bool:
-    """Remove the file unless a writer holds it."""
+def remove_file(path: Path) -> bool:
+    """Unless a writer holds it. Whether it is gone."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:

@@ -109,6 +109,10 @@ class BackgroundLog(ABC, Generic[Entry]):
     @abstractmethod
     def close_file(self) -> None: ...
 
+    def _is_overdue(self, now: float) -> bool:
+        """Whether `_write` is to be called although nothing new waits: a log may hold entries back for a moment."""
+        return False
+
     def flush(self) -> None:
         """Write everything that waits now. Only the log writer's thread calls this, or whoever closed it."""
         now = self._clock()
@@ -116,7 +120,7 @@ class BackgroundLog(ABC, Generic[Entry]):
         # event loop at each.
         waiting = len(self._entries)
         # A clock that went back ends the pause.
-        while waiting and not self._paused_from <= now < self._paused_until:
+        while (waiting or self._is_overdue(now)) and not self._paused_from <= now < self._paused_until:
             batch = [self._entries.popleft() for _ in range(min(waiting, _BATCH))]
             waiting -= len(batch)
             try:

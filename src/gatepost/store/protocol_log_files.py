@@ -1,15 +1,21 @@
-"""Protocol logs on disk: `SENDyyyymmddhh-n.LOG` and `RECVyyyymmddhh-n.LOG` in UTC, as Exchange names them."""
+"""Protocol logs on disk: `SENDyyyymmddhh-n.LOG` and `RECVyyyymmddhh-n.LOG` in UTC, as Exchange names them.
+
+What flows through: rows, and now and then whose session it is (`Belongs`). The rows of a session wait until that is
+known, for a moment at most, so that they are in one share of the folder (`log_shares`) from the first to the last.
+"""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from gatepost.mail.session_id import time_of
 from gatepost.protocol_log.codec import RecordWriter, Side, header, read_protocol_log
 from gatepost.protocol_log.record import ProtocolLogRecord
-from gatepost.store.log_series import EXCHANGE_LIMITS, FileLimits, FileNames, LogFile, LogSeries, files_of
+from gatepost.store.log_series import EXCHANGE_LIMITS, FileLimits, FileNames, LogFile, files_of
+from gatepost.store.log_shares import PARTS, TENANTS, SharedSeries, shared_files
 from gatepost.store.log_writer import BackgroundLog, LogWriter
 
 _NAMES: Final = {
@@ -20,11 +26,77 @@ _MOST_WAITING: Final = 50_000
 _ROW_LENGTH: Final = 160
 """A typical row: a file may pass its size limit by what a batch is longer than this tells."""
 
+_HELD_S: Final = 2.0
+_MOST_HELD: Final = 20_000
+_MOST_KNOWN: Final = 100_000
+"""Sessions that are open and known."""
+
 _LONGEST_SESSION: Final = timedelta(hours=24)
 
 
-class ProtocolLogFiles(BackgroundLog[ProtocolLogRecord]):
-    """One worker's protocol log of one side."""
+class Belongs(NamedTuple):
+    """Whose the rows of a session are, those that wait and those that come: a tenant's, or with None a stranger's."""
+
+    session_id: str
+    tenant: str | None
+    ended: bool = False
+    """No row will follow."""
+
+
+Rows = tuple[str | None, Sequence[ProtocolLogRecord]]
+"""Of one session, and the tenant whose they are."""
+
+
+class _Owners:
+    """Keeps the rows of a session until it is said whose they are, or for `_HELD_S`; then they are a stranger's."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, str | None] = {}
+        self._held: dict[str, tuple[float, list[ProtocolLogRecord]]] = {}
+        """Since when, and what; the oldest first."""
+        self.rows_held = 0
+
+    def sorted(self, entries: Sequence[ProtocolLogRecord | Belongs], now: float) -> Iterator[Rows]:
+        known = self._known
+        for entry in entries:
+            session_id = entry.session_id
+            if isinstance(entry, Belongs):
+                if rows := self._released(session_id):
+                    yield entry.tenant, rows
+                self._remember(entry)
+            elif session_id in known:
+                yield known[session_id], (entry,)
+            else:
+                self._held.setdefault(session_id, (now, []))[1].append(entry)
+                self.rows_held += 1
+        while self.is_overdue(now):
+            yield None, self._released(next(iter(self._held)))
+
+    def is_overdue(self, now: float) -> bool:
+        since = next((since for since, _ in self._held.values()), None)
+        # A clock that went back is no reason to wait longer.
+        return since is not None and (not since <= now < since + _HELD_S or self.rows_held > _MOST_HELD)
+
+    def all(self) -> Iterator[Rows]:
+        """The log ends."""
+        while self._held:
+            yield None, self._released(next(iter(self._held)))
+
+    def _released(self, session_id: str) -> Sequence[ProtocolLogRecord]:
+        _, rows = self._held.pop(session_id, (0.0, ()))
+        self.rows_held -= len(rows)
+        return rows
+
+    def _remember(self, said: Belongs) -> None:
+        self._known.pop(said.session_id, None)
+        if not said.ended:
+            self._known[said.session_id] = said.tenant
+            if len(self._known) > _MOST_KNOWN:
+                del self._known[next(iter(self._known))]
+
+
+class ProtocolLogFiles(BackgroundLog[ProtocolLogRecord | Belongs]):
+    """One worker's protocol log of one side. Without `in_shares`, nobody says whose a session is: all is one share."""
 
     def __init__(
         self,
@@ -33,18 +105,65 @@ class ProtocolLogFiles(BackgroundLog[ProtocolLogRecord]):
         writer: LogWriter,
         limits: FileLimits = EXCHANGE_LIMITS,
         clock: Callable[[], float] = time.time,
+        *,
+        in_shares: bool = False,
+        workers: int = 1,
     ) -> None:
         super().__init__(writer, f"protocol log {folder}", _MOST_WAITING, clock)
-        self._series = LogSeries(folder, _NAMES[side], limits, lambda now: header(side, now).encode())
+        self._shares = SharedSeries(folder, _NAMES[side], limits, workers, lambda now: header(side, now).encode())
         self._line = RecordWriter().line
+        self._owners = _Owners() if in_shares else None
 
-    def _write(self, entries: Sequence[ProtocolLogRecord], now: float) -> None:
-        octets = "".join(map(self._line, entries)).encode("utf-8", "backslashreplace")
-        self._series.begin(now, len(octets))
-        self._series.write(octets)
+    def belongs(self, session_id: str, tenant: str | None, *, ended: bool = False) -> None:
+        """Say whose the session's rows are; `ended`: no row will follow."""
+        self.add(Belongs(session_id, tenant, ended))
+
+    @property
+    def waiting(self) -> int:
+        return super().waiting + (self._owners.rows_held if self._owners else 0)
+
+    def _is_overdue(self, now: float) -> bool:
+        return self._owners is not None and self._owners.is_overdue(now)
+
+    def _write(self, entries: Sequence[ProtocolLogRecord | Belongs], now: float) -> None:
+        if self._owners is None:
+            self._append(TENANTS, [self._line(each) for each in entries if isinstance(each, ProtocolLogRecord)], now)
+        else:
+            self._append_shared(self._owners.sorted(entries, now), now)
+
+    def _append_shared(self, sorted_rows: Iterator[Rows], now: float) -> None:
+        ready: dict[str, list[str]] = {}
+        for tenant, rows in sorted_rows:
+            lines = [self._line(row) for row in rows]
+            octets = sum(map(len, lines))
+            share = self._shares.share_of(tenant, _address_in(rows[0].remote_endpoint), octets, now)
+            ready.setdefault(share, []).extend(lines)
+        # One share that cannot be written must not take the others' rows along.
+        failures = []
+        for share, lines in ready.items():
+            try:
+                self._append(share, lines, now)
+            except OSError as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
+
+    def _append(self, share: str, lines: Sequence[str], now: float) -> None:
+        octets = "".join(lines).encode("utf-8", "backslashreplace")
+        series = self._shares.of(share)
+        series.begin(now, len(octets))
+        series.write(octets)
 
     def close_file(self) -> None:
-        self._series.close()
+        if self._owners and self._owners.rows_held:
+            with suppress(OSError):
+                self._append_shared(self._owners.all(), self._clock())
+        self._shares.close()
+
+
+def _address_in(endpoint: str) -> str:
+    """`192.0.2.1:25`, `[2001:db8::1]:25`"""
+    return endpoint.rpartition(":")[0].strip("[]")
 
 
 class StoredProtocolLogs:
@@ -82,14 +201,14 @@ class StoredProtocolLogs:
         # A clock that was set back can put the first rows into the hour before.
         first, last = began - timedelta(hours=2), began + _LONGEST_SESSION
         for side, folder in self._folders.items():
-            for file in files_of(folder, _NAMES[side]):
+            for file in shared_files(folder, _NAMES[side]):
                 if first <= file.hour <= last:
                     yield file
 
     def oldest(self) -> datetime | None:
         """How far back the logs go."""
-        first = (files_of(folder, _NAMES[side])[:1] for side, folder in self._folders.items())
-        return min((file.hour for files in first for file in files), default=None)
+        hours = (file.hour for side, folder in self._folders.items() for file in shared_files(folder, _NAMES[side]))
+        return min(hours, default=None)
 
 
 class FollowedProtocolLogs:
@@ -107,7 +226,9 @@ class FollowedProtocolLogs:
         return sorted(rows, key=lambda row: row.at)
 
     def _paths(self) -> list[Path]:
-        return [path for side, folder in self._folders.items() for path in _newest(folder, side)]
+        return [
+            path for side, folder in self._folders.items() for share in PARTS for path in _newest(folder / share, side)
+        ]
 
     def _new_octets(self, path: Path) -> bytes:
         begin = self._read_to.get(path, 0)

@@ -8,13 +8,15 @@ their own, before the first record that names them.
 import mmap
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from json import JSONEncoder, loads
+from math import inf
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
 from gatepost.mail.session_id import time_of, worker_of
-from gatepost.store.log_series import FileLimits, FileNames, LogSeries, files_of
+from gatepost.store.log_series import FileLimits, FileNames, LogFile
+from gatepost.store.log_shares import TENANTS, SharedSeries, shared_files
 from gatepost.store.log_writer import BackgroundLog, LogWriter
 from gatepost.tenancy.evidence import CertificateFacts
 from gatepost.tenancy.session_record import certificate_record, with_certificates
@@ -27,15 +29,20 @@ _RECORD_LENGTH: Final = 1500
 _MOST_CERTIFICATES: Final = 10
 """Of one chain; public chains have two to four."""
 _LONGEST_SESSION: Final = timedelta(hours=24)
+_CLOCK_STEPS: Final = timedelta(hours=1)
+"""What a clock may be set back within a session."""
 
 SESSION_LIMITS: Final = FileLimits(file_size=64 * 1024 * 1024, folder_size=2 * 1024 * 1024 * 1024)
+
+_Described = tuple[str, Sequence[CertificateFacts]]
 
 _encoded = JSONEncoder(separators=(",", ":")).encode
 
 
 class SessionRecords(BackgroundLog[Session], Generic[Session]):
     """One worker's records. `describe` turns what is added into a record, whose first field is `session_id`, and the
-    certificates that it names; it runs on the log writer's thread."""
+    certificates that it names; it runs on the log writer's thread. `tenant_of` says whose it is, if a tenant's; without
+    it all is one share."""
 
     def __init__(
         self,
@@ -45,31 +52,51 @@ class SessionRecords(BackgroundLog[Session], Generic[Session]):
         writer: LogWriter,
         limits: FileLimits = SESSION_LIMITS,
         clock: Callable[[], float] = time.time,
+        *,
+        tenant_of: Callable[[Session], str | None] | None = None,
+        workers: int = 1,
     ) -> None:
         super().__init__(writer, f"session records {folder}", _MOST_WAITING, clock)
         self._describe = describe
-        self._series = LogSeries(folder, _names_of(worker), limits)
-        self._written: set[str] = set()
+        self._tenant_of = tenant_of
+        self._shares = SharedSeries(folder, _names_of(worker), limits, workers)
+        self._written: dict[str, set[str]] = {}
+        """By share, the certificates that its file holds."""
 
     def _write(self, entries: Sequence[Session], now: float) -> None:
-        if self._series.begin(now, _RECORD_LENGTH * len(entries)):
-            self._written.clear()
-        lines: list[str] = []
+        ready: dict[str, list[_Described]] = {}
         for entry in entries:
             record, chain = self._describe(entry)
-            lines += self._new_certificates(chain)
-            lines.append(_encoded(record))
-        lines.append("")
-        self._series.write("\n".join(lines).encode("ascii"))
+            line = _encoded(record)
+            ready.setdefault(self._share_of(entry, record, line, now), []).append((line, chain))
+        for share, described in ready.items():
+            self._append(share, described, now)
 
-    def _new_certificates(self, chain: Sequence[CertificateFacts]) -> Iterator[str]:
-        for facts in chain[:_MOST_CERTIFICATES]:
-            if facts.sha256 not in self._written:
-                self._written.add(facts.sha256)
-                yield _encoded({"certificate": facts.sha256, **certificate_record(facts)})
+    def _share_of(self, session: Session, record: Mapping[str, object], line: str, now: float) -> str:
+        if self._tenant_of is None:
+            return TENANTS
+        return self._shares.share_of(self._tenant_of(session), str(record["address"]), len(line), now)
+
+    def _append(self, share: str, described: Sequence[_Described], now: float) -> None:
+        series, written = self._shares.of(share), self._written.setdefault(share, set())
+        if series.begin(now, _RECORD_LENGTH * len(described)):
+            written.clear()
+        lines: list[str] = []
+        for line, chain in described:
+            lines += _new_certificates(chain, written)
+            lines.append(line)
+        lines.append("")
+        series.write("\n".join(lines).encode("ascii"))
 
     def close_file(self) -> None:
-        self._series.close()
+        self._shares.close()
+
+
+def _new_certificates(chain: Sequence[CertificateFacts], written: set[str]) -> Iterator[str]:
+    for facts in chain[:_MOST_CERTIFICATES]:
+        if facts.sha256 not in written:
+            written.add(facts.sha256)
+            yield _encoded({"certificate": facts.sha256, **certificate_record(facts)})
 
 
 def _names_of(worker: int) -> FileNames:
@@ -84,20 +111,26 @@ class StoredSessions:
 
     def find(self, session_id: str) -> dict[str, Any] | None:
         """The session's record, put together from all its lines; None where none is stored."""
-        found: dict[str, Any] | None = None
-        for path in self._files_of(session_id):
-            for record in _records_in(path, session_id):
-                found = _merged(found or {**record, "transactions": []}, record)
-            if found and found["closed"]:
+        records: list[dict[str, Any]] = []
+        until = datetime.max.replace(tzinfo=UTC)
+        for file in self._files_of(session_id):
+            if file.hour > until:
                 break
+            for record in _records_in(file.path, session_id):
+                records.append(record)
+                if record["closed"]:
+                    # Another share may hold what was written before; nothing of the session is written later.
+                    until = file.hour + _CLOCK_STEPS
+        found: dict[str, Any] | None = None
+        for record in sorted(records, key=_place_in_session):
+            found = _merged(found or {**record, "transactions": []}, record)
         return found
 
     def oldest(self) -> datetime | None:
         """How far back the records go."""
-        files = files_of(self._folder, _NAMES)
-        return files[0].hour if files else None
+        return min((file.hour for file in shared_files(self._folder, _NAMES)), default=None)
 
-    def _files_of(self, session_id: str) -> Iterator[Path]:
+    def _files_of(self, session_id: str) -> Iterator[LogFile]:
         """Where its lines can be: they are written when mail is refused and when the session ends, not when it begins,
         and the clock may have been set back meanwhile."""
         try:
@@ -107,9 +140,16 @@ class StoredSessions:
             # At either end of the calendar nothing was ever stored.
             return
         worker = worker_of(session_id)
-        for file in files_of(self._folder, _NAMES, tag=f"-w{worker}"):
+        for file in sorted(shared_files(self._folder, _NAMES, tag=f"-w{worker}"), key=lambda file: file.hour):
             if first <= file.hour <= last and file.size:
-                yield file.path
+                yield file
+
+
+def _place_in_session(record: Mapping[str, Any]) -> tuple[float, float, bool]:
+    """A later record begins with a later transaction, or with more recipients of the same; the last may have none."""
+    transactions = record["transactions"]
+    number, first = (transactions[0]["number"], transactions[0]["first"]) if transactions else (inf, inf)
+    return number, first, bool(record["closed"])
 
 
 def _records_in(path: Path, session_id: str) -> Iterator[dict[str, Any]]:
