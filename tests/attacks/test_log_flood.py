@@ -76,6 +76,7 @@ class _Written:
         return sum(self._sizes.values())
 
 
+@pytest.mark.attack
 def test_evidence_of_honest_people_outlives_a_strangers_flood(relay: Installation) -> None:
     honest = _refused(relay, MOVED_ADDRESS, "ann@contoso.com")
     relay("why", honest)
