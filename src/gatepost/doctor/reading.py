@@ -51,6 +51,9 @@ from gatepost.doctor.evidence import (
     Unread,
 )
 from gatepost.doctor.page import Page
+from gatepost.doctor.readers import archives
+from gatepost.doctor.readers.encodings import decode
+from gatepost.doctor.readers.remainder import remainder, shown
 
 Reader = Callable[[Page], Iterable[Fact | Unread]]
 Tell = Callable[[int, int], None]
@@ -114,6 +117,8 @@ class Collection:
         self._facts: dict[str, list[Any]] = {each.name: [] for each in fields(EvidenceBundle)}
         self._read: Counter[tuple[str, str]] = Counter()
         self._files_read: set[str] = set()
+        self.room = archives.LARGEST_IN_ALL
+        """Octets that may still come out of archives."""
         self.lines = 0
         """Lines of the large files, which are not kept."""
 
@@ -234,10 +239,24 @@ def _readers() -> tuple[tuple[str, Reader], ...]:
     )
 
 
-def read_page(page: Page, collection: Collection) -> None:
+def read_page(page: Page, collection: Collection) -> list[Unread]:
+    """Adds what the page tells; gives the places that no reader understood."""
+    cited: set[int] = set()
+    heard: set[int] = set()
     for kind, reader in _readers():
         for fact in reader(page):
             collection.add(fact, kind)
+            if isinstance(fact, ProseFact):
+                heard.add(fact.source.line)
+            elif not isinstance(fact, NameSeen):
+                cited.update(_lines_of(fact))
+    return list(remainder(page, cited, heard))
+
+
+def _lines_of(fact: Fact | Unread) -> Iterator[int]:
+    yield fact.source.line
+    for each in (*getattr(fact, "properties", ()), *getattr(fact, "replies", ()), *getattr(fact, "certificates", ())):
+        yield each.source.line
 
 
 # --- files -------------------------------------------------------------------------------------------------------
@@ -252,11 +271,8 @@ _KEY_STORE: Final = (
     "-importkeystore -srckeystore FILE -destkeystore FILE.p12 -deststoretype PKCS12"
 )
 _BINARY: Final = (
-    (b"PK\x03\x04", "a zip archive, or an Office document: unpack it, or copy its text into a file"),
-    (b"PK\x05\x06", "an empty zip archive"),
     (b"%PDF", "a PDF: copy its text into a file"),
     (b"{\\rtf", "a rich text document: copy its text into a file"),
-    (b"\x1f\x8b", "compressed with gzip: unpack it first"),
     (b"BZh", "compressed with bzip2: unpack it first"),
     (b"\xfd7zXZ", "compressed with xz: unpack it first"),
     (b"\x28\xb5\x2f\xfd", "compressed with zstd: unpack it first"),
@@ -352,6 +368,9 @@ def _read_large_file(name: str, path: Path, collection: Collection, tell: Tell |
         head = file.read(20000)
         if because := next((why for sign, why in _BINARY if head.startswith(sign)), ""):
             collection.unread(name, because)
+        elif archives.is_archive(head):
+            file.seek(0)
+            _read_archive(name, file.read(archives.LARGEST_IN_ALL), collection, 1)
         elif large_logs.is_protocol_log(head):
             survey, page = large_logs.survey(name, path, tell)
             collection.lines += survey.rows
@@ -365,19 +384,24 @@ def _read_large_file(name: str, path: Path, collection: Collection, tell: Tell |
         collection.unread(name, "nothing in it that we know")
 
 
-def read_octets(name: str, octets: bytes, collection: Collection) -> None:
-    """What a file's octets tell."""
+def read_octets(name: str, octets: bytes, collection: Collection, depth: int = 0) -> None:
+    """What a file's octets tell. `depth` counts the archives and messages around it."""
     if not octets.strip(b"\x00 \r\n\t"):
         collection.unread(name, "empty")
         return
-    for sign, because in _BINARY:
-        if octets.startswith(sign):
-            collection.unread(name, because)
-            return
-    if octets[:2] in _DER:
+    if because := next((why for sign, why in _BINARY if octets.startswith(sign)), ""):
+        collection.unread(name, because)
+    elif archives.is_archive(octets):
+        _read_archive(name, octets, collection, depth + 1)
+    elif octets[:2] in _DER:
         _read_der(name, octets, collection)
-        return
-    text = _outlook_text(octets) if octets.startswith(_COMPOUND_FILE) else decode(octets)
+    else:
+        _read_text(
+            name, _outlook_text(octets) if octets.startswith(_COMPOUND_FILE) else decode(octets), collection, depth
+        )
+
+
+def _read_text(name: str, text: str, collection: Collection, depth: int) -> None:
     if _is_noise(text[:4000]):
         collection.unread(name, "not text, and of no kind that we know")
         return
@@ -385,10 +409,42 @@ def read_octets(name: str, octets: bytes, collection: Collection) -> None:
         collection.unread(name, "what the author of a case expects: no evidence")
         return
     before = collection.has_read(name)
+    left: list[Unread] = []
     for page in pages_of(name, text):
-        read_page(page, collection)
+        if isinstance(page, archives.Member):
+            _read_attached(page, collection, depth)
+        else:
+            left += read_page(page, collection)
     if not before and not collection.has_read(name):
-        collection.unread(name, "nothing in it that we know")
+        begins = next((shown(line) for line in text.split("\n") if line.strip()), "")
+        collection.unread(name, f"nothing in it that we know; it begins: '{begins}'")
+        return
+    for each in left:
+        collection.add(each, "")
+
+
+def _read_attached(member: archives.Member, collection: Collection, depth: int) -> None:
+    if member.because or depth >= archives.DEEPEST:
+        collection.unread(member.name, member.because or "an attachment within attachments: save it as a file")
+    else:
+        read_octets(member.name, member.octets, collection, depth + 1)
+
+
+def _read_archive(name: str, octets: bytes, collection: Collection, depth: int) -> None:
+    """Each member as a file of its own, `ARCHIVE/MEMBER`."""
+    found = False
+    for member in archives.members(octets, collection.room):
+        found = True
+        inside = f"{name}/{member.name}" if member.name else name
+        collection.room -= len(member.octets)
+        if member.because:
+            collection.unread(inside, member.because)
+        elif archives.is_archive(member.octets) and depth >= archives.DEEPEST:
+            collection.unread(inside, "an archive within archives: unpack it and hand in what it holds")
+        else:
+            read_octets(inside, member.octets, collection, depth)
+    if not found:
+        collection.unread(name, "an empty zip archive")
 
 
 def read_text(text: str, name: str = "-") -> EvidenceBundle:
@@ -409,33 +465,12 @@ def _read_der(name: str, octets: bytes, collection: Collection) -> None:
             collection.add(each, "certificate")
 
 
-def decode(octets: bytes) -> str:
-    """UTF-8, UTF-16 with or without a mark, else Windows-1252; NUL octets are dropped."""
-    from gatepost.doctor.readers.large_logs import utf_16_of
-
-    if wide := utf_16_of(octets[:400]):
-        text = octets.decode(wide, "replace")
-    else:
-        try:
-            text = octets.decode("utf-8")
-        except UnicodeDecodeError:
-            text = "\n".join(map(_decode_line, octets.split(b"\n")))
-    return text.replace("\x00", "").replace("\ufeff", "")
-
-
 _CONTROL = re.compile(r"[\x01-\x08\x0e-\x1a\x1c-\x1f\x7f\ufffd]")
 
 
 def _is_noise(text: str) -> bool:
     """More control characters than a damaged log has."""
     return len(_CONTROL.findall(text)) > len(text) // 12
-
-
-def _decode_line(octets: bytes) -> str:
-    try:
-        return octets.decode("utf-8")
-    except UnicodeDecodeError:
-        return octets.decode("cp1252", "replace")
 
 
 def _outlook_text(octets: bytes) -> str:
@@ -445,8 +480,8 @@ def _outlook_text(octets: bytes) -> str:
     return "\n".join([*(each.decode("utf-16-le") for each in wide), *(each.decode("latin-1") for each in narrow)])
 
 
-def pages_of(name: str, text: str) -> Iterator[Page]:
-    """The page a text is, with the quirks of pasting undone."""
+def pages_of(name: str, text: str) -> Iterator[Page | archives.Member]:
+    """The page a text is, with the quirks of pasting undone; of a message its parts and attached files."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u00a0", " ").replace("\u200b", "")
     from gatepost.doctor.readers.messages import is_message, looks_like_html, pages_of_message, text_of_html
 

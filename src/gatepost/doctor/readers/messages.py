@@ -10,9 +10,11 @@ from email.errors import HeaderParseError
 from email.header import decode_header
 from html import unescape
 from itertools import pairwise
+from urllib.parse import unquote
 
 from gatepost.doctor.evidence import Fact, HeaderSeen, ReplySeen, one_line
 from gatepost.doctor.page import Page
+from gatepost.doctor.readers.archives import Member
 from gatepost.doctor.readers.replies import replies_in
 
 _HEADER = re.compile(r"^([A-Za-z][A-Za-z0-9-]{1,60}):[ \t]?(.*)$")
@@ -30,13 +32,13 @@ def is_message(text: str) -> bool:
     return len(telling) >= 2 and fields >= len(lines) * 0.9
 
 
-def pages_of_message(name: str, text: str) -> Iterator[Page]:
-    """One page for the header fields and one for each part that is text."""
+def pages_of_message(name: str, text: str) -> Iterator[Page | Member]:
+    """One page for the header fields and one for each part that is text; attached files as they are."""
     lines = text.split("\n")
     yield from _parts(name, lines, 0, len(lines), 0, [_MOST_PARTS])
 
 
-def _parts(name: str, lines: list[str], start: int, end: int, depth: int, left: list[int]) -> Iterator[Page]:
+def _parts(name: str, lines: list[str], start: int, end: int, depth: int, left: list[int]) -> Iterator[Page | Member]:
     left[0] -= 1
     if depth > _DEEPEST or left[0] < 0:
         return
@@ -69,15 +71,50 @@ def _parts(name: str, lines: list[str], start: int, end: int, depth: int, left: 
     if kind.startswith(("message/rfc822", "text/rfc822-headers", "message/global")):
         yield from _parts(name, lines, body, end, depth + 1, left)
         return
+    encoding = known.get("content-transfer-encoding", "").strip().casefold()
+    if attached := _attached(known):
+        yield _member(f"{name}/{attached}", lines[body + 1 : end], encoding)
+        return
     if not kind.startswith(("text/", "message/")):
         return
-    encoding = known.get("content-transfer-encoding", "").strip().casefold()
     charset = re.search(r'charset\s*=\s*"?([\w.:-]+)', known.get("content-type", ""), re.IGNORECASE)
     text, numbers = _body(lines, body, end, encoding, charset[1] if charset else "utf-8")
     if kind.startswith("text/html"):
         text = [_without_tags(line) for line in "\n".join(text).split("\n")]
         numbers = (numbers + [numbers[-1]] * len(text))[: len(text)] if numbers else [body + 1] * len(text)
     yield Page(name, text, numbers)
+
+
+_FILE_NAME = re.compile(
+    r"\b(?:file)?name\*?\s*=\s*(?:[\w-]{1,20}''(?P<coded>[^\s;]{1,300})|\"(?P<quoted>[^\"]{1,300})\"|(?P<bare>[^\s;\"]{1,300}))",
+    re.I,
+)
+
+
+def _attached(known: dict[str, str]) -> str:
+    """The name of the file that a part is; empty where it is part of the message's text."""
+    disposition, kind = known.get("content-disposition", ""), known.get("content-type", "text/plain").casefold()
+    found = _FILE_NAME.search(disposition) or _FILE_NAME.search(known.get("content-type", ""))
+    if (
+        found is None
+        or kind.startswith("message/")
+        or (disposition.casefold().startswith("inline") and "text/" in kind)
+    ):
+        return ""
+    name = unquote(found["coded"]) if found["coded"] else _decoded_words(found["quoted"] or found["bare"])
+    return name.replace("\\", "/").rsplit("/", 1)[-1]
+
+
+def _member(name: str, lines: list[str], encoding: str) -> Member:
+    written = "\n".join(lines).encode("utf-8", "replace")
+    if encoding == "quoted-printable":
+        return Member(name, quopri.decodestring(written))
+    if encoding != "base64":
+        return Member(name, written)
+    try:
+        return Member(name, base64.b64decode(re.sub(rb"[^A-Za-z0-9+/=]", b"", written)))
+    except (binascii.Error, ValueError):
+        return Member(name, because="an attachment that cannot be decoded")
 
 
 def _body(lines: list[str], start: int, end: int, encoding: str, charset: str) -> tuple[list[str], list[int]]:

@@ -259,7 +259,7 @@ def read(page: Page) -> Iterator[Fact]:
 
 
 def _facts(sentence: str, source) -> Iterator[Fact]:  # type: ignore[no-untyped-def]
-    if not _is_prose(sentence):
+    if not is_prose(sentence):
         return
     when = _when(sentence)
     asked = bool(_ASKED.search(sentence))
@@ -300,7 +300,7 @@ _FIELD = re.compile(
 _WORDS = re.compile(r"[A-Za-zÀ-ÿ]{2,}")
 
 
-def _is_prose(sentence: str) -> bool:
+def is_prose(sentence: str) -> bool:
     """Words of a person rather than of a program: few signs, several words."""
     words = _WORDS.findall(sentence)
     signs = sum(sentence.count(sign) for sign in "=<>{}[]|\\")
