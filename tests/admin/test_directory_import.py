@@ -81,7 +81,7 @@ def send(name: str = "out", **said: Any) -> dict[str, Any]:
 def test_lines_become_objects_as_the_commands_would_make_them(bulk: SqliteBulkEditor, path: Path) -> None:
     imported(bulk, tenant(), domain("CONTOSO.com."), connector(addresses=["192.0.2.0/24"]), send(tenant="contoso"))
     directory = SqliteDirectory(path)
-    (found,) = directory.connectors_naming(["mail.contoso.com"])
+    (found,) = directory.connectors_naming(["mail.contoso.com"], ["contoso"])
     assert (found.label, found.enabled, [str(each) for each in found.addresses]) == (
         "contoso/mail",
         True,

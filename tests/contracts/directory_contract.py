@@ -17,6 +17,7 @@ from gatepost.tenancy.tenant import (
 )
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+NEAR = ("contoso", "fabrikam")
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,6 @@ class DirectoryContract:
             certificate_names=("*.contoso.example", "mail.contoso.example"),
             certificate_sha256=("a" * 64,),
             public_key_sha256=("b" * 64,),
-            proven_pins=frozenset({"a" * 64}),
             addresses=(ip_network("192.0.2.0/24"), ip_network("2001:db8::/32")),
             sender_domains=("*", "*.partner.example"),
             require_tls=True,
@@ -119,7 +119,7 @@ class DirectoryContract:
                 ]
             )
         )
-        found = labels(directory.connectors_naming(["a.mail.contoso.example"]))
+        found = labels(directory.connectors_naming(["a.mail.contoso.example"], NEAR))
         assert found == ["contoso/exact", "contoso/grandparent", "contoso/own-wildcard", "contoso/parent"]
 
     def test_a_wildcard_name_also_finds_the_hosts_directly_below_it(self, build: Build) -> None:
@@ -134,23 +134,25 @@ class DirectoryContract:
                 ]
             )
         )
-        found = labels(directory.connectors_naming(["*.contoso.example"]))
+        found = labels(directory.connectors_naming(["*.contoso.example"], NEAR))
         assert found == ["contoso/above", "contoso/wildcard", "fabrikam/host"]
 
     def test_at_most_fifty_hosts_below_a_wildcard_name_are_told(self, build: Build) -> None:
         hosts = [connector(f"h{at}", certificate_names=(f"h{at}.contoso.example",)) for at in range(60)]
         wildcard = connector("wildcard", "fabrikam", certificate_names=("*.contoso.example",))
-        found = build(Holdings(connectors=[*hosts, wildcard])).connectors_naming(["*.contoso.example"])
+        found = build(Holdings(connectors=[*hosts, wildcard])).connectors_naming(["*.contoso.example"], NEAR)
         assert len(found) == 51
         assert "fabrikam/wildcard" in labels(found)
 
     def test_a_connector_found_twice_is_told_once(self, build: Build) -> None:
         both = connector("both", certificate_names=("*.contoso.example", "mail.contoso.example"))
-        found = build(Holdings(connectors=[both])).connectors_naming(["mail.contoso.example", "x.contoso.example"])
+        found = build(Holdings(connectors=[both])).connectors_naming(
+            ["mail.contoso.example", "x.contoso.example"], NEAR
+        )
         assert labels(found) == ["contoso/both"]
 
     def test_no_name_finds_no_connector(self, build: Build) -> None:
-        assert not build(Holdings()).connectors_naming([])
+        assert not build(Holdings()).connectors_naming([], NEAR)
 
     def test_a_certificate_is_found_by_its_own_pin_and_by_its_public_keys(self, build: Build) -> None:
         directory = build(
@@ -162,8 +164,11 @@ class DirectoryContract:
                 ]
             )
         )
-        assert labels(directory.connectors_pinning(leaf("a" * 64, "b" * 64))) == ["contoso/certificate", "fabrikam/key"]
-        assert not directory.connectors_pinning(leaf("d" * 64, ""))
+        assert labels(directory.connectors_pinning(leaf("a" * 64, "b" * 64), NEAR)) == [
+            "contoso/certificate",
+            "fabrikam/key",
+        ]
+        assert not directory.connectors_pinning(leaf("d" * 64, ""), NEAR)
 
     def test_an_address_finds_every_network_that_holds_it(self, build: Build) -> None:
         directory = build(
@@ -178,10 +183,10 @@ class DirectoryContract:
                 ]
             )
         )
-        found = labels(directory.connectors_listing(ip_address("192.0.2.10")))
+        found = labels(directory.connectors_listing(ip_address("192.0.2.10"), NEAR))
         assert found == ["contoso/everything", "contoso/host", "contoso/odd", "fabrikam/network"]
-        assert labels(directory.connectors_listing(ip_address("2001:db8:7fff::1"))) == ["contoso/six"]
-        assert not directory.connectors_listing(ip_address("2001:db8:8000::1"))
+        assert labels(directory.connectors_listing(ip_address("2001:db8:7fff::1"), NEAR)) == ["contoso/six"]
+        assert not directory.connectors_listing(ip_address("2001:db8:8000::1"), NEAR)
 
     def test_an_accepted_domain_is_found_verified_or_not(self, build: Build) -> None:
         directory = build(Holdings(domains=[domain("contoso.example", verified=False)]))

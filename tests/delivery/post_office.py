@@ -25,7 +25,7 @@ from gatepost.queue.routing import covers
 from gatepost.smtp.client_settings import ClientTimeouts
 from gatepost.store.spool import MemoryContent
 from gatepost.store.sqlite_queue import SqliteQueueStore
-from gatepost.tenancy.tenant import AddressSpace, SendConnector, SmartHost, TlsLevel
+from gatepost.tenancy.tenant import AcceptedDomain, AddressSpace, SendConnector, SmartHost, TlsLevel
 
 QUICK = ClientTimeouts(greeting_s=5, command_s=5, data_s=5, block_s=5, end_of_data_s=5, quit_s=1)
 RETRY = RetrySettings(glitch_interval_s=0.05, transient_interval_s=0.05, interval_s=0.05)
@@ -40,10 +40,16 @@ class ListedConnectors:
     def __init__(self, *connectors: SendConnector) -> None:
         self.version = 1
         self.connectors = connectors
+        self.hosted: dict[str, str] = {}
+        """Verified domains, and the tenant of each."""
 
     def change(self, *connectors: SendConnector) -> None:
         self.connectors = connectors
         self.version += 1
+
+    def covering_domain(self, domain: str) -> AcceptedDomain | None:
+        owner = self.hosted.get(domain)
+        return AcceptedDomain(domain=domain, tenant=owner, token="", verified=True) if owner else None
 
     def send_connectors(self, tenant: str | None, domain: str) -> Sequence[SendConnector]:
         return [

@@ -305,6 +305,28 @@ def test_a_changed_connector_acts_on_mail_that_waits(tmp_path: Path) -> None:
     run(story())
 
 
+def test_mail_for_a_tenants_domain_goes_that_tenants_way_whoever_sends_it(tmp_path: Path) -> None:
+    """contoso hosts contoso.example; fabrikam's own connector would take everything."""
+
+    async def story() -> None:
+        async with Sink() as home, Sink() as elsewhere, post_office(tmp_path) as office:
+            office.directory.hosted["contoso.example"] = "contoso"
+            theirs = to_smart_host(elsewhere.port, tenant="fabrikam", name="fabrikam-all")
+            office.directory.change(theirs, to_smart_host(home.port, tenant="contoso", name="contoso-home"))
+            await office.send("a@contoso.example", tenant="fabrikam")
+            await office.send("b@outside.example", tenant="fabrikam")
+            await office.until(lambda: len(office.told.delivered) == 2)
+            assert [message.recipients for message in home.messages] == [("a@contoso.example",)]
+            assert [message.recipients for message in elsewhere.messages] == [("b@outside.example",)]
+            # Without a way of contoso's nothing of fabrikam's takes its place.
+            office.directory.change(theirs)
+            await office.send("c@contoso.example", tenant="fabrikam")
+            await office.until(lambda: len(office.told.deferred) == 1)
+            assert len(elsewhere.messages) == 1
+
+    run(story())
+
+
 def test_a_tenants_mail_goes_by_its_own_connector_and_nobody_elses(tmp_path: Path) -> None:
     async def story() -> None:
         async with Sink() as contoso, Sink() as internet:

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from contracts.directory_contract import (
     AT,
+    NEAR,
     Build,
     DirectoryContract,
     Holdings,
@@ -97,12 +98,12 @@ class TestEditorsView(DirectoryContract):
 
 def test_a_worker_sees_a_change_after_refresh_and_not_before(editor: SqliteDirectoryEditor, path: Path) -> None:
     worker = SqliteDirectory(path)
-    assert not worker.connectors_naming(["mail.contoso.example"])
+    assert not worker.connectors_naming(["mail.contoso.example"], NEAR)
     before = worker.version
     editor.put_inbound_connector(connector("mail", certificate_names=("mail.contoso.example",)), "add")
-    assert not worker.connectors_naming(["mail.contoso.example"])
+    assert not worker.connectors_naming(["mail.contoso.example"], NEAR)
     assert worker.refresh()
-    assert labels(worker.connectors_naming(["mail.contoso.example"])) == ["contoso/mail"]
+    assert labels(worker.connectors_naming(["mail.contoso.example"], NEAR)) == ["contoso/mail"]
     assert worker.version == before + 1
     assert not worker.refresh()
 
@@ -127,10 +128,10 @@ def test_a_prefix_length_first_used_later_is_searched_too(editor: SqliteDirector
     worker = SqliteDirectory(path)
     editor.put_inbound_connector(connector("a", addresses=(ip_network("192.0.2.0/24"),)), "add")
     worker.refresh()
-    assert labels(worker.connectors_listing(ip_address("198.51.100.7"))) == []
+    assert labels(worker.connectors_listing(ip_address("198.51.100.7"), NEAR)) == []
     editor.put_inbound_connector(connector("b", addresses=(ip_network("198.51.100.0/29"),)), "add")
     worker.refresh()
-    assert labels(worker.connectors_listing(ip_address("198.51.100.7"))) == ["contoso/b"]
+    assert labels(worker.connectors_listing(ip_address("198.51.100.7"), NEAR)) == ["contoso/b"]
 
 
 def test_a_changed_connector_is_not_found_by_what_it_no_longer_says(editor: SqliteDirectoryEditor) -> None:
@@ -142,10 +143,10 @@ def test_a_changed_connector_is_not_found_by_what_it_no_longer_says(editor: Sqli
     )
     editor.put_inbound_connector(first, "add")
     editor.put_inbound_connector(connector("mail", certificate_names=("new.contoso.example",)), "set")
-    assert not editor.connectors_naming(["mail.contoso.example"])
-    assert not editor.connectors_listing(ip_address("192.0.2.1"))
-    assert not editor.connectors_pinning_any(["a" * 64])
-    assert labels(editor.connectors_naming(["new.contoso.example"])) == ["contoso/mail"]
+    assert not editor.connectors_naming(["mail.contoso.example"], NEAR)
+    assert not editor.connectors_listing(ip_address("192.0.2.1"), NEAR)
+    assert not editor.connectors_pinning_any(["a" * 64], NEAR)
+    assert labels(editor.connectors_naming(["new.contoso.example"], NEAR)) == ["contoso/mail"]
 
 
 def test_a_check_that_finds_nothing_new_is_no_change(editor: SqliteDirectoryEditor, path: Path) -> None:
@@ -175,9 +176,12 @@ def test_no_look_up_of_a_worker_reads_through_a_table(editor: SqliteDirectoryEdi
     connection.set_trace_callback(statements.append)
     queries = DirectoryQueries(path, connection)
     queries.tenant("contoso")
-    queries.connectors_naming(["mail.contoso.example", "*.contoso.example"])
-    queries.connectors_pinning(leaf("a" * 64, "b" * 64))
-    queries.connectors_listing(ip_address("192.0.2.1"))
+    queries.connectors_naming(["mail.contoso.example", "*.contoso.example"], NEAR)
+    queries.connectors_pinning(leaf("a" * 64, "b" * 64), NEAR)
+    queries.connectors_listing(ip_address("192.0.2.1"), NEAR)
+    queries.proofs_of("a" * 64)
+    queries.has_verified_domain("contoso")
+    queries.claimants("contoso.example")
     queries.accepted_domain("contoso.example", "contoso")
     queries.covering_domain("mail.contoso.example")
     queries.verified_below("contoso", "contoso.example")

@@ -28,6 +28,7 @@ from gatepost.tenancy.evidence import (
     VerificationError,
     VerifiedCertificate,
 )
+from gatepost.tenancy.proof import Proof
 from gatepost.tenancy.tenant import (
     AcceptedDomain,
     AddressSpace,
@@ -67,6 +68,8 @@ class Case:
     file: str
     name: str
     directory: MemoryDirectory
+    exports: MemoryDirectory
+    """The same, as rule set eop is asked about it: by somebody who has the exports."""
     evidence: Evidence
     expect: dict[str, Any]
     expect_eop: dict[str, Any]
@@ -76,7 +79,8 @@ class Case:
     judge: "FixtureJudge"
 
     def attribution(self, rules: RuleSet) -> Attribution:
-        return attribute(self.evidence, gather(self.directory, self.evidence, self.judge, AT), AT, rules)
+        directory = self.directory if rules.name == "gatepost" else self.exports
+        return attribute(self.evidence, gather(directory, self.evidence, self.judge, AT), AT, rules)
 
     def reply(self, rules: RuleSet) -> str:
         refusal = self.attribution(rules).refusal
@@ -123,6 +127,7 @@ def _case(file: str, data: dict[str, Any], case: dict[str, Any]) -> Case:
         file=file,
         name=case["name"],
         directory=directory(data, case),
+        exports=directory(data, case, is_export=True),
         evidence=evidence,
         expect=case["expect"],
         expect_eop=case.get("expect_eop", case["expect"]),
@@ -132,7 +137,7 @@ def _case(file: str, data: dict[str, Any], case: dict[str, Any]) -> Case:
     )
 
 
-def directory(data: dict[str, Any], case: dict[str, Any]) -> MemoryDirectory:
+def directory(data: dict[str, Any], case: dict[str, Any], is_export: bool = False) -> MemoryDirectory:
     without, disabled = case.get("without_domains", ()), case.get("disabled", ())
     rejecting = case.get("reject_direct_send", ())
     connectors = [inbound_connector(each) for each in data.get("inbound_connector", ())]
@@ -142,7 +147,23 @@ def directory(data: dict[str, Any], case: dict[str, Any]) -> MemoryDirectory:
         inbound_connectors=[replace(each, enabled=False) if each.label in disabled else each for each in connectors],
         send_connectors=[send_connector(**each) for each in data.get("send_connector", ())],
         version=7,
+        proofs=[each for fields in data.get("inbound_connector", ()) for each in proofs(fields)],
+        is_export=is_export,
     )
+
+
+def proofs(fields: dict[str, Any]) -> Iterator[Proof]:
+    """Each of its own day, in the order of the file."""
+    for number, pin in enumerate(fields.get("proven_pins", ())):
+        yield Proof(
+            tenant=fields["tenant"],
+            certificate_sha256=pin,
+            public_key_sha256="",
+            at=datetime.fromisoformat(fields.get("proven_at", f"2026-01-{number + 1:02}T00:00:00Z")),
+            session_id="",
+            address="",
+            ends_at=datetime.fromisoformat(fields["proofs_end"]) if "proofs_end" in fields else None,
+        )
 
 
 def secrets(data: dict[str, Any], case: dict[str, Any]) -> Iterator[str]:
@@ -167,7 +188,10 @@ def domain(domain: str, tenant: str, verified: bool = True, match_subdomains: bo
 
 def inbound_connector(fields: dict[str, Any]) -> InboundConnector:
     lists = ("certificate_names", "certificate_sha256", "public_key_sha256", "sender_domains", "trust_anchors")
-    values: dict[str, Any] = {key: tuple(value) if key in lists else value for key, value in fields.items()}
+    of_proofs = ("proofs_end", "proven_at")
+    values: dict[str, Any] = {
+        key: tuple(value) if key in lists else value for key, value in fields.items() if key not in of_proofs
+    }
     values["type"] = ConnectorType(fields.get("type", "on-premises"))
     values["addresses"] = tuple(ip_network(each) for each in fields.get("addresses", ()))
     values["proven_pins"] = frozenset(fields.get("proven_pins", ()))

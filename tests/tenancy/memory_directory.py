@@ -2,13 +2,40 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 
 from gatepost.mail.domain import is_below, parents
+from gatepost.tenancy.directory import MOST_CLAIMANTS, MOST_OF_A_TENANT, MOST_OF_OTHERS
 from gatepost.tenancy.evidence import Address, CertificateFacts
 from gatepost.tenancy.names import WILDCARD, pattern_covers, without_wildcard
+from gatepost.tenancy.proof import Proof
 from gatepost.tenancy.tenant import AcceptedDomain, ConnectorType, InboundConnector, SendConnector, Tenant
 
 MOST = 50
+
+
+def proofs_by(connector: InboundConnector, ends_at: datetime | None = None) -> list[Proof]:
+    """That what the connector says is proven was."""
+    return [
+        Proof(
+            tenant=connector.tenant,
+            certificate_sha256=pin,
+            public_key_sha256="",
+            at=datetime(2026, 1, 1, tzinfo=UTC),
+            session_id="",
+            address="",
+            ends_at=ends_at,
+        )
+        for pin in sorted(connector.proven_pins)
+    ]
+
+
+def _others(connectors: Sequence[InboundConnector]) -> list[InboundConnector]:
+    return [each for each in connectors if each.enabled][:MOST_OF_OTHERS]
+
+
+def _once(connectors: Sequence[InboundConnector]) -> tuple[InboundConnector, ...]:
+    return tuple({each.label: each for each in connectors}.values())
 
 
 class MemoryDirectory:
@@ -21,12 +48,18 @@ class MemoryDirectory:
         inbound_connectors: Iterable[InboundConnector] = (),
         send_connectors: Iterable[SendConnector] = (),
         version: int = 1,
+        proofs: Iterable[Proof] | None = None,
+        is_export: bool = False,
     ) -> None:
+        """`is_export`: as a directory of exports, which looks at every connector, also with names that nobody owns.
+        `proofs` None: what the connectors say is proven, all at one time and without an end."""
         self.version = version
         self._tenants = {tenant.name: tenant for tenant in tenants}
+        self._everybody = list(self._tenants) if is_export else []
         self._claims = {(domain.domain, domain.tenant): domain for domain in domains}
         self._owners = {domain.domain: domain for domain in self._claims.values() if domain.verified}
         self._inbound = list(inbound_connectors)
+        self._proofs = list(proofs) if proofs is not None else [each for c in self._inbound for each in proofs_by(c)]
         self._send = [connector for connector in send_connectors if connector.enabled]
         self._naming = defaultdict(list)
         self._pinning = defaultdict(list)
@@ -35,7 +68,9 @@ class MemoryDirectory:
         self._of_tenant = defaultdict(list)
         for connector in sorted(self._inbound, key=lambda connector: connector.name):
             self._of_tenant[connector.tenant].append(connector)
-        for connector in self._inbound:
+        for connector in sorted(self._inbound, key=lambda connector: connector.label):
+            if connector.type is ConnectorType.PARTNER:
+                continue
             for name in connector.certificate_names:
                 self._naming[name].append(connector)
                 if not name.startswith(WILDCARD):
@@ -48,31 +83,60 @@ class MemoryDirectory:
     def tenant(self, name: str) -> Tenant | None:
         return self._tenants.get(name)
 
-    def connectors_naming(self, names: Sequence[str]) -> Sequence[InboundConnector]:
-        found = {}
+    def connectors_naming(self, names: Sequence[str], near: Sequence[str]) -> Sequence[InboundConnector]:
+        found: list[InboundConnector] = []
+        near = [*near, *self._everybody]
         for name in names:
             base = without_wildcard(name)
-            keys = [name, WILDCARD + base, *(WILDCARD + parent for parent in parents(base))]
-            for key in keys:
-                for connector in self._naming.get(key, ()):
-                    found[connector.label] = connector
+            for pattern in (name, WILDCARD + base, *(WILDCARD + parent for parent in parents(base))):
+                found += self._concerning(self._naming.get(pattern, ()), (*near, *self._owner_of(pattern)))
             if base is not name:
-                for connector in self._hosts_below.get(base, ())[:MOST]:
-                    found[connector.label] = connector
-        return tuple(found.values())
+                below = self._hosts_below.get(base, ())
+                found += self._concerning(below, (*near, *self._owner_of(base)))
+                live = [each for each in below if each.enabled][:MOST_OF_A_TENANT]
+                found += [
+                    each for each in live if any(each.tenant in self._owner_of(n) for n in each.certificate_names)
+                ]
+        return _once(found)
 
-    def connectors_pinning(self, leaf: CertificateFacts) -> Sequence[InboundConnector]:
-        pinning = [*self._pinning.get(leaf.sha256, ()), *self._pinning.get(leaf.public_key_sha256, ())]
-        return tuple({connector.label: connector for connector in pinning}.values())
+    def _owner_of(self, pattern: str) -> Sequence[str]:
+        owner = self.nearest_owner(without_wildcard(pattern))
+        return (owner.tenant,) if owner else ()
 
-    def connectors_listing(self, address: Address) -> Sequence[InboundConnector]:
-        found = {
-            connector.label: connector
-            for network, connectors in self._listing.items()
-            if address in network
-            for connector in connectors
-        }
-        return tuple(found.values())
+    def connectors_pinning(self, leaf: CertificateFacts, near: Sequence[str]) -> Sequence[InboundConnector]:
+        found: list[InboundConnector] = []
+        for pin in (leaf.sha256, leaf.public_key_sha256):
+            pinning = self._pinning.get(pin, ())
+            found += self._concerning(pinning, (*near, *(proof.tenant for proof in self.proofs_of(pin))))
+            found += _others(pinning)
+        return _once(found)
+
+    def connectors_listing(self, address: Address, near: Sequence[str]) -> Sequence[InboundConnector]:
+        found: list[InboundConnector] = []
+        near = [*near, *self._everybody]
+        for network, connectors in self._listing.items():
+            if address in network:
+                found += [*self._concerning(connectors, near), *_others(connectors)]
+        return _once(found)
+
+    @staticmethod
+    def _concerning(connectors: Sequence[InboundConnector], tenants: Sequence[str]) -> list[InboundConnector]:
+        """Of each of the tenants, the enabled ones first."""
+        found: list[InboundConnector] = []
+        for tenant in dict.fromkeys(tenants):
+            theirs = (each for each in connectors if each.tenant == tenant)
+            found += sorted(theirs, key=lambda each: not each.enabled)[:MOST_OF_A_TENANT]
+        return found
+
+    def proofs_of(self, pin: str) -> Sequence[Proof]:
+        return tuple(proof for proof in self._proofs if pin in proof.pins)
+
+    def has_verified_domain(self, tenant: str) -> bool:
+        return any(each.tenant == tenant for each in self._owners.values())
+
+    def claimants(self, domain: str) -> Sequence[AcceptedDomain]:
+        claims = (each for each in self._claims.values() if each.domain == domain and not each.verified)
+        return tuple(sorted(claims, key=lambda each: each.tenant))[:MOST_CLAIMANTS]
 
     def accepted_domain(self, domain: str, tenant: str) -> AcceptedDomain | None:
         return self._claims.get((domain, tenant))

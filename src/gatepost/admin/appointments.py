@@ -19,8 +19,9 @@ from gatepost.admin.limits import limit_of
 from gatepost.admin.lookups import tenant_named
 from gatepost.mail.address import NULL_REVERSE_PATH, Mailbox, ReversePath
 from gatepost.mail.path_grammar import BadPath, read_mailbox
-from gatepost.tenancy.appointment import Appointment, Proof, Purpose
+from gatepost.tenancy.appointment import Appointment, Purpose
 from gatepost.tenancy.evidence import CertificateFacts
+from gatepost.tenancy.proof import Proof
 from gatepost.tenancy.record import ReadRecord, Record, time_text
 from gatepost.tenancy.session_record import attribution_record
 from gatepost.tenancy.tenant import Tenant
@@ -95,9 +96,6 @@ def keep(editor: DirectoryEditor, appointment: Appointment, seen: Record, at: da
             return False
         if appointment.purpose is Purpose.ENROLMENT and (proof := _proof(appointment, seen, at)):
             editor.put_proof(proof)
-            for connector in list(editor.all_inbound_connectors(appointment.tenant)):
-                proven = connector.proven_pins | proof.pins.intersection(connector.pins)
-                editor.put_inbound_connector(replace(connector, proven_pins=proven), "prove")
         return True
 
 

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Protocol
 
 from gatepost.tenancy.allowance import Allowance, Owned
-from gatepost.tenancy.appointment import Appointment, Proof, Purpose
+from gatepost.tenancy.appointment import Appointment, Purpose
 from gatepost.tenancy.directory import Directory
+from gatepost.tenancy.proof import Proof
 from gatepost.tenancy.record import Record
 from gatepost.tenancy.tenant import AcceptedDomain, AuditEntry, InboundConnector, SendConnector, Tenant
 from gatepost.tenancy.token import Token
@@ -106,9 +107,18 @@ class DirectoryEditor(Directory, Protocol):
         """Those that expired before."""
 
     def proven(self, tenant: str, pins: Sequence[str]) -> frozenset[str]:
-        """Those of `pins` that the tenant has proven."""
+        """Those of `pins` that the tenant has proven, in a way that counts."""
 
-    def put_proof(self, proof: Proof) -> None: ...
+    def proof(self, tenant: str, pin: str) -> Proof | None:
+        """The tenant's, whether it still counts or not."""
+
+    def all_proofs(self, tenant: str | None = None) -> Iterator[tuple[str, Proof]]:
+        """Each with the pin that it is of; with `tenant`, that tenant's."""
+
+    def put_proof(self, proof: Proof) -> None:
+        """Does nothing for a pin of which the tenant has a proof that counts."""
+
+    def remove_proof(self, proof: Proof, pin: str) -> None: ...
 
     def audit(
         self,

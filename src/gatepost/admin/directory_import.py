@@ -26,6 +26,7 @@ from gatepost.admin.trust_anchors import trust_anchors
 from gatepost.mail.domain import parents
 from gatepost.tenancy.allowance import Owned
 from gatepost.tenancy.names import without_wildcard
+from gatepost.tenancy.proof import Proof, ProvenBy
 from gatepost.tenancy.record import time_from
 from gatepost.tenancy.tenant import (
     AcceptedDomain,
@@ -278,6 +279,24 @@ class _Import:
                     connector = self._allowed(line, connector, stored, owners)
                 self._note(line.kind, stored, connector, changes)
         self._editor.write_inbound_connectors(changes)
+        for _, connector in changes:
+            self._vouch_for(connector)
+
+    def _vouch_for(self, connector: InboundConnector) -> None:
+        """What the file says is proven is, by the word of the operator who imports it."""
+        for pin in sorted(connector.proven_pins):
+            is_certificate = pin in connector.certificate_sha256
+            self._editor.put_proof(
+                Proof(
+                    tenant=connector.tenant,
+                    certificate_sha256=pin if is_certificate else "",
+                    public_key_sha256="" if is_certificate else pin,
+                    at=self._at,
+                    session_id="",
+                    address="",
+                    by=ProvenBy.OPERATOR,
+                )
+            )
 
     def _allowed(
         self, line: Line, connector: InboundConnector, stored: InboundConnector | None, owners: "_Owners"

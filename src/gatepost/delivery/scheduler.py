@@ -179,7 +179,10 @@ class Scheduler:
             return found
 
     def _find_destination(self, tenant: str | None, domain: str) -> Destination | None:
-        connector = choose(self._directory.send_connectors(tenant, domain), tenant, domain)
+        # Mail for a tenant's domain goes the way that tenant configured, or the server: never another sender's own way.
+        owner = self._directory.covering_domain(domain)
+        whose = owner.tenant if owner else tenant
+        connector = choose(self._directory.send_connectors(whose, domain), whose, domain)
         if connector is None:
             self._events.warning(
                 f"no send connector covers {domain}{f' for tenant {tenant}' if tenant else ''}: "

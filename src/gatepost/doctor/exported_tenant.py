@@ -17,6 +17,7 @@ from gatepost.doctor.evidence import EvidenceBundle
 from gatepost.mail.domain import DomainError, domain_key, is_below, parents
 from gatepost.tenancy.evidence import Address, CertificateFacts
 from gatepost.tenancy.names import certificate_name_key, pattern_covers, without_wildcard
+from gatepost.tenancy.proof import Proof
 from gatepost.tenancy.tenant import (
     AcceptedDomain,
     ConnectorType,
@@ -164,18 +165,28 @@ class ExportedDirectory:
     def tenant(self, name: str) -> Tenant | None:
         return self._tenant if name == self._tenant.name else None
 
-    def connectors_naming(self, names: Sequence[str]) -> Sequence[InboundConnector]:
+    def connectors_naming(self, names: Sequence[str], near: Sequence[str] = ()) -> Sequence[InboundConnector]:
         return tuple(each for each in self._connectors if any(_may_answer(each, name) for name in names))
 
-    def connectors_pinning(self, leaf: CertificateFacts) -> Sequence[InboundConnector]:
+    def connectors_pinning(self, leaf: CertificateFacts, near: Sequence[str] = ()) -> Sequence[InboundConnector]:
         """Exchange Online has no pins."""
         return ()
 
-    def connectors_listing(self, address: Address) -> Sequence[InboundConnector]:
+    def connectors_listing(self, address: Address, near: Sequence[str] = ()) -> Sequence[InboundConnector]:
         return tuple(each for each in self._connectors if any(address in network for network in each.addresses))
 
     def accepted_domain(self, domain: str, tenant: str) -> AcceptedDomain | None:
         return self._domains.get(domain) if tenant == self._tenant.name else None
+
+    def proofs_of(self, pin: str) -> Sequence[Proof]:
+        return ()
+
+    def has_verified_domain(self, tenant: str) -> bool:
+        return bool(self._domains)
+
+    def claimants(self, domain: str) -> Sequence[AcceptedDomain]:
+        """What is not verified is not in an export."""
+        return ()
 
     def nearest_owner(self, domain: str) -> AcceptedDomain | None:
         return next((found for each in (domain, *parents(domain)) if (found := self._domains.get(each))), None)

@@ -1,4 +1,4 @@
-"""Which send connector carries mail of a tenant to a domain.
+"""Which send connector carries mail to a domain, of the tenant that owns the domain or else of the one that sends.
 
 A tenant's own connectors that cover the domain come before the server's altogether. Then the most specific address
 space wins, then the lowest cost, then the name, so that the choice never depends on the order of the directory

@@ -12,24 +12,24 @@ from pathlib import Path
 from typing import TypeVar
 
 from gatepost.store.directory_editor import (
+    INDEXES,
     OWNED,
     PUT_DOMAIN,
     PUT_TENANT,
     SqliteDirectoryEditor,
-    certificate_name_row,
     domain_row,
+    index_rows,
+    insert_into,
     is_live_partner,
     stored_connector_record,
     text_of,
 )
 from gatepost.store.directory_file import reporting
-from gatepost.store.directory_queries import network_key
 from gatepost.tenancy.allowance import Allowance, Owned
 from gatepost.tenancy.record import (
     ReadRecord,
     domain_from,
     domain_record,
-    inbound_connector_from,
     tenant_from,
     tenant_record,
 )
@@ -94,7 +94,7 @@ class SqliteBulkEditor(SqliteDirectoryEditor):
         return self._stored(_OWNERS, domains, domain_from)
 
     def stored_inbound_connectors(self, keys: Sequence[tuple[str, str]]) -> Sequence[InboundConnector | None]:
-        return self._stored(_CONNECTORS, keys, inbound_connector_from)
+        return self._stored(_CONNECTORS, keys, self._connector_from)
 
     def write_tenants(self, changes: Sequence[tuple[Tenant | None, Tenant]]) -> None:
         with self.change():
@@ -145,18 +145,12 @@ class SqliteBulkEditor(SqliteDirectoryEditor):
             "INSERT INTO inbound_connector (id, tenant, name, live_partner, definition) VALUES (?, ?, ?, ?, ?)",
             [(row_id, each.tenant, each.name, is_live_partner(each), text) for row_id, each, text in numbered],
         )
-        self._many(
-            "INSERT INTO certificate_name VALUES (?, ?, ?)",
-            [certificate_name_row(name, row_id) for row_id, each, _ in numbered for name in each.certificate_names],
-        )
-        self._many(
-            "INSERT INTO pin VALUES (?, ?)",
-            [(bytes.fromhex(pin), row_id) for row_id, each, _ in numbered for pin in set(each.pins)],
-        )
-        self._many(
-            "INSERT INTO address VALUES (?, ?, ?, ?)",
-            [(*network_key(network), row_id) for row_id, each, _ in numbered for network in each.addresses],
-        )
+        indexed: dict[str, list[tuple[object, ...]]] = {index: [] for index in INDEXES}
+        for row_id, each, _ in numbered:
+            for index, rows in index_rows(each, row_id):
+                indexed[index] += rows
+        for index, rows in indexed.items():
+            self._many(insert_into(index), rows)
 
     def _record_changes(self, changes: Iterator[tuple[str, str | None, str, str]]) -> None:
         """Each as (subject, before, after, tenant)."""

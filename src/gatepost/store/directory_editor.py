@@ -18,12 +18,12 @@ from pathlib import Path
 from gatepost.store.directory_file import open_to_change, reporting
 from gatepost.store.directory_queries import DirectoryQueries, network_key, top_down
 from gatepost.tenancy.allowance import Allowance, Owned
-from gatepost.tenancy.appointment import Appointment, Proof, Purpose, appointment_from, appointment_record, proof_record
+from gatepost.tenancy.appointment import Appointment, Purpose, appointment_from, appointment_record
+from gatepost.tenancy.proof import Proof, proof_from, proof_record
 from gatepost.tenancy.record import (
     Record,
     domain_from,
     domain_record,
-    inbound_connector_from,
     inbound_connector_record,
     send_connector_from,
     send_connector_record,
@@ -121,9 +121,9 @@ class SqliteDirectoryEditor(DirectoryQueries):
         if tenant is None:
             every = "SELECT definition FROM inbound_connector WHERE (tenant, name) > (?, ?) ORDER BY tenant, name"
             owner, _, name = after.partition("/")
-            return map(inbound_connector_from, self._each(every, owner, name))
+            return map(self._connector_from, self._each(every, owner, name))
         of_tenant = "SELECT definition FROM inbound_connector WHERE tenant = ? AND name > ? ORDER BY name"
-        return map(inbound_connector_from, self._each(of_tenant, tenant, after))
+        return map(self._connector_from, self._each(of_tenant, tenant, after))
 
     def all_send_connectors(self, tenant: str | None = None, after: str = "") -> Iterator[SendConnector]:
         if tenant is None:
@@ -134,7 +134,7 @@ class SqliteDirectoryEditor(DirectoryQueries):
 
     def inbound_connector(self, tenant: str, name: str) -> InboundConnector | None:
         rows = self._rows("SELECT definition FROM inbound_connector WHERE tenant = ? AND name = ?", tenant, name)
-        return inbound_connector_from(json.loads(rows[0][0])) if rows else None
+        return self._connector_from(json.loads(rows[0][0])) if rows else None
 
     def send_connector(self, name: str) -> SendConnector | None:
         rows = self._rows("SELECT definition FROM send_connector WHERE name = ?", name)
@@ -235,6 +235,7 @@ class SqliteDirectoryEditor(DirectoryQueries):
 
     def put_inbound_connector(self, connector: InboundConnector, action: str) -> None:
         with self.change():
+            connector = self._with_proofs(connector)
             existing = self.inbound_connector(connector.tenant, connector.name)
             before = inbound_connector_record(existing) if existing else None
             after = inbound_connector_record(connector)
@@ -327,17 +328,28 @@ class SqliteDirectoryEditor(DirectoryQueries):
             self._rows("DELETE FROM appointment WHERE expires_at < ?", before.timestamp())
 
     def proven(self, tenant: str, pins: Sequence[str]) -> frozenset[str]:
-        """Those of `pins` that the tenant has proven."""
-        of_tenant = f"SELECT sha256 FROM proof WHERE tenant = ? AND sha256 IN ({','.join('?' * len(pins))})"
-        return frozenset(row[0] for row in self._rows(of_tenant, tenant, *pins))
+        """Those of `pins` that the tenant has proven, in a way that counts."""
+        at = self._clock()
+        return frozenset(pin for pin in pins if (proof := self.proof(tenant, pin)) and proof.counts(at))
+
+    def all_proofs(self, tenant: str | None = None) -> Iterator[tuple[str, Proof]]:
+        every = "SELECT sha256, definition FROM proof WHERE ? IS NULL OR tenant = ? ORDER BY tenant, sha256"
+        for pin, definition in self._rows(every, tenant, tenant):
+            yield pin, proof_from(json.loads(definition))
 
     def put_proof(self, proof: Proof) -> None:
-        """The first proof of a pin stands."""
+        """The first proof of a pin stands, as long as it counts."""
         with self.change():
-            record = proof_record(proof)
             for pin in sorted(proof.pins - self.proven(proof.tenant, sorted(proof.pins))):
-                self._rows("INSERT INTO proof VALUES (?, ?, ?)", proof.tenant, pin, text_of(record))
-                self._record_change("prove", f"pin {proof.tenant}/{pin}", None, record)
+                before = self.proof(proof.tenant, pin)
+                self._rows("REPLACE INTO proof VALUES (?, ?, ?)", proof.tenant, pin, text_of(proof_record(proof)))
+                replaced = proof_record(before) if before else None
+                self._record_change("prove", f"pin {proof.tenant}/{pin}", replaced, proof_record(proof))
+
+    def remove_proof(self, proof: Proof, pin: str) -> None:
+        with self.change():
+            self._rows("DELETE FROM proof WHERE tenant = ? AND sha256 = ?", proof.tenant, pin)
+            self._record_change("take-back", f"pin {proof.tenant}/{pin}", proof_record(proof), None)
 
     def _write_token(self, token: Token) -> None:
         self._rows(
@@ -361,14 +373,11 @@ class SqliteDirectoryEditor(DirectoryQueries):
             is_live_partner(connector),
             text_of(stored_connector_record(connector)),
         )
-        for table in ("certificate_name", "pin", "address"):
+        for table in INDEXES:
             self._rows(f"DELETE FROM {table} WHERE connector = ?", row_id)
-        for name in connector.certificate_names:
-            self._rows("INSERT INTO certificate_name VALUES (?, ?, ?)", *certificate_name_row(name, row_id))
-        for pin in set(connector.pins):
-            self._rows("INSERT INTO pin VALUES (?, ?)", bytes.fromhex(pin), row_id)
-        for network in connector.addresses:
-            self._rows("INSERT INTO address VALUES (?, ?, ?, ?)", *network_key(network), row_id)
+        for table, rows in index_rows(connector, row_id):
+            for row in rows:
+                self._rows(insert_into(table), *row)
 
     def _write_send_connector(self, connector: SendConnector, record: Record) -> None:
         self._rows(
@@ -445,15 +454,32 @@ def is_live_partner(connector: InboundConnector) -> bool:
     return connector.enabled and connector.type is ConnectorType.PARTNER
 
 
-def certificate_name_row(name: str, connector: int) -> tuple[str, int, str | None]:
-    """Of table `certificate_name`."""
-    parent = None if name.startswith("*.") else name.partition(".")[2] or None
-    return name, connector, parent
+INDEXES = {"certificate_name": 5, "pin": 4, "address": 6}
+"""The tables that sessions are recognised by, and how many columns each has."""
+
+
+def insert_into(index: str) -> str:
+    return f"INSERT INTO {index} VALUES ({','.join('?' * INDEXES[index])})"
+
+
+def index_rows(connector: InboundConnector, row_id: int) -> Iterator[tuple[str, list[tuple[object, ...]]]]:
+    """What is written of a connector into each of `INDEXES`. Partner connectors are found by their tenant."""
+    if connector.type is ConnectorType.PARTNER:
+        return
+    whose = (not connector.enabled, connector.tenant, row_id)
+    yield "certificate_name", [(name, *whose, _parent(name)) for name in connector.certificate_names]
+    yield "pin", [(bytes.fromhex(pin), *whose) for pin in sorted(set(connector.pins))]
+    yield "address", [(*network_key(network), *whose) for network in connector.addresses]
+
+
+def _parent(name: str) -> str | None:
+    return None if name.startswith("*.") else name.partition(".")[2] or None
 
 
 def stored_connector_record(connector: InboundConnector) -> Record:
-    """Without the lists that are empty, which are most: the directory has many connectors."""
-    return {key: value for key, value in inbound_connector_record(connector).items() if value != []}
+    """Without the lists that are empty, which are most: the directory has many connectors. Proofs are kept apart."""
+    record = inbound_connector_record(connector)
+    return {key: value for key, value in record.items() if value != [] and key != "proven_pins"}
 
 
 def text_of(record: Record) -> str:

@@ -14,9 +14,9 @@ from gatepost.queue.store import StoreDamaged, StoreError, StoreUnavailable
 
 # "GPdi": tells our file from any other SQLite file.
 APPLICATION_ID = 0x47506469
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
-_UPGRADES = {1: "directory_schema_2.sql", 2: "directory_schema_3.sql", 3: "directory_schema_4.sql"}
+_UPGRADES = {number - 1: f"directory_schema_{number}.sql" for number in range(2, SCHEMA_VERSION + 1)}
 """What leads from one version of the schema to the next."""
 
 _UNUSABLE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}

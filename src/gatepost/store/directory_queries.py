@@ -2,7 +2,8 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,11 @@ from typing import Any
 from gatepost.mail.domain import is_below, parents
 from gatepost.store.directory_file import reporting
 from gatepost.tenancy.appointment import Appointment, appointment_from
+from gatepost.tenancy.directory import MOST_CLAIMANTS, MOST_OF_A_TENANT, MOST_OF_OTHERS
 from gatepost.tenancy.evidence import Address, CertificateFacts
-from gatepost.tenancy.record import domain_from, inbound_connector_from, send_connector_from, tenant_from
+from gatepost.tenancy.names import covering_patterns, without_wildcard
+from gatepost.tenancy.proof import Proof, proof_from
+from gatepost.tenancy.record import ReadRecord, domain_from, inbound_connector_from, send_connector_from, tenant_from
 from gatepost.tenancy.tenant import AcceptedDomain, InboundConnector, SendConnector, Tenant
 
 # What an explanation can hold without drowning its reader.
@@ -35,34 +39,74 @@ class DirectoryQueries:
         rows = self._rows("SELECT definition FROM tenant WHERE name = ?", name)
         return tenant_from(json.loads(rows[0][0])) if rows else None
 
-    def connectors_naming(self, names: Sequence[str]) -> Sequence[InboundConnector]:
-        covering = sorted({candidate for name in names for candidate in _names_that_cover(name)})
-        ids = self._ids(f"SELECT connector FROM certificate_name WHERE name IN ({_marks(covering)})", *covering)
+    def connectors_naming(self, names: Sequence[str], near: Sequence[str]) -> Sequence[InboundConnector]:
+        ids: set[int] = set()
+        for pattern in {pattern for name in names for pattern in covering_patterns(name)}:
+            if self._rows("SELECT 1 FROM certificate_name WHERE name = ? LIMIT 1", pattern):
+                owner = self.nearest_owner(without_wildcard(pattern))
+                ids |= self._of_tenants("certificate_name WHERE name = ?", (pattern,), (*near, *_tenant_of(owner)))
         for name in names:
             if name.startswith("*."):
-                below = "SELECT connector FROM certificate_name WHERE parent = ? LIMIT ?"
-                ids |= self._ids(below, name[2:], MOST_EXPLAINED)
+                ids |= self._hosts_below(name[2:], near)
         return self._connectors(ids)
 
-    def connectors_pinning(self, leaf: CertificateFacts) -> Sequence[InboundConnector]:
-        return self.connectors_pinning_any((leaf.sha256, leaf.public_key_sha256))
+    def _hosts_below(self, domain: str, near: Sequence[str]) -> set[int]:
+        """Of the tenants near and the owner of `domain`, and of any other that owns the host itself."""
+        below = "certificate_name WHERE parent = ?"
+        found = self._of_tenants(below, (domain,), (*near, *_tenant_of(self.nearest_owner(domain))))
+        enabled = f"SELECT name, tenant, connector FROM {below} AND off = 0 LIMIT ?"
+        for name, tenant, connector in self._rows(enabled, domain, MOST_OF_A_TENANT):
+            owner = self.nearest_owner(name)
+            if owner and owner.tenant == tenant:
+                found.add(connector)
+        return found
 
-    def connectors_pinning_any(self, pins: Sequence[str]) -> Sequence[InboundConnector]:
-        keys = [bytes.fromhex(pin) for pin in pins if pin]
-        return self._connectors(self._ids(f"SELECT connector FROM pin WHERE sha256 IN ({_marks(keys)})", *keys))
+    def connectors_pinning(self, leaf: CertificateFacts, near: Sequence[str]) -> Sequence[InboundConnector]:
+        return self.connectors_pinning_any((leaf.sha256, leaf.public_key_sha256), near)
 
-    def connectors_listing(self, address: Address) -> Sequence[InboundConnector]:
-        return self.connectors_listing_with(address, self.prefix_lengths(address.version))
+    def connectors_pinning_any(self, pins: Sequence[str], near: Sequence[str]) -> Sequence[InboundConnector]:
+        ids: set[int] = set()
+        for pin in filter(None, pins):
+            proven = [proof.tenant for proof in self.proofs_of(pin)]
+            ids |= self._of_tenants("pin WHERE sha256 = ?", (bytes.fromhex(pin),), (*near, *proven))
+            ids |= self._of_others("pin WHERE sha256 = ?", (bytes.fromhex(pin),))
+        return self._connectors(ids)
 
-    def connectors_listing_with(self, address: Address, prefix_lengths: Sequence[int]) -> Sequence[InboundConnector]:
+    def connectors_listing(self, address: Address, near: Sequence[str]) -> Sequence[InboundConnector]:
+        return self.connectors_listing_with(address, self.prefix_lengths(address.version), near)
+
+    def connectors_listing_with(
+        self, address: Address, prefix_lengths: Sequence[int], near: Sequence[str]
+    ) -> Sequence[InboundConnector]:
         """One search for each prefix length that any connector uses: at most 33 or 129."""
         ids: set[int] = set()
         number, bits = int(address), address.max_prefixlen
-        statement = "SELECT connector FROM address WHERE family = ? AND prefix_length = ? AND network = ?"
+        listing = "address WHERE family = ? AND prefix_length = ? AND network = ?"
         for length in prefix_lengths:
             network = number >> (bits - length) << (bits - length)
-            ids |= self._ids(statement, address.version, length, network.to_bytes(bits // 8, "big"))
+            key = (address.version, length, network.to_bytes(bits // 8, "big"))
+            if others := self._of_others(listing, key):
+                ids |= others
+            if others or near:
+                ids |= self._of_tenants(listing, key, near)
         return self._connectors(ids)
+
+    def proofs_of(self, pin: str) -> Sequence[Proof]:
+        rows = self._rows("SELECT definition FROM proof WHERE sha256 = ?", pin)
+        return tuple(proof_from(json.loads(definition)) for (definition,) in rows)
+
+    def has_verified_domain(self, tenant: str) -> bool:
+        return bool(self._rows("SELECT 1 FROM accepted_domain WHERE tenant = ? AND verified LIMIT 1", tenant))
+
+    def _of_tenants(self, where: str, key: Sequence[object], tenants: Sequence[str]) -> set[int]:
+        """The enabled ones first."""
+        statement = f"SELECT connector FROM {where} AND off IN (0, 1) AND tenant = ? ORDER BY off LIMIT ?"
+        return {
+            row[0] for tenant in dict.fromkeys(tenants) for row in self._rows(statement, *key, tenant, MOST_OF_A_TENANT)
+        }
+
+    def _of_others(self, where: str, key: Sequence[object]) -> set[int]:
+        return self._ids(f"SELECT connector FROM {where} AND off = 0 LIMIT ?", *key, MOST_OF_OTHERS)
 
     def prefix_lengths(self, family: int) -> Sequence[int]:
         """The lengths in use, by one search each."""
@@ -77,6 +121,12 @@ class DirectoryQueries:
     def accepted_domain(self, domain: str, tenant: str) -> AcceptedDomain | None:
         rows = self._rows("SELECT definition FROM accepted_domain WHERE domain = ? AND tenant = ?", domain, tenant)
         return domain_from(json.loads(rows[0][0])) if rows else None
+
+    def claimants(self, domain: str) -> Sequence[AcceptedDomain]:
+        rows = self._rows(
+            "SELECT definition FROM accepted_domain WHERE domain = ? AND NOT verified LIMIT ?", domain, MOST_CLAIMANTS
+        )
+        return tuple(domain_from(json.loads(definition)) for (definition,) in rows)
 
     def nearest_owner(self, domain: str) -> AcceptedDomain | None:
         candidates = [domain, *parents(domain)]
@@ -134,8 +184,21 @@ class DirectoryQueries:
         return self._definitions(_CONNECTORS_BY_ID.format(_marks(ids)), *ids) if ids else ()
 
     def _definitions(self, statement: str, *values: Any) -> Sequence[InboundConnector]:
-        rows = self._rows(statement, *values)
-        return tuple(inbound_connector_from(json.loads(definition)) for (definition,) in rows)
+        return tuple(self._connector_from(json.loads(definition)) for (definition,) in self._rows(statement, *values))
+
+    def _connector_from(self, record: ReadRecord) -> InboundConnector:
+        return self._with_proofs(inbound_connector_from(record))
+
+    def _with_proofs(self, connector: InboundConnector) -> InboundConnector:
+        """With the pins that its tenant has proven: proofs are kept for themselves."""
+        if not connector.pins and not connector.proven_pins:
+            return connector
+        proven = [pin for pin in connector.pins if (proof := self.proof(connector.tenant, pin)) and proof.suffices]
+        return replace(connector, proven_pins=frozenset(proven))
+
+    def proof(self, tenant: str, pin: str) -> Proof | None:
+        rows = self._rows("SELECT definition FROM proof WHERE tenant = ? AND sha256 = ?", tenant, pin)
+        return proof_from(json.loads(rows[0][0])) if rows else None
 
     def _ids(self, statement: str, *values: Any) -> set[int]:
         return {row[0] for row in self._rows(statement, *values)}
@@ -155,16 +218,8 @@ def top_down(domain: str) -> str:
     return ".".join(reversed(domain.split(".")))
 
 
-def _names_that_cover(name: str) -> Iterator[str]:
-    """The connector names that cover a certificate's `name`."""
-    if name.startswith("*."):
-        yield name
-        name = name[2:]
-    else:
-        yield name
-        yield f"*.{name}"
-    for parent in parents(name):
-        yield f"*.{parent}"
+def _tenant_of(owner: AcceptedDomain | None) -> tuple[str, ...]:
+    return (owner.tenant,) if owner else ()
 
 
 def _marks(values: Any) -> str:

@@ -13,6 +13,7 @@ from gatepost.store.directory_file import open_to_read, reporting
 from gatepost.store.directory_queries import DirectoryQueries
 from gatepost.tenancy.appointment import Appointment
 from gatepost.tenancy.evidence import Address, CertificateFacts
+from gatepost.tenancy.proof import Proof
 from gatepost.tenancy.tenant import AcceptedDomain, InboundConnector, SendConnector, Tenant
 
 # Answers are small (most are "none"); answers that hold connectors are the large ones, about 1 KiB each.
@@ -33,6 +34,9 @@ class SqliteDirectory:
         self._pinning = lru_cache(_SOME)(queries.connectors_pinning_any)
         self._prefix_lengths = lru_cache(2)(queries.prefix_lengths)
         self._listing = lru_cache(_SOME)(self._ask_listing)
+        self._proofs_of = lru_cache(_SOME)(queries.proofs_of)
+        self._has_verified_domain = lru_cache(_SOME)(queries.has_verified_domain)
+        self._claimants = lru_cache(_SOME)(queries.claimants)
         self._accepted_domain = lru_cache(_MANY)(queries.accepted_domain)
         self._nearest_owner = lru_cache(_MANY)(queries.nearest_owner)
         self._covering_domain = lru_cache(_MANY)(queries.covering_domain)
@@ -46,6 +50,9 @@ class SqliteDirectory:
             self._pinning,
             self._prefix_lengths,
             self._listing,
+            self._proofs_of,
+            self._has_verified_domain,
+            self._claimants,
             self._accepted_domain,
             self._nearest_owner,
             self._covering_domain,
@@ -81,17 +88,26 @@ class SqliteDirectory:
     def tenant(self, name: str) -> Tenant | None:
         return self._tenant(name)
 
-    def connectors_naming(self, names: Sequence[str]) -> Sequence[InboundConnector]:
-        return self._naming(tuple(names))
+    def connectors_naming(self, names: Sequence[str], near: Sequence[str]) -> Sequence[InboundConnector]:
+        return self._naming(tuple(names), tuple(near))
 
-    def connectors_pinning(self, leaf: CertificateFacts) -> Sequence[InboundConnector]:
-        return self._pinning((leaf.sha256, leaf.public_key_sha256))
+    def connectors_pinning(self, leaf: CertificateFacts, near: Sequence[str]) -> Sequence[InboundConnector]:
+        return self._pinning((leaf.sha256, leaf.public_key_sha256), tuple(near))
 
-    def connectors_listing(self, address: Address) -> Sequence[InboundConnector]:
-        return self._listing(address.version, address.packed)
+    def connectors_listing(self, address: Address, near: Sequence[str]) -> Sequence[InboundConnector]:
+        return self._listing(address.version, address.packed, tuple(near))
+
+    def proofs_of(self, pin: str) -> Sequence[Proof]:
+        return self._proofs_of(pin)
+
+    def has_verified_domain(self, tenant: str) -> bool:
+        return self._has_verified_domain(tenant)
 
     def accepted_domain(self, domain: str, tenant: str) -> AcceptedDomain | None:
         return self._accepted_domain(domain, tenant)
+
+    def claimants(self, domain: str) -> Sequence[AcceptedDomain]:
+        return self._claimants(domain)
 
     def nearest_owner(self, domain: str) -> AcceptedDomain | None:
         return self._nearest_owner(domain)
@@ -115,8 +131,8 @@ class SqliteDirectory:
         """Never from memory: an appointment is made a moment before it is kept."""
         return self._queries.appointment_at(local_part)
 
-    def _ask_listing(self, family: int, packed: bytes) -> Sequence[InboundConnector]:
-        return self._queries.connectors_listing_with(ip_address(packed), self._prefix_lengths(family))
+    def _ask_listing(self, family: int, packed: bytes, near: tuple[str, ...]) -> Sequence[InboundConnector]:
+        return self._queries.connectors_listing_with(ip_address(packed), self._prefix_lengths(family), near)
 
     def _read_data_version(self) -> int:
         with reporting(self._path):

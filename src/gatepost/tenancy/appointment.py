@@ -107,31 +107,3 @@ def may_enrol(directory: Directory, tenant: str, reverse_path: ReversePath) -> b
         return False
     owner = directory.covering_domain(reverse_path.domain)
     return owner is not None and owner.tenant == tenant
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
-    """That a tenant's server held the key of a certificate."""
-
-    tenant: str
-    certificate_sha256: str
-    public_key_sha256: str
-    """Empty when it could not be read."""
-    at: datetime
-    session_id: str
-    address: str
-
-    @property
-    def pins(self) -> frozenset[str]:
-        return frozenset(filter(None, (self.certificate_sha256, self.public_key_sha256)))
-
-
-def proof_record(proof: Proof) -> Record:
-    return {
-        "tenant": proof.tenant,
-        "certificate_sha256": proof.certificate_sha256,
-        "public_key_sha256": proof.public_key_sha256,
-        "at": time_text(proof.at),
-        "session_id": proof.session_id,
-        "address": proof.address,
-    }

@@ -4,8 +4,13 @@ The session, `explain`, `why`, the console and the doctor all call `attribute`; 
 certificate name or a proven pin; then what needs the reverse-path beside it (a pin, an address); then the recipient's
 domain; then refusal. docs/reference/attribution.md tells the same story for readers.
 
-Laws: the verdict depends on a reverse-path only through its domain (or that it is null), on forward-paths only through
-their domains, and on no order of connectors. A certificate that did not verify is never the basis `certificate`.
+A proven pin is no name: it gives way to whoever owns the reverse-path, the recipient, or a name that the certificate
+proves. Mail for another tenant's domain passes that tenant's partner connectors, whoever sends it.
+
+Laws: what a peer is told comes from the connectors of the tenant that owns the reverse-path, or a name in the
+certificate; the verdict depends on a reverse-path only through its domain (or that it is null), on forward-paths only
+through their domains, and on no order of connectors. A certificate that did not verify is never the basis
+`certificate`.
 """
 
 from dataclasses import dataclass
@@ -16,7 +21,7 @@ from typing import NamedTuple
 from gatepost.mail.address import NullReversePath
 from gatepost.tenancy.candidates import Candidate, Candidates, NameClaim, unmapped
 from gatepost.tenancy.evidence import ClientCertificate, Evidence, PresentedCertificate
-from gatepost.tenancy.names import MatchKind, NameMatch, pattern_covers
+from gatepost.tenancy.names import MatchKind, pattern_covers
 from gatepost.tenancy.ownership import is_owned
 from gatepost.tenancy.reasons import MEANINGS, Reason, ReasonCode, certificate_says, reason_for
 from gatepost.tenancy.refusal import (
@@ -144,7 +149,7 @@ class _Deliberation:
         """What was wrong with an otherwise good match by certificate name, and the name."""
 
     def verdict(self) -> Attribution:
-        claims = self._strong_claims()
+        claims = self._undisputed(self._strong_claims())
         return self._by_identity(claims) or self._by_reverse_path() or self._by_recipient() or self._refused()
 
     # An owned certificate name, or a proven pin, identifies a tenant by itself.
@@ -165,10 +170,7 @@ class _Deliberation:
 
     def _strong_claim(self, candidate: Candidate) -> _Claim | None:
         connector = candidate.connector
-        if self._rules.pins and candidate.pin_named_by:
-            says = f"It pins the certificate, but a name in it is in {candidate.pin_named_by.domain}, another tenant's."
-            self._note(ReasonCode.PIN_NAMES_ANOTHER_TENANT, connector, says)
-        elif self._rules.pins and candidate.pin in connector.proven_pins:
+        if self._rules.pins and candidate.proof and self._pin_stands(candidate):
             return _Claim(candidate, Basis.PIN, _PIN_SPECIFICITY, _leaf_name(candidate), strong=True)
         claims = [claim for claim in candidate.names if self._counts(claim)]
         owned = [claim for claim in claims if self._is_owned(claim, connector)]
@@ -177,18 +179,51 @@ class _Deliberation:
             match = best.match
             return _Claim(candidate, Basis.CERTIFICATE, match.specificity, match.presented, True, best.presented_owner)
         if claims:
-            self._note_unowned(connector, claims[0].match)
+            self._note_unowned(connector, claims[0])
         elif candidate.names:
             self._note_near_miss(connector, min(candidate.names, key=lambda claim: claim.match.beside_san))
         elif isinstance(candidate.certificate, PresentedCertificate) and not candidate.pin:
             self._note(reason_for(candidate.certificate), connector, certificate_says(candidate.certificate))
         return None
 
+    def _pin_stands(self, candidate: Candidate) -> bool:
+        """A proven pin identifies its tenant by itself, save where a domain shows the mail to be another's business."""
+        connector = candidate.connector
+        if candidate.pin_named_by:
+            says = f"It pins the certificate, but a name in it is in {candidate.pin_named_by.domain}, another tenant's."
+            self._note(ReasonCode.PIN_NAMES_ANOTHER_TENANT, connector, says)
+            return False
+        for what, owner in (("reverse-path", self._found.sender), ("recipient", self._found.recipient)):
+            if owner and owner.tenant != connector.tenant:
+                says = f"It pins the certificate, but the {what} is in {owner.domain}, another tenant's."
+                self._note(ReasonCode.PIN_YIELDS_TO_DOMAIN, connector, says)
+                return False
+        return True
+
+    def _undisputed(self, claims: list[_Claim]) -> list[_Claim]:
+        """Without the pins that another tenant's owned name, or its earlier proof, disputes."""
+        proofs = [claim.candidate.proof for claim in claims if claim.candidate.proof and claim.basis is Basis.PIN]
+        first = min(proofs, key=lambda proof: (proof.at, proof.tenant), default=None)
+        named = {claim.tenant for claim in claims if claim.basis is Basis.CERTIFICATE}
+        undisputed = []
+        for claim in claims:
+            if claim.basis is not Basis.PIN or (first and claim.tenant == first.tenant and named <= {claim.tenant}):
+                undisputed.append(claim)
+                continue
+            says = "It pins the certificate, but another tenant owns a name in it, or has proven a pin of it before."
+            self._note(ReasonCode.PIN_NAMES_ANOTHER_TENANT, claim.connector, says)
+            self._weak.append(claim._replace(strong=False))
+        return undisputed
+
     def _is_owned(self, claim: NameClaim, connector: InboundConnector) -> bool:
         return is_owned(claim.match.pattern, connector.tenant, claim.ownership, self._rules)
 
-    def _note_unowned(self, connector: InboundConnector, match: NameMatch) -> None:
-        self._unfit.setdefault(ReasonCode.CERTIFICATE_NAME_NOT_OWNED, match.presented)
+    def _note_unowned(self, connector: InboundConnector, claim: NameClaim) -> None:
+        match, nearest = claim.match, claim.ownership.nearest
+        # Told to the peer only where the connector is the sender's, or the name's: anybody may write down a name.
+        own = self._speaks_for_sender(connector.tenant) or (nearest and nearest.tenant == connector.tenant)
+        if own or self._rules.reasons_from_every_connector:
+            self._unfit.setdefault(ReasonCode.CERTIFICATE_NAME_NOT_OWNED, match.presented)
         self._note(
             ReasonCode.CERTIFICATE_NAME_NOT_OWNED,
             connector,
@@ -300,8 +335,10 @@ class _Deliberation:
         self._note_rivals(claim, rivals)
         if self._lacks_tls(claim):
             return self._refuse_plaintext(claim.connector)
-        self._warn(claim)
         ours = self._found.recipient is not None and self._found.recipient.tenant == claim.tenant
+        if not ours and (refused := self._refused_by_recipient()):
+            return refused
+        self._warn(claim)
         reason = Reason(_MATCHED[claim.basis], claim.connector.label, _matched_says(claim))
         return Attribution(
             Outcome.DELIVER if ours else Outcome.RELAY,
@@ -358,6 +395,14 @@ class _Deliberation:
         return self._refuse((code, status, ENCRYPTION_NEEDED), Reason(ReasonCode.TLS_REQUIRED, connector.label, says))
 
     # Nobody's server: mail for a hosted recipient is taken, subject to that tenant's partner connectors.
+
+    def _refused_by_recipient(self) -> Attribution | None:
+        """Mail that another tenant's server sends to a hosted domain goes by the recipient's rules, as a stranger's."""
+        recipient = self._found.recipient
+        if recipient is None or (self._rules.incoming_needs_route and not self._found.recipient_has_route):
+            return None
+        partners = [partner for partner in self._found.partners if self._speaks_of_sender(partner.connector)]
+        return self._refused_by_partner(partners) or self._refused_as_direct_send(recipient.tenant, partners)
 
     def _by_recipient(self) -> Attribution | None:
         recipient = self._found.recipient
@@ -423,12 +468,10 @@ class _Deliberation:
         return self._refuse(SOURCE_DENIED, leading[0])
 
     def _incoming(self, tenant: str, domain: str, partners: list[Candidate]) -> Attribution:
-        labelling = [partner for partner in partners if self._labels(partner)]
-        partner = min(labelling, key=self._partner_preference, default=None)
+        if refused := self._refused_as_direct_send(tenant, partners):
+            return refused
+        partner = self._labelling(partners)
         self._note_session()
-        if partner is None and self._is_rejected_direct_send(tenant):
-            says = f"The reverse-path is in a domain of {tenant}, and no connector of {tenant} speaks of the sender."
-            return self._refuse(DIRECT_SEND_DENIED, Reason(ReasonCode.DIRECT_SEND_REJECTED, None, says))
         reasons = [Reason(ReasonCode.RECIPIENT_HOSTED, None, f"{domain} is a verified domain of {tenant}.")]
         if partner:
             says = f"It speaks of mail from {self._sender_text()}."
@@ -442,6 +485,17 @@ class _Deliberation:
             tuple(self._warnings),
             self._found.directory_version,
         )
+
+    def _labelling(self, partners: list[Candidate]) -> Candidate | None:
+        labelling = [partner for partner in partners if self._labels(partner)]
+        return min(labelling, key=self._partner_preference, default=None)
+
+    def _refused_as_direct_send(self, tenant: str, partners: list[Candidate]) -> Attribution | None:
+        if not self._is_rejected_direct_send(tenant) or self._labelling(partners):
+            return None
+        self._note_session()
+        says = f"The reverse-path is in a domain of {tenant}, and no connector of {tenant} speaks of the sender."
+        return self._refuse(DIRECT_SEND_DENIED, Reason(ReasonCode.DIRECT_SEND_REJECTED, None, says))
 
     def _labels(self, partner: Candidate) -> bool:
         """A partner connector with certificates or addresses labels what comes from there; one without, all it speaks
@@ -499,12 +553,13 @@ class _Deliberation:
         if certificate is None:
             return None
         for claim in self._switched_off:
-            if claim.strong or (claim.basis is Basis.PIN and self._is_senders(claim)):
+            named = claim.basis is Basis.CERTIFICATE and claim.strong
+            if named or (claim.basis is Basis.PIN and self._is_of_sender(claim.tenant)):
                 return ReasonCode.CONNECTOR_DISABLED, claim.presented
         for code, presented in sorted(self._unfit.items()):
             return code, presented
         for claim in self._weak:
-            if claim.basis is Basis.PIN:
+            if claim.basis is Basis.PIN and self._may_be_told(claim):
                 return self._unmet(claim), claim.presented
         if isinstance(certificate, PresentedCertificate):
             return self._certificate_problem(certificate), None
@@ -515,27 +570,48 @@ class _Deliberation:
         code = reason_for(certificate)
         if code in _ISSUER_CODES:
             for candidate in self._found.connectors:
-                if candidate.connector.trust_anchors and isinstance(candidate.certificate, PresentedCertificate):
-                    closer = reason_for(candidate.certificate)
+                judged = candidate.certificate
+                if judged is not certificate and isinstance(judged, PresentedCertificate):
+                    closer = reason_for(judged)
                     if closer not in _ISSUER_CODES:
                         return closer
         return code
 
     def _address_ground(self) -> tuple[ReasonCode, str | None] | None:
-        unmet = {self._unmet(claim) for claim in self._weak if claim.basis is Basis.ADDRESS}
+        weak = [claim for claim in self._weak if claim.basis is Basis.ADDRESS]
+        told = {
+            self._unmet(claim) for claim in weak if self._rules.reasons_from_every_connector or self._may_be_told(claim)
+        }
         for code in _ADDRESS_CODES:
-            if code in unmet:
+            if code in told:
                 return code, None
-        if any(claim.basis is Basis.ADDRESS and self._is_senders(claim) for claim in self._switched_off):
+        if any(claim.basis is Basis.ADDRESS and self._is_of_sender(claim.tenant) for claim in self._switched_off):
             return ReasonCode.CONNECTOR_DISABLED, None
+        # Nobody owns a null reverse-path, so this is told without a look at who lists the address.
+        if isinstance(self._evidence.reverse_path, NullReversePath) and not self._rules.reasons_from_every_connector:
+            return ReasonCode.NULL_REVERSE_PATH_BY_ADDRESS_ONLY, None
         return None
 
-    def _is_senders(self, claim: _Claim) -> bool:
-        return self._found.sender is not None and self._found.sender.tenant == claim.tenant
+    def _may_be_told(self, claim: _Claim) -> bool:
+        """Of a claim that does not count: it is the tenant's that the reverse-path speaks of, or else a name in the
+        certificate. Anybody can list an address and write down a digest; that must not change what others are told."""
+        if self._found.sender or self._found.sender_claims:
+            return self._speaks_for_sender(claim.tenant)
+        return claim.basis is Basis.PIN and claim.tenant in self._found.name_owners
+
+    def _speaks_for_sender(self, tenant: str) -> bool:
+        """It owns the reverse-path's domain, or has added it while nobody owns it."""
+        return self._is_of_sender(tenant) or self._is_claimed_by(tenant)
+
+    def _is_claimed_by(self, tenant: str) -> bool:
+        return any(unproven.tenant == tenant for unproven in self._found.sender_claims)
+
+    def _is_of_sender(self, tenant: str) -> bool:
+        return self._found.sender is not None and self._found.sender.tenant == tenant
 
     def _unmet(self, claim: _Claim) -> ReasonCode:
         """What a claim lacks that needs the reverse-path beside it."""
-        if any(unproven.tenant == claim.tenant for unproven in self._found.sender_claims):
+        if self._is_claimed_by(claim.tenant):
             return ReasonCode.REVERSE_PATH_DOMAIN_NOT_VERIFIED
         if claim.basis is Basis.PIN:
             return ReasonCode.PIN_NEEDS_OWNED_REVERSE_PATH

@@ -1,14 +1,16 @@
 """The few connectors and domains that could matter to a session, looked up in the directory.
 
 `gather` collects facts and `attribute` judges them: nothing here depends on a rule set. Laws: look-ups only, so that
-the cost does not depend on how many tenants there are; a tenant's own trust anchors are consulted for that tenant's
-connector alone.
+the cost does not depend on how many tenants there are, and what is looked at is bounded, so that it does not depend on
+what they stored either; those whom the session concerns come first: the tenant of the reverse-path, then the owners of
+the names presented. A tenant's own trust anchors are consulted for that tenant's connector alone, and only where the
+name is the tenant's.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from gatepost.mail.address import Mailbox
 from gatepost.tenancy.directory import Directory
@@ -17,20 +19,28 @@ from gatepost.tenancy.evidence import (
     CertificateFacts,
     ClientCertificate,
     Evidence,
-    PresentedCertificate,
     VerifiedCertificate,
 )
 from gatepost.tenancy.names import (
     WILDCARD,
     MatchKind,
     NameMatch,
+    PresentedName,
+    answering,
     name_matches,
     pattern_covers,
     presented_names,
     without_wildcard,
 )
 from gatepost.tenancy.ownership import NameOwnership, ownership
+from gatepost.tenancy.proof import Proof, holder
 from gatepost.tenancy.tenant import AcceptedDomain, ConnectorType, InboundConnector, Network
+
+MOST_CANDIDATES: Final = 100
+"""Connectors that one verdict looks at."""
+MOST_JUDGEMENTS: Final = 16
+"""Sets of trust anchors that one verdict judges a chain by, once for the sender's side and once for the recipient's."""
+_MOST_NAMES_OF_A_CONNECTOR: Final = 32
 
 
 class ChainJudge(Protocol):
@@ -61,6 +71,8 @@ class Candidate:
     """Never of a certificate that did not verify."""
     pin: str | None = None
     """The pin that the certificate satisfies; a pin is the key itself, so it needs no verification."""
+    proof: Proof | None = None
+    """Of the pin: that the connector's tenant has proven it, before any other."""
     pin_named_by: AcceptedDomain | None = None
     """Of a proven pin: the verified domain of another tenant that a verified name of the certificate is in."""
     network: Network | None = None
@@ -71,7 +83,10 @@ class Candidate:
 class Candidates:
     directory_version: int
     connectors: tuple[Candidate, ...]
-    """On-premises connectors, enabled or not, that name, pin or list what was presented; by tenant and name."""
+    """On-premises connectors that name, pin or list what was presented; by tenant and name. Disabled ones are only
+    among them where they are the reverse-path's or the recipient's tenant's, or that of the name's owner."""
+    name_owners: frozenset[str]
+    """The tenants in whose verified domains a name of the certificate is, whether or not it verified."""
     sender: AcceptedDomain | None
     """The verified domain that owns the reverse-path."""
     sender_claims: tuple[AcceptedDomain, ...]
@@ -93,12 +108,16 @@ def gather(directory: Directory, evidence: Evidence, judge: ChainJudge, at: date
     recipient_domain = _domain(evidence.forward_paths[-1])
     sender = directory.covering_domain(sender_domain) if sender_domain else None
     recipient = directory.covering_domain(recipient_domain) if recipient_domain else None
-    connectors = _connectors(directory, evidence, judge, at)
+    claims = directory.claimants(sender_domain) if sender_domain and not sender else ()
+    # The tenants whose connectors could decide about the paths, the sender's first.
+    near = tuple(dict.fromkeys(owner.tenant for owner in (sender, *claims, recipient) if owner))
+    connectors = _connectors(directory, evidence, near, judge, at)
     return Candidates(
         directory_version=directory.version,
         connectors=connectors,
+        name_owners=_name_owners(directory, evidence.certificate),
         sender=sender,
-        sender_claims=_claims(directory, sender_domain, connectors) if sender_domain and not sender else (),
+        sender_claims=_claims_of(connectors, claims),
         recipient=recipient,
         recipient_has_route=has_route(directory, recipient.tenant, recipient_domain) if recipient else False,
         rejects_direct_send=_rejects_direct_send(directory, recipient.tenant) if recipient else False,
@@ -122,10 +141,9 @@ def _domain(path: object) -> str:
     return path.domain if isinstance(path, Mailbox) and not path.domain.startswith("[") else ""
 
 
-def _claims(directory: Directory, domain: str, connectors: tuple[Candidate, ...]) -> tuple[AcceptedDomain, ...]:
-    tenants = dict.fromkeys(candidate.connector.tenant for candidate in connectors)
-    claims = (directory.accepted_domain(domain, tenant) for tenant in tenants)
-    return tuple(claim for claim in claims if claim and not claim.verified)
+def _claims_of(connectors: tuple[Candidate, ...], claims: Sequence[AcceptedDomain]) -> tuple[AcceptedDomain, ...]:
+    tenants = {candidate.connector.tenant for candidate in connectors}
+    return tuple(claim for claim in claims if claim.tenant in tenants)
 
 
 def _rejects_direct_send(directory: Directory, name: str) -> bool:
@@ -133,64 +151,121 @@ def _rejects_direct_send(directory: Directory, name: str) -> bool:
     return bool(tenant and tenant.reject_direct_send)
 
 
-def _connectors(directory: Directory, evidence: Evidence, judge: ChainJudge, at: datetime) -> tuple[Candidate, ...]:
+def _name_owners(directory: Directory, certificate: ClientCertificate | None) -> frozenset[str]:
+    names = presented_names(certificate.leaf) if certificate else ()
+    owners = (directory.nearest_owner(without_wildcard(name.key)) for name in names if not name.beside_san)
+    return frozenset(owner.tenant for owner in owners if owner)
+
+
+def _connectors(
+    directory: Directory, evidence: Evidence, near: tuple[str, ...], judge: ChainJudge, at: datetime
+) -> tuple[Candidate, ...]:
     certificate = evidence.certificate
     address = unmapped(evidence.address)
-    found = {_key(connector): connector for connector in directory.connectors_listing(address)}
+    found: dict[tuple[str, str], InboundConnector] = {}
     concerned: set[tuple[str, str]] = set()
     if certificate:
-        for connector in _concerned(directory, certificate.leaf):
+        for connector in _concerned(directory, certificate.leaf, near):
             found[_key(connector)] = connector
             concerned.add(_key(connector))
-    return tuple(
-        _candidate(directory, connector, certificate if key in concerned else None, address, judge, at)
-        for key, connector in sorted(found.items(), key=lambda item: item[0])
-        if connector.type is ConnectorType.ON_PREMISES
-    )
+    found |= {_key(connector): connector for connector in directory.connectors_listing(address, near)}
+    judging = _Judging(directory, certificate, judge, at)
+
+    def importance(key: tuple[str, str]) -> tuple[int, bool, bool, tuple[str, str]]:
+        connector = found[key]
+        nearness = near.index(connector.tenant) if connector.tenant in near else len(near)
+        return nearness, key not in concerned, not connector.enabled, key
+
+    looked_at = sorted((key for key in found if found[key].type is ConnectorType.ON_PREMISES), key=importance)
+    candidates = {
+        key: judging.candidate(found[key], address, concerned=key in concerned) for key in looked_at[:MOST_CANDIDATES]
+    }
+    return tuple(candidates[key] for key in sorted(candidates))
 
 
-def _concerned(directory: Directory, leaf: CertificateFacts) -> Iterable[InboundConnector]:
+def _concerned(directory: Directory, leaf: CertificateFacts, near: Sequence[str]) -> Iterable[InboundConnector]:
     """The connectors that name or pin this certificate."""
     if names := presented_names(leaf):
-        yield from directory.connectors_naming([name.key for name in names])
-    yield from directory.connectors_pinning(leaf)
+        yield from directory.connectors_naming([name.key for name in names], near)
+    yield from directory.connectors_pinning(leaf, near)
 
 
-def _candidate(
-    directory: Directory,
-    connector: InboundConnector,
-    certificate: ClientCertificate | None,
-    address: Address,
-    judge: ChainJudge,
-    at: datetime,
-) -> Candidate:
-    judged = _judged_for(connector, certificate, judge, at)
-    pin = _pin(connector, judged.leaf) if judged else None
-    return Candidate(
-        connector=connector,
-        certificate=judged,
-        names=_name_claims(directory, connector, judged) if isinstance(judged, VerifiedCertificate) else (),
-        pin=pin,
-        pin_named_by=_named_by(directory, connector.tenant, judged) if pin in connector.proven_pins else None,
-        network=_narrowest(connector, address),
-    )
+class _Judging:
+    """Looks at one session for one connector after the other; judgements by trust anchors are numbered."""
 
+    def __init__(
+        self, directory: Directory, certificate: ClientCertificate | None, judge: ChainJudge, at: datetime
+    ) -> None:
+        self._directory = directory
+        self._certificate = certificate
+        self._judge = judge
+        self._at = at
+        self._names: tuple[PresentedName, ...] = presented_names(certificate.leaf) if certificate else ()
+        self._judged: dict[tuple[str, ...], ClientCertificate] = {}
 
-def _judged_for(
-    connector: InboundConnector, certificate: ClientCertificate | None, judge: ChainJudge, at: datetime
-) -> ClientCertificate | None:
-    if isinstance(certificate, PresentedCertificate) and connector.trust_anchors:
-        return judge(certificate.chain, connector.trust_anchors, at)
-    return certificate
+    def candidate(self, connector: InboundConnector, address: Address, *, concerned: bool = True) -> Candidate:
+        network = _narrowest(connector, address)
+        if self._certificate is None or not concerned:
+            return Candidate(connector=connector, network=network)
+        patterns = answering(self._names).of(connector.certificate_names)
+        judged = self._judged_for(connector, patterns)
+        pin, proof = self._pin(connector, judged.leaf)
+        return Candidate(
+            connector=connector,
+            certificate=judged,
+            names=self._name_claims(connector, patterns, judged) if isinstance(judged, VerifiedCertificate) else (),
+            pin=pin,
+            proof=proof,
+            pin_named_by=_named_by(self._directory, connector.tenant, judged) if proof else None,
+            network=network,
+        )
 
+    def _judged_for(self, connector: InboundConnector, patterns: tuple[str, ...]) -> ClientCertificate:
+        """Partner connectors grant nothing, so a name that is not owned is worth a judgement there."""
+        certificate, anchors = self._certificate, connector.trust_anchors
+        assert certificate is not None
+        if isinstance(certificate, VerifiedCertificate) or not anchors or not patterns:
+            return certificate
+        if connector.type is ConnectorType.ON_PREMISES and not self._owns_one(connector.tenant, patterns):
+            return certificate
+        if anchors not in self._judged:
+            if len(self._judged) >= MOST_JUDGEMENTS:
+                return certificate
+            self._judged[anchors] = self._judge(certificate.chain, anchors, self._at)
+        return self._judged[anchors]
 
-def _name_claims(
-    directory: Directory, connector: InboundConnector, certificate: VerifiedCertificate
-) -> tuple[NameClaim, ...]:
-    return tuple(
-        NameClaim(match, ownership(directory, match.pattern, connector.tenant), _presented_owner(directory, match))
-        for match in name_matches(certificate, connector.certificate_names)
-    )
+    def _owns_one(self, tenant: str, patterns: tuple[str, ...]) -> bool:
+        for pattern in patterns:
+            found = ownership(self._directory, pattern, tenant)
+            if found.below or (found.nearest and found.nearest.tenant == tenant):
+                return True
+        return False
+
+    def _name_claims(
+        self, connector: InboundConnector, patterns: tuple[str, ...], certificate: VerifiedCertificate
+    ) -> tuple[NameClaim, ...]:
+        matches = sorted(name_matches(certificate, patterns), key=lambda match: match.specificity, reverse=True)
+        return tuple(
+            NameClaim(
+                match,
+                ownership(self._directory, match.pattern, connector.tenant),
+                _presented_owner(self._directory, match),
+            )
+            for match in matches[:_MOST_NAMES_OF_A_CONNECTOR]
+        )
+
+    def _pin(self, connector: InboundConnector, leaf: CertificateFacts) -> tuple[str | None, Proof | None]:
+        """Of the certificate's and the key's, one that the tenant has proven before one that it has not."""
+        satisfied = []
+        if leaf.sha256 in connector.certificate_sha256:
+            satisfied.append(leaf.sha256)
+        if leaf.public_key_sha256 and leaf.public_key_sha256 in connector.public_key_sha256:
+            satisfied.append(leaf.public_key_sha256)
+        for pin in satisfied:
+            proof = holder(self._directory, pin, self._at)
+            if proof and proof.tenant == connector.tenant:
+                return pin, proof
+        return next(iter(satisfied), None), None
 
 
 def _presented_owner(directory: Directory, match: NameMatch) -> AcceptedDomain | None:
@@ -199,17 +274,7 @@ def _presented_owner(directory: Directory, match: NameMatch) -> AcceptedDomain |
     return None
 
 
-def _pin(connector: InboundConnector, leaf: CertificateFacts) -> str | None:
-    """Of the certificate's and the key's, a proven pin before one that is not."""
-    satisfied = []
-    if leaf.sha256 in connector.certificate_sha256:
-        satisfied.append(leaf.sha256)
-    if leaf.public_key_sha256 and leaf.public_key_sha256 in connector.public_key_sha256:
-        satisfied.append(leaf.public_key_sha256)
-    return max(satisfied, key=lambda pin: pin in connector.proven_pins, default=None)
-
-
-def _named_by(directory: Directory, tenant: str, judged: ClientCertificate | None) -> AcceptedDomain | None:
+def _named_by(directory: Directory, tenant: str, judged: ClientCertificate) -> AcceptedDomain | None:
     if not isinstance(judged, VerifiedCertificate):
         return None
     owners = (directory.nearest_owner(without_wildcard(name.key)) for name in presented_names(judged.leaf))
@@ -224,9 +289,10 @@ def _narrowest(connector: InboundConnector, address: Address) -> Network | None:
 def _partners(
     directory: Directory, tenant: str, evidence: Evidence, judge: ChainJudge, at: datetime
 ) -> tuple[Candidate, ...]:
+    judging = _Judging(directory, evidence.certificate, judge, at)
     address = unmapped(evidence.address)
     partners = sorted(directory.partner_connectors(tenant), key=lambda connector: connector.name)
-    return tuple(_candidate(directory, connector, evidence.certificate, address, judge, at) for connector in partners)
+    return tuple(judging.candidate(connector, address) for connector in partners)
 
 
 def _silent(directory: Directory, tenant: str, connectors: tuple[Candidate, ...]) -> tuple[InboundConnector, ...]:

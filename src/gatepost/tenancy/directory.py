@@ -1,13 +1,21 @@
-"""Directory look-ups that attribution and routing need. Cost never depends on the number of tenants.
+"""Directory look-ups that attribution and routing need. Cost never depends on the number of tenants, nor on what a
+tenant whom the session does not concern has stored.
 
 Every answer belongs to the directory version current at the time of the call; implementations cache by version.
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from gatepost.tenancy.evidence import Address, CertificateFacts
+from gatepost.tenancy.proof import Proof
 from gatepost.tenancy.tenant import AcceptedDomain, InboundConnector, SendConnector, Tenant
+
+MOST_OF_A_TENANT: Final = 50
+"""Connectors of one tenant that answer to one name, pin or network, beyond which no more are looked at."""
+MOST_CLAIMANTS: Final = 10
+MOST_OF_OTHERS: Final = 20
+"""Connectors of tenants that a session does not concern, which are told about and decide nothing."""
 
 
 class Directory(Protocol):
@@ -17,20 +25,32 @@ class Directory(Protocol):
 
     def tenant(self, name: str) -> Tenant | None: ...
 
-    def connectors_naming(self, names: Sequence[str]) -> Sequence[InboundConnector]:
-        """Connectors, enabled or not, with a certificate name that covers one of `names` (domain keys, perhaps with a
-        leading `*.`): the name itself, `*.` before it, and `*.` before each of its parents. For a wildcard name
-        `*.x`, connectors that name a host directly below `x` are included too, so that the reason can be told; at most
-        50 of those."""
+    # Of these three: on-premises connectors, and of one tenant, the enabled ones first, `MOST_OF_A_TENANT` at most.
 
-    def connectors_pinning(self, leaf: CertificateFacts) -> Sequence[InboundConnector]:
-        """Connectors, enabled or not, that pin this certificate or its public key."""
+    def connectors_naming(self, names: Sequence[str], near: Sequence[str]) -> Sequence[InboundConnector]:
+        """Connectors with a certificate name that covers one of `names` (domain keys, perhaps with a leading `*.`): the
+        name itself, `*.` before it, and `*.` before each of its parents. Those of the tenant that owns the covering
+        name, and those of the tenants `near`. For a wildcard name `*.x`, connectors that name a host directly below
+        `x` are included too."""
 
-    def connectors_listing(self, address: Address) -> Sequence[InboundConnector]:
-        """Connectors, enabled or not, with a network that contains `address`."""
+    def connectors_pinning(self, leaf: CertificateFacts, near: Sequence[str]) -> Sequence[InboundConnector]:
+        """Connectors that pin this certificate or its public key: those of the tenants `near`, those of the tenants
+        that have proven it, and `MOST_OF_OTHERS` enabled ones of others."""
+
+    def connectors_listing(self, address: Address, near: Sequence[str]) -> Sequence[InboundConnector]:
+        """Connectors with a network that contains `address`: those of the tenants `near`, and `MOST_OF_OTHERS` enabled
+        ones of others."""
+
+    def proofs_of(self, pin: str) -> Sequence[Proof]:
+        """Every tenant's proof of a certificate's or key's SHA-256, whether it still counts or not."""
+
+    def has_verified_domain(self, tenant: str) -> bool: ...
 
     def accepted_domain(self, domain: str, tenant: str) -> AcceptedDomain | None:
         """The tenant's own claim, verified or not, to exactly `domain`. Other tenants may have claimed it too."""
+
+    def claimants(self, domain: str) -> Sequence[AcceptedDomain]:
+        """Unproven claims to exactly `domain`, `MOST_CLAIMANTS` at most."""
 
     def nearest_owner(self, domain: str) -> AcceptedDomain | None:
         """The *verified* accepted domain that equals `domain` or is its nearest parent, whoever owns it."""

@@ -4,12 +4,12 @@ Law: only a `VerifiedCertificate` can be matched; there is no function here that
 Connector names are domain keys; `*.contoso.com` covers contoso.com and every name below it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from functools import lru_cache
 from typing import NamedTuple
 
-from gatepost.mail.domain import DomainError, domain_key, is_at_or_below
+from gatepost.mail.domain import DomainError, domain_key, is_at_or_below, parents
 from gatepost.tenancy.evidence import CertificateFacts, VerifiedCertificate
 
 WILDCARD = "*."
@@ -96,6 +96,36 @@ def _match_kind(presented: str, pattern: str) -> MatchKind | None:
     if presented.startswith(WILDCARD) and pattern.partition(".")[2] == presented[2:]:
         return MatchKind.WILDCARD_CERTIFICATE
     return None
+
+
+def covering_patterns(name: str) -> Iterator[str]:
+    """The connector names that cover a certificate's `name`, the most specific first."""
+    yield name
+    base = without_wildcard(name)
+    if base is name:
+        yield WILDCARD + name
+    for parent in parents(base):
+        yield WILDCARD + parent
+
+
+class Answering:
+    """Which connector names can answer to a certificate, known at a glance: a certificate may have hundreds of names,
+    and so may a connector."""
+
+    __slots__ = ("_covering", "_hosts_below")
+
+    def __init__(self, names: Sequence[PresentedName]) -> None:
+        self._covering = {pattern for name in names for pattern in covering_patterns(name.key)}
+        self._hosts_below = {without_wildcard(name.key) for name in names if name.key.startswith(WILDCARD)}
+
+    def of(self, patterns: Sequence[str]) -> tuple[str, ...]:
+        """Those of `patterns` that answer to a name, also by halves (`WILDCARD_CERTIFICATE`)."""
+        return tuple(each for each in patterns if each in self._covering or each.partition(".")[2] in self._hosts_below)
+
+
+@lru_cache(maxsize=1024)
+def answering(names: tuple[PresentedName, ...]) -> Answering:
+    return Answering(names)
 
 
 def without_wildcard(name: str) -> str:

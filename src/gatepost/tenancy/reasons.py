@@ -41,6 +41,7 @@ class ReasonCode(StrEnum):
     CERTIFICATE_NAME_DOES_NOT_MATCH = "certificate-name-does-not-match"
     PIN_DOES_NOT_MATCH = "pin-does-not-match"
     PIN_NAMES_ANOTHER_TENANT = "pin-names-another-tenant"
+    PIN_YIELDS_TO_DOMAIN = "pin-yields-to-domain"
     ADDRESS_NOT_IN_RANGE = "address-not-in-range"
     RECIPIENT_HAS_NO_ROUTE = "recipient-has-no-route"
     SEVERAL_RECIPIENT_DOMAINS = "several-recipient-domains"
@@ -116,7 +117,9 @@ MEANINGS: Final[dict[ReasonCode, Meaning]] = {
         "domain of that tenant.",
     ),
     ReasonCode.NULL_REVERSE_PATH_BY_ADDRESS_ONLY: Meaning(
-        _REFUSAL, "The address is listed, but the reverse-path is null and so cannot say which tenant is sending."
+        _REFUSAL,
+        "The session can be recognised by its address only, and a null reverse-path does not say which tenant is "
+        "sending.",
     ),
     ReasonCode.REVERSE_PATH_DOMAIN_NOT_VERIFIED: Meaning(
         _REFUSAL, "The reverse-path's domain was added to the tenant but its ownership has not been verified."
@@ -154,7 +157,12 @@ MEANINGS: Final[dict[ReasonCode, Meaning]] = {
     ),
     ReasonCode.PIN_NAMES_ANOTHER_TENANT: Meaning(
         _NOTE,
-        "The pinned certificate is verified for a name in another tenant's domain, so the pin, proven or not, counts "
+        "The pinned certificate is another tenant's by a name in it or an earlier proof, so the pin, proven or not, "
+        "counts only together with an owned reverse-path.",
+    ),
+    ReasonCode.PIN_YIELDS_TO_DOMAIN: Meaning(
+        _NOTE,
+        "The pin is proven, but the reverse-path or the recipient is in another tenant's domain, so the pin counts "
         "only together with an owned reverse-path.",
     ),
     ReasonCode.PIN_DOES_NOT_MATCH: Meaning(

@@ -36,6 +36,9 @@ class RuleSet:
     """Mail for a tenant's domain is taken only when a send connector leads there; else it would go out by MX."""
     reject_direct_send: bool = False
     """Tenants may refuse their own domains as reverse-path where no connector matched."""
+    reasons_from_every_connector: bool = False
+    """A refused peer is told the best reason that any connector gives, also one of a tenant that owns neither the
+    reverse-path nor a name. Where tenants share a relay, each of them could change what others are told."""
     tls_refusal: tuple[int, str] = (550, "7.10")
     """Reply code and enhanced status code (subject and detail) where a connector demands TLS."""
 
@@ -55,5 +58,6 @@ EOP = RuleSet(
     on_premises_require_tls=False,
     incoming_needs_route=False,
     reject_direct_send=True,
+    reasons_from_every_connector=True,
     tls_refusal=(454, "7.0"),
 )
