@@ -91,3 +91,34 @@ def test_a_reader_that_stands_still_costs_events_and_holds_up_nothing() -> None:
     assert "nobody reads it" in reports[0]
     os.close(reading)
     os.close(writing)
+
+
+def _refusals(tmp_path: Path, addresses: list[str], minutes: int = 1) -> list[str]:
+    """The lines of a log in which each address is refused, once in each of some minutes."""
+    now = [NOON]
+    with (tmp_path / "log").open("wb") as out:
+        log = EventLog("text", LogWriter(), lambda: now[0], out.fileno())
+        for _ in range(minutes):
+            for address in addresses:
+                log.emit("refused", address=address)
+            now[0] += 60
+            log.emit("accepted", queue_id="1-1")
+        log.finish()
+    return (tmp_path / "log").read_text().splitlines()
+
+
+def test_a_strangers_refusals_have_a_bounded_number_of_lines_and_the_rest_is_counted(tmp_path: Path) -> None:
+    lines = _refusals(tmp_path, ["203.0.113.9", "203.0.113.10"] * 500 + ["198.51.100.7"], minutes=2)
+    assert len([line for line in lines if " refused address=203.0.113." in line]) == 2 * 60
+    assert [line.partition("not-listed ")[2] for line in lines if "not-listed" in line] == [
+        "address=203.0.113.0/24 refused=940"
+    ] * 2
+    assert len([line for line in lines if "address=198.51.100.7" in line]) == 2, "others keep theirs"
+    assert len([line for line in lines if " accepted " in line]) == 2
+
+
+def test_refusals_of_any_number_of_networks_are_counted_in_bounded_memory(tmp_path: Path) -> None:
+    addresses = [f"10.{number >> 8}.{number & 255}.1" for number in range(12_000)]
+    lines = _refusals(tmp_path, addresses)
+    assert len(lines) == 10_000 + 60 + 1 + 1
+    assert lines[-1].endswith("address=others refused=1940")

@@ -2,14 +2,17 @@
 
 What flows through: `emit` on a session's way, formatting and writing on the log writer's thread. Laws: secrets are
 never written, whatever field they come in; a line is one line whatever a peer put into a value; a reader of the log
-that stands still costs events, which are counted, and never holds up mail.
+that stands still costs events, which are counted, and never holds up mail; what a network of strangers is refused has a
+bounded number of lines a minute, and the rest one line with their number.
 """
 
+import math
 import os
 import re
 import select
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -18,11 +21,16 @@ from typing import Final, Literal, NamedTuple
 
 from gatepost.mail.visible import is_plain, visible_json
 from gatepost.protocol_log.codec import timestamp_text
+from gatepost.store.log_shares import network_of
 from gatepost.store.log_writer import BackgroundLog, LogWriter
 
 _MOST_WAITING: Final = 50_000
 _LONGEST_VALUE: Final = 1000
 _PATIENCE_S: Final = 1.0
+_OF_STRANGERS: Final = frozenset({"refused", "refused-again"})
+_LISTED_A_MINUTE: Final = 60
+_MOST_SUMMARIES: Final = 20
+_MOST_NETWORKS: Final = 10_000
 
 _WARNINGS: Final = frozenset(
     {
@@ -62,9 +70,23 @@ class EventLog(BackgroundLog[LoggedEvent]):
         self._line = json_line if form == "json" else text_line
         self._fd = sys.stdout.fileno() if fd is None else fd
         self._always = always
+        self._refusals = _Refusals()
 
     def emit(self, event: str, /, **fields: object) -> None:
-        self.add(LoggedEvent(self._clock(), event, fields))
+        now = self._clock()
+        if event in _OF_STRANGERS:
+            self._add_what_was_not_listed(now)
+            if not self._refusals.may_list(str(fields.get("address"))):
+                return
+        self.add(LoggedEvent(now, event, fields))
+
+    def finish(self) -> None:
+        self._add_what_was_not_listed(math.inf)
+        super().finish()
+
+    def _add_what_was_not_listed(self, now: float) -> None:
+        for address, refused in self._refusals.not_listed_before(now):
+            self.emit("refusals-not-listed", address=address, refused=refused)
 
     def _write(self, entries: Sequence[LoggedEvent], now: float) -> None:
         piece = b""
@@ -86,6 +108,33 @@ class EventLog(BackgroundLog[LoggedEvent]):
 
     def close_file(self) -> None:
         """Standard output is not ours to close."""
+
+
+class _Refusals:
+    """Lines about refusals in the present minute, by network."""
+
+    def __init__(self) -> None:
+        self._minute = -1.0
+        self._seen: Counter[str] = Counter()
+
+    def not_listed_before(self, now: float) -> Sequence[tuple[str, int]]:
+        """Once the minute is over: each network that had more than its lines, and how many more."""
+        minute = now // 60
+        if minute == self._minute:
+            return ()
+        over = [(who, seen - _LISTED_A_MINUTE) for who, seen in self._seen.items() if seen > _LISTED_A_MINUTE]
+        self._minute = minute
+        self._seen.clear()
+        most = sorted(over, key=lambda each: -each[1])
+        rest = sum(refused for _, refused in most[_MOST_SUMMARIES:])
+        return [*most[:_MOST_SUMMARIES], *([("others", rest)] if rest else [])]
+
+    def may_list(self, address: str) -> bool:
+        who = network_of(address)
+        if who not in self._seen and len(self._seen) >= _MOST_NETWORKS:
+            who = "others"
+        self._seen[who] += 1
+        return self._seen[who] <= _LISTED_A_MINUTE
 
 
 def level(event: str) -> str:
