@@ -30,8 +30,11 @@ class _Relay(BaseHTTPRequestHandler):
             "/web": (200, b"<html>"),
             "/moved": (302, b""),
             "/proxy": (502, b"bad gateway"),
+            "/full": (503, b"Service Unavailable"),
         }[self.path]
         self.send_response(status)
+        if status == 503:
+            self.send_header("Retry-After", "7")
         if status == 302:
             self.send_header("Location", "/ok")
         self.send_header("ETag", '"1"')
@@ -44,10 +47,10 @@ class _Relay(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(certificate: Issued) -> Iterator[str]:
+def serving(certificate: Issued, relay: type[_Relay] = _Relay) -> Iterator[str]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate.chain_file, certificate.key_file)
-    server = HTTPServer(("127.0.0.1", 0), _Relay)
+    server = HTTPServer(("127.0.0.1", 0), relay)
     server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     _Relay.seen = []
     Thread(target=server.serve_forever, daemon=True).start()
@@ -124,6 +127,51 @@ def test_what_is_no_management_api_is_told_and_not_followed(pki: Pki, path: str)
     ):
         ApiClient(url, "gp_1", pki.roots_file).request("GET", path)
     assert len(_Relay.seen) == 1
+
+
+def test_a_busy_relay_is_called_busy_whoever_says_it(pki: Pki) -> None:
+    with serving(pki.leaf("relay.example.net")) as url, pytest.raises(ApiUnreachable, match=r"busy.*in 7 s"):
+        ApiClient(url, "gp_1", pki.roots_file).request("GET", "/full")
+
+
+@pytest.mark.parametrize("after_the_handshake", [False, True])
+def test_a_connection_that_is_closed_without_an_answer_is_no_wrong_port(pki: Pki, after_the_handshake: bool) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    issued = pki.leaf("relay.example.net")
+    context.load_cert_chain(issued.chain_file, issued.key_file)
+
+    def close_at_once(listener: socket.socket) -> None:
+        while True:
+            try:
+                sock, _ = listener.accept()
+            except OSError:
+                return
+            if after_the_handshake:
+                sock = context.wrap_socket(sock, server_side=True)
+            sock.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        Thread(target=close_at_once, args=(listener,), daemon=True).start()
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}"
+        with pytest.raises(ApiUnreachable, match=r"closed the connection without an answer.*try again"):
+            ApiClient(url, "gp_1", pki.roots_file).request("GET", "/ok")
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize("name", [".", "..", "a"])
+def test_a_name_of_dots_stays_in_the_path(pki: Pki, name: str) -> None:
+    """RFC 3986 5.2.4 would make /v1/tenants/contoso of /v1/tenants/contoso/inbound-connectors/.."""
+    asked: list[str] = []
+
+    class Asked(_Relay):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.path = "/ok"
+            super().do_GET()
+
+    with serving(pki.leaf("relay.example.net"), Asked) as url:
+        ApiClient(url, "gp_1", pki.roots_file).request("GET", f"/v1/x/{name}/y?z=..")
+    assert asked == [f"/v1/x/{name.replace('.', '%2E')}/y?z=.."]
 
 
 def test_a_file_that_is_no_certificate_is_told(tmp_path: Path) -> None:

@@ -16,6 +16,9 @@ from gatepost.queue.store import StoreError
 _FILES_OF_A_WORKER = 500
 """Queue, directory, logs, contents on their way in and out."""
 
+_FILES_OF_A_REQUEST = 8
+"""Directory, queues, records."""
+
 
 class StartError(Exception):
     """Why nothing was started, in one line."""
@@ -62,6 +65,16 @@ def _open_files(config: Config) -> Iterator[str]:
         yield (
             f"a worker may have {hard} files open, too few for the {sessions} sessions that its listeners allow: "
             f"set LimitNOFILE={needed} in the unit, or run ulimit -n {needed} before"
+        )
+    if config.api is None:
+        return
+    limits = config.api.limits
+    connections = limits.connections + limits.operator_connections
+    needed = connections + limits.requests * _FILES_OF_A_REQUEST + _FILES_OF_A_WORKER
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        yield (
+            f"the Management API may have {hard} files open, too few for its {connections} connections: set "
+            f"LimitNOFILE={needed} in the unit, or lower connections in [api.limits]"
         )
 
 
