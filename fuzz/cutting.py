@@ -39,6 +39,9 @@ SETTINGS = ServerSettings(
     most_transactions=4,
     most_errors=5,
     longest_command=120,
+    most_idle_commands=25,
+    most_commands_per_turn=2,
+    irregular_paths=True,
 )
 
 Writes = list[bytes]
@@ -60,6 +63,8 @@ MAILS = [
     "MAIL FROM:<jürgen@münchen.example>\r\n".encode(),
     b"MAIL FROM:<ann@tenant.example> AUTH=<>\r\n",
     b"MAIL FROM:ann\r\n",
+    b"MAIL FROM: ann@tenant.example SIZE=200\r\n",
+    b"MAIL FROM:<a..b.@tenant.example>\r\n",
 ]
 RCPTS = [
     b"RCPT TO:<bob@partner.example>\r\n",
@@ -237,6 +242,8 @@ class Carrier:
                 self._question = effect
         if not self.answers_late:
             self._answer_all()
+            while self.session.waiting:
+                self._carry_out(self.session.go_on())
 
     def _note(self, effect: Effect) -> None:
         match effect:
@@ -262,6 +269,9 @@ class Carrier:
         while self._question is not None:
             question, self._question = self._question, None
             self._carry_out(self.session.answer(self._verdict(question)))
+        while self.session.waiting:
+            self._carry_out(self.session.go_on())
+            self._answer_all()
 
     def _verdict(self, question: AskMail | AskRecipient | EndContent) -> Reply:
         match question:

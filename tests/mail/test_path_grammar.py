@@ -33,18 +33,20 @@ _mailboxes = st.builds(lambda local_part, domain: f"{local_part}@{domain}", _loc
 def test_a_path_read_and_rendered_is_the_same_path(text: str, following: str) -> None:
     read = read_reverse_path(f"<{text}>{following}")
     assert not isinstance(read, BadPath)
-    path, end = read
+    path, end, irregular = read
+    assert irregular is None
     assert f"<{path}>" == f"<{text}>"
     assert end == len(text) + 2
-    assert read_forward_path(f"<{path}>", postmaster_at="relay.example.net") == (path, end)
+    assert read_forward_path(f"<{path}>", postmaster_at="relay.example.net") == (path, end, None)
     assert isinstance(path, Mailbox) and text.startswith(path.local_part)
     assert read_mailbox(text) == path
 
 
 @given(st.text('<>@.:,"\\[] abé\0\r\n', max_size=30))
 def test_reading_never_raises(text: str) -> None:
-    read_reverse_path(text)
-    read_forward_path(text, postmaster_at="relay.example.net")
+    for irregular in (False, True):
+        read_reverse_path(text, irregular=irregular)
+        read_forward_path(text, postmaster_at="relay.example.net", irregular=irregular)
     read_mailbox(text)
 
 
@@ -104,3 +106,37 @@ def test_what_is_no_path_is_said_in_one_clause(text: str) -> None:
 @pytest.mark.parametrize("text", ["<ann@tenant.example>", "@a.example:ann@tenant.example", "", "ann@tenant.example "])
 def test_a_mailbox_by_itself_has_neither_brackets_nor_route(text: str) -> None:
     assert isinstance(read_mailbox(text), BadPath)
+
+
+_irregular = st.one_of(
+    st.text("ab.é", min_size=1, max_size=12).map(lambda local_part: f"<{local_part}@tenant.example>"),
+    st.text("ab", min_size=65, max_size=255).map(lambda local_part: f"<{local_part}@tenant.example>"),
+    st.sampled_from(["ann@tenant.example", '"a b"@tenant.example', "a..b@[192.0.2.1]"]),
+)
+
+
+@given(_irregular, st.sampled_from(["", " SIZE=1"]))
+def test_an_irregular_path_is_kept_as_it_was_written_and_said_to_be_irregular(text: str, following: str) -> None:
+    read = read_reverse_path(text + following, irregular=True)
+    assert not isinstance(read, BadPath)
+    assert str(read.path) == text.strip("<>") and read.end == len(text)
+    strict = read_reverse_path(text + following)
+    assert read.irregular == (strict if isinstance(strict, BadPath) else None)
+    forward = read_forward_path(text + following, postmaster_at="relay.example.net", irregular=True)
+    assert not isinstance(forward, BadPath) and (forward.path, forward.end) == (read.path, read.end)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a b@c.example",
+        "a@b@c.example",
+        "<a@b.example",
+        "a@b.example>",
+        "<a@b..c>",
+        "@b.example",
+        "a@b.example,c@d.example",
+    ],
+)
+def test_what_nobody_takes_for_a_path_is_none_however_irregular(text: str) -> None:
+    assert isinstance(read_reverse_path(text, irregular=True), BadPath)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatepost.smtp.content import DataContent, LineEndWatch, has_only_crlf
+from gatepost.smtp.content import DataContent, TextWatch, has_only_crlf
 
 _octets = st.lists(st.sampled_from([b"\r\n", b"\r", b"\n", b".", b"a", b"\0", b"\r\n.", b"xyz"]), max_size=30).map(
     b"".join
@@ -58,7 +58,7 @@ def test_stuffing_and_taking_gives_the_content_back(content: bytes) -> None:
 def test_a_line_end_is_bare_when_it_is_no_crlf(octets: bytes) -> None:
     bare = re.search(rb"\r(?!\n)|(?<!\r)\n", octets) is not None
     assert has_only_crlf(octets) is not bare
-    watch = LineEndWatch()
+    watch = TextWatch()
     for at in range(len(octets)):
         watch.see(octets[at : at + 1])
     watch.end()

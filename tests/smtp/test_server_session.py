@@ -328,6 +328,105 @@ def test_a_long_pipeline_costs_no_more_per_command() -> None:
     assert len(codes(session.receive(b"NOOP\r\n" * 100_000))) == 100_000
 
 
+# --- turns -----------------------------------------------------------------------------------------------------------
+
+
+def in_turns(most: int) -> ServerSession:
+    session = ServerSession(replace(SETTINGS, most_commands_per_turn=most))
+    session.connected(GREETING)
+    return session
+
+
+def test_a_packet_of_many_commands_is_worked_off_turn_by_turn() -> None:
+    session = in_turns(3)
+    assert codes(session.receive(b"NOOP\r\n" * 7)) == [250] * 3
+    assert session.waiting and session.buffered == 4 * len(b"NOOP\r\n")
+    assert session.receive(b"QUIT\r\n") == []
+    assert codes(session.go_on()) == [250] * 3
+    assert codes(session.go_on()) == [250, 221]
+    assert not session.waiting and session.closed
+
+
+def test_answers_within_a_turn_begin_no_new_one() -> None:
+    session = in_turns(3)
+    session.receive(b"EHLO client.example\r\n")
+    session.receive(MAIL + RCPT * 5)
+    assert codes(session.answer(OK)) == [250]
+    assert codes(session.answer(OK)) == [250]
+    assert codes(session.answer(OK)) == [250]
+    assert session.waiting and not session.paused
+
+
+def test_a_turn_that_ends_with_the_last_command_is_followed_by_none() -> None:
+    session = in_turns(3)
+    assert codes(session.receive(b"NOOP\r\n" * 3)) == [250] * 3
+    assert not session.waiting
+
+
+def test_octets_may_be_left_for_the_next_turn() -> None:
+    session = in_turns(3)
+    assert session.receive(b"NOOP\r\n", at_once=False) == []
+    assert session.waiting
+    assert session.timed_out() == []
+    assert session.peer_closed() == []
+    effects = session.go_on()
+    assert codes(effects) == [250] and effects[-1] == Close("the client closed the connection")
+
+
+def test_many_chunks_are_worked_off_turn_by_turn() -> None:
+    session = in_turns(10)
+    session.receive(b"EHLO client.example\r\n")
+    session.receive(MAIL)
+    session.answer(OK)
+    session.receive(RCPT)
+    session.answer(OK)
+    taken = codes(session.receive(b"BDAT 1\r\na" * 100))
+    assert taken == [250] * 10 and session.waiting
+
+
+# --- room and time ---------------------------------------------------------------------------------------------------
+
+NO_ROOM = reply(452, "3.1", "No room")
+
+
+def test_content_without_room_is_dropped_read_to_its_end_and_refused() -> None:
+    session = in_data()
+    session.receive(b"hello\r\n")
+    assert session.refuse_content(NO_ROOM) == [DropContent()]
+    assert session.receive(b"more\r\n") == []
+    assert codes(session.receive(b".\r\nNOOP\r\n")) == [452, 250]
+
+
+def test_only_content_can_be_without_room() -> None:
+    session = greeted()
+    assert session.refuse_content(NO_ROOM) == []
+    assert codes(session.receive(b"NOOP\r\n")) == [250]
+    session = in_data()
+    session.receive(b".\r\n")
+    assert session.refuse_content(NO_ROOM) == []
+    assert codes(session.answer(OK)) == [250]
+
+
+def test_content_is_there_between_two_chunks_too() -> None:
+    session = greeted()
+    session.receive(MAIL)
+    session.answer(OK)
+    session.receive(RCPT)
+    session.answer(OK)
+    assert not session.has_content
+    session.receive(b"BDAT 5\r\nhello")
+    assert session.has_content and not session.in_content
+    session.receive(b"RSET\r\n")
+    assert not session.has_content
+
+
+def test_a_session_that_is_broken_off_hears_why() -> None:
+    session = in_data()
+    effects = session.break_off(replies.TOO_SLOW, "the content came too slowly")
+    assert effects == [DropContent(), SendReply(replies.TOO_SLOW), Close("the content came too slowly")]
+    assert session.break_off(replies.TOO_SLOW, "again") == []
+
+
 # --- the protocol log ------------------------------------------------------------------------------------------------
 
 

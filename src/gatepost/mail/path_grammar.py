@@ -2,6 +2,11 @@
 
 The grammar is RFC 5321 4.1.2 and 4.1.3 with the Unicode of RFC 6531 3.3. Source routes are read and forgotten
 (RFC 5321 appendix C). A text that is no path is a value, `BadPath`; nothing here raises on what a peer wrote.
+
+Some texts are no paths by the grammar, and other servers take them: local parts beyond 64 octets (RFC 5321 4.5.3.1 asks
+for no limit where none is needed), dots at odd places as in `a..b` and `a.`, paths without angle brackets. They are
+read as *irregular* where the caller asks for it: the path, and what is wrong with it. An irregular local part is one
+that is not quoted and holds atoms and dots alone, so that what follows the last @ is the domain to every reader.
 """
 
 import ipaddress
@@ -15,6 +20,8 @@ from gatepost.mail.domain import DomainError, domain_key
 LONGEST_LOCAL_PART: Final = 64
 LONGEST_DOMAIN: Final = 255
 LONGEST_PATH: Final = 256
+LONGEST_IRREGULAR_LOCAL_PART: Final = 255
+LONGEST_IRREGULAR_PATH: Final = 1 + LONGEST_IRREGULAR_LOCAL_PART + 1 + LONGEST_DOMAIN + 1
 
 _BEYOND_ASCII = "\x80-\U0010ffff"
 # RFC 5322 3.2.3 atext; RFC 6531 3.3 adds every character beyond ASCII.
@@ -32,6 +39,10 @@ _LITERAL = r"\[[0-9A-Za-z:.\-]*\]"
 
 _LOCAL_PART = re.compile(rf"(?:{_DOT_STRING}|{_QUOTED_STRING})")
 _PATH = re.compile(rf"<{_SOURCE_ROUTE}(({_DOT_STRING}|{_QUOTED_STRING})@({_DOMAIN}|{_LITERAL}))>")
+_IRREGULAR_LOCAL_PART = rf"(?:{_ATEXT[:-1]}.]+|{_QUOTED_STRING})"
+_IRREGULAR_MAILBOX = rf"({_IRREGULAR_LOCAL_PART})@({_DOMAIN}|{_LITERAL})"
+# Without brackets the path ends where the line ends, or where parameters begin.
+_IRREGULAR_PATH = re.compile(rf"(?:<{_SOURCE_ROUTE}({_IRREGULAR_MAILBOX})>|({_IRREGULAR_MAILBOX})(?=[ \t]|\Z))")
 _POSTMASTER = re.compile(r"<(postmaster)>", re.ASCII | re.IGNORECASE)
 
 
@@ -45,30 +56,41 @@ class ReadReversePath(NamedTuple):
     path: ReversePath
     end: int
     """Where the path ended in the text; parameters follow."""
+    irregular: BadPath | None = None
 
 
 class ReadForwardPath(NamedTuple):
     path: ForwardPath
     end: int
+    irregular: BadPath | None = None
 
 
-def read_reverse_path(text: str, start: int = 0) -> ReadReversePath | BadPath:
-    """The reverse-path that begins at `start`."""
+def read_reverse_path(text: str, start: int = 0, *, irregular: bool = False) -> ReadReversePath | BadPath:
+    """The reverse-path that begins at `start`; with `irregular`, what others take for one, too."""
     match = _PATH.match(text, start)
     if match is not None:
         mailbox = _mailbox(match)
-        return mailbox if isinstance(mailbox, BadPath) else ReadReversePath(mailbox, match.end())
-    if text.startswith("<>", start):
+        if not isinstance(mailbox, BadPath):
+            return ReadReversePath(mailbox, match.end())
+    elif text.startswith("<>", start):
         return ReadReversePath(NULL_REVERSE_PATH, start + 2)
-    return BadPath(_defect(text[start:]))
+    else:
+        mailbox = BadPath(_defect(text[start:]))
+    read = _irregular(text, start) if irregular else None
+    return ReadReversePath(*read, mailbox) if read else mailbox
 
 
-def read_forward_path(text: str, start: int = 0, *, postmaster_at: str) -> ReadForwardPath | BadPath:
+def read_forward_path(
+    text: str, start: int = 0, *, postmaster_at: str, irregular: bool = False
+) -> ReadForwardPath | BadPath:
     """The forward-path that begins at `start`. `<Postmaster>` alone means the one of `postmaster_at`, a domain key."""
     match = _PATH.match(text, start)
     if match is not None:
         mailbox = _mailbox(match)
-        return mailbox if isinstance(mailbox, BadPath) else ReadForwardPath(mailbox, match.end())
+        if not isinstance(mailbox, BadPath):
+            return ReadForwardPath(mailbox, match.end())
+        read = _irregular(text, start) if irregular else None
+        return ReadForwardPath(*read, mailbox) if read else mailbox
     # RFC 5321 4.1.1.3: "<Postmaster>" without a domain, in any case of letters, must be taken.
     match = _POSTMASTER.match(text, start)
     if match is not None:
@@ -76,7 +98,9 @@ def read_forward_path(text: str, start: int = 0, *, postmaster_at: str) -> ReadF
         return ReadForwardPath(mailbox, match.end())
     if text.startswith("<>", start):
         return BadPath("a recipient cannot be the null path")
-    return BadPath(_defect(text[start:]))
+    read = _irregular(text, start) if irregular else None
+    defect = BadPath(_defect(text[start:]))
+    return ReadForwardPath(*read, defect) if read else defect
 
 
 def read_mailbox(text: str) -> Mailbox | BadPath:
@@ -85,6 +109,23 @@ def read_mailbox(text: str) -> Mailbox | BadPath:
     if match is None or match[1] != text:
         return BadPath(_defect(f"<{text}>"))
     return _mailbox(match)
+
+
+def _irregular(text: str, start: int) -> tuple[Mailbox, int] | None:
+    """What the grammar takes for no path, and others take; and where it ended."""
+    match = _IRREGULAR_PATH.match(text, start)
+    if match is None:
+        return None
+    written, local_part, domain = match.groups()[:3] if match[1] is not None else match.groups()[3:]
+    for part, longest in (
+        (local_part, LONGEST_IRREGULAR_LOCAL_PART),
+        (domain, LONGEST_DOMAIN),
+        (match[0], LONGEST_IRREGULAR_PATH),
+    ):
+        if len(part.encode()) > longest:
+            return None
+    key = _domain_or_literal_key(domain)
+    return None if isinstance(key, BadPath) else (Mailbox(local_part, key, written), match.end())
 
 
 def _mailbox(match: re.Match[str]) -> Mailbox | BadPath:
@@ -137,4 +178,6 @@ def _defect(text: str) -> str:
         return "the closing angle bracket is missing"
     if local_part is not None and text.startswith(">", local_part.end()):
         return "the mailbox has no domain"
+    if (odd := _IRREGULAR_PATH.match(text)) and odd[2] is not None and odd[2][0] != '"':
+        return "a local part with a dot at its end, or with two in a row, must be quoted"
     return "a mailbox is written local-part@domain"

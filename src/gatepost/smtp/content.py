@@ -2,7 +2,7 @@
 
 Laws of this file:
 - only CRLF.CRLF ends DATA; nothing shorter, nothing that another server might take for it ("SMTP smuggling");
-- a bare CR or LF is found wherever packets were cut, and never repaired;
+- a bare CR or LF and a NUL are found wherever packets were cut, and never repaired;
 - no octet is looked at one by one in Python.
 """
 
@@ -19,13 +19,14 @@ _BEGINNINGS_OF_END: Final = (b"\r", b"\r\n", b"\r\n.", b"\r\n.\r")
 class DataContent:
     """Undoes the transparency of one DATA (RFC 5321 4.5.2)."""
 
-    __slots__ = ("_at_start", "_held", "has_bare_line_end")
+    __slots__ = ("_at_start", "_held", "has_bare_line_end", "has_nul")
 
     def __init__(self) -> None:
         # The CRLF of the DATA command line is the first half of the end of an empty content (RFC 5321 4.1.1.4).
         self._held = b"\r\n"
         self._at_start = True
         self.has_bare_line_end = False
+        self.has_nul = False
 
     def take(self, octets: bytes) -> tuple[bytes, int | None]:
         """The content in `octets`, and how many octets after its end remain; None while it has not ended."""
@@ -44,6 +45,8 @@ class DataContent:
         self._held = window[cut:] if end < 0 else b""
         if not has_only_crlf(piece):
             self.has_bare_line_end = True
+        if b"\0" in piece:
+            self.has_nul = True
         if 0 <= dot != end:
             piece = piece.replace(_STUFFED, b"\r\n")
         if self._at_start and piece:
@@ -52,16 +55,19 @@ class DataContent:
         return piece, remaining
 
 
-class LineEndWatch:
-    """Whether the octets of BDAT chunks, seen as one stream, hold a bare CR or LF."""
+class TextWatch:
+    """Whether the octets of BDAT chunks, seen as one stream, hold a bare CR or LF, or a NUL."""
 
-    __slots__ = ("_after_cr", "has_bare_line_end")
+    __slots__ = ("_after_cr", "has_bare_line_end", "has_nul")
 
     def __init__(self) -> None:
         self._after_cr = False
         self.has_bare_line_end = False
+        self.has_nul = False
 
     def see(self, octets: bytes) -> None:
+        if b"\0" in octets:
+            self.has_nul = True
         if self._after_cr:
             octets = b"\r" + octets
         self._after_cr = octets.endswith(b"\r")

@@ -53,6 +53,8 @@ TOO_MANY_ERRORS: Final = reply(421, "7.0", "Too many errors, closing the connect
 TOO_MANY_IDLE_COMMANDS: Final = reply(421, "7.0", "Too many commands without mail, closing the connection")
 TOO_MANY_TRANSACTIONS: Final = reply(421, "7.0", "Too many mail transactions in one session, connect again")
 BARE_LINE_END_CLOSES: Final = reply(421, "7.0", "Content with bare CR or LF ends the session, closing the connection")
+NUL_CLOSES: Final = reply(421, "7.0", "Content with a NUL octet ends the session, closing the connection")
+TOO_SLOW: Final = reply(421, "4.2", "The content comes too slowly, closing the connection; send it on a faster line")
 TURNED_AWAY: Final = reply(503, "5.1", "This session was refused, only QUIT is left")
 
 # --- command lines -----------------------------------------------------------------------------------------------
@@ -121,3 +123,5 @@ CHUNK_TAKEN: Final = reply(250, "0.0", "Chunk taken")
 CHUNK_SIZE_EXPECTED: Final = reply(501, "5.4", "The form is BDAT octets [LAST]; closing the connection")
 TOO_LARGE: Final = reply(552, "3.4", "The message is larger than SIZE allows")
 BARE_LINE_END: Final = reply(550, "6.0", "The content holds a bare CR or LF; lines must end with CRLF")
+# RFC 2045 2.7, 2.8: neither 7bit nor 8bit data holds a NUL. A host that drops it sees another end of the content.
+NUL: Final = reply(550, "6.0", "The content holds a NUL octet; encode it, or send it with BODY=BINARYMIME")

@@ -43,6 +43,8 @@ class AskMail:
     smtputf8: bool
     ret: Ret | None
     envid: str | None
+    irregular: str | None = None
+    """What the grammar says against the path, where it is taken all the same: the text of the refusal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,8 @@ class AskRecipient:
 
     forward_path: ForwardPath
     dsn: DsnRequest
+    irregular: str | None = None
+    """As for `AskMail`."""
 
 
 class BeginContent(NamedTuple):

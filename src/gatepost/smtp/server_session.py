@@ -6,6 +6,7 @@ Laws of this file:
   `answer`: what comes meanwhile waits, unread, in the buffer;
 - what arrived in the clear after STARTTLS is dropped, and so is all that was known before it (RFC 3207 4.2);
 - every line of the peer is answered, and nothing a peer sends raises an exception;
+- after so many commands as one turn may have, the machine is `waiting` until `go_on`: what comes meanwhile waits too;
 - after `Close` everything is ignored.
 """
 
@@ -19,7 +20,7 @@ from gatepost.mail.path_grammar import BadPath, read_forward_path, read_reverse_
 from gatepost.mail.reply import Reply
 from gatepost.smtp import replies
 from gatepost.smtp.command_line import logged, read_command_line
-from gatepost.smtp.content import DataContent, LineEndWatch
+from gatepost.smtp.content import DataContent, TextWatch
 from gatepost.smtp.parameters import mail_parameters, recipient_parameters
 from gatepost.smtp.server_effects import (
     AskMail,
@@ -58,7 +59,7 @@ class _Transaction:
         self.taken_recipients = 0
         self.data: DataContent | None = None
         # Set by the first BDAT; DATA is out of order from then on.
-        self.chunks: LineEndWatch | None = None
+        self.chunks: TextWatch | None = None
         self.size = 0
         # Why the content cannot be taken; what follows of it is read and dropped.
         self.failure: Reply | None = None
@@ -83,6 +84,7 @@ class ServerSession:
         "_shutting_down",
         "_transaction",
         "_transactions",
+        "_turn_left",
         "_turned_away",
         "_waiting_mail",
         "_when_answered",
@@ -91,10 +93,12 @@ class ServerSession:
         "extended",
         "paused",
         "secured",
+        "waiting",
     )
 
     def __init__(self, settings: ServerSettings) -> None:
         self._settings = settings
+        self._turn_left = settings.most_commands_per_turn
         self._effects: list[Effect] = []
         # Octets before `_at` are read. They are cut off only now and then, so that the cost of a pipelined command
         # does not depend on what lies behind it.
@@ -122,6 +126,8 @@ class ServerSession:
         """EHLO, not HELO."""
         self.secured = False
         self.paused = False
+        self.waiting = False
+        """Commands are there, and the turn is over."""
         self.closed = False
 
     # --- what happens ------------------------------------------------------------------------------------------------
@@ -136,9 +142,22 @@ class ServerSession:
             self._send(greeting)
         return self._advance()
 
-    def receive(self, octets: bytes) -> list[Effect]:
+    def receive(self, octets: bytes, *, at_once: bool = True) -> list[Effect]:
+        """Not `at_once`: the octets wait for `go_on`."""
         self._buffer = self._buffer[self._at :] + octets if self._buffer else octets
         self._at = 0
+        if self.paused or self.waiting:
+            return []
+        if not at_once:
+            self.waiting = not self.closed
+            return []
+        self._turn_left = self._settings.most_commands_per_turn
+        return self._advance()
+
+    def go_on(self) -> list[Effect]:
+        """The next turn, while `waiting`."""
+        self.waiting = False
+        self._turn_left = self._settings.most_commands_per_turn
         return [] if self.paused else self._advance()
 
     def answer(self, reply: Reply) -> list[Effect]:
@@ -165,7 +184,7 @@ class ServerSession:
 
     def timed_out(self) -> list[Effect]:
         """The client was silent for too long. While we owe an answer the silence is ours, and nothing happens."""
-        if self.closed or self.paused:
+        if self.closed or self.paused or self.waiting:
             return []
         handshaking = self._read is ServerSession._read_nothing
         self._close(None if handshaking else replies.TIMED_OUT, "the client was silent for too long")
@@ -174,16 +193,31 @@ class ServerSession:
     def peer_closed(self) -> list[Effect]:
         """The client sends no more. What it sent before is still answered, whoever is asked meanwhile."""
         self._client_gone = True
-        return [] if self.paused else self._advance()
+        return [] if self.paused or self.waiting else self._advance()
 
     def shutting_down(self) -> list[Effect]:
         """Say 421 and close as soon as no mail transaction is open (RFC 5321 3.8)."""
         self._shutting_down = True
-        return [] if self.paused else self._advance()
+        return [] if self.paused or self.waiting else self._advance()
+
+    def refuse_content(self, refusal: Reply) -> list[Effect]:
+        """There is no room for the content that is coming in: what is left of it is read and dropped, and its end is
+        answered with `refusal`. Without effect where no content is."""
+        transaction = self._transaction
+        if not self.paused and transaction is not None and (transaction.data or transaction.chunks):
+            self._fail_content(transaction, refusal)
+        return self._taken_effects()
+
+    def break_off(self, farewell: Reply, why: str) -> list[Effect]:
+        """The carrier has a reason to end the session now: say `farewell`, a 421, and close."""
+        if self.closed or self.paused:
+            return []
+        self._close(farewell, why)
+        return self._taken_effects()
 
     @property
     def buffered(self) -> int:
-        """Octets that wait until `answer`: what the carrier's back-pressure looks at."""
+        """Octets that wait until `answer` or `go_on`: what the carrier's back-pressure looks at."""
         return len(self._buffer) - self._at
 
     @property
@@ -196,15 +230,24 @@ class ServerSession:
         """Whether the next octets are content, not a command."""
         return self._read is ServerSession._read_data or self._read is ServerSession._read_chunk
 
+    @property
+    def has_content(self) -> bool:
+        """Whether content has begun and has not ended: between two chunks of BDAT, too."""
+        transaction = self._transaction
+        return transaction is not None and (transaction.data is not None or transaction.chunks is not None)
+
     # --- reading -----------------------------------------------------------------------------------------------------
 
     def _advance(self) -> list[Effect]:
         while not self.paused and self._read(self):
             pass
-        if self._client_gone and not self.paused and not self.closed:
+        if self._client_gone and not (self.paused or self.waiting or self.closed):
             self._close(None, "the client closed the connection")
         if self._at == len(self._buffer):
             self._drop_buffer()
+        return self._taken_effects()
+
+    def _taken_effects(self) -> list[Effect]:
         effects = self._effects
         self._effects = []
         return effects
@@ -235,6 +278,11 @@ class ServerSession:
             return True
         if not end:
             return False
+        if self._turn_left is not None:
+            if not self._turn_left:
+                self.waiting = True
+                return False
+            self._turn_left -= 1
         self._at = end
         self._command(buffer[start:end])
         return True
@@ -258,8 +306,7 @@ class ServerSession:
         piece, remaining = transaction.data.take(octets)
         self._at = len(self._buffer) - (remaining or 0)
         self._content(transaction, piece)
-        if transaction.data.has_bare_line_end:
-            self._fail_content(transaction, replies.BARE_LINE_END)
+        self._judge_text(transaction, transaction.data)
         if remaining is None:
             return False
         self._read = ServerSession._read_command
@@ -295,9 +342,15 @@ class ServerSession:
     def _fail_content(self, transaction: _Transaction, failure: Reply) -> None:
         if transaction.failure is None:
             self._effects.append(DropContent())
-        # Both defects may show in either order, depending on the packets; the graver one decides.
-        if transaction.failure is not replies.BARE_LINE_END:
+        # Several defects may show in any order, depending on the packets; the gravest decides.
+        if transaction.failure is None or _gravity(failure) > _gravity(transaction.failure):
             transaction.failure = failure
+
+    def _judge_text(self, transaction: _Transaction, seen: DataContent | TextWatch) -> None:
+        if seen.has_bare_line_end:
+            self._fail_content(transaction, replies.BARE_LINE_END)
+        elif seen.has_nul:
+            self._fail_content(transaction, replies.NUL)
 
     def _end_data(self, transaction: _Transaction) -> None:
         if transaction.failure is None:
@@ -305,9 +358,12 @@ class ServerSession:
             return
         self._transaction = None
         self._send(transaction.failure)
+        # Two servers that read a bare CR or LF, or a NUL, differently see different messages after it: nothing more is
+        # read.
         if transaction.failure is replies.BARE_LINE_END:
-            # Two servers that read a bare CR or LF differently see different messages after it: nothing more is read.
             self._close(replies.BARE_LINE_END_CLOSES, "bare CR or LF in the content")
+        elif transaction.failure is replies.NUL:
+            self._close(replies.NUL_CLOSES, "NUL in the content")
 
     def _end_chunk(self) -> None:
         transaction = self._transaction
@@ -317,8 +373,7 @@ class ServerSession:
         assert transaction is not None and transaction.chunks is not None
         if self._chunk_is_last:
             transaction.chunks.end()
-        if transaction.chunks.has_bare_line_end:
-            self._fail_content(transaction, replies.BARE_LINE_END)
+        self._judge_text(transaction, transaction.chunks)
         if transaction.failure is not None:
             self._send(transaction.failure)
             if self._chunk_is_last:
@@ -423,7 +478,7 @@ class ServerSession:
         start = _FROM.match(argument)
         if start is None:
             return replies.MAIL_SYNTAX
-        read = read_reverse_path(argument, start.end())
+        read = read_reverse_path(argument, start.end(), irregular=self._settings.irregular_paths)
         if isinstance(read, BadPath):
             return replies.bad_reverse_path(read.says)
         parameters = mail_parameters(argument[read.end :])
@@ -440,6 +495,7 @@ class ServerSession:
             smtputf8=parameters.smtputf8,
             ret=parameters.ret,
             envid=parameters.envid,
+            irregular=read.irregular and read.irregular.says,
         )
 
     def _mail_answered(self, reply: Reply) -> None:
@@ -473,13 +529,20 @@ class ServerSession:
         start = _TO.match(argument)
         if start is None:
             return replies.RCPT_SYNTAX
-        read = read_forward_path(argument, start.end(), postmaster_at=domain_key(self._settings.hostname))
+        read = read_forward_path(
+            argument,
+            start.end(),
+            postmaster_at=domain_key(self._settings.hostname),
+            irregular=self._settings.irregular_paths,
+        )
         if isinstance(read, BadPath):
             return replies.bad_forward_path(read.says)
         if not smtputf8 and not argument[: read.end].isascii():
             return replies.NEEDS_SMTPUTF8
         dsn = recipient_parameters(argument[read.end :], smtputf8=smtputf8)
-        return dsn if isinstance(dsn, Reply) else AskRecipient(forward_path=read.path, dsn=dsn)
+        if isinstance(dsn, Reply):
+            return dsn
+        return AskRecipient(forward_path=read.path, dsn=dsn, irregular=read.irregular and read.irregular.says)
 
     def _recipient_answered(self, reply: Reply) -> None:
         if reply.kind == 2 and self._transaction is not None:
@@ -511,11 +574,13 @@ class ServerSession:
             return
         self._chunk_left = int(chunk[1])
         self._chunk_is_last = chunk[2] is not None
+        if not self._chunk_is_last and self._chunk_left < self._settings.smallest_free_chunk:
+            self._idle_commands += 1
         # RFC 3030 2: a chunk that is refused is read all the same, and dropped.
         self._chunk_refusal = self._why_no_content()
         transaction = self._transaction
         if self._chunk_refusal is None and transaction is not None and transaction.chunks is None:
-            transaction.chunks = LineEndWatch()
+            transaction.chunks = TextWatch()
             self._effects.append(BeginContent())
         self._read = ServerSession._read_chunk
 
@@ -597,8 +662,11 @@ class ServerSession:
 
     def _forget_transaction(self) -> None:
         transaction = self._transaction
-        if transaction is not None and transaction.failure is None:
-            self._effects.append(DropContent())
+        if transaction is not None:
+            # Whoever asks about recipients and sends nothing keeps a server busy with each of them.
+            self._idle_commands += transaction.asked_recipients
+            if transaction.failure is None:
+                self._effects.append(DropContent())
         self._transaction = None
 
     def _close(self, reply: Reply | None, why: str) -> None:
@@ -607,8 +675,13 @@ class ServerSession:
             self._send(reply)
         self._effects.append(Close(why))
         self.closed = True
+        self.waiting = False
         self._drop_buffer()
         self._read = ServerSession._read_nothing
+
+
+def _gravity(failure: Reply) -> int:
+    return 2 if failure is replies.BARE_LINE_END else 1 if failure is replies.NUL else 0
 
 
 _WhenAnswered = Callable[[ServerSession, Reply], None]

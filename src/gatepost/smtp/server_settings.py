@@ -17,6 +17,13 @@ class ServerSettings:
     """Refused or malformed commands before 421 and close."""
     most_idle_commands: int = 1000
     """EHLO, NOOP, RSET and the like without a message that is taken, before 421 and close."""
+    smallest_free_chunk: int = 256
+    """A BDAT chunk of fewer octets, which is not the last, counts as a command without mail."""
+    most_commands_per_turn: int | None = None
+    """Commands and chunks that are worked off before the machine waits for `go_on`, so that its carrier can give others
+    a turn. None: all that came. The replies do not depend on it."""
+    irregular_paths: bool = False
+    """Whether a path that others take, but the grammar does not, is put to the carrier instead of being refused."""
     longest_command: int = 4096
     """Octets with CRLF. RFC 5321 4.5.3.1.4 asks for 512; SMTPUTF8, DSN and the like add to MAIL and RCPT."""
     command_timeout_s: float = 300.0
