@@ -116,6 +116,7 @@ def _relay(folder: Path, certificates: Certificates, sink: Sink) -> _Serving:
     }
     # Everything here comes from one machine.
     limits = "\n[listener.limits]\nsessions = 20000\nsessions_per_address = 20000"
+    limits += "\nsessions_per_minute = 1000000\nreserved_sessions = 0"
     relay.configure(ports=(port,), tls=tls, after=limits)
     for tenant, way in (
         ("contoso", ("--certificate-name", "mail.contoso.com")),

@@ -48,6 +48,16 @@ class ListenerLimits:
 
     sessions: int = 10_000
     sessions_per_address: int = 200
+    sessions_per_network: int | None = None
+    """Of strangers, from one /24 or /64; None: twice `sessions_per_address`."""
+    sessions_per_minute: int = 1_200
+    """Begun by strangers from one network."""
+    reserved_sessions: int | None = None
+    """Of `sessions`, for tenants' own servers; None: a quarter."""
+    refusals: int = 50
+    """In one session, before the answers come slowly and then it ends."""
+    refusals_per_minute: int = 300
+    """Of one stranger's network, or of one own server."""
     transactions_per_session: int = 1_000
     recipients: int = 1_000
     message_size: int = 157_286_400
@@ -56,6 +66,8 @@ class ListenerLimits:
     """RFC 5321 4.5.3.2.7"""
     content_timeout_s: float = 180.0
     """Silence within the content."""
+    content_rate: int = 1_000
+    """Octets a second that content must bring at least; 0: no limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +81,8 @@ class ListenerConfig:
     wildcard_certificates: bool = False
     """Whether certificate `*.contoso.com` satisfies the connector name `mail.contoso.com`."""
     starttls: bool = True
+    irregular_paths: Literal["tenants", "all", "none"] = "tenants"
+    """Of whom paths are taken that the grammar does not know and other servers take."""
     proxy_from: tuple[IPv4Network | IPv6Network, ...] = ()
     """Balancers that speak the PROXY protocol to this listener; from them it is required."""
     limits: ListenerLimits = ListenerLimits()
@@ -110,6 +124,14 @@ class QueueConfig:
     """Beyond these no mail is taken: `452`, so that nothing is lost."""
 
     least_free_disk: int = 64 * 1024 * 1024
+    reserved_disk: int | None = None
+    """Beyond that, for tenants' own servers; None: a quarter of the disk, 1 GiB at most."""
+    unfinished: int | None = None
+    """Octets of content that has not ended, of all strangers; None: a quarter of the disk, 8 GiB at most."""
+    unfinished_per_network: int | None = None
+    """None: an eighth of the disk, 2 GiB at most."""
+    unfinished_per_tenant: int | None = None
+    """None: a quarter of the disk, 8 GiB at most."""
     most_recipients: int = 0
     """In the queues of all workers; 0: no limit."""
 
@@ -376,6 +398,7 @@ def _listener(table: _Table) -> ListenerConfig:
         require_client_auth=table.take("require_client_auth", _boolean, False),
         wildcard_certificates=table.take("wildcard_certificates", _boolean, False),
         starttls=table.take("starttls", _boolean, True),
+        irregular_paths=table.take("irregular_paths", _one_of("tenants", "all", "none"), "tenants"),
         proxy_from=table.take("proxy_from", _networks, ()),
         limits=_limits(table.table("limits")),
     )
@@ -388,6 +411,11 @@ def _limits(table: _Table) -> ListenerLimits:
     limits = ListenerLimits(
         sessions=table.take("sessions", _whole(1, 1_000_000), defaults.sessions),
         sessions_per_address=table.take("sessions_per_address", _whole(1, 1_000_000), defaults.sessions_per_address),
+        sessions_per_network=table.take("sessions_per_network", _or_auto(_whole(1, 1_000_000))),
+        sessions_per_minute=table.take("sessions_per_minute", _whole(1, 1_000_000), defaults.sessions_per_minute),
+        reserved_sessions=table.take("reserved_sessions", _or_auto(_whole(0, 1_000_000))),
+        refusals=table.take("refusals", _whole(1, 1_000_000), defaults.refusals),
+        refusals_per_minute=table.take("refusals_per_minute", _whole(1, 1_000_000), defaults.refusals_per_minute),
         transactions_per_session=table.take(
             "transactions_per_session", _whole(1, 1_000_000), defaults.transactions_per_session
         ),
@@ -398,6 +426,7 @@ def _limits(table: _Table) -> ListenerLimits:
         errors=table.take("errors", _whole(1, 1_000), defaults.errors),
         command_timeout_s=table.take("command_timeout", _duration, defaults.command_timeout_s),
         content_timeout_s=table.take("content_timeout", _duration, defaults.content_timeout_s),
+        content_rate=table.take("content_rate", _octets(0), defaults.content_rate),
     )
     table.close()
     return limits
@@ -538,6 +567,10 @@ def _queue(table: _Table) -> QueueConfig:
     defaults = QueueConfig()
     settings = QueueConfig(
         least_free_disk=table.take("least_free_disk", _octets(0), defaults.least_free_disk),
+        reserved_disk=table.take("reserved_disk", _or_auto(_octets(0))),
+        unfinished=table.take("unfinished", _or_auto(_octets(64 * 1024))),
+        unfinished_per_network=table.take("unfinished_per_network", _or_auto(_octets(64 * 1024))),
+        unfinished_per_tenant=table.take("unfinished_per_tenant", _or_auto(_octets(64 * 1024))),
         most_recipients=table.take("most_recipients", _whole(0, 1_000_000_000), defaults.most_recipients),
     )
     table.close()
@@ -556,6 +589,10 @@ def _nameservers(table: _Table) -> tuple[str, ...]:
     return servers
 
 
+_COMMANDS_PER_TURN = 10
+"""More than a client sends that pipelines a message to a few recipients."""
+
+
 def server_settings(config: Config, listener: ListenerConfig) -> ServerSettings:
     """What the SMTP server machine of `listener` needs to know."""
     return ServerSettings(
@@ -567,6 +604,8 @@ def server_settings(config: Config, listener: ListenerConfig) -> ServerSettings:
         most_errors=listener.limits.errors,
         command_timeout_s=listener.limits.command_timeout_s,
         content_timeout_s=listener.limits.content_timeout_s,
+        irregular_paths=listener.irregular_paths != "none",
+        most_commands_per_turn=_COMMANDS_PER_TURN,
     )
 
 
@@ -668,6 +707,11 @@ def _octets(least: int) -> Callable[[Any], int]:
         return int(found[1]) * _SIZES[found[2]]
 
     return convert
+
+
+def _or_auto(convert: Callable[[Any], int]) -> Callable[[Any], int | None]:
+    """`"auto"`, which is None: it follows from something else."""
+    return lambda value: None if value == "auto" else convert(value)
 
 
 def _endpoint(value: Any) -> tuple[str, int]:

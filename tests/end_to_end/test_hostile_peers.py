@@ -194,14 +194,20 @@ def test_a_message_that_has_passed_too_many_hosts_is_in_a_loop(relay: Installati
         assert smtp.message("ann@contoso.com", OUTSIDE, header + b"\r\nloop\r\n").text.startswith("554 5.4.6 ")
 
 
-def test_content_in_a_hundred_thousand_empty_pieces_holds_up_nobody(relay: Installation) -> None:
+@pytest.mark.parametrize("chunk", [b"BDAT 0\r\n", b"BDAT 1\r\nx"])
+def test_content_in_a_hundred_thousand_pieces_holds_up_nobody_and_comes_to_an_end(
+    chunk: bytes, relay: Installation
+) -> None:
     with SmtpClient(relay.port, source=CONTOSO_ADDRESS) as smtp:
         smtp.ehlo()
         assert smtp.mail("ann@contoso.com", OUTSIDE).code == 250
-        for _ in range(1_000):
-            smtp.send(b"BDAT 0\r\n" * 100)
+        for _ in range(10):
+            smtp.send(chunk * 100)
             assert [smtp.reply().code for _ in range(100)] == [250] * 100
         _neighbour_sends(relay)
+        smtp.send(chunk)
+        assert smtp.reply().text == "421 4.7.0 Too many commands without mail, closing the connection"
+        assert smtp.closed()
 
 
 # Names and addresses

@@ -33,6 +33,7 @@ def has_ipv6() -> bool:
 LISTENERS = {
     "main": "",
     "crowded": "[listener.limits]\nsessions = 5\nsessions_per_address = 3",
+    "impatient": "[listener.limits]\nrefusals = 20",
     "small": '[listener.limits]\nmessage_size = "64KiB"\nrecipients = 100\nerrors = 3\ntransactions_per_session = 3',
     "balanced": 'proxy_from = ["127.0.7.0/24"]',
 }
@@ -230,7 +231,7 @@ def test_a_line_that_never_ends_is_refused_and_not_kept(relay: Installation) -> 
 @pytest.mark.parametrize("command", [b"NOOP\r\n", b"WHAT\r\n", b"RSET\r\n", b"MAIL FROM:<>\r\nRSET\r\n"])
 def test_a_flood_of_commands_from_peers_that_do_not_read_is_ended(command: bytes, relay: Installation) -> None:
     before = peak(relay)
-    peers = [SmtpClient(relay.port, source="127.0.1.1") for _ in range(20)]
+    peers = [SmtpClient(relay.port, source="127.0.1.66") for _ in range(20)]
     for smtp in peers:
         smtp.ehlo()
         with pytest.raises(OSError):
@@ -240,26 +241,30 @@ def test_a_flood_of_commands_from_peers_that_do_not_read_is_ended(command: bytes
     assert peak(relay) - before < 20 * MIB
 
 
-def test_refused_recipients_by_the_thousand_leave_a_small_record(relay: Installation) -> None:
-    """Nobody may push the records of others out of their folder."""
-    before = _octets_in(relay.data / "sessions")
-    with SmtpClient(relay.port, source="127.0.9.1") as smtp:
+def test_a_session_that_is_refused_again_and_again_ends_and_leaves_a_small_record(relay: Installation) -> None:
+    """Nobody may push the records and logs of others out of their folders, nor keep the worker busy."""
+    with SmtpClient(relay.port_of("impatient"), source="127.0.9.1") as smtp:
         smtp.ehlo()
         smtp.mail("joe@litware.com")
-        answers = [smtp.command(f"RCPT TO:<r{number}@outside.example>") for number in range(1000)]
+        smtp.send(b"".join(b"RCPT TO:<r%d@outside.example>\r\n" % number for number in range(1000)))
+        answers = [smtp.reply() for _ in range(31)]
+        assert smtp.closed()
+    assert [answer.code for answer in answers] == [550] * 30 + [421]
+    assert answers[-1].text.startswith("421 4.7.0 refusals ")
 
     def whole() -> Any:
-        found = relay.told("why", answers[-1].session_id)
+        found = relay.told("why", answers[0].session_id)
         return found if found["closed"] else None
 
     (transaction,) = wait_until(whole, "the record of the whole session")["transactions"]
     paths = [recipient["rcpt_to"] for recipient in transaction["recipients"]]
-    assert paths == [f"r{number}@outside.example" for number in range(1000)]
-    assert _octets_in(relay.data / "sessions") - before < 2 * MIB
-
-
-def _octets_in(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.iterdir())
+    assert paths == [f"r{number}@outside.example" for number in range(5)]
+    assert transaction["more_refused"] == 26, "those that were answered, and the one that was answered with the end"
+    assert "26 more were refused" in relay("why", answers[0].session_id)
+    rows = relay("protocol-log", "show", answers[0].session_id)
+    assert rows.count("RCPT TO:") == 6, "the first few, and the one that ended it"
+    assert "refused 26 more times" in rows
+    assert len(rows.splitlines()) < 80
 
 
 # Peers that stop half-way

@@ -3,7 +3,7 @@ import mmap
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatepost.net import tenant_counts
+from gatepost.net import shared_table
 from gatepost.net.tenant_counts import Counts, TenantCounts, octets
 
 WORKERS = 3
@@ -57,7 +57,7 @@ def test_a_name_is_one_tenant_in_any_case() -> None:
 def test_more_tenants_than_a_region_holds_push_out_only_what_counts_no_more() -> None:
     first, second, _ = workers()
     first.add("stays", 0, sessions=1)
-    number = tenant_counts._FULL + 10
+    number = shared_table.FULL + 10
     for n in range(number):
         first.add(f"tenant {n}", n // 100, messages=1)
     assert second.of("stays", 0).sessions == 1

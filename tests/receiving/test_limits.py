@@ -1,28 +1,11 @@
-"""Limits are kept by address and by tenant: one's excess is never another's refusal (law 6)."""
+"""Limits are kept by tenant: one's excess is never another's refusal (law 6)."""
 
 import mmap
 from datetime import UTC, datetime
 
 from gatepost.net.tenant_counts import TenantCounts, octets
-from gatepost.receiving.limits import OverLimit, SessionGate, TenantGate
+from gatepost.receiving.limits import OverLimit, TenantGate
 from gatepost.tenancy.tenant import NO_LIMITS, Tenant, TenantLimits
-
-
-def test_one_address_at_its_limit_leaves_others_their_place() -> None:
-    gate = SessionGate(most=10, most_per_address=2)
-    gate.enter("192.0.2.1")
-    gate.enter("192.0.2.1")
-    refusal = gate.refusal("192.0.2.1")
-    assert refusal is not None and refusal.code == 421
-    assert gate.refusal("192.0.2.2") is None
-
-
-def test_a_full_listener_takes_nobody_until_one_leaves() -> None:
-    gate = SessionGate(most=1, most_per_address=5)
-    gate.enter("192.0.2.1")
-    assert gate.refusal("192.0.2.2") is not None
-    gate.leave("192.0.2.1")
-    assert gate.refusal("192.0.2.2") is None
 
 
 class Tenants:

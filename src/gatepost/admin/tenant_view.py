@@ -40,7 +40,8 @@ def _own_transaction(
         for each in transaction["recipients"]
         if each.get("tenant") == tenant or (sent_by_own and each.get("outcome") == "refused")
     ]
-    return {**transaction, "recipients": recipients}
+    more_refused = transaction.get("more_refused", 0) if sent_by_own else 0
+    return {**transaction, "recipients": recipients, "more_refused": more_refused}
 
 
 def _may_know(reason: Mapping[str, Any], tenant: str) -> bool:

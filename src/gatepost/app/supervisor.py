@@ -25,7 +25,7 @@ from gatepost.app.retirement import RETIRE
 from gatepost.app.start_checks import StartError, check, data_lock
 from gatepost.config import ApiConfig, Config, ConfigError, ListenerConfig
 from gatepost.mail.session_id import MOST_WORKERS
-from gatepost.net.tenant_counts import octets, regions
+from gatepost.net.shared_counts import octets
 from gatepost.queue.store import StoreError
 
 _BACKLOG = 4096
@@ -126,9 +126,10 @@ def _listening(listener: ListenerConfig | ApiConfig, config: Config, *, shared: 
 
 
 def _memory_shared_by_workers(config: Config) -> int:
-    """Where workers count for the relay as a whole what tenants do (`net.tenant_counts`); gone with the processes."""
-    descriptor = os.memfd_create("gatepost-tenant-counts")
-    os.ftruncate(descriptor, octets(regions(config.workers)))
+    """Where workers count for the relay as a whole what tenants and strangers do (`net.shared_counts`); gone with the
+    processes."""
+    descriptor = os.memfd_create("gatepost-counts")
+    os.ftruncate(descriptor, octets(config.workers))
     os.set_inheritable(descriptor, True)
     return descriptor
 

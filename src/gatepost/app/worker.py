@@ -14,7 +14,6 @@ whose worker cannot keep mail.
 
 import asyncio
 import gc
-import mmap
 import os
 import random
 import signal
@@ -34,6 +33,7 @@ from gatepost.admin.notices import Notice
 from gatepost.admin.verification import lapse, recheck
 from gatepost.app import open_directory, open_editor, open_judge, rules_of
 from gatepost.app.appointments import Appointments
+from gatepost.app.bounds import gate_limits, reserved_disk, unfinished_limits
 from gatepost.app.delivery_events import DeliveryEventLog
 from gatepost.app.forecasting import NoticeRounds
 from gatepost.app.in_use import InUse
@@ -51,7 +51,7 @@ from gatepost.mail.session_id import SessionIds
 from gatepost.net.certificates import CredentialError
 from gatepost.net.dns import Resolver
 from gatepost.net.judgement import Judge
-from gatepost.net.tenant_counts import TenantCounts, octets, regions
+from gatepost.net.shared_counts import SharedCounts
 from gatepost.net.tls_client import ClientTlsContexts
 from gatepost.net.tls_server import ServerTlsContexts
 from gatepost.protocol_log.codec import Side
@@ -60,16 +60,20 @@ from gatepost.queue.store import StoreError, StoreInUse
 from gatepost.receiving import replies
 from gatepost.receiving.acceptance import AcceptanceSettings, Attributor, Services
 from gatepost.receiving.connection import ListenerServices, SessionEnd
-from gatepost.receiving.limits import SessionGate, TenantGate
+from gatepost.receiving.limits import TenantGate
 from gatepost.receiving.listener import Listener, turn_away
+from gatepost.receiving.own_servers import OwnServers
 from gatepost.receiving.room import Room
+from gatepost.receiving.session_gate import SessionGate
 from gatepost.receiving.session_record import session_record
 from gatepost.receiving.sightings import sightings_of
+from gatepost.receiving.turns import Turns
+from gatepost.receiving.unfinished import UnfinishedContent
 from gatepost.store.event_log import EventLog
 from gatepost.store.log_series import FileLimits
 from gatepost.store.log_writer import LogWriter
 from gatepost.store.protocol_log_files import ProtocolLogFiles
-from gatepost.store.queue_room import free_disk, recipients_by_tenant
+from gatepost.store.queue_room import disk_size, free_disk, recipients_by_tenant
 from gatepost.store.session_records import SessionRecords
 from gatepost.store.sightings import Sightings
 from gatepost.store.sqlite_queue import SqliteQueueStore
@@ -99,7 +103,7 @@ def main(arguments: list[str]) -> int:
     number, file, ready, *fds, shared = arguments
     config = configuration.understand(Path(file), sys.stdin.read())
     sockets = [socket.socket(fileno=int(fd)) for fd in fds]
-    counts = _counts(config, int(number), int(shared))
+    counts = SharedCounts(int(shared), int(number), config.workers)
     try:
         import uvloop
     except ImportError:
@@ -107,12 +111,7 @@ def main(arguments: list[str]) -> int:
     return uvloop.run(_run(config, int(number), int(ready), sockets, counts))
 
 
-def _counts(config: Config, number: int, shared: int) -> TenantCounts:
-    places = regions(config.workers)
-    return TenantCounts(mmap.mmap(shared, octets(places)), number, places)
-
-
-async def _run(config: Config, number: int, ready: int, sockets: list[socket.socket], counts: TenantCounts) -> int:
+async def _run(config: Config, number: int, ready: int, sockets: list[socket.socket], counts: SharedCounts) -> int:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stopping.set)
@@ -159,7 +158,7 @@ class _Queue:
 
 
 class Worker:
-    def __init__(self, config: Config, number: int, sockets: list[socket.socket], counts: TenantCounts) -> None:
+    def __init__(self, config: Config, number: int, sockets: list[socket.socket], counts: SharedCounts) -> None:
         self._config = config
         self._number = number
         self._supervisor = os.getppid()
@@ -207,10 +206,22 @@ class Worker:
         self._successor_serves = False
         self._room = Room(
             least_free_disk=config.queue.least_free_disk,
+            reserved_disk=reserved_disk(config.queue, disk_size(config.queue_folder)),
             most_recipients=config.queue.most_recipients,
             emit=self._events.emit,
         )
-        self._tenants = TenantGate(config.tenant_limits, self._directory, counts, self._room.queued, self._events.emit)
+        self._tenants = TenantGate(
+            config.tenant_limits, self._directory, counts.tenants, self._room.queued, self._events.emit
+        )
+        self._unfinished_counts = counts.unfinished
+        self._unfinished = UnfinishedContent(
+            unfinished_limits(config.queue, disk_size(config.queue_folder)),
+            counts.unfinished,
+            self._room,
+            self._events.emit,
+        )
+        self._own_servers = OwnServers(self._directory, time.time)
+        self._turns = Turns()
         self._records: SessionRecords[SessionEnd] = SessionRecords(
             config.sessions_folder,
             number,
@@ -294,6 +305,7 @@ class Worker:
                 require_tls=listener.require_tls,
                 help_link=config.help_link,
                 postmaster=_postmaster(config),
+                irregular_paths_of_strangers=listener.irregular_paths == "all",
             ),
             services=Services(
                 attributor=Attributor(self._directory, judge, rules_of(listener)),
@@ -303,13 +315,16 @@ class Worker:
                 submit=queue.scheduler.submit,
                 claim_at_once=queue.scheduler.has_room_for,
                 is_full=lambda: self._room.is_full,
+                unfinished=self._unfinished,
                 tenants=self._tenants,
                 events=self._events,
                 now=time.time,
                 appointments=self._appointments,
             ),
             tls=self._server_tls(listener, judge),
-            gate=SessionGate(listener.limits.sessions, listener.limits.sessions_per_address),
+            gate=SessionGate(gate_limits(listener.limits), self._own_servers, time.time, self._events.emit),
+            turns=self._turns,
+            least_content_rate=listener.limits.content_rate,
             proxy_from=listener.proxy_from,
             log=self._receive_log,
             next_session_id=self._ids.next,
@@ -431,7 +446,8 @@ class Worker:
         next_count = 0.0
         while True:
             try:
-                room.free_disk_is(free_disk(folder))
+                written = self._unfinished_counts.ever
+                room.free_disk_is(free_disk(folder), written)
                 began = time.monotonic()
                 if room.counting_is_wanted and began >= next_count:
                     room.counted(await asyncio.to_thread(recipients_by_tenant, folder))

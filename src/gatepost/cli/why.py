@@ -103,10 +103,13 @@ def _show_other_recipients(document: Mapping[str, Any]) -> None:
     recipients = [
         (transaction, recipient) for transaction in document["transactions"] for recipient in transaction["recipients"]
     ]
+    more = sum(transaction.get("more_refused", 0) for transaction in document["transactions"])
+    console = context.console()
+    if more:
+        console.print(f"\n  {more} more were refused for the same reasons")
     if len(recipients) < 2:
         return
-    console = context.console()
-    console.print(f"\n  all {len(recipients)} recipients of this session:")
+    console.print(f"\n  {'the first' if more else 'all'} {len(recipients)} recipients of this session:")
     for transaction, recipient in recipients:
         reply = recipient["reply"] if recipient["outcome"] == "refused" else transaction["reply"] or recipient["reply"]
         context.print_indented(f"<{recipient['rcpt_to']}>: {reply}", 4, "  ")

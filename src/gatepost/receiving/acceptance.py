@@ -23,6 +23,9 @@ from gatepost.queue.message import Claim, Content, NewMessage, NewRecipient
 from gatepost.queue.store import QueueStore, StoreError
 from gatepost.receiving import replies
 from gatepost.receiving.limits import OverLimit, TenantGate
+from gatepost.receiving.refusals import Refusals
+from gatepost.receiving.unfinished import Share, UnfinishedContent
+from gatepost.smtp.replies import bad_forward_path, bad_reverse_path
 from gatepost.smtp.server_effects import AskMail, AskRecipient
 from gatepost.tenancy.appointment import Appointment, Purpose, State, may_be_appointment, sighting
 from gatepost.tenancy.attribution import GATEPOST, Attribution, Outcome, RuleSet, attribute, refusal_reply
@@ -41,6 +44,9 @@ class ContentWriter(Protocol):
     """Takes the content of one message, in memory while it is small."""
 
     def write(self, octets: bytes) -> None: ...
+
+    @property
+    def size(self) -> int: ...
 
     @property
     def needs_flush(self) -> bool:
@@ -98,6 +104,10 @@ class Transaction:
     """The message is for this one-time address, and for nobody else."""
     writer: ContentWriter | None = None
     header: bytearray | None = None
+    share: Share | None = None
+    """Of the room for unfinished content, from its first octet to its last."""
+    more_refused: int = 0
+    """Recipients that were refused like earlier ones of the session, and are not among the verdicts."""
     reply: Reply | None = None
     queue_id: str | None = None
     size: int = 0
@@ -125,6 +135,8 @@ class AcceptanceSettings:
     require_tls: bool = False
     help_link: str | None = None
     postmaster: Mailbox | None = None
+    irregular_paths_of_strangers: bool = False
+    """Whether irregular paths are taken of others than tenants' own servers, too."""
     most_waiting: int = 20_000
     """Messages waiting for their commit in this worker before new ones get 452."""
 
@@ -179,6 +191,7 @@ class Services:
     """Whether delivery has room for a tenant's mail that has just been accepted."""
     is_full: Callable[[], bool]
     """Whether the disk, or the queue, has no room for more."""
+    unfinished: UnfinishedContent
     tenants: TenantGate
     events: Events
     now: Callable[[], float]
@@ -203,6 +216,9 @@ class Acceptance:
         """Whose mail was first taken; None: nobody's yet."""
         self.refused = False
         """Some mail was, whatever the reason."""
+        self.refusals = Refusals()
+        self.no_room: Reply | None = None
+        """Why the content that is coming in cannot be kept."""
         self._untold: list[Transaction] = []
         """Those with a verdict whose end is not in the session record yet."""
         self._told_transactions = 0
@@ -212,14 +228,19 @@ class Acceptance:
     # --- envelope ---------------------------------------------------------------------------------------------------
 
     def mail(self, ask: AskMail) -> Reply:
+        refusal = self._why_no_mail()
+        if refusal is not None:
+            self.refusals.add(refusal.lines[0])
+            return refusal
+        self.transaction = Transaction(mail=ask)
+        return replies.SENDER_OK
+
+    def _why_no_mail(self) -> Reply | None:
         if self._settings.require_tls and self.tls is None:
             return replies.STARTTLS_FIRST
         if self._services.waiting() >= self._settings.most_waiting:
             return replies.STORE_BUSY
-        if self._services.is_full():
-            return replies.QUEUE_FULL
-        self.transaction = Transaction(mail=ask)
-        return replies.SENDER_OK
+        return replies.QUEUE_FULL if self._services.is_full() else None
 
     def recipient(self, ask: AskRecipient) -> Reply:
         transaction = self._running()
@@ -231,10 +252,10 @@ class Acceptance:
         attribution = self._attribute(transaction, path)
         if attribution.refusal:
             return self._refuse(transaction, path, attribution)
-        over_limit = self._over_limit(transaction, attribution)
-        if over_limit:
-            self._note(transaction, Verdict(forward_path=path, attribution=attribution, reply=over_limit))
-            return over_limit
+        refusal = self._over_limit(transaction, attribution) or self._not_for_strangers(transaction, ask, attribution)
+        if refusal:
+            self._note(transaction, Verdict(forward_path=path, attribution=attribution, reply=refusal))
+            return refusal
         transaction.recipients.append(
             NewRecipient(forward_path=path, tenant=attribution.tenant, connector=attribution.connector, dsn=ask.dsn)
         )
@@ -243,6 +264,20 @@ class Acceptance:
             transaction.relaying[attribution.tenant] = transaction.relaying.get(attribution.tenant, 0) + 1
         self._note(transaction, Verdict(forward_path=path, attribution=attribution, reply=replies.RECIPIENT_OK))
         return replies.RECIPIENT_OK
+
+    def _not_for_strangers(
+        self, transaction: Transaction, ask: AskRecipient, attribution: Attribution | None
+    ) -> Reply | None:
+        """What is taken of tenants' own servers alone: paths that the grammar does not know, and what is left of the
+        disk. Whose server it is, is not known before the first recipient."""
+        if attribution is not None and attribution.outcome is not Outcome.INCOMING:
+            return None
+        if not self._settings.irregular_paths_of_strangers:
+            if transaction.mail.irregular:
+                return bad_reverse_path(transaction.mail.irregular)
+            if ask.irregular:
+                return bad_forward_path(ask.irregular)
+        return None if self._services.unfinished.has_room_for_strangers else replies.QUEUE_FULL
 
     def evidence(self, reverse_path: ReversePath, forward_paths: tuple[ForwardPath, ...]) -> Evidence:
         return Evidence(
@@ -261,6 +296,9 @@ class Acceptance:
         path, postmaster = ask.forward_path, self._settings.postmaster
         if transaction.enrolment:
             return self._told(transaction, path, replies.ENROLMENT_ALONE)
+        refusal = self._not_for_strangers(transaction, ask, None)
+        if refusal:
+            return self._told(transaction, path, refusal)
         if postmaster and path.local_part.lower() == "postmaster":
             return self._taken_for_postmaster(transaction, ask, postmaster)
         if self._services.appointments and may_be_appointment(path.local_part):
@@ -318,16 +356,16 @@ class Acceptance:
         refusal = refusal_reply(
             attribution.refusal, self._settings.hostname, self._at(), self._session_id, self._settings.help_link
         )
-        self._note(transaction, Verdict(forward_path=path, attribution=attribution, reply=refusal))
-        self._services.events.emit(
-            "refused",
-            session_id=self._session_id,
-            address=self.address_text,
-            mail_from=str(transaction.mail.reverse_path),
-            rcpt_to=str(path),
-            reason=attribution.refusal.reason,
-            reply=str(refusal),
-        )
+        if self._note(transaction, Verdict(forward_path=path, attribution=attribution, reply=refusal)):
+            self._services.events.emit(
+                "refused",
+                session_id=self._session_id,
+                address=self.address_text,
+                mail_from=str(transaction.mail.reverse_path),
+                rcpt_to=str(path),
+                reason=attribution.refusal.reason,
+                reply=str(refusal),
+            )
         if self._settings.refuse_at_end:
             transaction.refused_later = transaction.refused_later or refusal
             return replies.RECIPIENT_OK
@@ -352,11 +390,18 @@ class Acceptance:
         most = self._services.tenants.largest_message(tenant)
         return replies.tenant_message_too_large(most, self._session_id) if most and size > most else None
 
-    def _note(self, transaction: Transaction, verdict: Verdict) -> None:
+    def _note(self, transaction: Transaction, verdict: Verdict) -> bool:
+        """Whether it will be told, and not only counted."""
+        reason = _reason_of_refusal(verdict)
+        if reason is not None:
+            self.refused = True
+            if not self.refusals.add(reason, telling=not transaction.verdicts):
+                transaction.more_refused += 1
+                return False
         if not transaction.verdicts:
             self._untold.append(transaction)
         transaction.verdicts.append(verdict)
-        self.refused = self.refused or verdict.reply.kind >= 4
+        return True
 
     @property
     def has_news(self) -> bool:
@@ -384,11 +429,16 @@ class Acceptance:
         transaction.header = bytearray()
         transaction.writer = self._services.new_content()
         transaction.writer.write(self._received(transaction))
+        tenant = next(iter(transaction.relaying), None)
+        transaction.share = self._services.unfinished.share(tenant, self.address)
 
     def content(self, octets: bytes) -> None:
         transaction = self._running()
         assert transaction.writer is not None
         transaction.writer.write(octets)
+        assert transaction.share is not None
+        if self.no_room is None:
+            self.no_room = transaction.share.grow(transaction.writer.size)
         header = transaction.header
         if header is not None and len(header) < _HEADER_WATCHED:
             header += octets
@@ -406,8 +456,7 @@ class Acceptance:
         transaction = self._running()
         transaction.size = size
         transaction.reply = await self._stored(transaction)
-        # The transaction stays for the session record; its content must not.
-        transaction.writer = transaction.header = None
+        self._let_go(transaction)
         self.transaction = None
         self.refused = self.refused or transaction.reply.kind >= 4
         return transaction.reply
@@ -417,11 +466,23 @@ class Acceptance:
         transaction, self.transaction = self.transaction, None
         if transaction and transaction.writer:
             transaction.writer.discard()
-            transaction.writer = transaction.header = None
+            self._let_go(transaction)
+
+    def _let_go(self, transaction: Transaction) -> None:
+        """The transaction stays for the session record; its content must not."""
+        transaction.writer = transaction.header = None
+        self.no_room = None
+        if transaction.share is not None:
+            transaction.share.release()
+            transaction.share = None
 
     def end(self) -> None:
         """The session is over."""
         self.drop_content()
+        for reason, count in self.refusals.untold.items():
+            self._services.events.emit(
+                "refused-again", session_id=self._session_id, address=self.address_text, reason=reason, recipients=count
+            )
         if self._tenant_entered is not None:
             self._services.tenants.leave(self._tenant_entered, self._services.now())
             self._tenant_entered = None
@@ -429,7 +490,12 @@ class Acceptance:
     async def _stored(self, transaction: Transaction) -> Reply:
         writer = transaction.writer
         assert writer is not None
-        refusal = transaction.refused_later or self._loop(transaction) or self._too_large_for_some(transaction)
+        refusal = (
+            self.no_room
+            or transaction.refused_later
+            or self._loop(transaction)
+            or self._too_large_for_some(transaction)
+        )
         if refusal:
             writer.discard()
             return refusal
@@ -511,6 +577,14 @@ class Acceptance:
 
     def _at(self) -> datetime:
         return datetime.fromtimestamp(self._services.now(), UTC)
+
+
+def _reason_of_refusal(verdict: Verdict) -> str | None:
+    """A word that stands for it; None where the recipient was taken."""
+    refusal = verdict.attribution and verdict.attribution.refusal
+    if refusal:
+        return str(refusal.reason)
+    return str(verdict.reply).partition(" ")[2][:60] if verdict.reply.kind >= 4 else None
 
 
 def _tls_facts(tls: TlsEvidence | None) -> tuple[str, ...]:

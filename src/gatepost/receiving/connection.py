@@ -4,7 +4,8 @@ What flows through: octets from the socket, through TLS once it is up, into `Ser
 questions to `Acceptance`, protocol log rows. The replies to one packet leave in one write.
 
 Laws: reading pauses while an answer is awaited and more than a little is buffered, or while the content waits for the
-disk, so that no peer can fill our memory; the handshake's outcome never depends on the client's certificate.
+disk, so that no peer can fill our memory; the handshake's outcome never depends on the client's certificate; a peer
+that has much to do, or is refused again and again, does it in turns that leave others theirs (`turns`).
 """
 
 import asyncio
@@ -21,9 +22,12 @@ from gatepost.protocol_log.record import Event, ProtocolLogRecord
 from gatepost.protocol_log.tls import client_chain_row, tls_failure_row, tls_row
 from gatepost.receiving import replies
 from gatepost.receiving.acceptance import Acceptance, AcceptanceSettings, News, Services
-from gatepost.receiving.limits import SessionGate
+from gatepost.receiving.pace import ContentPace
 from gatepost.receiving.proxy_protocol import Incomplete, NotProxied, read_header
+from gatepost.receiving.session_gate import SessionGate, TurnedAway, Visitor
 from gatepost.receiving.tls import ServerTls, TlsSession
+from gatepost.receiving.turns import Turns
+from gatepost.smtp.replies import TOO_SLOW
 from gatepost.smtp.server_effects import (
     AskMail,
     AskRecipient,
@@ -39,6 +43,7 @@ from gatepost.smtp.server_effects import (
 )
 from gatepost.smtp.server_session import ServerSession
 from gatepost.smtp.server_settings import ServerSettings
+from gatepost.tenancy.attribution import Outcome
 from gatepost.tenancy.evidence import Address, CertificateFacts, PresentedCertificate
 from gatepost.tenancy.tenant import Network
 
@@ -79,6 +84,9 @@ class ListenerServices:
     services: Services
     tls: ServerTls | None
     gate: SessionGate
+    turns: Turns
+    least_content_rate: int
+    """Octets a second; 0: no limit."""
     proxy_from: tuple[Network, ...]
     log: ReceiveLog | None
     next_session_id: Callable[[float], str]
@@ -108,7 +116,18 @@ class Connection(asyncio.Protocol):
         self._deadline = 0.0
         self._work: asyncio.Task[None] | None = None
         self._closing = ""
-        self._entered = ""
+        self._visitor: Visitor | None = None
+        self._attributed = False
+        self._busy = False
+        """It has had more to do than one turn, or is refused again and again: it takes its turns with the others."""
+        self._late_answer: asyncio.TimerHandle | None = None
+        self._held_command: str | None = None
+        self._mutes_reply = False
+        self._has_turn = False
+        self._untold = False
+        """One of many that are turned away: no row, no record."""
+        self._pace: ContentPace | None = None
+        self._paused_at = 0.0
         self._session_id = ""
         self._began_at = 0.0
         self._opened_at = 0.0
@@ -149,7 +168,9 @@ class Connection(asyncio.Protocol):
                 self._write_out()
                 return
         assert self._machine is not None
-        self._carry_out(self._machine.receive(data))
+        self._carry_out(self._machine.receive(data, at_once=not self._busy))
+        if self._pace is not None and self._pace.is_too_slow(self._loop.time()):
+            self._carry_out(self._machine.break_off(TOO_SLOW, "the content came too slowly"))
         self._write_out()
 
     def eof_received(self) -> bool:
@@ -171,8 +192,10 @@ class Connection(asyncio.Protocol):
         self._listener.opened.discard(self)
         if self._timer:
             self._timer.cancel()
-        if self._entered:
-            self._listener.gate.leave(self._entered)
+        if self._late_answer:
+            self._late_answer.cancel()
+        if self._visitor:
+            self._listener.gate.leave(self._visitor)
         if self._machine is None or self._acceptance is None:
             return
         why = self._closing or ("Remote" if exc is None else "Remote(ConnectionReset)")
@@ -194,15 +217,15 @@ class Connection(asyncio.Protocol):
         self._acceptance = Acceptance(listener.acceptance, listener.services, self._session_id, address)
         peer = self._acceptance.address_text
         self._remote = f"[{peer}]:{port}" if address.version == 6 else f"{peer}:{port}"
+        entered = listener.gate.enter(address)
+        self._untold = isinstance(entered, TurnedAway) and not entered.told
         self._row_added(Event.CONNECT, "", "")
-        refusal = listener.gate.refusal(peer)
-        if refusal:
-            self._send(refusal)
+        if isinstance(entered, TurnedAway):
+            self._send(entered.reply)
             self._write_out()
             self._close("Local")
             return
-        self._entered = peer
-        listener.gate.enter(self._entered)
+        self._visitor = entered
         self._carry_out(self._machine.connected(listener.greeting))
         self._write_out()
         self._set_deadline(listener.machine.command_timeout_s)
@@ -293,44 +316,127 @@ class Connection(asyncio.Protocol):
         self._deadline = self._loop.time() + (
             limits.content_timeout_s if machine.in_content else limits.command_timeout_s
         )
+        if acceptance.no_room is not None:
+            refused = machine.refuse_content(acceptance.no_room)
+            if refused:
+                self._carry_out(refused)
+        if machine.waiting:
+            self._busy = True
+            if not self._has_turn:
+                self._has_turn = True
+                self._listener.turns.take(self._next_turn)
         self._govern_reading(machine, acceptance)
 
+    def _next_turn(self) -> None:
+        machine, acceptance = self._machine, self._acceptance
+        self._has_turn = False
+        if machine is None or acceptance is None or not machine.waiting or self._transport.is_closing():
+            return
+        self._busy = acceptance.refusals.may_repeat
+        self._carry_out(machine.go_on())
+        self._write_out()
+        if not machine.waiting and not machine.paused and self._work is None:
+            self._resume()
+
     def _log_command(self, machine: ServerSession, acceptance: Acceptance, effect: CommandReceived) -> None:
-        self._row_added(Event.RECEIVE, effect.line, "")
+        if acceptance.refusals.may_repeat:
+            # Its row waits until it is known whether it tells anything new.
+            self._release_command()
+            self._held_command = effect.line
+        else:
+            self._row_added(Event.RECEIVE, effect.line, "")
+
+    def _release_command(self) -> None:
+        line, self._held_command = self._held_command, None
+        if line is not None:
+            self._row_added(Event.RECEIVE, line, "")
 
     def _send_reply(self, machine: ServerSession, acceptance: Acceptance, effect: SendReply) -> None:
-        self._send(effect.reply)
+        if self._mutes_reply:
+            self._mutes_reply = False
+            self._held_command = None
+            self._out.append(effect.reply.octets)
+        else:
+            self._send(effect.reply)
 
     def _ask_mail(self, machine: ServerSession, acceptance: Acceptance, effect: AskMail) -> list[Effect]:
         acceptance.ehlo, acceptance.extended = machine.ehlo, machine.extended
-        return machine.answer(acceptance.mail(effect))
+        refusals = acceptance.refusals
+        before, untold = refusals.total, refusals.untold.total()
+        answer = acceptance.mail(effect)
+        return (
+            machine.answer(answer)
+            if refusals.total == before
+            else self._refused(machine, acceptance, answer, is_told=refusals.untold.total() == untold)
+        )
 
     def _ask_recipient(self, machine: ServerSession, acceptance: Acceptance, effect: AskRecipient) -> list[Effect]:
         before = len(acceptance.transaction.verdicts) if acceptance.transaction else 0
+        refused_before = acceptance.refusals.total
         answer = acceptance.recipient(effect)
+        if acceptance.refusals.total != refused_before:
+            is_told = bool(acceptance.transaction and len(acceptance.transaction.verdicts) > before)
+            if is_told:
+                self._log_verdicts(before)
+            return self._refused(machine, acceptance, answer, is_told=is_told)
         self._log_verdicts(before)
+        if not self._attributed:
+            self._learn_tenant(acceptance)
         return machine.answer(answer)
+
+    def _learn_tenant(self, acceptance: Acceptance) -> None:
+        """The gate counts a tenant's own server otherwise than a stranger."""
+        found = acceptance.transaction.verdicts[-1].attribution if acceptance.transaction else None
+        if found and found.tenant and found.outcome is not Outcome.INCOMING and self._visitor:
+            self._attributed = True
+            self._listener.gate.attributed(self._visitor, found.tenant)
+
+    def _refused(self, machine: ServerSession, acceptance: Acceptance, answer: Reply, *, is_told: bool) -> list[Effect]:
+        """Mail was refused. Who is refused again and again hears it ever more slowly, and then no more."""
+        assert self._visitor is not None
+        patience = self._listener.gate.refused(self._visitor, acceptance.refusals.total)
+        if patience.farewell:
+            return machine.answer(patience.farewell)
+        self._mutes_reply = not is_told
+        if not patience.wait_s:
+            return machine.answer(answer)
+        self._late_answer = self._loop.call_later(patience.wait_s, self._answer_late, machine, answer)
+        return []
+
+    def _answer_late(self, machine: ServerSession, answer: Reply) -> None:
+        self._late_answer = None
+        self._carry_out(machine.answer(answer))
+        self._write_out()
+        if not machine.waiting and not machine.paused:
+            self._resume()
 
     def _begin_content(self, machine: ServerSession, acceptance: Acceptance, effect: BeginContent) -> None:
         acceptance.begin_content()
+        self._pace = ContentPace(self._listener.least_content_rate, self._loop.time())
 
     def _take_content(self, machine: ServerSession, acceptance: Acceptance, effect: ContentReceived) -> None:
         acceptance.content(effect.octets)
+        if self._pace is not None:
+            self._pace.took(len(effect.octets))
 
     def _end_content(self, machine: ServerSession, acceptance: Acceptance, effect: EndContent) -> None:
+        self._pace = None
         self._work = self._loop.create_task(self._finish_content(effect.size))
 
     def _drop_content(self, machine: ServerSession, acceptance: Acceptance, effect: DropContent) -> None:
+        self._pace = None
         acceptance.drop_content()
 
     def _begin_tls(self, machine: ServerSession, acceptance: Acceptance, effect: StartTls) -> None:
         self._start_tls()
 
     def _end_session(self, machine: ServerSession, acceptance: Acceptance, effect: Close) -> None:
+        if machine.wore_out and self._visitor:
+            self._listener.gate.wore_out(self._visitor)
         self._close(effect.why)
 
     def _govern_reading(self, machine: ServerSession, acceptance: Acceptance) -> None:
-        if machine.paused and machine.buffered > _MOST_BUFFERED:
+        if (machine.paused or machine.waiting) and machine.buffered > _MOST_BUFFERED:
             self._pause()
         elif self._work is None and acceptance.needs_flush:
             self._pause()
@@ -401,8 +507,10 @@ class Connection(asyncio.Protocol):
             self._transport.write(octets)
 
     def _row_added(self, event: Event, data: str, context: str) -> None:
-        if self._log is None:
+        if self._log is None or self._untold:
             return
+        if self._held_command is not None:
+            self._release_command()
         self._log.add(
             ProtocolLogRecord(
                 self._now(),
@@ -460,11 +568,14 @@ class Connection(asyncio.Protocol):
     def _pause(self) -> None:
         if not self._paused and not self._transport.is_closing():
             self._paused = True
+            self._paused_at = self._loop.time()
             self._transport.pause_reading()
 
     def _resume(self) -> None:
         if self._paused and not self._transport.is_closing():
             self._paused = False
+            if self._pace is not None:
+                self._pace.not_reading(self._loop.time() - self._paused_at)
             self._transport.resume_reading()
 
     def _close(self, why: str) -> None:
@@ -481,6 +592,10 @@ class Connection(asyncio.Protocol):
         if acceptance is None:
             return
         acceptance.end()
+        if self._untold:
+            return
+        for reason, count in acceptance.refusals.untold.items():
+            self._row_added(Event.INFORMATION, reason, f"refused {count} more times, told in these rows no more")
         self._row_added(Event.DISCONNECT, "", why)
         self._listener.session_ended(self._account(acceptance, why))
 

@@ -1,44 +1,16 @@
-"""Who may come in, and how much: sessions in all and per address, messages and sessions per tenant.
+"""How much each tenant may do: messages, recipients, sessions, octets.
 
-One tenant's flood changes nothing for another (law 6): each count is kept by address or by tenant. Counts of addresses
-are of one worker, those of tenants of the relay as a whole.
+One tenant's flood changes nothing for another (law 6): each count is kept by tenant, for the relay as a whole.
 """
 
 from collections.abc import Callable
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple
 from typing import Final, NamedTuple, Protocol
 
-from gatepost.mail.reply import Reply
-from gatepost.receiving import replies
 from gatepost.tenancy.directory import Directory
 from gatepost.tenancy.tenant import TenantLimits
 
 _TENANTS_REMEMBERED: Final = 50_000
-
-
-@dataclass(slots=True)
-class SessionGate:
-    """Counts open sessions of one listener."""
-
-    most: int
-    most_per_address: int
-    open: int = 0
-    _by_address: dict[str, int] = field(default_factory=dict)
-
-    def refusal(self, address: str) -> Reply | None:
-        if self.open >= self.most:
-            return replies.SESSIONS_FULL
-        if self._by_address.get(address, 0) >= self.most_per_address:
-            return replies.TOO_MANY_FROM_ADDRESS
-        return None
-
-    def enter(self, address: str) -> None:
-        self.open += 1
-        self._by_address[address] = self._by_address.get(address, 0) + 1
-
-    def leave(self, address: str) -> None:
-        self.open -= 1
-        _take_one(self._by_address, address)
 
 
 class Tally(Protocol):
@@ -150,12 +122,3 @@ class TenantGate:
             untold = -1
         self._refusals[tenant, limit] = (minute, untold + 1)
         return OverLimit(limit, says, after)
-
-
-def _take_one(counts: dict[str, int], key: str) -> None:
-    """One less; a key whose count is used up is forgotten, so that strangers' addresses do not pile up."""
-    left = counts[key] - 1
-    if left:
-        counts[key] = left
-    else:
-        del counts[key]

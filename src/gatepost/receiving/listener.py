@@ -23,7 +23,8 @@ class Listener:
         self._server = await loop.create_server(lambda: Connection(self._services), sock=self._socket, backlog=1024)
 
     def tell(self, now: float) -> None:
-        """Record what open sessions have decided."""
+        """Record what open sessions have decided, and what was only counted."""
+        self._services.gate.look_at_clock()
         for connection in self._services.opened:
             connection.tell(now)
 

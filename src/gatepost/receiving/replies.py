@@ -27,6 +27,16 @@ TOO_MANY_HOPS = reply(554, "4.6", "too-many-hops The message has passed too many
 
 SESSIONS_FULL = reply(421, "3.2", "sessions-full This server serves as many sessions as it can; come back later")
 TOO_MANY_FROM_ADDRESS = reply(421, "7.0", "sessions-per-address Too many sessions from your address; close some first")
+TOO_MANY_FROM_NETWORK = reply(421, "7.0", "sessions-per-network Too many sessions from your network; close some first")
+TOO_MANY_IN_A_MINUTE = reply(
+    421, "7.0", "sessions-per-minute Too many sessions from your network in this minute; come back in the next"
+)
+TOO_MANY_REFUSALS = reply(
+    421, "7.0", "refusals Too much of this session was refused, closing the connection; read the refusals, then retry"
+)
+REFUSED_TOO_OFTEN = reply(
+    421, "7.0", "refusals-per-minute Too much from your side was refused in this minute; read why, then retry"
+)
 
 NO_STORE = reply(421, "3.0", "store-unavailable Mail cannot be kept here at present; come back later")
 STORE_BUSY = reply(452, "3.1", "store-busy Mail comes in faster than it can be stored; come back in a minute")
@@ -37,6 +47,7 @@ def store_unavailable(session_id: str) -> Reply:
     return reply(451, "3.0", f"store-unavailable The message could not be stored; nothing was lost [{session_id}]")
 
 
+CONTENT_FULL = reply(452, "3.1", "content-full There is no room for so much unfinished content; come back later")
 QUEUE_FULL = reply(452, "3.1", "queue-full There is no room for more mail at present; come back later")
 
 

@@ -1,8 +1,9 @@
 """Whether there is room for more mail: on the disk, in the queue, and in it for each tenant.
 
 Looking costs something, so what was found last counts until the next look: the disk's free space a second, the numbers
-in the queue some seconds. Laws: where there is no room, peers get 4yz and nothing is lost; who has not looked yet says
-that there is room.
+in the queue some seconds. What was written since the last look is taken off what was free then. Laws: where there is no
+room, peers get 4yz and nothing is lost; what is reserved for tenants' own servers is no room for strangers; who has not
+looked yet says that there is room.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,6 +14,8 @@ from dataclasses import dataclass, field
 class Room:
     least_free_disk: int
     """Octets; 0: no limit."""
+    reserved_disk: int = 0
+    """Octets beyond that, for tenants' own servers."""
     most_recipients: int
     """In the queue of the relay; 0: no limit."""
     emit: Callable[..., None]
@@ -21,6 +24,8 @@ class Room:
     is_full: bool = False
     _queued: Mapping[str | None, int] = field(default_factory=dict)
     _free_disk: int | None = None
+    _written: int = 0
+    """What had been written in all when the disk was looked at."""
 
     def __post_init__(self) -> None:
         self.counting_is_wanted = bool(self.most_recipients)
@@ -30,9 +35,20 @@ class Room:
         self.counting_is_wanted = True
         return self._queued.get(tenant, 0)
 
-    def free_disk_is(self, octets: int) -> None:
-        self._free_disk = octets
+    def free_disk_is(self, octets: int, written: int = 0) -> None:
+        """`written`: octets that were ever written there, by which growth is known until the next look."""
+        self._free_disk, self._written = octets, written
         self._judge()
+
+    def has_room(self, written: int) -> bool:
+        """Whether there is, now that `written` octets were ever written."""
+        return self._is_left(self.least_free_disk, written)
+
+    def has_room_for_strangers(self, written: int) -> bool:
+        return self._is_left(self.least_free_disk + self.reserved_disk, written)
+
+    def _is_left(self, octets: int, written: int) -> bool:
+        return self._free_disk is None or self._free_disk - (written - self._written) >= octets
 
     def counted(self, queued: Mapping[str | None, int]) -> None:
         self._queued = queued

@@ -2,7 +2,8 @@
 
 Several records of one session may be written; each holds what is new, and whoever reads them puts them together.
 Shape: session_id, at, closed_at, closed, listener, address, ehlo, tls, transactions: [{number, mail_from, recipients:
-[{rcpt_to, and the attribution}], first, reply, queue_id, size}], where `first` counts the recipients told before.
+[{rcpt_to, and the attribution}], more_refused, first, reply, queue_id, size}], where `first` counts the recipients told
+before, and `more_refused` those that were refused like earlier ones and are not told one by one.
 """
 
 from datetime import UTC, datetime
@@ -42,6 +43,7 @@ def _transaction(news: News) -> Record:
         "number": news.number,
         "mail_from": str(transaction.mail.reverse_path),
         "recipients": [_recipient(verdict) for verdict in news.verdicts],
+        "more_refused": transaction.more_refused,
         "first": news.first,
         "reply": str(transaction.reply) if transaction.reply else None,
         "queue_id": transaction.queue_id,

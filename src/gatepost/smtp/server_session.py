@@ -94,6 +94,7 @@ class ServerSession:
         "paused",
         "secured",
         "waiting",
+        "wore_out",
     )
 
     def __init__(self, settings: ServerSettings) -> None:
@@ -129,6 +130,8 @@ class ServerSession:
         self.waiting = False
         """Commands are there, and the turn is over."""
         self.closed = False
+        self.wore_out = False
+        """Closed, after too many errors or commands without mail."""
 
     # --- what happens ------------------------------------------------------------------------------------------------
 
@@ -406,6 +409,7 @@ class ServerSession:
         if verb in _IDLE:
             self._idle_commands += 1
         if self._idle_commands > self._settings.most_idle_commands:
+            self.wore_out = True
             self._close(replies.TOO_MANY_IDLE_COMMANDS, "too many commands without mail")
         elif self._turned_away and verb != b"QUIT":
             self._refuse(replies.TURNED_AWAY)
@@ -645,6 +649,7 @@ class ServerSession:
         if reply.kind == 5:
             self._errors += 1
         if self._errors > self._settings.most_errors:
+            self.wore_out = True
             self._close(replies.TOO_MANY_ERRORS, "too many errors")
         else:
             self._send(reply)

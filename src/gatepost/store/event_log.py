@@ -35,6 +35,7 @@ _MOST_NETWORKS: Final = 10_000
 _WARNINGS: Final = frozenset(
     {
         "certificate-not-loaded",
+        "content-full",
         "content-not-written",
         "delivery-warning",
         "domain-verification",
@@ -42,6 +43,7 @@ _WARNINGS: Final = frozenset(
         "proxy-header-refused",
         "renewal-not-rehearsed",
         "tenant-over-limit",
+        "turned-away",
     }
 )
 _ERRORS: Final = frozenset(

@@ -16,6 +16,12 @@ def free_disk(folder: Path) -> int:
     return found.f_bavail * found.f_frsize
 
 
+def disk_size(folder: Path) -> int:
+    """Octets of the whole file system."""
+    found = os.statvfs(folder)
+    return found.f_blocks * found.f_frsize
+
+
 def recipients_by_tenant(folder: Path) -> Mapping[str | None, int]:
     """In all queue files. Takes some tenths of a second for a million. Raises `StoreError`."""
     counted: Counter[str | None] = Counter()

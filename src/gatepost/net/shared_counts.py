@@ -1,0 +1,27 @@
+"""The piece of memory in which the workers of a relay count together, and what lies where in it."""
+
+import mmap
+
+from gatepost.net import tenant_counts, unfinished_counts
+from gatepost.net.tenant_counts import TenantCounts
+from gatepost.net.unfinished_counts import UnfinishedCounts
+
+
+def regions(workers: int) -> int:
+    """At a reload a worker and its successor run beside each other, under two numbers."""
+    return 2 * workers
+
+
+def octets(workers: int) -> int:
+    """How much memory it is."""
+    return tenant_counts.octets(regions(workers)) + unfinished_counts.octets(regions(workers))
+
+
+class SharedCounts:
+    """As worker `number` sees and changes them."""
+
+    def __init__(self, descriptor: int, number: int, workers: int) -> None:
+        places = regions(workers)
+        memory = mmap.mmap(descriptor, octets(workers))
+        self.tenants = TenantCounts(memory, number, places)
+        self.unfinished = UnfinishedCounts(memory, number, places, tenant_counts.octets(places))

@@ -1,0 +1,208 @@
+"""Who may come in, and who is refused too often: sessions at a time, sessions a minute and refusals, by their source.
+
+Strangers are counted by network (/24, /64), since whoever has one address there has them all; a tenant's own server
+(`own_servers`) is counted by its address. Strangers as a whole never use up the places that are reserved for tenants'
+own servers, and one tenant's servers never the second half of the reserve (law 6). Where too much was refused in a
+minute, a stranger's network waits for the next one; an own server may begin some more sessions, since its other mail
+may be good. All counts are of one listener and worker. What is refused over and over is told a few times, then counted.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from typing import Final, NamedTuple
+
+from gatepost.mail.reply import Reply
+from gatepost.receiving import replies
+from gatepost.receiving.own_servers import OwnServers
+from gatepost.tenancy.evidence import Address
+
+_TOLD: Final = 3
+"""Sessions of one source turned away for one reason that are told one by one, in a minute."""
+_MOST_SUMMARIES: Final = 20
+_SLOW_ANSWERS: Final = 10
+"""How many refusals are answered slowly before the session ends."""
+_SLOW_ANSWER_S: Final = 1.0
+_MORE_SESSIONS: Final = 100
+"""That an own server may begin in a minute in which too much of it was refused."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateLimits:
+    sessions: int
+    per_address: int
+    per_network: int
+    """Of strangers, as is `begun_per_minute`."""
+    begun_per_minute: int
+    reserved: int
+    """Of `sessions`, for tenants' own servers."""
+    refusals: int
+    """In one session, before its answers come slowly."""
+    refusals_per_minute: int
+    """Of one source."""
+
+
+@dataclass(slots=True)
+class Visitor:
+    """A session that was let in."""
+
+    address: str
+    network: str
+    tenant: str | None
+    """Whose server it is, or is taken for; None: a stranger."""
+
+    @property
+    def source(self) -> str:
+        """Whom its excess is counted against."""
+        return self.network if self.tenant is None else self.address
+
+
+class TurnedAway(NamedTuple):
+    reply: Reply
+    told: bool
+    """Whether logs should have it; else it is one of many, which are counted."""
+
+
+class Patience(NamedTuple):
+    """What a refusal brings beside the refusal."""
+
+    wait_s: float = 0.0
+    farewell: Reply | None = None
+    """The session ends with it."""
+
+
+class SessionGate:
+    """Counts sessions and refusals of one listener."""
+
+    def __init__(
+        self, limits: GateLimits, own: OwnServers, now: Callable[[], float], emit: Callable[..., None]
+    ) -> None:
+        self._limits = limits
+        self._own = own
+        self._now = now
+        self.emit = emit
+        self._open = 0
+        self._strangers = 0
+        self._by_address: Counter[str] = Counter()
+        self._by_network: Counter[str] = Counter()
+        self._by_tenant: Counter[str] = Counter()
+        self._minute = 0
+        self._begun: Counter[str] = Counter()
+        """In this minute by network, as are the others by source."""
+        self._refused: Counter[str] = Counter()
+        self._begun_since: Counter[str] = Counter()
+        """By own servers, since too much of them was refused."""
+        self._turned_away: Counter[tuple[str, str]] = Counter()
+
+    def enter(self, address: Address) -> Visitor | TurnedAway:
+        self.look_at_clock()
+        text = str(address)
+        visitor = Visitor(text, network_of(address), self._own.tenant_at(address, text))
+        refusal = self._refusal(visitor)
+        if refusal is not None:
+            reply, limit = refusal
+            self._turned_away[limit, visitor.source] += 1
+            return TurnedAway(reply, self._turned_away[limit, visitor.source] <= _TOLD)
+        self._open += 1
+        self._by_address[visitor.address] += 1
+        if visitor.tenant is None:
+            self._begun[visitor.network] += 1
+        elif self._is_refused_too_often(visitor):
+            self._begun_since[visitor.address] += 1
+        self._count(visitor, 1)
+        return visitor
+
+    def leave(self, visitor: Visitor) -> None:
+        self._open -= 1
+        _take_one(self._by_address, visitor.address)
+        self._count(visitor, -1)
+
+    def attributed(self, visitor: Visitor, tenant: str) -> None:
+        """The session is `tenant`'s own server: it counts as a stranger no longer."""
+        self._own.attributed(visitor.address, tenant)
+        if visitor.tenant != tenant:
+            self._count(visitor, -1)
+            visitor.tenant = tenant
+            self._count(visitor, 1)
+
+    def refused(self, visitor: Visitor, in_session: int) -> Patience:
+        """Some mail of the session was refused, and it is the `in_session`th time."""
+        self.look_at_clock()
+        self._refused[visitor.source] += 1
+        if self._refused[visitor.source] > self._limits.refusals_per_minute:
+            return Patience(farewell=replies.REFUSED_TOO_OFTEN)
+        over = in_session - self._limits.refusals
+        if over > _SLOW_ANSWERS:
+            return Patience(farewell=replies.TOO_MANY_REFUSALS)
+        return Patience(wait_s=_SLOW_ANSWER_S if over > 0 else 0.0)
+
+    def wore_out(self, visitor: Visitor) -> None:
+        """The session made too many errors, or said too much without mail: it counts like one that was refused over
+        and over, so that it is not simply begun again."""
+        self.look_at_clock()
+        self._refused[visitor.source] += self._limits.refusals
+
+    def look_at_clock(self) -> None:
+        """A new minute: what was only counted in the last is told now."""
+        minute = int(self._now() // 60)
+        if minute == self._minute:
+            return
+        self._minute = minute
+        turned_away, self._turned_away = self._turned_away, Counter()
+        self._begun.clear()
+        self._refused.clear()
+        self._begun_since.clear()
+        for (limit, source), count in turned_away.most_common(_MOST_SUMMARIES):
+            if count > _TOLD:
+                self.emit("turned-away", limit=limit, source=source, sessions=count)
+
+    def _refusal(self, visitor: Visitor) -> tuple[Reply, str] | None:
+        limits = self._limits
+        if self._by_address[visitor.address] >= limits.per_address:
+            return replies.TOO_MANY_FROM_ADDRESS, "sessions_per_address"
+        may_begin_more = visitor.tenant is not None and self._begun_since[visitor.address] < _MORE_SESSIONS
+        if self._is_refused_too_often(visitor) and not may_begin_more:
+            return replies.REFUSED_TOO_OFTEN, "refusals_per_minute"
+        if self._open >= limits.sessions:
+            return replies.SESSIONS_FULL, "sessions"
+        if visitor.tenant is not None:
+            half = limits.reserved // 2
+            if self._open >= limits.sessions - half and self._by_tenant[visitor.tenant] >= half:
+                return replies.SESSIONS_FULL, "reserved_sessions"
+            return None
+        if self._strangers >= limits.sessions - limits.reserved:
+            return replies.SESSIONS_FULL, "reserved_sessions"
+        if self._by_network[visitor.network] >= limits.per_network:
+            return replies.TOO_MANY_FROM_NETWORK, "sessions_per_network"
+        if self._begun[visitor.network] >= limits.begun_per_minute:
+            return replies.TOO_MANY_IN_A_MINUTE, "sessions_per_minute"
+        return None
+
+    def _is_refused_too_often(self, visitor: Visitor) -> bool:
+        return self._refused[visitor.source] >= self._limits.refusals_per_minute
+
+    def _count(self, visitor: Visitor, change: int) -> None:
+        counts, key = (
+            (self._by_network, visitor.network) if visitor.tenant is None else (self._by_tenant, visitor.tenant)
+        )
+        if visitor.tenant is None:
+            self._strangers += change
+        if change > 0:
+            counts[key] += 1
+        else:
+            _take_one(counts, key)
+
+
+def network_of(address: Address) -> str:
+    """What a stranger has at its disposal: a /24 of IPv4, a /64 of IPv6."""
+    if isinstance(address, IPv4Address):
+        return f"{str(address).rpartition('.')[0]}.0/24"
+    return f"{address.exploded[:19]}::/64"
+
+
+def _take_one(counts: Counter[str], key: str) -> None:
+    """One less; a key whose count is used up is forgotten, so that strangers' addresses do not pile up."""
+    counts[key] -= 1
+    if not counts[key]:
+        del counts[key]

@@ -1,0 +1,213 @@
+"""Strangers are counted by network and never take a tenant's place (law 6)."""
+
+from dataclasses import replace
+from ipaddress import ip_address
+
+import pytest
+
+from gatepost.receiving.own_servers import OwnServers
+from gatepost.receiving.session_gate import GateLimits, SessionGate, TurnedAway, Visitor, network_of
+from gatepost.tenancy.evidence import Address
+from gatepost.tenancy.tenant import ConnectorType, InboundConnector
+
+CONTOSO, CONTOSO_TOO, FABRIKAM = map(ip_address, ("192.0.2.1", "192.0.2.2", "192.0.2.129"))
+STRANGER, NEIGHBOUR, ELSEWHERE = map(ip_address, ("198.51.100.1", "198.51.100.2", "203.0.113.1"))
+
+LIMITS = GateLimits(
+    sessions=20,
+    per_address=10,
+    per_network=15,
+    begun_per_minute=1000,
+    reserved=8,
+    refusals=3,
+    refusals_per_minute=100,
+)
+
+
+class Listed:
+    """The part of the directory that says whose address it is."""
+
+    version = 1
+
+    def __init__(self) -> None:
+        self.enabled = True
+        self.asked = 0
+
+    def connectors_listing(self, address: Address) -> list[InboundConnector]:
+        self.asked += 1
+        tenant = {CONTOSO: "contoso", CONTOSO_TOO: "contoso", FABRIKAM: "fabrikam"}.get(address)
+        return [_connector(tenant, self.enabled)] if tenant else []
+
+
+def _connector(tenant: str, enabled: bool) -> InboundConnector:
+    return InboundConnector(name="mail", tenant=tenant, type=ConnectorType.ON_PREMISES, enabled=enabled)
+
+
+class Gate(SessionGate):
+    def __init__(self, limits: GateLimits = LIMITS) -> None:
+        self.at = 0.0
+        self.listed = Listed()
+        self.events: list[tuple[object, ...]] = []
+        own = OwnServers(self.listed, lambda: self.at)  # type: ignore[arg-type]
+        super().__init__(limits, own, lambda: self.at, self._told)
+
+    def _told(self, event: str, **fields: object) -> None:
+        self.events.append((event, *fields.values()))
+
+    def enters(self, address: Address) -> Visitor:
+        visitor = self.enter(address)
+        assert isinstance(visitor, Visitor), visitor
+        return visitor
+
+    def refuses(self, address: Address) -> str:
+        away = self.enter(address)
+        assert isinstance(away, TurnedAway), away
+        assert away.reply.code == 421
+        return away.reply.lines[0].partition(" ")[0]
+
+
+def test_one_address_at_its_limit_leaves_others_their_place() -> None:
+    gate = Gate(replace(LIMITS, per_address=2))
+    first = gate.enters(STRANGER)
+    gate.enters(STRANGER)
+    assert gate.refuses(STRANGER) == "sessions-per-address"
+    gate.enters(NEIGHBOUR)
+    gate.leave(first)
+    gate.enters(STRANGER)
+
+
+def test_strangers_are_counted_by_network_and_own_servers_in_it_are_not() -> None:
+    gate = Gate(replace(LIMITS, per_network=3))
+    for stranger in ("192.0.2.50", "192.0.2.51", "192.0.2.52"):
+        gate.enters(ip_address(stranger))
+    assert gate.refuses(ip_address("192.0.2.53")) == "sessions-per-network"
+    gate.enters(CONTOSO)
+    gate.enters(ELSEWHERE)
+
+
+def test_strangers_never_take_the_reserve_of_own_servers() -> None:
+    gate = Gate(replace(LIMITS, per_network=100, per_address=100))
+    for _ in range(LIMITS.sessions - LIMITS.reserved):
+        gate.enters(STRANGER)
+    assert gate.refuses(ELSEWHERE) == "sessions-full"
+    gate.enters(CONTOSO)
+
+
+def test_one_tenant_never_takes_the_second_half_of_the_reserve() -> None:
+    gate = Gate(replace(LIMITS, per_network=100, per_address=100))
+    for _ in range(LIMITS.sessions - LIMITS.reserved):
+        gate.enters(STRANGER)
+    for at in range(LIMITS.reserved // 2):
+        gate.enters((CONTOSO, CONTOSO_TOO)[at % 2])
+    assert gate.refuses(CONTOSO) == "sessions-full"
+    for _ in range(LIMITS.reserved // 2):
+        gate.enters(FABRIKAM)
+    assert gate.refuses(FABRIKAM) == "sessions-full"
+
+
+def test_a_session_that_is_attributed_is_no_stranger_any_more_nor_are_later_ones_from_there() -> None:
+    gate = Gate(replace(LIMITS, per_network=1))
+    visitor = gate.enters(STRANGER)
+    assert gate.refuses(NEIGHBOUR) == "sessions-per-network"
+    gate.attributed(visitor, "contoso")
+    gate.enters(NEIGHBOUR)
+    gate.enters(STRANGER)
+    gate.leave(visitor)
+    gate.at = 86_401.0
+    assert gate.refuses(STRANGER) == "sessions-per-network"
+
+
+def test_a_disabled_connector_makes_no_own_server() -> None:
+    gate = Gate(replace(LIMITS, per_network=1))
+    gate.listed.enabled = False
+    gate.enters(CONTOSO)
+    assert gate.refuses(CONTOSO) == "sessions-per-network"
+
+
+def test_the_directory_is_asked_once_for_an_address_and_again_when_it_has_changed() -> None:
+    gate = Gate()
+    for _ in range(3):
+        gate.enters(STRANGER)
+    assert gate.listed.asked == 1
+    gate.listed.version = 2
+    gate.enters(STRANGER)
+    assert gate.listed.asked == 2
+
+
+def test_sessions_of_a_network_are_counted_by_the_minute_though_they_end_at_once() -> None:
+    gate = Gate(replace(LIMITS, begun_per_minute=5))
+    for _ in range(5):
+        gate.leave(gate.enters(STRANGER))
+    assert gate.refuses(NEIGHBOUR) == "sessions-per-minute"
+    gate.enters(CONTOSO)
+    gate.at = 60.0
+    gate.enters(NEIGHBOUR)
+
+
+def test_after_some_refusals_answers_come_slowly_and_then_the_session_ends() -> None:
+    gate = Gate()
+    visitor = gate.enters(STRANGER)
+    waits = [gate.refused(visitor, number) for number in range(1, 15)]
+    assert [each.wait_s for each in waits[:3]] == [0.0] * 3
+    assert all(each.wait_s > 0 and each.farewell is None for each in waits[3:13])
+    farewell = waits[13].farewell
+    assert farewell is not None and farewell.code == 421 and farewell.lines[0].startswith("refusals ")
+
+
+def test_refusals_are_counted_over_the_sessions_of_a_network_and_for_an_own_server_by_itself() -> None:
+    gate = Gate(replace(LIMITS, refusals_per_minute=4))
+    for stranger in (STRANGER, NEIGHBOUR):
+        visitor = gate.enters(stranger)
+        assert gate.refused(visitor, 1).farewell is None
+        assert gate.refused(visitor, 2).farewell is None
+    own = gate.enters(CONTOSO)
+    for _ in range(4):
+        assert gate.refused(own, 1).farewell is None
+    assert gate.refuses(ip_address("198.51.100.9")) == "refusals-per-minute"
+    gate.enters(FABRIKAM)
+    gate.enters(ELSEWHERE)
+    farewell = gate.refused(visitor, 3).farewell
+    assert farewell is not None and farewell.lines[0].startswith("refusals-per-minute ")
+    gate.at = 60.0
+    assert gate.refused(visitor, 3).farewell is None
+
+
+def test_an_own_server_of_which_too_much_was_refused_may_begin_some_more_sessions() -> None:
+    gate = Gate(replace(LIMITS, refusals_per_minute=1))
+    gate.refused(gate.enters(CONTOSO), 1)
+    for _ in range(100):
+        gate.leave(gate.enters(CONTOSO))
+    assert gate.refuses(CONTOSO) == "refusals-per-minute"
+    gate.enters(CONTOSO_TOO)
+
+
+def test_sessions_that_wear_out_are_not_simply_begun_again() -> None:
+    gate = Gate(replace(LIMITS, refusals=50, refusals_per_minute=100))
+    for _ in range(2):
+        visitor = gate.enters(STRANGER)
+        gate.wore_out(visitor)
+        gate.leave(visitor)
+    assert gate.refuses(STRANGER) == "refusals-per-minute"
+
+
+def test_who_is_turned_away_over_and_over_is_told_a_few_times_and_then_counted() -> None:
+    gate = Gate(replace(LIMITS, per_address=1))
+    gate.enters(STRANGER)
+    told = [away.told for away in (gate.enter(STRANGER) for _ in range(10)) if isinstance(away, TurnedAway)]
+    assert told == [True] * 3 + [False] * 7
+    assert gate.events == []
+    gate.at = 60.0
+    gate.look_at_clock()
+    assert gate.events == [("turned-away", "sessions_per_address", "198.51.100.0/24", 10)]
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.77", "192.0.2.0/24"),
+        ("2001:db8:1:2:3:4:5:6", "2001:0db8:0001:0002::/64"),
+        ("::1", "0000:0000:0000:0000::/64"),
+    ],
+)
+def test_a_strangers_network_is_what_it_has_at_its_disposal(address: str, network: str) -> None:
+    assert network_of(ip_address(address)) == network
