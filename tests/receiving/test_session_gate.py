@@ -190,6 +190,16 @@ def test_sessions_that_wear_out_are_not_simply_begun_again() -> None:
     assert gate.refuses(STRANGER) == "refusals-per-minute"
 
 
+def test_commands_without_mail_count_as_refusals_until_they_are_too_many() -> None:
+    gate = Gate(replace(LIMITS, refusals_per_minute=2))
+    visitor, other = gate.enters(STRANGER), gate.enters(NEIGHBOUR)
+    assert gate.idled(visitor, 1) is None
+    assert gate.idled(other, 1) is None
+    farewell = gate.idled(visitor, 1)
+    assert farewell is not None and farewell.code == 421
+    assert gate.idled(gate.enters(ELSEWHERE), 1) is None
+
+
 def test_who_is_turned_away_over_and_over_is_told_a_few_times_and_then_counted() -> None:
     gate = Gate(replace(LIMITS, per_address=1))
     gate.enters(STRANGER)

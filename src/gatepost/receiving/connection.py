@@ -24,7 +24,7 @@ from gatepost.receiving import replies
 from gatepost.receiving.acceptance import Acceptance, AcceptanceSettings, News, Services
 from gatepost.receiving.pace import ContentPace
 from gatepost.receiving.proxy_protocol import Incomplete, NotProxied, read_header
-from gatepost.receiving.session_gate import SessionGate, TurnedAway, Visitor
+from gatepost.receiving.session_gate import IDLE_COMMANDS, SessionGate, TurnedAway, Visitor
 from gatepost.receiving.tls import ServerTls, TlsSession
 from gatepost.receiving.turns import Turns
 from gatepost.smtp.replies import TOO_SLOW
@@ -43,7 +43,7 @@ from gatepost.smtp.server_effects import (
 )
 from gatepost.smtp.server_session import ServerSession
 from gatepost.smtp.server_settings import ServerSettings
-from gatepost.tenancy.attribution import Outcome
+from gatepost.tenancy.attribution import Attribution, Outcome
 from gatepost.tenancy.evidence import Address, CertificateFacts, PresentedCertificate
 from gatepost.tenancy.tenant import Network
 
@@ -126,6 +126,8 @@ class Connection(asyncio.Protocol):
         self._has_turn = False
         self._untold = False
         """One of many that are turned away: no row, no record."""
+        self._idle_until = IDLE_COMMANDS
+        self._told_attribution: Attribution | None = None
         self._pace: ContentPace | None = None
         self._paused_at = 0.0
         self._session_id = ""
@@ -320,6 +322,13 @@ class Connection(asyncio.Protocol):
             refused = machine.refuse_content(acceptance.no_room)
             if refused:
                 self._carry_out(refused)
+        if machine.idle_commands >= self._idle_until and self._visitor:
+            times = 1 + (machine.idle_commands - self._idle_until) // IDLE_COMMANDS
+            self._idle_until += times * IDLE_COMMANDS
+            farewell = self._listener.gate.idled(self._visitor, times)
+            if farewell is not None:
+                self._carry_out(machine.break_off(farewell, "too many commands without mail, and refusals"))
+                return
         if machine.waiting:
             self._busy = True
             if not self._has_turn:
@@ -473,7 +482,8 @@ class Connection(asyncio.Protocol):
         self._resume()
 
     def _log_verdicts(self, before: int) -> None:
-        """The verdict and each reason as `*` rows, which is how the operator reads a refusal in the log."""
+        """The verdict and each reason as `*` rows, which is how the operator reads a refusal in the log. The reasons of
+        a verdict that is the one before, for another recipient of the domain, are not repeated."""
         transaction = self._acceptance.transaction if self._acceptance else None
         if transaction is None or self._listener.log is None:
             return
@@ -481,10 +491,11 @@ class Connection(asyncio.Protocol):
             found = verdict.attribution
             if found is None:
                 continue
+            told_before, self._told_attribution = found is self._told_attribution, found
             who = f" tenant={found.tenant}" if found.tenant else ""
             by = f" connector={found.connector} basis={found.basis}" if found.connector else ""
             self._row_added(Event.INFORMATION, f"{found.outcome}{who}{by}", f"attribution of <{verdict.forward_path}>")
-            for reason in found.reasons:
+            for reason in () if told_before else found.reasons:
                 self._row_added(Event.INFORMATION, reason.code, reason.says)
 
     # --- output -----------------------------------------------------------------------------------------------------

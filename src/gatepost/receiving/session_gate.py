@@ -21,6 +21,8 @@ from gatepost.tenancy.evidence import Address
 _TOLD: Final = 3
 """Sessions of one source turned away for one reason that are told one by one, in a minute."""
 _MOST_SUMMARIES: Final = 20
+IDLE_COMMANDS: Final = 20
+"""Commands without mail that weigh as much as one refusal."""
 _SLOW_ANSWERS: Final = 10
 """How many refusals are answered slowly before the session ends."""
 _SLOW_ANSWER_S: Final = 1.0
@@ -138,10 +140,19 @@ class SessionGate:
         return Patience(wait_s=_SLOW_ANSWER_S if over > 0 else 0.0)
 
     def wore_out(self, visitor: Visitor) -> None:
-        """The session made too many errors, or said too much without mail: it counts like one that was refused over
-        and over, so that it is not simply begun again."""
+        """The session made too many errors: it counts like one that was refused over and over, so that it is not simply
+        begun again."""
         self.look_at_clock()
         self._refused[visitor.source] += self._limits.refusals
+
+    def idled(self, visitor: Visitor, times: int) -> Reply | None:
+        """So many times the session said `IDLE_COMMANDS` more without sending mail: each counts as a refusal. What ends
+        the session, where that is too many."""
+        self.look_at_clock()
+        if self._is_refused_too_often(visitor):
+            return replies.REFUSED_TOO_OFTEN
+        self._refused[visitor.source] += times
+        return None
 
     def look_at_clock(self) -> None:
         """A new minute: what was only counted in the last is told now."""

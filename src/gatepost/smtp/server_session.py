@@ -77,7 +77,6 @@ class ServerSession:
         "_client_gone",
         "_effects",
         "_errors",
-        "_idle_commands",
         "_mail_was_refused",
         "_read",
         "_settings",
@@ -91,6 +90,7 @@ class ServerSession:
         "closed",
         "ehlo",
         "extended",
+        "idle_commands",
         "paused",
         "secured",
         "waiting",
@@ -115,8 +115,6 @@ class ServerSession:
         self._chunk_refusal: Reply | None = None
         self._mail_was_refused = False
         self._errors = 0
-        # Commands that led to no mail, since the last message that was taken.
-        self._idle_commands = 0
         self._transactions = 0
         self._turned_away = False
         self._client_gone = False
@@ -130,8 +128,10 @@ class ServerSession:
         self.waiting = False
         """Commands are there, and the turn is over."""
         self.closed = False
+        self.idle_commands = 0
+        """Commands that led to no mail, since the last message that was taken."""
         self.wore_out = False
-        """Closed, after too many errors or commands without mail."""
+        """Closed, after too many errors."""
 
     # --- what happens ------------------------------------------------------------------------------------------------
 
@@ -392,7 +392,7 @@ class ServerSession:
     def _content_answered(self, reply: Reply) -> None:
         self._transaction = None
         if reply.kind == 2:
-            self._idle_commands = 0
+            self.idle_commands = 0
         self._pass_on(reply)
 
     # --- commands ----------------------------------------------------------------------------------------------------
@@ -407,9 +407,8 @@ class ServerSession:
         self._log(line)
         verb, argument = read_command_line(line)
         if verb in _IDLE:
-            self._idle_commands += 1
-        if self._idle_commands > self._settings.most_idle_commands:
-            self.wore_out = True
+            self.idle_commands += 1
+        if self.idle_commands > self._settings.most_idle_commands:
             self._close(replies.TOO_MANY_IDLE_COMMANDS, "too many commands without mail")
         elif self._turned_away and verb != b"QUIT":
             self._refuse(replies.TURNED_AWAY)
@@ -519,7 +518,7 @@ class ServerSession:
             self._refuse(replies.CONTENT_BEGUN)
         elif transaction.asked_recipients >= self._settings.most_recipients:
             # RFC 5321 4.5.3.1.10; RFC 9422 4.2 counts every RCPT, taken or not.
-            self._idle_commands += 1
+            self.idle_commands += 1
             self._refuse(replies.TOO_MANY_RECIPIENTS)
         else:
             question = self._read_rcpt(argument, transaction.smtputf8)
@@ -579,7 +578,7 @@ class ServerSession:
         self._chunk_left = int(chunk[1])
         self._chunk_is_last = chunk[2] is not None
         if not self._chunk_is_last and self._chunk_left < self._settings.smallest_free_chunk:
-            self._idle_commands += 1
+            self.idle_commands += 1
         # RFC 3030 2: a chunk that is refused is read all the same, and dropped.
         self._chunk_refusal = self._why_no_content()
         transaction = self._transaction
@@ -639,7 +638,7 @@ class ServerSession:
     def _refuse_out_of_order(self, reply: Reply) -> None:
         """A client that pipelines (RFC 2920 3.1) sends on after a refusal of policy, and this is no error of its."""
         if reply is replies.NO_VALID_RECIPIENTS or (reply is replies.MAIL_FIRST and self._mail_was_refused):
-            self._idle_commands += 1
+            self.idle_commands += 1
             self._send(reply)
         else:
             self._refuse(reply)
@@ -669,7 +668,7 @@ class ServerSession:
         transaction = self._transaction
         if transaction is not None:
             # Whoever asks about recipients and sends nothing keeps a server busy with each of them.
-            self._idle_commands += transaction.asked_recipients
+            self.idle_commands += transaction.asked_recipients
             if transaction.failure is None:
                 self._effects.append(DropContent())
         self._transaction = None

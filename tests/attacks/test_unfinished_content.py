@@ -1,0 +1,110 @@
+"""A stranger begins messages to a hosted mailbox and never ends them, to fill the disk that all tenants share.
+
+Before: five sessions of 60 MB each on a disk of 300 MB, and every tenant's mail got 452 until they went.
+"""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from end_to_end.installation import Installation, wait_until
+from end_to_end.outside import Outside
+from end_to_end.scene import FABRIKAM_ADDRESS, MESSAGE
+from end_to_end.smtp_client import Answer, SmtpClient
+
+MIB = 1024 * 1024
+LINE = b"x" * 998 + b"\r\n"
+OUTSIDE = "someone@outside.example"
+
+
+@contextmanager
+def serving(folder: Path, settings: str, listener: str = "") -> Iterator[Installation]:
+    """Two workers, which count together. contoso's mailboxes are hosted; fabrikam sends."""
+    with Outside() as outside:
+        relay = Installation(folder, workers=2, tables=settings, listeners={"main": listener})
+        relay.init()
+        for tenant, address in (("contoso", "127.88.0.1"), ("fabrikam", FABRIKAM_ADDRESS)):
+            relay("tenant", "add", tenant)
+            relay("domain", "add", tenant, f"{tenant}.com", "--verified")
+            relay("inbound-connector", "add", tenant, "mail", "--address", address)
+        hop = ("--smart-host", f"127.0.0.1:{outside.sink().port}")
+        relay("send-connector", "set", "internet", *hop)
+        relay("send-connector", "add", "home", "--address-space", "contoso.com", *hop)
+        with relay.serving():
+            yield relay
+
+
+class Unfinished:
+    """A stranger's messages that have begun."""
+
+    def __init__(self, relay: Installation, stack: ExitStack) -> None:
+        self._relay, self._stack = relay, stack
+        self.sessions: list[SmtpClient] = []
+
+    def begin(self, source: str, octets: int) -> None:
+        smtp = SmtpClient(self._relay.port, source=source)
+        self._stack.callback(smtp.close)
+        smtp.ehlo()
+        assert smtp.mail("x@evil.example").code == 250
+        if smtp.command("RCPT TO:<ceo@contoso.com>").code == 452:
+            return
+        assert smtp.command("DATA").code == 354
+        for _ in range(octets // MIB):
+            smtp.send(LINE * (MIB // len(LINE)))
+        self.sessions.append(smtp)
+
+    def end(self) -> list[Answer]:
+        for smtp in self.sessions:
+            smtp.send(b".\r\n")
+        return [smtp.reply() for smtp in self.sessions]
+
+
+def fabrikam_sends(relay: Installation, octets: int = 0) -> Answer:
+    with SmtpClient(relay.port, source=FABRIKAM_ADDRESS) as smtp:
+        smtp.ehlo()
+        return smtp.message("ben@fabrikam.com", OUTSIDE, MESSAGE + LINE * (octets // len(LINE)))
+
+
+def test_what_is_unfinished_is_bounded_by_network_and_for_all_strangers(tmp_path: Path) -> None:
+    settings = '[queue]\nunfinished = "8MiB"\nunfinished_per_network = "4MiB"\nunfinished_per_tenant = "6MiB"'
+    with serving(tmp_path, settings) as relay, ExitStack() as stack:
+        strangers = Unfinished(relay, stack)
+        for source in ("127.90.0.1", "127.90.0.2", "127.91.0.1", "127.92.0.1", "127.93.0.1"):
+            strangers.begin(source, 3 * MIB)
+        # Small mail is never unfinished for long, and strangers' is taken as ever.
+        assert fabrikam_sends(relay, 5 * MIB).code == 250
+        codes = [answer.code for answer in strangers.end()]
+        assert codes.count(452) >= 2 and codes.count(250) >= 1, codes
+        assert codes[:2].count(452) == 1, "two addresses of one network"
+        wait_until(lambda: "content-full" in relay.output, "the operator to be told")
+
+
+@pytest.mark.attack
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a small disk")
+def test_strangers_fill_a_small_disk_and_tenants_do_not_notice(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=120m", "tmpfs", str(disk)], check=True)
+    try:
+        # A limit for each network and for all strangers would be enough; without them the reserve alone must do.
+        settings = (
+            '[queue]\nleast_free_disk = "10MiB"\nreserved_disk = "40MiB"\n'
+            'unfinished = "1GiB"\nunfinished_per_network = "1GiB"'
+        )
+        with serving(disk / "relay", settings) as relay, ExitStack() as stack:
+            strangers = Unfinished(relay, stack)
+            for number in range(5):
+                strangers.begin(f"127.{90 + number}.0.1", 30 * MIB)
+            left = os.statvfs(disk)
+            assert left.f_bavail * left.f_frsize > 40 * MIB
+            assert fabrikam_sends(relay).code == 250
+            assert fabrikam_sends(relay, 20 * MIB).code == 250
+            codes = [answer.code for answer in strangers.end()]
+            assert 452 in codes, codes
+            assert fabrikam_sends(relay).code == 250
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
