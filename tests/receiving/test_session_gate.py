@@ -1,5 +1,6 @@
 """Strangers are counted by network and never take a tenant's place (law 6)."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from ipaddress import ip_address
 
@@ -30,10 +31,13 @@ class Listed:
     version = 1
 
     def __init__(self) -> None:
-        self.enabled = True
+        self.enabled = self.verified = True
         self.asked = 0
 
-    def connectors_listing(self, address: Address) -> list[InboundConnector]:
+    def has_verified_domain(self, tenant: str) -> bool:
+        return self.verified
+
+    def connectors_listing(self, address: Address, near: Sequence[str]) -> list[InboundConnector]:
         self.asked += 1
         tenant = {CONTOSO: "contoso", CONTOSO_TOO: "contoso", FABRIKAM: "fabrikam"}.get(address)
         return [_connector(tenant, self.enabled)] if tenant else []
@@ -117,9 +121,10 @@ def test_a_session_that_is_attributed_is_no_stranger_any_more_nor_are_later_ones
     assert gate.refuses(STRANGER) == "sessions-per-network"
 
 
-def test_a_disabled_connector_makes_no_own_server() -> None:
+@pytest.mark.parametrize("lacking", ["enabled", "verified"])
+def test_a_disabled_connector_or_a_tenant_without_a_domain_makes_no_own_server(lacking: str) -> None:
     gate = Gate(replace(LIMITS, per_network=1))
-    gate.listed.enabled = False
+    setattr(gate.listed, lacking, False)
     gate.enters(CONTOSO)
     assert gate.refuses(CONTOSO) == "sessions-per-network"
 

@@ -48,7 +48,9 @@ class OwnServers:
         return self._listed[text]
 
     def _lists(self, address: Address) -> str | None:
-        for connector in self._directory.connectors_listing(address):
-            if connector.enabled and connector.type is ConnectorType.ON_PREMISES:
-                return connector.tenant
+        for connector in self._directory.connectors_listing(address, ()):
+            tenant = connector.tenant
+            on_premises = connector.type is ConnectorType.ON_PREMISES
+            if connector.enabled and on_premises and self._directory.has_verified_domain(tenant):
+                return tenant
         return None
