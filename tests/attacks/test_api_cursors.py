@@ -13,6 +13,7 @@ import pytest
 
 from end_to_end.api_client import Api, code_of, token_for
 from end_to_end.installation import Installation
+from end_to_end.test_api_fuzz import CONFIGURED
 from gatepost.api.application import document
 
 
@@ -172,6 +173,7 @@ def test_no_segment_of_a_path_is_a_fault_of_the_relay(contoso: Api, operator: Ap
 def test_schemathesis_finds_nothing_in_thousands_of_requests(
     relay: Installation, tmp_path: Path, whose: tuple[str, ...]
 ) -> None:
+    (tmp_path / "schemathesis.toml").write_text(CONFIGURED)
     done = subprocess.run(
         [
             *(sys.executable, "-m", "schemathesis.cli", "run", f"{relay.api_url}/v1/openapi.json"),
