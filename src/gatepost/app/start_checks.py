@@ -112,7 +112,8 @@ def _closed_to_others(config: Config) -> Iterator[str]:
             path.chmod(mode & ~0o007)
         except OSError:
             raise StartError(f"{path} is open to every user of this machine; close it: chmod o-rwx {path}") from None
-        yield f"{path} was open to every user of this machine and is closed now (mode {mode & ~0o007:04o})"
+        if path == config.data:
+            yield f"{path} was open to every user of this machine and is closed now (mode {mode & ~0o007:04o})"
 
 
 def _files_are_ours(config: Config) -> None:

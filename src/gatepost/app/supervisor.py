@@ -40,14 +40,15 @@ def supervise(config: Config) -> int:
     """Run until SIGTERM or SIGINT. Returns the exit code. Raises `StartError` when it cannot start."""
     os.umask(privileges.UMASK)
     bound = _bound_as_root(config)
-    _warn(privileges.warning_for_root(config))
     for warning in check(config):
         _warn(warning)
     lock = data_lock(config)
     # A directory that cannot be read is told now, once, and not by every worker.
     open_directory(config).close()
     try:
-        return asyncio.run(_Supervisor(config, *(bound or (_bound(config), _bound_api(config)))).run())
+        bound = bound or (_bound(config), _bound_api(config))
+        _warn(privileges.warning_for_root(config))
+        return asyncio.run(_Supervisor(config, *bound).run())
     finally:
         os.close(lock)
 
