@@ -151,7 +151,18 @@ class TestEnrolment:
         assert self.relays(relay, certificates.pinned).startswith("550 5.7.64")
         relay("enroll", "tailspin", "--show", expect=1)
         enrolment = relay.told("enroll", "tailspin")
-        assert self.enrol(relay, enrolment["address"], certificates.pinned, "it@tailspin.com").startswith("250 2.6.0")
+        assert enrolment["ehlo"].endswith(".tailspin.com") and set(enrolment["how"]) == {"postfix", "exchange", "swaks"}
+        assert all(enrolment["ehlo"] in command for command in enrolment["how"].values())
+        # Without the token in the EHLO name the message proves nothing, and may be sent again.
+        said = self.enrol(relay, enrolment["address"], certificates.pinned, "it@tailspin.com")
+        assert said.startswith("550 5.7.1 enrolment-ehlo ") and "'mail.test'" in said
+        refused = wait_until(
+            lambda: relay.told("enroll", "tailspin", "--show", expect=1)["refused"], "the refusal to be noted"
+        )
+        assert (refused["code"], refused["address"]) == ("enrolment-ehlo", "127.0.7.7")
+        assert "enrolment-ehlo" in relay("enroll", "tailspin", "--show", expect=1)
+        said = self.enrol(relay, enrolment["address"], certificates.pinned, "it@tailspin.com", enrolment["ehlo"])
+        assert said.startswith("250 2.6.0")
         shown = relay.told("enroll", "tailspin", "--show")
         assert shown["seen"]["address"] == "127.0.7.7"
         assert certificates.pinned.sha256 in shown["proved"]
@@ -167,61 +178,78 @@ class TestEnrolment:
         assert proofs[0]["after"]["session_id"] == shown["seen"]["session_id"]
         assert relay.told("queue", "list")["recipients"] == 0, "the message goes nowhere"
 
-    def test_an_owned_name_is_proposed_before_a_pin(
+    def test_a_proof_is_listed_and_can_be_taken_back(self, relay: Installation, certificates: Certificates) -> None:
+        relay("tenant", "add", "wingtip")
+        relay("domain", "add", "wingtip", "wingtip.com", "--verified")
+        own = certificates.pki.self_signed("mail.wingtip.com")
+        relay("inbound-connector", "add", "wingtip", "pinned", "--certificate-sha256", own.sha256)
+        enrolment = relay.told("enroll", "wingtip")
+        self.enrol(relay, enrolment["address"], own, "it@wingtip.com", enrolment["ehlo"])
+        listed = relay.told("proof", "list", "wingtip")
+        assert {each["pin"] for each in listed} == {own.sha256, own.public_key_sha256}
+        assert {(each["state"], each["by"], each["ehlo"]) for each in listed} == {("counts", "ehlo", enrolment["ehlo"])}
+        assert listed[0]["ends_at"] == own.certificate.not_valid_after_utc.isoformat().replace("+00:00", "Z")
+        wait_until(lambda: self.relays(relay, own).startswith("250"), "the proof to be live")
+        with Api(relay, token_for(relay, "--tenant", "wingtip")) as api:
+            items = api.get("/v1/tenants/wingtip/proofs").json()["items"]
+            assert {each["pin"] for each in items} == {own.sha256, own.public_key_sha256}
+            assert api.delete(f"/v1/tenants/wingtip/proofs/{own.sha256}").status_code == 204
+            assert api.delete(f"/v1/tenants/wingtip/proofs/{own.sha256}").status_code == 404
+        relay("proof", "remove", "wingtip", own.public_key_sha256)
+        assert relay.told("proof", "list", "wingtip") == []
+        wait_until(lambda: self.relays(relay, own).startswith("550 5.7.64"), "the proof to be gone")
+        assert [each["action"] for each in relay.told("audit", "list", "pin wingtip/")][:2] == ["take-back"] * 2
+
+    def test_of_a_public_certificate_the_name_is_offered(
         self, relay: Installation, contoso: Api, certificates: Certificates
     ) -> None:
         made = contoso.post("/v1/tenants/contoso/enrolments").json()
-        self.enrol(relay, made["address"], certificates.contoso, "it@contoso.com")
-        found = contoso.get(f"/v1/tenants/contoso/enrolments/{made['id']}").json()
-        assert found["state"] == "seen"
+        said = self.enrol(relay, made["address"], certificates.contoso, "it@contoso.com", made["ehlo"])
+        assert said.startswith("550 5.7.1 enrolment-public-certificate The certificate mail.contoso.com ")
+        assert "--certificate-name mail.contoso.com" in said
+        found = wait_until(
+            lambda: (now := contoso.get(f"/v1/tenants/contoso/enrolments/{made['id']}").json())["refused"] and now,
+            "the refusal to be noted",
+        )
+        assert found["state"] == "waiting" and found["proved"] == []
+        assert found["refused"]["code"] == "enrolment-public-certificate"
+        assert "claimed_by" not in found["refused"] or found["refused"]["claimed_by"] is None
         assert found["proposal"]["connector"] == {"certificate_names": ["mail.contoso.com"]}
 
-    def test_a_stranger_who_pins_a_certificate_and_makes_its_server_answer_captures_nothing(
+    def test_the_message_must_come_from_a_domain_of_the_tenant(
         self, relay: Installation, certificates: Certificates
     ) -> None:
         relay("tenant", "add", "stranger")
         relay("domain", "add", "stranger", "stranger.com", "--verified")
-        relay("inbound-connector", "add", "stranger", "copied", "--certificate-sha256", certificates.fabrikam.sha256)
-        address = relay.told("enroll", "stranger")["address"]
+        made = relay.told("enroll", "stranger")
         for mail_from in ("", "ben@fabrikam.com", "x@nobody.example"):
-            assert self.enrol(relay, address, certificates.fabrikam, mail_from).startswith("550 5.7.1 enrolment-sender")
-        # Even a forwarder that keeps the stranger's reverse-path wins it nothing.
-        assert self.enrol(relay, address, certificates.fabrikam, "me@stranger.com").startswith("250")
-        assert relay.told("inbound-connector", "show", "stranger", "copied")["proven_pins"]
-        with SmtpClient(relay.port) as smtp:
-            smtp.starttls(certificates.fabrikam)
-            answer = smtp.message("", "x@outside.example", MESSAGE)
-            assert answer.code == 250
-            smtp.command("RSET")
-        explained = relay.json(
-            "explain",
-            "--certificate",
-            str(certificates.fabrikam.chain_file),
-            "--mail-from",
-            "",
-            "--rcpt-to",
-            "x@o.example",
-        )
-        assert explained["tenant"] == "fabrikam"
-        assert "pin-names-another-tenant" in {reason["code"] for reason in explained["reasons"]}
+            said = self.enrol(relay, made["address"], certificates.self_signed, mail_from, made["ehlo"])
+            assert said.startswith("550 5.7.1 enrolment-sender")
 
     def test_an_enrolment_takes_a_message_of_its_own(
         self, relay: Installation, contoso: Api, certificates: Certificates
     ) -> None:
-        address = contoso.post("/v1/tenants/contoso/enrolments").json()["address"]
-        with SmtpClient(relay.port) as smtp:
-            smtp.starttls(certificates.contoso)
-            smtp.command("MAIL FROM:<it@contoso.com>")
-            assert smtp.command("RCPT TO:<x@outside.example>").code == 250
-            assert smtp.command(f"RCPT TO:<{address}>").text.startswith("452 4.5.3 enrolment-alone")
+        made = contoso.post("/v1/tenants/contoso/enrolments").json()
+        own = certificates.pki.self_signed("lab.contoso.com")
+        relay("inbound-connector", "add", "contoso", "lab", "--certificate-sha256", own.sha256)
+        with SmtpClient(relay.port, ehlo=made["ehlo"]) as smtp:
+            smtp.starttls(own)
+
+            def first_recipient() -> bool:
+                smtp.command("RSET")
+                smtp.command("MAIL FROM:<it@contoso.com>")
+                return smtp.command("RCPT TO:<x@outside.example>").code == 250
+
+            wait_until(first_recipient, "the connector to be live")
+            assert smtp.command(f"RCPT TO:<{made['address']}>").text.startswith("452 4.5.3 enrolment-alone")
             smtp.command("RSET")
             smtp.command("MAIL FROM:<it@contoso.com>")
-            assert smtp.command(f"RCPT TO:<{address}>").code == 250
+            assert smtp.command(f"RCPT TO:<{made['address']}>").code == 250
             assert smtp.command("RCPT TO:<x@outside.example>").text.startswith("452 4.5.3 enrolment-alone")
 
     @staticmethod
-    def enrol(relay: Installation, address: str, certificate: Issued, mail_from: str) -> str:
-        with SmtpClient(relay.port, source="127.0.7.7") as smtp:
+    def enrol(relay: Installation, address: str, certificate: Issued, mail_from: str, ehlo: str = "mail.test") -> str:
+        with SmtpClient(relay.port, source="127.0.7.7", ehlo=ehlo) as smtp:
             smtp.starttls(certificate)
             return smtp.message(mail_from, address, MESSAGE).text
 

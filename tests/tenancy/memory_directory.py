@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from gatepost.mail.domain import is_below, parents
 from gatepost.tenancy.directory import MOST_CLAIMANTS, MOST_OF_A_TENANT, MOST_OF_OTHERS
 from gatepost.tenancy.evidence import Address, CertificateFacts
-from gatepost.tenancy.names import WILDCARD, pattern_covers, without_wildcard
+from gatepost.tenancy.names import WILDCARD, covering_patterns, pattern_covers, without_wildcard
 from gatepost.tenancy.proof import Proof
 from gatepost.tenancy.tenant import AcceptedDomain, ConnectorType, InboundConnector, SendConnector, Tenant
 
@@ -127,6 +127,23 @@ class MemoryDirectory:
             theirs = (each for each in connectors if each.tenant == tenant)
             found += sorted(theirs, key=lambda each: not each.enabled)[:MOST_OF_A_TENANT]
         return found
+
+    def bystanders(self, names: Sequence[str]) -> Sequence[InboundConnector]:
+        patterns = [pattern for name in names for pattern in covering_patterns(name)]
+        return _once([each for pattern in patterns for each in self._naming.get(pattern, ())])[:MOST_OF_OTHERS]
+
+    def tenants_pinning(self, leaf: CertificateFacts) -> Sequence[str]:
+        pinning = [*self._pinning.get(leaf.sha256, ()), *self._pinning.get(leaf.public_key_sha256, ())]
+        return self._verified_tenants(pinning)
+
+    def tenants_listing(self, address: Address) -> Sequence[str]:
+        return self._verified_tenants(
+            [c for network in self._listing if address in network for c in self._listing[network]]
+        )
+
+    def _verified_tenants(self, connectors: Sequence[InboundConnector]) -> Sequence[str]:
+        tenants = sorted({each.tenant for each in connectors if self.has_verified_domain(each.tenant)})
+        return tuple(tenants[:MOST_CLAIMANTS])
 
     def proofs_of(self, pin: str) -> Sequence[Proof]:
         return tuple(proof for proof in self._proofs if pin in proof.pins)

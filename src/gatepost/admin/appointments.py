@@ -1,6 +1,7 @@
 """Rehearsals and enrolments: made by an administrator, kept by a server's session, read by the administrator.
 
-Law: a proof is made from the session of an enrolment message alone, and for the tenant whose address it was.
+Law: a proof is made from the session of an enrolment message alone, for the tenant whose address it was, and only where
+the EHLO name of that session carried the token.
 """
 
 import secrets
@@ -21,8 +22,8 @@ from gatepost.mail.address import NULL_REVERSE_PATH, Mailbox, ReversePath
 from gatepost.mail.path_grammar import BadPath, read_mailbox
 from gatepost.tenancy.appointment import Appointment, Purpose
 from gatepost.tenancy.evidence import CertificateFacts
-from gatepost.tenancy.proof import Proof
-from gatepost.tenancy.record import ReadRecord, Record, time_text
+from gatepost.tenancy.proof import Proof, ProvenBy, holder
+from gatepost.tenancy.record import ReadRecord, Record, time_from, time_text
 from gatepost.tenancy.session_record import attribution_record
 from gatepost.tenancy.tenant import Tenant
 
@@ -92,11 +93,20 @@ def newest(editor: DirectoryEditor, tenant: str, purpose: Purpose) -> Appointmen
 def keep(editor: DirectoryEditor, appointment: Appointment, seen: Record, at: datetime) -> bool:
     """A session has kept it. An enrolment proves the certificate the session was held under; False: too late."""
     with editor.change():
+        proof = _proof(appointment, seen, at) if appointment.purpose is Purpose.ENROLMENT else None
+        if proof and any(_is_held_by_another(editor, proof, pin, at) for pin in proof.pins):
+            return False
         if not editor.keep_appointment(replace(appointment, seen=seen)):
             return False
-        if appointment.purpose is Purpose.ENROLMENT and (proof := _proof(appointment, seen, at)):
+        if proof:
             editor.put_proof(proof)
         return True
+
+
+def _is_held_by_another(editor: DirectoryEditor, proof: Proof, pin: str, at: datetime) -> bool:
+    """Two tenants at the same moment: the first has it."""
+    first = holder(editor, pin, at)
+    return first is not None and first.tenant != proof.tenant
 
 
 def _proof(appointment: Appointment, seen: ReadRecord, at: datetime) -> Proof | None:
@@ -110,6 +120,9 @@ def _proof(appointment: Appointment, seen: ReadRecord, at: datetime) -> Proof | 
         at=at,
         session_id=seen["session_id"],
         address=seen["address"],
+        by=ProvenBy.EHLO,
+        ehlo=seen["ehlo"],
+        ends_at=time_from(certificate["not_after"]),
     )
 
 
@@ -219,20 +232,23 @@ class Proposal:
 
 
 def proposal(editor: DirectoryEditor, appointment: Appointment) -> Proposal | None:
-    """By an owned name where the certificate verified and has one: it survives a renewal. Else by the key, which was
-    proven. Else, without a certificate, by the address."""
-    seen: ReadRecord | None = appointment.seen
+    """By the key, which was proven. Where a publicly issued certificate was refused, by an owned name of it. Else,
+    without a certificate, by the address."""
+    seen: ReadRecord | None = appointment.seen or appointment.refused
     if seen is None:
         return None
     certificate = seen["tls"] and seen["tls"]["certificate"]
+    fields: dict[str, Any]
     if not certificate:
-        fields: dict[str, Any] = {"addresses": [seen["address"]]}
-    elif certificate["verified"] and (name := _own_name(editor, appointment.tenant, certificate["names"])):
-        fields = {"certificate_names": [name]}
-    elif certificate["public_key_sha256"]:
+        fields = {"addresses": [seen["address"]]}
+    elif appointment.seen and certificate["public_key_sha256"]:
         fields = {"public_key_sha256": [certificate["public_key_sha256"]]}
-    else:
+    elif appointment.seen:
         fields = {"certificate_sha256": [certificate["sha256"]]}
+    elif name := _own_name(editor, appointment.tenant, certificate["names"]):
+        fields = {"certificate_names": [name]}
+    else:
+        return None
     return Proposal(tenant=appointment.tenant, name="enrolled", fields=fields)
 
 
@@ -259,13 +275,42 @@ def shown(appointment: Appointment, hostname: str, at: datetime) -> Record:
     }
 
 
-def enrolment_shown(editor: DirectoryEditor, appointment: Appointment, hostname: str, at: datetime) -> Record:
+def enrolment_shown(
+    editor: DirectoryEditor, appointment: Appointment, hostname: str, at: datetime, *, for_tenant: bool = False
+) -> Record:
+    """`for_tenant`: without a word of other tenants."""
     proposed = proposal(editor, appointment)
+    refused = appointment.refused
+    if refused and for_tenant:
+        refused = {key: value for key, value in refused.items() if key != "claimed_by"}
     return {
         **shown(appointment, hostname, at),
+        "ehlo": ehlo_name(editor, appointment),
+        "how": ways_to_send(editor, appointment, hostname),
+        "refused": refused,
         "proved": proved(appointment),
         "proposal": proposed and {"name": proposed.name, "connector": proposed.fields, "command": proposed.command},
     }
+
+
+def ehlo_name(editor: DirectoryEditor, appointment: Appointment) -> str:
+    """What the server must say in EHLO; what follows the first label is free."""
+    return f"{appointment.token}.{_own_domain(editor, appointment.tenant) or 'enrolment.invalid'}"
+
+
+def ways_to_send(editor: DirectoryEditor, appointment: Appointment, hostname: str) -> Record:
+    """How a mail server is brought to say that name, and how the message is sent without one."""
+    ehlo, domain = ehlo_name(editor, appointment), _own_domain(editor, appointment.tenant) or "DOMAIN"
+    return {
+        "postfix": f"postconf -e smtp_helo_name={ehlo} && postfix reload",
+        "exchange": f"Set-SendConnector NAME -Fqdn {ehlo}",
+        "swaks": f"swaks --server {hostname} --ehlo {ehlo} --tls --tls-cert CERTIFICATE.pem --tls-key KEY.pem "
+        f"--from postmaster@{domain} --to {address(appointment, hostname)}",
+    }
+
+
+def _own_domain(editor: DirectoryEditor, tenant: str) -> str | None:
+    return next((each.domain for each in editor.all_domains(tenant) if each.verified), None)
 
 
 def address(appointment: Appointment, hostname: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from gatepost.admin.declined import NotFound
 from gatepost.admin.directory_editor import DirectoryEditor
@@ -16,7 +17,7 @@ def changes(editor: DirectoryEditor, *, subject: str | None, after: int, limit: 
 def changes_of(editor: DirectoryEditor, tenant: str, *, before: int | None, limit: int) -> Sequence[AuditEntry]:
     """What was done to one tenant and what is its own, newest first. What an object was while it was somebody else's is
     left out, and from where others changed it."""
-    found = editor.audit(tenant=tenant, before=before, limit=limit)
+    found = editor.audit(tenant=tenant, after=_removed_last(editor, tenant), before=before, limit=limit)
     own = {f"token {each.id}" for each in editor.all_tokens(tenant)}
     return [
         replace(
@@ -26,6 +27,19 @@ def changes_of(editor: DirectoryEditor, tenant: str, *, before: int | None, limi
         )
         for entry in found
     ]
+
+
+def _removed_last(editor: DirectoryEditor, tenant: str) -> int:
+    """The version at which an earlier tenant of the name was removed: what is older is nobody's any more; 0: never."""
+    of_itself = editor.audit(tenant=tenant, subject="tenant ")
+    return next((entry.version for entry in of_itself if entry.action == "remove"), 0)
+
+
+def began(editor: DirectoryEditor, tenant: str) -> datetime | None:
+    """When an earlier tenant of the name was removed: what was before is not this one's."""
+    version = _removed_last(editor, tenant)
+    entry = editor.audit_entry(version) if version else None
+    return entry.at if entry else None
 
 
 def _was_elsewhere(entry: AuditEntry) -> bool:

@@ -103,6 +103,12 @@ class DirectoryEditor(Directory, Protocol):
     def keep_appointment(self, appointment: Appointment) -> bool:
         """Store what was seen; False when somebody has been seen there already."""
 
+    def note_refused(self, appointment: Appointment) -> None:
+        """Remember a session that proved nothing, as long as none has been seen that did; no change."""
+
+    def unseen_enrolments(self, tenant: str | None = None) -> Sequence[Appointment]:
+        """With `tenant`, that tenant's."""
+
     def forget_appointments(self, before: datetime) -> None:
         """Those that expired before."""
 

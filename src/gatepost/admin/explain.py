@@ -11,6 +11,11 @@ from gatepost.tenancy.attribution import GATEPOST, Attribution, Outcome, RuleSet
 from gatepost.tenancy.candidates import ChainJudge, gather
 from gatepost.tenancy.directory import Directory
 from gatepost.tenancy.evidence import Address, CertificateFacts, Evidence, TlsEvidence
+from gatepost.tenancy.names import presented_names
+from gatepost.tenancy.ownership import unowned_names
+from gatepost.tenancy.reasons import ReasonCode
+from gatepost.tenancy.record import Record
+from gatepost.tenancy.tenant import InboundConnector
 
 SOMEWHERE = ip_address("0.0.0.0")
 """The unspecified address stands for "some address that no connector lists"."""
@@ -59,6 +64,39 @@ def explain(relay: Relay, question: Question, at: datetime) -> tuple[Answer, ...
             accepted = (*accepted, path)
         answers.append(answer)
     return tuple(answers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotConsidered:
+    """A connector that names the certificate, and that no session looks at: for whoever wonders why."""
+
+    connector: str
+    code: ReasonCode
+    says: str
+
+    @property
+    def record(self) -> Record:
+        return {"connector": self.connector, "code": self.code.value, "says": self.says}
+
+
+def not_considered(relay: Relay, question: Question, answers: Sequence[Answer]) -> list[NotConsidered]:
+    """A bounded number of them."""
+    names = [name.key for name in presented_names(question.chain[0])] if question.chain else []
+    considered = {reason.connector for answer in answers for reason in answer.attribution.reasons}
+    found = []
+    for connector in relay.directory.bystanders(names):
+        if connector.label in considered:
+            continue
+        if not connector.enabled:
+            found.append(_not_considered(connector, ReasonCode.CONNECTOR_DISABLED, "It is switched off."))
+        elif unowned_names(connector, relay.directory):
+            says = f"A name of it is in no verified domain of {connector.tenant}."
+            found.append(_not_considered(connector, ReasonCode.CERTIFICATE_NAME_NOT_OWNED, says))
+    return found
+
+
+def _not_considered(connector: InboundConnector, code: ReasonCode, says: str) -> NotConsidered:
+    return NotConsidered(connector=connector.label, code=code, says=says)
 
 
 def most_telling(answers: Sequence[Answer]) -> Answer:

@@ -14,9 +14,11 @@ from functools import cache
 from importlib.resources import files
 from shlex import quote
 
+from gatepost.admin import proofs
 from gatepost.admin.directory_editor import DirectoryEditor
 from gatepost.admin.limits import is_wide
 from gatepost.admin.lookups import tenant_named
+from gatepost.admin.proofs import ProofState
 from gatepost.tenancy.attribution import Basis
 from gatepost.tenancy.ownership import ownership
 from gatepost.tenancy.record import Record, time_text
@@ -42,6 +44,9 @@ class ProspectCode(StrEnum):
     ISSUER_DISTRUSTED = "issuer-distrusted"
     CONNECTOR_NEVER_USED = "connector-never-used"
     ADDRESS_ONLY = "address-only"
+    PROOF_ENDS = "proof-ends"
+    PROOF_DOES_NOT_COUNT = "proof-does-not-count"
+    ENROLMENT_REFUSED = "enrolment-refused"
     WIDE_NETWORK = "wide-network"
     CLAIM_LAPSES = "claim-lapses"
 
@@ -102,6 +107,8 @@ def forecast(
     owner = tenant_named(editor, tenant).name if tenant else None
     by_connector: dict[tuple[str, str], list[Sighting]] = defaultdict(list)
     for sighting in sightings:
+        if _is_of_an_earlier_tenant(editor, sighting):
+            continue
         by_connector[sighting.tenant, sighting.connector].append(sighting)
     began = min((each.first_at for each in sightings), default=at)
     found: list[Prospect] = []
@@ -113,9 +120,17 @@ def forecast(
             found += _of_use(connector, seen, began, at)
             found += _of_networks(editor, connector)
     found += _of_claims(editor, at, terms.claim, owner)
+    found += _of_proofs(editor, at, owner)
+    found += _of_refused_enrolments(editor, owner)
     return sorted(
         found, key=lambda each: (each.due_at or datetime.max.replace(tzinfo=UTC), each.tenant, each.connector)
     )
+
+
+def _is_of_an_earlier_tenant(editor: DirectoryEditor, sighting: Sighting) -> bool:
+    """Of one that was removed, whose name another has now."""
+    tenant = editor.tenant(sighting.tenant)
+    return tenant is not None and sighting.last_at < tenant.created_at
 
 
 # --- certificates ------------------------------------------------------------------------------------------------
@@ -240,6 +255,52 @@ def _distrusted(
         says=f"{_name_of(certificate)} leads to {certificate.anchor}, which is distrusted: {distrust.source}",
         do="take the next certificate from another authority",
     )
+
+
+# --- proofs ------------------------------------------------------------------------------------------------------
+
+
+def _of_proofs(editor: DirectoryEditor, at: datetime, tenant: str | None) -> Iterator[Prospect]:
+    for listed in proofs.every(editor, tenant, at):
+        owner, ends_at = listed.proof.tenant, listed.proof.ends_at
+        again = f"enrol the server again: gatepost enroll {quote(owner)}"
+        if listed.state is not ProofState.COUNTS:
+            yield _of_tenant(
+                ProspectCode.PROOF_DOES_NOT_COUNT,
+                owner,
+                listed.pin,
+                f"the pin is proven, but {_WHY_NOT[listed.state]}; it counts like an address",
+                f"{again}, or take the proof back: gatepost proof remove {quote(owner)} {listed.pin}",
+            )
+        elif ends_at and ends_at - at <= HORIZON:
+            says = f"the proof of this pin ends with its certificate, on {ends_at:%Y-%m-%d %H:%M} UTC"
+            yield _of_tenant(ProspectCode.PROOF_ENDS, owner, listed.pin, says, again, ends_at)
+
+
+_WHY_NOT = {
+    ProofState.ENDED: "the certificate it was proven with has ended",
+    ProofState.MADE_BY_MESSAGE: "by a message alone, which a forwarder or a shared provider sends too",
+    ProofState.NO_VERIFIED_DOMAIN: "the tenant has no verified domain",
+    ProofState.PROVEN_BEFORE: "another tenant proved it before",
+}
+
+
+def _of_refused_enrolments(editor: DirectoryEditor, tenant: str | None) -> Iterator[Prospect]:
+    for appointment in editor.unseen_enrolments(tenant):
+        if refused := appointment.refused:
+            yield _of_tenant(
+                ProspectCode.ENROLMENT_REFUSED,
+                appointment.tenant,
+                str(refused["session_id"]),
+                f"an enrolment was refused: {refused['code']}: {refused['says']}",
+                f"see the session: gatepost enroll {quote(appointment.tenant)} --show",
+            )
+
+
+def _of_tenant(
+    code: ProspectCode, tenant: str, subject: str, says: str, do: str, due_at: datetime | None = None
+) -> Prospect:
+    return Prospect(code=code, tenant=tenant, connector="", subject=subject, due_at=due_at, says=says, do=do)
 
 
 # --- names and use -----------------------------------------------------------------------------------------------

@@ -7,13 +7,13 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from gatepost.admin import appointments
+from gatepost.admin import appointments, proofs
 from gatepost.admin.directory_editor import DirectoryEditor
 from gatepost.admin.tenant_view import own_verdict
-from gatepost.api.bodies import EnrolmentShown, PageShown, RehearsalBody, RehearsalShown
+from gatepost.api.bodies import EnrolmentShown, PageShown, ProofShown, RehearsalBody, RehearsalShown
 from gatepost.api.caller import Caller, CallerOf
 from gatepost.api.conditional import ConditionsOf, written
-from gatepost.api.names import AppointmentId, TenantName
+from gatepost.api.names import AppointmentId, Pin, TenantName
 from gatepost.app.admin_parts import certificate_facts
 from gatepost.tenancy.appointment import Appointment, Purpose
 from gatepost.tenancy.record import Record
@@ -41,7 +41,7 @@ def show_rehearsal(caller: CallerOf, tenant: TenantName, id: AppointmentId, cond
 
 @router.post("/v1/tenants/{tenant}/enrolments", status_code=201, response_model=EnrolmentShown)
 def make_enrolment(caller: CallerOf, tenant: TenantName) -> Response:
-    """A one-time address; one message to it proves the certificate of the server that sends it."""
+    """A one-time address; one message to it, in a session that says EHLO with `ehlo`, proves the server's key."""
     with caller.directory() as editor:
         owner = caller.tenant(editor, tenant)
         made = appointments.make(editor, owner, Purpose.ENROLMENT, datetime.now(UTC))
@@ -81,4 +81,22 @@ def _verdicts(caller: Caller, editor: DirectoryEditor, appointment: Appointment)
 
 
 def _enrolment_shown(caller: Caller, editor: DirectoryEditor, appointment: Appointment) -> Record:
-    return appointments.enrolment_shown(editor, appointment, caller.config.hostname, datetime.now(UTC))
+    return appointments.enrolment_shown(
+        editor, appointment, caller.config.hostname, datetime.now(UTC), for_tenant=not caller.is_operator
+    )
+
+
+@router.get("/v1/tenants/{tenant}/proofs", response_model=PageShown[ProofShown])
+def list_proofs(caller: CallerOf, tenant: TenantName, conditions: ConditionsOf) -> Response:
+    """Pins that the tenant's servers have proven, and whether each counts."""
+    with caller.directory() as editor:
+        found = proofs.every(editor, caller.tenant(editor, tenant), datetime.now(UTC))
+        return conditions.read({"items": [each.record for each in found], "next": None})
+
+
+@router.delete("/v1/tenants/{tenant}/proofs/{pin}", status_code=204)
+def take_back_proof(caller: CallerOf, tenant: TenantName, pin: Pin) -> Response:
+    """The pin counts like an address from now on."""
+    with caller.directory() as editor:
+        proofs.take_back(editor, caller.tenant(editor, tenant), pin, datetime.now(UTC))
+    return Response(status_code=204)

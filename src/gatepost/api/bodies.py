@@ -446,11 +446,42 @@ class ProposalShown(Shown):
     command: str
 
 
+class WaysToSend(Shown):
+    """Commands that have a mail server say the EHLO name; swaks sends the message too."""
+
+    postfix: str
+    exchange: str
+    swaks: str
+
+
+class RefusedSightingShown(SightingShown):
+    code: str
+    says: str
+    claimed_by: list[str] | None = Field(default=None, description="Tenants; told to operators only.")
+
+
 class EnrolmentShown(Shown):
     id: str
     address: str
     expires_at: str
     state: AppointmentState
+    ehlo: str = Field(description="What the server must say in EHLO for this message; behind the first label any name.")
+    how: WaysToSend
     seen: SightingShown | None
+    refused: RefusedSightingShown | None = Field(description="The last session that proved nothing, and why.")
     proved: list[str]
     proposal: ProposalShown | None
+
+
+class ProofShown(Shown):
+    pin: str
+    state: Literal["counts", "ended", "made-by-message", "no-verified-domain", "proven-before"]
+    tenant: str
+    certificate_sha256: str
+    public_key_sha256: str
+    at: str
+    session_id: str
+    address: str
+    by: Literal["message", "ehlo", "operator"]
+    ehlo: str
+    ends_at: str | None

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import replace
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -59,16 +60,21 @@ def why(caller: CallerOf, id: SessionId, conditions: ConditionsOf) -> Response:
 def _own(caller: Caller, record: Any) -> dict[str, Any] | None:
     tenant = caller.token.tenant
     assert tenant is not None
+    at = datetime.fromisoformat(record["at"])
     with caller.directory() as editor:
-        return own_record(record, tenant, lambda path: _is_of(editor, tenant, path))
+        began = audit.began(editor, tenant)
+        if began and at < began:
+            return None
+        return own_record(record, tenant, lambda path: _is_of(editor, tenant, path, at))
 
 
-def _is_of(editor: DirectoryEditor, tenant: str, path: str) -> bool:
+def _is_of(editor: DirectoryEditor, tenant: str, path: str, at: datetime) -> bool:
+    """Whether the domain is the tenant's and was when the session was held: before, it may have been another's."""
     try:
         owner = editor.covering_domain(domain_key(path.rpartition("@")[2]))
     except DomainError:
         return False
-    return owner is not None and owner.tenant == tenant
+    return owner is not None and owner.tenant == tenant and not (owner.verified_at and at < owner.verified_at)
 
 
 # --- the queue --------------------------------------------------------------------------------------------------------

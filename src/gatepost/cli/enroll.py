@@ -33,7 +33,7 @@ def enroll(
     if json:
         context.print_json(record)
     elif not show:
-        _print_address(appointment)
+        _print_address(appointment, record)
     else:
         _print_seen(appointment, proposal)
     if show and not appointment.seen:
@@ -44,17 +44,25 @@ def _address(appointment: Appointment) -> str:
     return appointments.address(appointment, context.config().hostname)
 
 
-def _print_address(appointment: Appointment) -> None:
+def _print_address(appointment: Appointment, record: Mapping[str, Any]) -> None:
     context.say(
         f"send one message, through the server that is to be recognised and from an address in a verified domain of "
         f"{appointment.tenant}, until {day_and_time(appointment.expires_at)} to:"
     )
     context.say(_address(appointment))
+    context.say("\nfor this message the server must say EHLO with this name; set the old one again afterwards:")
+    context.say(record["ehlo"])
+    context.say("")
+    for program, command in record["how"].items():
+        context.say(f"  {program:<9} {command}")
     context.suggest(f"gatepost enroll {appointment.tenant} --show")
 
 
 def _print_seen(appointment: Appointment, proposal: appointments.Proposal | None) -> None:
     seen: Mapping[str, Any] | None = appointment.seen
+    if seen is None and appointment.refused:
+        _print_refused(appointment, appointment.refused, proposal)
+        return
     if seen is None or proposal is None:
         ended = appointment.state(datetime.now(UTC)) is State.EXPIRED
         context.say(
@@ -65,6 +73,18 @@ def _print_seen(appointment: Appointment, proposal: appointments.Proposal | None
     context.say("\nproven to be the tenant's: " + (", ".join(appointments.proved(appointment)) or "nothing"))
     context.say("to recognise this server from now on:")
     context.say(proposal.command)
+
+
+def _print_refused(
+    appointment: Appointment, refused: Mapping[str, Any], proposal: appointments.Proposal | None
+) -> None:
+    print_facts(f"a session that proved nothing for {appointment.tenant}", _facts(refused))
+    context.say(f"\nrefused: {refused['code']}: {refused['says']}")
+    if refused["claimed_by"]:
+        context.say(f"connectors of these tenants could claim the session: {', '.join(refused['claimed_by'])}")
+    if proposal and refused["code"] == "enrolment-public-certificate":
+        context.say("to recognise this server by its name:")
+        context.say(proposal.command)
 
 
 def _facts(seen: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gatepost.admin.explain import SOMEWHERE, Answer, Question, Relay, explain, most_telling
+from gatepost.admin.explain import SOMEWHERE, Answer, Question, Relay, explain, most_telling, not_considered
 from gatepost.cli import context
 from gatepost.cli.verdict import print_verdict
 from gatepost.mail.address import NULL_REVERSE_PATH, Mailbox, ReversePath
@@ -60,11 +60,15 @@ def explain_command(
 
         answer(exchange_online, question, json)
         return
-    answers = explain(_relay(listener), question, datetime.now(UTC))
+    relay = _relay(listener)
+    answers = explain(relay, question, datetime.now(UTC))
+    others = not_considered(relay, question, answers)
     if json:
-        context.print_json(_document(answers))
+        context.print_json({**_document(answers), "not_considered": [each.record for each in others]})
     else:
         _show(answers)
+        for each in others:
+            context.print_point("not considered", f" ({each.connector})", f"{each.code}: {each.says}")
     if most_telling(answers).attribution.outcome is Outcome.REFUSED:
         raise typer.Exit(context.NO)
 

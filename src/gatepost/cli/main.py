@@ -32,6 +32,7 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     "probe": ("gatepost.cli.probe", "probe_app", "What a host does with a session and a certificate."),
     "doctor": ("gatepost.cli.doctor", "doctor_app", "What is wrong, from bounces, logs, exports, certificates."),
     "token": ("gatepost.cli.token", "token_app", "Who may use the Management API."),
+    "proof": ("gatepost.cli.proof", "proof_app", "Pins that tenants have proven: list, take back."),
     "forecast": ("gatepost.cli.forecast", "forecast_app", "What will stop working, and when."),
     "import": ("gatepost.cli.importing", "import_app", "Many objects at once, from a file."),
     "export": ("gatepost.cli.exporting", "export_app", "The whole directory, as a file that import reads."),

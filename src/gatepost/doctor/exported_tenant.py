@@ -178,6 +178,16 @@ class ExportedDirectory:
     def accepted_domain(self, domain: str, tenant: str) -> AcceptedDomain | None:
         return self._domains.get(domain) if tenant == self._tenant.name else None
 
+    def bystanders(self, names: Sequence[str]) -> Sequence[InboundConnector]:
+        """Every connector is looked at anyway."""
+        return ()
+
+    def tenants_pinning(self, leaf: CertificateFacts) -> Sequence[str]:
+        return ()
+
+    def tenants_listing(self, address: Address) -> Sequence[str]:
+        return (self._tenant.name,) if self.connectors_listing(address) else ()
+
     def proofs_of(self, pin: str) -> Sequence[Proof]:
         return ()
 

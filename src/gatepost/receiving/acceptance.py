@@ -31,6 +31,7 @@ from gatepost.tenancy.appointment import Appointment, Purpose, State, may_be_app
 from gatepost.tenancy.attribution import GATEPOST, Attribution, Outcome, RuleSet, attribute, refusal_reply
 from gatepost.tenancy.candidates import ChainJudge, gather
 from gatepost.tenancy.directory import Directory
+from gatepost.tenancy.enrolment import Objection
 from gatepost.tenancy.evidence import Address, Evidence, TlsEvidence, VerifiedCertificate
 from gatepost.tenancy.record import Record
 
@@ -64,7 +65,13 @@ class Appointments(Protocol):
 
     def at(self, local_part: str) -> Appointment | None: ...
 
-    def may_enrol(self, tenant: str, reverse_path: ReversePath) -> bool: ...
+    def objection(
+        self, appointment: Appointment, evidence: Evidence, judge: ChainJudge, at: datetime
+    ) -> Objection | None:
+        """Why the session does not prove its certificate to be the tenant's."""
+
+    def refused(self, appointment: Appointment, seen: Record, objection: Objection) -> None:
+        """Keep what was seen and why it proves nothing, a moment later."""
 
     def rehearsed(self, appointment: Appointment, seen: Record, at: datetime) -> None:
         """Keep what was seen, a moment later: no session waits for it."""
@@ -149,7 +156,7 @@ class Attributor:
 
     def __init__(self, directory: Directory, judge: ChainJudge, rules: RuleSet = GATEPOST) -> None:
         self._directory = directory
-        self._judge = judge
+        self.judge = judge
         self._rules = rules
         self._kept: OrderedDict[tuple[object, ...], Attribution] = OrderedDict()
 
@@ -157,7 +164,7 @@ class Attributor:
         key = self._key(evidence, at)
         kept = self._kept.get(key)
         if kept is None:
-            candidates = gather(self._directory, evidence, self._judge, at)
+            candidates = gather(self._directory, evidence, self.judge, at)
             kept = self._kept[key] = attribute(evidence, candidates, at, self._rules)
             if len(self._kept) > _VERDICTS_KEPT:
                 self._kept.popitem(last=False)
@@ -318,8 +325,17 @@ class Acceptance:
             return replies.rehearsal_seen(self._session_id)
         if transaction.recipients:
             return replies.ENROLMENT_ALONE
-        if not appointments.may_enrol(appointment.tenant, transaction.mail.reverse_path):
-            return replies.ENROLMENT_SENDER
+        evidence = self.evidence(transaction.mail.reverse_path, (path,))
+        if objection := appointments.objection(appointment, evidence, self._services.attributor.judge, at):
+            appointments.refused(appointment, self._sighting(transaction, path), objection)
+            self._services.events.emit(
+                "enrolment-refused",
+                session_id=self._session_id,
+                tenant=appointment.tenant,
+                reason=objection.code,
+                claimed_by=list(objection.claimed_by),
+            )
+            return replies.enrolment_refused(objection.code, objection.says, self._session_id)
         transaction.enrolment = appointment
         return replies.RECIPIENT_OK
 

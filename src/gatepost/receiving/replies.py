@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from math import ceil
 
-from gatepost.mail.reply import Reply, reply
+from gatepost.mail.reply import LONGEST_REPLY_LINE, Reply, reply
 
 
 def greeting(hostname: str) -> Reply:
@@ -78,5 +78,13 @@ def enrolled(session_id: str) -> Reply:
 ENROLMENT_ALONE = reply(
     452, "5.3", "enrolment-alone An enrolment address takes a message of its own; send it separately"
 )
-ENROLMENT_SENDER = reply(550, "7.1", "enrolment-sender Send this from an address in a verified domain of the tenant")
+
+
+def enrolment_refused(code: str, says: str, session_id: str) -> Reply:
+    """One line, whatever the peer wrote into its EHLO name and its certificate."""
+    plain = "".join(letter if " " <= letter <= "~" and letter not in "[]" else "?" for letter in says)
+    room = LONGEST_REPLY_LINE - len(f"550 5.7.1 {code}  [{session_id}]\r\n")
+    return reply(550, "7.1", f"{code} {plain[:room]} [{session_id}]")
+
+
 ONE_TIME_ADDRESS = reply(550, "1.1", "one-time-address This one-time address is not known, was used, or has expired")

@@ -322,6 +322,20 @@ class SqliteDirectoryEditor(DirectoryQueries):
                 )
             )
 
+    def note_refused(self, appointment: Appointment) -> None:
+        """Remember a session that proved nothing, as long as none has been seen that did; no change."""
+        with self.change():
+            noted = "UPDATE appointment SET definition = ? WHERE id = ? AND NOT seen"
+            self._rows(noted, text_of(appointment_record(appointment)), appointment.id)
+
+    def unseen_enrolments(self, tenant: str | None = None) -> list[Appointment]:
+        unseen = (
+            "SELECT definition FROM appointment WHERE purpose = ? AND NOT seen AND (? IS NULL OR tenant = ?)"
+            " ORDER BY id"
+        )
+        rows = self._rows(unseen, Purpose.ENROLMENT.value, tenant, tenant)
+        return [appointment_from(json.loads(definition)) for (definition,) in rows]
+
     def forget_appointments(self, before: datetime) -> None:
         """Those that expired before."""
         with self.change():

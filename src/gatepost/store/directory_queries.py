@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,41 @@ class DirectoryQueries:
             if others or near:
                 ids |= self._of_tenants(listing, key, near)
         return self._connectors(ids)
+
+    def bystanders(self, names: Sequence[str]) -> Sequence[InboundConnector]:
+        ids: set[int] = set()
+        for pattern in dict.fromkeys(pattern for name in names for pattern in covering_patterns(name)):
+            named = "SELECT connector FROM certificate_name WHERE name = ? LIMIT ?"
+            ids |= self._ids(named, pattern, MOST_OF_OTHERS - len(ids))
+            if len(ids) >= MOST_OF_OTHERS:
+                break
+        return self._connectors(ids)
+
+    def tenants_pinning(self, leaf: CertificateFacts) -> Sequence[str]:
+        pins = filter(None, (leaf.sha256, leaf.public_key_sha256))
+        return self._tenants_in([("pin WHERE sha256 = ?", (bytes.fromhex(pin),)) for pin in pins])
+
+    def tenants_listing(self, address: Address) -> Sequence[str]:
+        number, bits = int(address), address.max_prefixlen
+        listing = "address WHERE family = ? AND prefix_length = ? AND network = ?"
+        networks = (
+            (length, (number >> (bits - length) << (bits - length)).to_bytes(bits // 8, "big"))
+            for length in self.prefix_lengths(address.version)
+        )
+        return self._tenants_in([(listing, (address.version, *network)) for network in networks])
+
+    def _tenants_in(self, where: Sequence[tuple[str, Sequence[object]]]) -> Sequence[str]:
+        """From one tenant to the next, whatever each of them has stored."""
+        found: dict[str, None] = {}
+        for condition, key in where:
+            for off in (0, 1):
+                last = ""
+                following = f"SELECT tenant FROM {condition} AND off = ? AND tenant > ? ORDER BY tenant LIMIT 1"
+                while len(found) < MOST_CLAIMANTS and (rows := self._rows(following, *key, off, last)):
+                    last = rows[0][0]
+                    if self.has_verified_domain(last):
+                        found[last] = None
+        return tuple(found)
 
     def proofs_of(self, pin: str) -> Sequence[Proof]:
         rows = self._rows("SELECT definition FROM proof WHERE sha256 = ?", pin)
@@ -193,7 +229,8 @@ class DirectoryQueries:
         """With the pins that its tenant has proven: proofs are kept for themselves."""
         if not connector.pins and not connector.proven_pins:
             return connector
-        proven = [pin for pin in connector.pins if (proof := self.proof(connector.tenant, pin)) and proof.suffices]
+        at = datetime.now(UTC)
+        proven = [pin for pin in connector.pins if (proof := self.proof(connector.tenant, pin)) and proof.counts(at)]
         return replace(connector, proven_pins=frozenset(proven))
 
     def proof(self, tenant: str, pin: str) -> Proof | None:

@@ -42,6 +42,7 @@ _WARNINGS: Final = frozenset(
         "failed",
         "proxy-header-refused",
         "renewal-not-rehearsed",
+        "enrolment-refused",
         "tenant-over-limit",
         "turned-away",
     }

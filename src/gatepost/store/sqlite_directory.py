@@ -97,6 +97,15 @@ class SqliteDirectory:
     def connectors_listing(self, address: Address, near: Sequence[str]) -> Sequence[InboundConnector]:
         return self._listing(address.version, address.packed, tuple(near))
 
+    def bystanders(self, names: Sequence[str]) -> Sequence[InboundConnector]:
+        return self._queries.bystanders(names)
+
+    def tenants_pinning(self, leaf: CertificateFacts) -> Sequence[str]:
+        return self._queries.tenants_pinning(leaf)
+
+    def tenants_listing(self, address: Address) -> Sequence[str]:
+        return self._queries.tenants_listing(address)
+
     def proofs_of(self, pin: str) -> Sequence[Proof]:
         return self._proofs_of(pin)
 

@@ -1,7 +1,8 @@
 """Appointments: a one-time address, made for a tenant's server, at which the relay looks closely at one session.
 
 A rehearsal is kept by naming the address in RCPT TO: the session is recorded, nothing is accepted, nothing changes. An
-enrolment is kept by one message: the certificate of that session is proven to be the tenant's from then on.
+enrolment is kept by one message, in a session that says EHLO with the one-time token: the certificate of that session
+is proven to be the tenant's from then on.
 
 Laws: an address cannot be guessed and is good once; what is seen there is what the peer presented, no more; what a
 session shows at a rehearsal proves nothing.
@@ -12,8 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from gatepost.mail.address import NullReversePath, ReversePath
-from gatepost.tenancy.directory import Directory
 from gatepost.tenancy.evidence import Evidence
 from gatepost.tenancy.record import ReadRecord, Record, time_from, time_text
 from gatepost.tenancy.session_record import certificate_record, tls_record, with_certificates
@@ -45,6 +44,13 @@ class Appointment:
     """Rehearsal: the reverse-paths and forward-paths that are asked about; none: the usual ones."""
     seen: Record | None = None
     """As `sighting` makes it."""
+    refused: Record | None = None
+    """Enrolment: the last session that proved nothing, as `sighting` makes it, with `code`, `says` and `claimed_by`."""
+
+    @property
+    def token(self) -> str:
+        """What cannot be guessed of the address; the EHLO name of an enrolment carries it too."""
+        return self.local_part.partition("-")[2]
 
     def state(self, at: datetime) -> State:
         if self.seen is not None:
@@ -82,6 +88,7 @@ def appointment_record(appointment: Appointment) -> Record:
         "expires_at": time_text(appointment.expires_at),
         "envelopes": [list(each) for each in appointment.envelopes],
         "seen": appointment.seen,
+        "refused": appointment.refused,
     }
 
 
@@ -97,13 +104,5 @@ def appointment_from(record: ReadRecord) -> Appointment:
         expires_at=expires_at,
         envelopes=tuple((mail_from, rcpt_to) for mail_from, rcpt_to in record["envelopes"]),
         seen=record["seen"],
+        refused=record.get("refused"),
     )
-
-
-def may_enrol(directory: Directory, tenant: str, reverse_path: ReversePath) -> bool:
-    """Whether a message from there is the tenant's own word: it comes from one of its verified domains. Otherwise
-    somebody could make a stranger's server answer to an enrolment address of theirs, and so prove its certificate."""
-    if isinstance(reverse_path, NullReversePath):
-        return False
-    owner = directory.covering_domain(reverse_path.domain)
-    return owner is not None and owner.tenant == tenant

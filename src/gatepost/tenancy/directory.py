@@ -14,6 +14,7 @@ from gatepost.tenancy.tenant import AcceptedDomain, InboundConnector, SendConnec
 MOST_OF_A_TENANT: Final = 50
 """Connectors of one tenant that answer to one name, pin or network, beyond which no more are looked at."""
 MOST_CLAIMANTS: Final = 10
+"""Tenants with a claim to one domain, certificate or address that are looked at."""
 MOST_OF_OTHERS: Final = 20
 """Connectors of tenants that a session does not concern, which are told about and decide nothing."""
 
@@ -40,6 +41,16 @@ class Directory(Protocol):
     def connectors_listing(self, address: Address, near: Sequence[str]) -> Sequence[InboundConnector]:
         """Connectors with a network that contains `address`: those of the tenants `near`, and `MOST_OF_OTHERS` enabled
         ones of others."""
+
+    def bystanders(self, names: Sequence[str]) -> Sequence[InboundConnector]:
+        """Connectors of any tenant, enabled or not, with a certificate name that covers one of `names`, owned or not;
+        `MOST_OF_OTHERS`. For explanations only."""
+
+    def tenants_pinning(self, leaf: CertificateFacts) -> Sequence[str]:
+        """Tenants that pin this certificate or its public key on some connector, enabled or not; `MOST_CLAIMANTS`."""
+
+    def tenants_listing(self, address: Address) -> Sequence[str]:
+        """Tenants that list `address` on some connector, enabled or not; `MOST_CLAIMANTS`."""
 
     def proofs_of(self, pin: str) -> Sequence[Proof]:
         """Every tenant's proof of a certificate's or key's SHA-256, whether it still counts or not."""

@@ -1,0 +1,5 @@
+"""What attacks over real sessions stand on: the fixtures of the end-to-end tests."""
+
+from end_to_end.conftest import certificates, outside
+
+__all__ = ["certificates", "outside"]
