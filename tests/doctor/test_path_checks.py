@@ -171,3 +171,48 @@ def test_a_reply_that_names_its_cause_is_that_cause(text, cause):
 def test_checks_of_nothing_say_nothing():
     bundle = bundle_of(words="Hello, we have a question.")
     assert all_checks(mail_path(bundle, symptoms(bundle))) == ()
+
+
+# --- handshakes, resolvers -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("files", "cause", "command"),
+    [
+        ({"log": "Error: SSL routines:tls_validate_record_header:wrong version number\n", "env": "SMTP_HOST=smtp.x.example\nSMTP_PORT=587\nSMTP_TLS=ssl/tls\n"}, "O10", "STARTTLS"),
+        ({"hello": "Cipher Suite: TLS_RSA_WITH_AES_128_CBC_SHA (0x002f)\nAlert (Level: Fatal, Description: Handshake Failure)\n"}, "I02", "ECDHE"),
+        ({"reg": "HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Control\\SecurityProviders\\SCHANNEL\\Protocols\\TLS 1.2\\Client\n    Enabled    REG_DWORD    0x0\n"}, "I01", "DisabledByDefault"),
+        ({"chain": " 0 s:CN=smtp.x.example\n   i:O=Avast Web/Mail Shield, CN=Avast Web/Mail Shield Root\n"}, "O13", "Mail Shield"),
+        ({"log": "550 5.7.64 TenantAttribution; Relay Access Denied [relay.x.example]\nNo available client authentication scheme\n", "store": "relay, Jan 27, 2026, trustedCertEntry,\n"}, "O14", "-inkey"),
+        ({"win": "The certificate was found but is not valid for use with Exchange Server (reason: PrivateKeyMissing).\n"}, "B07", "Import-ExchangeCertificate"),
+        ({"log": "May 12 09:15:00 m postfix/smtp[219]: 5B2A31C0F7: to=<a@x.example>, relay=none, delay=41, delays=21/0/20/0, dsn=4.4.3, status=deferred (Host or domain name not found. Name service error for name=r.x.example type=A: Host not found, try again)\n", "sh": "# ls /var/spool/postfix/etc/\nhosts services\n"}, "O11", "/var/spool/postfix/etc"),
+        ({"log": "May 12 09:15:00 m postfix/smtpd[21]: NOQUEUE: reject: RCPT from a.x.example[192.0.2.1]: 554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen.spamhaus.org; Error: open resolver; from=<a@x.example> to=<b@y.example> proto=ESMTP helo=<a>\n"}, "O09", "127.0.0.[2..11]"),
+    ],
+)  # fmt: skip
+def test_what_a_log_or_tool_says_is_its_cause(files, cause, command):
+    result = findings(**files)
+    assert cause in result.findings[0].catalogue
+    assert command in commands(result)
+
+
+def test_a_dialog_that_calls_starttls_ssl_is_no_fault_by_itself():
+    assert not findings(env="SMTP_HOST=smtp.x.example\nSMTP_PORT=587\nSMTP_TLS=ssl/tls\n").findings
+
+
+def test_a_hello_with_ecdhe_suites_too_is_no_fault():
+    hello = "Cipher Suite: TLS_RSA_WITH_AES_128_CBC_SHA\nCipher Suite: TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256\n"
+    assert not findings(hello=hello).findings
+
+
+def test_a_listed_address_is_the_cause_only_where_the_banner_is_whole():
+    log = """
+        <-  220 AM1.mail.protection.outlook.com Microsoft ESMTP MAIL Service ready
+         -> EHLO x.example
+        <-  250-AM1.mail.protection.outlook.com Hello [198.51.100.213]
+        <-  250-SIZE 157286400
+        <-  250 CHUNKING
+        """
+    listed = "mxtoolbox on 198.51.100.213: LISTED CBL (sending machine is infected)"
+    assert "E07" in findings(log=log, words=listed).findings[0].catalogue
+    masked = log.replace("220 AM1.mail.protection.outlook.com Microsoft ESMTP", "220 ****************************")
+    assert not findings(log=masked, words=listed).findings

@@ -69,7 +69,7 @@ def by_rules(bundle: EvidenceBundle) -> tuple[Finding, ...]:
 def together(path: Explained, rules: Sequence[Finding]) -> tuple[Finding, ...]:
     """What the path shows and what the rules say, best first.
 
-    Where the rules know no cause, the path speaks first. Of a cause that both know, as sure as the rule is, with the
+    Where the rules know no cause, or are less sure, the path speaks first. Of a cause that both know, as sure as the rule is, with the
     repair of the path where objects show the fault by themselves. Where the rules know another cause, the path adds
     what objects show by themselves.
     """
@@ -83,6 +83,8 @@ def together(path: Explained, rules: Sequence[Finding]) -> tuple[Finding, ...]:
     only = [each for each in path.findings if each.rule not in known]
     if not rules or rules[0].confidence == "low":
         return (*only, *(each for each in joined if each.confidence != "low" or not only))
+    if only and only[0].confidence == "high" and rules[0].confidence != "high" and only[0] is path.findings[0]:
+        return (only[0], *joined)
     covered = {cause for each in joined for cause in each.catalogue}
     shown = (each for each in only if each.rule in path.by_state and not covered & set(each.catalogue))
     return (*joined, *shown)

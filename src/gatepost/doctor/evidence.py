@@ -671,6 +671,13 @@ class ClockSeen(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignSeen(Fact):
+    """A line whose words mean one thing in whatever log they stand; signs.toml holds them."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SubmissionSettings(Fact):
     """How a program hands its mail over, from its dialog, its configuration, or somebody's account of it."""
 
@@ -800,6 +807,7 @@ class EvidenceBundle:
     headers: tuple[HeaderSeen, ...] = ()
     clocks: tuple[ClockSeen, ...] = ()
     submissions: tuple[SubmissionSettings, ...] = ()
+    signs: tuple[SignSeen, ...] = ()
     prose: tuple[ProseFact, ...] = ()
     names: tuple[NameSeen, ...] = ()
     cmdlets_empty: tuple[CommandSeen, ...] = ()

@@ -42,6 +42,7 @@ from gatepost.doctor.evidence import (
     RelayPolicyReject,
     ReplySeen,
     SendConnector,
+    SignSeen,
     SmtpPopulation,
     SmtpSession,
     Source,
@@ -93,6 +94,7 @@ _FIELDS: Final[dict[type, str]] = {
     HeaderSeen: "headers",
     ClockSeen: "clocks",
     SubmissionSettings: "submissions",
+    SignSeen: "signs",
     ProseFact: "prose",
     NameSeen: "names",
 }
@@ -193,12 +195,14 @@ def _readers() -> tuple[tuple[str, Reader], ...]:
         prose,
         replies,
         rows,
+        signs,
         smtp_log,
         tools,
         transcripts,
     )
 
     return (
+        ("sign", signs.read),
         ("clixml", documents.read_clixml),
         ("json", documents.read_json),
         ("certificate", certificates.read_pem),

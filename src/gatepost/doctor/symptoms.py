@@ -105,6 +105,8 @@ def _symptoms(bundle: EvidenceBundle) -> Iterator[Symptom]:
                 way="in",
                 at=each.at,
             )
+    for sign in bundle.signs:
+        yield Symptom(kind=sign.kind, how=How.SEEN, fact=sign, says=sign.quote)
     for fact in bundle.prose:
         if (told := _IN_WORDS.get(fact.topic)) and not fact.negated:
             yield Symptom(kind=told, how=How.CLAIMED, fact=fact, says=fact.quote, way=_WAYS.get(told, ""))

@@ -14,13 +14,23 @@ Asks = Callable[[MailPath], Iterator[Check]]
 
 def all_checks(path: MailPath) -> tuple[Check, ...]:
     """Every answer that the path gives."""
-    from gatepost.doctor.checks import named, selection, tenant
+    from gatepost.doctor.checks import handshake, named, resolver, selection, tenant
 
     asked: tuple[Asks, ...] = (
         selection.named_certificate_is_stored,
         selection.certificate_is_enabled_for_smtp,
         selection.newest_certificate_is_presented,
         selection.key_is_there,
+        handshake.begins_as_the_other_side_does,
+        handshake.has_a_suite_in_common,
+        handshake.client_speaks_a_version_of_today,
+        handshake.signature_algorithm_is_known,
+        handshake.nobody_replaces_certificates,
+        handshake.client_presents_what_it_has,
+        handshake.key_was_not_installed,
+        resolver.relay_resolves_names,
+        resolver.block_list_answers,
+        resolver.address_is_on_no_block_list,
         tenant.relay_recognises_the_session,
         named.the_reply_names_it,
     )

@@ -65,7 +65,7 @@ def read_portal(page: Page) -> Iterator[Fact]:
 
 _HOST = re.compile(
     r"\b(?:smart ?host|smtp[ _-]?(?:server|host|relay)|mail[ _-]?(?:server|host)|outgoing (?:mail )?server|relay ?host|"
-    r"hostname|host|server)\b[\"']?\s{0,40}(?:\([^)]{0,40}\)\s{0,40})?(?:name|address|is|to|set to)?\s{0,40}(?:=>|[:=])?\s*[\"'\[(]{0,3}"
+    r"hostname|host|server|smtp_host|mail_host)\b[\"']?\s{0,40}(?:\([^)]{0,40}\)\s{0,40})?(?:name|address|is|to|set to)?\s{0,40}(?:=>|[:=])?\s*[\"'\[(]{0,3}"
     r"(?P<host>(?=[\w.-]{4,250})[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}\.[a-z]{2,24})\b",
     re.I,
 )

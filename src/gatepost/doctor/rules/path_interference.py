@@ -154,7 +154,7 @@ def proxy_ends_tls(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut
         (
             each
             for each in bundle.prose
-            if _BOX.search(each.quote)
+            if _names_box(each.quote)
             and re.search(
                 r"inspect|proxy|intercept|decrypt|scan|terminat|relay|deep|MITM|antivirus|ssl|tls",
                 each.quote,
@@ -167,7 +167,7 @@ def proxy_ends_tls(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut
         (each for each in bundle.replies if each.enhanced == "4.4.318" or "SuspiciousRemoteServer" in each.text), None
     )
     if abrupt and not (device or foreign_server or received):
-        named = box or next((each for each in bundle.prose if _BOX.search(each.quote)), None)
+        named = box or next((each for each in bundle.prose if _names_box(each.quote)), None)
         return found(
             "medium",
             84 if named else 66,
@@ -217,7 +217,20 @@ def proxy_ends_tls(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut
 
 
 def _is_told_as_seen(quote: str) -> bool:
-    return bool(re.search(r"saw|seen|received|reflector|checktls", quote, re.IGNORECASE))
+    """By somebody; the label of a log's own row is nobody's word."""
+    words = re.sub(r"(?:received|remote) certificate", "", quote, flags=re.IGNORECASE)
+    return bool(re.search(r"saw|seen|received|reflector|checktls", words, re.IGNORECASE))
+
+
+_DENIED = re.compile(
+    r"\b(?:no|not|never|without|none|nor|isn'?t|aren'?t|don'?t|doesn'?t|kein\w{0,2}|ohne|nicht|sans|pas|sin|senza|geen)\b[^.;,()]{0,30}$",
+    re.IGNORECASE,
+)
+
+
+def _names_box(quote: str) -> bool:
+    """Whether the sentence says that there is such a box, not that there is none."""
+    return any(not _DENIED.search(quote[max(0, found.start() - 60) : found.start()]) for found in _BOX.finditer(quote))
 
 
 @rule(

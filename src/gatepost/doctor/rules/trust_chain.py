@@ -559,7 +559,8 @@ def wrong_chain_served(bundle: EvidenceBundle, facts: Derived) -> Finding | Rule
     "clock-or-not-yet-valid", "C07", "C03", title="The certificate is not valid yet, or a clock is wrong", side="sender"
 )
 def clock_or_not_yet_valid(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
-    said = _told(bundle, re.compile(r"not yet valid|notYetValid|CERT_TRUST_IS_NOT_TIME_VALID|800B0101", re.IGNORECASE))
+    # CERT_TRUST_IS_NOT_TIME_VALID says that some element is outside its time, and not on which side.
+    said = _told(bundle, re.compile(r"not yet valid|notYetValid", re.IGNORECASE))
     codes = [cite(each) for each in bundle.verifications if each.code == 9]
     clock = next(bundle.prose_of("clock"), None)
     when = facts.failed_at
