@@ -21,15 +21,14 @@ from dataclasses import dataclass, field
 
 from gatepost import config as configuration
 from gatepost.app import open_directory, open_editor, privileges
+from gatepost.app.bind import Bound, bind
 from gatepost.app.retirement import RETIRE
 from gatepost.app.start_checks import StartError, check, data_lock
-from gatepost.config import ApiConfig, Config, ConfigError, ListenerConfig
+from gatepost.config import Config, ConfigError
 from gatepost.mail.session_id import MOST_WORKERS
 from gatepost.net.shared_counts import octets
 from gatepost.queue.store import StoreError
 
-_BACKLOG = 4096
-"""Connections that wait to be taken: after a pause all servers come back at once. The kernel may allow less."""
 _STOP_PATIENCE_S = 40.0
 """A worker lets transactions in flight finish for 30 s; then it is killed: what it acknowledged is on disk."""
 _CALM_S = 10.0
@@ -46,19 +45,19 @@ def supervise(config: Config) -> int:
     # A directory that cannot be read is told now, once, and not by every worker.
     open_directory(config).close()
     try:
-        bound = bound or (_bound(config), _bound_api(config))
+        bound = bound or bind(config)
         _warn(privileges.warning_for_root(config))
-        return asyncio.run(_Supervisor(config, *bound).run())
+        return asyncio.run(_Supervisor(config, bound).run())
     finally:
         os.close(lock)
 
 
-def _bound_as_root(config: Config) -> "tuple[list[list[socket.socket]], socket.socket | None] | None":
+def _bound_as_root(config: Config) -> Bound | None:
     """The sockets, where root must bind them before it becomes the user of the configuration."""
     account = privileges.account_to_become(config)
     if account is None:
         return None
-    bound = _bound(config), _bound_api(config)
+    bound = bind(config)
     privileges.make_data_folder(config, account)
     privileges.become(account)
     return bound
@@ -87,45 +86,6 @@ class _Child:
     """It serves, or has ended before it could."""
 
 
-def _bound(config: Config) -> list[list[socket.socket]]:
-    """For each worker, one socket a listener; the kernel spreads connections over them (SO_REUSEPORT)."""
-    return [
-        [_listening(each, config, shared=config.workers > 1) for each in config.listeners]
-        for _ in range(config.workers)
-    ]
-
-
-def _bound_api(config: Config) -> socket.socket | None:
-    return _listening(config.api, config, shared=False) if config.api else None
-
-
-def _listening(listener: ListenerConfig | ApiConfig, config: Config, *, shared: bool) -> socket.socket:
-    family = socket.AF_INET6 if ":" in listener.host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        if shared:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        if family == socket.AF_INET6:
-            # [::]:25 beside 0.0.0.0:25 is two listeners, each with its own settings.
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.bind((listener.host, listener.port))
-        sock.listen(_BACKLOG)
-    except PermissionError:
-        raise StartError(
-            f"listener {listener.name}: no permission to use port {listener.port}; start as root, by the systemd unit, "
-            "or with the capability CAP_NET_BIND_SERVICE"
-        ) from None
-    except OSError as error:
-        what = "is in use by another program" if error.errno == 98 else f"cannot be used: {error.strerror}"
-        raise StartError(
-            f"listener {listener.name}: this address {what}; stop that program, or choose another address in "
-            f"{config.file}"
-        ) from None
-    sock.set_inheritable(True)
-    return sock
-
-
 def _memory_shared_by_workers(config: Config) -> int:
     """Where workers count for the relay as a whole what tenants and strangers do (`net.shared_counts`); gone with the
     processes."""
@@ -136,15 +96,15 @@ def _memory_shared_by_workers(config: Config) -> int:
 
 
 class _Supervisor:
-    def __init__(self, config: Config, sockets: list[list[socket.socket]], api: socket.socket | None) -> None:
+    def __init__(self, config: Config, bound: Bound) -> None:
         self._config = config
-        self._sockets = sockets
+        self._sockets = bound.listeners
         self._counts = _memory_shared_by_workers(config)
         self._numbers = list(range(config.workers))
         """Of the worker that serves, for each place."""
         self._workers = [self._worker(number) for number in self._numbers]
-        self._api_socket = api
-        self._api = _Child("the API", ("gatepost.api",), (api.fileno(),)) if api else None
+        self._api_socket = bound.api
+        self._api = _Child("the API", ("gatepost.api",), (bound.api.fileno(),)) if bound.api else None
         self._keepers: dict[asyncio.Task[None], _Child] = {}
         """All whose process may run, those that were replaced among them."""
         self._stopping = asyncio.Event()
