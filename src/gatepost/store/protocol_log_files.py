@@ -58,17 +58,25 @@ class _Owners:
 
     def sorted(self, entries: Sequence[ProtocolLogRecord | Belongs], now: float) -> Iterator[Rows]:
         known = self._known
+        came: dict[str, list[ProtocolLogRecord]] = {}
+        """Of sessions that are known: a busy one has many rows in a batch."""
         for entry in entries:
             session_id = entry.session_id
-            if isinstance(entry, Belongs):
-                if rows := self._released(session_id):
-                    yield entry.tenant, rows
-                self._remember(entry)
-            elif session_id in known:
-                yield known[session_id], (entry,)
-            else:
-                self._held.setdefault(session_id, (now, []))[1].append(entry)
-                self.rows_held += 1
+            if type(entry) is ProtocolLogRecord:
+                if session_id in known:
+                    came.setdefault(session_id, []).append(entry)
+                else:
+                    self._held.setdefault(session_id, (now, []))[1].append(entry)
+                    self.rows_held += 1
+                continue
+            assert isinstance(entry, Belongs)
+            if before := came.pop(session_id, None):
+                yield known.get(session_id), before
+            if held := self._released(session_id):
+                yield entry.tenant, held
+            self._remember(entry)
+        for session_id, more in came.items():
+            yield known.get(session_id), more
         while self.is_overdue(now):
             yield None, self._released(next(iter(self._held)))
 
