@@ -455,6 +455,21 @@ class QueueError(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TraceEvent(Fact):
+    """A row of Exchange Online's message trace; the replies in it are in `replies` and `queue_errors` as well."""
+
+    event: str = ""
+    """`Delivered`, `Pending`, `Defer`, `Fail`, ... as written."""
+    detail: str = ""
+    sender: str = ""
+    recipient: str = ""
+    message_id: str = ""
+    from_address: str = ""
+    to_address: str = ""
+    at: Moment | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EventLogEntry(Fact):
     event_id: int
     provider: str = ""
@@ -790,6 +805,7 @@ class EvidenceBundle:
     accepted_domains: tuple[AcceptedDomain, ...] = ()
     transport_services: tuple[TransportService, ...] = ()
     queue_errors: tuple[QueueError, ...] = ()
+    traced: tuple[TraceEvent, ...] = ()
     events: tuple[EventLogEntry, ...] = ()
     health: tuple[HealthCheckerFinding, ...] = ()
     hcw: tuple[HcwComparison, ...] = ()

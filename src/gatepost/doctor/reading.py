@@ -48,6 +48,7 @@ from gatepost.doctor.evidence import (
     Source,
     SubmissionSettings,
     TlsSeen,
+    TraceEvent,
     TransportService,
     Unread,
 )
@@ -77,6 +78,7 @@ _FIELDS: Final[dict[type, str]] = {
     AcceptedDomain: "accepted_domains",
     TransportService: "transport_services",
     QueueError: "queue_errors",
+    TraceEvent: "traced",
     EventLogEntry: "events",
     HealthCheckerFinding: "health",
     HcwComparison: "hcw",
@@ -99,6 +101,9 @@ _FIELDS: Final[dict[type, str]] = {
     NameSeen: "names",
 }
 _KINDS: Final[dict[type, str]] = {
+    TraceEvent: "message-trace",
+    QueueError: "queue",
+    EventLogEntry: "event-log",
     InboundConnector: "inbound-connector",
     OutboundConnector: "outbound-connector",
     SendConnector: "send-connector",
@@ -189,6 +194,7 @@ def _readers() -> tuple[tuple[str, Reader], ...]:
         documents,
         exchange,
         forms,
+        lists,
         messages,
         other_servers,
         postfix,
@@ -197,6 +203,7 @@ def _readers() -> tuple[tuple[str, Reader], ...]:
         rows,
         signs,
         smtp_log,
+        tables,
         tools,
         transcripts,
     )
@@ -214,9 +221,8 @@ def _readers() -> tuple[tuple[str, Reader], ...]:
         ("message-tracking", exchange.read_tracking),
         ("ndr", messages.read_delivery_status),
         ("message-headers", messages.read_headers),
-        ("exchange-certificate", cmdlets.read_lists),
-        ("exchange-certificate", cmdlets.read_tables),
-        ("exchange-certificate", cmdlets.read_csv),
+        ("exchange-certificate", lists.read),
+        ("exchange-certificate", tables.read),
         ("exchange-certificate", rows.read),
         ("certificate", certificates.read_windows_chain),
         ("openssl", certificates.read_verifications),
@@ -487,22 +493,12 @@ def _outlook_text(octets: bytes) -> str:
 def pages_of(name: str, text: str) -> Iterator[Page | archives.Member]:
     """The page a text is, with the quirks of pasting undone; of a message its parts and attached files."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u00a0", " ").replace("\u200b", "")
-    from gatepost.doctor.readers.messages import is_message, looks_like_html, pages_of_message, text_of_html
+    from gatepost.doctor.readers.html import lines_of_html, looks_like_html
+    from gatepost.doctor.readers.messages import is_message, pages_of_message, unquoted
 
     if is_message(text):
         yield from pages_of_message(name, text)
     elif looks_like_html(text) and "<Objs " not in text[:2000]:
-        yield Page(name, text_of_html(text))
+        yield Page(name, *lines_of_html(text))
     else:
-        yield Page(name, _unquoted(text.split("\n")))
-
-
-_QUOTED = re.compile(r"^(?:> ?)+")
-
-
-def _unquoted(lines: list[str]) -> list[str]:
-    """Without the marks of a quoted mail, where most lines bear them."""
-    written = [line for line in lines if line.strip()]
-    if 2 * sum(line.startswith(">") for line in written) <= len(written):
-        return lines
-    return [_QUOTED.sub("", line) for line in lines]
+        yield Page(name, unquoted(text.split("\n")))

@@ -6,7 +6,6 @@ properties do not. Losses are kept: cut lists, type names in place of elements, 
 
 # ruff: noqa: E501 - a pattern broken over lines reads worse
 
-import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -28,13 +27,12 @@ from gatepost.doctor.evidence import (
 from gatepost.doctor.moments import moment
 from gatepost.doctor.page import Page
 
-_LIST_LINE = re.compile(r"^(?:\s{0,12}|\s{0,4}[-*•|]\s{1,3})([A-Za-z][A-Za-z0-9_]{1,45})\s*:(?:\s(.*)|\s*)$")
-_COLOURED = re.compile(r"\s---\s*(?:Red|Yellow|Green|Warning|Error)\b", re.IGNORECASE)
+COLOURED = re.compile(r"\s---\s*(?:Red|Yellow|Green|Warning|Error)\b", re.IGNORECASE)
 """A row of HealthChecker's report."""
-_SERVER_BESIDE = re.compile(
+SERVER_BESIDE = re.compile(
     r"^\s{0,40}([A-Za-z][\w-]{1,20}):\s*(?:\[PS\][^>]{0,2000}>\s*|PS[^>]{0,2000}>\s*)?Get-|\s-Server\s+([\w.-]+)|\bGet-\w+.{0,2000}\s(?:on|auf) ([A-Z][\w-]+)\s*$"
 )
-_CMDLET = re.compile(r"\b(?:Get|Set|New)-([A-Za-z]+)", re.IGNORECASE)
+CMDLET = re.compile(r"\b(?:Get|Set|New)-([A-Za-z]+)", re.IGNORECASE)
 
 _SIGNS: tuple[tuple[str, frozenset[str]], ...] = (
     (
@@ -154,7 +152,7 @@ _SIGNS: tuple[tuple[str, frozenset[str]], ...] = (
         ),
     ),
 )
-_BY_CMDLET = {
+CMDLETS = {
     "inboundconnector": "inbound",
     "outboundconnector": "outbound",
     "sendconnector": "send",
@@ -176,7 +174,7 @@ _TYPES: dict[str, type[ExportedObject]] = {
     "receive": ReceiveConnector,
     "domain": AcceptedDomain,
 }
-_COMMON = frozenset(
+COMMON = frozenset(
     [
         "name",
         "identity",
@@ -197,7 +195,7 @@ _ONLINE = frozenset(("inbound", "outbound"))
 def kind_of(names: Iterable[str], hint: str = "") -> str:
     """Which object has such properties; empty where they tell nothing."""
     keys = {name.casefold() for name in names}
-    hinted = _BY_CMDLET.get(hint.casefold().rstrip("s"), _BY_CMDLET.get(hint.casefold(), ""))
+    hinted = CMDLETS.get(hint.casefold().rstrip("s"), CMDLETS.get(hint.casefold(), ""))
     scores = {kind: len(keys & signs) for kind, signs in _SIGNS}
     if "connectortype" in keys:
         for kind in _ONLINE:
@@ -218,13 +216,13 @@ def kind_of(names: Iterable[str], hint: str = "") -> str:
     return best if scores[best] else ""
 
 
-_TOLD_BY_NAME = frozenset(("cloudservicesmailenabled", "tlsdomain"))
+TOLD_BY_NAME = frozenset(("cloudservicesmailenabled", "tlsdomain"))
 """Properties that several kinds of connector have."""
 
 
-def _kind_by_name(keys: frozenset[str], name: str) -> str:
+def kind_by_name(keys: frozenset[str], name: str) -> str:
     """Which connector a block of shared properties is of, by the names the wizard gives; else the sender's own."""
-    if not keys & _TOLD_BY_NAME:
+    if not keys & TOLD_BY_NAME:
         return ""
     begins = name.strip().casefold()
     if begins.startswith("inbound from"):
@@ -236,7 +234,7 @@ def exported(
     properties: tuple[Property, ...], source: Source, *, hint: str = "", server: str = "", quote: str = ""
 ) -> Fact | None:
     """The fact that an object with such properties is."""
-    kind = kind_of((each.name for each in properties), hint) or _kind_by_name(
+    kind = kind_of((each.name for each in properties), hint) or kind_by_name(
         frozenset(each.name.casefold() for each in properties),
         next((each.value for each in properties if each.name.casefold() in ("name", "identity")), ""),
     )
@@ -279,7 +277,7 @@ def property_of(name: str, text: str, source: Source, quote: str = "", *, exact:
     )
 
 
-_DISTINGUISHED = frozenset(("tlscertificatename", "subject", "issuer"))
+DISTINGUISHED = frozenset(("tlscertificatename", "subject", "issuer"))
 _NAMES = frozenset(("tlssendercertificatename",))
 """Compared octet by octet: a blank at the edge counts."""
 
@@ -287,7 +285,7 @@ _NAMES = frozenset(("tlssendercertificatename",))
 def _plain(name: str, value: str) -> str:
     if value.startswith("{") and value.endswith("}"):
         inner = value[1:-1].strip()
-        return inner if name.casefold() not in _DISTINGUISHED else value
+        return inner if name.casefold() not in DISTINGUISHED else value
     return value
 
 
@@ -298,7 +296,7 @@ def _elements(name: str, value: str) -> tuple[str, ...]:
         inner = value.strip("{}").replace("…", "...")
         found = (each.strip() for each in re.split(r",|;(?!\d)", inner))
         return tuple(each.removesuffix("...").strip() for each in found if each.removesuffix("...").strip())
-    if name.casefold() in _LISTS and name.casefold() not in _DISTINGUISHED:
+    if name.casefold() in _LISTS and name.casefold() not in DISTINGUISHED:
         return tuple(each.strip() for each in re.split(r"[,|\n]|;(?!\d)|\s{1,}(?=[\d*a-z])", value) if each.strip())
     return (value,)
 
@@ -409,107 +407,7 @@ def _cut_name(found: Property | None) -> Any:
     return whole._replace(attributes=whole.attributes[:1])
 
 
-# --- Format-List -------------------------------------------------------------------------------------------------
-
-
-def read_lists(page: Page) -> Iterator[Fact]:
-    """Format-List blocks. A value goes on in lines indented to its column; an object ends at a blank line or a
-    repeated property."""
-    hint, server = "", ""
-    block: list[tuple[int, str, str]] = []
-    column = 0
-    for index, line in enumerate([*page.lines, ""]):
-        if index in page.taken:
-            line = ""
-        match = None if _COLOURED.search(line) or _SERVER_BESIDE.search(line) else _LIST_LINE.match(line)
-        if block and line.strip() and _continues(line, column, match):
-            first, name, value = block[-1]
-            separator = "" if name.casefold() in _DISTINGUISHED and not value.endswith((",", " ")) else " "
-            if value.endswith(","):
-                separator = " "
-            block[-1] = (first, name, value + separator + line.strip())
-            page.take(index) if len(block) > 1 else None
-            continue
-        if match:
-            name, value = match[1], match[2] or ""
-            if block and any(name.casefold() == each[1].casefold() for each in block):
-                yield from _closed(page, block, hint, server)
-                block = []
-            column = line.index(":", match.end(1)) + 2
-            block.append((index, name, value))
-            continue
-        if line.strip() and not match:
-            if command := _CMDLET.search(line):
-                if block:
-                    yield from _closed(page, block, hint, server)
-                    block = []
-                hint = command[1]
-                beside = _SERVER_BESIDE.search(line)
-                server = next((each for each in beside.groups() if each), "") if beside else server
-            elif prompt := re.match(r"\[PS\]|PS [A-Z]:", line.strip()):
-                hint = "" if prompt else hint
-        if block and not line.strip():
-            if not _goes_on(page, index, block, hint):
-                yield from _closed(page, block, hint, server)
-                block = []
-        elif block and not match:
-            yield from _closed(page, block, hint, server)
-            block = []
-
-
-def _goes_on(page: Page, index: int, block: list[tuple[int, str, str]], hint: str) -> bool:
-    """Blank lines get lost and added in pastes: an object of which too little is known may go on after one."""
-    following = next((each for each in page.lines[index + 1 : index + 3] if each.strip()), "")
-    match = _LIST_LINE.match(following)
-    if match is None or len(block) >= 3 or kind_of([name for _, name, _ in block], hint):
-        return False
-    known = {name.casefold() for _, name, _ in block} | {"name", "identity", "thumbprint"}
-    return match[1].casefold() not in known
-
-
-def _continues(line: str, column: int, match: re.Match[str] | None) -> bool:
-    indent = len(line) - len(line.lstrip())
-    return (indent >= max(column - 2, 12) and not match) or (indent >= 14 and indent >= column - 2)
-
-
-_ONLY_EXCHANGE = frozenset(
-    [
-        "thumbprint",
-        "services",
-        "hasprivatekey",
-        "certificatedomains",
-        "rootcatype",
-        "isselfsigned",
-        "enhancedkeyusagelist",
-        "dnsnamelist",
-    ]
-)
-
-
-def _closed(page: Page, block: list[tuple[int, str, str]], hint: str, server: str) -> Iterator[Fact]:
-    names = [name for _, name, _ in block]
-    keys = {name.casefold() for name in names}
-    own_name = next((value for _, name, value in block if name.casefold() in ("name", "identity")), "")
-    kind = kind_of(names, hint) or (_kind_by_name(frozenset(keys), own_name) if own_name else "")
-    telling = next((signs for each, signs in _SIGNS if each == kind), frozenset()) | _TOLD_BY_NAME
-    if (
-        not kind
-        or not (keys & telling or (len(keys & _COMMON) >= 2 and hint))
-        or (len(block) == 1 and not keys & telling - {"services", "domainname"})
-    ):
-        return
-    if kind == "certificate" and not keys & _ONLY_EXCHANGE:
-        return  # certutil's and openssl's labels are their own reader's
-    properties = tuple(
-        property_of(name, value, page.source(index), page.lines[index].strip()[:500]) for index, name, value in block
-    )
-    found = exported(properties, page.source(block[0][0]), hint=hint, server=server, quote=properties[0].quote)
-    if found is None:
-        return
-    for index, _, _ in block:
-        page.take(index)
-    yield found
-
+# --- what people quote of an export ------------------------------------------------------------------------------------
 
 _EXPRESSION = re.compile(
     r"\(Get-(?P<cmdlet>\w+)(?P<arguments>[^)]{0,2000})\)\.(?P<name>\w+)\s*$|Get-(?P<cmdlet2>\w+)(?P<arguments2>[^|]{0,2000})\|\s*"
@@ -533,9 +431,9 @@ def read_expressions(page: Page) -> Iterator[Fact]:
             last += 1
             values.append(page.lines[last].strip())
         identity = re.search(r"['\"]([^'\"]+)['\"]", match["arguments"] or match["arguments2"] or "")
-        if not values or name.casefold() not in _ALL_SIGNS:
+        if not values or name.casefold() not in SIGNS:
             continue
-        joined = "".join(values) if name.casefold() in _DISTINGUISHED else ", ".join(values)
+        joined = "".join(values) if name.casefold() in DISTINGUISHED else ", ".join(values)
         properties = [property_of(name, joined, page.source(index + 1), joined[:500])]
         if identity:
             properties.insert(0, property_of("Name", identity[1], page.source(index), line.strip()[:500]))
@@ -544,7 +442,9 @@ def read_expressions(page: Page) -> Iterator[Fact]:
             yield found
 
 
-_ALL_SIGNS = frozenset(sign for _, signs in _SIGNS for sign in signs) | _COMMON
+SIGNS_OF = dict(_SIGNS)
+SIGNS = frozenset(sign for _, signs in _SIGNS for sign in signs) | COMMON | TOLD_BY_NAME
+"""Every property name that helps to tell what an object is, lower-case."""
 _IN_WORDS = re.compile(
     r"(?<![-\w.$])(?P<name>TlsSenderCertificateName|TlsCertificateName|SenderIPAddresses|ConnectorType|SenderDomains|"
     r"RestrictDomainsToIPAddresses|RestrictDomainsToCertificate|AssociatedAcceptedDomains|CloudServicesMailEnabled|"
@@ -564,7 +464,7 @@ def read_words(page: Page) -> Iterator[Fact]:
     lines = [
         (index, line)
         for index, line in page.free()
-        if "Set-" not in line and "New-" not in line and not _COLOURED.search(line)
+        if "Set-" not in line and "New-" not in line and not COLOURED.search(line)
     ]
     properties: dict[str, Property] = {}
     for index, line in lines:
@@ -584,122 +484,3 @@ def read_words(page: Page) -> Iterator[Fact]:
         found = exported(tuple(properties.values()), first.source, quote=first.quote)
         if found is not None:
             yield found
-
-
-# --- Format-Table and CSV ----------------------------------------------------------------------------------------
-
-_RULE = re.compile(r"^\s*-{2,}(?:\s+-{2,})*\s*$")
-
-
-def read_tables(page: Page) -> Iterator[Fact]:
-    """Format-Table: a line of names, a line of dashes, rows. Columns begin where the dashes do."""
-    hint = ""
-    lines = page.lines
-    for index, line in enumerate(lines):
-        if index in page.taken:
-            continue
-        if command := _CMDLET.search(line):
-            hint = command[1]
-        if _lost_its_rule(lines, index):
-            yield from _rows_by_words(page, index, hint)
-            continue
-        if not _RULE.match(line) or index == 0 or index - 1 in page.taken:
-            continue
-        starts = [match.start() for match in re.finditer(r"-+", line)]
-        names = _cells(lines[index - 1], starts)
-        if not all(re.fullmatch(r"[A-Za-z][A-Za-z0-9_ ]*", name) for name in names) or not kind_of(names, hint):
-            continue
-        page.take(index - 1, index)
-        for row in range(index + 1, len(lines)):
-            if not lines[row].strip():
-                break
-            page.take(row)
-            cells = _cells(lines[row], starts)
-            properties = tuple(
-                property_of(name, cell, page.source(row), lines[row].strip()[:500])
-                for name, cell in zip(names, cells, strict=False)
-            )
-            if found := exported(properties, page.source(row), hint=hint, quote=lines[row].strip()[:500]):
-                yield found
-
-
-_ONE_COLUMN = frozenset(("domainname",))
-_BESIDE = frozenset(("default", "issuer", "subject", "server", "status", "friendlyname", "maxmessagesize"))
-"""Names that tell of no kind of object by themselves and stand in the tables of several."""
-
-
-def _lost_its_rule(lines: list[str], index: int) -> bool:
-    """Whether a line is a head whose line of dashes was not pasted: known names only, over rows of as many cells."""
-    names = re.split(r"\s{2,}|\t", lines[index].strip())
-    below = lines[index + 1].strip() if index + 1 < len(lines) else ""
-    keys = {each.casefold() for each in names}
-    if not below or _RULE.match(below) or not keys <= _ALL_SIGNS | _BESIDE or len(keys) != len(names):
-        return False
-    if len(names) == 1:
-        return keys <= _ONE_COLUMN and bool(re.fullmatch(r"(?:[\w-]+\.)+[A-Za-z]{2,}", below))
-    return len(re.split(r"\s{2,}|\t", below)) == len(names)
-
-
-def _rows_by_words(page: Page, index: int, hint: str) -> Iterator[Fact]:
-    names = re.split(r"\s{2,}|\t", page.lines[index].strip())
-    if not kind_of(names, hint):
-        return
-    page.take(index)
-    for row in range(index + 1, len(page.lines)):
-        cells = re.split(r"\s{2,}|\t", page.lines[row].strip())
-        if len(cells) != len(names) or not cells[0]:
-            return
-        page.take(row)
-        quote = page.lines[row].strip()[:500]
-        properties = tuple(
-            property_of(name, cell, page.source(row), quote) for name, cell in zip(names, cells, strict=True)
-        )
-        if found := exported(properties, page.source(row), hint=hint, quote=quote):
-            yield found
-
-
-def _cells(line: str, starts: list[int]) -> list[str]:
-    ends = [*starts[1:], len(line) + 1]
-    cells = [line[start:end].strip() for start, end in zip(starts, ends, strict=True)]
-    broken = any(0 < start < len(line) and line[start - 1] != " " and line[start] != " " for start in starts)
-    words = re.split(r"\s{2,}", line.strip())
-    # A paste that lost its alignment still has its words, where there are as many as columns.
-    if broken and len(words) == len(starts):
-        return words
-    if broken and len(line.split()) == len(starts):
-        return line.split()
-    return cells
-
-
-def read_csv(page: Page) -> Iterator[Fact]:
-    """Export-Csv: `#TYPE` line or not, comma or semicolon, quoted or not."""
-    for index, line in enumerate(page.lines):
-        if index in page.taken or (line.count(",") < 2 and line.count(";") < 2 and line.count("\t") < 2):
-            continue
-        delimiter = max(",;\t", key=line.count)
-        names = [each.strip().strip('"\ufeff') for each in line.split(delimiter)]
-        if not all(re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", each) for each in names) or not kind_of(names):
-            continue
-        keys = {name.casefold() for name in names}
-        if not any(keys & signs for _, signs in _SIGNS):
-            continue
-        rows = page.lines[index + 1 :]
-        try:
-            reader = csv.reader(rows, delimiter=delimiter)
-            hint_line = page.lines[index - 1] if index else ""
-            hint = next((each for each in _BY_CMDLET if each in hint_line.casefold()), "")
-            page.take(index)
-            for cells in reader:
-                row = index + reader.line_num
-                if len(cells) < max(2, len(names) // 2):
-                    break
-                page.take(min(row, len(page.lines) - 1))
-                properties = tuple(
-                    property_of(name, cell, page.source(row), exact=bool(cell.strip()))
-                    for name, cell in zip(names, cells, strict=False)
-                )
-                if found := exported(properties, page.source(row), hint=hint, quote=delimiter.join(cells)[:500]):
-                    yield found
-        except csv.Error:
-            continue
-        return

@@ -4,7 +4,7 @@
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from gatepost.doctor.evidence import (
     CommandSeen,
@@ -67,6 +67,32 @@ def read_queues(page: Page) -> Iterator[Fact]:
             yield from _queue_error(paragraph, page.source(paragraph.index_at(primary.start())), primary[0], "", {})
         if found:
             page.take(paragraph.first, paragraph.first + len(paragraph.starts) - 1)
+
+
+def queue_errors(values: Mapping[str, str], source: Source, quote: str) -> Iterator[Fact]:
+    """A queue of which the properties are known by their lower-case names."""
+    around = Paragraph(" ".join(f"{_SPELT[key]} : {value}" for key, value in values.items() if key in _SPELT), 0, (0,))
+    led = values.get("lasterror", "")
+    found = [*_LED.finditer(led)] or [*_LED_OPEN.finditer(led)]
+    for match in found:
+        rest = dict(_PAIR.findall(match.groupdict().get("rest") or ""))
+        yield from _queue_error(around, source, match["led"], match.groupdict().get("msg") or "", rest)
+    if not found:
+        yield from _queue_error(around, source, led, "", {})
+
+
+_SPELT = {
+    each.casefold(): each
+    for each in ("Identity", "MessageCount", "Status", "NextHopDomain", "NextHopConnector", "DeliveryType")
+}
+
+
+def errors_of_trace(detail: str, source: Source) -> Iterator[Fact]:
+    """What Exchange Online's message trace quotes of its own queue."""
+    around = Paragraph("", 0, (0,))
+    for match in [*_LED.finditer(detail)] or [*_LED_OPEN.finditer(detail)]:
+        rest = dict(_PAIR.findall(match.groupdict().get("rest") or ""))
+        yield from _queue_error(around, source, match["led"], match.groupdict().get("msg") or "", rest)
 
 
 def _queue_error(paragraph: Paragraph, source: Source, led: str, message: str, rest: dict[str, str]) -> Iterator[Fact]:

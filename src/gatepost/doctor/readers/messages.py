@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from email.errors import HeaderParseError
 from email.header import decode_header
-from html import unescape
 from itertools import pairwise
 from urllib.parse import unquote
 
 from gatepost.doctor.evidence import Fact, HeaderSeen, ReplySeen, one_line
 from gatepost.doctor.page import Page
 from gatepost.doctor.readers.archives import Member
+from gatepost.doctor.readers.html import lines_of_html
 from gatepost.doctor.readers.replies import replies_in
 
 _HEADER = re.compile(r"^([A-Za-z][A-Za-z0-9-]{1,60}):[ \t]?(.*)$")
@@ -80,9 +80,9 @@ def _parts(name: str, lines: list[str], start: int, end: int, depth: int, left: 
     charset = re.search(r'charset\s*=\s*"?([\w.:-]+)', known.get("content-type", ""), re.IGNORECASE)
     text, numbers = _body(lines, body, end, encoding, charset[1] if charset else "utf-8")
     if kind.startswith("text/html"):
-        text = [_without_tags(line) for line in "\n".join(text).split("\n")]
-        numbers = (numbers + [numbers[-1]] * len(text))[: len(text)] if numbers else [body + 1] * len(text)
-    yield Page(name, text, numbers)
+        text, of_html = lines_of_html("\n".join(text))
+        numbers = [numbers[min(each, len(numbers)) - 1] if numbers else body + 1 for each in of_html]
+    yield Page(name, unquoted(text), numbers)
 
 
 _FILE_NAME = re.compile(
@@ -173,17 +173,15 @@ def _decoded_words(line: str) -> str:
         return line
 
 
-def _without_tags(line: str) -> str:
-    line = re.sub(r"<(?=[A-Za-z0-9._%+-]+@)", "\0", line)  # `<ann@contoso.example>` is no tag
-    return unescape(re.sub(r"</?[A-Za-z!][^<>]*>?", " ", line)).replace("\0", "<")
+_QUOTED = re.compile(r"^(?:> ?)+")
 
 
-def looks_like_html(text: str) -> bool:
-    return bool(re.search(r"<(?:html|body|div|p|table|br)\b", text[:20000], re.IGNORECASE)) and text.count("</") > 5
-
-
-def text_of_html(text: str) -> list[str]:
-    return [_without_tags(line) for line in text.split("\n")]
+def unquoted(lines: list[str]) -> list[str]:
+    """Without the marks of a quoted mail, where most lines bear them."""
+    written = [line for line in lines if line.strip()]
+    if 2 * sum(line.startswith(">") for line in written) <= len(written):
+        return lines
+    return [_QUOTED.sub("", line) for line in lines]
 
 
 # --- delivery-status ---------------------------------------------------------------------------------------------
