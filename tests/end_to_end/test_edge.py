@@ -108,6 +108,10 @@ def test_the_send_log_of_the_edge_shows_the_certificate_that_it_sent(scene: Scen
     assert any("Remote certificate" in row and "relay.example.net" in row for row in found)
 
 
+def test_the_networks_of_an_edges_own_servers_are_not_foretold_as_wide(scene: Scene) -> None:
+    assert not [each for each in scene.edge.told("forecast")["prospects"] if each["code"] == "wide-network"]
+
+
 def test_a_stranger_cannot_relay_through_the_edge(scene: Scene) -> None:
     with SmtpClient(scene.edge.port) as smtp:
         smtp.ehlo()

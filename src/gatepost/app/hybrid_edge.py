@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from gatepost.admin.domains import owned_by_another
 from gatepost.app import open_editor
+from gatepost.app.setup import EDGE_LIMITS
 from gatepost.config import Config
 from gatepost.hybrid.apply import NotChanged, Trouble, same
 from gatepost.hybrid.desire import DOMAIN, INBOUND, SEND, TENANT, kind_and_name
@@ -87,7 +88,8 @@ class EdgeSide:
     def _put_tenant(self, name: str, fields: Fields | None) -> None:
         existing = self._editor.tenant(name)
         if fields is not None:
-            self._editor.put_tenant(existing or Tenant(name=name, created_at=datetime.now(UTC)), "hybrid")
+            new = Tenant(name=name, created_at=datetime.now(UTC), limits=EDGE_LIMITS)
+            self._editor.put_tenant(existing or new, "hybrid")
         elif existing:
             self._editor.remove_tenant(existing)
 

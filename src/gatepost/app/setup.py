@@ -19,6 +19,7 @@ from gatepost.tenancy.tenant import (
     SendConnector,
     SmartHost,
     Tenant,
+    TenantLimits,
     TlsLevel,
 )
 
@@ -44,6 +45,8 @@ EDGE_LISTENER = "127.0.0.1:2526"
 EDGE_TENANT = "on-premises"
 
 # RFC 1918, RFC 4193 and loopback: where an on-premises server stands.
+EDGE_LIMITS = TenantLimits(ipv4_prefix=0, ipv6_prefix=0)
+"""The tenant of an edge is its operator: no network is too wide for its own servers."""
 LOCAL_NETWORKS = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 
 
@@ -104,7 +107,7 @@ def _add_internet(editor: DirectoryEditor) -> None:
 def _add_edge(editor: DirectoryEditor, edge: Edge, certificate: Path, key: Path) -> None:
     """One tenant, its domains, its server by local address, and everything outward through the smart host."""
     now = datetime.now(UTC)
-    editor.put_tenant(Tenant(name=EDGE_TENANT, created_at=now), "add")
+    editor.put_tenant(Tenant(name=EDGE_TENANT, created_at=now, limits=EDGE_LIMITS), "add")
     for domain in edge.domains:
         editor.put_domain(
             AcceptedDomain(
