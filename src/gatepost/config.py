@@ -227,6 +227,10 @@ class Config:
         return self.data / "notices.sqlite"
 
     @property
+    def intermediates_file(self) -> Path:
+        return self.data / "intermediates.sqlite"
+
+    @property
     def sightings_folder(self) -> Path:
         return self.data / "sightings"
 

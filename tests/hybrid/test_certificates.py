@@ -17,7 +17,7 @@ CONNECTORS = {"exact": ["mail.contoso.com"], "wide": ["*.contoso.com"], "other":
 
 @pytest.fixture(scope="module")
 def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
-    return Pki(tmp_path_factory.mktemp("pki"))
+    return Pki(tmp_path_factory.mktemp("pki"), organisation="Test Authority")
 
 
 def candidate(pki: Pki, issued: Issued, *, alone: bool = False, **more: Any) -> Candidate:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from OpenSSL import SSL
@@ -96,7 +97,9 @@ def test_no_client_certificate_ends_the_handshake(
 def test_a_missing_intermediate_and_a_stranger_are_evidence_too(
     pki: Pki, stranger: Pki, contexts: ServerTlsContexts, version: str
 ) -> None:
-    for issued, missing in ((pki.leaf("mail.contoso.com"), True), (stranger.leaf("mail.contoso.com"), False)):
+    above = x509.AuthorityKeyIdentifier(None, [x509.DirectoryName(pki.root.certificate.subject)], 1)
+    own = pki.leaf("mail.contoso.com", authority_key_id=False, extensions=((above, False),))
+    for issued, missing in ((own, True), (stranger.leaf("mail.contoso.com"), False)):
         sent = issued.certificate_file if missing else issued.chain_file
         client = BareClient(issued, chain_file=sent, version=VERSIONS[version])
         certificate = established(contexts, client).evidence(NOW).certificate

@@ -94,7 +94,7 @@ class FixtureJudge:
         self._state = state
 
     def __call__(
-        self, chain: tuple[CertificateFacts, ...], trust_anchors: tuple[str, ...], at: datetime
+        self, chain: tuple[CertificateFacts, ...], trust_anchors: tuple[str, ...], at: datetime, tenant: str = ""
     ) -> ClientCertificate:
         leaf = chain[0]
         if leaf.issuer not in trust_anchors:
@@ -251,7 +251,7 @@ def presented(leaf: CertificateFacts, state: str) -> PresentedCertificate:
         leaf=leaf,
         chain=chain,
         errors=tuple(VerificationError(code=code, depth=depth, text=text) for code, depth, text in STATES[state]),
-        missing_intermediate=state == "intermediate-missing",
+        missing_issuer=leaf.issuer if state == "intermediate-missing" else "",
     )
 
 

@@ -97,7 +97,7 @@ def explain_exchange_online(
 
 
 def judge_as_told(
-    chain: tuple[CertificateFacts, ...], trust_anchors: tuple[str, ...], at: datetime
+    chain: tuple[CertificateFacts, ...], trust_anchors: tuple[str, ...], at: datetime, tenant: str = ""
 ) -> ClientCertificate:
     """For a certificate that a log tells of, whose chain nobody can verify: taken as trusted, unless the log itself
     shows why not."""

@@ -24,6 +24,7 @@ from gatepost.tenancy.evidence import CertificateFacts
 
 if TYPE_CHECKING:
     from gatepost.admin.forecast import Terms
+    from gatepost.net.intermediates import KnownIntermediates
     from gatepost.net.judgement import Judge
     from gatepost.store.protocol_log_files import FollowedProtocolLogs, StoredProtocolLogs
     from gatepost.store.session_records import StoredSessions
@@ -148,7 +149,9 @@ def _log_folders(config: Config) -> dict[Side, Path]:
 def open_relay(config: Config, listener: str | None) -> Relay:
     """What `explain` asks: the listener called `listener`, or the first. Raises `ListenerNotFound`, `StoreError`."""
     found = _listener(config, listener)
-    return relay_at(config, found, open_directory(config), open_judge(config, found))
+    from gatepost.app.intermediates import known_intermediates
+
+    return relay_at(config, found, open_directory(config), open_judge(config, found, known_intermediates(config)))
 
 
 def relay_at(config: Config, found: ListenerConfig, directory: AnyDirectory, judge: "Judge") -> Relay:
@@ -162,12 +165,13 @@ def relay_at(config: Config, found: ListenerConfig, directory: AnyDirectory, jud
     )
 
 
-def open_judge(config: Config, listener: ListenerConfig) -> "Judge":
-    """Who judges client certificates for `listener`."""
+def open_judge(config: Config, listener: ListenerConfig, intermediates: "KnownIntermediates | None" = None) -> "Judge":
+    """Who judges client certificates for `listener`, by the light of what verified chains have shown."""
     from gatepost.net.judgement import Judge
 
     roots = config.tls.client_roots if config.tls else None
-    return Judge(roots, required_purpose="clientAuth" if listener.require_client_auth else None)
+    purpose = "clientAuth" if listener.require_client_auth else None
+    return Judge(roots, required_purpose=purpose, intermediates=intermediates)
 
 
 def open_public_judge() -> "Judge":

@@ -18,6 +18,7 @@ from gatepost.tenancy.evidence import CertificateFacts
 from gatepost.tenancy.record import Record
 
 if TYPE_CHECKING:
+    from gatepost.net.intermediates import KnownIntermediates
     from gatepost.net.judgement import Judge
 
 
@@ -56,12 +57,20 @@ class Judging:
         self._judges: dict[str, Judge] = {}
         self._one_at_a_time = Lock()
 
+    def _known_intermediates(self) -> "KnownIntermediates":
+        from gatepost.app.intermediates import known_intermediates
+
+        return known_intermediates(self._config)
+
     @contextmanager
     def relay(self, listener: str, directory: Directory) -> Iterator[Relay]:
         """As the listener of that name does; as the first, where there is none of that name any more."""
         listeners = self._config.listeners
         found = next((each for each in listeners if each.name == listener), listeners[0])
         with self._one_at_a_time:
-            judge = self._judges.setdefault(found.name, open_judge(self._config, found))
+            judge = self._judges.get(found.name)
+            if judge is None:
+                judge = open_judge(self._config, found, self._known_intermediates())
+                self._judges[found.name] = judge
             judge.refresh()
             yield relay_at(self._config, found, directory, judge)

@@ -37,6 +37,7 @@ from gatepost.app.bounds import gate_limits, reserved_disk, unfinished_limits
 from gatepost.app.delivery_events import DeliveryEventLog
 from gatepost.app.forecasting import NoticeRounds
 from gatepost.app.in_use import InUse
+from gatepost.app.intermediates import known_intermediates
 from gatepost.app.renewal_watch import RenewalWatch
 from gatepost.app.retirement import RETIRE
 from gatepost.config import Config, ListenerConfig
@@ -175,6 +176,7 @@ class Worker:
             max_age_s=limits.max_age_days * 86400,
         )
         self._send_log = self._protocol_log(config.send_log_folder, Side.SEND)
+        self._intermediates = known_intermediates(config, self._log_writer)
         self._resolver = Resolver(config.nameservers)
         in_use = InUse(config)
         self._refreshes.append(in_use.refresh)
@@ -293,7 +295,7 @@ class Worker:
 
     def _listener(self, listener: ListenerConfig) -> ListenerServices:
         config, queue = self._config, self._queues[0]
-        judge = open_judge(config, listener)
+        judge = open_judge(config, listener, self._intermediates)
         self._refreshes.append(judge.refresh)
         return ListenerServices(
             machine=configuration.server_settings(config, listener),

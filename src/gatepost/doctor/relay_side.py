@@ -110,7 +110,9 @@ class World:
         return any(self.verdict(rules).outcome in _TAKEN for rules in _OTHER_READINGS)
 
 
-def _judge(chain: tuple[CertificateFacts, ...], trust_anchors: tuple[str, ...], at: datetime) -> ClientCertificate:
+def _judge(
+    chain: tuple[CertificateFacts, ...], trust_anchors: tuple[str, ...], at: datetime, tenant: str = ""
+) -> ClientCertificate:
     return VerifiedCertificate(leaf=chain[0], chain=chain, anchor="")
 
 

@@ -3,10 +3,13 @@
 Laws: the handshake is over, so nothing here can end it. OpenSSL says whether the chain leads to a trust anchor; then
 dates, purpose, key and signature of each certificate on the way are looked at separately, so that the peer learns of
 all its problems at once. The decisive one comes first: who vouches, then when, then what for, then how strongly.
+Whether a chain verifies depends on nothing that was judged before; why its issuer is not known may be told better for
+it (`net.intermediates`).
 """
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -19,7 +22,7 @@ from gatepost.net.certificates import (
     lineage,
 )
 from gatepost.net.files import signature
-from gatepost.net.intermediates import intermediate_is_missing
+from gatepost.net.intermediates import SHARED, KnownIntermediates, intermediate_is_missing
 from gatepost.net.roots import Refusal, TrustStore, is_system_roots_file, load_roots, system_roots_file
 from gatepost.tenancy.evidence import (
     CertificateFacts,
@@ -78,14 +81,24 @@ class _Verdict(NamedTuple):
     since: datetime | None
     until: datetime | None
     """Dates of the path between which the verdict does not change."""
+    top: CertificateFacts | None = None
+    """Of a chain whose issuer was not found and shows no sign of being an intermediate: the last certificate."""
 
 
 class Judge:
     """Judges against one file of roots, or the system's, or in their place against a tenant's own trust anchors."""
 
-    def __init__(self, roots: str | Path | None = None, *, required_purpose: str | None = None) -> None:
+    def __init__(
+        self,
+        roots: str | Path | None = None,
+        *,
+        required_purpose: str | None = None,
+        intermediates: KnownIntermediates | None = None,
+    ) -> None:
         """`required_purpose`: `clientAuth` or `serverAuth`; None: either will do, because public authorities have
-        stopped issuing clientAuth. Raises CredentialError when `roots` cannot be used."""
+        stopped issuing clientAuth. `intermediates`: what verified chains have shown. Raises CredentialError when
+        `roots` cannot be used."""
+        self._intermediates = intermediates
         self._asked = Path(roots) if roots else None
         self._required_purpose = required_purpose
         self._path = self._asked or system_roots_file()
@@ -98,6 +111,8 @@ class Judge:
     def refresh(self) -> str | None:
         """Load the roots again if their file changed. A file that cannot be used is returned as one line, and the
         roots stay as they were."""
+        if self._intermediates:
+            self._intermediates.refresh()
         path = self._asked or system_roots_file()
         if path is None:
             return self._no_roots()
@@ -127,19 +142,37 @@ class Judge:
         )
 
     def __call__(
-        self, chain: tuple[CertificateFacts, ...], trust_anchors: tuple[str, ...], at: datetime
+        self, chain: tuple[CertificateFacts, ...], trust_anchors: tuple[str, ...], at: datetime, tenant: str = ""
     ) -> ClientCertificate:
-        """`chain` as presented, leaf first; `trust_anchors` are PEM texts, none means the roots."""
+        """`chain` as presented, leaf first; `trust_anchors` are PEM texts, none means the roots; `tenant` is whose
+        anchors they are."""
+        verdict = self._verdict(chain, trust_anchors, at, tenant)
+        if verdict.top and self._is_known_intermediate(verdict.top, trust_anchors, tenant):
+            assert isinstance(verdict.certificate, PresentedCertificate)
+            return replace(verdict.certificate, missing_issuer=verdict.top.issuer)
+        return verdict.certificate
+
+    def _is_known_intermediate(self, top: CertificateFacts, trust_anchors: tuple[str, ...], tenant: str) -> bool:
+        scope = tenant if trust_anchors else SHARED
+        if self._intermediates is None or (trust_anchors and not tenant):
+            return False
+        return self._intermediates.lead_from(top, self._trust(trust_anchors), scope)
+
+    def _verdict(
+        self, chain: tuple[CertificateFacts, ...], trust_anchors: tuple[str, ...], at: datetime, tenant: str
+    ) -> _Verdict:
         # The hour bounds what the dates of the path do not: an anchor that ends.
         key = (tuple(each.sha256 for each in chain), trust_anchors, int(at.timestamp()) // 3600)
         known = self._verdicts.get(key)
         if known and (not known.since or known.since <= at) and (not known.until or at < known.until):
             self._verdicts.move_to_end(key)
-            return known.certificate
-        verdict = self._judge(chain, self._trust(trust_anchors), at)
+            return known
+        verdict, path = self._judge(chain, self._trust(trust_anchors), at)
+        if path and self._intermediates and (tenant or not trust_anchors):
+            self._intermediates.learn(path, tenant if trust_anchors else SHARED)
         if sum(len(each.der) for each in chain) <= _WORTH_REMEMBERING:
             _remember(self._verdicts, key, verdict, _VERDICTS_REMEMBERED)
-        return verdict.certificate
+        return verdict
 
     def _trust(self, anchors: tuple[str, ...]) -> TrustStore:
         if not anchors:
@@ -150,17 +183,22 @@ class Judge:
             _remember(self._anchors, anchors, store, _ANCHOR_SETS_REMEMBERED)
         return store
 
-    def _judge(self, chain: tuple[CertificateFacts, ...], trust: TrustStore, at: datetime) -> _Verdict:
+    def _judge(
+        self, chain: tuple[CertificateFacts, ...], trust: TrustStore, at: datetime
+    ) -> tuple[_Verdict, tuple[CertificateFacts, ...]]:
+        """With the path from the leaf to the anchor, where the chain verified."""
         found = trust.verify(chain, at)
         if isinstance(found, Refusal):
             path = presented_path(chain)
-            return _Verdict(self._presented(chain, path, found, trust, at), *_steady(path, at))
+            presented = self._presented(chain, path, found, trust, at)
+            is_open = found.code in _ISSUER_NOT_FOUND and not presented.missing_intermediate
+            return _Verdict(presented, *_steady(path, at), path[-1] if is_open else None), ()
         # The anchor is trusted as it is; OpenSSL has looked at its dates.
         errors = self._problems(found[:-1] or found, at)
         if errors:
-            return _Verdict(_presented(chain, errors), *_steady(found, at))
+            return _Verdict(_presented(chain, errors), *_steady(found, at)), ()
         verified = VerifiedCertificate(leaf=chain[0], chain=chain, anchor=found[-1].subject)
-        return _Verdict(verified, *_steady(found, at))
+        return _Verdict(verified, *_steady(found, at)), found
 
     def _presented(
         self,
@@ -175,7 +213,7 @@ class Judge:
             errors.append(_explained(refusal, path, trust))
         if refusal.code not in _ISSUER_NOT_FOUND or not intermediate_is_missing(path[-1], trust):
             return _presented(chain, errors)
-        return _presented(chain, errors, missing_intermediate=True)
+        return _presented(chain, errors, missing_issuer=path[-1].issuer)
 
     def _problems(self, path: Sequence[CertificateFacts], at: datetime) -> list[VerificationError]:
         """What the certificates say against themselves, whoever vouches for them."""
@@ -221,12 +259,10 @@ def _may_have_issued(above: CertificateFacts, below: CertificateFacts) -> bool:
 
 
 def _presented(
-    chain: tuple[CertificateFacts, ...], errors: list[VerificationError], *, missing_intermediate: bool = False
+    chain: tuple[CertificateFacts, ...], errors: list[VerificationError], *, missing_issuer: str = ""
 ) -> PresentedCertificate:
     errors.sort(key=lambda error: (_DECISIVENESS.get(error.code, 0), error.depth))
-    return PresentedCertificate(
-        leaf=chain[0], chain=chain, errors=tuple(errors), missing_intermediate=missing_intermediate
-    )
+    return PresentedCertificate(leaf=chain[0], chain=chain, errors=tuple(errors), missing_issuer=missing_issuer)
 
 
 def _explained(refusal: Refusal, path: tuple[CertificateFacts, ...], trust: TrustStore) -> VerificationError:

@@ -1,7 +1,7 @@
 """The certificates that chains are judged against.
 
-Law: nothing is remembered of the chains that were judged. Equal evidence gets an equal verdict in every worker, and in
-`explain`, whatever came before it.
+Law: nothing is remembered here of the chains that were judged. Equal evidence verifies, or does not, in every worker
+and in `explain` alike, whatever came before it.
 """
 
 import ssl

@@ -178,6 +178,8 @@ class Attributor:
             evidence.address,
             tls is not None,
             certificate and (type(certificate), tuple([each.sha256 for each in certificate.chain])),
+            # What was learnt of intermediates meanwhile words the reason anew.
+            getattr(certificate, "missing_issuer", ""),
             reverse_path.domain if isinstance(reverse_path, Mailbox) else None,
             tuple(path.domain for path in evidence.forward_paths),
         )

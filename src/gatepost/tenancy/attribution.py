@@ -573,7 +573,7 @@ class _Deliberation:
                 judged = candidate.certificate
                 if judged is not certificate and isinstance(judged, PresentedCertificate):
                     closer = reason_for(judged)
-                    if closer not in _ISSUER_CODES:
+                    if closer not in _ISSUER_CODES or closer is ReasonCode.CERTIFICATE_INTERMEDIATE_MISSING:
                         return closer
         return code
 

@@ -47,8 +47,9 @@ class ChainJudge(Protocol):
     """Judges a chain against `trust_anchors` (PEM) in place of the listener's roots."""
 
     def __call__(
-        self, chain: tuple[CertificateFacts, ...], trust_anchors: tuple[str, ...], at: datetime
-    ) -> ClientCertificate: ...
+        self, chain: tuple[CertificateFacts, ...], trust_anchors: tuple[str, ...], at: datetime, tenant: str = ""
+    ) -> ClientCertificate:
+        """`tenant`: whose anchors they are; what chains to them show is remembered for that tenant alone."""
 
 
 class NameClaim(NamedTuple):
@@ -201,7 +202,7 @@ class _Judging:
         self._judge = judge
         self._at = at
         self._names: tuple[PresentedName, ...] = presented_names(certificate.leaf) if certificate else ()
-        self._judged: dict[tuple[str, ...], ClientCertificate] = {}
+        self._judged: dict[tuple[str, tuple[str, ...]], ClientCertificate] = {}
 
     def candidate(self, connector: InboundConnector, address: Address, *, concerned: bool = True) -> Candidate:
         network = _narrowest(connector, address)
@@ -228,11 +229,12 @@ class _Judging:
             return certificate
         if connector.type is ConnectorType.ON_PREMISES and not self._owns_one(connector.tenant, patterns):
             return certificate
-        if anchors not in self._judged:
+        key = connector.tenant, anchors
+        if key not in self._judged:
             if len(self._judged) >= MOST_JUDGEMENTS:
                 return certificate
-            self._judged[anchors] = self._judge(certificate.chain, anchors, self._at)
-        return self._judged[anchors]
+            self._judged[key] = self._judge(certificate.chain, anchors, self._at, connector.tenant)
+        return self._judged[key]
 
     def _owns_one(self, tenant: str, patterns: tuple[str, ...]) -> bool:
         for pattern in patterns:

@@ -94,9 +94,13 @@ class PresentedCertificate:
     chain: tuple[CertificateFacts, ...]
     errors: tuple[VerificationError, ...]
     """Every error found, the decisive one first."""
-    missing_intermediate: bool = False
-    """The issuer was not found, and the certificate itself shows that it is an intermediate which the peer did not
-    send: by its name, by where to fetch it, or by who runs it."""
+    missing_issuer: str = ""
+    """The name of the issuer that was not found, where it is known for an intermediate that the peer did not send: by
+    what the certificate itself shows, or because chains that verified have held it."""
+
+    @property
+    def missing_intermediate(self) -> bool:
+        return bool(self.missing_issuer)
 
 
 ClientCertificate = VerifiedCertificate | PresentedCertificate

@@ -243,8 +243,8 @@ def certificate_says(certificate: PresentedCertificate) -> str:
     says = f"The client certificate '{name}' (issuer '{leaf.issuer}', serial {leaf.serial}) did not verify"
     if error:
         says += f": {error.text}" + (f" (certificate {error.depth + 1} of the chain)" if error.depth else "")
+    if error and error.code in _ISSUER_NOT_FOUND and (missing := certificate.missing_issuer):
+        return f"{says}; '{missing}' is an intermediate of a known root, which the server did not send."
     if error and error.code in _ISSUER_NOT_FOUND and len(certificate.chain) == 1:
-        if certificate.missing_intermediate:
-            return says + "; its issuer looks like an intermediate of a known root, which the server did not send."
         return says + "; it came alone, so an intermediate certificate may be missing rather than its root unknown."
     return says + "."

@@ -142,6 +142,11 @@ class _Facts:
         return f"{self.certificate()} issued by {_short(certificate.leaf.issuer) if certificate else 'nobody'}"
 
     def alone(self) -> str:
+        """The issuer that is missing; above more than the leaf where more was sent."""
+        certificate = self.evidence.certificate
+        missing = certificate.missing_issuer if isinstance(certificate, PresentedCertificate) else ""
+        if certificate and missing and missing != certificate.leaf.issuer:
+            return f"{self.certificate()} came without {_short(missing)}, which issued the last certificate sent"
         return f"{self.issuer()}, whose own certificate was not sent"
 
     def purposes(self) -> str:
