@@ -6,7 +6,7 @@ Before: five sessions of 60 MB each on a disk of 300 MB, and every tenant's mail
 import os
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -81,6 +81,27 @@ def test_what_is_unfinished_is_bounded_by_network_and_for_all_strangers(tmp_path
         assert codes.count(452) >= 2 and codes.count(250) >= 1, codes
         assert codes[:2].count(452) == 1, "two addresses of one network"
         wait_until(lambda: "content-full" in relay.output, "the operator to be told")
+
+
+@pytest.mark.attack
+def test_a_drip_is_broken_off_after_a_minute_and_gives_back_what_it_held(tmp_path: Path) -> None:
+    with serving(tmp_path, '[queue]\nunfinished = "4MiB"') as relay, ExitStack() as stack:
+        strangers = Unfinished(relay, stack)
+        strangers.begin("127.90.0.1", 3 * MIB)
+        (drip,) = strangers.sessions
+        drip.socket.settimeout(1.0)
+        said = None
+        # The first minute brought three megabytes; the second does not.
+        for _ in range(150):
+            drip.send(b"x\r\n")
+            with suppress(TimeoutError):
+                said = drip.reply()
+                break
+        assert said is not None and said.text.startswith("421 4.4.2 The content comes too slowly")
+        assert fabrikam_sends(relay).code == 250
+        strangers.sessions.clear()
+        strangers.begin("127.91.0.1", 3 * MIB)
+        assert [answer.code for answer in strangers.end()] == [250]
 
 
 @pytest.mark.attack

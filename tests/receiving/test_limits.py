@@ -90,6 +90,11 @@ def test_a_tenants_own_limits_come_before_those_of_the_server_and_change_at_run_
     assert gate.largest_message("fabrikam") is None
 
 
+def test_limits_of_what_is_stored_bound_no_mail() -> None:
+    gate, _ = gates(Tenants(), domains=5, inbound_connectors=7)
+    assert gate.enter("contoso", 0.0) is False
+
+
 def test_without_limits_nothing_is_counted() -> None:
     gate, _ = gates(Tenants())
     assert gate.enter("contoso", 0.0) is False

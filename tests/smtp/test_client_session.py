@@ -373,6 +373,8 @@ def test_parameters_go_out_only_where_they_were_offered() -> None:
         (PIPELINING_ONLY, b"lone\nfeed", {"body": Body.BINARY_MIME}, "5.6.1"),
         (PIPELINING_ONLY, b"x" * 1000, {"body": Body.BINARY_MIME}, "5.6.1"),
         (PIPELINING_ONLY, b"Subject: \xc3\xa4\r\n\r\n", {"smtputf8": True}, "5.6.7"),
+        (EVERYTHING, b"a\0b\r\n", {}, "5.6.0"),
+        (PIPELINING_ONLY, b"a\0b\r\n", {"body": Body.EIGHT_BIT_MIME}, "5.6.0"),
     ],
 )
 def test_content_the_next_hop_cannot_carry_unchanged_fails_without_a_word_on_the_wire(
@@ -388,6 +390,35 @@ def test_content_the_next_hop_cannot_carry_unchanged_fails_without_a_word_on_the
 def test_a_declaration_that_nothing_needs_hinders_nothing(declared: dict[str, object]) -> None:
     wire = ready(PIPELINING_ONLY).begin(transaction(**declared)).feed(OK + OK + b"354 go\r\n" + OK)
     assert wire.kinds == [2]
+
+
+def test_nul_goes_out_as_binarymime() -> None:
+    wire = ready(EVERYTHING).begin(transaction(content=b"a\0b", body=Body.BINARY_MIME)).feed(OK * 3)
+    assert wire.sent.endswith(b"BDAT 3 LAST\r\na\0b")
+    assert wire.kinds == [2]
+
+
+@pytest.mark.parametrize("offers", [EVERYTHING, PIPELINING_ONLY])
+def test_large_content_ends_before_a_nul_and_the_next_hop_never_sees_its_end(offers: bytes) -> None:
+    content = b"Subject: x\r\n\r\nhello\r\n\0.\r\nMAIL FROM:<eve@evil.example>\r\n"
+    wire = ready(offers, most_inline_content=5).begin(transaction("bob@fabrikam.example", "no@x", content=content))
+    wire.feed(OK * 2 + b"550 5.1.1 No\r\n" + (b"354 go\r\n" if offers == PIPELINING_ONLY else b""))
+    assert b"\0" not in wire.sent and b"\r\n.\r\n" not in wire.sent and b"eve@" not in wire.sent
+    assert [(verdict.kind, verdict.status) for verdict in wire.ended.verdicts] == [(5, "5.6.0"), (5, "5.1.1")]
+    assert wire.session.closed
+
+
+def test_a_domain_beyond_ascii_goes_as_a_labels_where_smtputf8_is_not_offered() -> None:
+    mail = transaction("bob@münchen.example", "ann@fabrikam.example", smtputf8=True)
+    wire = ready(PIPELINING_ONLY).begin(mail)
+    assert b"RCPT TO:<bob@xn--mnchen-3ya.example>\r\nRCPT TO:<ann@fabrikam.example>\r\n" in wire.sent
+    assert "RCPT TO:<bob@münchen.example>".encode() in ready(EVERYTHING).begin(mail).sent
+
+
+def test_a_local_part_beyond_ascii_needs_smtputf8() -> None:
+    wire = ready(PIPELINING_ONLY).begin(transaction("jürgen@münchen.example", smtputf8=True))
+    assert wire.sent == b""
+    assert wire.ended.verdicts[0].status == "5.6.7"
 
 
 def test_limits_of_the_server_are_kept() -> None:

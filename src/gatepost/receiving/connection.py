@@ -370,24 +370,20 @@ class Connection(asyncio.Protocol):
 
     def _ask_mail(self, machine: ServerSession, acceptance: Acceptance, effect: AskMail) -> list[Effect]:
         acceptance.ehlo, acceptance.extended = machine.ehlo, machine.extended
-        refusals = acceptance.refusals
-        before, untold = refusals.total, refusals.untold.total()
+        before = acceptance.refusals.total
         answer = acceptance.mail(effect)
-        return (
-            machine.answer(answer)
-            if refusals.total == before
-            else self._refused(machine, acceptance, answer, is_told=refusals.untold.total() == untold)
-        )
+        if acceptance.refusals.total != before:
+            return self._refused(machine, acceptance, answer)
+        return machine.answer(answer)
 
     def _ask_recipient(self, machine: ServerSession, acceptance: Acceptance, effect: AskRecipient) -> list[Effect]:
         before = len(acceptance.transaction.verdicts) if acceptance.transaction else 0
         refused_before = acceptance.refusals.total
         answer = acceptance.recipient(effect)
         if acceptance.refusals.total != refused_before:
-            is_told = bool(acceptance.transaction and len(acceptance.transaction.verdicts) > before)
-            if is_told:
+            if acceptance.refusals.last_was_told:
                 self._log_verdicts(before)
-            return self._refused(machine, acceptance, answer, is_told=is_told)
+            return self._refused(machine, acceptance, answer)
         self._log_verdicts(before)
         if not self._attributed:
             self._learn_tenant(acceptance)
@@ -400,13 +396,13 @@ class Connection(asyncio.Protocol):
             self._attributed = True
             self._listener.gate.attributed(self._visitor, found.tenant)
 
-    def _refused(self, machine: ServerSession, acceptance: Acceptance, answer: Reply, *, is_told: bool) -> list[Effect]:
+    def _refused(self, machine: ServerSession, acceptance: Acceptance, answer: Reply) -> list[Effect]:
         """Mail was refused. Who is refused again and again hears it ever more slowly, and then no more."""
         assert self._visitor is not None
         patience = self._listener.gate.refused(self._visitor, acceptance.refusals.total)
         if patience.farewell:
             return machine.answer(patience.farewell)
-        self._mutes_reply = not is_told
+        self._mutes_reply = not acceptance.refusals.last_was_told
         if not patience.wait_s:
             return machine.answer(answer)
         self._late_answer = self._loop.call_later(patience.wait_s, self._answer_late, machine, answer)

@@ -4,7 +4,6 @@ One tenant's flood changes nothing for another (law 6): each count is kept by te
 """
 
 from collections.abc import Callable
-from dataclasses import astuple
 from typing import Final, NamedTuple, Protocol
 
 from gatepost.tenancy.directory import Directory
@@ -107,7 +106,7 @@ class TenantGate:
         except KeyError:
             stored = self._directory.tenant(tenant)
             limits = stored.limits.over(self._defaults) if stored else self._defaults
-            found = limits if any(astuple(limits)) else None
+            found = limits if _bounds_mail(limits) else None
             if len(self._limits) >= _TENANTS_REMEMBERED:
                 self._limits.clear()
             self._limits[tenant] = found
@@ -122,3 +121,14 @@ class TenantGate:
             untold = -1
         self._refusals[tenant, limit] = (minute, untold + 1)
         return OverLimit(limit, says, after)
+
+
+def _bounds_mail(limits: TenantLimits) -> bool:
+    """Whether there is anything to count: most tenants have no such limit."""
+    return bool(
+        limits.messages_per_minute
+        or limits.recipients_per_minute
+        or limits.message_size
+        or limits.sessions
+        or limits.queued
+    )

@@ -4,7 +4,6 @@ Laws: the first refusals of every reason, and the first recipient of every trans
 the others is never lost.
 """
 
-from collections import Counter
 from typing import Final
 
 _TOLD: Final = 5
@@ -13,22 +12,23 @@ _TOLD: Final = 5
 class Refusals:
     """Of one session."""
 
-    __slots__ = ("_by_reason", "total", "untold")
+    __slots__ = ("_by_reason", "last_was_told", "total", "untold")
 
     def __init__(self) -> None:
-        self._by_reason: Counter[str] = Counter()
+        self._by_reason: dict[str, int] = {}
         self.total = 0
-        self.untold: Counter[str] = Counter()
+        self.last_was_told = True
+        self.untold: dict[str, int] = {}
         """By reason, how many were counted only."""
 
     def add(self, reason: str, *, telling: bool = False) -> bool:
         """One more for `reason`, by a word that stands for it. Whether it is told; `telling`: in any case."""
         self.total += 1
-        self._by_reason[reason] += 1
-        if telling or self._by_reason[reason] <= _TOLD:
-            return True
-        self.untold[reason] += 1
-        return False
+        count = self._by_reason[reason] = self._by_reason.get(reason, 0) + 1
+        self.last_was_told = telling or count <= _TOLD
+        if not self.last_was_told:
+            self.untold[reason] = self.untold.get(reason, 0) + 1
+        return self.last_was_told
 
     @property
     def may_repeat(self) -> bool:

@@ -86,14 +86,14 @@ class SessionGate:
         self.emit = emit
         self._open = 0
         self._strangers = 0
-        self._by_address: Counter[str] = Counter()
-        self._by_network: Counter[str] = Counter()
-        self._by_tenant: Counter[str] = Counter()
+        self._by_address: dict[str, int] = {}
+        self._by_network: dict[str, int] = {}
+        self._by_tenant: dict[str, int] = {}
         self._minute = 0
-        self._begun: Counter[str] = Counter()
+        self._begun: dict[str, int] = {}
         """In this minute by network, as are the others by source."""
-        self._refused: Counter[str] = Counter()
-        self._begun_since: Counter[str] = Counter()
+        self._refused: dict[str, int] = {}
+        self._begun_since: dict[str, int] = {}
         """By own servers, since too much of them was refused."""
         self._turned_away: Counter[tuple[str, str]] = Counter()
 
@@ -107,11 +107,11 @@ class SessionGate:
             self._turned_away[limit, visitor.source] += 1
             return TurnedAway(reply, self._turned_away[limit, visitor.source] <= _TOLD)
         self._open += 1
-        self._by_address[visitor.address] += 1
+        _add(self._by_address, visitor.address)
         if visitor.tenant is None:
-            self._begun[visitor.network] += 1
+            _add(self._begun, visitor.network, 1)
         elif self._is_refused_too_often(visitor):
-            self._begun_since[visitor.address] += 1
+            _add(self._begun_since, visitor.address, 1)
         self._count(visitor, 1)
         return visitor
 
@@ -131,8 +131,8 @@ class SessionGate:
     def refused(self, visitor: Visitor, in_session: int) -> Patience:
         """Some mail of the session was refused, and it is the `in_session`th time."""
         self.look_at_clock()
-        self._refused[visitor.source] += 1
-        if self._refused[visitor.source] > self._limits.refusals_per_minute:
+        _add(self._refused, visitor.source, 1)
+        if self._refused.get(visitor.source, 0) > self._limits.refusals_per_minute:
             return Patience(farewell=replies.REFUSED_TOO_OFTEN)
         over = in_session - self._limits.refusals
         if over > _SLOW_ANSWERS:
@@ -143,7 +143,7 @@ class SessionGate:
         """The session made too many errors: it counts like one that was refused over and over, so that it is not simply
         begun again."""
         self.look_at_clock()
-        self._refused[visitor.source] += self._limits.refusals
+        _add(self._refused, visitor.source, self._limits.refusals)
 
     def idled(self, visitor: Visitor, times: int) -> Reply | None:
         """So many times the session said `IDLE_COMMANDS` more without sending mail: each counts as a refusal. What ends
@@ -151,7 +151,7 @@ class SessionGate:
         self.look_at_clock()
         if self._is_refused_too_often(visitor):
             return replies.REFUSED_TOO_OFTEN
-        self._refused[visitor.source] += times
+        _add(self._refused, visitor.source, times)
         return None
 
     def look_at_clock(self) -> None:
@@ -170,28 +170,28 @@ class SessionGate:
 
     def _refusal(self, visitor: Visitor) -> tuple[Reply, str] | None:
         limits = self._limits
-        if self._by_address[visitor.address] >= limits.per_address:
+        if self._by_address.get(visitor.address, 0) >= limits.per_address:
             return replies.TOO_MANY_FROM_ADDRESS, "sessions_per_address"
-        may_begin_more = visitor.tenant is not None and self._begun_since[visitor.address] < _MORE_SESSIONS
+        may_begin_more = visitor.tenant is not None and self._begun_since.get(visitor.address, 0) < _MORE_SESSIONS
         if self._is_refused_too_often(visitor) and not may_begin_more:
             return replies.REFUSED_TOO_OFTEN, "refusals_per_minute"
         if self._open >= limits.sessions:
             return replies.SESSIONS_FULL, "sessions"
         if visitor.tenant is not None:
             half = limits.reserved // 2
-            if self._open >= limits.sessions - half and self._by_tenant[visitor.tenant] >= half:
+            if self._open >= limits.sessions - half and self._by_tenant.get(visitor.tenant, 0) >= half:
                 return replies.SESSIONS_FULL, "reserved_sessions"
             return None
         if self._strangers >= limits.sessions - limits.reserved:
             return replies.SESSIONS_FULL, "reserved_sessions"
-        if self._by_network[visitor.network] >= limits.per_network:
+        if self._by_network.get(visitor.network, 0) >= limits.per_network:
             return replies.TOO_MANY_FROM_NETWORK, "sessions_per_network"
-        if self._begun[visitor.network] >= limits.begun_per_minute:
+        if self._begun.get(visitor.network, 0) >= limits.begun_per_minute:
             return replies.TOO_MANY_IN_A_MINUTE, "sessions_per_minute"
         return None
 
     def _is_refused_too_often(self, visitor: Visitor) -> bool:
-        return self._refused[visitor.source] >= self._limits.refusals_per_minute
+        return bool(self._refused) and self._refused.get(visitor.source, 0) >= self._limits.refusals_per_minute
 
     def _count(self, visitor: Visitor, change: int) -> None:
         counts, key = (
@@ -200,7 +200,7 @@ class SessionGate:
         if visitor.tenant is None:
             self._strangers += change
         if change > 0:
-            counts[key] += 1
+            _add(counts, key)
         else:
             _take_one(counts, key)
 
@@ -212,7 +212,11 @@ def network_of(address: Address) -> str:
     return f"{address.exploded[:19]}::/64"
 
 
-def _take_one(counts: Counter[str], key: str) -> None:
+def _add(counts: dict[str, int], key: str, number: int = 1) -> None:
+    counts[key] = counts.get(key, 0) + number
+
+
+def _take_one(counts: dict[str, int], key: str) -> None:
     """One less; a key whose count is used up is forgotten, so that strangers' addresses do not pile up."""
     counts[key] -= 1
     if not counts[key]:

@@ -8,7 +8,8 @@ Laws:
 - it never raises for anything a server does, and its effects do not depend on how the octets were cut;
 - a recipient is delivered only by a 2xx to the content, after a 2xx to its own RCPT; where that reply did not come or
   was no reply, the recipient is deferred, since mail sent twice is better than mail lost;
-- content goes out only where every octet of it may (8BITMIME, BINARYMIME, SMTPUTF8): nothing is ever converted;
+- content goes out only where every octet of it may (8BITMIME, BINARYMIME, SMTPUTF8): nothing is ever converted. NUL
+  goes out as BINARYMIME alone: who drops it sees another end of the content (RFC 2045 2.7, 2.8);
 - plaintext that arrives with the reply to STARTTLS is dropped (RFC 3207 6);
 - no effect holds more of a reply than `RemoteReply.kept` leaves; what is no reply appears in `GarbageReceived` alone.
 """
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Literal, Protocol
 
+from gatepost.mail.domain import DomainError, domain_key
 from gatepost.mail.envelope import Body, DsnRequest, Ret
 from gatepost.mail.reply import RemoteReply
 from gatepost.smtp.client_effects import (
@@ -36,7 +38,7 @@ from gatepost.smtp.client_effects import (
 )
 from gatepost.smtp.client_settings import ClientSettings, StartTlsUse
 from gatepost.smtp.reply_reader import Garbled, ReplyReader
-from gatepost.smtp.transparency import dot_stuffed, header_is_ascii, is_seven_bit, is_text
+from gatepost.smtp.transparency import dot_stuffed, header_is_ascii, holds_nul, is_seven_bit, is_text, until_nul
 
 
 class OutgoingRecipient(Protocol):
@@ -123,6 +125,7 @@ class ClientSession:
         self._awaited: deque[_Awaited] = deque((_Awaited.GREETING,))
         self._needs_reset = False
         self._content_under_way = False
+        self._nul_met = False
         self._transaction: Transaction
         self._script: deque[tuple[_Awaited, str]] = deque()
         self._verdicts: list[Verdict | None] = []
@@ -183,7 +186,16 @@ class ClientSession:
     def content_sent(self) -> list[ClientEffect]:
         """The octets of `SendContent` are out. Replies that came meanwhile count from now."""
         self._content_under_way = False
+        if self._nul_met:
+            return self._end_before_nul()
         return self._work_off()
+
+    def _end_before_nul(self) -> list[ClientEffect]:
+        """The content that is under way is not whole, and only hanging up keeps the next hop from taking it so."""
+        effects: list[ClientEffect] = []
+        self._end(_NUL, effects)
+        self._close("Local", effects)
+        return effects
 
     def peer_closed(self, why: str = "the connection was lost") -> list[ClientEffect]:
         effects = self.content_sent()
@@ -236,6 +248,7 @@ class ClientSession:
         self._asked = 0
         self._answered = False
         self._taken_nevertheless = False
+        self._nul_met = False
         self._script = self._commands(transaction)
         effects: list[ClientEffect] = []
         if self._reader.pending:
@@ -354,11 +367,19 @@ class ClientSession:
             return _never("5.3.4", f"the message has {content.size} octets; the next hop takes {largest} at most")
         if transaction.smtputf8 and not offers.smtputf8 and not _fits_ascii(transaction):
             return _never("5.6.7", "the message needs SMTPUTF8, which the next hop does not offer")
-        if transaction.body is Body.BINARY_MIME and not (offers.chunking and offers.binarymime):
+        if transaction.body is Body.BINARY_MIME:
+            if self._goes_as_binary(transaction):
+                return None
             if not is_text(content.chunks()):
                 return _never("5.6.1", "the message is binary and the next hop does not offer BINARYMIME")
             return self._why_not_text(transaction)
+        # Larger content is looked at while it is sent, so that it is not read twice.
+        if content.size <= self._settings.most_inline_content and holds_nul(content.chunks()):
+            return _NUL
         return self._why_not_text(transaction) if transaction.body is Body.EIGHT_BIT_MIME else None
+
+    def _goes_as_binary(self, transaction: Transaction) -> bool:
+        return transaction.body is Body.BINARY_MIME and self.offers.chunking and self.offers.binarymime
 
     def _why_not_text(self, transaction: Transaction) -> Verdict | None:
         if self.offers.eight_bit_mime or is_seven_bit(transaction.content.chunks()):
@@ -373,18 +394,22 @@ class ClientSession:
             self._needs_reset = False
         passes_dsn = self.offers.dsn
         for recipient in transaction.recipients:
-            line = f"RCPT TO:<{recipient.forward_path}>"
+            line = f"RCPT TO:<{self._on_the_wire(recipient.forward_path)}>"
             if passes_dsn and (recipient.dsn.notify or recipient.dsn.orcpt):
                 line += _dsn_parameters(recipient.dsn)
             script.append((_Awaited.RCPT, line))
         return script
 
+    def _on_the_wire(self, path: str) -> str:
+        """RFC 6531 3.2: where SMTPUTF8 is not to be had, a domain beyond ASCII may go as A-labels."""
+        return path if path.isascii() or self.offers.smtputf8 else _with_a_labels(path)
+
     def _mail_command(self, transaction: Transaction) -> str:
         offers = self.offers
-        line = f"MAIL FROM:<{transaction.reverse_path}>"
+        line = f"MAIL FROM:<{self._on_the_wire(transaction.reverse_path)}>"
         if offers.size:
             line += f" SIZE={transaction.content.size}"
-        if transaction.body is Body.BINARY_MIME and offers.binarymime and offers.chunking:
+        if self._goes_as_binary(transaction):
             line += " BODY=BINARYMIME"
         elif transaction.body is not Body.SEVEN_BIT and offers.eight_bit_mime:
             line += " BODY=8BITMIME"
@@ -442,7 +467,12 @@ class ClientSession:
 
     def _stream(self, octets: Iterator[bytes], effects: list[ClientEffect]) -> None:
         self._content_under_way = True
+        if not self._goes_as_binary(self._transaction):
+            octets = until_nul(octets, self._meet_nul)
         effects.append(SendContent(octets))
+
+    def _meet_nul(self) -> None:
+        self._nul_met = True
 
     def _mail_answered(self, reply: RemoteReply, effects: list[ClientEffect]) -> None:
         self._answered = True
@@ -557,13 +587,32 @@ def _never(status: str, why: str) -> Verdict:
     return Verdict(5, status, why, None)
 
 
+_NUL = _never("5.6.0", "the message holds a NUL octet, which is sent as BINARYMIME or not at all")
+
+
 def _fits_ascii(transaction: Transaction) -> bool:
     """SMTPUTF8 was declared and nothing needs it (RFC 6531 3.1 asks for it only where something does)."""
     return (
-        transaction.reverse_path.isascii()
-        and all(recipient.forward_path.isascii() for recipient in transaction.recipients)
+        _with_a_labels(transaction.reverse_path).isascii()
+        and all(
+            _with_a_labels(recipient.forward_path).isascii()
+            # RFC 6533 3: an original recipient beyond ASCII would need another form.
+            and (recipient.dsn.orcpt or "").isascii()
+            for recipient in transaction.recipients
+        )
         and header_is_ascii(transaction.content.chunks())
     )
+
+
+def _with_a_labels(path: str) -> str:
+    """The path with its domain in ASCII; as it is, where its local part is not, or its domain is none."""
+    local_part, _, domain = path.rpartition("@")
+    if path.isascii() or not local_part.isascii():
+        return path
+    try:
+        return f"{local_part}@{domain_key(domain)}"
+    except DomainError:
+        return path
 
 
 def _dsn_parameters(dsn: DsnRequest) -> str:

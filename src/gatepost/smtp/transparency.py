@@ -4,7 +4,7 @@ Law: what the next hop stores is octet for octet what we hold; only DATA adds a 
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 # RFC 5321 4.5.3.1.6: a text line is at most 1000 octets with CRLF.
@@ -32,6 +32,19 @@ def dot_stuffed(chunks: Iterable[bytes]) -> Iterator[bytes]:
         held = joined[len(tail) :]
         tail = (tail + chunk[-2:])[-2:]
     yield held + (b".\r\n" if tail == b"\r\n" else b"\r\n.\r\n")
+
+
+def until_nul(octets: Iterable[bytes], when_met: Callable[[], None]) -> Iterator[bytes]:
+    """The pieces before the first that holds a NUL."""
+    for piece in octets:
+        if b"\0" in piece:
+            when_met()
+            return
+        yield piece
+
+
+def holds_nul(chunks: Iterable[bytes]) -> bool:
+    return any(b"\0" in chunk for chunk in chunks)
 
 
 def is_seven_bit(chunks: Iterable[bytes]) -> bool:
