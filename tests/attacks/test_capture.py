@@ -1,0 +1,360 @@
+"""One tenant's mail reaches a next hop that another tenant configured, or is taken for another's.
+
+Random directories (names, pins, proofs, anchors, addresses, partners, send connectors, enrolments) and random sessions
+(own servers, forwards that keep the envelope sender, providers whose servers share one certificate, strangers). What
+may be is written here from the rules in docs/reference/attribution.md, not from the code that decides.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from ipaddress import ip_address, ip_network
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gatepost.mail.address import NULL_REVERSE_PATH, Mailbox
+from gatepost.queue.routing import choose
+from gatepost.tenancy.appointment import Appointment, Purpose
+from gatepost.tenancy.attribution import GATEPOST, Attribution, Outcome, attribute
+from gatepost.tenancy.candidates import gather
+from gatepost.tenancy.enrolment import objection
+from gatepost.tenancy.evidence import ClientCertificate, Evidence, VerifiedCertificate
+from gatepost.tenancy.proof import Proof
+from gatepost.tenancy.tenant import AddressSpace, ConnectorType, InboundConnector, SendConnector, SmartHost
+from tenancy.attribution_cases import AT, PUBLIC_CA, FixtureJudge, client_certificate, domain, tenant, tls
+from tenancy.memory_directory import MemoryDirectory
+
+TENANTS = ("contoso", "fabrikam", "evil")
+DOMAIN_OF = {"contoso": "contoso.com", "fabrikam": "fabrikam.com", "evil": "evil.example"}
+FOREIGN = ("outside.example", "woodgrove.example")
+ADDRESS_OF = {"contoso": "192.0.2.1", "fabrikam": "198.51.100.1", "evil": "203.0.113.1", "provider": "192.0.2.77"}
+OWN_CA = {name: f"CN={name} CA" for name in TENANTS}
+TOKEN = "t" * 32
+
+
+@dataclass(frozen=True)
+class Server:
+    """Somebody's mail server, as it shows itself."""
+
+    owner: str
+    """A tenant, or `provider`: whose servers serve everybody."""
+    address: str
+    certificate: ClientCertificate | None
+    issuer: str
+
+    @property
+    def is_public(self) -> bool:
+        return self.issuer == PUBLIC_CA
+
+
+def servers() -> tuple[Server, ...]:
+    found = []
+    for owner in TENANTS:
+        host = f"mail.{DOMAIN_OF[owner]}"
+        for number, issuer in enumerate((PUBLIC_CA, OWN_CA[owner], "self")):
+            state = {PUBLIC_CA: "verified", "self": "self-signed"}.get(issuer, "issuer-unknown")
+            said = {"names": [host], "state": state, "issuer": issuer, "sha256": f"{owner}{number}"}
+            found.append(Server(owner, ADDRESS_OF[owner], client_certificate({**said, "key_sha256": ""}), issuer))
+        found.append(Server(owner, ADDRESS_OF[owner], None, ""))
+    for number, (issuer, state) in enumerate(((PUBLIC_CA, "verified"), ("self", "self-signed"))):
+        said = {"names": ["out.provider.example"], "state": state, "issuer": issuer, "sha256": f"provider{number}"}
+        found.append(Server("provider", ADDRESS_OF["provider"], client_certificate({**said, "key_sha256": ""}), issuer))
+    return tuple(found)
+
+
+SERVERS = servers()
+PINS = tuple(each.certificate.leaf.sha256 for each in SERVERS if each.certificate)
+NAMES = tuple(name for owner in TENANTS for name in (f"mail.{DOMAIN_OF[owner]}", f"*.{DOMAIN_OF[owner]}"))
+
+some = st.lists
+
+
+@st.composite
+def connectors(draw: st.DrawFn, number: int) -> InboundConnector:
+    owner = draw(st.sampled_from(TENANTS))
+    # Anybody writes down anything; only a name of its own keeps a connector enabled.
+    names = tuple(draw(some(st.sampled_from(NAMES), max_size=2, unique=True)))
+    own = all(name.endswith(DOMAIN_OF[owner]) for name in names)
+    restricts = draw(st.booleans())
+    partner = draw(st.sampled_from([False, False, False, True]))
+    return InboundConnector(
+        tenant=owner,
+        name=f"c{number}",
+        type=ConnectorType.PARTNER if partner else ConnectorType.ON_PREMISES,
+        certificate_names=names,
+        certificate_sha256=tuple(draw(some(st.sampled_from(PINS), max_size=2, unique=True))),
+        addresses=tuple(
+            ip_network(draw(st.sampled_from([f"{each}/32", "192.0.2.0/24"])), strict=False)
+            for each in draw(some(st.sampled_from(tuple(ADDRESS_OF.values())), max_size=2, unique=True))
+        ),
+        trust_anchors=tuple(draw(some(st.sampled_from(tuple(OWN_CA.values())), max_size=1))) if names else (),
+        restrict_to_certificate=partner and restricts and bool(names),
+        enabled=draw(st.sampled_from([True, True, False])) and (own or partner),
+    )
+
+
+@dataclass(frozen=True)
+class World:
+    directory: MemoryDirectory
+    connectors: tuple[InboundConnector, ...]
+    proofs: tuple[Proof, ...]
+    hops: tuple[SendConnector, ...]
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> World:
+    verified = {owner: draw(st.sampled_from([True, True, True, False])) for owner in TENANTS}
+    domains = [domain(DOMAIN_OF[owner], owner, verified[owner], draw(st.booleans())) for owner in TENANTS]
+    inbound = tuple(draw(connectors(number)) for number in range(draw(st.integers(0, 6))))
+    hops = [hop("internet", None, "*")]
+    for owner in TENANTS:
+        for space in draw(some(st.sampled_from(["*", *DOMAIN_OF.values()]), max_size=2, unique=True)):
+            hops.append(hop(f"{owner}-{space}", owner, space))
+    for space in draw(some(st.sampled_from(tuple(DOMAIN_OF.values())), max_size=2, unique=True)):
+        hops.append(hop(f"server-{space}", None, space))
+    world = World(furnished(domains, inbound, hops, ()), inbound, (), tuple(hops))
+    for _ in range(draw(st.integers(0, 3))):
+        attempt = draw(enrolments())
+        if proof := enrolled(world, attempt):
+            proofs = (*world.proofs, proof)
+            world = World(furnished(domains, inbound, hops, proofs), inbound, proofs, tuple(hops))
+    return world
+
+
+def hop(name: str, owner: str | None, space: str) -> SendConnector:
+    spaces = (AddressSpace(space=space),)
+    return SendConnector(name=name, tenant=owner, address_spaces=spaces, smart_hosts=(SmartHost(host=name),))
+
+
+def furnished(domains: object, inbound: object, hops: object, proofs: object) -> MemoryDirectory:
+    return MemoryDirectory([tenant(name) for name in TENANTS], domains, inbound, hops, proofs=proofs)  # type: ignore[arg-type]
+
+
+# --- enrolments: also those that a forward or a provider brings about -------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Attempt:
+    tenant: str
+    server: Server
+    has_token: bool
+    """Only who configures the server can bring that about: its owner."""
+
+
+@st.composite
+def enrolments(draw: st.DrawFn) -> Attempt:
+    who, server = draw(st.sampled_from(TENANTS)), draw(st.sampled_from([each for each in SERVERS if each.certificate]))
+    return Attempt(who, server, has_token=who == server.owner or draw(st.just(False)))
+
+
+def enrolled(world: World, attempt: Attempt) -> Proof | None:
+    appointment = Appointment(
+        id="1",
+        purpose=Purpose.ENROLMENT,
+        tenant=attempt.tenant,
+        local_part=f"enrolment-{TOKEN}",
+        made_at=AT,
+        expires_at=AT + timedelta(days=1),
+    )
+    sender = Mailbox("me", DOMAIN_OF[attempt.tenant], f"me@{DOMAIN_OF[attempt.tenant]}")
+    ehlo = f"{TOKEN}.any.name" if attempt.has_token else "mail.any.name"
+    evidence = presented(attempt.server, sender, "x@relay.example.net", ehlo)
+    objected = objection(world.directory, appointment, evidence, FixtureJudge("verified"), AT)
+    if objected:
+        return None
+    assert attempt.has_token, "nothing but the token makes a proof"
+    assert not attempt.server.is_public, "of a public certificate the names count"
+    claimed = [each for each in world.connectors if could_claim(world, each, attempt.server)]
+    assert not [each for each in claimed if each.tenant != attempt.tenant], "another tenant's connector could claim it"
+    certificate = attempt.server.certificate
+    assert certificate is not None
+    return Proof(
+        tenant=attempt.tenant,
+        certificate_sha256=certificate.leaf.sha256,
+        public_key_sha256="",
+        at=AT - timedelta(days=9 - len(world.proofs)),
+        session_id="",
+        address=attempt.server.address,
+        ends_at=certificate.leaf.not_after,
+    )
+
+
+def could_claim(world: World, connector: InboundConnector, server: Server) -> bool:
+    """A connector with a verified domain behind it, enabled or not, that names, pins or lists what the server shows."""
+    if connector.type is ConnectorType.PARTNER or not world.directory.has_verified_domain(connector.tenant):
+        return False
+    return bool(
+        server.certificate
+        and (server.certificate.leaf.sha256 in connector.certificate_sha256 or vouched_name(world, connector, server))
+    ) or any(ip_address(server.address) in network for network in connector.addresses)
+
+
+def vouched_name(world: World, connector: InboundConnector, server: Server) -> bool:
+    """A name that the tenant owns, presented under a public authority or under the connector's own."""
+    if server.certificate is None or not (server.is_public or server.issuer in connector.trust_anchors):
+        return False
+    host = server.certificate.leaf.dns_names[0]
+    owner = next((name for name, own in DOMAIN_OF.items() if host.endswith(f".{own}")), None)
+    if owner != connector.tenant or not world.directory.has_verified_domain(owner):
+        return False
+    return host in connector.certificate_names or f"*.{DOMAIN_OF[owner]}" in connector.certificate_names
+
+
+# --- sessions ---------------------------------------------------------------------------------------------------------
+
+
+@st.composite
+def sessions(draw: st.DrawFn) -> tuple[Server, Evidence]:
+    server = draw(st.sampled_from(SERVERS))
+    # A server's own mail, its bounces, and what it forwards with the envelope sender kept; a provider's customers'.
+    sender = draw(st.sampled_from(["", *DOMAIN_OF.values(), *FOREIGN]))
+    recipient = draw(st.sampled_from([*DOMAIN_OF.values(), *FOREIGN]))
+    path = Mailbox("a", sender, f"a@{sender}") if sender else NULL_REVERSE_PATH
+    return server, presented(server, path, f"x@{recipient}", "mail.any.name")
+
+
+def presented(server: Server, sender: object, to: str, ehlo: str) -> Evidence:
+    local_part, _, name = to.rpartition("@")
+    return Evidence(
+        address=ip_address(server.address),
+        listener="l",
+        tls=tls(server.certificate) if server.certificate else None,
+        ehlo=ehlo,
+        reverse_path=sender,  # type: ignore[arg-type]
+        forward_paths=(Mailbox(local_part, name, to),),
+    )
+
+
+def verdict(world: World, evidence: Evidence) -> Attribution:
+    found = gather(world.directory, evidence, FixtureJudge("verified"), AT)
+    return attribute(evidence, found, AT, GATEPOST)
+
+
+def owner_of(world: World, path: object) -> str | None:
+    """The tenant that has verified the path's domain."""
+    if not isinstance(path, Mailbox):
+        return None
+    who = next((name for name, own in DOMAIN_OF.items() if own == path.domain), None)
+    return who if who and world.directory.has_verified_domain(who) else None
+
+
+# --- what may be ------------------------------------------------------------------------------------------------------
+
+
+def may_be_taken_for(world: World, who: str, server: Server, evidence: Evidence) -> bool:
+    """The grounds on which mail may be a tenant's: an owned name, a proof of the key, or its own domain in a path
+    beside a pin or address that it stored."""
+    sender, recipient = owner_of(world, evidence.reverse_path), owner_of(world, evidence.forward_paths[-1])
+    if recipient == who:
+        return True
+    enabled = [each for each in world.connectors if each.tenant == who and each.enabled]
+    if any(vouched_name(world, each, server) for each in enabled):
+        return True
+    if any(could_claim(world, each, server) for each in enabled) and sender == who:
+        return True
+    certificate = server.certificate
+    proven = [each for each in world.proofs if certificate and certificate.leaf.sha256 in each.pins]
+    first = min(proven, key=lambda each: each.at, default=None)
+    return first is not None and first.tenant == who and sender in (None, who) and recipient in (None, who)
+
+
+def next_hop(world: World, verdict: Attribution, evidence: Evidence) -> SendConnector | None:
+    """As the scheduler chooses it."""
+    to = evidence.forward_paths[-1]
+    assert isinstance(to, Mailbox)
+    owner = world.directory.covering_domain(to.domain)
+    whose = owner.tenant if owner else verdict.tenant
+    return choose(world.directory.send_connectors(whose, to.domain), whose, to.domain)
+
+
+@settings(max_examples=1500, deadline=None)
+@given(world=worlds(), session=sessions())
+def test_no_mail_is_taken_for_a_tenant_that_could_not_claim_it(world: World, session: tuple[Server, Evidence]) -> None:
+    server, evidence = session
+    found = verdict(world, evidence)
+    if found.tenant:
+        assert may_be_taken_for(world, found.tenant, server, evidence), found
+
+
+@settings(max_examples=1500, deadline=None)
+@given(world=worlds(), session=sessions())
+def test_no_mail_reaches_a_next_hop_of_a_tenant_that_it_is_nothing_to(
+    world: World, session: tuple[Server, Evidence]
+) -> None:
+    server, evidence = session
+    found = verdict(world, evidence)
+    if found.outcome is Outcome.REFUSED or (hop := next_hop(world, found, evidence)) is None or hop.tenant is None:
+        return
+    recipient = owner_of(world, evidence.forward_paths[-1])
+    # For a hosted domain: its own tenant's hop alone. Else the hop of the tenant whose mail it may be.
+    assert hop.tenant == recipient if recipient else may_be_taken_for(world, hop.tenant, server, evidence)
+    sender = owner_of(world, evidence.reverse_path)
+    if server.owner in TENANTS and hop.tenant not in (recipient, sender, server.owner):
+        raise AssertionError(f"{hop.tenant} gets what {server.owner}'s server sends: {found}")
+
+
+@settings(max_examples=500, deadline=None)
+@given(world=worlds(), session=sessions())
+def test_a_lock_down_by_partner_connectors_holds_for_every_other_tenants_server(
+    world: World, session: tuple[Server, Evidence]
+) -> None:
+    server, evidence = session
+    found, recipient = verdict(world, evidence), owner_of(world, evidence.forward_paths[-1])
+    to = evidence.forward_paths[-1]
+    routed = recipient and any(
+        each.tenant == recipient or (each.tenant is None and each.address_spaces[0].space != "*")
+        for each in world.directory.send_connectors(recipient, to.domain)
+    )
+    if (
+        found.outcome is Outcome.REFUSED
+        or not routed
+        or (found.tenant == recipient and found.outcome is Outcome.DELIVER)
+    ):
+        return
+    partners = [each for each in world.connectors if each.tenant == recipient and each.type is ConnectorType.PARTNER]
+    restricting = [each for each in partners if each.enabled and each.restrict_to_certificate]
+    certificate = server.certificate
+
+    def satisfies(partner: InboundConnector) -> bool:
+        if certificate is None:
+            return False
+        if certificate.leaf.sha256 in partner.certificate_sha256:
+            return True
+        if not isinstance(certificate, VerifiedCertificate) and server.issuer not in partner.trust_anchors:
+            return False
+        host = certificate.leaf.dns_names[0]
+        return any(name == host or (name[:2] == "*." and host.endswith(name[1:])) for name in partner.certificate_names)
+
+    assert not restricting or any(map(satisfies, restricting))
+
+
+@settings(max_examples=1000, deadline=None)
+@given(world=worlds(), more=st.data(), session=sessions())
+def test_what_a_stranger_stores_changes_no_reply_to_another(
+    world: World, more: st.DataObject, session: tuple[Server, Evidence]
+) -> None:
+    """The stranger owns neither path nor any name presented."""
+    _, evidence = session
+    certificate = evidence.certificate
+    host = certificate.leaf.dns_names[0] if certificate else ""
+    concerned = {owner_of(world, evidence.reverse_path), owner_of(world, evidence.forward_paths[-1])}
+    concerned |= {name for name, own in DOMAIN_OF.items() if host.endswith(f".{own}")}
+    concerned |= {proof.tenant for proof in world.proofs}
+    concerned |= {name for name, own in DOMAIN_OF.items() if getattr(evidence.reverse_path, "domain", "") == own}
+    strangers = [name for name in TENANTS if name not in concerned]
+    if not strangers:
+        return
+    added = []
+    for number in range(3):
+        connector = more.draw(connectors(100 + number))
+        if connector.tenant in strangers:
+            added.append(connector)
+    domains = world.directory._claims.values()
+    crowded = furnished(domains, (*world.connectors, *added), world.hops, world.proofs)
+    before, after = verdict(world, evidence), verdict(World(crowded, (), (), ()), evidence)
+    assert (before.outcome, before.tenant, before.connector, before.refusal) == (
+        after.outcome,
+        after.tenant,
+        after.connector,
+        after.refusal,
+    )
