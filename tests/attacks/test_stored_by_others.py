@@ -31,7 +31,7 @@ class CountingJudge:
         self.judged = 0
 
     def __call__(
-        self, chain: tuple[CertificateFacts, ...], trust_anchors: tuple[str, ...], at: datetime
+        self, chain: tuple[CertificateFacts, ...], trust_anchors: tuple[str, ...], at: datetime, tenant: str = ""
     ) -> ClientCertificate:
         self.judged += 1
         return presented(chain[0], "issuer-unknown")

@@ -75,9 +75,7 @@ def _unusable(listener: ListenerConfig | ApiConfig, config: Config, error: OSErr
             )
         case errno.EADDRINUSE:
             holder = port_holder(listener.port) or "another program"
-            says = (
-                f"this address is in use by {holder}; stop that program, or choose another address in {config.file}"
-            )
+            says = f"this address is in use by {holder}; stop that program, or choose another address in {config.file}"
         case errno.EADDRNOTAVAIL:
             says = f"this machine has no address {listener.host}; choose one that it has in {config.file}"
         case _:

@@ -117,7 +117,7 @@ def _by_name(directory: Directory, certificate: ClientCertificate, judge: ChainJ
     """The tenants whose own authority vouches for a name of theirs in the certificate. Who has so many authorities that
     they cannot all be asked has the benefit of the doubt."""
     names = presented_names(certificate.leaf)
-    judged: dict[tuple[str, ...], bool] = {}
+    judged: dict[tuple[str, tuple[str, ...]], bool] = {}
     for connector in directory.connectors_naming([name.key for name in names], ()) if names else ():
         owned = [
             pattern
@@ -127,9 +127,10 @@ def _by_name(directory: Directory, certificate: ClientCertificate, judge: ChainJ
         anchors = connector.trust_anchors
         if not owned or not anchors:
             continue
-        if anchors not in judged and len(judged) < MOST_JUDGEMENTS:
-            judged[anchors] = leads_to_root(judge(certificate.chain, anchors, at))
-        if judged.get(anchors, True):
+        key = connector.tenant, anchors
+        if key not in judged and len(judged) < MOST_JUDGEMENTS:
+            judged[key] = leads_to_root(judge(certificate.chain, anchors, at, connector.tenant))
+        if judged.get(key, True):
             yield connector.tenant
 
 
