@@ -72,9 +72,8 @@ def _lists_must_fit(
     tenant: Tenant, limits: TenantLimits, options: dict[str, str], connector: object, stored: object
 ) -> None:
     for name, option in options.items():
-        count, before = len(getattr(connector, name)), len(getattr(stored, name, ()))
-        limit = getattr(limits, name)
-        if limit and count > limit and count > before:
+        count, limit = len(getattr(connector, name)), getattr(limits, name)
+        if limit and count > limit and count > len(getattr(stored, name, ())):
             what = f"{option}: {count} are more than the {limit} that one connector of {tenant.name} may have"
             raise LimitReached(
                 f"{what}; use several connectors, or allow it more: {_more(tenant, name, limit)}",

@@ -4,12 +4,13 @@ Law: reading what was written gives an equal object, so that replaying the audit
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import UTC, datetime
 from ipaddress import ip_network
 from typing import Any
 
 from gatepost.tenancy.tenant import (
+    LIMIT_NAMES,
+    NO_LIMITS,
     AcceptedDomain,
     AddressSpace,
     AuditEntry,
@@ -41,8 +42,14 @@ def tenant_record(tenant: Tenant) -> Record:
         "created_at": time_text(tenant.created_at),
         "reject_direct_send": tenant.reject_direct_send,
         "contact": tenant.contact,
-        "limits": {name: limit for name, limit in asdict(tenant.limits).items() if limit is not None},
+        "limits": _limits_record(tenant.limits),
     }
+
+
+def _limits_record(limits: TenantLimits) -> Record:
+    if limits == NO_LIMITS:
+        return {}
+    return {name: limit for name in LIMIT_NAMES if (limit := getattr(limits, name)) is not None}
 
 
 def tenant_from(record: ReadRecord) -> Tenant:

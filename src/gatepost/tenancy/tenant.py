@@ -49,7 +49,9 @@ class TenantLimits:
     ipv6_prefix: int | None = None
 
     def over(self, others: "TenantLimits") -> "TenantLimits":
-        """These, and where they say nothing the others."""
+        """These, and where they say nothing the others. Most tenants say nothing, and an import asks for each."""
+        if self == NO_LIMITS:
+            return others
         own = {each.name: getattr(self, each.name) for each in fields(self)}
         return replace(others, **{name: limit for name, limit in own.items() if limit is not None})
 
