@@ -551,7 +551,10 @@ class PostfixSetting(Fact):
     name: str
     value: str = ""
     service: str = ""
-    """Empty for main.cf; `eop/unix` or `relay/unix` for master.cf."""
+    """Empty for main.cf; `eop/unix` or `relay/unix` for master.cf, of which `chroot` and `command` are settings too."""
+    server: str = ""
+    assumed: bool = False
+    """Not written: the default of the version that the evidence names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -813,6 +816,8 @@ class EvidenceBundle:
     commands: tuple[CommandSeen, ...] = ()
     postfix_deliveries: tuple[PostfixDelivery, ...] = ()
     postfix_settings: tuple[PostfixSetting, ...] = ()
+    postfix_defaults: tuple[PostfixSetting, ...] = ()
+    """What is in force though nothing says so; apart from what is written."""
     postfix_tls: tuple[PostfixTlsLine, ...] = ()
     relay_rejects: tuple[RelayPolicyReject, ...] = ()
     exim: tuple[EximLine, ...] = ()

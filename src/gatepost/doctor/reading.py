@@ -135,6 +135,8 @@ class Collection:
             return
         if isinstance(fact, CommandSeen) and kind == "empty-output":
             self._facts["cmdlets_empty"].append(fact)
+        elif isinstance(fact, PostfixSetting) and fact.assumed:
+            self._facts["postfix_defaults"].append(fact)
         else:
             self._facts[_FIELDS[type(fact)]].append(fact)
         if isinstance(fact, ReplySeen):
@@ -206,6 +208,7 @@ def _readers() -> tuple[tuple[str, Reader], ...]:
         tables,
         tools,
         transcripts,
+        unix_mail_logs,
     )
 
     return (
@@ -216,7 +219,10 @@ def _readers() -> tuple[tuple[str, Reader], ...]:
         ("exchange-send-log", smtp_log.read),
         ("postfix-log", postfix.read_log),
         ("exim-log", other_servers.read_exim),
-        ("opensmtpd-log", other_servers.read_opensmtpd),
+        ("opensmtpd-log", unix_mail_logs.read_opensmtpd),
+        ("sendmail-log", unix_mail_logs.read_sendmail),
+        ("qmail-log", unix_mail_logs.read_qmail),
+        ("json-log", unix_mail_logs.read_json_lines),
         ("iis-smtp-log", other_servers.read_iis),
         ("message-tracking", exchange.read_tracking),
         ("ndr", messages.read_delivery_status),

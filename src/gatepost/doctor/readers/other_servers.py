@@ -1,4 +1,4 @@
-"""Exim, OpenSMTPD, IIS SMTP, and small relays: their delivery and refusal lines."""
+"""Exim and IIS SMTP: their delivery and refusal lines."""
 
 import re
 from collections.abc import Iterator
@@ -116,43 +116,6 @@ def read_exim(page: Page) -> Iterator[Fact]:
                 queue_id=match["id"],
                 said_by=name,
                 said_by_address=address,
-                at=stamp,
-            )
-
-
-_OPENSMTPD = re.compile(
-    r"\bsmtpd\[\d+\]: (?P<session>[0-9a-f]{16}) (?P<where>mta|smtp) (?P<event>[\w-]+) (?P<rest>.{0,2000})$"
-)
-_VALUE = re.compile(r'(\w{1,255})=("[^"]*"|<[^>]{0,2000}>|\S+)')
-
-
-def read_opensmtpd(page: Page) -> Iterator[Fact]:
-    for index, line in page.free():
-        match = _OPENSMTPD.search(line)
-        if match is None:
-            continue
-        page.take(index)
-        values = {key: value.strip('"<>') for key, value in _VALUE.findall(match["rest"])}
-        result = values.get("result") or values.get("stat") or ""
-        stamp = moment(line)
-        if match["where"] == "smtp" and match["event"] == "failed-command":
-            yield RelayPolicyReject(
-                source=page.source(index),
-                quote=line.strip()[:600],
-                software="OpenSMTPD",
-                client_address=values.get("address", ""),
-                text=result,
-                code=int(result[:3]) if result[:3].isdecimal() else None,
-                at=stamp,
-            )
-        elif result:
-            yield from replies_in(
-                f"stat: {result}",
-                page.source(index),
-                kind="opensmtpd-log",
-                forward_path=values.get("to"),
-                reverse_path=values.get("from"),
-                session_id=match["session"],
                 at=stamp,
             )
 

@@ -15,6 +15,7 @@ from gatepost.doctor.evidence import (
 )
 from gatepost.doctor.moments import moment
 from gatepost.doctor.page import Page
+from gatepost.doctor.readers.postfix_defaults import chroot_of, defaults_of
 from gatepost.doctor.readers.replies import replies_in, stage_named
 
 _LINE = re.compile(
@@ -227,62 +228,103 @@ def _other(page, index, line, match, pid, service, host, stamp) -> Iterator[Fact
 # --- configuration -----------------------------------------------------------------------------------------------
 
 _SETTING = re.compile(
-    r"^(?:\s*|.{0,2000}?[#$]\s*postconf -e ['\"]?)(?P<name>[a-z][a-z0-9]*(?:_[a-z0-9]+)+|relayhost|mydomain|myhostname|mynetworks|myorigin|mydestination|inet_protocols)\s*=\s{0,40}(?P<value>.*?)['\"]?\s{0,40}$"
+    r"^(?:\s*|.*?[#$]\s*postconf -e ['\"]?)(?P<name>[a-z][a-z0-9]*(?:_[A-Za-z0-9]+)+|relayhost|mydomain|myhostname|mynetworks|myorigin|mydestination|inet_protocols)\s*=\s*(?P<value>.*?)['\"]?\s*$"
 )
 _MASTER = re.compile(
-    r"^(?P<name>[\w.:\[\]-]+)\s+(?P<type>inet|unix|fifo|pass)\s+[yn-]\s+[yn-]\s+[yn-]\s+\S+\s+\S+\s+\w+"
+    r"^(?P<name>[\w.:\[\]-]+)\s+(?P<type>inet|unix|fifo|pass)\s+[yn-]\s+[yn-]\s+(?P<chroot>[yn-])\s+\S+\s+\S+\s+(?P<command>\w+)"
 )
-_OPTION = re.compile(r"-o\s{1,40}\{?\s*(?P<name>\w+)\s*=\s*(?P<value>[^\s}]*(?:\s(?!-o)[^\s}]+)*)\}?")
+_OPTION = re.compile(r"-o\s+\{?\s*(?P<name>\w+)\s*=\s*(?P<value>[^\s}]*(?:\s(?!-o)[^\s}]+)*)\}?")
+_PROMPTED = re.compile(r"^\s*(?:[\w.-]{1,40}@)?(?P<host>[A-Za-z][\w.-]{0,60})(?::[^#$\n]{0,120}|\s+\S{1,60})?[#$]\s")
+_WHOLE = re.compile(r"postconf\s+-n\s*(?:$|[;&>])")
+_FEW_SETTINGS = 3
 
 
 def read_settings(page: Page) -> Iterator[Fact]:
-    """`postconf -n`, main.cf, master.cf; only pages that hold a known beginning of a name."""
-    service = ""
+    """`postconf -n`, main.cf, master.cf: what is written, then the defaults that a whole main.cf leaves in force."""
+    written: list[PostfixSetting] = []
+    services: list[tuple[int, re.Match[str]]] = []
+    service = server = ""
     index = 0
     while index < len(page.lines):
         line = page.lines[index]
+        if prompt := _PROMPTED.match(line[:300]):
+            server = prompt["host"]
         if index in page.taken:
             index += 1
             continue
         if match := _MASTER.match(line):
             service = f"{match['name']}/{match['type']}"
+            services.append((index, match))
             page.take(index)
-            for option in _OPTION.finditer(line):
-                yield PostfixSetting(
-                    source=page.source(index),
-                    quote=line.strip(),
-                    name=option["name"],
-                    value=option["value"].strip(),
-                    service=service,
-                )
+            yield from _options(page, index, service, server)
         elif service and line[:1] in " \t" and _OPTION.search(line):
             page.take(index)
-            for option in _OPTION.finditer(line):
-                yield PostfixSetting(
-                    source=page.source(index),
-                    quote=line.strip(),
-                    name=option["name"],
-                    value=option["value"].strip(),
-                    service=service,
-                )
+            yield from _options(page, index, service, server)
         elif (match := _SETTING.match(line)) and _known(match["name"]):
             service = ""
-            first, value = index, match["value"]
-            page.take(index)
-            while (
-                index + 1 < len(page.lines)
-                and page.lines[index + 1][:1] in (" ", "\t")
-                and page.lines[index + 1].strip()
-            ):
-                if _SETTING.match(page.lines[index + 1]):
-                    break
-                index += 1
-                page.take(index)
-                value = f"{value} {page.lines[index].strip()}".strip()
-            yield PostfixSetting(
-                source=page.source(first), quote=page.lines[first].strip(), name=match["name"], value=value
+            first = index
+            index, value = _value(page, index, match["value"])
+            page.take(first, index)
+            quote = page.lines[first].strip()
+            setting = PostfixSetting(
+                source=page.source(first), quote=quote, name=match["name"], value=value, server=server
             )
+            written.append(setting)
+            yield setting
         index += 1
+    yield from _services(page, services, written, server)
+    if _is_whole(page, written):
+        yield from defaults_of(written)
+
+
+def _options(page: Page, index: int, service: str, server: str) -> Iterator[PostfixSetting]:
+    line = page.lines[index]
+    for option in _OPTION.finditer(line):
+        yield PostfixSetting(
+            source=page.source(index),
+            quote=line.strip(),
+            name=option["name"],
+            value=option["value"].strip(),
+            service=service,
+            server=server,
+        )
+
+
+def _value(page: Page, index: int, value: str) -> tuple[int, str]:
+    """A value with its indented lines, and the last of those."""
+    while index + 1 < len(page.lines) and page.lines[index + 1][:1] in (" ", "\t") and page.lines[index + 1].strip():
+        if _SETTING.match(page.lines[index + 1]):
+            break
+        index += 1
+        value = f"{value} {page.lines[index].strip()}".strip()
+    return index, value
+
+
+def _services(
+    page: Page, services: list[tuple[int, re.Match[str]]], written: list[PostfixSetting], server: str
+) -> Iterator[PostfixSetting]:
+    """Of each service of master.cf the command, and whether it runs in the chroot."""
+    for index, match in services:
+        of = f"{match['name']}/{match['type']}"
+        source, quote = page.source(index), page.lines[index].strip()
+        yield PostfixSetting(
+            source=source, quote=quote, name="command", value=match["command"], service=of, server=server
+        )
+        if (chroot := chroot_of(match["chroot"], written)) is not None:
+            assumed = match["chroot"] == "-"
+            yield PostfixSetting(
+                source=source, quote=quote, name="chroot", value=chroot, service=of, server=server, assumed=assumed
+            )
+
+
+def _is_whole(page: Page, written: list[PostfixSetting]) -> bool:
+    """Whether all that is written was shown: `postconf -n` without a choice, or a main.cf."""
+    if len([each for each in written if each.name != "mail_version"]) < _FEW_SETTINGS:
+        return False
+    commands = [line for line in page.lines if "postconf" in line[:300]]
+    if commands:
+        return any(_WHOLE.search(line[:300]) and "grep" not in line for line in commands)
+    return bool(re.search(r"main\.cf", page.file))
 
 
 _BEGINNINGS = [
