@@ -124,6 +124,7 @@ def test_an_irregular_path_is_kept_as_it_was_written_and_said_to_be_irregular(te
     assert read.irregular == (strict if isinstance(strict, BadPath) else None)
     forward = read_forward_path(text + following, postmaster_at="relay.example.net", irregular=True)
     assert not isinstance(forward, BadPath) and (forward.path, forward.end) == (read.path, read.end)
+    assert read_mailbox(text.strip("<>"), irregular=True) == read.path
 
 
 @pytest.mark.parametrize(

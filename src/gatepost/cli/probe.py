@@ -122,7 +122,7 @@ def _reverse_path(text: str) -> str:
 
 
 def _mailbox(text: str, option: str) -> str:
-    found = read_mailbox(text.removeprefix("<").removesuffix(">"))
+    found = read_mailbox(text.removeprefix("<").removesuffix(">"), irregular=True)
     if isinstance(found, BadPath):
         context.fail(f"{option} {text}: {found.says}; write it like ann@contoso.com", context.WRONG_USE)
     return str(found)

@@ -103,12 +103,12 @@ def read_forward_path(
     return ReadForwardPath(*read, defect) if read else defect
 
 
-def read_mailbox(text: str) -> Mailbox | BadPath:
+def read_mailbox(text: str, *, irregular: bool = False) -> Mailbox | BadPath:
     """A mailbox by itself, without angle brackets: what an operator types."""
     match = _PATH.fullmatch(f"<{text}>")
-    if match is None or match[1] != text:
-        return BadPath(_defect(f"<{text}>"))
-    return _mailbox(match)
+    mailbox = _mailbox(match) if match and match[1] == text else BadPath(_defect(f"<{text}>"))
+    read = _irregular(f"<{text}>", 0) if irregular and isinstance(mailbox, BadPath) else None
+    return read[0] if read and read[0].text == text else mailbox
 
 
 def _irregular(text: str, start: int) -> tuple[Mailbox, int] | None:

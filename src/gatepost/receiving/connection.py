@@ -124,8 +124,6 @@ class Connection(asyncio.Protocol):
         self._held_command: str | None = None
         self._mutes_reply = False
         self._has_turn = False
-        self._untold = False
-        """One of many that are turned away: no row, no record."""
         self._idle_until = IDLE_COMMANDS
         self._told_attribution: Attribution | None = None
         self._pace: ContentPace | None = None
@@ -213,14 +211,19 @@ class Connection(asyncio.Protocol):
         listener = self._listener
         if address.version == 6 and address.ipv4_mapped:
             address = address.ipv4_mapped
+        entered = listener.gate.enter(address)
+        if isinstance(entered, TurnedAway) and not entered.told:
+            # One of very many: no session, no row, no record, so that it costs next to nothing.
+            self._closing = "Local"
+            self._transport.write(entered.reply.octets)
+            self._transport.close()
+            return
         now = listener.services.now()
         self._session_id, self._began_at = listener.next_session_id(now), now
         self._machine = ServerSession(listener.machine)
         self._acceptance = Acceptance(listener.acceptance, listener.services, self._session_id, address)
         peer = self._acceptance.address_text
         self._remote = f"[{peer}]:{port}" if address.version == 6 else f"{peer}:{port}"
-        entered = listener.gate.enter(address)
-        self._untold = isinstance(entered, TurnedAway) and not entered.told
         self._row_added(Event.CONNECT, "", "")
         if isinstance(entered, TurnedAway):
             self._send(entered.reply)
@@ -514,7 +517,7 @@ class Connection(asyncio.Protocol):
             self._transport.write(octets)
 
     def _row_added(self, event: Event, data: str, context: str) -> None:
-        if self._log is None or self._untold:
+        if self._log is None:
             return
         if self._held_command is not None:
             self._release_command()
@@ -599,8 +602,6 @@ class Connection(asyncio.Protocol):
         if acceptance is None:
             return
         acceptance.end()
-        if self._untold:
-            return
         for reason, count in acceptance.refusals.untold.items():
             self._row_added(Event.INFORMATION, reason, f"refused {count} more times, told in these rows no more")
         self._row_added(Event.DISCONNECT, "", why)
