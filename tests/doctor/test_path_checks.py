@@ -216,3 +216,83 @@ def test_a_listed_address_is_the_cause_only_where_the_banner_is_whole():
     assert "E07" in findings(log=log, words=listed).findings[0].catalogue
     masked = log.replace("220 AM1.mail.protection.outlook.com Microsoft ESMTP", "220 ****************************")
     assert not findings(log=masked, words=listed).findings
+
+
+# --- trust, endpoints, Postfix ---------------------------------------------------------------------------------------
+
+QUEUE = "Identity : EX\\7\nNextHopDomain : heron.mail.onmicrosoft.com\nStatus : Retry\nLastError : [{{LED=454 4.7.5 Certificate validation failure, Reason:UntrustedRoot}};{{MSG=}};{{FQDN={host}}};{{IP=203.0.113.36}};{{LRT=2/20/2024 9:58:31 AM}}]\n"
+
+
+def test_4_7_5_in_the_own_queue_is_the_own_verdict_on_the_peer():
+    result = findings(queue=QUEUE.format(host="heron-mail-onmicrosoft-com.mail.protection.outlook.com"))
+    assert "C05" in result.findings[0].catalogue
+    assert result.findings[0].confidence == "medium"
+    assert "Enable-ExchangeCertificate" not in commands(result)
+
+
+def test_an_element_above_the_leaf_that_ended_is_another_chain_and_no_clock():
+    chain = "CertContext[0][0]: CN=mail.x.example    NotAfter: 26/01/2023\nCertContext[0][1]: CN=Good Root, O=Trust    NotAfter: 30/09/2030\nCertContext[0][2]: CN=Old Root, O=Trust    NotAfter: 30/09/2021\n  Element.dwErrorStatus = CERT_TRUST_IS_NOT_TIME_VALID (0x1)\n"
+    result = findings(chain=chain, now="PS C:\\> Get-Date\n03 November 2022 08:31:10\n")
+    assert "C06" in result.findings[0].catalogue
+    assert "Old Root" in commands(result)
+    assert "Good Root" in commands(result)
+
+
+def test_an_update_of_the_trust_store_that_dropped_the_root_is_said():
+    chain = " 0 s:CN=mail.protection.outlook.com\n   i:O=Trust, CN=Issuing CA\n 1 s:O=Trust, CN=Issuing CA\n   i:O=Trust, CN=Old Global Root\nVerify return code: 20 (unable to get local issuer certificate)\n"
+    result = findings(
+        chain=chain,
+        history="2026-04-20 22:14:09|install|ca-certificates|2.84|noarch\n",
+        other="Verify return code: 0 (ok)\n",
+    )
+    assert "O01" in result.findings[0].catalogue
+    assert "Old Global Root" in commands(result)
+
+
+def test_dns_routing_that_meets_another_certificate_is_said_without_a_refusal():
+    connector = "Name : To cloud\nAddressSpaces : {SMTP:heron.mail.onmicrosoft.com;1, SMTP:heron.example;1}\nDNSRoutingEnabled : True\nSmartHosts : {}\nTlsDomain : mail.protection.outlook.com\n"
+    result = findings(connector=connector, dns="heron.example. 300 IN MX 10 gw.filter.example.\n")
+    assert "H04" in result.findings[0].catalogue
+    assert "heron-mail-onmicrosoft-com.mail.protection.outlook.com" in commands(result)
+    cloud = findings(
+        connector=connector, dns="heron.example. 300 IN MX 10 heron-example.mail.protection.outlook.com.\n"
+    )
+    assert not cloud.findings
+
+
+def test_the_submission_host_is_no_place_to_relay():
+    settings = "Outbound security: Basic authentication, user relay@heron.example\nTCP port 587\nSmart host smtp.office365.com\nInbound connector: OnPremises, by address\n"
+    result = findings(
+        dialog=settings, bounce="550 5.7.60 SMTP; Client does not have permissions to send as this sender"
+    )
+    assert "H03" in result.findings[0].catalogue
+    assert "heron-example.mail.protection.outlook.com, port 25" in commands(result)
+
+
+POSTCONF = "inet_interfaces = all\nmyhostname = relay.heron.example\nmynetworks = 127.0.0.0/8 192.0.2.0/24\nrelayhost = [heron-example.mail.protection.outlook.com]:25\nsmtpd_tls_cert_file = /etc/ssl/relay.crt\nsmtpd_tls_key_file = /etc/ssl/relay.key\n"
+
+
+def test_settings_of_the_receiving_side_are_no_client_certificate():
+    log = "Mar  3 14:22:08 relay postfix/smtp[412]: 7F2E31C0A4: to=<a@x.example>, relay=heron-example.mail.protection.outlook.com[203.0.113.36]:25, delay=1, delays=0/0/1/0, dsn=4.7.0, status=deferred (host heron-example.mail.protection.outlook.com[203.0.113.36] said: 454 4.7.0 Failed to establish appropriate TLS channel: Access Denied (in reply to RCPT TO command))\n"
+    result = findings(postconf=POSTCONF, log=log)
+    assert "B17" in result.findings[0].catalogue
+    assert "smtp_tls_security_level=encrypt" in commands(result)
+    assert not findings(postconf=POSTCONF + "smtp_tls_security_level = encrypt\n", log=log).findings
+
+
+def test_mynetworks_that_lack_the_ipv6_address_are_said():
+    log = "May 16 09:41:12 smtp postfix/smtpd[88]: NOQUEUE: reject: RCPT from app.heron.example[2001:db8:7::19]: 554 5.7.1 <a@x.example>: Relay access denied; from=<b@heron.example> to=<a@x.example> proto=ESMTP helo=<app>\n"
+    result = findings(postconf=POSTCONF, log=log)
+    assert "H07" in result.findings[0].catalogue
+    assert "IPv6" in result.findings[0].summary
+    assert "[2001:db8:7::19]/128" in commands(result)
+
+
+def test_a_smart_host_that_demands_a_login_is_told_from_one_that_does_not_know_the_tenant():
+    log = "Mar  3 14:22:08 relay postfix/smtp[412]: 7F2E31C0A4: to=<a@x.example>, relay=smtp.provider.example[203.0.113.9]:587, delay=1, delays=0/0/1/0, dsn=5.7.0, status=bounced (host smtp.provider.example[203.0.113.9] said: 530 5.7.0 Authentication required (in reply to MAIL FROM command))\n"
+    result = findings(
+        postconf=POSTCONF.replace("heron-example.mail.protection.outlook.com]:25", "smtp.provider.example]:587"),
+        log=log,
+    )
+    assert "O02" in result.findings[0].catalogue
+    assert "smtp_sasl_auth_enable" in commands(result)

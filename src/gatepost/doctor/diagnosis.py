@@ -83,11 +83,23 @@ def together(path: Explained, rules: Sequence[Finding]) -> tuple[Finding, ...]:
     only = [each for each in path.findings if each.rule not in known]
     if not rules or rules[0].confidence == "low":
         return (*only, *(each for each in joined if each.confidence != "low" or not only))
-    if only and only[0].confidence == "high" and rules[0].confidence != "high" and only[0] is path.findings[0]:
-        return (only[0], *joined)
+    if path.findings and _is_better(path.findings[0], rules[0]):
+        best = path.findings[0]
+        first = next((each for each in joined if each.rule == best.rule), best)
+        surest = min(first.confidence, best.confidence, key=_ORDER.__getitem__)
+        joined = [replace(first, confidence=surest), *(each for each in joined if each.rule != best.rule)]
+        only = [each for each in only if each is not best]
     covered = {cause for each in joined for cause in each.catalogue}
     shown = (each for each in only if each.rule in path.by_state and not covered & set(each.catalogue))
     return (*joined, *shown)
+
+
+def _is_better(path: Finding, rule: Finding) -> bool:
+    """Whether the path's first finding goes before the rules': it is surer, or as sure and more telling."""
+    if path.symptom:
+        return False
+    surer = _ORDER[rule.confidence] - _ORDER[path.confidence]
+    return surer > 0 or (surer == 0 and rule.confidence != "high" and path.specificity > rule.specificity)
 
 
 def _of_one_cause(path: Finding, rule: Finding, by_state: bool) -> Finding:

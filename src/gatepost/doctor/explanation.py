@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from gatepost.doctor.causes import cause_named
 from gatepost.doctor.checks import all_checks
 from gatepost.doctor.checks.check import Check
-from gatepost.doctor.evidence import EvidenceBundle
+from gatepost.doctor.evidence import EvidenceBundle, ReplySeen
 from gatepost.doctor.finding import Cited, Confidence, Finding, Fix, RuledOut
 from gatepost.doctor.path.joining import mail_path
 from gatepost.doctor.path.objects import MailPath, Symptom, same_server
@@ -101,7 +101,7 @@ def _findings(path: MailPath, checks: Sequence[Check], candidates: Sequence[Cand
 def _finding(path: MailPath, checks: Sequence[Check], candidate: Candidate, candidates: Sequence[Candidate]) -> Finding:
     check = candidate.check
     cause = cause_named(check.cause)
-    confidence = _confidence(candidate, candidates)
+    confidence = _confidence(path, candidate, candidates)
     cited = [told for each in check.premises if (told := each.cited()) is not None]
     cited += [Cited(each.fact.source, each.says) for each in candidate.symptoms[:3]]
     return Finding(
@@ -112,6 +112,7 @@ def _finding(path: MailPath, checks: Sequence[Check], candidate: Candidate, cand
         fix=_fix(path, checks, check) if confidence != "low" else (),
         verify=check.verify,
         missing=tuple(need.what for need in check.needs),
+        symptom=check.names_what_happens,
         rule=check.cause,
         title=cause.title,
         catalogue=check.catalogue or cause.catalogue,
@@ -119,14 +120,16 @@ def _finding(path: MailPath, checks: Sequence[Check], candidate: Candidate, cand
     )
 
 
-def _confidence(candidate: Candidate, candidates: Sequence[Candidate]) -> Confidence:
-    """High: everything it rests on was seen, it explains a symptom that was seen, and nothing else explains it as well.
+def _confidence(path: MailPath, candidate: Candidate, candidates: Sequence[Candidate]) -> Confidence:
+    """High: everything it rests on was seen, it explains every refusal that was seen, and nothing else explains as much.
     Low: it rests on what is only assumed."""
     if candidate.known is How.ASSUMED:
         return "low"
     if candidate.known < How.SEEN or candidate.strongest_symptom != How.SEEN:
         return "medium"
     seen = {id(each) for each in candidate.symptoms if each.how is How.SEEN}
+    if any(isinstance(each.fact, ReplySeen) and id(each) not in seen for each in path.symptoms if each.how is How.SEEN):
+        return "medium"
     for other in candidates:
         if other is candidate or other.check.cause == candidate.check.cause or other.known < How.SEEN:
             continue
@@ -136,7 +139,12 @@ def _confidence(candidate: Candidate, candidates: Sequence[Candidate]) -> Confid
 
 
 def _specificity(candidate: Candidate) -> int:
-    """Where it stands among the rules, as long as there are rules: state against state is 88, without a complaint less."""
+    """Where it stands among the rules, as long as there are rules (see finding.py): state against state with a symptom
+    88, one link inferred 70, words 50."""
+    if candidate.known < How.INFERRED:
+        return 50
+    if candidate.known is How.INFERRED:
+        return 70
     told = candidate.strongest_symptom
     return 88 if told is How.SEEN else 84 if told is not None else 78
 

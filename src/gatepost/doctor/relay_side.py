@@ -289,7 +289,7 @@ def _is_the_sessions(world: World, index: int) -> bool:
 
 def _of_other_type(world: World, exported: seen_as.InboundConnector) -> Turned:
     """Beside a connector of the right type it may be meant for something else."""
-    others = any(each is not exported and each.connector_type != "partner" for each in world.exported)
+    others = len(world.exported) > 1
     told = exported.attribute("ConnectorType") or exported
     name = f"{exported.name or 'Relay'} on-premises"
     by = _identity_arguments(exported)
@@ -397,7 +397,7 @@ def _sender_edits(world: World) -> Iterator[Turned]:
     if not own or not changed.relays:
         return
     text = str(world.reverse_path.value)
-    cause = _cause_of_sender(world.reverse_path.value, world.domains)
+    cause = _cause_of_sender(world.reverse_path.value, any(each.certificate_names for each in world.connectors))
     path = world.reverse_path
     known = path.how if cause == "null-sender-by-address" else How.INFERRED  # to add the domain turns the verdict too
     yield Turned(
@@ -411,7 +411,9 @@ def _sender_edits(world: World) -> Iterator[Turned]:
     )
 
 
-def _cause_of_sender(path: ReversePath, domains: frozenset[str]) -> str:
+def _cause_of_sender(path: ReversePath, by_certificate: bool) -> str:
+    if by_certificate and not (isinstance(path, Mailbox) and is_local_name(path.domain)):
+        return "certificate-and-sender-domain-not-accepted"
     if not isinstance(path, Mailbox):
         return "null-sender-by-address"
     if is_local_name(path.domain) or is_application_mailbox(path.text):

@@ -14,7 +14,7 @@ Asks = Callable[[MailPath], Iterator[Check]]
 
 def all_checks(path: MailPath) -> tuple[Check, ...]:
     """Every answer that the path gives."""
-    from gatepost.doctor.checks import handshake, named, resolver, selection, tenant
+    from gatepost.doctor.checks import endpoint, handshake, named, postfix, resolver, selection, tenant, trust
 
     asked: tuple[Asks, ...] = (
         selection.named_certificate_is_stored,
@@ -31,6 +31,16 @@ def all_checks(path: MailPath) -> tuple[Check, ...]:
         resolver.relay_resolves_names,
         resolver.block_list_answers,
         resolver.address_is_on_no_block_list,
+        trust.we_trust_the_peer,
+        trust.update_kept_the_authority,
+        trust.chain_is_in_its_time,
+        trust.listener_speaks_a_version_of_today,
+        endpoint.smart_host_is_the_tenants,
+        endpoint.connector_routes_to_what_it_expects,
+        endpoint.relays_at_the_relaying_endpoint,
+        postfix.speaks_tls_outwards,
+        postfix.own_relay_takes_its_clients,
+        postfix.logs_in_where_login_is_demanded,
         tenant.relay_recognises_the_session,
         named.the_reply_names_it,
     )

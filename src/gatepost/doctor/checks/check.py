@@ -38,6 +38,8 @@ class Check:
     needs: tuple[Need, ...] = ()
     alone: bool = False
     """The objects contradict each other: it is a fault without anybody's complaint."""
+    names_what_happens: bool = False
+    """It says what happens, and leaves open why: whoever knows why goes first."""
     place: int = 50
     """Where on the path, from the sender's store (0) to the recipient (100)."""
     catalogue: tuple[str, ...] = ()

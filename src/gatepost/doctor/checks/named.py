@@ -41,6 +41,7 @@ def _named(path: MailPath, cause: str, symptoms: list[Symptom]) -> Check:
         edits=tuple(Advice(where, _filled(command, values)) for where, command in described.repair),
         verify=_filled(described.verify, values),
         needs=(Need(described.needs, 2),) if described.needs else (),
+        names_what_happens=described.root_open,
         place=90,
     )
 

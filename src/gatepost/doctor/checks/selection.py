@@ -10,7 +10,7 @@ from gatepost.doctor.certificates_told import at, is_public, is_self_signed, nam
 from gatepost.doctor.checks.check import Check, Need
 from gatepost.doctor.evidence import CertificateSeen
 from gatepost.doctor.path.objects import End, MailPath, Pin, Store, carries
-from gatepost.doctor.path.told import Told, seen
+from gatepost.doctor.path.told import Told, inferred, seen
 from gatepost.doctor.repairs import (
     Edit,
     EnableForSmtp,
@@ -25,6 +25,8 @@ Answer = Callable[..., Check]
 """`Check` with what every answer of a question has in common."""
 
 _OUT: Final = frozenset(("no-certificate-found", "nothing-goes", "not-attributed"))
+_NEVER_DIALLED: Final = _OUT - {"not-attributed"}
+"""A connector that finds its certificate nowhere opens no session, so nobody refuses it."""
 _IN: Final = frozenset(("no-starttls", "nothing-comes", "listener-refused", "partner-lock"))
 _LISTING: Final = (
     "Get-ExchangeCertificate | Format-List Thumbprint,Services,Status,NotAfter,Issuer,Subject,HasPrivateKey"
@@ -47,7 +49,7 @@ def named_certificate_is_stored(path: MailPath) -> Iterator[Check]:
 def _named(path: MailPath, end: End, pin: Pin) -> Iterator[Check]:
     for server, store in path.stores_of(end):
         cause = "connector-names-missing-certificate" if end.way == "out" else "listener-withdrew-starttls"
-        explains = _OUT if end.way == "out" else _IN
+        explains = _NEVER_DIALLED if end.way == "out" else _IN
         answer = partial(
             Check, cause=cause, subject=f"{end.name}@{server}", explains=explains, way=end.way, servers=end.servers
         )
@@ -258,10 +260,12 @@ def _hosts_in_use(path: MailPath, store: Store, before: Store | None) -> Iterato
         if not any(each is store for _, each in path.stores_of(end)):
             continue
         pinned = end.pin.host if end.pin else ""
-        host = pinned if end.pin and store.may_hold(end.pin) else end.fqdn or pinned
+        named = end.pin is not None and (store.may_hold(end.pin) or bool(store.covering(pinned)))
+        host = pinned if named else end.fqdn or pinned
         if host and host not in given:
             given.add(host)
-            yield host, seen(host, end.fact, f"{end.name or 'the connector'} goes by {host}")
+            known = seen if named or end.pin_is_empty else inferred  # the certificate that it names was not shown
+            yield host, known(host, end.fact, f"{end.name or 'the connector'} goes by {host}")
     for each in before.held if before else ():
         if each.smtp_bound and not is_self_signed(each):
             for host in names_of(each)[:1]:

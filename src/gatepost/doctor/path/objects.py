@@ -52,6 +52,8 @@ class Pin:
         if certificate.subject is None or not certificate.subject.attributes:
             return False if certificate.subject is not None else None
         if certificate.subject.key != self.subject.key:
+            if self.text.rstrip().endswith(",") and self.subject.key <= certificate.subject.key:
+                return None  # the rest of the pasted name was lost
             return None if _cut(certificate, self.subject) else False
         if certificate.issuer is None:
             return None

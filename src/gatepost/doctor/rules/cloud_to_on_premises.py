@@ -201,6 +201,9 @@ def listener_presents_other_certificate(bundle: EvidenceBundle, facts: Derived) 
         ),
         None,
     )
+    queued = {each.source for each in bundle.queue_errors if not each.details}
+    if failed is not None and failed.source in queued:
+        failed = None  # our own queue's 4.7.5 is our verdict on the peer
     if mismatch is None and failed is None:
         return None
     remote = next(

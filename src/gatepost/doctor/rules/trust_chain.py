@@ -138,6 +138,7 @@ def intermediates_not_sent(bundle: EvidenceBundle, facts: Derived) -> Finding | 
         if certificate is not None and is_public(certificate) and not _peers_certificate_rejected(bundle)
         else []
     )
+    untrusted = [each for each in untrusted if "4.7.5" not in each.says]  # the sender's own verdict on the peer
     evidence += untrusted[:1]
     hard = bool(capi or tool or statuses)
     # ATTR36 says that the connector did match, so the chain was good.

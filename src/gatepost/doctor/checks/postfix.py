@@ -1,0 +1,202 @@
+"""Postfix as the relay between programs and service: its TLS outwards, its own rules, its login."""
+
+# ruff: noqa: E501 - a sentence broken over lines reads worse
+
+from collections.abc import Iterator
+from ipaddress import ip_network
+from shlex import quote as shell_quoted
+from typing import Final
+
+from gatepost.doctor.addresses import Network, parsed_address
+from gatepost.doctor.causes import cause_named
+from gatepost.doctor.checks.check import Check, Need
+from gatepost.doctor.evidence import PostfixSetting, RelayPolicyReject
+from gatepost.doctor.path.objects import MailPath
+from gatepost.doctor.path.told import Told, inferred, seen
+from gatepost.doctor.repairs import Advice, Edit
+
+_NO_TLS: Final = ("", "none")
+_CERTIFICATES: Final = ("smtp_tls_cert_file", "smtp_tls_chain_files", "smtp_tls_eccert_file")
+_REFUSED: Final = ("not-attributed", "no-secure-channel", "no-starttls", "partner-lock")
+
+
+def _setting(path: MailPath, name: str) -> PostfixSetting | None:
+    return path.bundle.postfix_setting(name)
+
+
+def speaks_tls_outwards(path: MailPath) -> Iterator[Check]:
+    """`postconf -n` shows what differs from the default, and the default of smtp_tls_security_level is no TLS."""
+    shown = [each for each in path.bundle.postfix_settings if not each.service]
+    if len(shown) < 2 or not any(
+        each.name in ("relayhost", "myhostname", "mynetworks", "mydestination", "inet_interfaces") for each in shown
+    ):
+        return
+    level = _setting(path, "smtp_tls_security_level")
+    legacy = any(each.name in ("smtp_use_tls", "smtp_enforce_tls") and each.value.casefold() == "yes" for each in shown)
+    elsewhere = any(
+        each.name.startswith(("smtp_tls_policy_maps", "smtp_tls_per_site"))
+        or (each.service and each.name == "smtp_tls_security_level")
+        for each in path.bundle.postfix_settings
+    )
+    established = any(each.kind == "established" for each in path.bundle.postfix_tls)
+    if legacy or elsewhere or established or (level is not None and level.value.strip() not in _NO_TLS):
+        return
+    if not path.symptoms_of(_REFUSED) or not _tls_is_what_counts(path):
+        return
+    listening = next((each for each in shown if each.name.startswith("smtpd_tls_")), None)
+    premises: list[Told[object]] = [
+        seen(level, level, f"smtp_tls_security_level = {level.value}")
+        if level
+        else seen("", shown[0], "smtp_tls_security_level is not set, which means no TLS"),
+    ]
+    if listening is not None:
+        premises.append(seen(listening, listening, f"{listening.name} is for the receiving side only"))
+    named = next((each for each in path.bundle.inbound_connectors if each.certificate_name), None)
+    if named is not None:
+        premises.append(seen(named, named, f"the connector asks for the certificate {named.certificate_name}"))
+    yield Check(
+        cause="connector-does-not-use-tls",
+        catalogue=("B17", "B13"),
+        standing="broken",
+        subject="smtp_tls_security_level",
+        says="Postfix sends in plain text: smtp_tls_security_level is not set, and smtpd_tls_ settings are for receiving only. The service demands TLS"
+        + (" and a client certificate." if named else "."),
+        premises=tuple(premises),
+        explains=frozenset(_REFUSED),
+        way="out",
+        edits=tuple(_tls_on(path, named is not None)),
+        verify="The log says 'TLS connection established to' for this relay, and with TLS 1.3 'client-signature' in the same line.",
+        place=20,
+    )
+
+
+def _tls_is_what_counts(path: MailPath) -> bool:
+    """A refusal that names TLS; or a connector that goes by a certificate, and by no address."""
+    if path.symptoms_of(("no-secure-channel", "no-starttls")):
+        return True
+    return any(each.certificate_name and not each.addresses for each in path.bundle.inbound_connectors)
+
+
+def _tls_on(path: MailPath, with_certificate: bool) -> Iterator[Edit]:
+    settings = ["smtp_tls_security_level=encrypt"]
+    if with_certificate:
+        certificate, key = _setting(path, "smtpd_tls_cert_file"), _setting(path, "smtpd_tls_key_file")
+        settings.append(f"smtp_tls_cert_file={certificate.value if certificate else '/etc/postfix/client-chain.pem'}")
+        settings.append(f"smtp_tls_key_file={key.value if key else '/etc/postfix/client-key.pem'}")
+    yield Advice("Postfix", f"postconf -e {' '.join(map(shell_quoted, settings))} && postfix reload")
+
+
+# --- its own rules --------------------------------------------------------------------------------------------------
+
+
+def own_relay_takes_its_clients(path: MailPath) -> Iterator[Check]:
+    """NOQUEUE and reject are smtpd's own words: the service was never asked. Whether the client is in mynetworks is told."""
+    rejects = [each for each in path.bundle.relay_rejects if _is_policy(each)]
+    if not rejects:
+        return
+    one = rejects[0]
+    networks = _setting(path, "mynetworks")
+    address = parsed_address(one.client_address)
+    listed = (
+        address is not None
+        and networks is not None
+        and any(address in each for each in _networks(networks.value) if each.version == address.version)
+    )
+    premises: list[Told[object]] = [seen(one, one)]
+    if networks is not None:
+        premises.append(seen(networks, networks, f"mynetworks = {networks.value}"))
+    kind = "IPv6 " if address is not None and address.version == 6 else ""
+    lacks = (
+        f"; mynetworks lacks its {kind}address" if networks is not None and address is not None and not listed else ""
+    )
+    yield Check(
+        cause="local-relay-refused-first",
+        standing="broken",
+        subject=one.client_address or one.host,
+        says=f"{one.host or 'Your own relay'} refuses {one.client_name or 'the client'} [{one.client_address}] by its own rules{lacks}; the service was never asked.",
+        premises=tuple(premises),
+        explains=frozenset(("relay-refused", "local-relay-refused", "nothing-goes")),
+        way="out",
+        edits=tuple(_let_in(one, networks, listed)),
+        verify=f"{one.host or 'The relay'} answers RCPT TO with 250 and logs a line with status=sent.",
+        place=15,
+        alone=True,
+    )
+
+
+def _is_policy(reject: RelayPolicyReject) -> bool:
+    text = (reject.text or reject.quote).casefold()
+    if "outbound.protection.outlook" in reject.client_name.casefold() or "blocked using" in text:
+        return False
+    return reject.code in (None, 454, 550, 551, 554) and any(
+        each in text for each in ("access denied", "relay", "not permitted")
+    )
+
+
+def _networks(value: str) -> Iterator[Network]:
+    for text in value.replace(",", " ").split():
+        try:
+            yield ip_network(text.replace("[", "").replace("]", ""), strict=False)
+        except ValueError:
+            continue
+
+
+def _let_in(reject: RelayPolicyReject, networks: PostfixSetting | None, listed: bool) -> Iterator[Edit]:
+    if "exim" in reject.software.casefold():
+        yield Advice("Exim", f"# add {reject.client_address} to the hostlist relay_from_hosts, then reload Exim")
+        return
+    if listed:
+        yield Advice(
+            "Postfix",
+            "postconf smtpd_recipient_restrictions smtpd_relay_restrictions   # permit_mynetworks must stand before what rejects",
+        )
+        return
+    address = reject.client_address
+    entry = f"[{address}]/128" if ":" in address else f"{address}/32"
+    if networks is not None:
+        yield Advice(
+            "Postfix", f"postconf -e {shell_quoted(f'mynetworks = {networks.value} {entry}')} && postfix reload"
+        )
+    else:
+        yield Advice(
+            "Postfix",
+            f"# add {entry} to mynetworks (postconf mynetworks shows what is there); smtpd_relay_restrictions must begin with permit_mynetworks; then: postfix reload",
+        )
+
+
+# --- its login at the smart host ------------------------------------------------------------------------------------
+
+
+def logs_in_where_login_is_demanded(path: MailPath) -> Iterator[Check]:
+    demanded = path.symptoms_of(("login-demanded",))
+    if not demanded:
+        return
+    sasl = _setting(path, "smtp_sasl_auth_enable")
+    used = any(each.log.starttls_sent is not None and "AUTH" in each.log.quote for each in path.sessions)
+    cause = cause_named("smart-host-wants-login")
+    broken = not used and (sasl is None or sasl.value.casefold() != "yes")
+    host = next((each.fact.said_by for each in demanded if hasattr(each.fact, "said_by") and each.fact.said_by), "HOST")
+    reply = demanded[0]
+    yield Check(
+        cause=cause.id,
+        standing="broken" if broken else "unknown",
+        subject=host,
+        says=cause.says,
+        premises=(
+            Told(value=reply, how=reply.how, source=reply.fact.source, says=reply.says),
+            *((seen(sasl, sasl, f"smtp_sasl_auth_enable = {sasl.value}"),) if sasl else ()),
+            *(() if path.bundle.postfix_settings else (inferred("", reply.fact, "no AUTH is seen in the session"),)),
+        ),
+        explains=frozenset(("login-demanded",)),
+        way="out",
+        edits=tuple(
+            Advice(where, command.replace("{host}", host))
+            for where, command in cause.repair
+            if where != "Exchange" or path.bundle.send_connectors
+        ),
+        verify=cause.verify,
+        needs=()
+        if path.bundle.postfix_settings
+        else (Need("postconf -n on the relay, or the settings of the program", 1),),
+        place=50,
+    )
