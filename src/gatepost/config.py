@@ -342,7 +342,7 @@ def _config(file: Path, text: str, top: _Table) -> Config:
         log=top.take("log", _one_of("text", "json"), "text"),
         help_link=top.take("help_link", _text),
         postmaster=top.take("postmaster", _mailbox),
-        retry=_retry(top.table("retry")),
+        retry=_retry(top.table("retry"), top.table("edge")),
         protocol_log=_protocol_log(top.table("protocol_log")),
         sessions=_sessions(top.table("sessions")),
         delivery=_delivery(top.table("delivery")),
@@ -472,7 +472,7 @@ def _api_limits(table: _Table) -> ApiLimits:
     return limits
 
 
-def _retry(table: _Table) -> RetrySettings:
+def _retry(table: _Table, edge: _Table) -> RetrySettings:
     defaults = RetrySettings()
     settings = RetrySettings(
         glitch_interval_s=table.take("glitch_interval", _duration, defaults.glitch_interval_s),
@@ -482,8 +482,10 @@ def _retry(table: _Table) -> RetrySettings:
         interval_s=table.take("interval", _duration, defaults.interval_s),
         expiry_s=table.take("expire_after", _duration, defaults.expiry_s),
         delay_notice_s=table.take("delay_notice_after", _duration, defaults.delay_notice_s),
+        hold_refused_s=edge.take("hold_refused", _duration, defaults.hold_refused_s),
     )
     table.close()
+    edge.close()
     return settings
 
 

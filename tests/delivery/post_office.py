@@ -66,6 +66,7 @@ class Told:
 
     delivered: list[tuple[Claim, Delivered]] = field(default_factory=list)
     deferred: list[tuple[Claim, Deferred, Rescheduled]] = field(default_factory=list)
+    not_recognised: list[tuple[Claim, Deferred]] = field(default_factory=list)
     failed: list[tuple[Claim, Failed]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     stuck: list[tuple[str, int]] = field(default_factory=list)
@@ -80,6 +81,9 @@ class Listener:
 
     def deferred(self, claim: Claim, outcome: Deferred, next_attempt: Rescheduled) -> None:
         self.told.deferred.append((claim, outcome, next_attempt))
+
+    def not_recognised(self, claim: Claim, outcome: Deferred) -> None:
+        self.told.not_recognised.append((claim, outcome))
 
     def failed(self, claim: Claim, outcome: Failed) -> None:
         self.told.failed.append((claim, outcome))

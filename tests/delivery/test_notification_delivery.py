@@ -1,16 +1,20 @@
 """Who is told what, when: notifications as they arrive at the sender's server."""
 
 from collections.abc import Coroutine
+from dataclasses import replace
 from email import message_from_bytes
 from pathlib import Path
 
 import pytest
 import uvloop
 
-from delivery.post_office import CONTENT, post_office, to_smart_host
+from delivery.post_office import CONTENT, RETRY, post_office, to_smart_host
+from gatepost.delivery.destination import Destination
 from gatepost.mail.envelope import DsnRequest
+from gatepost.mail.reply import RemoteReply
+from gatepost.queue.outcome import Deferred, DeliveryOutcome, Failed
 from gatepost.queue.retry import RetrySettings
-from gatepost.tenancy.tenant import AddressSpace
+from gatepost.tenancy.tenant import AddressSpace, SendConnector
 from sink import KEYWORDS, Sink
 
 WITHOUT_DSN = tuple(word for word in KEYWORDS if word != "DSN")
@@ -30,7 +34,9 @@ def test_a_refusal_comes_back_to_the_sender_with_the_words_of_the_next_hop(tmp_p
         async with (
             Sink() as out,
             Sink() as back,
-            post_office(tmp_path, to_smart_host(out.port), home(back.port)) as office,
+            post_office(
+                tmp_path, to_smart_host(out.port), home(back.port), retry=RetrySettings(hold_refused_s=0.0)
+            ) as office,
         ):
             out.answer(
                 "RCPT",
@@ -53,6 +59,47 @@ def test_a_refusal_comes_back_to_the_sender_with_the_words_of_the_next_hop(tmp_p
             assert len(office.told.delivered) == 1
 
     run(story())
+
+
+NOT_RECOGNISED = b"550 5.7.64 TenantAttribution; Relay Access Denied; certificate-name-unknown\r\n"
+
+
+def test_mail_that_our_own_relay_does_not_recognise_is_kept_and_others_mail_goes_on(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with (
+            Sink() as out,
+            Sink() as back,
+            post_office(tmp_path, to_smart_host(out.port), home(back.port), retry=RETRY) as office,
+        ):
+            out.always("RCPT", NOT_RECOGNISED)
+            await office.send("bob@fabrikam.example")
+            await office.until(lambda: len(office.told.not_recognised) >= 2)
+            out.behave()
+            await office.send("eve@litware.example", tenant="tailspin", sender="tom@tailspin.example")
+            await office.until_empty()
+            assert {each.recipients[0] for each in out.messages} == {"bob@fabrikam.example", "eve@litware.example"}
+            assert not office.told.failed
+            assert not back.messages
+            (_, outcome), *_ = office.told.not_recognised
+            assert outcome.status == "4.7.0"
+            assert "does not recognise this server" in outcome.why
+
+    run(story())
+
+
+def test_a_recipients_own_host_that_does_not_recognise_this_server_is_no_relay_of_ours(tmp_path: Path) -> None:
+    kept = _kept_if_not_recognised_by(to_smart_host(25))
+    returned = _kept_if_not_recognised_by(replace(to_smart_host(25), smart_hosts=()))
+    assert isinstance(kept, Deferred)
+    assert isinstance(returned, Failed)
+
+
+def _kept_if_not_recognised_by(connector: SendConnector) -> DeliveryOutcome:
+    destination = Destination(connector, "fabrikam.example", None, None)  # type: ignore[arg-type]
+    reply = RemoteReply(550, "5.7.64", (NOT_RECOGNISED.decode().strip(),))
+    refused = Failed(recipient=None, why="refused", status="5.7.64", reply=reply, host="mx")  # type: ignore[arg-type]
+    (outcome,) = destination._kept_if_not_recognised([refused])
+    return outcome
 
 
 def test_a_null_reverse_path_gets_no_notification(tmp_path: Path) -> None:

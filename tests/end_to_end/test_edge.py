@@ -64,12 +64,12 @@ def scene(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates) 
         done = edge.run(
             *("init", "--edge", "--hostname", "edge.contoso.com", "--smart-host", relay.name_of("main")),
             *("--domain", "contoso.com", "--certificate", str(certificate), "--key", str(key)),
+            *("--mailboxes", f"127.0.0.1:{contoso_sink.port}"),
         )
         assert done.returncode == 0, done.stderr
         assert edge.config.read_text().count("[[listener]]") == 1
-        edge.config.write_text(edge.config.read_text().replace("127.0.0.1:2526", edge.name_of("main")))
-        home = ("--address-space", "contoso.com", "--smart-host", f"127.0.0.1:{contoso_sink.port}")
-        edge("send-connector", "add", "on-premises", *home)
+        settings = edge.config.read_text().replace("127.0.0.1:2526", edge.name_of("main"))
+        edge.config.write_text(f'{settings}[edge]\nhold_refused = "0s"\n')
         with relay.serving(), edge.serving():
             yield Scene(edge, relay, outside_sink, contoso_sink, certificates)
 
@@ -159,6 +159,71 @@ def test_the_log_of_the_relay_is_one_json_object_a_line(scene: Scene) -> None:
     accepted = next(each for each in events if each["event"] == "accepted" and each["tenant"] == "contoso")
     assert scene.relay.told("why", accepted["session_id"])["evidence"]["mail_from"] == accepted["mail_from"]
     assert "PRIVATE KEY" not in scene.relay.output
+
+
+def _hold_refused(edge: Installation, hold: str) -> None:
+    """And start anew, so that it counts."""
+    settings = edge.config.read_text().partition("[edge]")[0]
+    edge.config.write_text(f'{settings}[edge]\nhold_refused = "{hold}"\n[retry]\ntransient_interval = "1s"\n')
+    edge.stop()
+    edge.start()
+
+
+def _relay_takes_contosos_server(scene: Scene, *, is_taken: bool) -> None:
+    scene.relay("inbound-connector", "enable" if is_taken else "disable", "contoso", "mail")
+
+    def as_wanted() -> bool:
+        with SmtpClient(scene.relay.port) as smtp:
+            smtp.starttls(scene.certificates.contoso)
+            return (smtp.mail("ann@contoso.com", "someone@outside.example").code == 250) == is_taken
+
+    wait_until(as_wanted, "the relay to notice")
+
+
+def test_mail_that_the_relay_refuses_is_kept_the_postmaster_is_written_to_and_the_mail_goes_later(scene: Scene) -> None:
+    scene.present(scene.certificates.contoso)
+    _hold_refused(scene.edge, "4h")
+    _relay_takes_contosos_server(scene, is_taken=False)
+    scene.send("kept@outside.example")
+    scene.edge.wait_for_output(r"relay-refuses-us .*5\.7\.64 TenantAttribution")
+    alarm = taken(scene.contoso, to="postmaster@contoso.com")
+    assert alarm.reverse_path == ""
+    assert b"refuses mail of this server" in alarm.content
+    assert b"5.7.64 TenantAttribution; Relay Access Denied" in b" ".join(alarm.content.split())
+    waiting = [each["recipient"] for each in scene.edge.told("queue", "list")["messages"]]
+    assert [each["forward_path"] for each in waiting] == ["kept@outside.example"]
+    assert "5.7.64 TenantAttribution" in waiting[0]["last_reply"]
+    assert " failed " not in scene.edge.output
+    _relay_takes_contosos_server(scene, is_taken=True)
+    taken(scene.outside, to="kept@outside.example")
+    about_it = [each for each in scene.contoso.messages if b"kept@outside.example" in each.content]
+    assert not about_it, "the sender was not troubled"
+
+
+def test_after_hold_refused_the_sender_is_told_by_the_way_to_the_mailboxes(scene: Scene) -> None:
+    _hold_refused(scene.edge, "2s")
+    _relay_takes_contosos_server(scene, is_taken=False)
+    scene.send("lost@outside.example")
+
+    def notice() -> list[bytes]:
+        return [each.content for each in scene.contoso.messages if b"lost@outside.example" in each.content]
+
+    (content,) = wait_until(notice, "the notice to ann")
+    assert b"did not recognise the server" in content
+    _relay_takes_contosos_server(scene, is_taken=True)
+
+
+def test_serve_warns_where_a_notice_has_no_way_but_the_relay(scene: Scene, tmp_path: Path) -> None:
+    edge = Installation(tmp_path, hostname="edge.contoso.com", workers=1)
+    options = ("--smart-host", scene.relay.name_of("main"), "--domain", "contoso.com")
+    done = edge.run("init", "--edge", "--hostname", "edge.contoso.com", *options)
+    assert "no --mailboxes HOST" in done.stderr
+    edge.config.write_text(edge.config.read_text().replace("127.0.0.1:2526", edge.name_of("main")))
+    with edge.serving():
+        edge.wait_for_output("no send connector leads to the mailboxes of contoso.com")
+    edge("send-connector", "add", "mailboxes", "--address-space", "contoso.com", "--smart-host", "127.0.0.1:9")
+    with edge.serving():
+        assert "leads to the mailboxes" not in edge.output
 
 
 def test_an_edge_needs_a_smart_host_and_a_domain(tmp_path: Path) -> None:

@@ -62,6 +62,23 @@ def test_from_nothing_to_relayed_mail_in_one_plan_and_one_apply(tmp_path: Path, 
         scene.neighbour_is_served()
 
 
+def test_the_way_to_the_mailboxes_is_missed_asked_for_and_planned(scene: HybridScene) -> None:
+    (note,) = [each for each in scene.plan()["notes"] if "mailboxes" in each]
+    assert "contoso.com" in note and "--mailboxes HOST" in note
+    plan = scene.plan("--mailboxes", f"127.0.0.1:{scene.sink.port}")
+    assert not [each for each in plan["notes"] if "mailboxes" in each]
+    scene.apply()
+    scene.relays()
+    way = scene.edge.told("send-connector", "show", "mailboxes")
+    assert [each["space"] for each in way["address_spaces"]] == ["contoso.com"]
+    assert way["certificate"] is None
+    again = scene.edge.run("hybrid", "plan")
+    assert (again.returncode, again.stdout, again.stderr) == (0, "nothing to do\n", "")
+    assert scene.edge.run("hybrid", "verify").returncode == 0
+    assert scene.edge.run("hybrid", "undo").returncode == 0
+    assert scene.edge.told("send-connector", "list") != [way]
+
+
 def test_a_domain_that_is_not_verified_is_waited_for_and_gone_on_with_later(tmp_path: Path) -> None:
     with hybrid_scene(tmp_path, domain_verified=False) as scene:
         before = scene.state()

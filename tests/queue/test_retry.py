@@ -73,3 +73,15 @@ def test_a_retry_is_always_in_the_future_and_within_the_longest_interval(
     decision = decide(deferred(attempts, glitch), 0.0, age, DEFAULTS)
     if isinstance(decision, Rescheduled):
         assert age < decision.due_at <= age + DEFAULTS.interval_s
+
+
+def test_mail_that_our_own_relay_does_not_recognise_is_kept_for_hold_refused_and_then_fails_as_it_was_refused() -> None:
+    refused = RemoteReply(550, "5.7.64", ("550 5.7.64 TenantAttribution; Relay Access Denied",))
+    outcome = deferred(reply=refused)
+    refusal = Failed(recipient=outcome.recipient, why="refused", status="5.7.64", reply=refused, host="relay")
+    kept = deferred(reply=refused, refusal=refusal)
+    decision = decide(kept, 0.0, 4 * HOUR - 1, DEFAULTS)
+    assert isinstance(decision, Rescheduled)
+    assert decision.reply == str(refused)
+    assert decide(kept, 0.0, 4 * HOUR, DEFAULTS) is refusal
+    assert decide(kept, 0.0, 0.0, RetrySettings(hold_refused_s=0.0)) is refusal

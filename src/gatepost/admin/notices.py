@@ -56,20 +56,40 @@ def notices(
     ]
 
 
+def alarm_notice(
+    *,
+    tenant: str,
+    contact: str,
+    keys: tuple[ToldKey, ...],
+    title: str,
+    paragraphs: Sequence[str],
+    at: datetime,
+    hostname: str,
+) -> Notice:
+    """One message about one thing that is wrong now."""
+    text = "\n\n".join(_filled(each) for each in (f"This is the mail server {hostname}.", *paragraphs)) + "\n"
+    octets = _composed(contact, title, text, at, hostname)
+    return Notice(tenant=tenant, contact=contact, keys=keys, octets=octets)
+
+
 def _is_to_be_told(prospect: Prospect, at: datetime) -> bool:
     return prospect.due_at is None or prospect.stage(at) is not None
 
 
 def _message(tenant: str, contact: str, found: Sequence[Prospect], at: datetime, hostname: str) -> bytes:
+    return _composed(contact, _subject(tenant, found, at), _text(tenant, found, at, hostname), at, hostname)
+
+
+def _composed(contact: str, subject: str, text: str, at: datetime, hostname: str) -> bytes:
     message = EmailMessage(policy=SMTP if contact.isascii() else SMTPUTF8)
     message["From"] = f"Gatepost at {hostname} <postmaster@{hostname}>"
     message["To"] = contact
-    message["Subject"] = _subject(tenant, found, at)
+    message["Subject"] = subject
     message["Date"] = format_datetime(at)
     message["Message-ID"] = make_msgid(domain=hostname)
     # RFC 3834 5: no responder answers this, and no vacation notice comes back.
     message["Auto-Submitted"] = "auto-generated"
-    message.set_content(_text(tenant, found, at, hostname), cte="8bit" if _needs_eight_bit(found) else "7bit")
+    message.set_content(text, cte="7bit" if text.isascii() else "8bit")
     return message.as_bytes()
 
 
@@ -80,10 +100,6 @@ def _subject(tenant: str, found: Sequence[Prospect], at: datetime) -> str:
     days = max(0, (nearest - at).days)
     when = "is about to stop" if days == 0 else f"will stop in {days} day{'s' if days > 1 else ''}"
     return f"{tenant}: mail through the relay {when}"
-
-
-def _needs_eight_bit(found: Sequence[Prospect]) -> bool:
-    return not all((each.says + each.do + each.connector + each.tenant).isascii() for each in found)
 
 
 def _text(tenant: str, found: Sequence[Prospect], at: datetime, hostname: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from shlex import quote
 from typing import Protocol
@@ -11,8 +12,12 @@ from gatepost.admin.directory_editor import DirectoryEditor
 from gatepost.admin.limits import must_have_room, send_must_fit
 from gatepost.admin.lookups import send_connector_named, tenant_named
 from gatepost.admin.notation import address_space, host_name, object_name, smart_host
+from gatepost.queue import routing
 from gatepost.tenancy.allowance import Owned
-from gatepost.tenancy.tenant import AddressSpace, SendConnector, Tenant, TlsLevel
+from gatepost.tenancy.tenant import AcceptedDomain, AddressSpace, SendConnector, Tenant, TlsLevel
+
+_SOMEWHERE = "somewhere-else.invalid"
+"""A domain that nobody has (RFC 6761 6.4): how mail to the outside is routed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +124,28 @@ def remove(editor: DirectoryEditor, name: str) -> SendConnector:
 
 def every(editor: DirectoryEditor, tenant: str | None) -> Iterator[SendConnector]:
     return editor.all_send_connectors(tenant_named(editor, tenant).name if tenant else None)
+
+
+def domains_without_mailboxes(editor: DirectoryEditor, most: int) -> tuple[list[str], str | None]:
+    """Where this server hands mail to a relay that knows it by its certificate: up to `most` verified domains for which
+    no other way is set, and the name of the connector to the relay."""
+    everybodys = [each for each in editor.all_send_connectors() if each.enabled and each.tenant is None]
+    to_relay = routing.choose(everybodys, None, _SOMEWHERE)
+    if to_relay is None or not (to_relay.smart_hosts and to_relay.certificate):
+        return [], None
+    lacking = (
+        domain.domain
+        for domain in editor.all_domains()
+        if domain.verified and _way_to(editor, domain, everybodys) == to_relay
+    )
+    return list(islice(lacking, most)), to_relay.name
+
+
+def _way_to(
+    editor: DirectoryEditor, domain: AcceptedDomain, everybodys: Sequence[SendConnector]
+) -> SendConnector | None:
+    own = [each for each in editor.all_send_connectors(domain.tenant) if each.enabled and each.tenant == domain.tenant]
+    return routing.choose([*own, *everybodys], domain.tenant, domain.domain)
 
 
 def _saved(

@@ -1,14 +1,25 @@
 """Delivery's outcomes as lines of the operator's log, in the next hop's own words."""
 
+import math
+import time
+from typing import Final
+
+from gatepost.app.alarms import Alarm, Alarms
 from gatepost.protocol_log.codec import timestamp_text
 from gatepost.queue.message import Claim
 from gatepost.queue.outcome import Deferred, Delivered, DeliveryOutcome, Failed, Rescheduled
 from gatepost.store.event_log import EventLog
 
+_TOLD_AGAIN_S: Final = 3600.0
+
 
 class DeliveryEventLog:
-    def __init__(self, log: EventLog) -> None:
+    def __init__(self, log: EventLog, alarms: Alarms, hold_refused_s: float) -> None:
         self._log = log
+        self._alarms = alarms
+        self._hold_refused_s = hold_refused_s
+        self._refusals_told: dict[tuple[str | None, str | None], float] = {}
+        """When a relay's refusal of a tenant's mail was told last."""
 
     def delivered(self, claim: Claim, outcome: Delivered) -> None:
         self._log.emit("delivered", **_facts(claim, outcome))
@@ -20,6 +31,35 @@ class DeliveryEventLog:
             why=outcome.why,
             status=outcome.status,
             next_attempt_at=timestamp_text(next_attempt.due_at),
+        )
+
+    def not_recognised(self, claim: Claim, outcome: Deferred) -> None:
+        """Each recipient has its `deferred`; this tells the cause, once an hour."""
+        what, now = (outcome.host, claim.tenant), time.monotonic()
+        if now - self._refusals_told.get(what, -math.inf) < _TOLD_AGAIN_S:
+            return
+        self._refusals_told = {each: at for each, at in self._refusals_told.items() if now - at < _TOLD_AGAIN_S}
+        self._refusals_told[what] = now
+        reply = " ".join(outcome.reply.lines) if outcome.reply else ""
+        kept_for = f"{self._hold_refused_s / 3600:g} h"
+        do = (
+            "see what the certificate lacks: gatepost hybrid verify, or have the relay's operator run gatepost why "
+            "with the session id in the reply; once the relay takes this server: gatepost queue retry"
+        )
+        self._log.emit(
+            "relay-refuses-us", host=outcome.host, tenant=claim.tenant, reply=reply, kept_for=kept_for, do=do
+        )
+        self._alarms.raise_(
+            Alarm(
+                code="relay-refuses-us",
+                tenant=claim.tenant,
+                subject=outcome.host or "",
+                title=f"{outcome.host} refuses mail of this server",
+                says=f"{outcome.host} does not recognise this server by its certificate or address, and refuses mail: "
+                f"{reply}. Mail that it refuses is kept in the queue (gatepost queue list) until it is {kept_for} old, "
+                "and tried again meanwhile; after that it is returned to its senders.",
+                do=do,
+            )
         )
 
     def failed(self, claim: Claim, outcome: Failed) -> None:

@@ -24,11 +24,20 @@ from gatepost.app.setup import EDGE_TENANT, LOCAL_NETWORKS
 from gatepost.config import Config
 from gatepost.hybrid import apply as applying
 from gatepost.hybrid.apply import Side, Trouble
-from gatepost.hybrid.desire import EDGE, POSTFIX, RELAY, NotPossible, Wish, desired_at_edge, desired_at_relay
+from gatepost.hybrid.desire import (
+    EDGE,
+    POSTFIX,
+    RELAY,
+    NotPossible,
+    Wish,
+    desired_at_edge,
+    desired_at_relay,
+    domains_without_mailboxes,
+)
 from gatepost.hybrid.journal import Memory
 from gatepost.hybrid.merge import Fields, Kept
 from gatepost.hybrid.observe import relevant
-from gatepost.hybrid.plan import Plan, difference
+from gatepost.hybrid.plan import Plan, Wanted, difference
 from gatepost.hybrid.postfix import desired_at_postfix
 from gatepost.hybrid.postfix import notes as postfix_notes
 from gatepost.hybrid.rehearsal import SEEN_REPLY, Rehearsal, Shown, concluded, why_refused
@@ -74,6 +83,8 @@ class Ask:
     """Postfix on this machine sends, not this edge."""
     config_directory: Path | None = None
     """Of Postfix; None: its own default."""
+    mailboxes: SmartHost | None = None
+    """The organisation's own mail server, for an edge that has no way there yet."""
 
     @property
     def files(self) -> tuple[Path, Path]:
@@ -101,6 +112,7 @@ class Ask:
             "trust_anchors": [str(path) for path in self.trust_anchors],
             "postfix": self.postfix,
             "config_directory": str(self.config_directory) if self.config_directory else None,
+            "mailboxes": {"host": self.mailboxes.host, "port": self.mailboxes.port} if self.mailboxes else None,
         }
 
 
@@ -117,6 +129,8 @@ def ask_from(record: Fields) -> Ask:
         trust_anchors=tuple(Path(path) for path in record["trust_anchors"]),
         postfix=record["postfix"],
         config_directory=Path(record["config_directory"]) if record["config_directory"] else None,
+        # A plan of a version before this one says nothing of it.
+        mailboxes=SmartHost(**mailboxes) if (mailboxes := record.get("mailboxes")) else None,
     )
 
 
@@ -171,8 +185,22 @@ def plan(config: Config, ask: Ask, overwrite: Collection[str] = ()) -> Plan:
         wanted=answered,
         changes=changes,
         kept=kept,
-        notes=(*credentials.warnings, *notes),
+        notes=(*credentials.warnings, *notes, *_about_mailboxes(wish, everything, wanted)),
     )
+
+
+def _about_mailboxes(
+    wish: Wish, everything: Mapping[str, dict[str, Fields]], wanted: Sequence[Wanted]
+) -> Iterator[str]:
+    to_relay = next((each.object for each in wanted if each.side == EDGE and each.presents), None)
+    if to_relay is None or wish.mailboxes:
+        return
+    lacking = domains_without_mailboxes(wish, everything[EDGE], to_relay)
+    if lacking:
+        yield (
+            f"no send connector leads to the mailboxes of {', '.join(lacking)}: a notice to a user there would leave "
+            "by the relay, and be lost when that refuses mail of this edge; name your mail server with --mailboxes HOST"
+        )
 
 
 def _about_sender(config: Config, sides: Mapping[str, WholeSide]) -> tuple[str, str, tuple[str, ...]]:
@@ -234,6 +262,7 @@ def _wish(ask: Ask, credentials: Credentials, hostname: str) -> Wish:
         trust_anchors=tuple(_anchor(path) for path in ask.trust_anchors),
         local_tenant=EDGE_TENANT,
         local_networks=tuple(ip_network(network) for network in LOCAL_NETWORKS),
+        mailboxes=ask.mailboxes,
     )
 
 

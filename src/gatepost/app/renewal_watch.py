@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from gatepost.app.alarms import Alarm, Alarms
 from gatepost.app.in_use import presented_now
 from gatepost.config import Config
 from gatepost.hybrid.journal import Memory
@@ -33,8 +34,9 @@ _Files = tuple[FileSignature | None, FileSignature | None]
 
 
 class RenewalWatch:
-    def __init__(self, config: Config, events: EventLog) -> None:
+    def __init__(self, config: Config, events: EventLog, alarms: Alarms) -> None:
         self._config = config
+        self._alarms = alarms
         self._events = events
         self._memory = Memory(config.data / "hybrid")
         self._settled: tuple[str, str, _Files] | None = None
@@ -119,7 +121,18 @@ class RenewalWatch:
         if self._told == (outcome, problem):
             return
         self._told = (outcome, problem)
+        code = "renewal-refused" if outcome in _REFUSED else "renewal-not-rehearsed"
         if outcome in _REFUSED:
             self._events.emit("renewal-refused", problem=problem, do=told.get("do"), names=told.get("names"))
         else:
             self._events.emit("renewal-not-rehearsed", problem=problem)
+        self._alarms.raise_(
+            Alarm(
+                code=code,
+                tenant=None,
+                subject=str(told.get("sha256", "")),
+                title=f"the renewed certificate of {self._config.hostname} is not presented",
+                says=f"A renewed certificate of this edge did not pass its rehearsal: {problem}.",
+                do=str(told.get("do") or "gatepost hybrid verify"),
+            )
+        )

@@ -28,6 +28,7 @@ _RELAY = """\
 # Every setting: docs/reference/settings.md
 hostname = "{hostname}"
 data = "{data}"
+{postmaster}
 # user = "gatepost"           # whom serve becomes when root starts it
 
 [tls]
@@ -44,6 +45,9 @@ EDGE_LISTENER = "127.0.0.1:2526"
 
 EDGE_TENANT = "on-premises"
 
+MAILBOXES = "mailboxes"
+"""The send connector to an organisation's own server."""
+
 # RFC 1918, RFC 4193 and loopback: where an on-premises server stands.
 EDGE_LIMITS = TenantLimits(ipv4_prefix=0, ipv6_prefix=0)
 """The tenant of an edge is its operator: no network is too wide for its own servers."""
@@ -58,6 +62,8 @@ class Edge:
     domains: tuple[str, ...]
     certificate: Path | None
     key: Path | None
+    mailboxes: SmartHost | None = None
+    """The organisation's own server: notices to its people go there, whatever the relay says. None: nobody named it."""
 
 
 class SetupError(Exception):
@@ -75,7 +81,8 @@ def initialise(config_file: Path, data: Path, hostname: str | None, edge: Edge |
     folder.mkdir(parents=True, exist_ok=True)
     write_self_signed(name, certificate, key)
     address = EDGE_LISTENER if edge else RELAY_LISTENER
-    _write(config_file, _RELAY.format(hostname=name, data=data, address=address))
+    text = _RELAY.format(hostname=name, data=data, address=address, postmaster=_postmaster(edge))
+    _write(config_file, text)
     try:
         config = read(config_file)
     except ConfigError as error:
@@ -140,6 +147,22 @@ def _add_edge(editor: DirectoryEditor, edge: Edge, certificate: Path, key: Path)
         ),
         "add",
     )
+    if edge.mailboxes:
+        editor.put_send_connector(
+            SendConnector(
+                name=MAILBOXES,
+                address_spaces=tuple(AddressSpace(space=domain) for domain in edge.domains),
+                smart_hosts=(edge.mailboxes,),
+            ),
+            "add",
+        )
+
+
+def _postmaster(edge: Edge | None) -> str:
+    """Who gets alarms. An edge's are for its own organisation, if it knows a way there."""
+    if edge and edge.mailboxes:
+        return f'postmaster = "postmaster@{edge.domains[0]}"   # gets alarms, and mail to <Postmaster>'
+    return '# postmaster = "postmaster@example.net"   # gets alarms, and mail to <Postmaster>'
 
 
 def _hostname(wanted: str | None) -> str:

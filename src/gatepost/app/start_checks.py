@@ -7,6 +7,7 @@ import resource
 import sys
 from collections.abc import Iterator
 
+from gatepost.admin.send_connectors import domains_without_mailboxes
 from gatepost.app import open_editor
 from gatepost.config import Config
 from gatepost.net.certificates import CredentialError, read_chain
@@ -37,6 +38,7 @@ def check(config: Config) -> Iterator[str]:
             "there is no send connector, so no mail can leave: add one with gatepost send-connector add internet "
             "--address-space '*'"
         )
+    yield from _way_to_mailboxes(config)
     if config.tls is None:
         yield "no [tls] in the configuration: nobody can present a certificate; only addresses identify tenants"
         return
@@ -87,6 +89,26 @@ def _any_send_connector(config: Config) -> bool:
             editor.close()
     except StoreError as error:
         raise StartError(str(error)) from None
+
+
+def _way_to_mailboxes(config: Config) -> Iterator[str]:
+    """A server that hands all mail to one relay, and no other way for its own domains: a notice that the relay refused
+    a message takes the way of the message."""
+    try:
+        editor = open_editor(config)
+        try:
+            domains, relay = domains_without_mailboxes(editor, most=4)
+        finally:
+            editor.close()
+    except StoreError as error:
+        raise StartError(str(error)) from None
+    if domains and relay:
+        named = ", ".join(domains[:3]) + (" and others" if len(domains) > 3 else "")
+        yield (
+            f"no send connector leads to the mailboxes of {named}: a notice to a user there leaves by send connector "
+            f"{relay}, and is lost when its smart host refuses it; add: gatepost send-connector add mailboxes "
+            f"--address-space {domains[0]} --smart-host HOST"
+        )
 
 
 def _folders(config: Config) -> None:

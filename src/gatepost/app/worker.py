@@ -32,6 +32,7 @@ from gatepost import config as configuration
 from gatepost.admin.notices import Notice
 from gatepost.admin.verification import lapse, recheck
 from gatepost.app import open_directory, open_editor, open_judge, rules_of
+from gatepost.app.alarms import Alarms
 from gatepost.app.appointments import Appointments
 from gatepost.app.bounds import gate_limits, reserved_disk, unfinished_limits
 from gatepost.app.delivery_events import DeliveryEventLog
@@ -201,6 +202,7 @@ class Worker:
             per_destination=config.delivery.per_destination,
         )
         self._appointments = Appointments(config, self._directory, self._events)
+        self._alarms = Alarms(config, self._keep_notice, self._events)
         self._queues = [self._queue(_first_free_queue(config, number))]
         """The first takes new mail; the others were adopted, to be emptied."""
         self._not_adopted: set[int] = set()
@@ -257,7 +259,7 @@ class Worker:
         if self._place == 0:
             self._tasks.append(asyncio.create_task(self._keep_verifying()))
             self._tasks.append(asyncio.create_task(NoticeRounds(self._config, self._keep_notice, self._events).run()))
-            self._tasks.append(asyncio.create_task(RenewalWatch(self._config, self._events).run()))
+            self._tasks.append(asyncio.create_task(RenewalWatch(self._config, self._events, self._alarms).run()))
 
     def retire(self, stopping: asyncio.Event) -> None:
         self._successor_serves = True
@@ -288,7 +290,7 @@ class Worker:
             store,
             self._directory,
             self._dial,
-            DeliveryEventLog(self._events),
+            DeliveryEventLog(self._events, self._alarms, self._config.retry.hold_refused_s),
             SchedulerSettings(connections=self._config.delivery.connections),
         )
         return _Queue(store, scheduler)

@@ -65,10 +65,15 @@ def plan_command(
     config_directory: Annotated[
         Path | None, typer.Option(metavar="DIR", help="With --postfix: where its main.cf is.")
     ] = None,
+    mailboxes: Annotated[
+        str | None,
+        typer.Option(metavar="HOST[:PORT]", help="Your own mail server: the edge's notices to your users go there."),
+    ] = None,
     overwrite: Overwrite = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the plan, to be applied.")] = None,
     json: Json = False,
 ) -> None:
+    from gatepost.admin import notation
     from gatepost.app import hybrid
     from gatepost.hybrid.plan import document
 
@@ -77,6 +82,8 @@ def plan_command(
         if postfix or config_directory:
             where = config_directory.absolute() if config_directory else None
             ask = replace(ask, postfix=True, config_directory=where)
+        if mailboxes:
+            ask = replace(ask, mailboxes=notation.smart_host(mailboxes))
         found = hybrid.plan(context.config(), ask, overwrite or [])
     if out:
         _write(out, json_format.dumps(document(found), ensure_ascii=False, indent=1))
@@ -321,6 +328,7 @@ def _ask(
         else (last.trust_anchors if last else ()),
         postfix=last.postfix if last else False,
         config_directory=last.config_directory if last else None,
+        mailboxes=last.mailboxes if last else None,
     )
 
 

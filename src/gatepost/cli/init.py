@@ -29,17 +29,21 @@ def init(
         Path | None, typer.Option(metavar="PEM", help="Edge: chain to present to the smart host.")
     ] = None,
     key: Annotated[Path | None, typer.Option(metavar="PEM", help="Edge: the key of that certificate.")] = None,
+    mailboxes: Annotated[
+        str | None,
+        typer.Option(metavar="HOST[:PORT]", help="Edge: your own mail server; notices to your users go there."),
+    ] = None,
 ) -> None:
     from gatepost.app.setup import SetupError, initialise
 
-    if not edge and (smart_host or domain or certificate or key):
-        context.fail("--smart-host, --domain, --certificate and --key go with --edge", context.WRONG_USE)
+    if not edge and (smart_host or domain or certificate or key or mailboxes):
+        context.fail("--smart-host, --domain, --certificate, --key and --mailboxes go with --edge", context.WRONG_USE)
     file = context.config_path()
     role = None
     if edge:
         if not smart_host or not domain:
             context.fail("--edge needs --smart-host HOST[:PORT] and at least one --domain D", context.WRONG_USE)
-        role = _edge(smart_host, domain, certificate, key)
+        role = _edge(smart_host, domain, certificate, key, mailboxes)
     try:
         made = initialise(file, data, hostname, role)
     except SetupError as error:
@@ -51,10 +55,18 @@ def init(
             f'written by root; to serve as a user of its own, set user = "gatepost" in {file}, and: '
             f"chown -R gatepost: {made[1]} {made[3]}"
         )
+    if edge and mailboxes is None:
+        context.warn(
+            f"no --mailboxes HOST: a notice to your users leaves by {smart_host}, and is lost if that refuses it; name "
+            f"your mail server with: gatepost send-connector add mailboxes --address-space {(domain or [''])[0]} "
+            "--smart-host HOST"
+        )
     context.suggest("gatepost serve" if edge else "gatepost tenant add NAME")
 
 
-def _edge(smart_host: str, domains: list[str], certificate: Path | None, key: Path | None) -> "Edge":
+def _edge(
+    smart_host: str, domains: list[str], certificate: Path | None, key: Path | None, mailboxes: str | None
+) -> "Edge":
     from gatepost.admin import notation
     from gatepost.admin.declined import Declined
     from gatepost.app.setup import Edge
@@ -67,6 +79,7 @@ def _edge(smart_host: str, domains: list[str], certificate: Path | None, key: Pa
             domains=tuple(notation.accepted_domain(domain) for domain in domains),
             certificate=certificate,
             key=key,
+            mailboxes=notation.smart_host(mailboxes) if mailboxes else None,
         )
     except Declined as error:
         context.fail(str(error), context.WRONG_USE)

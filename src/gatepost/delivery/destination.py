@@ -20,6 +20,7 @@ from gatepost.delivery.log import SendLog, SessionLog
 from gatepost.delivery.next_hops import Resolver, Target, find_targets
 from gatepost.delivery.tls import ClientTls
 from gatepost.delivery.turns import Turns
+from gatepost.mail.reply import says_not_recognised
 from gatepost.queue.message import Claim, Content
 from gatepost.queue.next_hop import DnsProblem, Shuffle
 from gatepost.queue.outcome import Deferred, DeliveryOutcome, Failed
@@ -192,10 +193,17 @@ class Destination:
             self._fruitless = self._failures = 0
         else:
             self._fruitless += 1
-        self._office.attempted(claim, outcomes)
+        self._office.attempted(claim, self._kept_if_not_recognised(outcomes))
         if isinstance(lost, Deferred) and self._fruitless >= MOST_FRUITLESS:
             self._fruitless = 0
             self._leave_alone(NotOpened(lost.why, lost.status, lost.reply, lost.host))
+
+    def _kept_if_not_recognised(self, outcomes: list[DeliveryOutcome]) -> list[DeliveryOutcome]:
+        """A relay of ours that does not recognise this server is its administrator's business: senders get their mail
+        back only if that lasts. The destination stays open: whom else's mail the relay takes, it takes (law 6)."""
+        if not self.connector.smart_hosts:
+            return outcomes
+        return [_kept(outcome) if _did_not_recognise_us(outcome) else outcome for outcome in outcomes]
 
     def hand_back(self, claim: Claim) -> None:
         self._office.put_back(self, claim)
@@ -316,6 +324,23 @@ def _outcomes(claim: Claim, problem: NotOpened) -> list[DeliveryOutcome]:
 
 def _failures(claim: Claim, problem: DnsProblem) -> list[DeliveryOutcome]:
     return [Failed(recipient=recipient, why=problem.why, status=problem.status) for recipient in claim.recipients]
+
+
+def _did_not_recognise_us(outcome: DeliveryOutcome) -> bool:
+    return isinstance(outcome, Failed) and outcome.reply is not None and says_not_recognised(outcome.reply.lines)
+
+
+def _kept(outcome: DeliveryOutcome) -> Deferred:
+    assert isinstance(outcome, Failed)
+    return Deferred(
+        recipient=outcome.recipient,
+        why=f"{outcome.host} does not recognise this server",
+        # RFC 3463 2: nothing has failed for good.
+        status="4.7.0",
+        reply=outcome.reply,
+        host=outcome.host,
+        refusal=outcome,
+    )
 
 
 def _session_was_lost(outcome: DeliveryOutcome) -> bool:

@@ -13,6 +13,9 @@ class DeliveryEvents(Protocol):
 
     def deferred(self, claim: Claim, outcome: Deferred, next_attempt: Rescheduled) -> None: ...
 
+    def not_recognised(self, claim: Claim, outcome: Deferred) -> None:
+        """Our own relay refuses this server's mail; it is kept for now. Follows on `deferred`."""
+
     def failed(self, claim: Claim, outcome: Failed) -> None: ...
 
     def stuck(self, what: str, alarms: int) -> None:

@@ -391,6 +391,8 @@ class Scheduler:
                 events.failed(claim, outcome)
             else:
                 events.deferred(claim, outcome, next(next_attempts))
+                if outcome.refusal:
+                    events.not_recognised(claim, outcome)
 
     # Keeping house
 

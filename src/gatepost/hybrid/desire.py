@@ -50,6 +50,8 @@ class Wish:
     """What an edge calls its own organisation, where it has to be made."""
     local_networks: tuple[Network, ...] = ()
     """From where an edge takes mail, where nothing says so yet."""
+    mailboxes: SmartHost | None = None
+    """The organisation's own mail server, to which an edge hands notices to its people."""
 
 
 def kind_and_name(name: str) -> tuple[str, str]:
@@ -88,7 +90,20 @@ def desired_at_relay(
 
 def desired_at_edge(wish: Wish, edge: Objects, last: Mapping[str, Mapping[str, Fields]]) -> tuple[Wanted, ...]:
     """The edge's side; what mail goes by comes last. Raises `NotPossible`."""
-    return (*_reception_at_edge(wish, edge), _send_connector(wish, edge, last.get(EDGE, {})))
+    to_relay = _send_connector(wish, edge, last.get(EDGE, {}))
+    return (*_reception_at_edge(wish, edge), *_to_mailboxes(wish, edge, to_relay.object), to_relay)
+
+
+def domains_without_mailboxes(wish: Wish, edge: Objects, to_relay: str) -> tuple[str, ...]:
+    """Mail for these would leave by the connector to the relay, and a notice that the relay refused a message with it.
+    `to_relay`: that connector, as an object."""
+    ways = [each for each in _all_send_connectors(edge) if each.enabled and f"{SEND} {each.name}" != to_relay]
+    return tuple(domain for domain in wish.domains if not any(_leads_to(each, domain) for each in ways))
+
+
+def _leads_to(connector: SendConnector, domain: str) -> bool:
+    spaces = (each.space for each in connector.address_spaces)
+    return any(space != routing.EVERY_DOMAIN and routing.covers(space, domain) for space in spaces)
 
 
 def _domain_at_relay(domain: str) -> Wanted:
@@ -214,6 +229,29 @@ def _local_networks(wish: Wish, tenant: str) -> Wanted:
     )
 
 
+def _to_mailboxes(wish: Wish, edge: Objects, to_relay: str) -> list[Wanted]:
+    lacking = domains_without_mailboxes(wish, edge, to_relay)
+    if wish.mailboxes is None or not lacking:
+        return []
+    name = f"{SEND} mailboxes"
+    existing = edge.get(name)
+    spaces = [*(existing["address_spaces"] if existing else ()), *({"space": each, "cost": 1} for each in lacking)]
+    record = send_connector_record(SendConnector(name="", address_spaces=()))
+    return [
+        Wanted(
+            side=EDGE,
+            object=name,
+            fields={
+                "address_spaces": spaces,
+                "smart_hosts": [{"host": wish.mailboxes.host, "port": wish.mailboxes.port}],
+            },
+            fresh={field: value for field, value in record.items() if field != "name"},
+            why=f"a notice to a user of {', '.join(lacking)} goes to your own mail server, and not to the relay that "
+            "refused the message",
+        )
+    ]
+
+
 def _send_connector(wish: Wish, edge: Objects, last: Mapping[str, Fields]) -> Wanted:
     object_ = _send_connector_to_use(wish, edge, last)
     now = edge.get(object_)
@@ -242,8 +280,8 @@ def _send_connector(wish: Wish, edge: Objects, last: Mapping[str, Fields]) -> Wa
 def _send_connector_to_use(wish: Wish, edge: Objects, last: Mapping[str, Fields]) -> str:
     """The connector of the last apply; else the one that carries mail to the outside, if it has a smart host; else a
     new one, provided that it would carry it."""
-    for object_ in last:
-        if object_.startswith(f"{SEND} "):
+    for object_, fields in last.items():
+        if object_.startswith(f"{SEND} ") and "certificate" in fields:
             return object_
     connectors = send_connectors(edge)
     same_host = [each for each in connectors if wish.smart_host in each.smart_hosts]
@@ -266,9 +304,12 @@ def _send_connector_to_use(wish: Wish, edge: Objects, last: Mapping[str, Fields]
 
 def send_connectors(edge: Objects) -> list[SendConnector]:
     """Those for everybody's mail."""
-    found = (
+    return [each for each in _all_send_connectors(edge) if each.tenant is None]
+
+
+def _all_send_connectors(edge: Objects) -> list[SendConnector]:
+    return [
         send_connector_from({**fields, "name": kind_and_name(object_)[1]})
         for object_, fields in sorted(edge.items())
         if object_.startswith(f"{SEND} ") and fields
-    )
-    return [each for each in found if each.tenant is None]
+    ]

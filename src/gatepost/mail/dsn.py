@@ -15,7 +15,7 @@ from email.utils import format_datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from gatepost.mail.reply import MOST_KEPT_OCTETS, excerpt
+from gatepost.mail.reply import MOST_KEPT_OCTETS, excerpt, says_not_recognised
 
 # Of replies, in each of the two parts that quote them, all recipients together; each has its share, and this at least.
 MOST_QUOTED = 64 * 1024
@@ -84,8 +84,6 @@ _WRAP = 76
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]+")
 
-# What Gatepost, or Exchange Online Protection, says to a server that it does not know (design 4).
-_ATTRIBUTION = re.compile(r"5\.7\.64 TenantAttribution")
 _REASON = re.compile(r"Relay Access Denied; (?P<code>[a-z0-9]+(?:-[a-z0-9]+)*)(?P<fact> [^\[]*)?")
 # Bounded, and no bracket within: what another host says must not make us look twice at an octet.
 _SESSION = re.compile(r"\[(?P<host>[^\s\[\]]{1,255}) [0-9T:.-]{1,32}Z (?P<session>[0-9A-F]{16})\]")
@@ -235,7 +233,7 @@ def _gave_up(recipient: ReportedRecipient) -> bool:
 
 def _relay_did_not_know_us(recipient: ReportedRecipient) -> bool:
     """Refused for what this server presented, not for anything in the message: its sender can do nothing about it."""
-    return _ATTRIBUTION.search(" ".join(recipient.remote_reply)) is not None
+    return says_not_recognised(recipient.remote_reply)
 
 
 def _where_to_look(recipient: ReportedRecipient, here: str) -> str:

@@ -5,6 +5,7 @@ so the two can never disagree (RFC 2034 4). A `RemoteReply` is kept as it came, 
 they please, but never more of it than `excerpt` leaves: what a stranger says is stored, logged and quoted.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +13,9 @@ from typing import Literal
 
 # RFC 5321 4.5.3.1.5: a reply line is at most 512 octets with code and CRLF.
 LONGEST_REPLY_LINE = 512
+
+# What Gatepost, or Exchange Online Protection, says to a server that it does not know (design 4).
+_NOT_RECOGNISED = re.compile(r"5\.7\.64 TenantAttribution")
 
 # What is kept of another host's reply, in log, queue, notifications and events alike.
 MOST_KEPT_LINES = 20
@@ -82,6 +86,11 @@ class RemoteReply:
         """Itself where it is of a usual size, else what is kept of it."""
         lines = excerpt(self.lines)
         return self if lines is self.lines else RemoteReply(self.code, self.enhanced, lines)
+
+
+def says_not_recognised(lines: Sequence[str]) -> bool:
+    """Whether a relay refused for what this server presented, and not for anything in the message."""
+    return _NOT_RECOGNISED.search(" ".join(lines)) is not None
 
 
 def excerpt(lines: tuple[str, ...], most_octets: int = MOST_KEPT_OCTETS) -> tuple[str, ...]:

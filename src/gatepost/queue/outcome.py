@@ -32,6 +32,8 @@ class Deferred:
     host: str | None = None
     glitch: bool = False
     """The connection failed before the next hop said anything about this message: the short retry interval."""
+    refusal: "Failed | None" = None
+    """Our own relay did not recognise this server: what this becomes once `hold_refused` is over."""
 
     @property
     def why_told(self) -> str:

@@ -22,6 +22,8 @@ class RetrySettings:
     interval_s: float = 15 * MINUTE
     expiry_s: float = 2 * DAY
     delay_notice_s: float = 4 * HOUR
+    hold_refused_s: float = 4 * HOUR
+    """How old mail may be that our own relay refuses, because it does not recognise this server, and is kept."""
 
     @property
     def longest_pause_s(self) -> float:
@@ -37,6 +39,8 @@ def decide(
 ) -> Rescheduled | Failed:
     """What follows from a deferral. A delay notice is due where the result is `delay_notified` and the recipient was
     not. `not_before`: the next hop is left alone until then."""
+    if outcome.refusal and now - received_at >= settings.hold_refused_s:
+        return outcome.refusal
     if now - received_at >= settings.expiry_s:
         return _expired(outcome, settings)
     recipient = outcome.recipient

@@ -41,6 +41,7 @@ _WARNINGS: Final = frozenset(
         "domain-verification",
         "failed",
         "proxy-header-refused",
+        "relay-refuses-us",
         "renewal-not-rehearsed",
         "enrolment-refused",
         "tenant-over-limit",

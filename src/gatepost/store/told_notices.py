@@ -1,4 +1,4 @@
-"""Which notices were sent: one SQLite file of the data folder, used by one worker."""
+"""Which notices were sent: one SQLite file of the data folder."""
 
 import sqlite3
 from collections.abc import Iterable
@@ -38,6 +38,12 @@ class ToldNotices:
         self._do("DELETE FROM told WHERE at < ?", ((at - _KEPT).timestamp(),))
         for key in keys:
             self._do("INSERT OR REPLACE INTO told VALUES (?, ?, ?, ?, ?, ?)", (*key, at.timestamp()))
+
+    def remember_new(self, key: Key, at: datetime) -> bool:
+        """Whether it was not remembered before: of several workers that ask, one gets yes."""
+        return bool(
+            self._do("INSERT OR IGNORE INTO told VALUES (?, ?, ?, ?, ?, ?) RETURNING 1", (*key, at.timestamp()))
+        )
 
     def _do(self, statement: str, values: tuple[object, ...] = ()) -> list[Key]:
         try:
