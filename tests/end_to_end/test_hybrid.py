@@ -134,8 +134,9 @@ def test_undo_leaves_what_the_operator_vouched_for_and_takes_the_rest_back(tmp_p
 
 
 def _without_moments(state: object) -> object:
-    """When something was looked at is no state of it."""
-    return json.loads(json.dumps(state), object_hook=lambda each: {k: v for k, v in each.items() if k != "checked_at"})
+    """When something was looked at is no state of it, and a claim has its whole time again."""
+    moments = ("checked_at", "claimed_at")
+    return json.loads(json.dumps(state), object_hook=lambda each: {k: v for k, v in each.items() if k not in moments})
 
 
 def test_nothing_is_applied_when_somebody_was_there_in_between(scene: HybridScene) -> None:
