@@ -479,6 +479,14 @@ class EventLogEntry(Fact):
     at: Moment | None = None
     result: str = ""
     """CAPI2's result, `800B0109`."""
+    connector: str = ""
+    """What its message names, in whatever language that is."""
+    fqdn: str = ""
+    certificate_name: str = ""
+    """`<I>...<S>...`"""
+    thumbprint: str = ""
+    alert: int | None = None
+    """Schannel's: the number of the TLS alert."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -209,6 +209,7 @@ def _readers() -> tuple[tuple[str, Reader], ...]:
         tools,
         transcripts,
         unix_mail_logs,
+        windows_events,
     )
 
     return (
@@ -247,7 +248,7 @@ def _readers() -> tuple[tuple[str, Reader], ...]:
         ("empty-output", exchange.read_empty_outputs),
         ("health-checker", exchange.read_health),
         ("queue", exchange.read_queues),
-        ("event-log", exchange.read_events),
+        ("event-log", windows_events.read),
         ("text", exchange.read_tls_failures),
         ("powershell", exchange.read_errors_and_commands),
         ("text", replies.read),

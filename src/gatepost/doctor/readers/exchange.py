@@ -1,4 +1,4 @@
-"""Exchange's other evidence: queues, events, HealthChecker, the Hybrid Configuration Wizard, errors of cmdlets."""
+"""Exchange's other evidence: queues, HealthChecker, the Hybrid Configuration Wizard, errors of cmdlets."""
 
 # ruff: noqa: E501 - a pattern broken over lines reads worse
 
@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 
 from gatepost.doctor.evidence import (
     CommandSeen,
-    EventLogEntry,
     Fact,
     HcwComparison,
     HealthCheckerFinding,
@@ -197,71 +196,6 @@ def _tracked(source: Source, values: dict[str, str], line: str) -> Fact | None:
 def _path(values: dict[str, str]) -> str:
     """The reverse-path: `<>` is the null one, and where the column is missing the sender stands for it."""
     return (values["path"] if values.get("path") else values.get("sender", "")).strip("<>")
-
-
-# --- events ------------------------------------------------------------------------------------------------------
-
-_EVENT_ID = re.compile(
-    r"\b(?:Event ?-?ID|EventId|InstanceId|Ereignis-?ID|ID de l'événement|Id\.? evento|Event)\s{0,40}[:=#]?\s*(?P<id>\d{1,5})\b"
-    r"(?!\.\d)|<EventID[^>]{0,2000}>(?P<xml>\d+)</EventID>"
-    r"|^[^\d:\uff1a]{2,30}[:\uff1a]\s*(?P<known>1201[4-9]|1035|2004|3687[014]|36887)\s*$",
-    re.IGNORECASE,
-)
-"""In any language, the ids that matter here stand alone after a label."""
-_PROVIDER = re.compile(
-    r"\b(?:Source|Quelle|ProviderName|Provider Name|Provider)\s*[:=]\s*['\"]?(?P<name>[\w .-]{0,60}?(?:Exchange|Schannel|CAPI2|Edge|Cert)\w*(?:[\w -]*Transport)?)"
-    r"|\b(?P<bare>MSExchange\w+|Schannel|CAPI2|Microsoft-Windows-CAPI2)\b",
-    re.IGNORECASE,
-)
-_RESULT = re.compile(r"<Result[^>]{0,2000}value=['\"]([0-9A-Fa-fx]+)['\"]|\b(800B0[0-9A-Fa-f]{3})\b")
-_COMPUTER = re.compile(r"\b(?:Computer|MachineName)\s*[:=]\s*([\w.-]+)|<Computer>([^<]+)</Computer>")
-
-
-def read_events(page: Page) -> Iterator[Fact]:
-    index = 0
-    starts = [
-        (index, match)
-        for index, line in page.free()
-        if (match := _EVENT_ID.search(line)) and (_near_event(page, index) or match["xml"])
-    ]
-    for number, (index, match) in enumerate(starts):
-        limit = starts[number + 1][0] if number + 1 < len(starts) else len(page.lines)
-        first = index
-        while first > 0 and index - first < 6 and page.lines[first - 1].strip() and first - 1 not in page.taken:
-            if number and first - 1 <= starts[number - 1][0]:
-                break
-            first -= 1
-        last = index
-        while last + 1 < min(limit, index + 30):
-            described = any(page.lines[last].rstrip().endswith(sign) for sign in (":", "Description"))
-            if not page.lines[last + 1].strip() and not described:
-                break
-            last += 1
-        text = one_line(page.lines[first : last + 1])
-        provider = _PROVIDER.search(text)
-        result = _RESULT.search(text)
-        computer = _COMPUTER.search(text)
-        when = ANY_MOMENT.search(text)
-        identifier = int(match["id"] or match["xml"] or match["known"])
-        yield EventLogEntry(
-            source=page.source(index),
-            quote=text[:600],
-            event_id=identifier,
-            provider=(provider["name"] or provider["bare"]).strip() if provider else "",
-            message=text[:3000],
-            server=(computer[1] or computer[2]) if computer else "",
-            at=moment(when[0]) if when else None,
-            result=(result[1] or result[2]).upper() if result else "",
-        )
-        page.take(first, last)
-        yield from replies_in(text, page.source(index), kind="event")
-
-
-def _near_event(page: Page, index: int) -> bool:
-    around = " ".join(page.lines[max(0, index - 6) : index + 8])
-    return bool(
-        re.search(r"MSExchange|Schannel|CAPI2|EdgeSync|LogName|Log Name|Protokollname|Event\[|Transport", around)
-    )
 
 
 # --- HealthChecker -----------------------------------------------------------------------------------------------

@@ -324,7 +324,7 @@ def _is_whole(page: Page, written: list[PostfixSetting]) -> bool:
     commands = [line for line in page.lines if "postconf" in line[:300]]
     if commands:
         return any(_WHOLE.search(line[:300]) and "grep" not in line for line in commands)
-    return bool(re.search(r"main\.cf", page.file))
+    return bool(re.search(r"main\.cf|postconf", page.file))
 
 
 _BEGINNINGS = [
