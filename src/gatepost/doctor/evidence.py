@@ -655,6 +655,20 @@ class OpensslVerify(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeyStoreEntry(Fact):
+    """An entry of a Java key store or a PKCS#12 file, as keytool and openssl list them."""
+
+    alias: str = ""
+    has_private_key: bool | None = None
+    kind: str = ""
+    """`PrivateKeyEntry`, `trustedCertEntry`, `Certificate bag`, ... as printed."""
+    sha256: str = ""
+    store: str = ""
+    """The file, where the command says it."""
+    at: Moment | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CertbotRun(Fact):
     """A line of certbot's, win-acme's, acme.sh's log."""
 
@@ -831,6 +845,7 @@ class EvidenceBundle:
     exim: tuple[EximLine, ...] = ()
     dns: tuple[DnsAnswer, ...] = ()
     verifications: tuple[OpensslVerify, ...] = ()
+    key_stores: tuple[KeyStoreEntry, ...] = ()
     certbot: tuple[CertbotRun, ...] = ()
     verdicts: tuple[GatepostVerdict, ...] = ()
     headers: tuple[HeaderSeen, ...] = ()

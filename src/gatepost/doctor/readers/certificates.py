@@ -1,5 +1,7 @@
 """Certificates: PEM and DER, and what openssl, certutil and people print of them."""
 
+# ruff: noqa: E501 - a pattern broken over lines reads worse
+
 import base64
 import binascii
 import re
@@ -195,13 +197,79 @@ def _extensions(
 
 # --- openssl x509 -text, -subject, -issuer, -dates, -ext ---------------------------------------------------------
 
+_SPELT: Final[dict[str, tuple[str, ...]]] = {
+    "subject": (
+        "subject",
+        "Antragsteller",
+        "Sujeto",
+        "Sujet",
+        "Objet",
+        "Soggetto",
+        "Onderwerp",
+        "Předmět",
+        "Owner",
+        "サブジェクト",
+    ),
+    "issuer": ("issuer", "Aussteller", "Emisor", "Émetteur", "Emittente", "Verlener", "Vystavitel", "発行者"),
+    "not_before": ("notBefore", "Not Before", "Valid from", "Gültig ab"),
+    "not_after": ("notAfter", "Not After", "Valid to", "Valid until", "Gültig bis"),
+    "serial": (
+        "serial",
+        "Serial Number",
+        "Cert Serial Number",
+        "Seriennummer",
+        "Número de serie",
+        "Numéro de série",
+        "Numero di serie",
+        "シリアル番号",
+    ),
+    "sha1": (
+        "SHA1 Fingerprint",
+        "SHA-1 Fingerprint",
+        "Cert Hash(sha1)",
+        "Zertifikathash(sha1)",
+        "Hash de cert. (sha1)",
+        "Hash de cert.(sha1)",
+        "Hash du cert. (sha1)",
+        "Hash cert. (sha1)",
+        "Thumbprint",
+        "SHA1",
+    ),
+    "sha256": ("SHA256 Fingerprint", "SHA256"),
+    "md5": ("MD5 Fingerprint",),
+    "eku": (
+        "X509v3 Extended Key Usage",
+        "Extended Key Usage",
+        "Enhanced Key Usage",
+        "EKU",
+        "Erweiterte Schlüsselverwendung",
+        "Uso mejorado de claves",
+        "Uso mejorado de clave",
+        "Utilisation améliorée de la clé",
+        "Utilizzo chiavi avanzato",
+    ),
+    "ku": ("X509v3 Key Usage",),
+    "san": ("X509v3 Subject Alternative Name", "DNS name", "DNS names", "SAN", "SANs"),
+    "bc": ("X509v3 Basic Constraints",),
+    "bits": ("Public-Key", "RSA Public-Key"),
+    "algorithm": ("Signature Algorithm",),
+    "provider": ("Provider", "Proveedor", "Anbieter", "Fournisseur"),
+    "key": ("Private key",),
+}
+"""Labels as openssl, certutil in several languages, and keytool write them."""
+_CANONICAL: Final = {"".join(each.split()).casefold(): name for name, written in _SPELT.items() for each in written}
 _LABEL: Final = re.compile(
-    r"^\s*(?P<label>subject|issuer|notBefore|notAfter|serial|Serial Number|Not Before|Not After\s{0,40}|Subject|Issuer"
-    r"|X509v3 Extended Key Usage|X509v3 Key Usage|X509v3 Subject Alternative Name|X509v3 Basic Constraints"
-    r"|(?:SHA1|sha1|SHA-1|SHA256|sha256) Fingerprint|Public-Key|RSA Public-Key|Signature Algorithm|DNS names?|SANs?"
-    r"|Antragsteller|Aussteller|NotBefore|NotAfter|Serial number|Extended Key Usage|Enhanced Key Usage|EKU"
-    r"|Cert Hash\(sha1\)|Private key|Provider|Valid from|Valid to|Valid until|Thumbprint)\s*[:=]\s{0,40}(?P<value>.*)$"
+    r"^\s*(?:> ?)?(?P<label>"
+    + "|".join(
+        re.escape(each).replace(r"\ ", r"\s{1,3}")
+        for each in sorted((each for written in _SPELT.values() for each in written), key=len, reverse=True)
+    )
+    + r")\s*[:=]\s*(?P<value>.*)$",
+    re.IGNORECASE,
 )
+_HEADING: Final = re.compile(rf"^\s*(?:> ?)?(?P<label>{'|'.join(_SPELT['eku'][1:])})(?P<value>)\s*$", re.IGNORECASE)
+"""certutil -dump heads an extension without a colon."""
+_NEXT_ONE: Final = re.compile(r"\s*(?:Certificate:|-----BEGIN|={4,} .{1,40} \d+ ={4,})")
 _KEY_USAGES: Final = {
     "digital signature": "digitalSignature",
     "key encipherment": "keyEncipherment",
@@ -220,18 +288,20 @@ def read_openssl(page: Page) -> Iterator[Fact]:
     index = 0
     while index < len(page.lines):
         line = page.lines[index]
-        match = None if index in page.taken else _LABEL.match(line)
+        match = None if index in page.taken else _LABEL.match(line) or _HEADING.match(line)
         if match is None:
             if told and (key := _KEY_SIGN.search(line)):
                 told["has_key"] = (index, "yes" if key["yes"] else "no")
-            if told and (re.match(r"\s*(?:Certificate:|-----BEGIN)", line) or index - last > 40):
+            if line.startswith("====") and _NEXT_ONE.match(line):
+                page.take(index)
+            if told and (_NEXT_ONE.match(line) or index - last > 40):
                 yield from _told(page, told)
                 told = {}
             index += 1
             continue
         label, value = _canonical(match["label"]), match["value"].strip()
         first = index
-        if label in ("eku", "ku", "san", "bc", "serial") and (not value or value == "critical"):
+        if label in _BELOW and (not value or value == "critical"):
             following: list[str] = []
             while index + 1 < len(page.lines) and page.lines[index + 1].startswith((" ", "\t")):
                 if _LABEL.match(page.lines[index + 1]) or re.match(
@@ -240,7 +310,7 @@ def read_openssl(page: Page) -> Iterator[Fact]:
                     break
                 index += 1
                 following.append(page.lines[index].strip())
-            value = " ".join(following)
+            value = (", " if label in ("subject", "issuer", "eku") else " ").join(following)
         if label in told and label in ("subject", "issuer", "not_before", "serial") and "subject" in told:
             yield from _told(page, told)
             told = {}
@@ -256,48 +326,19 @@ def read_openssl(page: Page) -> Iterator[Fact]:
         yield from _told(page, told)
 
 
+_BELOW: Final = ("eku", "ku", "san", "bc", "serial", "subject", "issuer")
+"""What may stand in the indented lines below its label."""
 _KEY_SIGN = re.compile(
     r"(?P<yes>Encryption test passed|Signature test passed|Private key is (?:NOT )?exportable)|Missing stored keyset|"
-    r"No key provider information|Cannot find the certificate and private key",
+    r"No key provider information|Cannot find the certificate and private key|PrivateKeyMissing|"
+    r"conjunto de claves almacenado|No se encuentra el certificado y la clave privada|Gespeicherter Schlüsselsatz fehlt|"
+    r"Zertifikat und (?:der )?private[rn]? Schlüssel (?:wurden? )?nicht gefunden|certificat et (?:de )?la clé privée",
     re.IGNORECASE,
 )
 
 
 def _canonical(label: str) -> str:
-    folded = " ".join(label.split()).casefold()
-    if "fingerprint" in folded or "hash" in folded or folded == "thumbprint":
-        return "sha256" if "256" in folded else "sha1"
-    return {
-        "subject": "subject",
-        "antragsteller": "subject",
-        "issuer": "issuer",
-        "aussteller": "issuer",
-        "notbefore": "not_before",
-        "not before": "not_before",
-        "valid from": "not_before",
-        "notafter": "not_after",
-        "not after": "not_after",
-        "valid to": "not_after",
-        "valid until": "not_after",
-        "serial": "serial",
-        "serial number": "serial",
-        "x509v3 extended key usage": "eku",
-        "extended key usage": "eku",
-        "enhanced key usage": "eku",
-        "eku": "eku",
-        "x509v3 key usage": "ku",
-        "x509v3 subject alternative name": "san",
-        "dns name": "san",
-        "dns names": "san",
-        "san": "san",
-        "sans": "san",
-        "x509v3 basic constraints": "bc",
-        "public-key": "bits",
-        "rsa public-key": "bits",
-        "signature algorithm": "algorithm",
-        "provider": "provider",
-        "private key": "key",
-    }.get(folded, folded)
+    return _CANONICAL["".join(label.split()).casefold()]
 
 
 def _told(page: Page, told: dict[str, tuple[int, str]]) -> Iterator[Fact]:
@@ -363,11 +404,16 @@ def _told(page: Page, told: dict[str, tuple[int, str]]) -> Iterator[Fact]:
 _FETCHED = re.compile(r"\bs_client\b[^\n]{0,200}?-connect\s+(?P<from>\[?[\w.:-]{1,250}\]?:\w{1,8})")
 
 
-def _fetched_from(page: Page, first: int) -> str:
+_PROMPT: Final = re.compile(r"\S{0,60}(?:[$#] |>\s{0,3}\w)")
+
+
+def _fetched_from(page: Page, first: int, lines: int = 4) -> str:
     """The listener that `openssl s_client` was connected to by the command just above."""
-    for line in reversed(page.lines[max(0, first - 4) : first]):
+    for line in reversed(page.lines[max(0, first - lines) : first]):
         if match := _FETCHED.search(line[:600]):
             return match["from"]
+        if _PROMPT.match(line):
+            return ""
     return ""
 
 
@@ -436,6 +482,8 @@ def _element(page: Page, first: int, end: int, depth: int, rest: str) -> Iterato
 # --- s_client, openssl verify ------------------------------------------------------------------------------------
 
 _CHAIN_LINE = re.compile(r"^\s*(\d{1,2}) s:(.*)$")
+_CHAIN_BELOW: Final = 40
+"""Lines between the command and the chain it prints."""
 _DEPTH = re.compile(r"^depth=(\d+)\s{1,40}(.*)$")
 _VERIFY_ERROR = re.compile(r"verify error:num=(\d+):(.{0,2000})$")
 _RETURN_CODE = re.compile(r"Verify return code: (\d+) \((.{0,2000})\)")
@@ -477,6 +525,7 @@ def read_verifications(page: Page) -> Iterator[Fact]:
                 subject=distinguished_name(match[2]),
                 issuer=distinguished_name(issuer[1]) if issuer else None,
                 depth=int(match[1]),
+                presented_by=_fetched_from(page, index, _CHAIN_BELOW),
             )
             page.take(index + 1 if issuer else index)
         else:
