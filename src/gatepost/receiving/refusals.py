@@ -6,7 +6,7 @@ the others is never lost.
 
 from typing import Final
 
-_TOLD: Final = 5
+_TOLD: Final = 20
 
 
 class Refusals:

@@ -668,7 +668,7 @@ class ServerSession:
         transaction = self._transaction
         if transaction is not None:
             # Whoever asks about recipients and sends nothing keeps a server busy with each of them.
-            self.idle_commands += transaction.asked_recipients
+            self.idle_commands += transaction.taken_recipients
             if transaction.failure is None:
                 self._effects.append(DropContent())
         self._transaction = None
