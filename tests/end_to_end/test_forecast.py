@@ -53,3 +53,52 @@ def test_a_certificate_about_to_expire_is_told_until_its_server_shows_another(tm
                 assert smtp.message("ann@contoso.com", OUTSIDE, MESSAGE).code == 250
             wait_until(lambda: not prospects(relay), "the renewed certificate to be seen")
             assert relay("forecast").startswith("nothing in sight")
+
+
+def test_the_relay_watches_its_own_certificates_and_tokens(tmp_path: Path) -> None:
+    pki = Pki(tmp_path / "pki")
+    over = pki.leaf("mail.contoso.com", not_after=datetime.now(UTC) - timedelta(days=1))
+    soon = pki.leaf("relay.example.net", not_after=datetime.now(UTC) + timedelta(days=5))
+    relay = Installation(
+        tmp_path / "relay",
+        client_roots=pki.roots_file,
+        top_settings='postmaster = "postmaster@example.net"',
+        tls_settings=f'[[tls.more]]\ncertificate = "{soon.chain_file}"\nkey = "{soon.key_file}"',
+        workers=1,
+    )
+    relay.init()
+    for tenant, address in (("contoso", "127.0.1.1"), ("fabrikam", "127.0.2.1")):
+        relay("tenant", "add", tenant)
+        relay("domain", "add", tenant, f"{tenant}.com", "--verified")
+        relay("inbound-connector", "add", tenant, "mail", "--address", address)
+    presenting = ("--certificate", str(over.chain_file), "--key", str(over.key_file))
+    assert prospects(relay) != [] and {each["tenant"] for each in prospects(relay)} == {""}
+    with Outside() as outside:
+        sink = outside.sink()
+        host = ("--smart-host", f"127.0.0.1:{sink.port}")
+        done = relay.run(
+            *("send-connector", "add", "partner", "--tenant", "contoso", "--address-space", "partner.example"),
+            *(*host, *presenting),
+        )
+        assert "mail.contoso.com) expired" in done.stderr
+        relay("send-connector", "set", "internet", *host)
+        with relay.serving():
+            relay.wait_for_output(r"the server certificate relay\.example\.net .* expires")
+            found = {(each["code"], each["tenant"], each["connector"]) for each in prospects(relay)}
+            assert found == {
+                ("own-certificate-expires", "", ""),
+                ("own-certificate-expires", "contoso", "partner"),
+            }
+            assert "expired" in relay("send-connector", "show", "partner")
+            assert relay.told("send-connector", "show", "partner")["presented"]["names"] == ["mail.contoso.com"]
+            assert json.loads(relay.run("forecast", "--tenant", "fabrikam", "--json").stdout)["prospects"] == []
+
+            def written() -> list[bytes]:
+                messages = tuple(sink.messages)
+                return [each.content for each in messages if "postmaster@example.net" in each.recipients]
+
+            wait_until(lambda: len(written()) == 2, "postmaster to be written to, of the server and of contoso")
+            assert any(b"relay.example.net foresees for itself" in each for each in written())
+            with SmtpClient(relay.port, source="127.0.2.1") as smtp:
+                smtp.ehlo()
+                assert smtp.message("ben@fabrikam.com", OUTSIDE, MESSAGE).code == 250

@@ -8,9 +8,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
 from end_to_end.hybrid_scene import HybridScene, hybrid_scene
-from end_to_end.installation import wait_until
+from end_to_end.installation import Installation, wait_until
 from end_to_end.outside import taken
 from end_to_end.scene import MESSAGE
 from end_to_end.smtp_client import SmtpClient
@@ -18,6 +19,11 @@ from gatepost.hybrid.plan import document, read_plan
 
 EDGE_INIT = ("--edge", "--smart-host", "RELAY", "--domain", "contoso.com")
 MESSAGES_A_SECOND = 20
+
+
+def foreseen(installation: Installation, code: str) -> list[dict[str, Any]]:
+    found = json.loads(installation.run("forecast", "--json").stdout)["prospects"]
+    return [each for each in found if each["code"] == code]
 
 
 class Flow:
@@ -94,7 +100,15 @@ def test_without_follow_the_old_certificate_stays_and_the_alarm_names_the_fix(tm
         scene.edge.start()
         scene.relays()
         assert "mail2.contoso.com" not in presented(scene)[-1]
-        assert scene.edge.run("hybrid", "verify").returncode == 1
+        done = scene.edge.run("hybrid", "verify")
+        assert done.returncode == 1
+        says = " ".join(done.stdout.split())
+        assert "the certificate before it is presented, mail.contoso.com: mail flows with it until" in says
+        assert "relayed NOT OK of the renewed certificate: " in says
+        assert "contoso.token, until" in says
+        (stuck,) = foreseen(scene.edge, "renewal-stuck")
+        assert stuck["connector"] == "smart-host"
+        assert "is not presented" in scene.edge("send-connector", "show", "smart-host")
         plan = scene.plan(options=())
         assert [(change["side"], change["object"]) for change in plan["changes"]] == [
             ("relay", "inbound-connector edge.contoso.com")
@@ -107,6 +121,23 @@ def test_without_follow_the_old_certificate_stays_and_the_alarm_names_the_fix(tm
 
         wait_until(shown, "the new certificate", pause_s=0.5)
         assert scene.edge.run("hybrid", "verify").returncode == 0
+        scene.neighbour_is_served()
+
+
+def test_the_token_that_renewals_need_is_told_of_before_it_ends(tmp_path: Path) -> None:
+    with hybrid_scene(tmp_path, *EDGE_INIT) as scene:
+        options = ("token", "add", "--tenant", "contoso", "--expires", "5d", "--out")
+        scene.token.unlink()
+        scene.relay(*options, str(scene.token))
+        scene.plan()
+        scene.apply()
+        done = scene.edge.run("hybrid", "verify")
+        assert "4 days left" in " ".join(done.stdout.split())
+        (own,) = foreseen(scene.edge, "token-expires")
+        assert (own["tenant"], own["within_days"]) == ("", 7)
+        (contosos,) = foreseen(scene.relay, "token-expires")
+        assert contosos["tenant"] == "contoso"
+        scene.relays()
         scene.neighbour_is_served()
 
 
@@ -163,13 +194,13 @@ def test_without_the_watch_the_doctor_finds_it_and_the_wizard_repairs_it(tmp_pat
         scene.relays()
         scene.install(scene.pki.leaf("mail2.contoso.com"))
 
-        def bounced() -> bool:
+        def refused() -> bool:
             with SmtpClient(scene.edge.port) as smtp:
                 smtp.ehlo()
                 smtp.message("ann@contoso.com", "three@outside.example", MESSAGE)
-            return any(message.reverse_path == "" for message in tuple(scene.sink.messages))
+            return " relay-refuses-us " in scene.edge.output
 
-        wait_until(bounced, "a notice of the refusal", pause_s=0.3)
+        wait_until(refused, "the refusal", pause_s=0.3)
         logs = scene.edge.data / "protocol-log" / "send"
         wait_until(lambda: "5.7.64" in scene.edge.protocol_log("send"), "the send log")
         best = scene.edge.json("doctor", str(logs))["findings"][0]

@@ -49,12 +49,17 @@ class ProspectCode(StrEnum):
     ENROLMENT_REFUSED = "enrolment-refused"
     WIDE_NETWORK = "wide-network"
     CLAIM_LAPSES = "claim-lapses"
+    OWN_CERTIFICATE_EXPIRES = "own-certificate-expires"
+    TRUST_ANCHOR_EXPIRES = "trust-anchor-expires"
+    TOKEN_EXPIRES = "token-expires"
+    RENEWAL_STUCK = "renewal-stuck"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prospect:
     code: ProspectCode
     tenant: str
+    """Empty: it is the server's own."""
     connector: str
     """Empty: it is about no connector."""
     subject: str

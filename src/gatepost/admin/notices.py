@@ -13,7 +13,7 @@ from email.policy import SMTP, SMTPUTF8
 from email.utils import format_datetime, make_msgid
 from textwrap import fill
 
-from gatepost.admin.forecast import Prospect
+from gatepost.admin.forecast import Prospect, ProspectCode
 
 ToldKey = tuple[str, str, str, str, int]
 """Tenant, code, connector, subject, and the stage in days (0: without a date)."""
@@ -77,7 +77,7 @@ def _is_to_be_told(prospect: Prospect, at: datetime) -> bool:
 
 
 def _message(tenant: str, contact: str, found: Sequence[Prospect], at: datetime, hostname: str) -> bytes:
-    return _composed(contact, _subject(tenant, found, at), _text(tenant, found, at, hostname), at, hostname)
+    return _composed(contact, _subject(tenant or hostname, found, at), _text(tenant, found, at, hostname), at, hostname)
 
 
 def _composed(contact: str, subject: str, text: str, at: datetime, hostname: str) -> bytes:
@@ -93,25 +93,24 @@ def _composed(contact: str, subject: str, text: str, at: datetime, hostname: str
     return message.as_bytes()
 
 
-def _subject(tenant: str, found: Sequence[Prospect], at: datetime) -> str:
+def _subject(whose: str, found: Sequence[Prospect], at: datetime) -> str:
     nearest = min((each.due_at for each in found if each.due_at), default=None)
     if nearest is None:
-        return f"{tenant}: mail through the relay is at risk"
+        return f"{whose}: mail through the relay is at risk"
     days = max(0, (nearest - at).days)
     when = "is about to stop" if days == 0 else f"will stop in {days} day{'s' if days > 1 else ''}"
-    return f"{tenant}: mail through the relay {when}"
+    return f"{whose}: mail through the relay {when}"
 
 
 def _text(tenant: str, found: Sequence[Prospect], at: datetime, hostname: str) -> str:
-    paragraphs = [
-        _filled(f"The relay {hostname} foresees for {tenant}, by what it saw of your servers until {at:%Y-%m-%d}:")
-    ]
+    foresees = f" foresees for {tenant}, by what it saw of your servers until {at:%Y-%m-%d}:"
+    paragraphs = [_filled(f"The relay {hostname}{foresees if tenant else ' foresees for itself:'}")]
     for each in found:
         due = f"{each.due_at:%Y-%m-%d %H:%M} UTC" if each.due_at else "no date"
         paragraphs.append(
             "\n".join(
                 (
-                    f"* {due}: {each.code}, {'connector' if each.connector else 'domain'} {each.about}",
+                    f"* {due}: {each.code}, {_kind(each)} {each.about}",
                     _filled(each.says, 2),
                     _filled(f"To do: {each.do}", 2),
                 )
@@ -121,6 +120,14 @@ def _text(tenant: str, found: Sequence[Prospect], at: datetime, hostname: str) -
         _filled("Each of these is told again when 14 days, 7 days and 1 day are left, and no more often.")
     )
     return "\n\n".join(paragraphs) + "\n"
+
+
+def _kind(prospect: Prospect) -> str:
+    if prospect.connector:
+        return "connector"
+    if prospect.code is ProspectCode.TOKEN_EXPIRES:
+        return "token"
+    return "certificate" if prospect.code is ProspectCode.OWN_CERTIFICATE_EXPIRES else "domain"
 
 
 def _filled(text: str, indent: int = 0) -> str:

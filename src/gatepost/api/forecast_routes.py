@@ -14,12 +14,13 @@ from fastapi.responses import Response
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from gatepost.admin.forecast import Prospect, forecast, prospect_record
+from gatepost.admin.forecast import Prospect, prospect_record
 from gatepost.api.bodies import ForecastShown
 from gatepost.api.caller import Caller, CallerOf
 from gatepost.api.conditional import ConditionsOf
 from gatepost.api.names import TenantName
-from gatepost.app import forecast_terms, open_queue_office, open_sightings
+from gatepost.app import open_queue_office
+from gatepost.app.own_credentials import certificates, foreseen
 from gatepost.queue.store import QueueFilter
 from gatepost.tenancy.record import time_text
 
@@ -50,9 +51,8 @@ def _shown(caller: Caller, tenant: str | None, conditions: ConditionsOf) -> Resp
 
 
 def _foreseen(caller: Caller, tenant: str | None, at: datetime) -> list[Prospect]:
-    seen = open_sightings(caller.config).of(tenant)
     with caller.directory() as editor:
-        return forecast(editor, seen, at, forecast_terms(caller.config), tenant)
+        return foreseen(caller.config, editor, at, tenant)
 
 
 # --- metrics ----------------------------------------------------------------------------------------------------------
@@ -82,6 +82,7 @@ class _Gauges:
 
     def collect(self) -> Iterator[Metric]:
         yield self._prospects()
+        yield self._own_certificates()
         yield from self._queue()
         with self._caller.directory() as editor:
             yield GaugeMetricFamily("gatepost_directory_version", "Changes of the directory so far.", editor.version)
@@ -97,6 +98,18 @@ class _Gauges:
         counted = Counter((each.tenant, each.code.value, _days(each, at)) for each in prospects)
         for labels, count in counted.items():
             gauge.add_metric(labels, count)
+        return gauge
+
+    def _own_certificates(self) -> Metric:
+        gauge = GaugeMetricFamily(
+            "gatepost_certificate_not_after_seconds",
+            "When a certificate of this server or of a connector ends, in seconds since the epoch.",
+            labels=("tenant", "connector", "name", "sha256"),
+        )
+        with self._caller.directory() as editor:
+            for each in certificates(self._caller.config, editor):
+                if each.not_after:
+                    gauge.add_metric((each.tenant, each.connector, each.named, each.sha256), each.not_after.timestamp())
         return gauge
 
     def _queue(self) -> Iterator[Metric]:

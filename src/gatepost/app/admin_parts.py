@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 from gatepost.admin.administration import LocalAdministration
 from gatepost.admin.directory_editor import DirectoryEditor
 from gatepost.admin.explain import Relay
+from gatepost.admin.forecast import HORIZON
 from gatepost.admin.send_connectors import CredentialVerdict
 from gatepost.admin.verification import TxtLookup
 from gatepost.app import open_judge, relay_at
@@ -27,9 +29,18 @@ def check_credentials(certificate: Path, key: Path) -> CredentialVerdict:
     from gatepost.net.credentials import load_credentials
 
     try:
-        return CredentialVerdict(warnings=load_credentials(certificate, key).warnings)
+        loaded = load_credentials(certificate, key)
+        return CredentialVerdict(warnings=(*loaded.warnings, *_ends_soon(loaded.leaf, certificate)))
     except CredentialError as error:
         return CredentialVerdict(problem=str(error))
+
+
+def _ends_soon(leaf: CertificateFacts, file: Path) -> tuple[str, ...]:
+    now = datetime.now(UTC)
+    if leaf.not_after is None or leaf.not_after - now > HORIZON:
+        return ()
+    verb = "expired" if leaf.not_after <= now else "expires"
+    return (f"certificate {file} ({', '.join(leaf.names) or leaf.subject}) {verb} {leaf.not_after:%Y-%m-%d %H:%M} UTC",)
 
 
 def txt_lookup(config: Config) -> TxtLookup:

@@ -11,9 +11,10 @@ import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
-from gatepost.admin.forecast import Prospect, forecast
+from gatepost.admin.forecast import Prospect, ProspectCode
 from gatepost.admin.notices import Notice, notices
-from gatepost.app import forecast_terms, open_editor, open_sightings
+from gatepost.app import open_editor
+from gatepost.app.own_credentials import foreseen
 from gatepost.config import Config
 from gatepost.queue.store import StoreError
 from gatepost.store.event_log import EventLog
@@ -23,18 +24,32 @@ _EVERY_S = 3600.0
 _FIRST_AFTER_S = 5.0
 """A relay that has just started has better to do."""
 
+OWN_CREDENTIALS = frozenset(
+    {
+        ProspectCode.OWN_CERTIFICATE_EXPIRES,
+        ProspectCode.TRUST_ANCHOR_EXPIRES,
+        ProspectCode.TOKEN_EXPIRES,
+        ProspectCode.RENEWAL_STUCK,
+    }
+)
+"""What is told to postmaster where its tenant has no contact."""
+
 Foreseen = tuple[list[Prospect], dict[str, str]]
-"""Prospects of tenants that have a contact, and those contacts."""
+"""Prospects of whom somebody is to be told, and the mailbox for each tenant; for "", the server itself."""
 
 
 def foresee(config: Config, at: datetime) -> Foreseen:
     editor = open_editor(config)
     try:
         contacts = {each.name: each.contact for each in editor.all_tenants() if each.contact}
-        if not contacts:
+        if not contacts and not config.postmaster:
             return [], {}
-        found = forecast(editor, open_sightings(config).of(), at, forecast_terms(config))
-        return [each for each in found if each.tenant in contacts], contacts
+        found = foreseen(config, editor, at)
+        if config.postmaster is None:
+            return [each for each in found if each.tenant in contacts], contacts
+        to_postmaster = {each.tenant for each in found if each.code in OWN_CREDENTIALS} - contacts.keys()
+        told = [each for each in found if each.tenant in contacts or each.code in OWN_CREDENTIALS]
+        return told, {**contacts, **dict.fromkeys(to_postmaster, config.postmaster)}
     finally:
         editor.close()
 

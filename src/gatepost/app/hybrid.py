@@ -20,6 +20,7 @@ from gatepost.app.hybrid_edge import EdgeSide
 from gatepost.app.hybrid_postfix import PostfixSide
 from gatepost.app.in_use import keep_in_use, keep_only, presented_now
 from gatepost.app.relay_api import RelayApi, UnusableFile
+from gatepost.app.relay_token import note_token
 from gatepost.app.setup import EDGE_TENANT, LOCAL_NETWORKS
 from gatepost.config import Config
 from gatepost.hybrid import apply as applying
@@ -285,7 +286,7 @@ def _sides(
     """Both sides, and the tenant that the token speaks for. `folder` is where files are backed up."""
     api = RelayApi(ask.relay, ask.token_file, ask.relay_ca)
     try:
-        tenant = tenant_of(api, ask)
+        tenant = _tenant_noting_token(config, api, ask)
         relay = RelaySide(api, tenant, wait_s=wait_s, waiting=waiting)
         if ask.postfix:
             yield {RELAY: relay, POSTFIX: PostfixSide(ask.config_directory, folder / "backup")}, tenant
@@ -300,7 +301,17 @@ def _sides(
 
 
 def tenant_of(api: RelayApi, ask: Ask) -> str:
+    return _tenant(api.request("GET", "/v1/whoami").body, ask)
+
+
+def _tenant_noting_token(config: Config, api: RelayApi, ask: Ask) -> str:
+    """And remember until when the token counts, for the forecast."""
     who = api.request("GET", "/v1/whoami").body
+    note_token(config, str(who["token"]), who["expires_at"])
+    return _tenant(who, ask)
+
+
+def _tenant(who: Mapping[str, Any], ask: Ask) -> str:
     if who["tenant"] is None and ask.tenant is None:
         raise NotPossible(f"the token in {ask.token_file} is an operator's: say for whom with --tenant T")
     if "write" not in who["scopes"]:
@@ -417,7 +428,7 @@ def rehearse(config: Config, ask: Ask, *, source_address: str | None = None) -> 
     credentials = usable_credentials(*ask.files, datetime.now(UTC)) if ask.certificate else None
     api = RelayApi(ask.relay, ask.token_file, ask.relay_ca)
     try:
-        base = f"/v1/tenants/{tenant_of(api, ask)}/rehearsals"
+        base = f"/v1/tenants/{_tenant_noting_token(config, api, ask)}/rehearsals"
         opened = api.request("POST", base, {"envelopes": _envelopes(ask.domains)}).body
         result = _session(config, ask, credentials, opened["address"], source_address)
         answer = _recorded(api, f"{base}/{opened['id']}", wait=_was_seen(result))

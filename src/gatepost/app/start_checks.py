@@ -6,9 +6,12 @@ import pwd
 import resource
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
+from gatepost.admin.forecast import Prospect
 from gatepost.admin.send_connectors import domains_without_mailboxes
 from gatepost.app import open_editor
+from gatepost.app.own_credentials import own
 from gatepost.config import Config
 from gatepost.net.certificates import CredentialError, read_chain
 from gatepost.net.credentials import load_credentials
@@ -39,6 +42,7 @@ def check(config: Config) -> Iterator[str]:
             "--address-space '*'"
         )
     yield from _way_to_mailboxes(config)
+    yield from _what_ends_soon(config)
     if config.tls is None:
         yield "no [tls] in the configuration: nobody can present a certificate; only addresses identify tenants"
         return
@@ -89,6 +93,24 @@ def _any_send_connector(config: Config) -> bool:
             editor.close()
     except StoreError as error:
         raise StartError(str(error)) from None
+
+
+def _is_for_start(prospect: Prospect) -> bool:
+    """Of the server itself; a file of [tls] that cannot be read is not warned of: nothing starts with it."""
+    return not prospect.tenant and (prospect.due_at is not None or prospect.connector != "")
+
+
+def _what_ends_soon(config: Config) -> Iterator[str]:
+    """The server's own certificates and tokens; of tenants' `forecast` tells."""
+    try:
+        editor = open_editor(config)
+        try:
+            found = [each for each in own(config, editor, datetime.now(UTC)) if _is_for_start(each)]
+        finally:
+            editor.close()
+    except StoreError as error:
+        raise StartError(str(error)) from None
+    yield from (f"{each.says}; {each.do}" for each in found)
 
 
 def _way_to_mailboxes(config: Config) -> Iterator[str]:

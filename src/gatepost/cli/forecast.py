@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from gatepost.admin.forecast import Prospect, forecast, prospect_record
-from gatepost.app import forecast_terms, open_sightings
+from gatepost.admin.forecast import Prospect, prospect_record
+from gatepost.admin.lookups import tenant_named
+from gatepost.app.own_credentials import foreseen
 from gatepost.cli import context
 from gatepost.cli.editing import directory_editor
 from gatepost.tenancy.record import time_text
@@ -24,9 +25,8 @@ def forecast_command(
 ) -> None:
     config = context.config()
     at = datetime.now(UTC)
-    seen = open_sightings(config).of(tenant)
     with directory_editor() as editor:
-        found = forecast(editor, seen, at, forecast_terms(config), tenant)
+        found = foreseen(config, editor, at, tenant_named(editor, tenant).name if tenant else None)
     if json:
         context.print_json({"at": time_text(at), "prospects": [prospect_record(each, at) for each in found]})
     else:
@@ -37,12 +37,12 @@ def forecast_command(
 
 def _print(found: list[Prospect], at: datetime) -> None:
     if not found:
-        context.say("nothing in sight: no certificate seen expires within 30 days, no name is about to be lost")
+        context.say("nothing in sight: no certificate or token expires within 30 days, no name is about to be lost")
         return
     for prospect in found:
         label = f"{_when(prospect, at):<9}"
         style = "bold red" if (stage := prospect.stage(at)) and stage <= timedelta(days=7) else "bold"
-        context.print_indented(f"{prospect.tenant}/{prospect.about}  {prospect.code}", 9, label, style)
+        context.print_indented(f"{prospect.tenant or 'this server'}/{prospect.about}  {prospect.code}", 9, label, style)
         context.print_indented(prospect.says, 9)
         context.print_indented(f"→ {prospect.do}", 9)
     context.suggest("gatepost inbound-connector show TENANT NAME")

@@ -201,9 +201,17 @@ def _facts(connector: InboundConnector, missing: str | None) -> list[tuple[str, 
         ("sender domains", ", ".join(connector.sender_domains)),
         ("requires TLS", yes_or_no(connector.require_tls)),
         ("restricted to", " and ".join(_restrictions(connector))),
-        ("trust anchors", f"{len(connector.trust_anchors)} of its own" if connector.trust_anchors else ""),
+        ("trust anchors", "; ".join(_anchors(connector))),
     ]
     return [(label, value) for label, value in facts if value]
+
+
+def _anchors(connector: InboundConnector) -> list[str]:
+    if not connector.trust_anchors:
+        return []
+    from gatepost.app.own_credentials import anchors_of
+
+    return [f"{each.subject}, until {each.until}" for each in anchors_of(connector)]
 
 
 def _pins(connector: InboundConnector, pins: Sequence[str]) -> str:

@@ -1,7 +1,8 @@
 """`gatepost send-connector …`"""
 
+from datetime import UTC, datetime
 from shlex import quote
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +11,9 @@ from gatepost.cli import context
 from gatepost.cli.editing import administration, mentioned, print_facts, print_table
 from gatepost.tenancy.record import send_connector_record
 from gatepost.tenancy.tenant import SendConnector
+
+if TYPE_CHECKING:
+    from gatepost.admin.own_credentials import OwnCertificate
 
 send_connector_app = typer.Typer(
     add_completion=False, rich_markup_mode=None, no_args_is_help=True, help="Where mail leaves, and how."
@@ -101,10 +105,13 @@ def set_connector(
 def show(name: Name, json: Json = False) -> None:
     with administration() as office:
         found, sources = office.send_connector(name)
+    shown = _presented(found)
     if json:
-        context.print_json({**send_connector_record(found), "source_servers": sources})
+        context.print_json({**send_connector_record(found), "presented": shown, "source_servers": sources})
         return
     facts = _facts(found)
+    if shown:
+        facts[-1:-1] = _certificate_facts(shown)
     for source in sources:
         facts += [("source server", str(source["server"])), ("protocol log", str(source["protocol_log_folder"]))]
     print_facts(f"send connector {found.name}", facts)
@@ -169,6 +176,25 @@ def _facts(connector: SendConnector) -> list[tuple[str, str]]:
         ("logs", "on" if connector.protocol_log else "off"),
     ]
     return [(label, value) for label, value in facts if value]
+
+
+def _presented(connector: SendConnector) -> "OwnCertificate | None":
+    """Which certificate that is now; the files are on the relay, so not with `--server`."""
+    if context.INVOCATION.server or not connector.certificate:
+        return None
+    from gatepost.app.own_credentials import of_send_connector
+
+    return of_send_connector(context.config(), connector)
+
+
+def _certificate_facts(shown: "OwnCertificate") -> list[tuple[str, str]]:
+    if shown.problem:
+        return [("certificate", shown.problem)]
+    over = " (expired)" if shown.has_ended(datetime.now(UTC)) else ""
+    facts = [("certificate", f"{', '.join(shown.names) or shown.subject}, until {shown.until}{over}")]
+    if shown.kept_back:
+        facts.append(("renewed", "a later certificate is in the file, and is not presented: gatepost hybrid verify"))
+    return facts
 
 
 def _spaces(connector: SendConnector) -> str:
