@@ -114,6 +114,10 @@ class DeliveryConfig:
     """Connections to one destination, per worker."""
     connections: int = 1_000
     """Connections in all, per worker (Exchange: MaxOutboundConnections)."""
+    allow_internal: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Internal networks that MX hosts and tenants' smart hosts may lead to."""
+    internal_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Networks that count as internal besides those that are for everybody."""
     connect_s: float = 30.0
     tls_s: float = 60.0
     timeouts: ClientTimeouts = RFC_TIMEOUTS
@@ -516,6 +520,8 @@ def _delivery(table: _Table) -> DeliveryConfig:
     settings = DeliveryConfig(
         per_destination=table.take("per_destination", _whole(1, 10_000), defaults.per_destination),
         connections=table.take("connections", _whole(1, 100_000), defaults.connections),
+        allow_internal=table.take("allow_internal", _networks, ()),
+        internal_networks=table.take("internal_networks", _networks, ()),
         **_delivery_timeouts(table.table("timeouts"), defaults),
     )
     table.close()

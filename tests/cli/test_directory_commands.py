@@ -241,6 +241,7 @@ class TestSendConnectors:
             "tls_domain": "relay.example.net",
             "fqdn": "mail.contoso.com",
             "protocol_log": False,
+            "allow_internal": True,
             "enabled": True,
             "source_servers": [
                 {"server": "relay.example.net", "protocol_log_folder": str(folder / "data/protocol-log/send")}

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,11 @@ from gatepost.queue.routing import covers
 from gatepost.smtp.client_settings import ClientTimeouts
 from gatepost.store.spool import MemoryContent
 from gatepost.store.sqlite_queue import SqliteQueueStore
+from gatepost.tenancy.reach import Reach
 from gatepost.tenancy.tenant import AcceptedDomain, AddressSpace, SendConnector, SmartHost, TlsLevel
 
+LOOPBACK = Reach(allowed=(ip_network("127.0.0.0/8"), ip_network("::1/128")))
+"""Next hops of tests are here."""
 QUICK = ClientTimeouts(greeting_s=5, command_s=5, data_s=5, block_s=5, end_of_data_s=5, quit_s=1)
 RETRY = RetrySettings(glitch_interval_s=0.05, transient_interval_s=0.05, interval_s=0.05)
 """Retries come at once."""
@@ -115,6 +119,7 @@ def mailbox(text: str) -> Mailbox:
 def to_smart_host(port: int, name: str = "out", tenant: str | None = None, **more: Any) -> SendConnector:
     more.setdefault("address_spaces", (AddressSpace(space="*"),))
     more.setdefault("tls", TlsLevel.NONE)
+    more.setdefault("allow_internal", True)
     return SendConnector(name=name, tenant=tenant, smart_hosts=(SmartHost(host="127.0.0.1", port=port),), **more)
 
 
@@ -148,6 +153,7 @@ class PostOffice:
             connection=connection,
             retry=how.pop("retry", NEVER),
             per_destination=how.pop("per_destination", 20),
+            reach=how.pop("reach", LOOPBACK),
         )
         self.scheduler = Scheduler(
             self.store,

@@ -7,10 +7,11 @@ import pytest
 import uvloop
 
 from delivery import post_office as post
-from delivery.post_office import post_office
+from delivery.post_office import post_office, to_smart_host
 from dns_server import DnsServer
 from gatepost.delivery import next_hops
-from gatepost.tenancy.tenant import AddressSpace, SendConnector, TlsLevel
+from gatepost.tenancy.reach import Reach
+from gatepost.tenancy.tenant import AddressSpace, SendConnector, SmartHost, TlsLevel
 from sink import CLOSE, Sink
 
 INTERNET = SendConnector(name="internet", address_spaces=(AddressSpace(space="*", cost=100),), tls=TlsLevel.NONE)
@@ -96,5 +97,45 @@ def test_domains_have_sessions_of_their_own(tmp_path: Path, dial_port) -> None: 
                 await office.until(lambda: len(office.told.delivered) == 2)
                 assert sink.sessions == 2
                 assert {message.recipients for message in sink.messages} == {("x@one.example",), ("y@two.example",)}
+
+    run(story())
+
+
+@pytest.mark.parametrize("to", ["x@rebound.example", "x@alias.example", "x@[127.0.0.1]"])
+def test_a_strangers_mx_at_an_internal_address_is_not_dialled(tmp_path: Path, dial_port, to: str) -> None:  # type: ignore[no-untyped-def]
+    async def story() -> None:
+        async with DnsServer() as dns, Sink() as sink:
+            dial_port(sink.port)
+            dns.add("rebound.example", "MX", "10 mx.rebound.example.")
+            dns.add("mx.rebound.example", "A", "127.0.0.1")
+            dns.add("alias.example", "CNAME", "mx.rebound.example.")
+            async with post_office(tmp_path, INTERNET, nameserver=dns.address, reach=Reach()) as office:
+                await office.send(to, sender=None)
+                await office.until(lambda: office.told.failed)
+                assert office.told.failed[0][1].status == "5.4.4"
+                assert office.told.failed[0][1].why.startswith("next-hop-not-allowed: ")
+                assert sink.sessions == 0
+
+    run(story())
+
+
+def test_a_tenants_smart_host_that_comes_to_lead_inside_is_left_and_another_tenant_is_served(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with DnsServer() as dns, Sink() as sink:
+            dns.add("hub.evil.example", "A", "127.0.0.1")
+            spaces = (AddressSpace(space="*"),)
+            evil = SendConnector(
+                name="evil/out", tenant="evil", address_spaces=spaces, smart_hosts=(SmartHost(host="hub.evil.example"),)
+            )
+            ours = to_smart_host(sink.port, "out", tenant="fabrikam")
+            async with post_office(tmp_path, evil, ours, nameserver=dns.address, reach=Reach()) as office:
+                await office.send(tenant="evil")
+                await office.send(tenant="fabrikam")
+                await office.until(lambda: office.told.deferred and office.told.delivered)
+                assert office.told.deferred[0][1].status == "4.4.4"
+                assert office.told.deferred[0][1].why.startswith(
+                    "next-hop-not-allowed: hub.evil.example has a loopback"
+                )
+                assert sink.sessions == 1
 
     run(story())

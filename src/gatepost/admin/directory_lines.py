@@ -214,6 +214,7 @@ _FIELDS: dict[Kind, dict[str, _Field]] = {
         "tls_domain": _TEXT_OR_NONE,
         "fqdn": _TEXT_OR_NONE,
         "protocol_log": _FLAG,
+        "allow_internal": _FLAG,
         "enabled": _FLAG,
     },
 }

@@ -14,6 +14,7 @@ from gatepost.admin.lookups import send_connector_named, tenant_named
 from gatepost.admin.notation import address_space, host_name, object_name, smart_host
 from gatepost.queue import routing
 from gatepost.tenancy.allowance import Owned
+from gatepost.tenancy.reach import PORTS_OF_TENANTS, needs_allowance, port_not_allowed
 from gatepost.tenancy.tenant import AcceptedDomain, AddressSpace, SendConnector, Tenant, TlsLevel
 
 _SOMEWHERE = "somewhere-else.invalid"
@@ -46,6 +47,9 @@ class SendConnectorWish:
     tls_domain: str | None = None
     fqdn: str | None = None
     protocol_log: str | None = None
+    allow_internal: str | None = None
+    by_tenant: bool = False
+    """A tenant asks: it may not allow itself anything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +183,7 @@ def fulfilled(editor: DirectoryEditor, connector: SendConnector, wish: SendConne
 
 def fulfilled_but_for_tenant(connector: SendConnector, wish: SendConnectorWish) -> SendConnector:
     """Raises `WrongUse` where the wish makes no sense."""
+    before = connector
     if wish.address_spaces is not None:
         connector = replace(connector, address_spaces=_address_spaces(wish.address_spaces))
     if wish.smart_hosts is not None:
@@ -195,9 +200,35 @@ def fulfilled_but_for_tenant(connector: SendConnector, wish: SendConnectorWish) 
     if wish.fqdn is not None:
         connector = replace(connector, fqdn=(wish.fqdn and host_name(wish.fqdn, "--fqdn")) or None)
     if wish.protocol_log is not None:
-        connector = replace(connector, protocol_log=_on_or_off(wish.protocol_log))
+        connector = replace(connector, protocol_log=_on_or_off("--protocol-log", wish.protocol_log))
+    connector = replace(connector, allow_internal=_allows_internal(before, connector, wish))
     _must_make_sense(connector)
+    if wish.smart_hosts is not None or wish.tenant is not None or wish.allow_internal is not None:
+        _must_be_within_reach(connector, wish.by_tenant)
     return connector
+
+
+def _allows_internal(before: SendConnector, connector: SendConnector, wish: SendConnectorWish) -> bool:
+    """What the operator writes as an address is allowed by that; a tenant's change takes the allowance back."""
+    if wish.by_tenant:
+        return before.allow_internal and connector.smart_hosts == before.smart_hosts
+    if wish.allow_internal is not None:
+        return _on_or_off("--allow-internal", wish.allow_internal)
+    if wish.smart_hosts is None:
+        return before.allow_internal
+    written = connector.tenant is not None and any(map(needs_allowance, connector.smart_hosts))
+    return before.allow_internal or written
+
+
+def _must_be_within_reach(connector: SendConnector, by_tenant: bool) -> None:
+    """Only for what a tenant owns: the server's smart hosts are the operator's own."""
+    if connector.tenant is None or connector.allow_internal:
+        return
+    for host in connector.smart_hosts:
+        if needs_allowance(host):
+            why = port_not_allowed(host.port) if host.port not in PORTS_OF_TENANTS else "it is an internal address"
+            cure = "ask the operator of this relay to allow it" if by_tenant else "allow it with --allow-internal on"
+            raise WrongUse(f"smart host {host}: {why}; {cure}")
 
 
 def _must_make_sense(connector: SendConnector) -> None:
@@ -239,9 +270,9 @@ def _tls_level(text: str) -> TlsLevel:
         raise WrongUse(f"--tls {text}: one of {', '.join(TlsLevel)} is wanted") from None
 
 
-def _on_or_off(text: str) -> bool:
+def _on_or_off(option: str, text: str) -> bool:
     if text not in ("on", "off"):
-        raise WrongUse(f"--protocol-log {text}: on or off is wanted")
+        raise WrongUse(f"{option} {text}: on or off is wanted")
     return text == "on"
 
 

@@ -183,6 +183,9 @@ class SendConnectorBody(Sent):
     tls_domain: Line | None = None
     fqdn: Line | None = None
     protocol_log: bool = True
+    allow_internal: bool | None = Field(
+        default=None, description="Whether it may reach internal addresses and other ports; the operator's to set."
+    )
     enabled: bool = True
     tenant: ReadOnly
     name: ReadOnly
@@ -214,6 +217,7 @@ class SendConnectorShown(Shown):
     tls_domain: str | None
     fqdn: str | None
     protocol_log: bool
+    allow_internal: bool
     enabled: bool
     warnings: list[str]
 

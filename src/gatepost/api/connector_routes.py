@@ -1,6 +1,7 @@
 """Inbound connectors and send connectors."""
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -36,6 +37,7 @@ from gatepost.tenancy.tenant import InboundConnector, SendConnector
 router = APIRouter()
 
 _CREDENTIALS = ("certificate", "key")
+_OPERATORS = (*_CREDENTIALS, "allow_internal")
 
 BeyondLimits = Annotated[
     bool, Query(description="More than the tenant's limits, and networks wider than /16 or /32 (operator).")
@@ -261,11 +263,13 @@ def _put(
     conditions.must_hold(existing and show(existing))
     if not caller.is_operator:
         _leave_credentials(caller, body)
-        mentioned = set(mentioned) - {*_CREDENTIALS}
+        if body.allow_internal and not (existing and existing.allow_internal):
+            caller.must_be_operator("allow_internal")
+        mentioned = set(mentioned) - {*_OPERATORS}
     saved = send_connectors.put(
         editor,
         stored,
-        send_wish(body, mentioned, tenant),
+        replace(send_wish(body, mentioned, tenant), by_tenant=not caller.is_operator),
         check_credentials,
         enabled=body.enabled if "enabled" in mentioned else None,
     )

@@ -51,5 +51,6 @@ def send_wish(body: SendConnectorBody, mentioned: Collection[str], tenant: str |
         "tls_domain": body.tls_domain or "",
         "fqdn": body.fqdn or "",
         "protocol_log": "on" if body.protocol_log else "off",
+        "allow_internal": None if body.allow_internal is None else "on" if body.allow_internal else "off",
     }
     return SendConnectorWish(tenant=tenant, **{name: each for name, each in written.items() if name in mentioned})

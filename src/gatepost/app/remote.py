@@ -302,7 +302,7 @@ class RemoteAdministration:
         new = SendConnector(name=name, address_spaces=(), enabled=enabled)
         asked = send_connectors.fulfilled_but_for_tenant(new, wish)
         try:
-            return self._put_send(self._send(name, wish.tenant), asked, _NEW)
+            return self._put_send(self._send(name, wish.tenant), asked, _NEW, wish.allow_internal is not None)
         except No as error:
             raise self._there(error, str(send_connectors.already_there(name))) from None
 
@@ -312,7 +312,7 @@ class RemoteAdministration:
         if wish.tenant is not None and wish.tenant != (found.tenant or ""):
             raise WrongUse("--tenant cannot be changed from elsewhere: do that on the relay, or make a new connector")
         wished = send_connectors.fulfilled_but_for_tenant(found, wish)
-        return self._put_send(self._send(name), wished, _unchanged(answer))
+        return self._put_send(self._send(name), wished, _unchanged(answer), wish.allow_internal is not None)
 
     def enable_send_connector(self, name: str, *, enabled: bool) -> SendConnector:
         return send_connector_from(self._relay.ask("PATCH", self._send(name), {"enabled": enabled}).body)
@@ -334,8 +334,14 @@ class RemoteAdministration:
         # An operator's names may have a `/` in them: tenant/name.
         return f"{self._relay.part('send-connectors', tenant)}/{quote(name, safe='/')}"
 
-    def _put_send(self, path: str, connector: SendConnector, headers: Mapping[str, str]) -> SavedSend:
-        body = self._relay.ask("PUT", path, send_connector_record(connector), headers).body
+    def _put_send(
+        self, path: str, connector: SendConnector, headers: Mapping[str, str], mentions_internal: bool
+    ) -> SavedSend:
+        record = send_connector_record(connector)
+        if not mentions_internal:
+            # The relay knows whose connector it is, and what its smart hosts need.
+            del record["allow_internal"]
+        body = self._relay.ask("PUT", path, record, headers).body
         return SavedSend(connector=send_connector_from(body), warnings=tuple(body["warnings"]))
 
     # --- the audit --------------------------------------------------------------------------------------------------

@@ -53,6 +53,7 @@ from gatepost.mail.session_id import SessionIds
 from gatepost.net.certificates import CredentialError
 from gatepost.net.dns import Resolver
 from gatepost.net.judgement import Judge
+from gatepost.net.own_addresses import is_own_address
 from gatepost.net.shared_counts import SharedCounts
 from gatepost.net.tls_client import ClientTlsContexts
 from gatepost.net.tls_server import ServerTlsContexts
@@ -80,6 +81,7 @@ from gatepost.store.session_records import SessionRecords
 from gatepost.store.sightings import Sightings
 from gatepost.store.sqlite_queue import SqliteQueueStore
 from gatepost.tenancy.evidence import CertificateFacts
+from gatepost.tenancy.reach import Reach
 
 _LOOK_EVERY_S = 0.2
 """How often changes by others are looked for; a change is live within a second (design §6)."""
@@ -200,6 +202,11 @@ class Worker:
             ),
             retry=config.retry,
             per_destination=config.delivery.per_destination,
+            reach=Reach(
+                allowed=config.delivery.allow_internal,
+                internal=config.delivery.internal_networks,
+                is_own=is_own_address,
+            ),
         )
         self._appointments = Appointments(config, self._directory, self._events)
         self._alarms = Alarms(config, self._keep_notice, self._events)

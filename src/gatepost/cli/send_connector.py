@@ -35,6 +35,10 @@ Tls = Annotated[str | None, typer.Option(metavar="none|opportunistic|encrypt|ver
 TlsDomain = Annotated[str | None, typer.Option(metavar="D", help="--tls verify: the name its certificate must carry.")]
 Fqdn = Annotated[str | None, typer.Option(metavar="NAME", help="EHLO name; default: this server's host name.")]
 ProtocolLog = Annotated[str | None, typer.Option(metavar="on|off", help="Default: on.")]
+AllowInternal = Annotated[
+    str | None,
+    typer.Option(metavar="on|off", help="Reach internal addresses and any port; default: what a --smart-host says."),
+]
 Json = Annotated[bool, typer.Option("--json", help="JSON, for programs.")]
 
 
@@ -50,6 +54,7 @@ def add(
     tls_domain: TlsDomain = None,
     fqdn: Fqdn = None,
     protocol_log: ProtocolLog = None,
+    allow_internal: AllowInternal = None,
     disabled: Annotated[bool, typer.Option("--disabled", help="Store it without using it.")] = False,
 ) -> None:
     wish = SendConnectorWish(
@@ -62,6 +67,7 @@ def add(
         tls_domain=tls_domain,
         fqdn=fqdn,
         protocol_log=protocol_log,
+        allow_internal=allow_internal,
     )
     with administration() as office:
         saved = office.add_send_connector(name, wish, enabled=not disabled)
@@ -82,6 +88,7 @@ def set_connector(
     tls_domain: TlsDomain = None,
     fqdn: Fqdn = None,
     protocol_log: ProtocolLog = None,
+    allow_internal: AllowInternal = None,
 ) -> None:
     wish = SendConnectorWish(
         tenant=tenant,
@@ -93,6 +100,7 @@ def set_connector(
         tls_domain=tls_domain,
         fqdn=fqdn,
         protocol_log=protocol_log,
+        allow_internal=allow_internal,
     )
     with administration() as office:
         saved = office.change_send_connector(name, wish)
@@ -173,6 +181,7 @@ def _facts(connector: SendConnector) -> list[tuple[str, str]]:
         ("certificate must say", connector.tls_domain or ""),
         ("presents", connector.certificate or ""),
         ("EHLO name", connector.fqdn or ""),
+        ("internal addresses", "allowed" if connector.allow_internal else ""),
         ("logs", "on" if connector.protocol_log else "off"),
     ]
     return [(label, value) for label, value in facts if value]

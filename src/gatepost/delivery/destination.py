@@ -26,6 +26,7 @@ from gatepost.queue.next_hop import DnsProblem, Shuffle
 from gatepost.queue.outcome import Deferred, DeliveryOutcome, Failed
 from gatepost.queue.retry import RetrySettings, pause
 from gatepost.queue.store import Lane
+from gatepost.tenancy.reach import Reach
 from gatepost.tenancy.tenant import SendConnector
 
 # After so many attempts in a row in which an open session ended before anything was said about the message, the next
@@ -57,6 +58,7 @@ class DialServices:
     connection: ConnectionSettings
     retry: RetrySettings
     per_destination: int
+    reach: Reach
 
 
 class Office(Protocol):
@@ -245,7 +247,7 @@ class Destination:
     async def _connect(self) -> None:
         services = self._services
         targets = await find_targets(
-            self.connector, self._any_domain(), services.resolver, services.own_names, services.shuffle
+            self.connector, self._any_domain(), services.resolver, services.own_names, services.shuffle, services.reach
         )
         if isinstance(targets, DnsProblem):
             self._not_reached(targets)

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple, Protocol
 
 from gatepost.queue.next_hop import DnsProblem, MxRecord, Shuffle, hosts_in_order
+from gatepost.tenancy.reach import Reach
 from gatepost.tenancy.tenant import SendConnector
 
 SMTP_PORT = 25
@@ -36,9 +37,35 @@ class Target(NamedTuple):
 
 
 async def find_targets(
+    connector: SendConnector,
+    domain: str,
+    resolver: Resolver,
+    own_names: Collection[str],
+    shuffle: Shuffle,
+    reach: Reach,
+) -> tuple[Target, ...] | DnsProblem:
+    """What to dial for mail to `domain` over `connector`: addresses, so that no later answer of DNS changes what was
+    judged here."""
+    found = await _found(connector, domain, resolver, own_names, shuffle)
+    return found if isinstance(found, DnsProblem) else _within(reach, connector, found)
+
+
+def _within(reach: Reach, connector: SendConnector, targets: tuple[Target, ...]) -> tuple[Target, ...] | DnsProblem:
+    smart = bool(connector.smart_hosts)
+    judged = [
+        (target, reach.why_not(connector, target.host, target.address, target.port, smart=smart)) for target in targets
+    ]
+    allowed = tuple(target for target, why in judged if why is None)
+    if allowed:
+        return allowed
+    why = next(why for _, why in judged if why)
+    # A connector can be corrected; a domain whose mail hosts are nobody's takes no mail.
+    return DnsProblem(permanent=not smart, status="4.4.4" if smart else "5.4.4", why=why)
+
+
+async def _found(
     connector: SendConnector, domain: str, resolver: Resolver, own_names: Collection[str], shuffle: Shuffle
 ) -> tuple[Target, ...] | DnsProblem:
-    """What to dial for mail to `domain` over `connector`."""
     if connector.smart_hosts:
         ports = {smart_host.host: smart_host.port for smart_host in connector.smart_hosts}
         hosts = list(ports)

@@ -143,6 +143,7 @@ def send_connector_record(connector: SendConnector) -> Record:
         "tls_domain": connector.tls_domain,
         "fqdn": connector.fqdn,
         "protocol_log": connector.protocol_log,
+        "allow_internal": connector.allow_internal,
         "enabled": connector.enabled,
     }
 
@@ -159,8 +160,15 @@ def send_connector_from(record: ReadRecord) -> SendConnector:
         tls_domain=record["tls_domain"],
         fqdn=record["fqdn"],
         protocol_log=record["protocol_log"],
+        allow_internal=record.get("allow_internal", _allowed_before(record)),
         enabled=record["enabled"],
     )
+
+
+def _allowed_before(record: ReadRecord) -> bool:
+    """Records from before the field: what the operator made for a tenant, under a name of its own, goes on."""
+    tenant = record["tenant"]
+    return bool(tenant and record["smart_hosts"]) and not record["name"].startswith(f"{tenant}/")
 
 
 def token_record(token: Token) -> Record:

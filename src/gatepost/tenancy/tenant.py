@@ -208,6 +208,8 @@ class SendConnector:
     fqdn: str | None = None
     """EHLO name; default: the server's host name."""
     protocol_log: bool = True
+    allow_internal: bool = False
+    """The operator lets it reach addresses and ports that are not for everybody (`reach`)."""
     enabled: bool = True
 
 
