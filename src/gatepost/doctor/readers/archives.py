@@ -92,8 +92,8 @@ def _plain(name: str) -> str:
     return re.sub(r"[\x00-\x1f\x7f]", "", name).replace("\\", "/").lstrip("/")[:200]
 
 
-_BREAK: Final = re.compile(r"<(?:w:br|w:cr|text:line-break)\b[^>]*>")
-_TAB: Final = re.compile(r"<(?:w:tab|text:tab)\b[^>]*/>")
+_BREAK: Final = re.compile(r"<(?:w:br|w:cr|text:line-break)\b[^<>]*>")
+_TAB: Final = re.compile(r"<(?:w:tab|text:tab)\b[^<>]*/>")
 _CELL: Final = re.compile(r"</w:tc>|</table:table-cell>")
 _ROW: Final = re.compile(r"</w:tr>|</table:table-row>")
 _TAG: Final = re.compile(r"<[^<>]*>")
