@@ -1,5 +1,6 @@
 """Inbound and send connectors: what may be said, and that nobody captures another tenant's mail."""
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -12,13 +13,14 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from gatepost.admin import domains, inbound_connectors, send_connectors
 from gatepost.admin.declined import No, WrongUse
 from gatepost.admin.inbound_connectors import InboundConnectorWish as Inbound
-from gatepost.admin.send_connectors import CredentialVerdict
+from gatepost.admin.send_connectors import CredentialVerdict, fulfilled_but_for_tenant
 from gatepost.admin.send_connectors import SendConnectorWish as Send
 from gatepost.admin.trust_anchors import read_trust_anchors
 from gatepost.app.admin_parts import check_credentials
 from gatepost.store.directory_editor import SqliteDirectoryEditor as Editor
 from gatepost.tenancy.allowance import Allowance
-from gatepost.tenancy.tenant import ConnectorType
+from gatepost.tenancy.record import send_connector_from, send_connector_record
+from gatepost.tenancy.tenant import ConnectorType, SendConnector, SmartHost
 from pki import Pki
 
 PIN = "ab" * 32
@@ -311,3 +313,35 @@ def test_a_partner_connector_is_stored_as_one(owned: Editor) -> None:
     connector = inbound_connectors.add(owned, "contoso", "partner", wish).connector
     assert connector.type is ConnectorType.PARTNER
     assert connector.sender_domains == ("*", "*.partner.example")
+
+
+def test_what_the_operator_writes_as_an_address_is_allowed_and_a_tenants_change_takes_that_back() -> None:
+    new = SendConnector(name="out", tenant="contoso", address_spaces=())
+    inward = Send(address_spaces=["*"], smart_hosts=["127.0.0.1:2525"])
+    made = fulfilled_but_for_tenant(new, inward)
+    assert made.allow_internal
+    unchanged = fulfilled_but_for_tenant(made, Send(fqdn="mail.contoso.com", by_tenant=True))
+    assert unchanged.allow_internal
+    changed = fulfilled_but_for_tenant(made, Send(smart_hosts=["hub.example"], by_tenant=True))
+    assert not changed.allow_internal
+    by_mx = fulfilled_but_for_tenant(made, Send(smart_hosts=[], by_tenant=True))
+    assert not by_mx.allow_internal
+    for wish in (replace(inward, by_tenant=True), replace(inward, allow_internal="off")):
+        with pytest.raises(WrongUse, match=r"smart host 127\.0\.0\.1:2525"):
+            fulfilled_but_for_tenant(new, wish)
+    everybodys = fulfilled_but_for_tenant(replace(new, tenant=None), inward)
+    assert not everybodys.allow_internal, "its smart hosts need no allowance, and its MX hosts get none by them"
+
+
+def test_a_connector_of_before_goes_on_where_the_operator_made_it() -> None:
+    def before(name: str, tenant: str | None) -> SendConnector:
+        made = SendConnector(
+            name=name, tenant=tenant, address_spaces=(), smart_hosts=(SmartHost(host="127.0.0.1", port=2525),)
+        )
+        record = send_connector_record(made)
+        del record["allow_internal"]
+        return send_connector_from(record)
+
+    assert before("home", "contoso").allow_internal
+    assert not before("contoso/home", "contoso").allow_internal
+    assert not before("home", None).allow_internal

@@ -236,10 +236,22 @@ class TestWrites:
 
     def test_a_change_leaves_what_is_not_mentioned(self, contoso: Api) -> None:
         path = "/v1/tenants/contoso/send-connectors/patched"
-        body = {"address_spaces": [{"space": "*", "cost": 7}], "smart_hosts": [{"host": "192.0.2.3", "port": 26}]}
+        body = {"address_spaces": [{"space": "*", "cost": 7}], "smart_hosts": [{"host": "hub.example", "port": 587}]}
         made = contoso.put(path, json=body).json()
         changed = contoso.patch(path, json={"enabled": False, "fqdn": "mail.contoso.com"}).json()
         assert changed == {**made, "enabled": False, "fqdn": "mail.contoso.com"}
+
+    @pytest.mark.parametrize(
+        ("host", "port"), [("127.0.0.1", 25), ("::ffff:10.0.0.5", 25), ("169.254.169.254", 587), ("hub.example", 6379)]
+    )
+    def test_a_tenant_cannot_send_the_relay_into_its_own_network(self, contoso: Api, host: str, port: int) -> None:
+        path = "/v1/tenants/contoso/send-connectors/inward"
+        body = {"address_spaces": [{"space": "*", "cost": 1}], "smart_hosts": [{"host": host, "port": port}]}
+        refused = contoso.put(path, json=body)
+        assert refused.json()["error"]["code"] == "invalid", refused.text
+        assert "ask the operator" in refused.text
+        assert contoso.put(path, json={**body, "allow_internal": True}).status_code == 403
+        assert contoso.get(path).status_code == 404
 
     def test_a_long_list_comes_in_pages_that_hold_everything_once(self, contoso: Api) -> None:
         for number in range(7):

@@ -138,8 +138,8 @@ def test_a_tenant_works_with_its_own_part(relay: Installation, contoso: Elsewher
     assert [each["name"] for each in contoso.told("tenant", "list")] == ["contoso"]
     assert {each["tenant"] for each in contoso.told("inbound-connector", "list")} == {"contoso"}
     assert "there is no tenant 'fabrikam'" in contoso("tenant", "show", "fabrikam", expect=1)[1]
-    contoso("send-connector", "add", "home", "--address-space", "contoso.com", "--smart-host", "192.0.2.7:2525")
-    assert contoso.told("send-connector", "show", "home")["smart_hosts"] == [{"host": "192.0.2.7", "port": 2525}]
+    contoso("send-connector", "add", "home", "--address-space", "contoso.com", "--smart-host", "hub.example:587")
+    assert contoso.told("send-connector", "show", "home")["smart_hosts"] == [{"host": "hub.example", "port": 587}]
     with SmtpClient(relay.port) as smtp:
         smtp.starttls(certificates.contoso)
         assert smtp.message("ann@contoso.com", "x@outside.example", MESSAGE).code == 250
