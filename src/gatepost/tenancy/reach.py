@@ -22,17 +22,15 @@ NOT_ALLOWED: Final = "next-hop-not-allowed"
 # 465 expects TLS from the first octet (RFC 8314 3.3), which delivery does not speak; 587 is submission (RFC 6409).
 PORTS_OF_TENANTS: Final = (25, 587)
 
+# The special-purpose address registries (RFC 6890).
 _KINDS: Final = tuple(
     (ip_network(network), kind)
     for kind, networks in {
         "a loopback address": ("127.0.0.0/8", "::1/128"),
         "a link-local address": ("169.254.0.0/16", "fe80::/10"),
-        # RFC 1918, RFC 4193; fec0::/10 was the same before RFC 3879.
         "a private address": ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fec0::/10"),
-        # RFC 6598
         "an address shared behind a carrier's NAT": ("100.64.0.0/10",),
         "a multicast address": ("224.0.0.0/4", "ff00::/8"),
-        # RFC 5737, RFC 3849, RFC 9637, RFC 2544, RFC 5180, RFC 6890, RFC 6666
         "an address that is in no public use": (
             "0.0.0.0/8",
             "192.0.0.0/24",
@@ -54,7 +52,7 @@ _KINDS: Final = tuple(
 )
 
 _COMPATIBLE: Final = ip_network("::/96")
-# RFC 6052 2.1, RFC 8215
+# RFC 6052 2.1, and the range for local use
 _NAT64: Final = (ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/48"))
 
 
