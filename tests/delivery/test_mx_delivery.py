@@ -1,6 +1,7 @@
 """Delivery by MX, with a real name server. Every host is 127.0.0.1, so the sink listens on the port that is dialled."""
 
 from collections.abc import Coroutine
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -108,7 +109,8 @@ def test_a_strangers_mx_at_an_internal_address_is_not_dialled(tmp_path: Path, di
             dial_port(sink.port)
             dns.add("rebound.example", "MX", "10 mx.rebound.example.")
             dns.add("mx.rebound.example", "A", "127.0.0.1")
-            async with post_office(tmp_path, INTERNET, nameserver=dns.address, reach=Reach()) as office:
+            guarded = replace(INTERNET, allow_internal=False)
+            async with post_office(tmp_path, guarded, nameserver=dns.address, reach=Reach()) as office:
                 await office.send(to, sender=None)
                 await office.until(lambda: office.told.failed)
                 assert office.told.failed[0][1].status == "5.4.4"

@@ -9,6 +9,7 @@ from gatepost.tenancy.tenant import AddressSpace, SendConnector, SmartHost
 
 SPACES = (AddressSpace(space="*"),)
 OF_TENANT = SendConnector(name="out", tenant="contoso", address_spaces=SPACES)
+GUARDED = SendConnector(name="out", tenant=None, address_spaces=SPACES, allow_internal=False)
 ALLOWED = SendConnector(name="out", tenant="contoso", address_spaces=SPACES, allow_internal=True)
 OF_SERVER = SendConnector(name="out", address_spaces=SPACES)
 
@@ -30,7 +31,7 @@ PUBLIC = [
 
 
 @pytest.mark.parametrize("address", INTERNAL)
-@pytest.mark.parametrize(("connector", "smart"), [(OF_TENANT, True), (OF_TENANT, False), (OF_SERVER, False)])
+@pytest.mark.parametrize(("connector", "smart"), [(OF_TENANT, True), (OF_TENANT, False), (GUARDED, False)])
 def test_an_internal_address_is_for_nobody_whom_the_operator_did_not_allow_it(
     connector: SendConnector, smart: bool, address: str
 ) -> None:
@@ -43,6 +44,8 @@ def test_an_internal_address_is_for_nobody_whom_the_operator_did_not_allow_it(
 @pytest.mark.parametrize("address", INTERNAL)
 def test_the_operators_own_smart_hosts_and_what_the_operator_allowed_are_dialled(address: str) -> None:
     assert Reach().why_not(OF_SERVER, "hub", address, 2525, smart=True) is None
+    assert Reach().why_not(OF_SERVER, "mx", address, 25, smart=False) is None
+    assert Reach().why_not(GUARDED, "hub", address, 2525, smart=True) is None
     assert Reach().why_not(ALLOWED, "hub", address, 2525, smart=True) is None
 
 

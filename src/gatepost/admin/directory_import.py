@@ -484,5 +484,5 @@ def _wish(said: Mapping[str, Any]) -> SendConnectorWish:
         tls_domain=said.get("tls_domain") or "",
         fqdn=said.get("fqdn") or "",
         protocol_log="on" if said.get("protocol_log", True) else "off",
-        allow_internal=None if "allow_internal" not in said else "on" if said["allow_internal"] else "off",
+        allow_internal=None if said.get("allow_internal") is None else "on" if said["allow_internal"] else "off",
     )

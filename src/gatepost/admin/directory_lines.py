@@ -159,6 +159,7 @@ def _has(**types: type) -> Callable[[object], bool]:
 _TEXT = _Field("a text", _is_text)
 _TEXTS = _Field("a list of texts", _is_texts)
 _FLAG = _Field("true or false", lambda value: isinstance(value, bool))
+_FLAG_OR_NONE = _Field("true, false or null", lambda value: value is None or isinstance(value, bool))
 _TEXT_OR_NONE = _Field("a text or null", lambda value: value is None or _is_text(value))
 _TIME = _Field("a time such as 2026-01-02T03:04:05Z", _is_time)
 _TIME_OR_NONE = _Field(f"{_TIME.wants}, or null", lambda value: value is None or _is_time(value))
@@ -214,7 +215,7 @@ _FIELDS: dict[Kind, dict[str, _Field]] = {
         "tls_domain": _TEXT_OR_NONE,
         "fqdn": _TEXT_OR_NONE,
         "protocol_log": _FLAG,
-        "allow_internal": _FLAG,
+        "allow_internal": _FLAG_OR_NONE,
         "enabled": _FLAG,
     },
 }

@@ -208,21 +208,21 @@ def fulfilled_but_for_tenant(connector: SendConnector, wish: SendConnectorWish) 
     return connector
 
 
-def _allows_internal(before: SendConnector, connector: SendConnector, wish: SendConnectorWish) -> bool:
+def _allows_internal(before: SendConnector, connector: SendConnector, wish: SendConnectorWish) -> bool | None:
     """What the operator writes as an address is allowed by that; a tenant's change takes the allowance back."""
     if wish.by_tenant:
-        return before.allow_internal and connector.smart_hosts == before.smart_hosts
+        return before.allow_internal if connector.smart_hosts == before.smart_hosts else None
     if wish.allow_internal is not None:
         return _on_or_off("--allow-internal", wish.allow_internal)
     if wish.smart_hosts is None:
         return before.allow_internal
     written = connector.tenant is not None and any(map(needs_allowance, connector.smart_hosts))
-    return before.allow_internal or written
+    return True if written else before.allow_internal
 
 
 def _must_be_within_reach(connector: SendConnector, by_tenant: bool) -> None:
     """Only for what a tenant owns: the server's smart hosts are the operator's own."""
-    if connector.tenant is None or connector.allow_internal:
+    if connector.tenant is None or connector.reaches_internal:
         return
     for host in connector.smart_hosts:
         if needs_allowance(host):

@@ -217,7 +217,7 @@ class SendConnectorShown(Shown):
     tls_domain: str | None
     fqdn: str | None
     protocol_log: bool
-    allow_internal: bool
+    allow_internal: bool | None
     enabled: bool
     warnings: list[str]
 

@@ -263,7 +263,7 @@ def _put(
     conditions.must_hold(existing and show(existing))
     if not caller.is_operator:
         _leave_credentials(caller, body)
-        if body.allow_internal and not (existing and existing.allow_internal):
+        if body.allow_internal and not (existing and existing.reaches_internal):
             caller.must_be_operator("allow_internal")
         mentioned = set(mentioned) - {*_OPERATORS}
     saved = send_connectors.put(

@@ -181,7 +181,7 @@ def _facts(connector: SendConnector) -> list[tuple[str, str]]:
         ("certificate must say", connector.tls_domain or ""),
         ("presents", connector.certificate or ""),
         ("EHLO name", connector.fqdn or ""),
-        ("internal addresses", "allowed" if connector.allow_internal else ""),
+        ("internal addresses", _internal(connector)),
         ("logs", "on" if connector.protocol_log else "off"),
     ]
     return [(label, value) for label, value in facts if value]
@@ -208,6 +208,13 @@ def _certificate_facts(shown: "OwnCertificate") -> list[tuple[str, str]]:
 
 def _spaces(connector: SendConnector) -> str:
     return " ".join(map(str, connector.address_spaces))
+
+
+def _internal(connector: SendConnector) -> str:
+    """What differs from what a connector of its kind may do."""
+    if connector.allow_internal is None:
+        return ""
+    return "allowed" if connector.allow_internal else "not by MX" if connector.tenant is None else "not allowed"
 
 
 def _next_hop(connector: SendConnector) -> str:

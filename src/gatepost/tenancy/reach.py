@@ -5,8 +5,9 @@ What flows through: a send connector and the addresses that DNS gave for its nex
 out comes why an address or a port is not for it.
 
 Laws:
-- an internal address is dialled where the operator allowed it: a server-wide connector's smart hosts, a connector with
-  `allow_internal`, or a network of the setting `delivery.allow_internal`; for nobody else, by whatever name;
+- an internal address is dialled where the operator allowed it: a server-wide connector's smart hosts, its other next
+  hops unless it says no, a tenant's connector with `allow_internal`, or a network of the setting
+  `delivery.allow_internal`; for nobody else, by whatever name;
 - the sentence names no address: a name that only the relay's own DNS knows must not be looked up through it.
 """
 
@@ -69,7 +70,7 @@ class Reach:
     def why_not(self, connector: SendConnector, host: str, address: str, port: int, *, smart: bool) -> str | None:
         """Why `connector` must not lead to this address of `host`; None: it may. `smart`: the host is one of its smart
         hosts, and not found by MX or written as an address in the recipient."""
-        if connector.allow_internal or (smart and connector.tenant is None):
+        if connector.reaches_internal or (smart and connector.tenant is None):
             return None
         if smart and port not in PORTS_OF_TENANTS:
             return f"{NOT_ALLOWED}: {host}: {port_not_allowed(port)}"

@@ -165,10 +165,12 @@ def send_connector_from(record: ReadRecord) -> SendConnector:
     )
 
 
-def _allowed_before(record: ReadRecord) -> bool:
+def _allowed_before(record: ReadRecord) -> bool | None:
     """Records from before the field: what the operator made for a tenant, under a name of its own, goes on."""
     tenant = record["tenant"]
-    return bool(tenant and record["smart_hosts"]) and not record["name"].startswith(f"{tenant}/")
+    if tenant and record["smart_hosts"] and not record["name"].startswith(f"{tenant}/"):
+        return True
+    return None
 
 
 def token_record(token: Token) -> Record:

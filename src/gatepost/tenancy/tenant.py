@@ -208,9 +208,13 @@ class SendConnector:
     fqdn: str | None = None
     """EHLO name; default: the server's host name."""
     protocol_log: bool = True
-    allow_internal: bool = False
-    """The operator lets it reach addresses and ports that are not for everybody (`reach`)."""
+    allow_internal: bool | None = None
+    """Whether the operator lets it reach internal addresses and any port (`reach`); None: a server-wide one, yes."""
     enabled: bool = True
+
+    @property
+    def reaches_internal(self) -> bool:
+        return self.tenant is None if self.allow_internal is None else self.allow_internal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
