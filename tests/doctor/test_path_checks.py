@@ -296,3 +296,59 @@ def test_a_smart_host_that_demands_a_login_is_told_from_one_that_does_not_know_t
     )
     assert "O02" in result.findings[0].catalogue
     assert "smtp_sasl_auth_enable" in commands(result)
+
+
+# --- listeners of several servers, restrictions, two faults ----------------------------------------------------------
+
+
+def test_of_two_listeners_the_one_that_names_no_certificate_is_repaired_like_the_other():
+    listeners = "Identity : EXA\\Default Frontend EXA\nBindings : {0.0.0.0:25}\nTlsCertificateName : <I>CN=R11, O=Let's Encrypt, C=US<S>CN=mail.heron.example\nTlsDomainCapabilities : {mail.protection.outlook.com:AcceptCloudServicesMail}\n\nIdentity : EXB\\Default Frontend EXB\nBindings : {0.0.0.0:25}\nTlsCertificateName :\nTlsDomainCapabilities : {}\n"
+    result = findings(listeners=listeners)
+    assert "K02" in result.findings[0].catalogue
+    assert "'EXB\\Default Frontend EXB' -TlsCertificateName '<I>CN=R11" in commands(result)
+    assert "-TlsDomainCapabilities 'mail.protection.outlook.com:AcceptCloudServicesMail'" in commands(result)
+    assert "-Identity 'EXA" not in commands(result)
+
+
+def test_a_listener_on_port_25_without_tls_among_its_mechanisms_is_said():
+    listener = "Identity : EX\\From the cloud\nBindings : {0.0.0.0:25}\nAuthMechanism : ExternalAuthoritative\nTlsCertificateName : <I>CN=R11, O=Let's Encrypt, C=US<S>CN=mail.heron.example\n"
+    trace = "Cannot connect to remote server [Message=451 5.7.3 STARTTLS is required to send mail]"
+    result = findings(listener=listener, trace=trace)
+    assert "K01" in result.findings[0].catalogue
+    assert "-AuthMechanism 'Tls, ExternalAuthoritative'" in commands(result)
+    assert not findings(listener=listener.replace(": External", ": Tls, External"), trace=trace).findings
+
+
+LOCK = "550 5.7.51 TenantInboundAttribution; There is a partner connector configured that matched the message's recipient domain. [A.eop-eur06.prod.protection.outlook.com]"
+FILTER = "Name : Only from filter\nConnectorType : Partner\nSenderDomains : {smtp:*;1}\nSenderIPAddresses : {192.0.2.10}\nRestrictDomainsToIPAddresses : True\nAssociatedAcceptedDomains : {}\n"
+
+
+def test_a_restriction_is_held_to_the_domains_that_the_filter_stands_before():
+    result = findings(
+        bounce=LOCK,
+        connector=FILTER,
+        facts="Recipient: alerts@heron.onmicrosoft.com.\nMX of heron.example is the filter.\n",
+    )
+    assert "G05" in result.findings[0].catalogue
+    assert "-AssociatedAcceptedDomains 'heron.example'" in commands(result)
+    assert not findings(bounce=LOCK, connector=FILTER, facts="Recipient: alerts@heron.example.\n").findings
+
+
+def test_the_exception_from_a_restriction_is_an_identity():
+    allow = "\nName : Allow vendor\nConnectorType : Partner\nSenderDomains : {smtp:vendor.example;1}\nSenderIPAddresses : {}\nRestrictDomainsToIPAddresses : False\n"
+    result = findings(bounce=LOCK, connector=FILTER + allow, words="Its certificate is CN=mta.vendor.example.")
+    assert "-TlsSenderCertificateName 'mta.vendor.example'" in commands(result)
+    assert result.findings[0].confidence == "medium", "somebody says so"
+
+
+def test_two_faults_on_the_two_sides_are_two_findings_that_need_each_other():
+    sending = "AddressSpaces : {SMTP:*;1}\nSmartHosts : {mail.global.frontbridge.com}\nDNSRoutingEnabled : False\nTlsCertificateName :\n"
+    result = findings(
+        send=sending,
+        tenant="Get-InboundConnector\n(no output)\n",
+        bounce="550 5.4.1 Relay Access Denied",
+        dns="heron-example.mail.protection.outlook.com. 10 IN A 203.0.113.36\n",
+    )
+    assert {each.rule for each in result.findings} == {"no-inbound-connector", "legacy-smart-host"}
+    assert all(each.confidence == "medium" for each in result.findings)
+    assert result.findings[0].together_with == (result.findings[1].rule,)

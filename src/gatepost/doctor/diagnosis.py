@@ -43,7 +43,7 @@ def diagnose(bundle: EvidenceBundle) -> Diagnosis:
     facts = derive(bundle)
     verdicts = [rule(bundle, facts) for rule in all_rules()]
     model = explained(bundle)
-    findings = together(model, ranked([each for each in verdicts if isinstance(each, Finding)], bundle))
+    findings = _said_once(together(model, ranked([each for each in verdicts if isinstance(each, Finding)], bundle)))
     named = {each.rule for each in findings}
     spoken = [each for each in verdicts if isinstance(each, RuledOut) and each.rule not in named]
     spoken += spoken_against(bundle, facts, named | {each.rule for each in spoken}) if findings else ()
@@ -57,6 +57,18 @@ def diagnose(bundle: EvidenceBundle) -> Diagnosis:
         read=bundle.read,
         unread=bundle.unread,
     )
+
+
+def _said_once(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    return commanded(_without_kin_of_the_first(findings))
+
+
+def commanded(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Beside a proof, and what must be repaired with it, a possibility has no command."""
+    if not findings or findings[0].confidence != "high":
+        return tuple(findings)
+    kept = {findings[0].rule, *findings[0].together_with}
+    return tuple(each if each.confidence == "high" or each.rule in kept else replace(each, fix=()) for each in findings)
 
 
 def by_rules(bundle: EvidenceBundle) -> tuple[Finding, ...]:
@@ -90,7 +102,9 @@ def together(path: Explained, rules: Sequence[Finding]) -> tuple[Finding, ...]:
         joined = [replace(first, confidence=surest), *(each for each in joined if each.rule != best.rule)]
         only = [each for each in only if each is not best]
     covered = {cause for each in joined for cause in each.catalogue}
-    shown = (each for each in only if each.rule in path.by_state and not covered & set(each.catalogue))
+    needed = {rule for each in joined[:1] for rule in each.together_with}
+    wanted = path.by_state | needed
+    shown = (each for each in only if each.rule in wanted and not covered & set(each.catalogue))
     return (*joined, *shown)
 
 
@@ -99,20 +113,39 @@ def _is_better(path: Finding, rule: Finding) -> bool:
     if path.symptom:
         return False
     surer = _ORDER[rule.confidence] - _ORDER[path.confidence]
-    return surer > 0 or (surer == 0 and rule.confidence != "high" and path.specificity > rule.specificity)
+    kin = rule.catalogue[:1] != path.catalogue[:1] and set(rule.catalogue[:1]) <= set(path.catalogue)
+    return (
+        surer > 0
+        or (surer == 0 and kin)
+        or (surer == 0 and rule.confidence != "high" and path.specificity > rule.specificity)
+    )
 
 
 def _of_one_cause(path: Finding, rule: Finding, by_state: bool) -> Finding:
     first, second = (path, rule) if by_state else (rule, path)
+    surest = path.confidence if path.together_with and rule.confidence == "high" else rule.confidence
     return replace(
         rule,
+        confidence=surest,
+        together_with=path.together_with,
         summary=first.summary,
         evidence=tuple(dict.fromkeys((*first.evidence, *second.evidence))),
-        fix=path.fix if by_state and path.fix else tuple(dict.fromkeys((*rule.fix, *path.fix))),
+        fix=_concrete(path.fix if by_state and path.fix else (*rule.fix, *path.fix)),
         verify=first.verify or second.verify,
     )
 
 
+def _concrete(fixes: Sequence[Fix]) -> tuple[Fix, ...]:
+    """Where one place has a command with its values, none for that place with a gap to fill in."""
+    filled = {each.where for each in fixes if "<" not in _WITHOUT_PIN.sub("", each.command)}
+    return tuple(
+        each
+        for each in dict.fromkeys(fixes)
+        if each.where not in filled or "<" not in _WITHOUT_PIN.sub("", each.command)
+    )
+
+
+_WITHOUT_PIN = re.compile(r"<[IS]>|# [^\n]{0,300}$")
 _NAMELESS = re.compile(r"(?P<option>-(?:Identity|Name)) '(?P<rest>| by [^']{1,60})'")
 
 

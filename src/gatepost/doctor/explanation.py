@@ -10,6 +10,7 @@ nothing that held breaks; what is not on the path of any complaint is a risk, no
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from gatepost.doctor.causes import cause_named
 from gatepost.doctor.checks import all_checks
@@ -101,6 +102,7 @@ def _findings(path: MailPath, checks: Sequence[Check], candidates: Sequence[Cand
 def _finding(path: MailPath, checks: Sequence[Check], candidate: Candidate, candidates: Sequence[Candidate]) -> Finding:
     check = candidate.check
     cause = cause_named(check.cause)
+    together = tuple(dict.fromkeys(each.check.cause for each in candidates if _both_needed(candidate, each)))
     confidence = _confidence(path, candidate, candidates)
     cited = [told for each in check.premises if (told := each.cited()) is not None]
     cited += [Cited(each.fact.source, each.says) for each in candidate.symptoms[:3]]
@@ -113,6 +115,7 @@ def _finding(path: MailPath, checks: Sequence[Check], candidate: Candidate, cand
         verify=check.verify,
         missing=tuple(need.what for need in check.needs),
         symptom=check.names_what_happens,
+        together_with=together,
         rule=check.cause,
         title=cause.title,
         catalogue=check.catalogue or cause.catalogue,
@@ -127,6 +130,8 @@ def _confidence(path: MailPath, candidate: Candidate, candidates: Sequence[Candi
         return "low"
     if candidate.known < How.SEEN or candidate.strongest_symptom != How.SEEN:
         return "medium"
+    if any(_both_needed(candidate, each) for each in candidates):
+        return "medium"
     seen = {id(each) for each in candidate.symptoms if each.how is How.SEEN}
     if any(isinstance(each.fact, ReplySeen) and id(each) not in seen for each in path.symptoms if each.how is How.SEEN):
         return "medium"
@@ -136,6 +141,20 @@ def _confidence(path: MailPath, candidate: Candidate, candidates: Sequence[Candi
         if seen <= {id(each) for each in other.symptoms}:
             return "medium"
     return "high"
+
+
+_THE_RELAYS: Final = 60
+"""From here on the path is the relay's: a fault of the sender's and one of the relay's side are two, not rivals."""
+
+
+def _both_needed(one: Candidate, other: Candidate) -> bool:
+    """Two faults on the two sides of the path, shown by objects, that each explain the refusals which were seen."""
+    if one.check.cause == other.check.cause or min(one.known, other.known) < How.INFERRED:
+        return False
+    apart = (one.check.place < _THE_RELAYS) != (other.check.place < _THE_RELAYS)
+    named = one.check.names_what_happens or other.check.names_what_happens
+    shared = {id(each) for each in one.symptoms} & {id(each) for each in other.symptoms}
+    return apart and bool(shared) and not named and bool(one.check.edits and other.check.edits)
 
 
 def _specificity(candidate: Candidate) -> int:

@@ -56,6 +56,8 @@ class Finding:
     """What would make it certain."""
     symptom: bool = False
     """True: another finding, where there is one, is what lies behind it."""
+    together_with: tuple[str, ...] = ()
+    """Rules of the findings that must be repaired as well: neither repair is enough."""
     rule: str = ""
     title: str = ""
     catalogue: tuple[str, ...] = ()

@@ -74,17 +74,20 @@ class SetPin:
 
     end: End
     certificate: CertificateSeen | None
+    like: Pin | None = None
+    """The name that another server's connector has."""
 
     def applied(self, path: MailPath) -> MailPath:
-        pin = pin_of(self.certificate) if self.certificate else None
+        pin = pin_of(self.certificate) if self.certificate else self.like
         ends = tuple(each.with_pin(pin) if each is self.end else each for each in path.ends)
         return replace(path, ends=ends)
 
     def commands(self) -> tuple[Fix, ...]:
         restart = RESTART_BOTH if self.end.way == "out" else RESTART_FRONT_END
         if self.certificate is None:
+            value = quoted(self.like.text) if self.like else "$null"
             return (
-                Fix("Exchange", _connector(self.end, "-TlsCertificateName $null")),
+                Fix("Exchange", _connector(self.end, f"-TlsCertificateName {value}")),
                 Fix("Exchange", restart + _on(", ".join(self.end.servers))),
             )
         if self.certificate.thumbprint:
@@ -101,6 +104,34 @@ class SetPin:
             Fix("Exchange", _connector(self.end, f"-TlsCertificateName {value}")),
             Fix("Exchange", restart + _on(", ".join(self.end.servers))),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class SetCapabilities:
+    """A listener trusts the service's certificate for hybrid mail, as the others do."""
+
+    end: End
+    capabilities: tuple[str, ...]
+
+    def applied(self, path: MailPath) -> MailPath:
+        return path
+
+    def commands(self) -> tuple[Fix, ...]:
+        value = ",".join(map(quoted, self.capabilities))
+        return (Fix("Exchange", _connector(self.end, f"-TlsDomainCapabilities {value}")),)
+
+
+@dataclass(frozen=True, slots=True)
+class Mechanisms:
+    identity: str
+    mechanisms: str
+
+    def applied(self, path: MailPath) -> MailPath:
+        return path
+
+    def commands(self) -> tuple[Fix, ...]:
+        command = f"Set-ReceiveConnector -Identity {quoted(self.identity)} -AuthMechanism {quoted(self.mechanisms)}"
+        return (Fix("Exchange", command), Fix("Exchange", RESTART_FRONT_END))
 
 
 def pin_of(certificate: CertificateSeen) -> Pin | None:

@@ -41,6 +41,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "title": finding.title,
         "confidence": finding.confidence,
         "side": finding.side,
+        **({"together_with": list(finding.together_with)} if finding.together_with else {}),
         "summary": finding.summary,
         "evidence": [_cited(each) for each in finding.evidence],
         "fix": [{"where": each.where, "command": each.command} for each in finding.fix],

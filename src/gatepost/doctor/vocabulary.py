@@ -197,7 +197,7 @@ owners ownership owning owns ox package packet packets padded padding page pages
 panubo para paragraph paragraphs param parameter parameters paraphrase paraphrased parent parentheses parenthesis
 parse parsed parser parsers parses parsing part partial partialchain partition partly partner partners parts party
 pas pass passed passes passing password past paste pasted pastes pasting patch path pathlib paths pattern patterns
-pause pdf peer peercertificate peers pem pending people pep per percent perfectly performing perhaps permission
+pause pdf peer peercertificate peers pem pending people pep per percent perfectly performing perhaps permission personal
 permissiongroups permissions permit permitted person pflogsumm pfsense pfx phases photos php phpmailer phrase pick
 picked picks pickup picture pid piece pilot pin ping pinned pins pipelined pipelining pix pk pkcs pkgutil pki pkix
 place placeholder placeholders places plain plainly plan plausible please plesk plugin plus pm png point pointer

@@ -14,13 +14,25 @@ Asks = Callable[[MailPath], Iterator[Check]]
 
 def all_checks(path: MailPath) -> tuple[Check, ...]:
     """Every answer that the path gives."""
-    from gatepost.doctor.checks import endpoint, handshake, named, postfix, resolver, selection, tenant, trust
+    from gatepost.doctor.checks import (
+        endpoint,
+        handshake,
+        named,
+        postfix,
+        resolver,
+        restriction,
+        selection,
+        tenant,
+        trust,
+    )
 
     asked: tuple[Asks, ...] = (
         selection.named_certificate_is_stored,
         selection.certificate_is_enabled_for_smtp,
         selection.newest_certificate_is_presented,
         selection.key_is_there,
+        selection.listeners_agree,
+        selection.listener_offers_tls,
         handshake.begins_as_the_other_side_does,
         handshake.has_a_suite_in_common,
         handshake.client_speaks_a_version_of_today,
@@ -41,6 +53,8 @@ def all_checks(path: MailPath) -> tuple[Check, ...]:
         postfix.speaks_tls_outwards,
         postfix.own_relay_takes_its_clients,
         postfix.logs_in_where_login_is_demanded,
+        restriction.restriction_covers_what_the_filter_does,
+        restriction.exception_is_an_identity,
         tenant.relay_recognises_the_session,
         named.the_reply_names_it,
     )

@@ -8,15 +8,17 @@ from typing import Final
 
 from gatepost.doctor.certificates_told import at, is_public, is_self_signed, names_of, same_certificate, shown
 from gatepost.doctor.checks.check import Check, Need
-from gatepost.doctor.evidence import CertificateSeen
+from gatepost.doctor.evidence import CertificateSeen, EventLogEntry
 from gatepost.doctor.path.objects import End, MailPath, Pin, Store, carries
 from gatepost.doctor.path.told import Told, inferred, seen
 from gatepost.doctor.repairs import (
     Edit,
     EnableForSmtp,
     ImportWithKey,
+    Mechanisms,
     RemoveCertificate,
     RestartTransport,
+    SetCapabilities,
     SetPin,
     pin_of,
 )
@@ -64,7 +66,7 @@ def _named(path: MailPath, end: End, pin: Pin) -> Iterator[Check]:
             continue
         if store.may_hold(pin):
             subject_only = [each for each in store.held if each.subject and each.subject.key == pin.subject.key]
-            if not (subject_only and path.symptoms_of(("no-certificate-found", "no-starttls"))):
+            if not (subject_only and _server_says_so(path)):
                 yield answer(standing="unknown", says="", premises=(names,), needs=(_listing_of(server),))
                 continue
         elsewhere = next((one for _, other in path.stores_of(end) if other and (one := other.find(pin))), None)
@@ -76,6 +78,12 @@ def _named(path: MailPath, end: End, pin: Pin) -> Iterator[Check]:
 
 def _at(server: str) -> str:
     return f" of {server}" if server else ""
+
+
+def _server_says_so(path: MailPath) -> bool:
+    """The server itself found no such certificate: event 12014, or the connector's error in its queue."""
+    told = path.symptoms_of(("no-certificate-found", "no-starttls"))
+    return any(each.kind == "no-certificate-found" or isinstance(each.fact, EventLogEntry) for each in told)
 
 
 def _missing_on_one(end: End, pin: Pin, held: CertificateSeen, store: Store, server: str, answer: Answer) -> Check:
@@ -375,3 +383,78 @@ def key_is_there(path: MailPath) -> Iterator[Check]:
                 alone=broken,
                 place=3,
             )
+
+
+# --- listeners of several servers -----------------------------------------------------------------------------------
+
+
+def listeners_agree(path: MailPath) -> Iterator[Check]:
+    """One of the servers that take the same mail names no certificate, or another than the rest."""
+    listeners = [
+        each for each in path.ends_now("in") if "frontend" in each.name.casefold().replace(" ", "") and each.servers
+    ]
+    pinned = [each for each in listeners if each.pin is not None]
+    if len(listeners) < 2 or not pinned:
+        return
+    for end in listeners:
+        model = next((each for each in pinned if each.servers != end.servers and _same_role(each, end)), None)
+        if model is None or model.pin is None or not end.pin_is_empty:
+            continue
+        yield Check(
+            cause="listener-presents-other-certificate",
+            standing="broken",
+            subject=end.name,
+            says=f"{end.label} names no certificate, so {end.servers[0]} presents its own; {model.label} names {model.pin.host}.",
+            premises=(
+                seen("", end.fact, f"{end.name}: TlsCertificateName is empty"),
+                seen(model.pin, model.fact, f"{model.name}: {model.pin.text}"),
+            ),
+            explains=_IN | {"handshake-broke"},
+            way="in",
+            servers=end.servers,
+            edits=tuple(_as_the_others(path, end, model)),
+            verify="The certificate seen from outside is the same on every server.",
+            alone=True,
+            place=20,
+        )
+
+
+def _same_role(one: End, other: End) -> bool:
+    return one.name.partition("\\")[2].split()[:2] == other.name.partition("\\")[2].split()[:2]
+
+
+def _as_the_others(path: MailPath, end: End, model: End) -> Iterator[Edit]:
+    yield SetPin(end, None, model.pin)
+    connectors = path.bundle.receive_connectors
+    told = [each for each in connectors if model.name in (each.text("Identity"), each.name)]
+    capabilities = told[0].values("TlsDomainCapabilities") if told else ()
+    if capabilities and end.name:
+        yield SetCapabilities(end, capabilities)
+
+
+def listener_offers_tls(path: MailPath) -> Iterator[Check]:
+    """A receive connector whose AuthMechanism lacks Tls never offers STARTTLS, whatever certificate it names."""
+    for connector in path.bundle.receive_connectors:
+        told = connector.attribute("AuthMechanism")
+        bindings = connector.values("Bindings")
+        if told is None or not told.value or (bindings and not any(each.endswith(":25") for each in bindings)):
+            continue
+        methods = [each.strip().casefold() for each in told.value.strip("{}").split(",")]
+        if "tls" in methods or not connector.certificate_name:
+            continue
+        identity = connector.text("Identity") or connector.name
+        mechanisms = ", ".join(
+            ["Tls", *(each.strip() for each in told.value.strip("{}").split(",") if each.strip() != "None")]
+        )
+        yield Check(
+            cause="listener-withdrew-starttls",
+            standing="broken",
+            subject=f"{identity} AuthMechanism",
+            says=f"'{identity}' answers on port 25 without Tls in its AuthMechanism ({told.value}), so it never offers STARTTLS.",
+            premises=(inferred(told.value, told, f"AuthMechanism {told.value}"),),
+            explains=_IN,
+            way="in",
+            edits=(Mechanisms(identity, mechanisms),),
+            verify="EHLO on port 25 lists STARTTLS.",
+            place=20,
+        )

@@ -58,6 +58,15 @@ def _is_to_cloud(connector: SendConnector) -> bool:
 
 
 def _set_name(bundle: EvidenceBundle, certificate: CertificateSeen | None) -> Fix:
+    nameless = next(
+        (each for each in bundle.certificates if each.subject is not None and not each.subject.attributes), None
+    )
+    if certificate is None and nameless is not None and nameless.all_names:
+        return Fix(
+            "certificate authority",
+            f"Order {nameless.all_names[0]} with a profile that sets the common name (Let's Encrypt: classic): TlsCertificateName "
+            f"cannot name a certificate with an empty subject; then set the connector's Fqdn to {nameless.all_names[0]}",
+        )
     thumbprint = (
         certificate.thumbprint if certificate and certificate.thumbprint else "<thumbprint of the new certificate>"
     )

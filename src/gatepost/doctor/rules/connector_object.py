@@ -3,6 +3,7 @@
 # ruff: noqa: E501 - a pattern or a sentence broken over lines reads worse
 
 import re
+from collections.abc import Sequence
 from shlex import quote as shell_quoted
 
 from gatepost.doctor.addresses import (
@@ -628,7 +629,7 @@ def wildcard_name_catches_other_systems(bundle: EvidenceBundle, facts: Derived) 
             fix=(
                 Fix(
                     "Exchange Online",
-                    f"Set-InboundConnector -Identity {quoted(connector.name)} -TlsSenderCertificateName {quoted(caught[0])}   # the one server it is meant for; add that name as accepted domain first",
+                    f"Set-InboundConnector -Identity {quoted(connector.name)} -TlsSenderCertificateName {quoted(_own_server(bundle, caught))}   # the one server it is meant for; add that name as accepted domain first",
                 ),
             ),
             verify="Message trace shows the other systems' mail without this connector.",
@@ -649,6 +650,29 @@ def wildcard_name_catches_other_systems(bundle: EvidenceBundle, facts: Derived) 
     )
 
 
+_OWN = re.compile(r"\b(?:edge|exchange|hybrid|on-?prem\w{0,10}|our own|mail server)\b", re.IGNORECASE)
+_SHARED = re.compile(r"\b(?:gateways?|shared|filters?|customers?|tenants|partners?)\b", re.IGNORECASE)
+
+
+def _own_server(bundle: EvidenceBundle, names: Sequence[str]) -> str:
+    """Of the names that a wildcard catches, the one that the tenant's own server has, by a connector, a file or a word
+    close by; where nothing tells, a placeholder, for another server's name would keep the leak."""
+    for each in bundle.send_connectors:
+        if each.fqdn.casefold() in names:
+            return each.fqdn.casefold()
+    told = []
+    for name in names:
+        files = [c.source.file for c in bundle.certificates if name in c.all_names]
+        words = [
+            clause for p in bundle.prose for clause in re.split(r"[.;]\s|\band\b", p.quote) if name in clause.casefold()
+        ]
+        words += [n.quote for n in bundle.names if n.value == name] if not words else []
+        spoken = " ".join((*files, *words)).replace("_", " ").replace("-", " - ")
+        if _OWN.search(spoken) and not _SHARED.search(" ".join(files).replace("-", " ")):
+            told.append(name)
+    return told[0] if len(told) == 1 else "<name in the certificate of your own server>"
+
+
 @rule("direct-send-rejected", "G09", title="The tenant rejects direct send and no connector matched", side="tenant")
 def direct_send_rejected(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     reply = next(
@@ -662,6 +686,9 @@ def direct_send_rejected(bundle: EvidenceBundle, facts: Derived) -> Finding | Ru
     if reply is None:
         return None
     address = next((each.text for each in egress_addresses(bundle) if each.refused), "")
+    partners = [each for each in bundle.inbound_connectors if each.connector_type == "partner" and each.addresses]
+    if not address and len(partners) == 1:
+        address = partners[0].addresses[0]
     name = next((each for each in _sent_names(bundle) if "." in each), "")
     identity = (
         f"-TlsSenderCertificateName {quoted(name)} -RequireTls $true"

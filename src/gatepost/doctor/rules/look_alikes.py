@@ -6,7 +6,7 @@ import re
 
 from gatepost.doctor.addresses import joined, refused_by_attribution, weighed
 from gatepost.doctor.derived import Derived
-from gatepost.doctor.evidence import EvidenceBundle
+from gatepost.doctor.evidence import EvidenceBundle, Fact
 from gatepost.doctor.finding import Finding, Fix, RuledOut, cite, found, rule, ruled_out
 from gatepost.doctor.powershell import quoted
 from gatepost.doctor.senders import domain_of
@@ -227,7 +227,9 @@ def health_checker_other_server(bundle: EvidenceBundle, facts: Derived) -> Findi
             each
             for each in bundle.health
             if re.search(
-                r"TlsCertificateName|Certificate (?:Found|Matches)", f"{each.label} {each.value}", re.IGNORECASE
+                r"TlsCertificateName|TLS Certificate found|Certificate (?:Found|Matches)",
+                f"{each.label} {each.value}",
+                re.IGNORECASE,
             )
             and re.search(r"NotFound|Empty|SyntaxInvalid|False|not found|warning", each.value, re.IGNORECASE)
         ),
@@ -240,8 +242,15 @@ def health_checker_other_server(bundle: EvidenceBundle, facts: Derived) -> Findi
         for service in bundle.transport_services
         for value in service.values("SendingTransportServers", "ReceivingTransportServers", "EdgeTransportServers")
     ]
-    edges = [
+    edges: list[tuple[Fact, str]] = [
         (service, value) for service in bundle.transport_services for value in service.values("EdgeTransportServers")
+    ]
+    listed = [each for each in bundle.health if each.label.casefold() == "edge transport server(s)"]
+    edges += [
+        (each, name.strip())
+        for each in listed
+        for name in each.value.split(",")
+        if name.strip() and "not set" not in name
     ]
     said = next(
         (

@@ -1,0 +1,131 @@
+"""Partner connectors that restrict who may send to the tenant: whom they catch besides those they were meant for."""
+
+# ruff: noqa: E501 - a sentence broken over lines reads worse
+
+from collections.abc import Iterator
+
+from gatepost.doctor.checks.check import Check
+from gatepost.doctor.evidence import InboundConnector, NameSeen
+from gatepost.doctor.path.objects import MailPath
+from gatepost.doctor.path.told import Told, claimed, seen
+from gatepost.doctor.powershell import quoted
+from gatepost.doctor.repairs import Advice
+from gatepost.doctor.senders import domain_of
+from gatepost.mail.domain import is_below
+
+_INITIAL = ".onmicrosoft.com"
+
+
+def _restricting(path: MailPath) -> Iterator[InboundConnector]:
+    for each in path.bundle.inbound_connectors:
+        restricts = each.flag("RestrictDomainsToIPAddresses") or each.flag("RestrictDomainsToCertificate")
+        if each.connector_type == "partner" and restricts and each.enabled is not False:
+            yield each
+
+
+def restriction_covers_what_the_filter_does(path: MailPath) -> Iterator[Check]:
+    """A filter stands before the domains whose MX it is; the initial domain's mail never comes through it."""
+    if not path.symptoms_of(("partner-lock",)):
+        return
+    recipient = _initial_recipient(path)
+    for connector in _restricting(path):
+        told = connector.attribute("AssociatedAcceptedDomains")
+        if recipient is None or told is None or told.values:
+            continue
+        domain = domain_of(recipient.value)
+        filtered = _filtered_domain(path, domain)
+        if not filtered:
+            continue
+        yield Check(
+            cause="associated-domains-limit-connector",
+            catalogue=("G05", "G04"),
+            standing="broken",
+            subject=connector.name,
+            says=f"Connector {connector.label} restricts every domain of the tenant, also {domain}, whose MX is Microsoft's own and never the filter.",
+            premises=(
+                seen((), told, f"{connector.label}: AssociatedAcceptedDomains is empty, SenderDomains *"),
+                seen(domain, recipient, f"the refused recipient is in {domain}"),
+            ),
+            explains=frozenset(("partner-lock",)),
+            way="in",
+            edits=(
+                Advice(
+                    "Exchange Online",
+                    f"Set-InboundConnector -Identity {quoted(connector.name)} -AssociatedAcceptedDomains {quoted(filtered)}   # the domains whose MX is the filter; {domain} then stays reachable past it",
+                ),
+            ),
+            verify="The sender's next message to that recipient passes; mail past the filter to the other domains is refused still.",
+            place=65,
+        )
+
+
+def _initial_recipient(path: MailPath) -> NameSeen | None:
+    """The mailbox in the initial domain that the evidence names as recipient."""
+    found = [each for each in path.bundle.names if each.kind == "mailbox" and domain_of(each.value).endswith(_INITIAL)]
+    return found[0] if found else None
+
+
+def _filtered_domain(path: MailPath, initial: str) -> str:
+    """Another domain of the same tenant: an accepted one, else one named in the evidence that begins alike."""
+    label = initial.partition(".")[0]
+    accepted = [each.domain for each in path.bundle.accepted_domains if not each.domain.endswith(_INITIAL)]
+    named = [
+        each.value for each in path.bundle.names if each.kind == "domain" and each.value.partition(".")[0] == label
+    ]
+    return next((each for each in (*accepted, *named) if not each.endswith(_INITIAL)), "")
+
+
+def exception_is_an_identity(path: MailPath) -> Iterator[Check]:
+    """A connector that only names a sender domain never outranks one that restricts by address or certificate."""
+    if not path.symptoms_of(("partner-lock",)):
+        return
+    restricting = next(_restricting(path), None)
+    if restricting is None:
+        return
+    for allowing in path.bundle.inbound_connectors:
+        domain = next(
+            (each.casefold().removeprefix("smtp:").partition(";")[0] for each in allowing.values("SenderDomains")), "*"
+        )
+        if allowing is restricting or domain == "*" or allowing.certificate_name or allowing.addresses:
+            continue
+        name = _certificate_below(path, domain)
+        if name is None:
+            continue
+        yield Check(
+            cause="restricting-partner-connector",
+            standing="broken",
+            subject=allowing.name,
+            says=f"Connector {allowing.label} only names the sender domain {domain}; that never outranks {restricting.label}, which restricts by identity. The exception needs an identity: {name.value}.",
+            premises=(
+                seen(domain, allowing, f"{allowing.label}: SenderDomains {domain}, no address, no certificate"),
+                name,
+            ),
+            explains=frozenset(("partner-lock",)),
+            way="in",
+            edits=(
+                Advice(
+                    "Exchange Online",
+                    f"New-InboundConnector -Name {quoted(domain + ' by certificate')} -ConnectorType Partner -SenderDomains {domain} -RequireTls $true -RestrictDomainsToCertificate $true -TlsSenderCertificateName {quoted(name.value)}",
+                ),
+                *(
+                    (Advice("Exchange Online", f"Remove-InboundConnector -Identity {quoted(allowing.name)}"),)
+                    if allowing.name
+                    else ()
+                ),
+            ),
+            verify="The sender's next message passes; mail from unlisted sources is refused still.",
+            place=65,
+            alone=False,
+        )
+
+
+def _certificate_below(path: MailPath, domain: str) -> Told[str] | None:
+    """The name of the sender's certificate: one that was seen, else one that somebody names."""
+    for certificate in path.bundle.certificates:
+        for name in certificate.all_names:
+            if is_below(name, domain):
+                return seen(name, certificate)
+    for each in path.bundle.names:
+        if each.kind == "domain" and is_below(each.value, domain):
+            return claimed(each.value, each)
+    return None
