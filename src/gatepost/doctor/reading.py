@@ -57,6 +57,7 @@ from gatepost.doctor.page import Page
 from gatepost.doctor.readers import archives
 from gatepost.doctor.readers.encodings import decode
 from gatepost.doctor.readers.remainder import remainder, shown
+from gatepost.doctor.readers.wrappings import unwrapped
 
 Reader = Callable[[Page], Iterable[Fact | Unread]]
 Tell = Callable[[int, int], None]
@@ -514,4 +515,4 @@ def pages_of(name: str, text: str) -> Iterator[Page | archives.Member]:
     elif looks_like_html(text) and "<Objs " not in text[:2000]:
         yield Page(name, *lines_of_html(text))
     else:
-        yield Page(name, unquoted(text.split("\n")))
+        yield Page(name, unwrapped(unquoted(text.split("\n"))))

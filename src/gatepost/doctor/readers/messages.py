@@ -16,6 +16,7 @@ from gatepost.doctor.page import Page
 from gatepost.doctor.readers.archives import Member
 from gatepost.doctor.readers.html import lines_of_html
 from gatepost.doctor.readers.replies import replies_in
+from gatepost.doctor.readers.wrappings import unwrapped
 
 _HEADER = re.compile(r"^([A-Za-z][A-Za-z0-9-]{1,60}):[ \t]?(.*)$")
 _DEEPEST = 12
@@ -82,7 +83,7 @@ def _parts(name: str, lines: list[str], start: int, end: int, depth: int, left: 
     if kind.startswith("text/html"):
         text, of_html = lines_of_html("\n".join(text))
         numbers = [numbers[min(each, len(numbers)) - 1] if numbers else body + 1 for each in of_html]
-    yield Page(name, unquoted(text), numbers)
+    yield Page(name, unwrapped(unquoted(text)), numbers)
 
 
 _FILE_NAME = re.compile(

@@ -1,0 +1,172 @@
+"""What a container, a journal, a firewall's export or a chat put around each line, taken off again.
+
+What flows: the lines of a page in, as many lines out, so that numbers stay. Laws: a wrapping is taken off only where
+enough lines of the page bear it; nothing else of a line is changed.
+"""
+
+# ruff: noqa: E501 - a pattern broken over lines reads worse
+
+import csv
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+Lines = list[str]
+_LONGEST_LINE: Final = 20_000
+
+
+def unwrapped(lines: Lines) -> Lines:
+    for take_off in _WRAPPINGS:
+        lines = take_off(lines)
+    return lines
+
+
+# --- containers and journals -----------------------------------------------------------------------------------------
+
+_CRI: Final = re.compile(r"^(?:\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)) (?:stdout|stderr) [FP] (?P<rest>.*)$")
+_POD: Final = re.compile(r"^\[pod/[\w.-]{1,120}/[\w.-]{1,80}\] (?P<rest>.*)$")
+_COMPOSE: Final = re.compile(
+    r"^(?P<name>[A-Za-z][\w.]{0,40}[-_][\w.-]{1,60}|[a-z][a-z0-9]{1,30})\s{1,20}\| (?P<rest>.*)$"
+)
+_MOST_NAMES: Final = 8
+
+
+def _container(lines: Lines) -> Lines:
+    """Docker's JSON log, `kubectl logs`, `docker compose logs`, `journalctl -o json`."""
+    opened = [_opened(line) for line in lines]
+    if _enough(opened, lines):
+        return [line if each is None else each for each, line in zip(opened, lines, strict=True)]
+    for pattern in (_CRI, _POD):
+        lines = _without(lines, pattern)
+    names = Counter(match["name"] for line in lines if (match := _COMPOSE.match(line[:400])))
+    return _without(lines, _COMPOSE) if 0 < len(names) <= _MOST_NAMES else lines
+
+
+def _opened(line: str) -> str | None:
+    text = line.strip()
+    if not text.startswith("{") or ('"log"' not in text and '"MESSAGE"' not in text) or len(text) > _LONGEST_LINE:
+        return None
+    try:
+        entry = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(entry, dict):
+        return None
+    if isinstance(entry.get("log"), str):
+        return str(entry["log"]).rstrip("\r\n").replace("\n", " ")
+    message = entry.get("MESSAGE")
+    return _of_journal(entry, message) if isinstance(message, str) else None
+
+
+def _of_journal(entry: dict[str, object], message: str) -> str:
+    """As the journal prints it: time, host, program and its process."""
+    program, host = str(entry.get("SYSLOG_IDENTIFIER", "")), str(entry.get("_HOSTNAME", "-"))
+    stamp = str(entry.get("__REALTIME_TIMESTAMP", ""))
+    if not program or not stamp.isdecimal() or len(stamp) > 17:
+        return message.replace("\n", " ")
+    at = datetime.fromtimestamp(int(stamp) / 1e6, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{at} {host} {program}[{entry.get('_PID', '0')}]: {message}".replace("\n", " ")
+
+
+def _without(lines: Lines, pattern: re.Pattern[str]) -> Lines:
+    rest = [match["rest"] if (match := pattern.match(line[:_LONGEST_LINE])) else None for line in lines]
+    if not _enough(rest, lines):
+        return lines
+    return [line if each is None else each for each, line in zip(rest, lines, strict=True)]
+
+
+def _enough(found: Sequence[str | None], lines: Lines) -> bool:
+    """Most of the lines that are written."""
+    written = sum(1 for line in lines if line.strip())
+    return written > 0 and 3 * sum(each is not None for each in found) > 2 * written
+
+
+# --- a log exported as CSV -------------------------------------------------------------------------------------------
+
+_TEXT: Final = ("line", "message", "msg", "log")
+_PROGRAM: Final = ("process", "program", "daemon", "appname", "ident", "syslogtag")
+_STAMP: Final = ("date", "time", "timestamp", "@timestamp", "datetime", "receivedat")
+_HOST: Final = ("host", "hostname", "syslogsource", "fromhost")
+
+
+def _exported_log(lines: Lines) -> Lines:
+    """`Date,Severity,Process,Line` of a firewall, or a log server's export: put together as syslog writes it."""
+    head = next((index for index, line in enumerate(lines[:20]) if line.strip()), None)
+    if head is None:
+        return lines
+    delimiter = max(",;\t", key=lines[head].count)
+    names = [each.strip().strip('"').casefold() for each in lines[head].split(delimiter)]
+    columns = [
+        next((names.index(each) for each in among if each in names), None) for among in (_STAMP, _HOST, _PROGRAM, _TEXT)
+    ]
+    stamp, host, program, text = columns
+    if text is None or program is None:
+        return lines
+    done = list(lines)
+    done[head] = ""
+    for index in range(head + 1, len(lines)):
+        try:
+            cells = next(csv.reader([lines[index]], delimiter=delimiter), [])
+        except csv.Error:
+            continue
+        if len(cells) < len(names):
+            continue
+        ident = cells[program] if "[" in cells[program] else f"{cells[program]}[0]"
+        when = cells[stamp].strip().replace(" ", "T", 1) if stamp is not None else ""
+        where = cells[host].strip() if host is not None else "-"
+        done[index] = f"{when} {where or '-'} {ident}: {cells[text].strip()}".strip()
+    return done
+
+
+# --- a chat ----------------------------------------------------------------------------------------------------------
+
+_CHAT: Final = re.compile(
+    r"^(?:\[(?:\d{1,4}[./-]\d{1,2}[./-]\d{2,4},? )?\d{1,2}:\d\d(?::\d\d)?(?: ?[AaPp][Mm])?(?:, \d{1,4}[./-]\d{1,2}[./-]\d{2,4})?\] |\d{1,2}[./]\d{1,2}[./]\d{2,4}, \d{1,2}:\d\d(?: ?[AaPp][Mm])? - )"
+    r"(?P<who>[^\W\d_][^:\n\[\]=]{0,40}): (?P<rest>.*)$"
+)
+
+
+def _chat(lines: Lines) -> Lines:
+    """`[14:02] Ann: text` of Teams, Slack, WhatsApp or a ticket: what was said, without who and when."""
+    said = [_CHAT.match(line[:_LONGEST_LINE]) for line in lines]
+    if sum(each is not None for each in said) < 2:
+        return lines
+    return [line if each is None else each["rest"] for each, line in zip(said, lines, strict=True)]
+
+
+# --- a log that a mail program wrapped -------------------------------------------------------------------------------
+
+_LOGGED: Final = re.compile(
+    r"^(?:[A-Z][a-z]{2}\s+\d{1,2} \d\d:\d\d:\d\d|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S*) \S{1,80} [\w./-]{1,60}\[\d+\]:"
+)
+_WIDEST: Final = 100
+_MOST_PARTS: Final = 12
+
+
+def _soft_wrapped(lines: Lines) -> Lines:
+    """A log's line broken at a mail's width goes on until its parenthesis closes."""
+    done = list(lines)
+    index = 0
+    while index < len(lines):
+        if not _LOGGED.match(lines[index][:200]) or len(lines[index]) > _WIDEST:
+            index += 1
+            continue
+        last = index
+        while last + 1 < len(lines) and last - index < _MOST_PARTS and _goes_on(done[index], lines[last + 1]):
+            last += 1
+            done[index] = f"{done[index].rstrip()} {lines[last].strip()}"
+            done[last] = ""
+        index = last + 1
+    return done
+
+
+def _goes_on(so_far: str, following: str) -> bool:
+    if not following.strip() or _LOGGED.match(following[:200]) or len(following) > _WIDEST:
+        return False
+    return so_far.count("(") > so_far.count(")") or so_far.rstrip().endswith((",", ":", "="))
+
+
+_WRAPPINGS: Final[tuple[Callable[[Lines], Lines], ...]] = (_container, _exported_log, _chat, _soft_wrapped)
