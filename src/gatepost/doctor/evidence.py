@@ -704,6 +704,56 @@ class HeaderSeen(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SettingSeen(Fact):
+    """A setting that has no type of its own: an environment, php.ini, a registry value, a proxy's or relay's line."""
+
+    software: str = ""
+    """`environment`, `php`, `windows-registry`, `winhttp`, `haproxy`, `opensmtpd`, `exim`, `sendmail`, `resolver`,
+    `device`."""
+    name: str
+    value: str = ""
+    section: str = ""
+    server: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PacketSeen(Fact):
+    """A message of TLS or a segment of TCP in a decoded capture."""
+
+    kind: Literal["client-hello", "server-hello", "alert", "certificate-request", "certificate", "segment"]
+    version: str = ""
+    ciphers: tuple[str, ...] = ()
+    extensions: tuple[str, ...] = ()
+    alert: int | None = None
+    description: str = ""
+    sender: str = ""
+    receiver: str = ""
+    length: int | None = None
+    repeated: bool = False
+    """A segment sent again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramError(Fact):
+    """An error of a program that sends mail, as its language prints it; `cause` is the innermost one."""
+
+    language: Literal["java", "python", "dotnet", "php", "node", "go", "openssl"]
+    error: str = ""
+    message: str = ""
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShellCommand(Fact):
+    """A command at a prompt with what it printed; `server` is the prompt's host."""
+
+    command: str
+    server: str = ""
+    output: str = ""
+    """The first lines."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClockSeen(Fact):
     """What a clock showed when somebody asked: `date -u`, `Get-Date`."""
 
@@ -850,6 +900,10 @@ class EvidenceBundle:
     verdicts: tuple[GatepostVerdict, ...] = ()
     headers: tuple[HeaderSeen, ...] = ()
     clocks: tuple[ClockSeen, ...] = ()
+    settings: tuple[SettingSeen, ...] = ()
+    packets: tuple[PacketSeen, ...] = ()
+    program_errors: tuple[ProgramError, ...] = ()
+    shell: tuple[ShellCommand, ...] = ()
     submissions: tuple[SubmissionSettings, ...] = ()
     signs: tuple[SignSeen, ...] = ()
     prose: tuple[ProseFact, ...] = ()
