@@ -264,6 +264,7 @@ def _readers() -> tuple[tuple[str, Reader], ...]:
         ("inbound-connector", forms.read_portal),
         ("program-settings", forms.read_submission),
         ("clock", tools.read_clock),
+        ("dns", tools.read_short_dns),
         ("dns", tools.read_dns),
         ("transcript", transcripts.read),
         ("transcript", transcripts.read_greetings),

@@ -15,39 +15,46 @@ from gatepost.doctor.readers.cmdlets import exported, property_of
 
 # --- the admin centre -----------------------------------------------------------------------------------------------
 
-_ORGANISATION = re.compile(
-    r"From:?\s*(?P<from>Your organi[sz]ation'?s(?: email)? server|Partner organi[sz]ation|Office 365)", re.I
+_FROM = re.compile(
+    r"\b(?:From|Von|De|Da|Van)\s?:?\s{1,20}(?P<from>Your organi[sz]ation['\u2019]?s(?: email)? server|(?:E-Mail-)?Server Ihrer Organisation|Serveur de messagerie de votre organisation|"
+    r"Servidor de correo electr\u00f3nico de su organizaci\u00f3n|(?P<partner>Partner organi[sz]ation|Partnerorganisation|Organisation partenaire|Organizaci\u00f3n asociada)|(?P<cloud>(?:Microsoft|Office) 365))",
+    re.I,
 )
 _BY_ADDRESS = re.compile(
-    r"\bIP address(?:es)?\b[^:\n]{0,80}\b(?:match(?:es)?|range[^:\n]{0,40}):\s*(?P<value>[\d.,:/ A-Fa-f]{3,400})", re.I
+    r"\bIP[ -]?(?:address(?:es)?|Adressen?)\b[^:=\n]{0,80}(?:\b(?:match(?:es)?|range[^:=\n]{0,40}|\u00fcbereinstimmt)[^:=\n]{0,40})?[:=]\s{0,10}(?P<value>[\d.,:/ A-Fa-f]{7,400})",
+    re.I,
 )
 _BY_NAME = re.compile(
-    r"\b(?:subject name|certificate)\b[^:\n]{0,120}\bmatch(?:es)?\b[^:\n]{0,60}:\s*(?P<value>[\w*.-]{1,253})", re.I
+    r"\b(?:subject name|certificate|Antragstellername|Zertifikats?|certificat|certificado)\b[^:=\n]{0,120}?(?:\bmatch(?:es)?\b[^:=\n]{0,60}|\u00fcbereinstimmt[^:=\n]{0,40})?[:=]\s{0,10}[\"']?(?P<value>(?:\*\.)?[\w-]{1,63}(?:\.[\w-]{1,63}){1,8})",
+    re.I,
 )
-_STATUS = re.compile(r"^\s*Status\s{0,40}[:\n]\s*(?P<value>On|Off)\b", re.I)
-_NAME = re.compile(r"^\s*(?:Connector )?name\s*:\s*(?P<value>\S.{0,120})$", re.I)
+_STATUS = re.compile(
+    r"\b(?:Status|\u00c9tat|Estado)\s{0,10}:\s{0,10}(?P<value>On|Off|Ein|Aus|Activ\u00e9|D\u00e9sactiv\u00e9|Activado|Desactivado)\b",
+    re.I,
+)
+_NAME = re.compile(
+    r"^\s*(?:(?:Connector )?name|Connector|Konnektor)\s*:\s*[\"']?(?P<value>[^\s\"'][^\"'\n]{0,120}?)[\"']?(?:\s{2,}.*)?$",
+    re.I,
+)
+_SMART_HOSTS = re.compile(r"\bsmart ?hosts?\b[^:\n]{0,60}:\s{0,10}(?P<value>[\w.,\[\] -]{4,400})", re.I)
+_ON = frozenset(("on", "ein", "activ\u00e9", "activado"))
+_LABELS = re.compile(r"^\s*(?:Status|\u00c9tat|Estado|Name|Nombre|Nom|From|To)\s*:?\s*$", re.I)
 
 
 def read_portal(page: Page) -> Iterator[Fact]:
-    """An inbound connector as the Exchange admin centre describes it."""
-    lines = [(index, line[:600]) for index, line in page.free()]
+    """A connector as the Exchange admin centre describes it, each label before its value or above it."""
     told: dict[str, tuple[int, str]] = {}
-    for index, line in lines:
-        if match := _ORGANISATION.search(line):
-            kind = match["from"].casefold()
-            if kind.startswith("office"):
-                return
-            told.setdefault("ConnectorType", (index, "Partner" if kind.startswith("partner") else "OnPremises"))
-        if match := _BY_ADDRESS.search(line):
-            told.setdefault("SenderIPAddresses", (index, "{" + match["value"].strip(" ,.") + "}"))
-        elif match := _BY_NAME.search(line):
-            told.setdefault("TlsSenderCertificateName", (index, match["value"].rstrip(".")))
-        if match := _STATUS.search(line):
-            told.setdefault("Enabled", (index, str(match["value"].casefold() == "on")))
-        if match := _NAME.match(line):
-            told.setdefault("Name", (index, match["value"].strip()))
-    if "ConnectorType" not in told or not {"SenderIPAddresses", "TlsSenderCertificateName"} & set(told):
+    for index, line in _labelled(page):
+        for name, value in _of_portal(line):
+            told.setdefault(name, (index, value))
+    outbound = told.get("ConnectorType", (0, ""))[1] == "cloud"
+    identified = {"SmartHosts"} if outbound else {"SenderIPAddresses", "TlsSenderCertificateName"}
+    if "ConnectorType" not in told or not identified & set(told):
         return
+    if outbound:
+        told["ConnectorType"] = (told["ConnectorType"][0], "OnPremises")
+    else:
+        told.pop("SmartHosts", None)
     properties = tuple(
         property_of(name, value, page.source(index), page.lines[index].strip()[:500])
         for name, (index, value) in told.items()
@@ -55,10 +62,34 @@ def read_portal(page: Page) -> Iterator[Fact]:
     for index, _ in told.values():
         page.take(index)
     first = min(index for index, _ in told.values())
-    if found := exported(
-        properties, page.source(first), hint="inboundconnector", quote=page.lines[first].strip()[:500]
-    ):
+    hint = "outboundconnector" if outbound else "inboundconnector"
+    if found := exported(properties, page.source(first), hint=hint, quote=page.lines[first].strip()[:500]):
         yield found
+
+
+def _labelled(page: Page) -> Iterator[tuple[int, str]]:
+    """The free lines; a label that stands alone together with the value below it."""
+    free = [(index, line[:600]) for index, line in page.free() if line.strip()]
+    for number, (index, line) in enumerate(free):
+        if _LABELS.match(line) and number + 1 < len(free):
+            yield free[number + 1][0], f"{line.strip().rstrip(':')}: {free[number + 1][1].strip()}"
+        else:
+            yield index, line
+
+
+def _of_portal(line: str) -> Iterator[tuple[str, str]]:
+    if match := _FROM.search(line):
+        yield "ConnectorType", "Partner" if match["partner"] else "cloud" if match["cloud"] else "OnPremises"
+    if match := _BY_ADDRESS.search(line):
+        yield "SenderIPAddresses", "{" + match["value"].strip(" ,.") + "}"
+    elif match := _BY_NAME.search(line):
+        yield "TlsSenderCertificateName", match["value"].rstrip(".")
+    if match := _STATUS.search(line):
+        yield "Enabled", str(match["value"].casefold() in _ON)
+    if match := _NAME.match(line):
+        yield "Name", match["value"].strip()
+    if match := _SMART_HOSTS.search(line):
+        yield "SmartHosts", "{" + match["value"].strip(" ,.") + "}"
 
 
 # --- a program's mail dialog ----------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from ipaddress import ip_address
+from typing import Final
 
 from gatepost.doctor.evidence import CertbotRun, ClockSeen, DnsAnswer, Fact
 from gatepost.doctor.moments import ANY_MOMENT, moment
@@ -82,6 +83,67 @@ def read_dns(page: Page) -> Iterator[Fact]:
                 name = ""
             continue
         page.take(index)
+
+
+_SHORT: Final = re.compile(
+    r"\bdig\b(?=[^;\n]{0,200}\+short)(?P<arguments>[^;|\n]{1,300})|\bResolve-DnsName\b[^|\n]{0,200}\|\s*%\s*IPAddress"
+)
+_TYPES: Final = frozenset(("A", "AAAA", "MX", "TXT", "PTR", "CNAME", "NS", "TLSA", "SRV", "CAA"))
+_MOST_ANSWERS: Final = 30
+
+
+def read_short_dns(page: Page) -> Iterator[Fact]:
+    """`dig +short`: the name stands in the command, and an answer that is empty is one too."""
+    for index, line in page.free():
+        asked = [
+            each for match in _SHORT.finditer(line[:800]) if (each := _asked(match["arguments"] or "")) is not None
+        ]
+        if not asked:
+            continue
+        answers: list[tuple[int, str]] = []
+        for at in range(index + 1, min(index + 1 + _MOST_ANSWERS, len(page.lines))):
+            text = page.lines[at].strip()
+            if not text or at in page.taken or _SHELL.match(page.lines[at]):
+                break
+            answers.append((at, text))
+        page.take(index)
+        for name, kind in asked:
+            own = [(at, text) for at, text in answers if _is_answer(text, kind)]
+            for at, _ in own:
+                page.take(at)
+            yield DnsAnswer(
+                source=page.source(own[0][0] if own else index),
+                quote=own[0][1] if own else line.strip()[:300],
+                name=name,
+                kind=kind,
+                values=tuple(text.rstrip(".") for _, text in own),
+            )
+
+
+_SHELL: Final = re.compile(r"\s{0,4}\S{0,80}?[$#>]\s*[a-zA-Z]")
+_TLSA: Final = re.compile(r"[0-3] [01] [0-2] [0-9A-Fa-f ]{16,}")
+
+
+def _asked(arguments: str) -> tuple[str, str] | None:
+    words = [each for each in arguments.split() if not each.startswith(("+", "@"))]
+    kind = next((each.upper() for each in words if each.upper() in _TYPES), "A")
+    if "-x" in words:
+        at = words.index("-x") + 1
+        return (words[at].casefold(), "PTR") if at < len(words) else None
+    name = next((each for each in words if "." in each and not each.startswith("-")), "")
+    return (_key(name), kind) if name else None
+
+
+def _is_answer(text: str, kind: str) -> bool:
+    if kind in ("A", "AAAA"):
+        return _is_address(text) and (":" in text) == (kind == "AAAA")
+    if kind == "MX":
+        return bool(re.fullmatch(r"\d{1,5} \S{1,253}", text))
+    if kind == "TXT":
+        return text.startswith('"')
+    if kind == "TLSA":
+        return bool(_TLSA.fullmatch(text))
+    return bool(re.fullmatch(r"[\w.-]{1,253}", text))
 
 
 def _key(name: str) -> str:
