@@ -113,6 +113,7 @@ _FIELDS: Final[dict[type, str]] = {
 }
 _KINDS: Final[dict[type, str]] = {
     TraceEvent: "message-trace",
+    HeaderSeen: "message-headers",
     QueueError: "queue",
     EventLogEntry: "event-log",
     InboundConnector: "inbound-connector",

@@ -1,5 +1,7 @@
 """Bounces: MIME messages taken apart with their line numbers kept, delivery-status fields, telling header fields."""
 
+# ruff: noqa: E501 - a pattern broken over lines reads worse
+
 import base64
 import binascii
 import quopri
@@ -249,6 +251,7 @@ def _status(page: Page, group: dict[str, tuple[int, str]], reporting: str, sende
 
 # --- header fields -----------------------------------------------------------------------------------------------
 
+_FIELD = re.compile(r"^(?P<name>[A-Za-z][A-Za-z0-9-]{1,60}):[ \t]?(?P<value>.*)$")
 _TELLING = re.compile(
     r"^\s{0,4}(?P<name>Received|Return-Path|Authentication-Results|Received-SPF|X-MS-Exchange-[\w-]+|X-OriginatorOrg|"
     r"X-Forefront-Antispam-Report|X-CrossPremisesHeadersFilteredBySendConnector|X-Auto-Response-Suppress|Auto-Submitted|"
@@ -257,10 +260,40 @@ _TELLING = re.compile(
 )
 
 
+_ORIGINAL = re.compile(
+    r"^\W{0,6}(?:Original message headers|Urspr\u00fcngliche (?:Nachrichten-?\s?kopfzeilen|Nachrichtenkopfzeilen)|Kopfzeilen der (?:urspr\u00fcnglichen )?Nachricht|"
+    r"Encabezados de mensajes? original(?:es)?|En-t\u00eates d(?:e message|es messages) d'origine|Intestazioni (?:del )?messaggi[oe] original[ei]|"
+    r"Oorspronkelijke berichtkoppen|Cabe\u00e7alhos (?:da mensagem|das mensagens) origina(?:l|is)|\u5143\u306e\u30e1\u30c3\u30bb\u30fc\u30b8 \u30d8\u30c3\u30c0\u30fc)\s*[:\uff1a]?\s*$",
+    re.IGNORECASE,
+)
+_MOST_BLANKS = 2
+
+
+def _original_headers(page: Page) -> set[int]:
+    """The lines below the heading with which a bounce begins the header of the message it is about."""
+    inside: set[int] = set()
+    for start, line in enumerate(page.lines):
+        if not _ORIGINAL.match(line[:120]):
+            continue
+        page.take(start)
+        blanks = 0
+        for index in range(start + 1, len(page.lines)):
+            text = page.lines[index]
+            blanks = 0 if text.strip() else blanks + 1
+            if blanks >= _MOST_BLANKS or (text.strip() and text[:1] not in (" ", "\t") and not _HEADER.match(text)):
+                break
+            inside.add(index)
+    return inside
+
+
 def read_headers(page: Page) -> Iterator[Fact]:
+    """Telling fields wherever they stand, and every field of the message that a bounce is about."""
+    original = _original_headers(page)
     index = 0
     while index < len(page.lines):
         match = None if index in page.taken else _TELLING.match(page.lines[index])
+        if match is None and index in original and index not in page.taken:
+            match = _FIELD.match(page.lines[index])
         if match is None:
             index += 1
             continue

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from gatepost.doctor.evidence import EventLogEntry, Fact, TraceEvent
+from gatepost.doctor.evidence import EventLogEntry, Fact, HeaderSeen, TraceEvent
 from gatepost.doctor.moments import moment
 from gatepost.doctor.page import Page
 from gatepost.doctor.readers.cmdlets import CMDLET, CMDLETS, SERVER_BESIDE, SIGNS, exported, kind_of, property_of
@@ -208,6 +208,22 @@ def _event(table: _Table, row: Row) -> Iterator[Fact]:
     yield from replies_in(message, source, kind="event")
 
 
+def _has_hops(names: Sequence[str], drawn: bool) -> bool:
+    keys = {each.casefold() for each in names}
+    return {"hop", "from", "to"} <= keys
+
+
+def _hop(table: _Table, row: Row) -> Iterator[Fact]:
+    """A row of a bounce's table of hops, as the Received field it stands for."""
+    values = table.values(row)
+    if not values["hop"].isdecimal():
+        return
+    value = f"from {values['from']} by {values['to']} with {values.get('with', '')}; {values.get('time (utc)', '')}"
+    yield HeaderSeen(
+        source=table.page.source(row.first), quote=table.quote(row), name="Received", value=value.strip("; ")
+    )
+
+
 class _Kind(NamedTuple):
     has: Callable[[Sequence[str], bool], bool]
     read: Callable[[_Table, Row], Iterator[Fact]]
@@ -216,6 +232,7 @@ class _Kind(NamedTuple):
 _KINDS_OF_TABLE: Final = (
     _Kind(_has_queues, _queue),
     _Kind(_has_events, _event),
+    _Kind(_has_hops, _hop),
     _Kind(_has_trace, _traced),
     _Kind(_has_objects, _object),
 )

@@ -9,10 +9,16 @@ from gatepost.doctor.evidence import Fact, SmtpSession
 from gatepost.doctor.page import Page
 from gatepost.doctor.readers.smtp_log import Row, session_of
 
+_STAMP = r"(?:\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S{0,12}\]?\s{1,4})?(?:(?:DEBUG|TRACE|INFO)\s{1,4})?(?:\[[\w/#-]{1,40}\]\s{1,4})?"
+"""What PHPMailer, nodemailer and others write before each line."""
 _FROM_SERVER = re.compile(
-    r"^\s*(?:<-|<~|<\*\*|<~\*|<--|<<<|S:|SERVER -> CLIENT:|SERVER:|<|recv:|\d\d:\d\d:\d\d\s+<)\s*(?P<text>\d{3}(?:[ -].*)?)$"
+    rf"^\s*(?:{_STAMP}(?:<-|<~|<\*\*|<~\*|<--|<<<|S:|SERVER -> CLIENT:|SERVER:|<|recv:)|\d\d:\d\d:\d\d\s+<|(?:\d{{1,7}}\s+)?SMTP<<|\d{{1,7}}\s{{6,20}}(?=\d{{3}}[ -])|reply: b?['\"])\s*(?P<text>\d{{3}}(?:[ -].*)?)$"
 )
-_FROM_CLIENT = re.compile(r"^\s*(?:->|~>|-->|>>>|C:|CLIENT -> SERVER:|CLIENT:|>|send:)\s*(?P<text>[A-Za-z].*)$")
+_FROM_CLIENT = re.compile(
+    rf"^\s*(?:{_STAMP}(?:->|~>|-->|>>>|C:|CLIENT -> SERVER:|CLIENT:|>)|(?:\d{{1,7}}\s+)?SMTP>>|send: ?b?['\"]?)\s*(?P<text>[A-Za-z].*)$"
+)
+_OF_PYTHON = re.compile(r"(?:\\r)?(?:\\n)?['\"]\s*$")
+"""How smtplib's debug output ends a line."""
 _VERB = re.compile(
     r"^\s*(?P<text>(?:EHLO|HELO)\s+\S+|STARTTLS|MAIL FROM:\s{0,40}\S{0,2000}.*|RCPT TO:\s*\S{1,2000}.*|DATA|QUIT|AUTH \w{1,255}.*)\s{0,40}$",
     re.I,
@@ -39,9 +45,9 @@ def read(page: Page) -> Iterator[Fact]:
             rows, marked, verbs, replies = [], 0, 0, 0
         if index not in page.taken and line.strip():
             if match := _FROM_SERVER.match(line):
-                row, marked = ("<", match["text"]), marked + 1
+                row, marked = ("<", _said(match["text"])), marked + 1
             elif (match := _FROM_CLIENT.match(line)) and (rows or _VERB.match(match["text"])):
-                row, marked = (">", match["text"]), marked + 1
+                row, marked = (">", _said(match["text"])), marked + 1
             elif match := _VERB.match(line):
                 row, verbs = (">", match["text"]), verbs + 1
             elif match := _REPLY.match(line):
@@ -62,6 +68,10 @@ def read(page: Page) -> Iterator[Fact]:
             rows, marked, verbs, replies = [], 0, 0, 0
     if rows:
         yield from _session(page, rows, marked, verbs, replies)
+
+
+def _said(text: str) -> str:
+    return _OF_PYTHON.sub("", text)
 
 
 _GREETED = re.compile(
