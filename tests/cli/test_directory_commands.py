@@ -183,6 +183,7 @@ class TestInboundConnectors:
             "trust_anchors": [pki.root.pem],
             "enabled": False,
             "missing": None,
+            "use": None,
         }
 
     def test_an_unowned_name_is_a_no_with_the_missing_record(self, two_tenants: Gatepost) -> None:
@@ -230,6 +231,8 @@ class TestSendConnectors:
         )
         done(two_tenants("send-connector", "add", "out", *words.split()))
         shown = read(two_tenants("send-connector", "show", "out", "--json"))
+        presented = shown.pop("presented")
+        assert (presented["names"], presented["sha256"]) == (["mail.contoso.com"], leaf.sha256)
         assert shown == {
             "name": "out",
             "tenant": "contoso",

@@ -102,3 +102,42 @@ def test_the_relay_watches_its_own_certificates_and_tokens(tmp_path: Path) -> No
             with SmtpClient(relay.port, source="127.0.2.1") as smtp:
                 smtp.ehlo()
                 assert smtp.message("ben@fabrikam.com", OUTSIDE, MESSAGE).code == 250
+
+
+def test_connectors_and_tenants_show_how_they_are_used_each_its_own(tmp_path: Path) -> None:
+    pki = Pki(tmp_path / "pki")
+    relay = Installation(tmp_path / "relay", client_roots=pki.roots_file, workers=1, api=True)
+    relay.init()
+    for tenant in ("contoso", "fabrikam"):
+        relay("tenant", "add", tenant)
+        relay("domain", "add", tenant, f"{tenant}.com", "--verified")
+        relay("inbound-connector", "add", tenant, "mail", "--certificate-name", f"mail.{tenant}.com")
+    relay("token", "add", "--tenant", "fabrikam", "--out", str(tmp_path / "fabrikam.token"))
+    (before, _) = relay.told("inbound-connector", "list")
+    assert before["use"] is None
+    leaf = pki.leaf("mail.contoso.com")
+    with Outside() as outside:
+        relay("send-connector", "set", "internet", "--smart-host", f"127.0.0.1:{outside.sink().port}")
+        with relay.serving():
+            for count in range(3):
+                with SmtpClient(relay.port) as smtp:
+                    smtp.starttls(leaf)
+                    assert smtp.message(f"ann{count}@contoso.com", OUTSIDE, MESSAGE).code == 250
+
+            def use() -> dict[str, Any]:
+                shown: dict[str, Any] = relay.told("inbound-connector", "show", "contoso", "mail")["use"] or {}
+                return shown if shown.get("messages_24h") == 3 else {}
+
+            shown = wait_until(use, "three messages to be counted")
+            assert (shown["messages_30d"], shown["address"]) == (3, "127.0.0.1")
+            assert shown["certificate"]["names"] == ["mail.contoso.com"]
+            assert shown["certificate"]["not_after"][:4] == f"{leaf.certificate.not_valid_after_utc:%Y}"
+            text = relay("inbound-connector", "show", "contoso", "mail")
+            assert "it presented" in text and "3 in 24 hours, 3 in 30 days" in text
+            assert "none in 90 days" in relay("inbound-connector", "show", "fabrikam", "mail")
+            assert "ago" in relay("tenant", "list")
+            server = ("--server", relay.api_url, "--ca", str(relay.folder / "server.pem"))
+            token = ("--token-file", str(tmp_path / "fabrikam.token"))
+            listed = relay.run(*server, *token, "inbound-connector", "list", "--json")
+            assert listed.returncode == 0, listed.stderr
+            assert [(each["tenant"], each["use"]) for each in json.loads(listed.stdout)] == [("fabrikam", None)]

@@ -1,6 +1,8 @@
 """Sightings: one for each connector, address and certificate, however many sessions and workers there were."""
 
 import sqlite3
+from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -126,3 +128,38 @@ def test_a_file_that_cannot_be_used_is_reported_and_costs_nothing_else(tmp_path:
 
 def test_nothing_seen_is_an_empty_list(tmp_path: Path) -> None:
     assert StoredSightings(tmp_path / "none").of() == []
+
+
+def test_messages_are_counted_by_connector_for_24_hours_and_30_days(tmp_path: Path) -> None:
+    first, second = Seeing(tmp_path, 0), Seeing(tmp_path, 1)
+    day = 86400
+    for days_ago, messages in ((40, 1000), (10, 100), (0, 10)):
+        first.now = second.now = NOON - days_ago * day
+        first.sees(replace(sighting(first.now), messages=messages), sighting(first.now, tenant="fabrikam"))
+        second.sees(replace(sighting(first.now, address="192.0.2.2", certificate=False), messages=messages))
+    first.sees(replace(sighting(NOON + 1), messages=1))
+    contoso, fabrikam = StoredSightings(tmp_path).use(datetime.fromtimestamp(NOON + 2, UTC))
+    assert (contoso.messages_24h, contoso.messages_30d) == (21, 221)
+    assert (contoso.tenant, contoso.connector) == ("contoso", "mail")
+    assert (contoso.last_at.timestamp(), contoso.address) == (NOON, "192.0.2.2")
+    assert (fabrikam.messages_24h, fabrikam.messages_30d) == (0, 0)
+    assert StoredSightings(tmp_path).use(datetime.fromtimestamp(NOON, UTC), "fabrikam") == [fabrikam]
+    first.close()
+    second.close()
+
+
+def test_a_file_of_an_earlier_version_counts_no_messages(tmp_path: Path) -> None:
+    seeing = Seeing(tmp_path)
+    seeing.sees(sighting(NOON))
+    seeing.close()
+    with closing(sqlite3.connect(tmp_path / "0.sqlite")) as connection, connection:
+        connection.execute("DROP TABLE volume")
+    (use,) = StoredSightings(tmp_path).use(datetime.fromtimestamp(NOON, UTC))
+    assert (use.messages_24h, use.messages_30d) == (0, 0)
+
+
+def test_a_file_that_a_worker_has_just_begun_is_read_as_empty(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "0.sqlite")) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+    assert StoredSightings(tmp_path).of() == []
+    assert StoredSightings(tmp_path).use(datetime.fromtimestamp(NOON, UTC)) == []

@@ -9,18 +9,20 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
-from gatepost.admin import audit, domains, inbound_connectors, send_connectors, tenants, verification
+from gatepost.admin import audit, connector_use, domains, inbound_connectors, send_connectors, tenants, verification
+from gatepost.admin.connector_use import SeenUse
 from gatepost.admin.directory_editor import DirectoryEditor
 from gatepost.admin.domains import DomainChange
 from gatepost.admin.inbound_connectors import InboundConnectorWish
 from gatepost.admin.inbound_connectors import Saved as SavedInbound
-from gatepost.admin.lookups import domain_named, inbound_connector_named, send_connector_named
+from gatepost.admin.lookups import domain_named, inbound_connector_named, send_connector_named, tenant_named
 from gatepost.admin.ownership import Missing, what_is_missing
 from gatepost.admin.send_connectors import CredentialCheck, SendConnectorWish
 from gatepost.admin.send_connectors import Saved as SavedSend
 from gatepost.admin.tenants import Holding
 from gatepost.admin.verification import TxtLookup
 from gatepost.tenancy.record import Record
+from gatepost.tenancy.sighting import ConnectorUse
 from gatepost.tenancy.tenant import AcceptedDomain, AuditEntry, InboundConnector, SendConnector, Tenant
 
 
@@ -70,6 +72,9 @@ class Administration(Protocol):
 
     def remove_inbound_connector(self, tenant: str, name: str) -> InboundConnector: ...
 
+    def uses(self, tenant: str | None) -> Sequence[ConnectorUse]:
+        """How inbound connectors, of a tenant or of all, were used; those that were not are not there."""
+
     def add_send_connector(self, name: str, wish: SendConnectorWish, *, enabled: bool) -> SavedSend: ...
 
     def change_send_connector(self, name: str, wish: SendConnectorWish) -> SavedSend: ...
@@ -92,8 +97,14 @@ class LocalAdministration:
     """On a directory of this machine."""
 
     def __init__(
-        self, editor: DirectoryEditor, check: CredentialCheck, lookup: TxtLookup, source_servers: list[Record]
+        self,
+        editor: DirectoryEditor,
+        check: CredentialCheck,
+        lookup: TxtLookup,
+        source_servers: list[Record],
+        seen: SeenUse,
     ) -> None:
+        self._seen = seen
         self._editor = editor
         self._check = check
         self._lookup = lookup
@@ -159,6 +170,10 @@ class LocalAdministration:
 
     def remove_inbound_connector(self, tenant: str, name: str) -> InboundConnector:
         return inbound_connectors.remove(self._editor, tenant, name)
+
+    def uses(self, tenant: str | None) -> Sequence[ConnectorUse]:
+        owner = tenant_named(self._editor, tenant).name if tenant else None
+        return connector_use.uses(self._editor, self._seen, _now(), owner)
 
     def add_send_connector(self, name: str, wish: SendConnectorWish, *, enabled: bool) -> SavedSend:
         return send_connectors.add(self._editor, name, wish, self._check, enabled=enabled)

@@ -150,6 +150,24 @@ class InboundConnectorShown(Shown):
     warnings: list[str]
 
 
+class SeenCertificateShown(Shown):
+    sha256: str
+    subject: str
+    names: list[str]
+    issuer: str
+    not_after: str | None
+
+
+class ConnectorUseShown(Shown):
+    tenant: str
+    connector: str
+    last_session_at: str
+    address: str
+    certificate: SeenCertificateShown | None
+    messages_24h: int
+    messages_30d: int
+
+
 # --- send connectors --------------------------------------------------------------------------------------------------
 
 TlsLevel = Literal["none", "opportunistic", "encrypt", "verify"]

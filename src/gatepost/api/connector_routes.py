@@ -2,17 +2,20 @@
 
 from collections.abc import Collection
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from gatepost.admin import inbound_connectors, send_connectors
+from gatepost.admin import connector_use, inbound_connectors, send_connectors
+from gatepost.admin.connector_use import use_record
 from gatepost.admin.declined import NotFound
 from gatepost.admin.directory_editor import DirectoryEditor
 from gatepost.admin.inbound_connectors import Saved
 from gatepost.admin.lookups import inbound_connector_named, send_connector_named
 from gatepost.api.bodies import (
+    ConnectorUseShown,
     InboundConnectorBody,
     InboundConnectorChange,
     InboundConnectorShown,
@@ -30,8 +33,10 @@ from gatepost.api.objects import (
     send_connector_shown,
     send_wish,
 )
-from gatepost.api.paging import PageOf
+from gatepost.api.paging import Page, PageOf
+from gatepost.app import open_sightings
 from gatepost.app.admin_parts import check_credentials
+from gatepost.tenancy.sighting import ConnectorUse
 from gatepost.tenancy.tenant import InboundConnector, SendConnector
 
 router = APIRouter()
@@ -137,6 +142,35 @@ def remove_inbound_connector(
         existing = inbound_connector_named(editor, caller.tenant(editor, tenant), name)
         conditions.must_hold(inbound_connector_shown(caller, editor, existing))
         inbound_connectors.remove(editor, existing.tenant, existing.name)
+
+
+# --- how they are used ------------------------------------------------------------------------------------------------
+
+
+@router.get("/v1/connector-use", response_model=PageShown[ConnectorUseShown])
+def list_all_connector_use(caller: CallerOf, page: PageOf, conditions: ConditionsOf) -> Response:
+    """The last session of each inbound connector, and its messages in 24 hours and 30 days (operator)."""
+    caller.must_be_operator()
+    return _uses(caller, None, page, conditions)
+
+
+@router.get("/v1/tenants/{tenant}/connector-use", response_model=PageShown[ConnectorUseShown])
+def list_connector_use(caller: CallerOf, tenant: TenantName, page: PageOf, conditions: ConditionsOf) -> Response:
+    """The same of a tenant's inbound connectors; one that is not there was not used."""
+    with caller.directory() as editor:
+        owner = caller.tenant(editor, tenant)
+    return _uses(caller, owner, page, conditions)
+
+
+def _uses(caller: Caller, tenant: str | None, page: Page, conditions: Conditions) -> Response:
+    with caller.directory() as editor:
+        found = connector_use.uses(editor, open_sightings(caller.config), datetime.now(UTC), tenant)
+    ordered = sorted(found, key=_label)
+    return conditions.read(page.of((each for each in ordered if _label(each) > page.after), _label, use_record))
+
+
+def _label(use: ConnectorUse) -> str:
+    return f"{use.tenant}/{use.connector}"
 
 
 # --- send connectors of a tenant --------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from gatepost.admin.explain import Relay
 from gatepost.admin.forecast import HORIZON
 from gatepost.admin.send_connectors import CredentialVerdict
 from gatepost.admin.verification import TxtLookup
-from gatepost.app import open_judge, relay_at
+from gatepost.app import open_judge, open_sightings, relay_at
 from gatepost.config import Config
 from gatepost.tenancy.directory import Directory
 from gatepost.tenancy.evidence import CertificateFacts
@@ -57,7 +57,7 @@ def certificate_facts(der: bytes) -> CertificateFacts:
 
 def local_administration(config: Config, editor: DirectoryEditor) -> LocalAdministration:
     source: Record = {"server": config.hostname, "protocol_log_folder": str(config.send_log_folder.absolute())}
-    return LocalAdministration(editor, check_credentials, txt_lookup(config), [source])
+    return LocalAdministration(editor, check_credentials, txt_lookup(config), [source], open_sightings(config))
 
 
 class Judging:

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from gatepost.admin import inbound_connectors, send_connectors
+from gatepost.admin.connector_use import use_from
 from gatepost.admin.declined import (
     AlreadyThere,
     Declined,
@@ -49,6 +50,7 @@ from gatepost.tenancy.record import (
     send_connector_record,
     tenant_from,
 )
+from gatepost.tenancy.sighting import ConnectorUse
 from gatepost.tenancy.tenant import AcceptedDomain, AuditEntry, InboundConnector, SendConnector, Tenant
 
 _NEW = {"If-None-Match": "*"}
@@ -288,6 +290,9 @@ class RemoteAdministration:
         found, _ = self.inbound_connector(tenant, name)
         self._relay.ask("DELETE", _inbound(tenant, name))
         return found
+
+    def uses(self, tenant: str | None) -> Sequence[ConnectorUse]:
+        return [use_from(each) for each in self._relay.every(self._relay.part("connector-use", tenant))]
 
     def _put_inbound(self, connector: InboundConnector, headers: Mapping[str, str]) -> SavedInbound:
         path = _inbound(connector.tenant, connector.name) + ("?beyond_limits=true" if self._beyond_limits else "")

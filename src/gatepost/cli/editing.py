@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from gatepost.admin.declined import Declined, WrongUse
@@ -74,7 +74,15 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
         table.add_column(column, overflow="fold", min_width=longest_word)
     for row in shown:
         table.add_row(*(Text(cell) for cell in row))
-    context.console().print(table, crop=False)
+    console = context.console()
+    if console.is_terminal:
+        console.print(table, crop=False)
+        return
+    with console.capture() as drawn:
+        console.print(table, crop=False)
+    # Cells are filled with blanks up to their column; a file or a pipe need not have those at the end.
+    for line in drawn.get().splitlines():
+        context.say(line.rstrip())
 
 
 def print_facts(title: str, facts: Sequence[tuple[str, str]]) -> None:
@@ -89,6 +97,15 @@ def print_facts(title: str, facts: Sequence[tuple[str, str]]) -> None:
 
 def day_and_time(at: datetime | None) -> str:
     return at.astimezone().strftime("%Y-%m-%d %H:%M") if at else "never"
+
+
+def ago(at: datetime) -> str:
+    """The largest unit says enough: `5m`, `3h`, `2d`."""
+    seconds = max(0, int((datetime.now(UTC) - at).total_seconds()))
+    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= length:
+            return f"{seconds // length}{unit}"
+    return f"{seconds}s"
 
 
 def yes_or_no(value: bool) -> str:

@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
+from gatepost.admin.connector_use import by_connector, use_record
 from gatepost.admin.inbound_connectors import InboundConnectorWish, Saved
 from gatepost.admin.trust_anchors import read_trust_anchors
 from gatepost.cli import context
-from gatepost.cli.editing import administration, mentioned, print_facts, print_table, yes_or_no
+from gatepost.cli.editing import administration, ago, day_and_time, mentioned, print_facts, print_table, yes_or_no
 from gatepost.tenancy.record import inbound_connector_record
+from gatepost.tenancy.sighting import ConnectorUse
 from gatepost.tenancy.tenant import InboundConnector
 
 inbound_connector_app = typer.Typer(
@@ -127,11 +129,12 @@ def set_connector(
 def show(tenant: Tenant, name: Name, json: Json = False) -> None:
     with administration() as office:
         found, missing = office.inbound_connector(tenant, name)
+        use = by_connector(office.uses(found.tenant)).get((found.tenant, found.name))
     because = str(missing) if missing else None
     if json:
-        context.print_json({**inbound_connector_record(found), "missing": because})
+        context.print_json({**inbound_connector_record(found), "missing": because, "use": use and use_record(use)})
         return
-    print_facts(f"inbound connector {found.label}", _facts(found, because))
+    print_facts(f"inbound connector {found.label}", [*_facts(found, because), *_use_facts(use)])
     if found.enabled:
         context.suggest("gatepost explain --certificate PEM --mail-from A --rcpt-to B")
     elif not missing:
@@ -147,11 +150,25 @@ def list_connectors(
 ) -> None:
     with administration() as office:
         found = office.inbound_connectors(tenant)
+        used = by_connector(office.uses(tenant))
+    uses = [used.get((each.tenant, each.name)) for each in found]
     if json:
-        context.print_json([inbound_connector_record(each) for each in found])
+        shown = zip(found, uses, strict=True)
+        context.print_json([{**inbound_connector_record(each), "use": use and use_record(use)} for each, use in shown])
         return
-    rows = [[each.tenant, each.name, each.type.value, _identifies(each), _state(each)] for each in found]
-    print_table("", ["tenant", "name", "type", "recognised by", "state"], rows)
+    rows = [
+        [
+            each.tenant,
+            each.name,
+            each.type.value,
+            _identifies(each),
+            _state(each),
+            ago(use.last_at) if use else "never",
+            str(use.messages_30d) if use else "0",
+        ]
+        for each, use in zip(found, uses, strict=True)
+    ]
+    print_table("", ["tenant", "name", "type", "recognised by", "state", "used", "30 d"], rows)
     if found:
         context.suggest(f"gatepost inbound-connector show {_arguments(found[0])}")
 
@@ -204,6 +221,18 @@ def _facts(connector: InboundConnector, missing: str | None) -> list[tuple[str, 
         ("trust anchors", "; ".join(_anchors(connector))),
     ]
     return [(label, value) for label, value in facts if value]
+
+
+def _use_facts(use: ConnectorUse | None) -> list[tuple[str, str]]:
+    if use is None:
+        return [("last session", "none in 90 days")]
+    shown = f"{day_and_time(use.last_at)} from {use.address}"
+    facts = [("last session", f"{shown} ({ago(use.last_at)} ago)")]
+    if use.certificate:
+        names = ", ".join(use.certificate.names) or use.certificate.subject
+        end = f", until {use.certificate.not_after:%Y-%m-%d}" if use.certificate.not_after else ""
+        facts.append(("it presented", f"{names}{end}"))
+    return [*facts, ("messages", f"{use.messages_24h} in 24 hours, {use.messages_30d} in 30 days")]
 
 
 def _anchors(connector: InboundConnector) -> list[str]:

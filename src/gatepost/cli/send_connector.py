@@ -9,7 +9,7 @@ import typer
 from gatepost.admin.send_connectors import Saved, SendConnectorWish
 from gatepost.cli import context
 from gatepost.cli.editing import administration, mentioned, print_facts, print_table
-from gatepost.tenancy.record import send_connector_record
+from gatepost.tenancy.record import Record, send_connector_record, time_text
 from gatepost.tenancy.tenant import SendConnector
 
 if TYPE_CHECKING:
@@ -115,7 +115,9 @@ def show(name: Name, json: Json = False) -> None:
         found, sources = office.send_connector(name)
     shown = _presented(found)
     if json:
-        context.print_json({**send_connector_record(found), "presented": shown, "source_servers": sources})
+        context.print_json(
+            {**send_connector_record(found), "presented": shown and _presented_record(shown), "source_servers": sources}
+        )
         return
     facts = _facts(found)
     if shown:
@@ -194,6 +196,17 @@ def _presented(connector: SendConnector) -> "OwnCertificate | None":
     from gatepost.app.own_credentials import of_send_connector
 
     return of_send_connector(context.config(), connector)
+
+
+def _presented_record(shown: "OwnCertificate") -> Record:
+    return {
+        "subject": shown.subject,
+        "names": list(shown.names),
+        "sha256": shown.sha256,
+        "not_after": time_text(shown.not_after),
+        "renewed_is_kept_back": shown.kept_back,
+        "problem": shown.problem or None,
+    }
 
 
 def _certificate_facts(shown: "OwnCertificate") -> list[tuple[str, str]]:

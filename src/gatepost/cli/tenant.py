@@ -1,5 +1,7 @@
 """`gatepost tenant …`"""
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import asdict
 from shlex import quote
 from typing import Annotated
@@ -10,7 +12,7 @@ from gatepost.admin import tenants
 from gatepost.admin.notation import limit_count, limit_size, named_limit
 from gatepost.cli import context
 from gatepost.cli.domain import state_of
-from gatepost.cli.editing import administration, day_and_time, print_facts, print_table
+from gatepost.cli.editing import administration, ago, day_and_time, print_facts, print_table
 from gatepost.tenancy.record import (
     Record,
     domain_record,
@@ -18,6 +20,7 @@ from gatepost.tenancy.record import (
     send_connector_record,
     tenant_record,
 )
+from gatepost.tenancy.sighting import ConnectorUse
 from gatepost.tenancy.tenant import Tenant
 
 tenant_app = typer.Typer(
@@ -75,10 +78,15 @@ def set_tenant(
 def list_tenants(json: Json = False) -> None:
     with administration() as office:
         found = office.tenants()
+        used = office.uses(None)
     if json:
         context.print_json([tenant_record(tenant) for tenant in found])
         return
-    print_table("", ["tenant", "since"], [[tenant.name, day_and_time(tenant.created_at)] for tenant in found])
+    by_tenant: dict[str, list[ConnectorUse]] = defaultdict(list)
+    for use in used:
+        by_tenant[use.tenant].append(use)
+    rows = [[each.name, day_and_time(each.created_at), *_use(by_tenant[each.name])] for each in found]
+    print_table("", ["tenant", "since", "last session", "messages in 24 h", "30 d"], rows)
     context.suggest("gatepost tenant show NAME" if found else "gatepost tenant add NAME")
 
 
@@ -125,6 +133,12 @@ def _record(found: tenants.Holding) -> Record:
         "inbound_connectors": [inbound_connector_record(each) for each in found.inbound_connectors],
         "send_connectors": [send_connector_record(each) for each in found.send_connectors],
     }
+
+
+def _use(own: Sequence[ConnectorUse]) -> tuple[str, str, str]:
+    """Of all inbound connectors of a tenant."""
+    last = f"{ago(max(each.last_at for each in own))} ago" if own else "none"
+    return last, str(sum(each.messages_24h for each in own)), str(sum(each.messages_30d for each in own))
 
 
 def _own_limits(tenant: Tenant) -> list[tuple[str, int]]:

@@ -10,25 +10,32 @@ from gatepost.tenancy.sighting import SeenCertificate, Sighting
 
 
 def sightings_of(session: SessionEnd) -> Iterator[Sighting]:
-    """One for each connector that decided."""
+    """One for each connector that decided, with the messages that it brought."""
     tls = session.acceptance.tls
     certificate = _seen(tls.certificate) if tls and tls.certificate else None
     at = datetime.fromtimestamp(session.at, UTC)
-    told: set[tuple[str, str, Basis]] = set()
-    for verdict in (verdict for news in session.news for verdict in news.verdicts):
-        decided = _decided(verdict.attribution)
-        if decided and decided not in told:
-            told.add(decided)
-            tenant, connector, basis = decided
-            yield Sighting(
-                tenant=tenant,
-                connector=connector,
-                basis=basis,
-                address=session.acceptance.address_text,
-                certificate=certificate,
-                first_at=at,
-                last_at=at,
-            )
+    for (tenant, connector, basis), messages in _messages_by_connector(session).items():
+        yield Sighting(
+            tenant=tenant,
+            connector=connector,
+            basis=basis,
+            address=session.acceptance.address_text,
+            certificate=certificate,
+            first_at=at,
+            last_at=at,
+            messages=messages,
+        )
+
+
+def _messages_by_connector(session: SessionEnd) -> dict[tuple[str, str, Basis], int]:
+    found: dict[tuple[str, str, Basis], int] = {}
+    for news in session.news:
+        # A transaction that was told of while it ran has no verdict that is new, and its queue id only now.
+        decided = {_decided(verdict.attribution) for verdict in news.transaction.verdicts}
+        for each in decided:
+            if each:
+                found[each] = found.get(each, 0) + (news.transaction.queue_id is not None)
+    return found
 
 
 def _decided(attribution: Attribution | None) -> tuple[str, str, Basis] | None:

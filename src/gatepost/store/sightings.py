@@ -8,8 +8,8 @@ mail; what was not seen for `KEPT` is forgotten, and of one connector no more th
 import json
 import sqlite3
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any, Final, Generic, TypeVar
 from gatepost.store.log_writer import BackgroundLog, LogWriter
 from gatepost.tenancy.attribution import Basis
 from gatepost.tenancy.record import time_from, time_text
-from gatepost.tenancy.sighting import SeenCertificate, Sighting
+from gatepost.tenancy.sighting import ConnectorUse, SeenCertificate, Sighting
 
 Session = TypeVar("Session")
 
@@ -42,6 +42,15 @@ CREATE TABLE IF NOT EXISTS sighting (
   PRIMARY KEY (tenant, connector, basis, address, certificate)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS sighting_by_age ON sighting (last_at);
+CREATE TABLE IF NOT EXISTS volume (
+  tenant TEXT NOT NULL,
+  connector TEXT NOT NULL,
+  seconds INTEGER NOT NULL,           -- how long a span is: an hour or a day
+  began INTEGER NOT NULL,             -- seconds since the epoch
+  messages INTEGER NOT NULL,
+  PRIMARY KEY (tenant, connector, seconds, began)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS volume_by_age ON volume (seconds, began);
 CREATE TABLE IF NOT EXISTS certificate (
   sha256 TEXT PRIMARY KEY,
   facts TEXT NOT NULL                 -- JSON
@@ -49,6 +58,11 @@ CREATE TABLE IF NOT EXISTS certificate (
 """
 
 _Key = tuple[str, str, str, str, str]
+_HOUR: Final = 3600
+_DAY: Final = 86400
+_VOLUME_KEPT: Final = {_HOUR: 24, _DAY: 30}
+"""How many spans of each length are kept, besides the present one."""
+_Counts = Mapping[tuple[str, str], int]
 
 
 class Sightings(BackgroundLog[Session], Generic[Session]):
@@ -71,15 +85,18 @@ class Sightings(BackgroundLog[Session], Generic[Session]):
 
     def _write(self, entries: Sequence[Session], now: float) -> None:
         new: dict[_Key, Sighting] = {}
+        counts: Counter[tuple[str, str]] = Counter()
         for entry in entries:
             for sighting in self._describe(entry):
                 key = _key(sighting)
+                if sighting.messages:
+                    counts[sighting.tenant, sighting.connector] += sighting.messages
                 if now - self._written.get(key, 0.0) >= _WRITE_AGAIN_S:
                     new[key] = sighting
-        if not new:
+        if not new and not counts:
             return
         try:
-            self._store(new, now)
+            self._store(new, counts, now)
         except sqlite3.Error as error:
             self.close_file()
             raise OSError(str(error)) from error
@@ -89,7 +106,7 @@ class Sightings(BackgroundLog[Session], Generic[Session]):
         while len(self._written) > _REMEMBERED:
             self._written.popitem(last=False)
 
-    def _store(self, new: dict[_Key, Sighting], now: float) -> None:
+    def _store(self, new: dict[_Key, Sighting], counts: _Counts, now: float) -> None:
         connection = self._connection = self._connection or _opened(self._path)
         with connection:
             connection.executemany(
@@ -100,6 +117,15 @@ class Sightings(BackgroundLog[Session], Generic[Session]):
             connection.executemany(
                 "INSERT INTO certificate VALUES (?, ?) ON CONFLICT DO NOTHING",
                 [(each.certificate.sha256, _facts(each.certificate)) for each in new.values() if each.certificate],
+            )
+            connection.executemany(
+                "INSERT INTO volume VALUES (?, ?, ?, ?, ?)"
+                " ON CONFLICT DO UPDATE SET messages = messages + excluded.messages",
+                [
+                    (*whose, seconds, int(now // seconds) * seconds, messages)
+                    for whose, messages in counts.items()
+                    for seconds in _VOLUME_KEPT
+                ],
             )
             if now - self._tidied_at >= _TIDY_EVERY_S:
                 self._tidied_at = now
@@ -119,7 +145,8 @@ def _opened(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode = WAL")
         # What a power failure costs is seen again with the next session.
         connection.execute("PRAGMA synchronous = OFF")
-        connection.executescript(_SCHEMA)
+        # All at once: somebody may read already.
+        connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
     except BaseException:
         connection.close()
         raise
@@ -128,6 +155,8 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 def _tidy(connection: sqlite3.Connection, now: float) -> None:
     connection.execute("DELETE FROM sighting WHERE last_at < ?", (now - KEPT.total_seconds(),))
+    for seconds, spans in _VOLUME_KEPT.items():
+        connection.execute("DELETE FROM volume WHERE seconds = ? AND began < ?", (seconds, now - (spans + 1) * seconds))
     crowded = "SELECT tenant, connector FROM sighting GROUP BY tenant, connector HAVING count(*) > ?"
     for tenant, connector in connection.execute(crowded, (_MOST_OF_A_CONNECTOR,)).fetchall():
         connection.execute(
@@ -154,9 +183,46 @@ class StoredSightings:
                 found[key] = _together(found[key], sighting) if key in found else sighting
         return sorted(found.values(), key=lambda each: (each.tenant, each.connector, each.first_at))
 
+    def use(self, at: datetime, tenant: str | None = None) -> list[ConnectorUse]:
+        """Of each connector that was seen, of a tenant or of all: the last session, and the messages of the 24 hours
+        and 30 days before `at`, to the hour and the day."""
+        last: dict[tuple[str, str], Sighting] = {}
+        for sighting in sorted(self.of(tenant), key=lambda each: each.last_at):
+            last[sighting.tenant, sighting.connector] = sighting
+        hours, days = (self._messages(seconds, at, tenant) for seconds in _VOLUME_KEPT)
+        return [
+            ConnectorUse(
+                tenant=each.tenant,
+                connector=each.connector,
+                last_at=each.last_at,
+                address=each.address,
+                certificate=each.certificate,
+                messages_24h=hours[whose],
+                messages_30d=days[whose],
+            )
+            for whose, each in sorted(last.items())
+        ]
+
+    def _messages(self, seconds: int, at: datetime, tenant: str | None) -> Counter[tuple[str, str]]:
+        since = at.timestamp() - _VOLUME_KEPT[seconds] * seconds
+        found: Counter[tuple[str, str]] = Counter()
+        for path in sorted(self._folder.glob("*.sqlite")):
+            with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+                if not _has(connection, "volume"):
+                    continue
+                for owner, connector, messages in connection.execute(
+                    "SELECT tenant, connector, sum(messages) FROM volume WHERE seconds = ? AND began >= ?"
+                    " AND (? IS NULL OR tenant = ?) GROUP BY tenant, connector",
+                    (seconds, since - seconds + 1, tenant, tenant),
+                ):
+                    found[owner, connector] += messages
+        return found
+
 
 def _read(path: Path, tenant: str | None) -> Iterator[Sighting]:
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        if not _has(connection, "certificate"):
+            return
         rows = connection.execute(
             "SELECT tenant, connector, basis, address, first_at, last_at, facts FROM sighting"
             " LEFT JOIN certificate ON sha256 = certificate WHERE ? IS NULL OR tenant = ?",
@@ -172,6 +238,11 @@ def _read(path: Path, tenant: str | None) -> Iterator[Sighting]:
                 first_at=datetime.fromtimestamp(first_at, UTC),
                 last_at=datetime.fromtimestamp(last_at, UTC),
             )
+
+
+def _has(connection: sqlite3.Connection, table: str) -> bool:
+    """Not in a file that a worker has just begun, nor of an earlier version."""
+    return connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone() is not None
 
 
 def _together(one: Sighting, other: Sighting) -> Sighting:

@@ -33,3 +33,18 @@ class Sighting:
     certificate: SeenCertificate | None
     first_at: datetime
     last_at: datetime
+    messages: int = 0
+    """Accepted in what was just seen; of what is stored, `ConnectorUse` counts them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectorUse:
+    """What became of a connector: its last session, and how much mail it brought."""
+
+    tenant: str
+    connector: str
+    last_at: datetime
+    address: str
+    certificate: SeenCertificate | None
+    messages_24h: int
+    messages_30d: int
