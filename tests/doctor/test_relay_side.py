@@ -2,14 +2,19 @@
 
 # ruff: noqa: E501 - evidence is as long as it is
 
+from datetime import UTC, datetime
 from textwrap import dedent
 
 import pytest
 
+from gatepost.admin.explain import Question
+from gatepost.admin.explain_exchange_online import explain_exchange_online, judge_as_told
+from gatepost.doctor.exported_tenant import exported_tenant, told_session
 from gatepost.doctor.path.joining import mail_path
 from gatepost.doctor.reading import Collection, read_octets
 from gatepost.doctor.relay_side import turning_edits, world_of
 from gatepost.doctor.symptoms import symptoms
+from gatepost.mail.address import Mailbox
 
 REFUSED = """
 2026-03-03T10:00:00.100Z,To cloud,08DE7A0000000001,3,10.0.0.5:4000,203.0.113.20:25,<,250 X.mail.protection.outlook.com Hello [198.51.100.19] SIZE 1 STARTTLS,
@@ -68,3 +73,46 @@ def test_without_connectors_shown_there_is_no_verdict():
     read_octets("log", REFUSED.format(sender="a@lemon.example").encode(), collection)
     bundle = collection.bundle()
     assert world_of(mail_path(bundle, symptoms(bundle))) is None
+
+
+# --- how deep a wildcard reaches -------------------------------------------------------------------------------------
+
+PRESENTED = '2026-03-03T10:00:00.500Z,To cloud,08DE7A0000000001,6,10.0.0.5:4000,203.0.113.20:25,*," CN={name} CN=R11, O=Let\'s Encrypt, C=US 0ABC AAAA1111AAAA1111AAAA1111AAAA1111AAAA1111 2025-10-01T00:00:00.000Z 2026-10-01T00:00:00.000Z {name}",Sending certificate Subject Issuer name Serial number Thumbprint Not before Not after Subject alternate names\n'
+
+
+def both_answers(name: str, pattern: str) -> tuple[set[str], list[str]]:
+    """The causes that the doctor sees, and what explain --exchange-online says is not settled, of one folder."""
+    connector = f"Name : Relay\nEnabled : True\nConnectorType : OnPremises\nTlsSenderCertificateName : {pattern}\n"
+    collection = Collection()
+    texts = {
+        "log": PRESENTED.format(name=name) + dedent(REFUSED).lstrip().format(sender="a@lemon.example"),
+        "domains.json": DOMAINS,
+        "c": connector,
+    }
+    for file, content in texts.items():
+        read_octets(file, content.encode(), collection)
+    bundle = collection.bundle()
+    tenant, told = exported_tenant(bundle), told_session(bundle)
+    question = Question(
+        address=told.address,
+        chain=(told.certificate,),
+        tls=True,
+        ehlo="x",
+        reverse_path=Mailbox("a", "lemon.example", "a@lemon.example"),
+        forward_paths=(Mailbox("b", "outside.invalid", "b@outside.invalid"),),
+    )
+    (answer,) = explain_exchange_online(tenant, question, judge_as_told, datetime(2026, 3, 3, tzinfo=UTC))
+    doubts = [each for each in answer.not_public if "one label" in each]
+    world = world_of(mail_path(bundle, symptoms(bundle)))
+    return ({each.cause for each in turning_edits(world)}, doubts)
+
+
+@pytest.mark.parametrize("labels", range(4))
+@pytest.mark.parametrize("wild", [True, False])
+def test_doctor_and_explain_agree_on_how_deep_a_wildcard_reaches(labels, wild):
+    name = ".".join([*"abc"[:labels], "lemon.example"])
+    pattern = "*.lemon.example" if wild else name
+    causes, doubts = both_answers(name, pattern)
+    deep = wild and labels > 1
+    assert ("name-deeper-than-wildcard" in causes) == deep
+    assert bool(doubts) == deep

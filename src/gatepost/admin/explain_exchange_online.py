@@ -68,6 +68,10 @@ _OTHER_READINGS: Final = (
         "whether a certificate for *.domain satisfies a connector for one host name",
     ),
     (
+        replace(EOP, wildcard_of_one_label=True),
+        "whether a connector's wildcard covers names more than one label below it",
+    ),
+    (
         replace(EOP, match_subdomains_owns_names=False),
         "whether MatchSubDomains makes a certificate name below the domain an accepted one",
     ),

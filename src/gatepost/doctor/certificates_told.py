@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from gatepost.doctor.addresses import refused_by_attribution
 from gatepost.doctor.evidence import CertificateSeen, EvidenceBundle, Moment, SmtpSession
+from gatepost.tenancy.names import WILDCARD, lies_deeper, pattern_covers, without_wildcard
 
 _DAY = 86400.0
 _APPLIANCE = re.compile(
@@ -42,18 +43,13 @@ def normalized_name(text: str) -> str:
 
 
 def matches(name: str, pattern: str) -> bool:
-    """Whether a certificate's `name` satisfies a connector's `pattern`, both lower-case."""
-    if name == pattern:
-        return True
-    if pattern.startswith("*."):
-        _, _, rest = name.partition(".")
-        return rest == pattern[2:] or name == pattern[2:]
-    return False
+    """Whether a certificate's `name` satisfies a connector's `pattern` for certain, both lower-case."""
+    return covers(pattern, name) and not lies_deeper(name, pattern)
 
 
-def lies_deeper(name: str, pattern: str) -> bool:
-    """Whether a wildcard of one label would have to stand for several."""
-    return pattern.startswith("*.") and name.endswith(pattern[1:]) and not matches(name, pattern)
+def covers(pattern: str, name: str) -> bool:
+    """Whether a connector's `pattern` covers a certificate's `name` at whatever depth."""
+    return pattern_covers(pattern, without_wildcard(name) if pattern.startswith(WILDCARD) else name)
 
 
 def names_of(certificate: CertificateSeen) -> tuple[str, ...]:

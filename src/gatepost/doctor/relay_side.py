@@ -37,7 +37,7 @@ from gatepost.tenancy.evidence import (
     VerificationError,
     VerifiedCertificate,
 )
-from gatepost.tenancy.names import without_wildcard
+from gatepost.tenancy.names import lies_deeper, without_wildcard
 from gatepost.tenancy.tenant import AcceptedDomain, ConnectorType, InboundConnector, Tenant
 
 _TENANT: Final = "the tenant"
@@ -46,6 +46,7 @@ _OUTSIDE: Final = Mailbox("recipient", "outside.invalid", "recipient@outside.inv
 _NOBODYS: Final = ip_address("192.0.2.255")
 """Where no address was shown: one that no connector lists (RFC 5737)."""
 _TAKEN: Final = (Outcome.RELAY, Outcome.DELIVER)
+_ONE_LABEL: Final = replace(EOP, wildcard_of_one_label=True)
 _OTHER_READINGS: Final = (
     replace(EOP, wildcard_certificate_for_exact_name=True),
     replace(EOP, name_below_domain_is_owned=True),
@@ -240,11 +241,32 @@ class Turned:
 def turning_edits(world: World) -> Iterator[Turned]:
     """Every single edit after which the verdict is to relay; nothing where it relays already."""
     if world.relays:
+        yield from _doubt_about_depth(world)
         return
     for index, exported in enumerate(world.exported):
         yield from _edits_of(world, index, exported)
     if not world.exported:
         yield from _new_connector(world)
+
+
+def _doubt_about_depth(world: World) -> Iterator[Turned]:
+    """It relays, if the wildcard reaches as deep as it is taken to: one label is certain, deeper is not documented."""
+    if world.leaf.value is None or world.verdict(_ONE_LABEL).outcome in _TAKEN:
+        return
+    for exported in world.exported:
+        pattern = exported.certificate_name.strip().casefold()
+        name = next((each for each in names_of(world.leaf.value) if lies_deeper(each, pattern)), "")
+        if not name or not exported.name:
+            continue
+        told = exported.attribute("TlsSenderCertificateName") or exported
+        command = f"Set-InboundConnector -Identity {quoted(exported.name)} -TlsSenderCertificateName {quoted(name)}"
+        yield Turned(
+            cause="name-deeper-than-wildcard",
+            subject=exported.name,
+            says=f"{name} lies more than one label below {pattern}; one label is certain, deeper is not documented.",
+            premises=(inferred(pattern, told, f"{exported.label}: {pattern}"), world.leaf),
+            fixes=(Fix("Exchange Online", f"{command}   # add {name.partition('.')[2]} as accepted domain first"),),
+        )
 
 
 def _with(world: World, index: int, **changed: object) -> World:

@@ -21,7 +21,7 @@ from typing import NamedTuple
 from gatepost.mail.address import NullReversePath
 from gatepost.tenancy.candidates import Candidate, Candidates, NameClaim, unmapped
 from gatepost.tenancy.evidence import ClientCertificate, Evidence, PresentedCertificate
-from gatepost.tenancy.names import MatchKind, pattern_covers
+from gatepost.tenancy.names import MatchKind, lies_deeper, pattern_covers
 from gatepost.tenancy.ownership import is_owned
 from gatepost.tenancy.reasons import MEANINGS, Reason, ReasonCode, certificate_says, reason_for
 from gatepost.tenancy.refusal import (
@@ -248,6 +248,8 @@ class _Deliberation:
     def _counts(self, claim: NameClaim) -> bool:
         match = claim.match
         if match.kind is MatchKind.WILDCARD_CERTIFICATE and not self._rules.wildcard_certificate_for_exact_name:
+            return False
+        if self._rules.wildcard_of_one_label and lies_deeper(match.presented, match.pattern):
             return False
         return self._rules.common_name_beside_san or not match.beside_san
 

@@ -140,3 +140,11 @@ def pattern_covers(pattern: str, domain: str) -> bool:
     if pattern.startswith(WILDCARD):
         return is_at_or_below(domain, pattern[2:])
     return pattern == domain
+
+
+def lies_deeper(name: str, pattern: str) -> bool:
+    """Whether the wildcard `pattern` covers `name` more than one label below: RFC 6125 6.4.3 gives a certificate's
+    wildcard one label, and how deep a connector's reaches is each relay's own rule."""
+    if not pattern.startswith(WILDCARD) or not pattern_covers(pattern, without_wildcard(name)):
+        return False
+    return name.count(".") > pattern.count(".")

@@ -14,6 +14,8 @@ class RuleSet:
     """The subject's common name counts even where the certificate has a subjectAltName."""
     wildcard_certificate_for_exact_name: bool = False
     """A certificate for `*.contoso.com` satisfies the connector name `mail.contoso.com`."""
+    wildcard_of_one_label: bool = False
+    """A connector's `*.contoso.com` covers names one label below contoso.com and none deeper."""
     name_below_domain_is_owned: bool = True
     """A connector name below a verified domain of the tenant is owned; else it must equal one."""
     match_subdomains_owns_names: bool = True

@@ -232,10 +232,9 @@ def _session(log: SmtpSession) -> Session:
 def _presented(bundle: EvidenceBundle) -> Iterator[Presented]:
     for each in bundle.certificates:
         if each.presented_by:
-            yield Presented(
-                certificate=each, host=each.presented_by.rpartition(":")[0].strip("[]").casefold(), fact=each
-            )
-        elif each.role == "sent" and any(
-            session.log == "receive" and each in session.certificates for session in bundle.sessions
-        ):
-            yield Presented(certificate=each, host="", fact=each)
+            host = each.presented_by.rpartition(":")[0].strip("[]").casefold()
+            yield Presented(certificate=each, host=host, fact=each)
+    own = (each.sent_certificate for each in bundle.sessions if each.log == "receive")
+    shown = {(each.thumbprint, each.serial): each for each in own if each is not None}
+    for certificate in shown.values():
+        yield Presented(certificate=certificate, host="", fact=certificate)

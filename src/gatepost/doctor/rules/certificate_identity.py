@@ -11,7 +11,6 @@ from gatepost.doctor.certificates_told import (
     is_internal_name,
     is_public,
     is_self_signed,
-    lies_deeper,
     matches,
     names_of,
     normalized_name,
@@ -25,6 +24,7 @@ from gatepost.doctor.evidence import CertificateSeen, EvidenceBundle, InboundCon
 from gatepost.doctor.finding import Cited, Finding, Fix, RuledOut, cite, found, rule, ruled_out
 from gatepost.doctor.powershell import quoted
 from gatepost.doctor.senders import told_in_other_tenant
+from gatepost.tenancy.names import lies_deeper
 
 _PROVIDER = re.compile(
     r"\b(?:our customers?|customers?' tenants?|all (?:our |of our )?customers|several (?:customers|tenants)|every (?:customer|tenant)|multi-?tenant|"

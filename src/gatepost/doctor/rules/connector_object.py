@@ -15,12 +15,13 @@ from gatepost.doctor.addresses import (
     parsed_address,
     refused_by_attribution,
 )
+from gatepost.doctor.certificates_told import covers
 from gatepost.doctor.derived import Derived
 from gatepost.doctor.evidence import EvidenceBundle, InboundConnector, ReplySeen
 from gatepost.doctor.finding import Finding, Fix, RuledOut, cite, found, rule, ruled_out
 from gatepost.doctor.powershell import object_of, quoted
 from gatepost.doctor.senders import domain_of, domains_told, senders, told_in_other_tenant
-from gatepost.mail.domain import is_at_or_below, is_below
+from gatepost.mail.domain import is_below
 
 
 def _refusal(bundle: EvidenceBundle) -> ReplySeen | None:
@@ -39,10 +40,7 @@ def _sent_names(bundle: EvidenceBundle) -> list[str]:
 
 def name_matches(pattern: str, name: str) -> bool:
     """Exchange Online's test of a certificate's name, `*.X` covering everything below X and X."""
-    pattern, name = pattern.strip().casefold(), name.casefold()
-    if pattern.startswith("*."):
-        return is_at_or_below(name.removeprefix("*."), pattern[2:])
-    return pattern == name
+    return covers(pattern.strip().casefold(), name.casefold())
 
 
 def _would_match(connector: InboundConnector, bundle: EvidenceBundle) -> bool | None:
