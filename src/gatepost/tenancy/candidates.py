@@ -2,12 +2,14 @@
 
 `gather` collects facts and `attribute` judges them: nothing here depends on a rule set. Laws: look-ups only, so that
 the cost does not depend on how many tenants there are, and what is looked at is bounded, so that it does not depend on
-what they stored either; those whom the session concerns come first: the tenant of the reverse-path, then the owners of
-the names presented. A tenant's own trust anchors are consulted for that tenant's connector alone, and only where the
-name is the tenant's.
+what they stored either; those whom the session concerns come first, in turns of a few connectors each, so that nobody
+crowds another out: the owners of the names presented, the tenants of the reverse-path and of the recipient, and last
+those that have only added the reverse-path's domain. A tenant's own trust anchors are consulted for that tenant's
+connector alone, and only where the name is the tenant's.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple, Protocol
@@ -41,6 +43,8 @@ MOST_CANDIDATES: Final = 100
 MOST_JUDGEMENTS: Final = 16
 """Sets of trust anchors that one verdict judges a chain by, once for the sender's side and once for the recipient's."""
 _MOST_NAMES_OF_A_CONNECTOR: Final = 32
+_IN_A_ROUND: Final = 10
+"""Connectors of one tenant that are looked at before the next tenant's turn."""
 
 
 class ChainJudge(Protocol):
@@ -110,13 +114,14 @@ def gather(directory: Directory, evidence: Evidence, judge: ChainJudge, at: date
     sender = directory.covering_domain(sender_domain) if sender_domain else None
     recipient = directory.covering_domain(recipient_domain) if recipient_domain else None
     claims = directory.claimants(sender_domain) if sender_domain and not sender else ()
-    # The tenants whose connectors could decide about the paths, the sender's first.
-    near = tuple(dict.fromkeys(owner.tenant for owner in (sender, *claims, recipient) if owner))
-    connectors = _connectors(directory, evidence, near, judge, at)
+    # The tenants whose connectors could decide about the paths. A claim that is not proven words a reason, no more.
+    near = tuple(dict.fromkeys(owner.tenant for owner in (sender, recipient, *claims) if owner))
+    name_owners = _name_owners(directory, evidence.certificate)
+    connectors = _connectors(directory, evidence, name_owners, near, judge, at)
     return Candidates(
         directory_version=directory.version,
         connectors=connectors,
-        name_owners=_name_owners(directory, evidence.certificate),
+        name_owners=name_owners,
         sender=sender,
         sender_claims=_claims_of(connectors, claims),
         recipient=recipient,
@@ -159,7 +164,12 @@ def _name_owners(directory: Directory, certificate: ClientCertificate | None) ->
 
 
 def _connectors(
-    directory: Directory, evidence: Evidence, near: tuple[str, ...], judge: ChainJudge, at: datetime
+    directory: Directory,
+    evidence: Evidence,
+    name_owners: frozenset[str],
+    near: tuple[str, ...],
+    judge: ChainJudge,
+    at: datetime,
 ) -> tuple[Candidate, ...]:
     certificate = evidence.certificate
     address = unmapped(evidence.address)
@@ -171,17 +181,33 @@ def _connectors(
             concerned.add(_key(connector))
     found |= {_key(connector): connector for connector in directory.connectors_listing(address, near)}
     judging = _Judging(directory, certificate, judge, at)
+    holders = (*sorted(name_owners), *_provers(directory, certificate.leaf)) if certificate else ()
+    turns = {tenant: turn for turn, tenant in enumerate(dict.fromkeys((*holders, *near)))}
 
     def importance(key: tuple[str, str]) -> tuple[int, bool, bool, tuple[str, str]]:
-        connector = found[key]
-        nearness = near.index(connector.tenant) if connector.tenant in near else len(near)
-        return nearness, key not in concerned, not connector.enabled, key
+        return turns.get(key[0], len(turns)), key not in concerned, not found[key].enabled, key
 
-    looked_at = sorted((key for key in found if found[key].type is ConnectorType.ON_PREMISES), key=importance)
+    ranked = sorted((key for key in found if found[key].type is ConnectorType.ON_PREMISES), key=importance)
     candidates = {
-        key: judging.candidate(found[key], address, concerned=key in concerned) for key in looked_at[:MOST_CANDIDATES]
+        key: judging.candidate(found[key], address, concerned=key in concerned)
+        for key in _in_rounds(ranked, turns)[:MOST_CANDIDATES]
     }
     return tuple(candidates[key] for key in sorted(candidates))
+
+
+def _in_rounds(ranked: Sequence[tuple[str, str]], turns: Mapping[str, int]) -> list[tuple[str, str]]:
+    """Some connectors of each tenant that has a turn, then some more of each, then everybody else's."""
+    seen: Counter[str] = Counter()
+    rounds = {}
+    for key in ranked:
+        rounds[key] = (key[0] not in turns, seen[key[0]] // _IN_A_ROUND)
+        seen[key[0]] += 1
+    return sorted(ranked, key=rounds.__getitem__)
+
+
+def _provers(directory: Directory, leaf: CertificateFacts) -> Iterator[str]:
+    for pin in filter(None, (leaf.sha256, leaf.public_key_sha256)):
+        yield from (proof.tenant for proof in directory.proofs_of(pin))
 
 
 def _concerned(directory: Directory, leaf: CertificateFacts, near: Sequence[str]) -> Iterable[InboundConnector]:
