@@ -202,31 +202,21 @@ class Collection:
 @cache
 def _readers() -> tuple[tuple[str, Reader], ...]:
     """The order counts: a reader sees what those before it did not take."""
+    return (*_of_logs(), *_of_exports(), *_of_all_else())
+
+
+def _of_logs() -> tuple[tuple[str, Reader], ...]:
+    """Documents, logs and messages: what they take is nothing else."""
     from gatepost.doctor.readers import (
         certificates,
-        cmdlets,
         documents,
         exchange,
-        forms,
-        lists,
         messages,
         other_servers,
-        packets,
         postfix,
-        program_errors,
-        prose,
-        replies,
-        rows,
-        settings,
-        shell,
         signs,
         smtp_log,
-        tables,
-        tls_tools,
-        tools,
-        transcripts,
         unix_mail_logs,
-        windows_events,
     )
 
     return (
@@ -245,6 +235,20 @@ def _readers() -> tuple[tuple[str, Reader], ...]:
         ("message-tracking", exchange.read_tracking),
         ("ndr", messages.read_delivery_status),
         ("message-headers", messages.read_headers),
+    )
+
+
+def _of_exports() -> tuple[tuple[str, Reader], ...]:
+    """Exported objects and certificates."""
+    from gatepost.doctor.readers import (
+        certificates,
+        lists,
+        rows,
+        tables,
+        tls_tools,
+    )
+
+    return (
         ("exchange-certificate", lists.read),
         ("exchange-certificate", tables.read),
         ("exchange-certificate", rows.read),
@@ -254,6 +258,28 @@ def _readers() -> tuple[tuple[str, Reader], ...]:
         ("certificate", certificates.read_windows_chain),
         ("openssl", certificates.read_verifications),
         ("certificate", certificates.read_openssl),
+    )
+
+
+def _of_all_else() -> tuple[tuple[str, Reader], ...]:
+    """Settings and tools, then what people pasted, and last their words."""
+    from gatepost.doctor.readers import (
+        cmdlets,
+        exchange,
+        forms,
+        packets,
+        postfix,
+        program_errors,
+        prose,
+        replies,
+        settings,
+        shell,
+        tools,
+        transcripts,
+        windows_events,
+    )
+
+    return (
         ("postfix-settings", postfix.read_settings),
         ("settings", settings.read),
         ("capture", packets.read),

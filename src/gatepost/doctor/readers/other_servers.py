@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterator
+from typing import Final, NamedTuple
 
-from gatepost.doctor.evidence import EximLine, Fact, RelayPolicyReject, TlsSeen
+from gatepost.doctor.evidence import EximLine, Fact, Moment, RelayPolicyReject, Source, Stage, TlsSeen
 from gatepost.doctor.moments import moment
 from gatepost.doctor.page import Page
 from gatepost.doctor.readers.replies import replies_in
@@ -25,99 +26,135 @@ _TLS_ERROR = re.compile(
 )
 
 
+class _Entry(NamedTuple):
+    """A line of the main log, with the host that it names."""
+
+    source: Source
+    quote: str
+    id: str
+    rest: str
+    host: str
+    address: str
+    at: Moment | None
+
+
 def read_exim(page: Page) -> Iterator[Fact]:
     senders: dict[str, str] = {}
     for index, line in page.free():
         match = _EXIM.match(line)
         if match is None:
             continue
-        rest, stamp, source = match["rest"], moment(match["stamp"]), page.source(index)
-        host = _HOST.search(rest)
-        name = (host["host"] or "") if host else ""
-        address = host["address"] if host else ""
-        if (mark := _MARK.match(rest)) and match["id"]:
-            items = dict(_ITEM.findall(rest))
-            if mark["mark"] == "<=":
-                senders[match["id"]] = "" if mark["address"] == "<>" else mark["address"]
+        host = _HOST.search(match["rest"])
+        entry = _Entry(
+            page.source(index),
+            line.strip()[:600],
+            match["id"] or "",
+            match["rest"],
+            (host["host"] or "") if host else "",
+            host["address"] if host else "",
+            moment(match["stamp"]),
+        )
+        facts = list(_of_exim(entry, senders))
+        if facts:
             page.take(index)
-            yield EximLine(
-                source=source,
-                quote=line.strip()[:600],
-                message_id=match["id"],
-                mark=mark["mark"],
-                address=mark["address"].strip("<>"),
-                transport=items.get("T", "").rstrip(":"),
-                router=items.get("R", ""),
-                tls=items.get("X", ""),
-                text=mark["rest"].strip(),
-                at=stamp,
-                host=name,
-                host_address=address,
-            )
-            if mark["mark"] in ("**", "=="):
-                yield from replies_in(
-                    rest,
-                    source,
-                    kind="exim-log",
-                    queue_id=match["id"],
-                    said_by=name,
-                    said_by_address=address,
-                    forward_path=mark["address"].strip("<>"),
-                    reverse_path=senders.get(match["id"]),
-                    connector=items.get("T", "").rstrip(":"),
-                    at=stamp,
-                )
-        elif rejected := _REJECTED.search(rest):
-            page.take(index)
-            sender = re.search(r"\bF=<([^>]{0,2000})>", rest)
-            yield RelayPolicyReject(
-                source=source,
-                quote=line.strip()[:600],
-                software="Exim",
-                client_name=name,
-                client_address=address,
-                text=rejected["text"],
-                reverse_path=sender[1] if sender else None,
-                forward_path=rejected["address"],
-                stage="rcpt" if rejected["stage"] == "RCPT" else "mail" if rejected["stage"] == "MAIL" else "unknown",
-                at=stamp,
-            )
-        elif error := _TLS_ERROR.search(rest):
-            page.take(index)
-            yield EximLine(
-                source=source,
-                quote=line.strip()[:600],
-                message_id=match["id"] or "",
-                mark="tls",
-                text=rest,
-                at=stamp,
-                host=name,
-                host_address=address,
-            )
-            alert = re.search(r"alert number (\d+)", rest)
-            yield TlsSeen(
-                source=source,
-                quote=line.strip()[:600],
-                established=False,
-                failure=error["text"] or rest,
-                alert=int(alert[1]) if alert else None,
-                log_owner_is="client",
-                peer=name,
-                peer_address=address,
-                at=stamp,
-                kind="exim-log",
-            )
-        elif match["id"] and re.search(r"SMTP error from remote|[45]\d\d[ -]\d\.\d", rest):
-            page.take(index)
-            yield from replies_in(
-                rest,
-                source,
-                kind="exim-log",
-                queue_id=match["id"],
-                said_by=name,
-                said_by_address=address,
-                at=stamp,
-            )
+            yield from facts
+
+
+def _of_exim(entry: _Entry, senders: dict[str, str]) -> Iterator[Fact]:
+    if (mark := _MARK.match(entry.rest)) and entry.id:
+        yield from _exim_delivery(entry, mark, senders)
+    elif rejected := _REJECTED.search(entry.rest):
+        yield _exim_reject(entry, rejected)
+    elif error := _TLS_ERROR.search(entry.rest):
+        yield from _exim_tls(entry, error)
+    elif entry.id and re.search(r"SMTP error from remote|[45]\d\d[ -]\d\.\d", entry.rest):
+        yield from replies_in(
+            entry.rest,
+            entry.source,
+            kind="exim-log",
+            queue_id=entry.id,
+            said_by=entry.host,
+            said_by_address=entry.address,
+            at=entry.at,
+        )
+
+
+def _exim_delivery(entry: _Entry, mark: re.Match[str], senders: dict[str, str]) -> Iterator[Fact]:
+    items = dict(_ITEM.findall(entry.rest))
+    if mark["mark"] == "<=":
+        senders[entry.id] = "" if mark["address"] == "<>" else mark["address"]
+    yield EximLine(
+        source=entry.source,
+        quote=entry.quote,
+        message_id=entry.id,
+        mark=mark["mark"],
+        address=mark["address"].strip("<>"),
+        transport=items.get("T", "").rstrip(":"),
+        router=items.get("R", ""),
+        tls=items.get("X", ""),
+        text=mark["rest"].strip(),
+        at=entry.at,
+        host=entry.host,
+        host_address=entry.address,
+    )
+    if mark["mark"] in ("**", "=="):
+        yield from replies_in(
+            entry.rest,
+            entry.source,
+            kind="exim-log",
+            queue_id=entry.id,
+            said_by=entry.host,
+            said_by_address=entry.address,
+            forward_path=mark["address"].strip("<>"),
+            reverse_path=senders.get(entry.id),
+            connector=items.get("T", "").rstrip(":"),
+            at=entry.at,
+        )
+
+
+_REJECTED_AT: Final[dict[str, Stage]] = {"RCPT": "rcpt", "MAIL": "mail"}
+
+
+def _exim_reject(entry: _Entry, rejected: re.Match[str]) -> RelayPolicyReject:
+    sender = re.search(r"\bF=<([^>]{0,2000})>", entry.rest)
+    return RelayPolicyReject(
+        source=entry.source,
+        quote=entry.quote,
+        software="Exim",
+        client_name=entry.host,
+        client_address=entry.address,
+        text=rejected["text"],
+        reverse_path=sender[1] if sender else None,
+        forward_path=rejected["address"],
+        stage=_REJECTED_AT.get(rejected["stage"], "unknown"),
+        at=entry.at,
+    )
+
+
+def _exim_tls(entry: _Entry, error: re.Match[str]) -> Iterator[Fact]:
+    yield EximLine(
+        source=entry.source,
+        quote=entry.quote,
+        message_id=entry.id,
+        mark="tls",
+        text=entry.rest,
+        at=entry.at,
+        host=entry.host,
+        host_address=entry.address,
+    )
+    alert = re.search(r"alert number (\d+)", entry.rest)
+    yield TlsSeen(
+        source=entry.source,
+        quote=entry.quote,
+        established=False,
+        failure=error["text"] or entry.rest,
+        alert=int(alert[1]) if alert else None,
+        log_owner_is="client",
+        peer=entry.host,
+        peer_address=entry.address,
+        at=entry.at,
+        kind="exim-log",
+    )
 
 
 _IIS_FIELDS = re.compile(r"^#Fields:.*\bcs-method\b", re.IGNORECASE)

@@ -4,6 +4,7 @@
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from gatepost.doctor.evidence import (
     Fact,
@@ -144,85 +145,94 @@ def _delivery(page, index, line, found, queue_id, pid, service, host, stamp, sen
 
 
 def _other(page, index, line, match, pid, service, host, stamp) -> Iterator[Fact]:  # type: ignore[no-untyped-def]
-    rest, source = match["rest"], page.source(index)
-    common = {"source": source, "quote": line.strip(), "process": pid, "service": service, "host": host, "at": stamp}
+    rest = match["rest"]
+    common = {"source": page.source(index), "quote": line.strip(), "process": pid, "service": service}
+    common |= {"host": host, "at": stamp}
     if found := _ESTABLISHED.search(rest):
-        sent = "client-signature" in found["rest"] or "client-digest" in found["rest"]
-        told: bool | None = True if sent else False if found["protocol"] == "TLSv1.3" else None
-        yield PostfixTlsLine(
-            kind="established",
-            trust=found["trust"],
-            protocol=found["protocol"],
-            client_certificate_sent=told,
-            peer=found["peer"],
-            peer_address=found["address"],
-            text=rest,
-            **common,
-        )
+        yield from _established(found, rest, common)
+    elif found := _REJECT.search(rest):
+        yield _rejected(found, common)
+    elif re.search(r"host \S+ (?:said|refused to talk to me): ", rest):
+        yield from replies_in(rest, page.source(index), kind="postfix-log", at=stamp, quoted_by=host)
+    else:
+        yield from _about_tls(rest, common)
+
+
+def _established(found: re.Match[str], rest: str, common: dict[str, Any]) -> Iterator[Fact]:
+    sent = "client-signature" in found["rest"] or "client-digest" in found["rest"]
+    told: bool | None = True if sent else False if found["protocol"] == "TLSv1.3" else None
+    yield PostfixTlsLine(
+        kind="established",
+        trust=found["trust"],
+        protocol=found["protocol"],
+        client_certificate_sent=told,
+        peer=found["peer"],
+        peer_address=found["address"],
+        text=rest,
+        **common,
+    )
+    yield TlsSeen(
+        source=common["source"],
+        quote=common["quote"],
+        established=True,
+        protocol=found["protocol"],
+        client_certificate_sent=told,
+        peer_trust=found["trust"],
+        log_owner_is="client" if found["way"] == "to" else "server",
+        peer=found["peer"],
+        peer_address=found["address"],
+        at=common["at"],
+        kind="postfix-log",
+    )
+
+
+def _rejected(found: re.Match[str], common: dict[str, Any]) -> RelayPolicyReject:
+    return RelayPolicyReject(
+        source=common["source"],
+        quote=common["quote"],
+        software="Postfix",
+        host=common["host"],
+        client_name=found["peer"],
+        client_address=found["address"],
+        code=int(found["code"]),
+        enhanced=found["enhanced"] or "",
+        text=found["text"],
+        reverse_path=found["from"],
+        forward_path=found["to"] or "",
+        helo=found["helo"] or "",
+        stage=stage_named(found["stage"]),
+        at=common["at"],
+    )
+
+
+def _about_tls(rest: str, common: dict[str, Any]) -> Iterator[Fact]:
+    kind = next((kind for kind, pattern in _TLS_LINES if pattern.search(rest)), None)
+    if kind is None:
+        return
+    alert, words, peer = _ALERT.search(rest), _ALERT_TEXT.search(rest), _AT.search(rest)
+    fact = PostfixTlsLine(
+        kind=kind,  # type: ignore[arg-type]
+        alert=int(alert[1] or alert[2]) if alert else None,
+        alert_text=words[1].strip() if words else "",
+        peer=peer["peer"] if peer else "",
+        peer_address=peer["address"] if peer else "",
+        text=rest,
+        **common,
+    )
+    yield fact
+    if kind in ("ssl-error", "library-problem"):
         yield TlsSeen(
-            source=source,
-            quote=line.strip(),
-            established=True,
-            protocol=found["protocol"],
-            client_certificate_sent=told,
-            peer_trust=found["trust"],
-            log_owner_is="client" if found["way"] == "to" else "server",
-            peer=found["peer"],
-            peer_address=found["address"],
-            at=stamp,
+            source=fact.source,
+            quote=fact.quote,
+            established=False,
+            failure=fact.alert_text or rest,
+            alert=fact.alert,
+            log_owner_is="server" if "smtpd" in fact.service else "client",
+            peer=fact.peer,
+            peer_address=fact.peer_address,
+            at=fact.at,
             kind="postfix-log",
         )
-        return
-    if found := _REJECT.search(rest):
-        yield RelayPolicyReject(
-            source=source,
-            quote=line.strip(),
-            software="Postfix",
-            host=host,
-            client_name=found["peer"],
-            client_address=found["address"],
-            code=int(found["code"]),
-            enhanced=found["enhanced"] or "",
-            text=found["text"],
-            reverse_path=found["from"],
-            forward_path=found["to"] or "",
-            helo=found["helo"] or "",
-            stage=stage_named(found["stage"]),
-            at=stamp,
-        )
-        return
-    if re.search(r"host \S+ (?:said|refused to talk to me): ", rest):
-        yield from replies_in(rest, source, kind="postfix-log", at=stamp, quoted_by=host)
-        return
-    for kind, pattern in _TLS_LINES:
-        if pattern.search(rest):
-            alert = _ALERT.search(rest)
-            words = _ALERT_TEXT.search(rest)
-            peer = _AT.search(rest)
-            fact = PostfixTlsLine(
-                kind=kind,  # type: ignore[arg-type]
-                alert=int(alert[1] or alert[2]) if alert else None,
-                alert_text=words[1].strip() if words else "",
-                peer=peer["peer"] if peer else "",
-                peer_address=peer["address"] if peer else "",
-                text=rest,
-                **common,
-            )
-            yield fact
-            if kind in ("ssl-error", "library-problem"):
-                yield TlsSeen(
-                    source=source,
-                    quote=line.strip(),
-                    established=False,
-                    failure=fact.alert_text or rest,
-                    alert=fact.alert,
-                    log_owner_is="server" if "smtpd" in service else "client",
-                    peer=fact.peer,
-                    peer_address=fact.peer_address,
-                    at=stamp,
-                    kind="postfix-log",
-                )
-            return
 
 
 # --- configuration -----------------------------------------------------------------------------------------------

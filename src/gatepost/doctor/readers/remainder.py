@@ -60,7 +60,17 @@ def _places(page: Page, cited: Container[int], heard: Container[int]) -> Iterato
         yield run[0], run
 
 
+_OF_A_MAIL: Final = re.compile(
+    r"\s*(?:From|To|Cc|Date|Sent|Subject|Message-ID|MIME-Version|Content-(?:Type|Transfer-Encoding|Disposition)|Reply-To|"
+    r"Von|An|Gesendet|Betreff|De|Para|Enviado|Asunto|\u00c0|Envoy\u00e9|Objet|Da|A|Oggetto|Van|Aan|Onderwerp)\s?:",
+    re.IGNORECASE,
+)
+"""What stands above a mail's words."""
+
+
 def _is_heard(line: str, number: int, heard: Container[int]) -> bool:
+    if _OF_A_MAIL.match(line):
+        return True
     return not _BY_A_PROGRAM.match(line) and (number in heard or is_prose(line) or bool(_A_REMARK.fullmatch(line)))
 
 
