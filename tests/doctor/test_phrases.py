@@ -30,6 +30,12 @@ def topics(text: str) -> set[str]:
         ("only-external", "Seuls les destinataires externes ne reçoivent rien."),
         ("internal-works", "I messaggi interni funzionano bene."),
         ("blocklisted", "Nossa empresa está em uma lista negra."),
+        ("renewed-certificate", "前日に社内CAの自動登録が動き、新しい証明書がサーバーに入りました。"),
+        ("intermittent", "クラウド宛のメールが時々届きません。"),
+        ("retry-works", "再送すると通ることもあります。"),
+        ("renewed-certificate", "V pondělí jsme obnovili certifikát serveru."),
+        ("renewed-certificate", "Vi fornyede certifikatet i fredags på serveren."),
+        ("renewed-certificate", "Uusimme varmenteen maanantaina kaikille palvelimille."),
     ],
 )  # fmt: skip
 def test_a_sentence_in_the_administrators_language_gives_its_topic(topic, sentence):

@@ -17,7 +17,9 @@ _ENDING = r"\w{0,6}"
 _LONGEST_ENDING = 6
 _SHORTEST_STEM = 5
 """A shorter one would keep words that somebody may have invented."""
-_BETWEEN = r"\b[^.!?]{0,60}?\b"
+_WITHOUT_BLANKS = re.compile("[\u3040-\u30ff\u4e00-\u9fff]")
+"""Letters of languages that write no blank between words: a word ends anywhere."""
+_BETWEEN = r"[^.!?\u3002]{0,60}?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +68,11 @@ def _pattern(words: list[str], near: list[str] | None) -> str:
 
 
 def _any_of(words: list[str]) -> str:
-    return rf"(?:{'|'.join(map(_spelt, words))})\b"
+    return rf"(?:{'|'.join(map(_spelt, words))})"
 
 
 def _spelt(word: str) -> str:
     spaced = r"\s+".join(map(re.escape, word.removesuffix("*").split()))
-    return spaced + _ENDING if word.endswith("*") else spaced
+    if _WITHOUT_BLANKS.search(word):
+        return spaced
+    return rf"\b{spaced}{_ENDING if word.endswith('*') else ''}\b"

@@ -234,7 +234,7 @@ _ASKED = re.compile(
     re.IGNORECASE,
 )
 """A form's empty line, or a question: nobody says that it is so."""
-_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[\"'(]?[A-ZÄÖÜ0-9])|\s[-*•]\s+|;\s+")
+_SENTENCE = re.compile(r"(?<=[\u3002\uff01\uff1f])\s*|(?<=[.!?])\s+(?=[\"'(]?[A-ZÄÖÜ0-9])|\s[-*•]\s+|;\s+")
 _MAILBOX = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _DOMAIN = re.compile(
     r"(?<![\w@.-])(?:\*\.)?(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,24}(?![\w@-])"
@@ -297,7 +297,8 @@ _FIELD = re.compile(
     r"\s*(?:From|To|Cc|Date|Sent|Message-ID|Reply-To|Von|An|Gesendet|De|À|Envoyé|Thread-\w+)\s?:",
     re.I,
 )
-_WORDS = re.compile(r"[A-Za-zÀ-ÿ]{2,}")
+_WORDS = re.compile(r"[^\W\d_\u3040-\u30ff\u4e00-\u9fff]{2,}|[\u3040-\u30ff\u4e00-\u9fff]{2}")
+"""Of a language that writes no blanks, two letters count as one."""
 
 
 def is_prose(sentence: str) -> bool:
