@@ -265,6 +265,20 @@ class TestSendConnectors:
         done(two_tenants("send-connector", "remove", "out"))
         assert read(two_tenants("send-connector", "list", "--json")) == []
 
+    def test_lists_are_added_to_and_taken_from(self, two_tenants: Gatepost) -> None:
+        done(two_tenants("send-connector", "add", "out", "--address-space", "*;5", "--smart-host", "a.example"))
+        done(two_tenants("send-connector", "set", "out", "--add-smart-host", "b.example", "--add-address-space", "*;9"))
+        shown = read(two_tenants("send-connector", "show", "out", "--json"))
+        assert [each["host"] for each in shown["smart_hosts"]] == ["a.example", "b.example"]
+        assert shown["address_spaces"] == [{"space": "*", "cost": 9}]
+        two = ("--add-address-space", "fabrikam.com", "--remove-address-space", "*")
+        done(two_tenants("send-connector", "set", "out", *two, "--remove-smart-host", "a.example"))
+        shown = read(two_tenants("send-connector", "show", "out", "--json"))
+        assert [each["host"] for each in shown["smart_hosts"]] == ["b.example"]
+        assert [each["space"] for each in shown["address_spaces"]] == ["fabrikam.com"]
+        both = two_tenants("send-connector", "set", "out", "--smart-host", "c", "--add-smart-host", "d")
+        assert "--smart-host replaces the list" in refused(both, 2)
+
     def test_dane_is_announced_for_later(self, two_tenants: Gatepost) -> None:
         words = ("send-connector", "add", "out", "--address-space", "*", "--tls", "dane")
         assert "later release" in refused(two_tenants(*words), 2)

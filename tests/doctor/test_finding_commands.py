@@ -209,11 +209,11 @@ def test_the_powershell_of_the_documentation_parses():
     [
         (
             "address-matches-no-connector address 198.51.100.7",
-            "gatepost inbound-connector set TENANT NAME --address 198.51.100.7",
+            "gatepost inbound-connector set TENANT NAME --add-address 198.51.100.7",
         ),
         (
             "certificate-name-matches-no-connector certificate name mail.contoso.com",
-            "gatepost inbound-connector set TENANT NAME --certificate-name mail.contoso.com",
+            "gatepost inbound-connector set TENANT NAME --add-certificate-name mail.contoso.com",
         ),
         ("reverse-path-domain-not-verified reverse-path domain contoso.com", "gatepost domain verify contoso.com"),
     ],

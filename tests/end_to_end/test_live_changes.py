@@ -10,7 +10,7 @@ import pytest
 from end_to_end.installation import Installation, wait_until
 from end_to_end.load import Client, under_load
 from end_to_end.outside import Outside
-from end_to_end.scene import Certificates
+from end_to_end.scene import MESSAGE, Certificates, with_two_tenants
 from end_to_end.smtp_client import QUEUED, SmtpClient
 from gatepost.mail.session_id import worker_of
 from pki import Issued, Pki
@@ -231,3 +231,28 @@ def test_every_change_is_in_the_audit_log(relay: Installation) -> None:
     assert entry["subject"] == "inbound-connector contoso/mail" and entry["action"] == "set"
     assert entry["before"]["addresses"] == ["127.0.1.1/32"] and entry["after"]["addresses"] == ["127.0.1.7/32"]
     assert entry["who"] and entry["at"]
+
+
+def test_a_name_is_added_and_taken_off_without_repeating_the_others_while_mail_flows(tmp_path: Path) -> None:
+    pki = Pki(tmp_path / "pki")
+    old, new, other = (pki.leaf(each) for each in ("mail.contoso.com", "smtp.contoso.com", "mail.fabrikam.com"))
+    relay = Installation(tmp_path / "relay", client_roots=pki.roots_file, workers=1)
+    with Outside() as outside:
+        with_two_tenants(relay, outside.sink().port)
+        for tenant in ("contoso", "fabrikam"):
+            relay("inbound-connector", "set", tenant, "mail", "--certificate-name", f"mail.{tenant}.com")
+        with relay.serving():
+
+            def taken_of(leaf: Issued, sender: str) -> bool:
+                with SmtpClient(relay.port) as smtp:
+                    smtp.starttls(leaf)
+                    return smtp.message(sender, "someone@outside.example", MESSAGE).code == 250
+
+            relay("inbound-connector", "set", "contoso", "mail", "--add-certificate-name", "smtp.contoso.com")
+            wait_until(lambda: taken_of(new, "ann@contoso.com"), "the added name")
+            assert taken_of(old, "ann@contoso.com")
+            relay("inbound-connector", "set", "contoso", "mail", "--remove-certificate-name", "mail.contoso.com")
+            wait_until(lambda: not taken_of(old, "ann@contoso.com"), "the name to be gone")
+            assert taken_of(new, "ann@contoso.com")
+            assert taken_of(other, "ben@fabrikam.com")
+            assert relay.told("inbound-connector", "show", "contoso", "mail")["addresses"] == ["127.0.1.1/32"]

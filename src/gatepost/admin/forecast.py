@@ -350,7 +350,7 @@ def _of_use(connector: InboundConnector, seen: Sequence[Sighting], began: dateti
             connector,
             f"it is recognised by address alone, {why}: bounces are refused, and a new address stops its mail",
             "have the server present a certificate, and add its name: "
-            f"gatepost inbound-connector set {_arguments(connector)} --certificate-name NAME",
+            f"gatepost inbound-connector set {_arguments(connector)} --add-certificate-name NAME",
         )
 
 

@@ -3,7 +3,7 @@
 Law: a connector whose certificate name its tenant does not own is never enabled.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from shlex import quote
 from typing import TypeVar
@@ -11,6 +11,7 @@ from typing import TypeVar
 from gatepost.admin.declined import AlreadyThere, NameNotOwned, WrongUse
 from gatepost.admin.directory_editor import DirectoryEditor
 from gatepost.admin.limits import inbound_must_fit, must_have_room
+from gatepost.admin.list_edit import ListEdit, ListWish, edited, with_edit
 from gatepost.admin.lookups import inbound_connector_named, tenant_named
 from gatepost.admin.notation import certificate_name, domain_pattern, network, object_name, sha256
 from gatepost.admin.ownership import Missing, what_is_missing
@@ -23,18 +24,19 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboundConnectorWish:
-    """What is asked for, as it was written. None: not mentioned; an empty list: nothing of that kind."""
+    """What is asked for, as it was written. None: not mentioned; an empty list: nothing of that kind; a
+    `ListEdit`: the stored list with that change."""
 
     type: str | None = None
-    certificate_names: Sequence[str] | None = None
-    certificate_sha256: Sequence[str] | None = None
-    public_key_sha256: Sequence[str] | None = None
-    addresses: Sequence[str] | None = None
-    sender_domains: Sequence[str] | None = None
+    certificate_names: ListWish = None
+    certificate_sha256: ListWish = None
+    public_key_sha256: ListWish = None
+    addresses: ListWish = None
+    sender_domains: ListWish = None
     require_tls: bool | None = None
     restrict_to_certificate: bool | None = None
     restrict_to_address: bool | None = None
-    trust_anchors: Sequence[str] | None = None
+    trust_anchors: ListWish = None
     """PEM, each text one certificate or several."""
 
 
@@ -135,27 +137,35 @@ def ready_to_enable(editor: DirectoryEditor, tenant: str) -> Iterator[InboundCon
 
 def fulfilled(connector: InboundConnector, wish: InboundConnectorWish) -> InboundConnector:
     """`connector` as the wish would have it. Raises `WrongUse` where that makes no sense."""
-    certificate_sha256 = _read(
-        wish.certificate_sha256, lambda text: sha256(text, "certificate"), connector.certificate_sha256
+    certificate_sha256 = edited(
+        connector.certificate_sha256,
+        wish.certificate_sha256,
+        lambda text: sha256(text, "certificate"),
+        "certificate-sha256",
     )
-    public_key_sha256 = _read(
-        wish.public_key_sha256, lambda text: sha256(text, "public key"), connector.public_key_sha256
+    public_key_sha256 = edited(
+        connector.public_key_sha256,
+        wish.public_key_sha256,
+        lambda text: sha256(text, "public key"),
+        "public-key-sha256",
     )
     wished = InboundConnector(
         tenant=connector.tenant,
         name=connector.name,
         enabled=connector.enabled,
         type=connector.type if wish.type is None else _type(wish.type),
-        certificate_names=_read(wish.certificate_names, certificate_name, connector.certificate_names),
+        certificate_names=edited(
+            connector.certificate_names, wish.certificate_names, certificate_name, "certificate-name"
+        ),
         certificate_sha256=certificate_sha256,
         public_key_sha256=public_key_sha256,
         proven_pins=connector.proven_pins.intersection(certificate_sha256 + public_key_sha256),
-        addresses=_read(wish.addresses, network, connector.addresses),
-        sender_domains=_read(wish.sender_domains, domain_pattern, connector.sender_domains),
+        addresses=edited(connector.addresses, wish.addresses, network, "address"),
+        sender_domains=edited(connector.sender_domains, wish.sender_domains, domain_pattern, "sender-domain"),
         require_tls=_said(wish.require_tls, connector.require_tls),
         restrict_to_certificate=_said(wish.restrict_to_certificate, connector.restrict_to_certificate),
         restrict_to_address=_said(wish.restrict_to_address, connector.restrict_to_address),
-        trust_anchors=_anchors(wish.trust_anchors, connector.trust_anchors),
+        trust_anchors=_anchors(connector.trust_anchors, wish.trust_anchors),
     )
     _must_make_sense(wished)
     return wished
@@ -230,16 +240,18 @@ def warnings_of(editor: DirectoryEditor, connector: InboundConnector) -> tuple[s
     return tuple(warnings)
 
 
-def _read(texts: Iterable[str] | None, read: Callable[[str], _T], otherwise: tuple[_T, ...]) -> tuple[_T, ...]:
-    """Each text once, in the order written."""
-    return otherwise if texts is None else tuple(dict.fromkeys(map(read, texts)))
-
-
 def _said(wish: bool | None, otherwise: bool) -> bool:
     return otherwise if wish is None else wish
 
 
-def _anchors(texts: Iterable[str] | None, otherwise: tuple[str, ...]) -> tuple[str, ...]:
-    if texts is None:
-        return otherwise
-    return tuple(dict.fromkeys(anchor for text in texts for anchor in trust_anchors(text.encode(), "given")))
+def _anchors(stored: tuple[str, ...], wish: ListWish) -> tuple[str, ...]:
+    """A text may hold several certificates."""
+    if wish is None:
+        return stored
+    if isinstance(wish, ListEdit):
+        return with_edit(stored, _each_anchor(wish.add), _each_anchor(wish.remove), "trust-anchor")
+    return tuple(dict.fromkeys(_each_anchor(wish)))
+
+
+def _each_anchor(texts: Iterable[str]) -> list[str]:
+    return [anchor for text in texts for anchor in trust_anchors(text.encode(), "given")]

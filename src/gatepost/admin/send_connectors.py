@@ -10,6 +10,7 @@ from typing import Protocol
 from gatepost.admin.declined import AlreadyThere, WrongUse
 from gatepost.admin.directory_editor import DirectoryEditor
 from gatepost.admin.limits import must_have_room, send_must_fit
+from gatepost.admin.list_edit import ListEdit, ListWish, edited, with_edit
 from gatepost.admin.lookups import send_connector_named, tenant_named
 from gatepost.admin.notation import address_space, host_name, object_name, smart_host
 from gatepost.queue import routing
@@ -39,8 +40,8 @@ class SendConnectorWish:
     """What is asked for, as it was written. None: not mentioned; empty: nothing of that kind."""
 
     tenant: str | None = None
-    address_spaces: Sequence[str] | None = None
-    smart_hosts: Sequence[str] | None = None
+    address_spaces: ListWish = None
+    smart_hosts: ListWish = None
     certificate: str | None = None
     key: str | None = None
     tls: str | None = None
@@ -185,9 +186,9 @@ def fulfilled_but_for_tenant(connector: SendConnector, wish: SendConnectorWish) 
     """Raises `WrongUse` where the wish makes no sense."""
     before = connector
     if wish.address_spaces is not None:
-        connector = replace(connector, address_spaces=_address_spaces(wish.address_spaces))
+        connector = replace(connector, address_spaces=_edited_spaces(connector.address_spaces, wish.address_spaces))
     if wish.smart_hosts is not None:
-        hosts = tuple(dict.fromkeys(smart_host(text) for text in wish.smart_hosts))
+        hosts = edited(connector.smart_hosts, wish.smart_hosts, smart_host, "smart-host")
         connector = replace(connector, smart_hosts=hosts)
     if wish.certificate is not None:
         connector = replace(connector, certificate=_absolute(wish.certificate))
@@ -250,6 +251,17 @@ def _credential_warnings(connector: SendConnector, check: CredentialCheck) -> tu
     if verdict.problem:
         raise WrongUse(verdict.problem)
     return verdict.warnings
+
+
+def _edited_spaces(stored: tuple[AddressSpace, ...], wish: Sequence[str] | ListEdit) -> tuple[AddressSpace, ...]:
+    """A space is taken away whatever it costs; one that is added again has its new cost."""
+    if not isinstance(wish, ListEdit):
+        return _address_spaces(wish)
+    added = _address_spaces(wish.add)
+    going = [address_space(text).space for text in wish.remove]
+    with_edit(tuple(each.space for each in stored), (), going, "address-space")
+    replaced = {*going, *(each.space for each in added)}
+    return (*(each for each in stored if each.space not in replaced), *added)
 
 
 def _address_spaces(texts: Sequence[str]) -> tuple[AddressSpace, ...]:

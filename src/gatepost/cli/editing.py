@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from gatepost.admin.declined import Declined, WrongUse
+from gatepost.admin.list_edit import ListEdit, ListWish
 from gatepost.cli import context
 from gatepost.mail.visible import visible
 
@@ -49,6 +50,17 @@ def told() -> Iterator[None]:
 def mentioned(values: Sequence[str] | None) -> Sequence[str] | None:
     """A list option: None when it was not given, empty when it was given as `''`."""
     return [value for value in values if value] if values else None
+
+
+def list_wish(
+    option: str, values: Sequence[str] | None, add: Sequence[str] | None, remove: Sequence[str] | None
+) -> ListWish:
+    """What `--OPTION`, `--add-OPTION` and `--remove-OPTION` say together."""
+    if not add and not remove:
+        return mentioned(values)
+    if values:
+        raise WrongUse(f"--{option} replaces the list: leave it out, or leave --add-{option} and --remove-{option} out")
+    return ListEdit(add=mentioned(add) or (), remove=mentioned(remove) or ())
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

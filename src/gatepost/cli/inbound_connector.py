@@ -11,7 +11,16 @@ from gatepost.admin.connector_use import by_connector, use_record
 from gatepost.admin.inbound_connectors import InboundConnectorWish, Saved
 from gatepost.admin.trust_anchors import read_trust_anchors
 from gatepost.cli import context
-from gatepost.cli.editing import administration, ago, day_and_time, mentioned, print_facts, print_table, yes_or_no
+from gatepost.cli.editing import (
+    administration,
+    ago,
+    day_and_time,
+    list_wish,
+    mentioned,
+    print_facts,
+    print_table,
+    yes_or_no,
+)
 from gatepost.tenancy.record import inbound_connector_record
 from gatepost.tenancy.sighting import ConnectorUse
 from gatepost.tenancy.tenant import InboundConnector
@@ -44,6 +53,42 @@ RestrictToCertificate = Annotated[bool | None, typer.Option(help="Partner: only 
 RestrictToAddress = Annotated[bool | None, typer.Option(help="Partner: only from the addresses.")]
 TrustAnchors = Annotated[
     list[str] | None, typer.Option("--trust-anchor", metavar="PEM", help="The tenant's own authority; repeatable.")
+]
+AddCertificateNames = Annotated[
+    list[str] | None, typer.Option("--add-certificate-name", metavar="N", help="Add to the list; repeatable.")
+]
+RemoveCertificateNames = Annotated[
+    list[str] | None, typer.Option("--remove-certificate-name", metavar="N", help="Take off the list; repeatable.")
+]
+AddCertificatePins = Annotated[
+    list[str] | None, typer.Option("--add-certificate-sha256", metavar="HEX", help="Add to the list; repeatable.")
+]
+RemoveCertificatePins = Annotated[
+    list[str] | None, typer.Option("--remove-certificate-sha256", metavar="HEX", help="Take off the list; repeatable.")
+]
+AddKeyPins = Annotated[
+    list[str] | None, typer.Option("--add-public-key-sha256", metavar="HEX", help="Add to the list; repeatable.")
+]
+RemoveKeyPins = Annotated[
+    list[str] | None, typer.Option("--remove-public-key-sha256", metavar="HEX", help="Take off the list; repeatable.")
+]
+AddAddresses = Annotated[
+    list[str] | None, typer.Option("--add-address", metavar="CIDR", help="Add to the list; repeatable.")
+]
+RemoveAddresses = Annotated[
+    list[str] | None, typer.Option("--remove-address", metavar="CIDR", help="Take off the list; repeatable.")
+]
+AddSenderDomains = Annotated[
+    list[str] | None, typer.Option("--add-sender-domain", metavar="D", help="Add to the list; repeatable.")
+]
+RemoveSenderDomains = Annotated[
+    list[str] | None, typer.Option("--remove-sender-domain", metavar="D", help="Take off the list; repeatable.")
+]
+AddTrustAnchors = Annotated[
+    list[str] | None, typer.Option("--add-trust-anchor", metavar="PEM", help="Add to the list; repeatable.")
+]
+RemoveTrustAnchors = Annotated[
+    list[str] | None, typer.Option("--remove-trust-anchor", metavar="PEM", help="Take off the list; repeatable.")
 ]
 BeyondLimits = Annotated[
     bool, typer.Option("--yes", help="Beyond the tenant's limits, and networks wider than /16 or /32 (IPv6).")
@@ -90,34 +135,56 @@ def add(
     context.suggest(f"gatepost inbound-connector show {_arguments(connector)}")
 
 
-@inbound_connector_app.command("set", help="Change a connector. A list replaces the stored one; '' empties it.")
+@inbound_connector_app.command(
+    "set", help="Change a connector. A list replaces the stored one, '' empties it; --add-… and --remove-… change it."
+)
 def set_connector(
     tenant: Tenant,
     name: Name,
     certificate_name: CertificateNames = None,
+    add_certificate_name: AddCertificateNames = None,
+    remove_certificate_name: RemoveCertificateNames = None,
     certificate_sha256: CertificatePins = None,
+    add_certificate_sha256: AddCertificatePins = None,
+    remove_certificate_sha256: RemoveCertificatePins = None,
     public_key_sha256: KeyPins = None,
+    add_public_key_sha256: AddKeyPins = None,
+    remove_public_key_sha256: RemoveKeyPins = None,
     address: Addresses = None,
+    add_address: AddAddresses = None,
+    remove_address: RemoveAddresses = None,
     type: Type = None,
     sender_domain: SenderDomains = None,
+    add_sender_domain: AddSenderDomains = None,
+    remove_sender_domain: RemoveSenderDomains = None,
     require_tls: RequireTls = None,
     restrict_to_certificate: RestrictToCertificate = None,
     restrict_to_address: RestrictToAddress = None,
     trust_anchor: TrustAnchors = None,
+    add_trust_anchor: AddTrustAnchors = None,
+    remove_trust_anchor: RemoveTrustAnchors = None,
     yes: BeyondLimits = False,
 ) -> None:
     with administration(beyond_limits=yes) as office:
         wish = InboundConnectorWish(
             type=type,
-            certificate_names=mentioned(certificate_name),
-            certificate_sha256=mentioned(certificate_sha256),
-            public_key_sha256=mentioned(public_key_sha256),
-            addresses=mentioned(address),
-            sender_domains=mentioned(sender_domain),
+            certificate_names=list_wish(
+                "certificate-name", certificate_name, add_certificate_name, remove_certificate_name
+            ),
+            certificate_sha256=list_wish(
+                "certificate-sha256", certificate_sha256, add_certificate_sha256, remove_certificate_sha256
+            ),
+            public_key_sha256=list_wish(
+                "public-key-sha256", public_key_sha256, add_public_key_sha256, remove_public_key_sha256
+            ),
+            addresses=list_wish("address", address, add_address, remove_address),
+            sender_domains=list_wish("sender-domain", sender_domain, add_sender_domain, remove_sender_domain),
             require_tls=require_tls,
             restrict_to_certificate=restrict_to_certificate,
             restrict_to_address=restrict_to_address,
-            trust_anchors=_read(trust_anchor),
+            trust_anchors=list_wish(
+                "trust-anchor", _read(trust_anchor), _read(add_trust_anchor), _read(remove_trust_anchor)
+            ),
         )
         saved = office.change_inbound_connector(tenant, name, wish)
     _report(saved)

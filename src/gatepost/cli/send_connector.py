@@ -8,7 +8,7 @@ import typer
 
 from gatepost.admin.send_connectors import Saved, SendConnectorWish
 from gatepost.cli import context
-from gatepost.cli.editing import administration, mentioned, print_facts, print_table
+from gatepost.cli.editing import administration, list_wish, mentioned, print_facts, print_table
 from gatepost.tenancy.record import Record, send_connector_record, time_text
 from gatepost.tenancy.tenant import SendConnector
 
@@ -28,6 +28,19 @@ AddressSpaces = Annotated[
 SmartHosts = Annotated[
     list[str] | None,
     typer.Option("--smart-host", metavar="HOST[:PORT]", help="Next hop; repeatable; default: by MX."),
+]
+AddAddressSpaces = Annotated[
+    list[str] | None, typer.Option("--add-address-space", metavar="SPACE[;COST]", help="Add to the list; repeatable.")
+]
+RemoveAddressSpaces = Annotated[
+    list[str] | None,
+    typer.Option("--remove-address-space", metavar="SPACE[;COST]", help="Take off the list; repeatable."),
+]
+AddSmartHosts = Annotated[
+    list[str] | None, typer.Option("--add-smart-host", metavar="HOST[:PORT]", help="Add to the list; repeatable.")
+]
+RemoveSmartHosts = Annotated[
+    list[str] | None, typer.Option("--remove-smart-host", metavar="HOST[:PORT]", help="Take off the list; repeatable.")
 ]
 Certificate = Annotated[str | None, typer.Option(metavar="PEM", help="Chain to present, leaf first.")]
 Key = Annotated[str | None, typer.Option(metavar="PEM", help="Its private key.")]
@@ -76,12 +89,20 @@ def add(
     context.suggest(f"gatepost send-connector show {quote(saved.connector.name)}")
 
 
-@send_connector_app.command("set", help="Change a send connector. A list replaces the stored one; '' empties a value.")
+@send_connector_app.command(
+    "set",
+    help="Change a send connector. A list replaces the stored one, '' empties a value; "
+    "--add-… and --remove-… change a list.",
+)
 def set_connector(
     name: Name,
     tenant: Tenant = None,
     address_space: AddressSpaces = None,
+    add_address_space: AddAddressSpaces = None,
+    remove_address_space: RemoveAddressSpaces = None,
     smart_host: SmartHosts = None,
+    add_smart_host: AddSmartHosts = None,
+    remove_smart_host: RemoveSmartHosts = None,
     certificate: Certificate = None,
     key: Key = None,
     tls: Tls = None,
@@ -90,19 +111,19 @@ def set_connector(
     protocol_log: ProtocolLog = None,
     allow_internal: AllowInternal = None,
 ) -> None:
-    wish = SendConnectorWish(
-        tenant=tenant,
-        address_spaces=mentioned(address_space),
-        smart_hosts=mentioned(smart_host),
-        certificate=certificate,
-        key=key,
-        tls=tls,
-        tls_domain=tls_domain,
-        fqdn=fqdn,
-        protocol_log=protocol_log,
-        allow_internal=allow_internal,
-    )
     with administration() as office:
+        wish = SendConnectorWish(
+            tenant=tenant,
+            address_spaces=list_wish("address-space", address_space, add_address_space, remove_address_space),
+            smart_hosts=list_wish("smart-host", smart_host, add_smart_host, remove_smart_host),
+            certificate=certificate,
+            key=key,
+            tls=tls,
+            tls_domain=tls_domain,
+            fqdn=fqdn,
+            protocol_log=protocol_log,
+            allow_internal=allow_internal,
+        )
         saved = office.change_send_connector(name, wish)
     _report(saved)
     context.say(f"changed send connector {saved.connector.name}")

@@ -141,7 +141,7 @@ def _name(
             ),
             Fix(
                 "Gatepost",
-                f"gatepost inbound-connector set TENANT {shell_quoted(connector.name)} --certificate-name {shell_quoted(pattern)} --certificate-name {shell_quoted(name)}   # before",
+                f"gatepost inbound-connector set TENANT {shell_quoted(connector.name)} --add-certificate-name {shell_quoted(name)}   # before",
             ),
         ]
     yield _breaks(

@@ -45,7 +45,7 @@ def _set_name(connector: InboundConnector, name: str) -> tuple[Fix, ...]:
         ),
         Fix(
             "Gatepost",
-            f"gatepost inbound-connector set TENANT {shell_quoted(own or 'NAME')} --certificate-name {shell_quoted(name)}",
+            f"gatepost inbound-connector set TENANT {shell_quoted(own or 'NAME')} --add-certificate-name {shell_quoted(name)}",
         ),
     )
 

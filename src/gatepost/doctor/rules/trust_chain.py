@@ -257,7 +257,7 @@ def private_or_self_signed_certificate(bundle: EvidenceBundle, facts: Derived) -
             Fix("PKI", "get a certificate for the same name from a public authority: Exchange Online takes no other"),
             Fix(
                 "Gatepost",
-                "gatepost inbound-connector set TENANT NAME --trust-anchor your-root.pem   # Gatepost can trust your own authority, for you alone",
+                "gatepost inbound-connector set TENANT NAME --add-trust-anchor your-root.pem   # Gatepost can trust your own authority, for you alone",
             ),
         ],
         verify="The new certificate's issuer is public; the session is accepted.",
