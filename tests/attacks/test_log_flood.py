@@ -37,6 +37,8 @@ def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
             relay("domain", "add", tenant, f"{tenant}.com", "--verified")
             relay("inbound-connector", "add", tenant, "mail", "--address", address)
         relay("send-connector", "set", "internet", "--smart-host", f"127.0.0.1:{sink.port}")
+        home = ("--address-space", "contoso.com", "--smart-host", f"127.0.0.1:{sink.port}")
+        relay("send-connector", "add", "home", *home)
         with relay.serving():
             for tenant, address in (("contoso", CONTOSO_ADDRESS), ("fabrikam", FABRIKAM_ADDRESS)):
                 with SmtpClient(relay.port, source=address) as smtp:
@@ -74,6 +76,26 @@ class _Written:
                 key = (status.st_ino, path.open("rb").read(400).hex()[-40:])
                 self._sizes[key] = max(self._sizes.get(key, 0), status.st_size)
         return sum(self._sizes.values())
+
+
+def test_a_strangers_accepted_recipients_fill_no_tenants_share(relay: Installation) -> None:
+    """The stranger writes to a mailbox of contoso, and never sends the content."""
+    for number in range(24):
+        with SmtpClient(relay.port, source=f"127.77.0.{number + 1}") as smtp:
+            smtp.ehlo()
+            for _ in range(10):
+                assert smtp.command(f"MAIL FROM:<{'s' * 60}@stranger.example>").code == 250
+                assert smtp.command(f"RCPT TO:<ceo{'x' * 60}@contoso.com>").code == 250
+                assert smtp.command("RSET").code == 250
+
+    def busy(kind: str) -> list[Path]:
+        return [
+            *relay.data.glob(f"protocol-log/receive/busy-{kind}-*/*"),
+            *relay.data.glob(f"sessions/busy-{kind}-*/*"),
+        ]
+
+    wait_until(lambda: len({path.parent.parent for path in busy("strangers")}) == 2, "both folders to call it busy")
+    assert busy("tenants") == []
 
 
 @pytest.mark.attack

@@ -13,7 +13,7 @@ from gatepost.mail.session_id import SessionIds
 from gatepost.protocol_log.codec import Side
 from gatepost.protocol_log.record import Event, ProtocolLogRecord
 from gatepost.store.log_series import FileLimits, FileNames
-from gatepost.store.log_shares import PARTS, SharedSeries, network_of, remove_old
+from gatepost.store.log_shares import PARTS, SharedSeries, Whose, network_of, remove_old
 from gatepost.store.log_writer import LogWriter
 from gatepost.store.protocol_log_files import FollowedProtocolLogs, ProtocolLogFiles, StoredProtocolLogs
 from gatepost.store.session_records import SessionRecords, StoredSessions
@@ -43,7 +43,7 @@ class Log:
         self._ids = SessionIds(1)
         self.files = ProtocolLogFiles(folder, Side.RECEIVE, LogWriter(), limits, self.clock, in_shares=True)
 
-    def session(self, address: str, tenant: str | None = None, rows: int = 1) -> str:
+    def session(self, address: str, tenant: str | None = None, rows: int = 1, *, by_stranger: bool = False) -> str:
         self.clock.now += 0.001
         session_id = self._ids.next(self.clock.now)
         for number in range(rows):
@@ -52,12 +52,12 @@ class Log:
                     self.clock.now, "c", session_id, number, "192.0.2.1:25", f"{address}:5", Event.SEND, ROW, ""
                 )
             )
-        self.files.belongs(session_id, tenant, ended=True)
+        self.files.belongs(session_id, tenant, by_stranger=by_stranger, ended=True)
         return session_id
 
-    def flood(self, address: str, octets: int, tenant: str | None = None) -> None:
+    def flood(self, address: str, octets: int, tenant: str | None = None, *, by_stranger: bool = False) -> None:
         for count in range(octets // 1024):
-            self.session(address, tenant)
+            self.session(address, tenant, by_stranger=by_stranger)
             if count % 64 == 0:
                 self.files.flush()
         self.files.flush()
@@ -90,6 +90,14 @@ def test_a_strangers_flood_flushes_neither_tenants_rows_nor_those_of_other_stran
 def test_a_tenants_flood_flushes_no_other_tenants_rows(log: Log) -> None:
     kept = [log.session("192.0.2.5", "contoso") for _ in range(50)] + [log.session(HONEST)]
     log.flood("192.0.2.6", 40 * MIB, "fabrikam")
+    assert all(log.has(each) for each in kept)
+
+
+def test_mail_that_a_stranger_sends_to_a_tenant_flushes_no_rows_of_the_tenant(log: Log) -> None:
+    log.flood("192.0.2.5", MIB // 4, "contoso")
+    kept = [log.session("192.0.2.5", "contoso")] + [log.session(HONEST, "contoso", by_stranger=True) for _ in range(20)]
+    for _ in range(4):
+        log.flood(FLOOD, 16 * MIB, "contoso", by_stranger=True)
     assert all(log.has(each) for each in kept)
 
 
@@ -222,7 +230,14 @@ def test_neighbours_are_one_stranger(address: str, network: str) -> None:
     assert network_of(address) == network
 
 
-@given(st.lists(st.tuples(st.none() | st.text(), st.text(), st.integers(0, 10**9), st.floats(0, 1e10)), max_size=50))
+@given(
+    st.lists(
+        st.tuples(
+            st.builds(Whose, st.none() | st.text(), st.booleans()), st.text(), st.integers(0, 10**9), st.floats(0, 1e10)
+        ),
+        max_size=50,
+    )
+)
 def test_any_name_has_a_share(tmp_path_factory: pytest.TempPathFactory, writers: Sequence[Any]) -> None:
     shares = SharedSeries(Path(), NAMES, LIMITS)
     assert {shares.share_of(*writer) for writer in writers} <= set(PARTS)
@@ -248,7 +263,7 @@ def _record(session_id: str, address: str, first: int, tenant: str | None, close
 @pytest.fixture
 def records(tmp_path: Path) -> SessionRecords[Any]:
     return SessionRecords[Any](
-        tmp_path, 1, lambda record: (record, ()), LogWriter(), LIMITS, Clock(), tenant_of=lambda each: each["tenant"]
+        tmp_path, 1, lambda record: (record, ()), LogWriter(), LIMITS, Clock(), whose=lambda each: Whose(each["tenant"])
     )
 
 

@@ -74,6 +74,7 @@ from gatepost.receiving.turns import Turns
 from gatepost.receiving.unfinished import UnfinishedContent
 from gatepost.store.event_log import EventLog
 from gatepost.store.log_series import FileLimits
+from gatepost.store.log_shares import Whose
 from gatepost.store.log_writer import LogWriter
 from gatepost.store.protocol_log_files import ProtocolLogFiles
 from gatepost.store.queue_room import disk_size, free_disk, recipients_by_tenant
@@ -243,7 +244,7 @@ class Worker:
                 folder_size=config.sessions.max_folder_size,
                 max_age_s=config.sessions.max_age_days * 86400,
             ),
-            tenant_of=lambda session: session.acceptance.tenant,
+            whose=lambda session: Whose(session.acceptance.tenant, session.acceptance.by_stranger),
             workers=config.workers,
         )
         self._sightings: Sightings[SessionEnd] = Sightings(
@@ -349,7 +350,13 @@ class Worker:
 
     def _session_ended(self, session: SessionEnd) -> None:
         if self._receive_log:
-            self._receive_log.belongs(session.session_id, session.acceptance.tenant, ended=bool(session.why))
+            acceptance = session.acceptance
+            self._receive_log.belongs(
+                session.session_id,
+                acceptance.tenant,
+                by_stranger=acceptance.by_stranger,
+                ended=bool(session.why),
+            )
         self._records.add(session)
         self._sightings.add(session)
 

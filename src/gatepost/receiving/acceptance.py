@@ -223,6 +223,8 @@ class Acceptance:
         self.transaction: Transaction | None = None
         self.tenant: str | None = None
         """Whose mail was first taken; None: nobody's yet."""
+        self.by_stranger = True
+        """No server of a tenant has been recognised in the session."""
         self.refused = False
         """Some mail was, whatever the reason."""
         self.refusals = Refusals()
@@ -271,6 +273,9 @@ class Acceptance:
         self.tenant = self.tenant or attribution.tenant
         if attribution.tenant is not None and attribution.outcome is not Outcome.INCOMING:
             transaction.relaying[attribution.tenant] = transaction.relaying.get(attribution.tenant, 0) + 1
+            if self.by_stranger:
+                # From here it is that server's session, whatever came before.
+                self.tenant, self.by_stranger = attribution.tenant, False
         self._note(transaction, Verdict(forward_path=path, attribution=attribution, reply=replies.RECIPIENT_OK))
         return replies.RECIPIENT_OK
 

@@ -2,7 +2,8 @@
 
 What flows through: text with the name of whoever caused it, a tenant or the network of a stranger; out of it come files
 in the folder itself and in sub-folders of it. Who writes little is in the tenants' or the strangers' files; who passes
-an allowance within an hour goes on in a busy share, chosen by name, until a whole hour stays below it.
+an allowance within an hour goes on in a busy share, chosen by name, until a whole hour stays below it. What a stranger
+sends to a tenant is the tenant's while the stranger writes little, and else the stranger's.
 
 Laws: a share is never cut below its part of the folder for the sake of another; what one part leaves free, others may
 use; files and memory are bounded whatever strangers call themselves.
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 from zlib import crc32
 
 from gatepost.store.log_series import FileLimits, FileNames, LogFile, LogSeries, files_of, remove_file
@@ -40,6 +41,17 @@ _LEAST_FILE: Final = 64 * 1024
 _HOUR_S: Final = 3600
 
 
+class Whose(NamedTuple):
+    """Whose mail a session brought, and who sent it."""
+
+    tenant: str | None = None
+    by_stranger: bool = False
+    """It came to the tenant from a server that is none of its own."""
+
+
+NOBODYS: Final = Whose()
+
+
 class SharedSeries:
     """One writer's place in each share of a folder. Methods that write may raise `OSError`."""
 
@@ -58,13 +70,19 @@ class SharedSeries:
         self._meter = _Meter(max(limits.folder_size // _ALLOWANCE, _LEAST_ALLOWANCE) // workers)
         self._series: dict[str, LogSeries] = {}
 
-    def share_of(self, tenant: str | None, address: str, octets: int, now: float) -> str:
+    def share_of(self, whose: Whose, address: str, octets: int, now: float) -> str:
         """Where `octets` of a tenant go, or of a stranger at `address`."""
-        who = f"tenant {tenant}" if tenant is not None else network_of(address)
-        if not self._limits.folder_size or self._meter.allows(who, octets, now):
-            return TENANTS if tenant is not None else STRANGERS
-        kind, shares = ("tenants", _BUSY_TENANTS) if tenant is not None else ("strangers", _BUSY_STRANGERS)
-        return f"busy-{kind}-{crc32(who.encode('utf-8', 'surrogatepass')) % shares + 1}"
+        network = network_of(address)
+        by_stranger = whose.tenant is None or whose.by_stranger
+        if by_stranger and not self._allows(network, octets, now):
+            return _busy("strangers", network, _BUSY_STRANGERS)
+        if whose.tenant is None:
+            return STRANGERS
+        tenant = f"tenant {whose.tenant}"
+        return TENANTS if self._allows(tenant, octets, now) else _busy("tenants", tenant, _BUSY_TENANTS)
+
+    def _allows(self, who: str, octets: int, now: float) -> bool:
+        return not self._limits.folder_size or self._meter.allows(who, octets, now)
 
     def of(self, share: str) -> LogSeries:
         series = self._series.get(share)
@@ -91,6 +109,10 @@ class SharedSeries:
         for series in self._series.values():
             series.close_past(now)
         remove_old(self._folder, self._names, self._limits, now)
+
+
+def _busy(kind: str, who: str, shares: int) -> str:
+    return f"busy-{kind}-{crc32(who.encode('utf-8', 'surrogatepass')) % shares + 1}"
 
 
 def shared_files(folder: Path, names: FileNames, tag: str | None = None) -> Iterator[LogFile]:

@@ -15,7 +15,7 @@ from gatepost.mail.session_id import time_of
 from gatepost.protocol_log.codec import RecordWriter, Side, header, read_protocol_log
 from gatepost.protocol_log.record import ProtocolLogRecord
 from gatepost.store.log_series import EXCHANGE_LIMITS, FileLimits, FileNames, LogFile, files_of
-from gatepost.store.log_shares import PARTS, TENANTS, SharedSeries, shared_files
+from gatepost.store.log_shares import NOBODYS, PARTS, TENANTS, SharedSeries, Whose, shared_files
 from gatepost.store.log_writer import BackgroundLog, LogWriter
 
 _NAMES: Final = {
@@ -35,23 +35,23 @@ _LONGEST_SESSION: Final = timedelta(hours=24)
 
 
 class Belongs(NamedTuple):
-    """Whose the rows of a session are, those that wait and those that come: a tenant's, or with None a stranger's."""
+    """Whose the rows of a session are, those that wait and those that come."""
 
     session_id: str
-    tenant: str | None
+    whose: Whose
     ended: bool = False
     """No row will follow."""
 
 
-Rows = tuple[str | None, Sequence[ProtocolLogRecord]]
-"""Of one session, and the tenant whose they are."""
+Rows = tuple[Whose, Sequence[ProtocolLogRecord]]
+"""Of one session, and whose they are."""
 
 
 class _Owners:
     """Keeps the rows of a session until it is said whose they are, or for `_HELD_S`; then they are a stranger's."""
 
     def __init__(self) -> None:
-        self._known: dict[str, str | None] = {}
+        self._known: dict[str, Whose] = {}
         self._held: dict[str, tuple[float, list[ProtocolLogRecord]]] = {}
         """Since when, and what; the oldest first."""
         self.rows_held = 0
@@ -71,14 +71,14 @@ class _Owners:
                 continue
             assert isinstance(entry, Belongs)
             if before := came.pop(session_id, None):
-                yield known.get(session_id), before
+                yield known.get(session_id, NOBODYS), before
             if held := self._released(session_id):
-                yield entry.tenant, held
+                yield entry.whose, held
             self._remember(entry)
         for session_id, more in came.items():
-            yield known.get(session_id), more
+            yield known.get(session_id, NOBODYS), more
         while self.is_overdue(now):
-            yield None, self._released(next(iter(self._held)))
+            yield NOBODYS, self._released(next(iter(self._held)))
 
     def is_overdue(self, now: float) -> bool:
         since = next((since for since, _ in self._held.values()), None)
@@ -88,7 +88,7 @@ class _Owners:
     def all(self) -> Iterator[Rows]:
         """The log ends."""
         while self._held:
-            yield None, self._released(next(iter(self._held)))
+            yield NOBODYS, self._released(next(iter(self._held)))
 
     def _released(self, session_id: str) -> Sequence[ProtocolLogRecord]:
         _, rows = self._held.pop(session_id, (0.0, ()))
@@ -98,7 +98,7 @@ class _Owners:
     def _remember(self, said: Belongs) -> None:
         self._known.pop(said.session_id, None)
         if not said.ended:
-            self._known[said.session_id] = said.tenant
+            self._known[said.session_id] = said.whose
             if len(self._known) > _MOST_KNOWN:
                 del self._known[next(iter(self._known))]
 
@@ -122,9 +122,9 @@ class ProtocolLogFiles(BackgroundLog[ProtocolLogRecord | Belongs]):
         self._line = RecordWriter().line
         self._owners = _Owners() if in_shares else None
 
-    def belongs(self, session_id: str, tenant: str | None, *, ended: bool = False) -> None:
-        """Say whose the session's rows are; `ended`: no row will follow."""
-        self.add(Belongs(session_id, tenant, ended))
+    def belongs(self, session_id: str, tenant: str | None, *, by_stranger: bool = False, ended: bool = False) -> None:
+        """Say whose the session's rows are, and whether a stranger brought them; `ended`: no row will follow."""
+        self.add(Belongs(session_id, Whose(tenant, by_stranger), ended))
 
     @property
     def waiting(self) -> int:
@@ -141,10 +141,10 @@ class ProtocolLogFiles(BackgroundLog[ProtocolLogRecord | Belongs]):
 
     def _append_shared(self, sorted_rows: Iterator[Rows], now: float) -> None:
         ready: dict[str, list[str]] = {}
-        for tenant, rows in sorted_rows:
+        for whose, rows in sorted_rows:
             lines = [self._line(row) for row in rows]
             octets = sum(map(len, lines))
-            share = self._shares.share_of(tenant, _address_in(rows[0].remote_endpoint), octets, now)
+            share = self._shares.share_of(whose, _address_in(rows[0].remote_endpoint), octets, now)
             ready.setdefault(share, []).extend(lines)
         # One share that cannot be written must not take the others' rows along.
         failures = []

@@ -16,7 +16,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from gatepost.mail.session_id import time_of, worker_of
 from gatepost.store.log_series import FileLimits, FileNames, LogFile
-from gatepost.store.log_shares import TENANTS, SharedSeries, shared_files
+from gatepost.store.log_shares import TENANTS, SharedSeries, Whose, shared_files
 from gatepost.store.log_writer import BackgroundLog, LogWriter
 from gatepost.tenancy.evidence import CertificateFacts
 from gatepost.tenancy.session_record import certificate_record, with_certificates
@@ -41,8 +41,8 @@ _encoded = JSONEncoder(separators=(",", ":")).encode
 
 class SessionRecords(BackgroundLog[Session], Generic[Session]):
     """One worker's records. `describe` turns what is added into a record, whose first field is `session_id`, and the
-    certificates that it names; it runs on the log writer's thread. `tenant_of` says whose it is, if a tenant's; without
-    it all is one share."""
+    certificates that it names; it runs on the log writer's thread. `whose` says whose it is; without it all is one
+    share."""
 
     def __init__(
         self,
@@ -53,12 +53,12 @@ class SessionRecords(BackgroundLog[Session], Generic[Session]):
         limits: FileLimits = SESSION_LIMITS,
         clock: Callable[[], float] = time.time,
         *,
-        tenant_of: Callable[[Session], str | None] | None = None,
+        whose: Callable[[Session], Whose] | None = None,
         workers: int = 1,
     ) -> None:
         super().__init__(writer, f"session records {folder}", _MOST_WAITING, clock)
         self._describe = describe
-        self._tenant_of = tenant_of
+        self._whose = whose
         self._shares = SharedSeries(folder, _names_of(worker), limits, workers)
         self._written: dict[str, set[str]] = {}
         """By share, the certificates that its file holds."""
@@ -73,9 +73,9 @@ class SessionRecords(BackgroundLog[Session], Generic[Session]):
             self._append(share, described, now)
 
     def _share_of(self, session: Session, record: Mapping[str, object], line: str, now: float) -> str:
-        if self._tenant_of is None:
+        if self._whose is None:
             return TENANTS
-        return self._shares.share_of(self._tenant_of(session), str(record["address"]), len(line), now)
+        return self._shares.share_of(self._whose(session), str(record["address"]), len(line), now)
 
     def _append(self, share: str, described: Sequence[_Described], now: float) -> None:
         series, written = self._shares.of(share), self._written.setdefault(share, set())
