@@ -108,6 +108,30 @@ def test_list_and_show_tell_what_waits_and_why(relay: Installation, internet: Si
         assert words in shown
 
 
+def test_the_mail_of_one_sender_is_held_and_removed_and_that_of_nobody_else(
+    relay: Installation, internet: Sink, home: Sink
+) -> None:
+    waiting = [deferred(relay, internet, "one@outside.example"), deferred(relay, internet, "two@outside.example")]
+    other = deferred(relay, internet, "three@outside.example", tenant="fabrikam")
+    text = relay("queue", "list", "--sender", "@contoso.com")
+    assert "ann@contoso.com → one@outside.example" in text
+    assert "451 4.3.2 busy, come back later" in text and "tried once, next in" in text
+    assert "three@" not in text
+    assert max(map(len, text.splitlines())) <= 80
+    assert relay("queue", "hold", "--sender", "ann@contoso.com").startswith("2 recipients held")
+    # One order, though two workers have each a queue.
+    orders = [each for each in relay("queue", "orders").splitlines() if "ann@contoso.com" in each]
+    assert len(orders) == 1 and " 2 " in orders[0]
+    assert relay("queue", "remove", "--sender", "ann@contoso.com", "--yes").startswith("2 recipients removed")
+    for each in waiting:
+        wait_until(lambda each=each: is_gone(relay, each), "the mail to be gone")  # type: ignore[misc]
+    internet.behave()
+    relay("queue", "retry", "--sender", "<>", expect=1)
+    relay("queue", "retry", other)
+    wait_until(lambda: arrived(internet, "three@outside.example"), "the neighbour's mail")
+    assert not arrived(internet, "one@outside.example")
+
+
 def test_retry_attempts_at_once_what_was_chosen(relay: Installation, internet: Sink) -> None:
     chosen = deferred(relay, internet, "chosen@outside.example")
     other = deferred(relay, internet, "other@elsewhere.example", "fabrikam")

@@ -158,7 +158,7 @@ def test_the_queue_of_an_older_gatepost_is_read_as_it_is_and_brought_up_to_date_
 def columns_and_indexes(file: Path) -> list[tuple[str, str]]:
     with closing(sqlite3.connect(file)) as connection:
         rows = connection.execute("SELECT name, sql FROM sqlite_schema ORDER BY name").fetchall()
-    return [(name, re.sub(r"--.*|\s+", " ", sql or "").replace("  ", " ")) for name, sql in rows]
+    return [(name, re.sub(r"\s*([,()])\s*", r"\1", re.sub(r"--.*|\s+", " ", sql or ""))) for name, sql in rows]
 
 
 def test_counts_and_choices_of_a_large_backlog_read_indexes_only(tmp_path: Path) -> None:
@@ -212,3 +212,73 @@ def test_what_is_held_is_not_overdue_though_its_row_says_that_it_waits(tmp_path:
         await store.close()
 
     asyncio.run(scenario())
+
+
+async def sent(folder: Path, *from_to: tuple[str | None, str]) -> None:
+    store = SqliteQueueStore(folder, 0)
+    for sender, to in from_to:
+        await store.accept(message(to, reverse_path=sender), claim=False)
+    await store.close()
+
+
+FROM_TO = (
+    ("News@kunde04.example", "a@a.example"),
+    ("ann@kunde04.example", "b@a.example"),
+    ("news@kunde05.example", "c@a.example"),
+    (None, "d@a.example"),
+)
+
+
+@pytest.mark.parametrize(
+    ("sender", "chosen"),
+    [
+        ("news@kunde04.example", {"a"}),
+        ("@kunde04.example", {"a", "b"}),
+        ("", {"d"}),
+        ("nobody@kunde04.example", set()),
+    ],
+)
+@pytest.mark.parametrize("at_once", [0, 1000], ids=["as an order", "at once"])
+def test_mail_is_chosen_by_its_sender_and_no_other_is(
+    tmp_path: Path, sender: str, chosen: set[str], at_once: int
+) -> None:
+    asyncio.run(sent(tmp_path, *FROM_TO))
+    office = SqliteQueueOffice(tmp_path, changed_at_once=at_once)
+    wanted = QueueFilter(sender=sender)
+    assert {each.forward_path[0] for _, each in office.listed(wanted, 10)} == chosen
+    assert sum(each.recipients for each in office.counts(wanted)) == len(chosen)
+    assert office.hold(wanted) == len(chosen)
+    held = office.listed(QueueFilter(state=RecipientState.HELD), 10)
+    assert {each.forward_path[0] for _, each in held} == chosen
+    assert office.release(wanted, RECEIVED_AT) == len(chosen)
+    assert office.remove(wanted) == len(chosen)
+    assert {each.forward_path[0] for _, each in office.listed(ALL, 10)} == {"a", "b", "c", "d"} - chosen
+
+
+def test_an_order_by_sender_is_known_to_the_worker_and_carried_out_by_it(tmp_path: Path) -> None:
+    async def story() -> None:
+        await sent(tmp_path, *FROM_TO)
+        office = SqliteQueueOffice(tmp_path, changed_at_once=0)
+        assert office.hold(QueueFilter(sender="@kunde04.example")) == 2
+        store = SqliteQueueStore(tmp_path, 0)
+        claims = store.claim_due(RECEIVED_AT + 1, 10, Avoid())
+        assert sorted(each.forward_path[0] for claim in claims for each in claim.recipients) == ["c", "d"]
+        assert office.remove(QueueFilter(sender="news@kunde04.example")) == 1
+        await store.carry_out_orders()
+        await store.close()
+        assert {each.forward_path[0] for _, each in office.listed(ALL, 10)} == {"b", "c", "d"}
+        assert [order.sender for _, order in office.orders(1)] == ["news@kunde04.example"]
+
+    asyncio.run(story())
+
+
+def test_orders_of_format_2_are_read_beside_a_worker_of_an_older_gatepost(tmp_path: Path) -> None:
+    asyncio.run(filled(tmp_path, 0, "a@a.example"))
+    office = SqliteQueueOffice(tmp_path, changed_at_once=0)
+    office.hold(ALL)
+    with closing(sqlite3.connect(tmp_path / "0.sqlite", isolation_level=None)) as connection:
+        connection.executescript("ALTER TABLE operator_order DROP COLUMN sender; PRAGMA user_version = 2")
+    (held,) = SqliteQueueOffice(tmp_path).listed(ALL, 10)
+    assert held[1].state is RecipientState.HELD
+    asyncio.run(filled(tmp_path, 0))
+    assert [order.sender for _, order in SqliteQueueOffice(tmp_path).orders(5)] == [None]

@@ -47,6 +47,7 @@ def choice(
     domain: str | None = None,
     state: str | None = None,
     older_than: str | None = None,
+    sender: str | None = None,
 ) -> QueueFilter:
     """A filter from the words an operator wrote. Raises `WrongUse`."""
     return QueueFilter(
@@ -55,6 +56,7 @@ def choice(
         domain=None if domain is None else _domain(domain),
         state=None if state is None else _state(state),
         older_than_s=None if older_than is None else duration_s(older_than),
+        sender=None if sender is None else _sender(sender),
     )
 
 
@@ -129,6 +131,16 @@ def _domain(text: str) -> str:
         return domain_key(text.rpartition("@")[2])
     except DomainError as error:
         raise WrongUse(str(error)) from None
+
+
+def _sender(text: str) -> str:
+    """`ann@contoso.com`, `@contoso.com` or `<>`."""
+    if text == "<>":
+        return ""
+    local_part, at, domain = text.rpartition("@")
+    if not at:
+        raise WrongUse(f"--sender {text}: write an address, @ and a domain, or '<>' for notifications")
+    return f"{local_part}@{_domain(domain)}"
 
 
 def _state(text: str) -> RecipientState:

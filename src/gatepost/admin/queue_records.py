@@ -53,6 +53,7 @@ def order_record(queue_name: str, order: Order) -> Record:
         "tenant": order.tenant,
         "domain": order.domain,
         "state": order.state,
+        "sender": order.sender,
         "received_until": None if order.received_until is None else _utc(order.received_until),
         "recipients": order.recipients,
         "carried_out": order.carried_out,

@@ -280,6 +280,7 @@ class QueueChoice(Sent):
     older_than: Annotated[str, Field(max_length=20)] | None = Field(
         default=None, description="Such as 90s, 15m, 4h, 2d."
     )
+    sender: Line | None = Field(default=None, description="ann@contoso.com, @contoso.com or <>.")
     all: bool = Field(default=False, description="Everything there is; with nothing else said.")
 
 

@@ -83,6 +83,7 @@ Domain = Annotated[str | None, Query(max_length=253)]
 State = Annotated[QueueState | None, Query()]
 Message = Annotated[str | None, Query(max_length=40, description="One message.")]
 OlderThan = Annotated[str | None, Query(max_length=20, description="Such as 90s, 15m, 4h, 2d.")]
+Sender = Annotated[str | None, Query(max_length=320, description="ann@contoso.com, @contoso.com or <>.")]
 Limit = Annotated[int, Query(ge=0, le=500, description="How many messages.")]
 
 
@@ -94,12 +95,15 @@ def list_whole_queue(
     domain: Domain = None,
     state: State = None,
     older_than: OlderThan = None,
+    sender: Sender = None,
     message_id: Message = None,
     limit: Limit = 50,
 ) -> Response:
     """What waits, of all tenants (operator)."""
     caller.must_be_operator()
-    wanted = queue.choice(message_id=message_id, tenant=tenant, domain=domain, state=state, older_than=older_than)
+    wanted = queue.choice(
+        message_id=message_id, tenant=tenant, domain=domain, state=state, older_than=older_than, sender=sender
+    )
     return conditions.read(overview_record(queue.overview(_office(caller), wanted, limit)))
 
 
@@ -118,12 +122,15 @@ def list_queue(
     domain: Domain = None,
     state: State = None,
     older_than: OlderThan = None,
+    sender: Sender = None,
     message_id: Message = None,
     limit: Limit = 50,
 ) -> Response:
     """What waits of a tenant's mail."""
     owner = _tenant(caller, tenant)
-    wanted = queue.choice(message_id=message_id, tenant=owner, domain=domain, state=state, older_than=older_than)
+    wanted = queue.choice(
+        message_id=message_id, tenant=owner, domain=domain, state=state, older_than=older_than, sender=sender
+    )
     return conditions.read(overview_record(queue.overview(_office(caller), wanted, limit)))
 
 
@@ -176,13 +183,18 @@ for _each in Action:
 
 def _choice(body: QueueChoice, tenant: str | None) -> QueueFilter:
     return queue.choice(
-        message_id=body.message_id, tenant=tenant, domain=body.domain, state=body.state, older_than=body.older_than
+        message_id=body.message_id,
+        tenant=tenant,
+        domain=body.domain,
+        state=body.state,
+        older_than=body.older_than,
+        sender=body.sender,
     )
 
 
 def _carried_out(caller: Caller, action: Action, wanted: QueueFilter, *, is_everything: bool, meant: bool) -> Response:
     if is_everything is not meant:
-        raise WrongUse("say which mail: message_id, domain, state, older_than, or all and nothing else")
+        raise WrongUse("say which mail: message_id, domain, state, older_than, sender, or all and nothing else")
     with caller.directory() as editor:
         changed = queue.carry_out(_office(caller), editor, action, wanted, time.time())
     return written({"recipients": changed})

@@ -386,6 +386,7 @@ class RemoteQueueDesk:
             domain=wanted.domain,
             state=wanted.state,
             older_than=_seconds(wanted),
+            sender=_sender(wanted),
             limit=min(limit, 500),
         )
         return overview_from(self._relay.read(part + query))
@@ -403,6 +404,7 @@ class RemoteQueueDesk:
             "domain": wanted.domain,
             "state": wanted.state,
             "older_than": _seconds(wanted),
+            "sender": _sender(wanted),
         }
         body = {**said, "all": all(each is None for each in said.values())}
         path = f"{self._relay.part('queue', wanted.tenant)}/{action}"
@@ -453,6 +455,10 @@ def _unchanged(answer: ApiAnswer) -> dict[str, str]:
 
 def _seconds(wanted: QueueFilter) -> str | None:
     return None if wanted.older_than_s is None else f"{wanted.older_than_s:f}s"
+
+
+def _sender(wanted: QueueFilter) -> str | None:
+    return "<>" if wanted.sender == "" else wanted.sender
 
 
 def _query(**values: object) -> str:

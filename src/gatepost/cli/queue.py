@@ -1,6 +1,7 @@
 """`gatepost queue …`"""
 
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -36,6 +37,9 @@ State = Annotated[str | None, typer.Option(metavar="STATE", help="queued, active
 OlderThan = Annotated[
     str | None, typer.Option(metavar="DURATION", help="Received at least so long ago: 90s, 15m, 4h, 2d.")
 ]
+Sender = Annotated[
+    str | None, typer.Option(metavar="ADDRESS|@DOMAIN", help="Of this reverse-path; '<>': notifications.")
+]
 All = Annotated[bool, typer.Option("--all", help="Everything in the queue.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON, for programs.")]
@@ -58,11 +62,12 @@ def list_queue(
     domain: Domain = None,
     state: State = None,
     older_than: OlderThan = None,
+    sender: Sender = None,
     limit: Annotated[int, typer.Option(min=0, metavar="COUNT", help="How many messages to list.")] = 50,
     json: Json = False,
 ) -> None:
     with _office() as office:
-        wanted = queue.choice(tenant=tenant, domain=domain, state=state, older_than=older_than)
+        wanted = queue.choice(tenant=tenant, domain=domain, state=state, older_than=older_than, sender=sender)
         found = office.overview(wanted, limit)
         is_whole = not office.unreadable()
     if json:
@@ -91,10 +96,11 @@ def retry(
     domain: Domain = None,
     state: State = None,
     older_than: OlderThan = None,
+    sender: Sender = None,
     all: All = False,
 ) -> None:
     with _office() as office:
-        _carry_out(office, Action.RETRY, _chosen(id, tenant, domain, state, older_than, all))
+        _carry_out(office, Action.RETRY, _chosen(id, tenant, domain, state, older_than, sender, all))
 
 
 @queue_app.command(help="Attempt no delivery until it is released.")
@@ -104,10 +110,11 @@ def hold(
     domain: Domain = None,
     state: State = None,
     older_than: OlderThan = None,
+    sender: Sender = None,
     all: All = False,
 ) -> None:
     with _office() as office:
-        _carry_out(office, Action.HOLD, _chosen(id, tenant, domain, state, older_than, all))
+        _carry_out(office, Action.HOLD, _chosen(id, tenant, domain, state, older_than, sender, all))
     context.suggest("gatepost queue list --state held")
 
 
@@ -118,10 +125,11 @@ def release(
     domain: Domain = None,
     state: State = None,
     older_than: OlderThan = None,
+    sender: Sender = None,
     all: All = False,
 ) -> None:
     with _office() as office:
-        _carry_out(office, Action.RELEASE, _chosen(id, tenant, domain, state, older_than, all))
+        _carry_out(office, Action.RELEASE, _chosen(id, tenant, domain, state, older_than, sender, all))
 
 
 @queue_app.command(help="Delete without a word to the sender. Asks first.")
@@ -131,11 +139,12 @@ def remove(
     domain: Domain = None,
     state: State = None,
     older_than: OlderThan = None,
+    sender: Sender = None,
     all: All = False,
     yes: Yes = False,
 ) -> None:
     with _office() as office:
-        wanted = _chosen(id, tenant, domain, state, older_than, all)
+        wanted = _chosen(id, tenant, domain, state, older_than, sender, all)
         if not yes:
             _ask(office, wanted)
         _carry_out(office, Action.REMOVE, wanted)
@@ -148,10 +157,11 @@ def bounce(
     domain: Domain = None,
     state: State = None,
     older_than: OlderThan = None,
+    sender: Sender = None,
     all: All = False,
 ) -> None:
     with _office() as office:
-        _carry_out(office, Action.BOUNCE, _chosen(id, tenant, domain, state, older_than, all))
+        _carry_out(office, Action.BOUNCE, _chosen(id, tenant, domain, state, older_than, sender, all))
 
 
 @queue_app.command(help="What operators ordered, newest first, and whether it is carried out.")
@@ -183,11 +193,19 @@ def _office() -> "Iterator[QueueDesk]":
 
 
 def _chosen(
-    id: str | None, tenant: str | None, domain: str | None, state: str | None, older_than: str | None, all: bool
+    id: str | None,
+    tenant: str | None,
+    domain: str | None,
+    state: str | None,
+    older_than: str | None,
+    sender: str | None,
+    all: bool,
 ) -> QueueFilter:
-    wanted = queue.choice(message_id=id, tenant=tenant, domain=domain, state=state, older_than=older_than)
+    wanted = queue.choice(
+        message_id=id, tenant=tenant, domain=domain, state=state, older_than=older_than, sender=sender
+    )
     if wanted == QueueFilter() and not all:
-        raise WrongUse("say which mail: an ID, --tenant, --domain, --state, --older-than, or --all")
+        raise WrongUse("say which mail: an ID, --tenant, --domain, --state, --older-than, --sender, or --all")
     if wanted != QueueFilter() and all:
         raise WrongUse("--all means everything: leave it out, or leave the rest out")
     return wanted
@@ -245,49 +263,72 @@ def _print_counts(found: Overview) -> None:
 
 
 def _print_messages(found: Overview) -> None:
-    print_table(
-        "" if len(found.first) == found.recipients else f"the oldest {len(found.first)} of {found.recipients}",
-        ["id", "age", "recipient", "state", "tries", "next"],
-        [
-            [
-                message.id,
-                _ago(message.received_at),
-                recipient.forward_path,
-                recipient.state.value,
-                str(recipient.attempts),
-                _ahead(recipient.due_at) if recipient.state is RecipientState.QUEUED else "-",
-            ]
-            for message, recipient in found.first
-        ],
-    )
+    """Each in two lines, or three where something was tried: what a recipient's server said is the reason it waits."""
+    if len(found.first) != found.recipients:
+        context.say(f"the oldest {len(found.first)} of {found.recipients}")
+    for message, recipient in found.first:
+        context.say(_cut(f"{message.id}  {_ago(message.received_at)} old, {_attempts(recipient)}"))
+        sender = str(message.reverse_path) or "<>"
+        context.say(_cut(f"  {_shortened(sender, _SENDER_SHOWN)} → {recipient.forward_path}"))
+        if recipient.last_reply:
+            context.say(_cut(f"  {' '.join(recipient.last_reply.split())}"))
+
+
+_LINE = 80
+_SENDER_SHOWN = 36
+
+
+def _cut(line: str) -> str:
+    return _shortened(line, _LINE)
+
+
+def _shortened(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _attempts(recipient: QueuedRecipient) -> str:
+    tries = "never tried" if not recipient.attempts else f"tried {recipient.attempts} times"
+    if recipient.attempts == 1:
+        tries = "tried once"
+    if recipient.state is not RecipientState.QUEUED:
+        return f"{recipient.state}, {tries}"
+    ahead = _ahead(recipient.due_at)
+    return f"queued, {tries}, next {ahead if ahead == 'now' else f'in {ahead}'}"
 
 
 def _print_orders(found: Sequence[tuple[str, Order]]) -> None:
+    """An order over several queues is one line."""
+    together: dict[tuple[object, ...], list[Order]] = defaultdict(list)
+    for _, order in found:
+        # One command reads the clock once.
+        together[order.given_at, order.given_by, order.action, _whom(order)].append(order)
     print_table(
         "",
         ["at", "who", "did", "to", "recipients", "carried out"],
         [
             [
-                _when(order.given_at),
-                order.given_by,
-                order.action.value,
-                _whom(order),
-                str(order.recipients),
-                _progress(order),
+                _when(orders[0].given_at),
+                orders[0].given_by,
+                orders[0].action.value,
+                _whom(orders[0]),
+                str(sum(each.recipients for each in orders)),
+                _progress(orders),
             ]
-            for _, order in found
+            for orders in together.values()
         ],
     )
 
 
-def _progress(order: Order) -> str:
-    if order.carried_out:
+def _progress(orders: Sequence[Order]) -> str:
+    if all(each.carried_out for each in orders):
         return "yes"
-    return "it holds" if order.action is Action.HOLD else "under way"
+    return "it holds" if orders[0].action is Action.HOLD else "under way"
 
 
 def _whom(order: Order) -> str:
     chosen = {"message": order.message_id, "tenant": order.tenant, "domain": order.domain, "state": order.state}
+    if order.sender is not None:
+        chosen["sender"] = order.sender or "<>"
     if order.received_until is not None:
         chosen["received until"] = _when(order.received_until)
     return ", ".join([f"{name} {value}" for name, value in chosen.items() if value is not None]) or "all"

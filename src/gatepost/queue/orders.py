@@ -64,6 +64,8 @@ class Order:
     next_id: int
     last_id: int
     """Recipients of these ids it still has to be carried out on; none, where next_id is the larger."""
+    sender: str | None = None
+    """As in `queue.store.QueueFilter`."""
 
     @property
     def carried_out(self) -> bool:

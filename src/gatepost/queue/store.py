@@ -104,6 +104,8 @@ class QueueFilter:
     state: RecipientState | None = None
     older_than_s: float | None = None
     """Received at least so many seconds ago."""
+    sender: str | None = None
+    """An address, `@` and the key of a domain, or empty: the null reverse-path."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

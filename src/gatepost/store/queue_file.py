@@ -18,7 +18,7 @@ from gatepost.queue.store import StoreDamaged, StoreError, StoreInDoubt, StoreIn
 
 # "GPqu": tells our file from any other SQLite file.
 APPLICATION_ID: Final = 0x47507175
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 
 # 8 KiB pages cost less CPU for messages of a few KiB than 4 or 16 (measured with 10 KB contents in groups of 20).
 PAGE_SIZE: Final = 8192
@@ -80,8 +80,11 @@ def open_to_change(file: Path, patience_s: float) -> sqlite3.Connection:
 def open_to_read(file: Path) -> sqlite3.Connection:
     """A connection that cannot write. A file of an older format is read as if it were of the present one."""
     with reporting(file), _closed_on_error(_connect(file, "ro", busy_timeout_s=1)) as connection:
-        if _check(connection, file) < 2:
+        version = _check(connection, file)
+        if version < 2:
             connection.execute("CREATE TEMP TABLE operator_order (number, next_id, last_id)")
+        elif version < 3:
+            connection.execute("CREATE TEMP VIEW operator_order AS SELECT *, NULL AS sender FROM main.operator_order")
         return connection
 
 

@@ -21,7 +21,7 @@ from typing import Any, Final, TypeVar
 from gatepost.queue.message import Content, QueuedMessage, QueuedRecipient, RecipientState
 from gatepost.queue.orders import APPLIES_TO, Action, Order
 from gatepost.queue.store import QueueCount, QueueFilter, StoreDamaged, StoreUnavailable
-from gatepost.store import queue_orders
+from gatepost.store import queue_orders, queue_sender
 from gatepost.store import queue_statements as sql
 from gatepost.store.queue_file import open_to_change, open_to_read, reporting
 from gatepost.store.queue_rows import Row, message_from_row, recipient_from_row
@@ -229,6 +229,7 @@ class SqliteQueueOffice:
             domain=wanted.domain,
             state=wanted.state,
             received_until=self._received_until(wanted),
+            sender=wanted.sender,
             recipients=number,
             next_id=first,
             last_id=last,
@@ -284,6 +285,10 @@ class SqliteQueueOffice:
         if wanted.older_than_s is not None:
             parameters["received_until"] = self._received_until(wanted)
             conditions.append("r.received_at <= :received_until")
+        if wanted.sender is not None:
+            by_sender, more = queue_sender.condition(wanted.sender, "sender")
+            parameters |= more
+            conditions.append(by_sender)
         return " AND ".join(conditions), parameters
 
     def _received_until(self, wanted: QueueFilter) -> float | None:

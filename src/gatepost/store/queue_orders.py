@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from gatepost.queue.message import RecipientState
 from gatepost.queue.orders import Action, Order, Standing, standing
+from gatepost.store import queue_sender
 from gatepost.store import queue_statements as sql
 
 # Each is a bit of `reached`; an operator who gives more waits for the first to be carried out.
@@ -88,6 +89,7 @@ def write_down(connection: sqlite3.Connection, order: Order) -> None:
             order.recipients,
             order.next_id,
             order.last_id,
+            order.sender,
         ),
     )
     connection.execute(sql.FORGET_OLD_ORDERS, (_KEPT,))
@@ -182,12 +184,18 @@ def _reached(orders: Iterable[Order]) -> tuple[str, dict[str, Any]]:
                 name = f"order{len(parameters)}"
                 parameters[name] = value
                 conditions.append(f"{condition}:{name}")
+        if order.sender is not None:
+            by_sender, more = queue_sender.condition(order.sender, f"order{len(parameters)}")
+            parameters |= more
+            conditions.append(by_sender)
         bits.append(f"(({' AND '.join(conditions)}) << {bit})")
     return " + ".join(bits) or "0", parameters
 
 
 def _order(queue: str, row: Sequence[Any]) -> Order:
-    number, given_at, given_by, action, message, tenant, domain, state, until, recipients, next_id, last_id = row
+    number, given_at, given_by, action, message, tenant, domain, state, until, recipients, next_id, last_id, sender = (
+        row
+    )
     return Order(
         number=number,
         action=Action(action),
@@ -201,4 +209,5 @@ def _order(queue: str, row: Sequence[Any]) -> Order:
         recipients=recipients,
         next_id=next_id,
         last_id=last_id,
+        sender=sender,
     )

@@ -63,6 +63,7 @@ CREATE TABLE operator_order (
   received_until REAL,
   recipients INTEGER NOT NULL,     -- how many it was to change when it was given
   next_id INTEGER NOT NULL,        -- recipients from this id
-  last_id INTEGER NOT NULL         -- to this one are still to be seen to
+  last_id INTEGER NOT NULL,        -- to this one are still to be seen to
+  sender TEXT                      -- an address, '@' and a domain, or empty for the null reverse-path
 ) STRICT;
 CREATE INDEX operator_order_pending ON operator_order (number) WHERE next_id <= last_id;

@@ -7,7 +7,7 @@ from `first_recipient(n)` to `last_recipient(n)`.
 import sqlite3
 from typing import Final
 
-_RECIPIENTS_PER_MESSAGE: Final = 65536
+RECIPIENTS_PER_MESSAGE: Final = 65536
 
 MESSAGE_COLUMNS: Final = """
   m.id, m.session_id, m.received_at, m.reverse_path, m.reverse_local_part, m.reverse_domain,
@@ -169,7 +169,7 @@ FROM (
   ORDER BY 2, 1 LIMIT :limit
 ) listed
 JOIN recipient r ON r.id = listed.id
-JOIN message m ON m.id = listed.id / {_RECIPIENTS_PER_MESSAGE}
+JOIN message m ON m.id = listed.id / {RECIPIENTS_PER_MESSAGE}
 ORDER BY listed.received_at, listed.id
 """
 
@@ -183,7 +183,7 @@ FROM (
   ORDER BY r.id LIMIT :limit
 ) listed
 JOIN recipient r ON r.id = listed.id
-JOIN message m ON m.id = listed.id / {_RECIPIENTS_PER_MESSAGE}
+JOIN message m ON m.id = listed.id / {RECIPIENTS_PER_MESSAGE}
 ORDER BY m.received_at, listed.id
 """
 
@@ -200,7 +200,7 @@ ORDERS_GIVEN: Final = "SELECT * FROM operator_order ORDER BY number DESC LIMIT ?
 
 ORDERS_PENDING: Final = "SELECT * FROM operator_order WHERE next_id <= last_id ORDER BY number"
 
-INSERT_ORDER: Final = "INSERT INTO operator_order VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+INSERT_ORDER: Final = "INSERT INTO operator_order VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 FORGET_OLD_ORDERS: Final = """
 DELETE FROM operator_order WHERE number <= (SELECT max(number) FROM operator_order) - ? AND next_id > last_id
@@ -234,23 +234,23 @@ DELETE_MESSAGES_WITHOUT_RECIPIENTS: Final = f"""
 DELETE FROM message
 WHERE id IN (SELECT value FROM json_each(:numbers)) AND NOT EXISTS (
   SELECT 1 FROM recipient r
-  WHERE r.id >= message.id * {_RECIPIENTS_PER_MESSAGE} AND r.id < (message.id + 1) * {_RECIPIENTS_PER_MESSAGE}
+  WHERE r.id >= message.id * {RECIPIENTS_PER_MESSAGE} AND r.id < (message.id + 1) * {RECIPIENTS_PER_MESSAGE}
 )
 RETURNING id, content IS NULL
 """
 
 
 def first_recipient(message: int) -> int:
-    return message * _RECIPIENTS_PER_MESSAGE
+    return message * RECIPIENTS_PER_MESSAGE
 
 
 def last_recipient(message: int) -> int:
-    return message * _RECIPIENTS_PER_MESSAGE + _RECIPIENTS_PER_MESSAGE - 1
+    return message * RECIPIENTS_PER_MESSAGE + RECIPIENTS_PER_MESSAGE - 1
 
 
 def message_of(recipient: int) -> int:
     """The number of the message a recipient belongs to."""
-    return recipient // _RECIPIENTS_PER_MESSAGE
+    return recipient // RECIPIENTS_PER_MESSAGE
 
 
 def delete_message_without_recipients(connection: sqlite3.Connection, message: int) -> bool:
