@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from gatepost.doctor.causes import all_causes
 from gatepost.doctor.diagnosis import Diagnosis, diagnose
 from gatepost.doctor.evidence import EvidenceBundle
 from gatepost.doctor.reading import read_files
 from gatepost.doctor.redaction import redacted
 from gatepost.doctor.report import lines
-from gatepost.doctor.rules import all_rules
 
 BUNDLES = sorted(each for each in (Path(__file__).parent / "bundles").iterdir() if each.is_dir())
 SURENESS = ("low", "medium", "high")
@@ -63,7 +63,7 @@ def test_redacted_evidence_gives_the_same_cause(folder: Path) -> None:
 
 
 def test_bundles_name_rules_that_exist() -> None:
-    known = {each.id for each in all_rules()}
+    known = set(all_causes())
     named = {
         name
         for folder in BUNDLES

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from gatepost.doctor.causes import all_causes
 from gatepost.doctor.diagnosis import diagnose
 from gatepost.doctor.reading import Collection, read_octets
-from gatepost.doctor.rules import all_rules
 
 BUNDLES = sorted(each for each in (Path(__file__).parent / "bundles").iterdir() if each.is_dir())
 MOST_LINES = 24
@@ -17,7 +17,7 @@ MOST_LINES = 24
 
 def kin_of(causes: set[str]) -> set[str]:
     """The causes that the rules made for `causes` cover as well."""
-    return {cause for rule in all_rules() if causes & set(rule.catalogue[:1]) for cause in rule.catalogue}
+    return {cause for rule in all_causes().values() if causes & set(rule.catalogue[:1]) for cause in rule.catalogue}
 
 
 def with_less(files: dict[str, bytes]) -> Iterator[tuple[str, dict[str, bytes]]]:

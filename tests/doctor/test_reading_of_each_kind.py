@@ -857,3 +857,12 @@ def test_a_queues_connector_may_have_blanks_in_its_name():
 def test_iis_rows_are_read_without_their_head():
     line = "2020-06-03 08:15:22 192.0.2.1 OutboundConnectionResponse SMTPSVC1 APP - 25 - - 550+5.7.60+SMTP;+x 0 0 6 0\n"
     assert read(line).replies[0].enhanced == "5.7.60"
+
+
+def test_a_value_one_column_to_the_left_is_not_cut_within_its_word():
+    table = """
+        Identity  DeliveryType               Status NextHopDomain                     LastError
+        --------  ------------               ------ -------------                     ---------
+        EX16\\52   SmartHostConnectorDelivery Retry x-example.mail.protecti... 454 4.7.5 The certificate could not be found.
+        """
+    assert read(table).queue_errors[0].last_error.startswith("454 4.7.5")

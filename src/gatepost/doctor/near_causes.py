@@ -7,18 +7,18 @@ what was seen. Law: only what a session, an export or a certificate shows rules 
 from collections.abc import Callable, Iterator
 
 from gatepost.doctor.addresses import egress_addresses, identity_connectors, lists_address
+from gatepost.doctor.causes import all_causes
 from gatepost.doctor.certificates_told import at, is_public, shown
 from gatepost.doctor.derived import Derived
 from gatepost.doctor.evidence import EvidenceBundle, InboundConnector
 from gatepost.doctor.finding import Cited, RuledOut, cite, ruled_out
-from gatepost.doctor.rules import all_rules
 
 Reason = Callable[[EvidenceBundle, Derived], RuledOut | None]
 
 
 def spoken_against(bundle: EvidenceBundle, facts: Derived, judged: set[str]) -> Iterator[RuledOut]:
     """A line for every near cause not yet judged."""
-    titles = {each.id: each.title for each in all_rules()}
+    titles = {each.id: each.title for each in all_causes().values()}
     for rule, reason in _REASONS:
         if rule not in judged and (against := reason(bundle, facts)):
             yield RuledOut(because=against.because, evidence=against.evidence, rule=rule, title=titles[rule])

@@ -11,11 +11,11 @@ from dataclasses import replace
 from shlex import quote as shell_quoted
 
 from gatepost.doctor.addresses import identity_connectors, joined
+from gatepost.doctor.causes import all_causes
 from gatepost.doctor.diagnosis import Diagnosis
 from gatepost.doctor.evidence import CertificateSeen, EvidenceBundle, InboundConnector, ReceiveConnector, SendConnector
 from gatepost.doctor.finding import Cited, Finding, Fix, cite, found
 from gatepost.doctor.powershell import quoted
-from gatepost.doctor.rules import all_rules
 from gatepost.doctor.rules.connector_object import name_matches
 from gatepost.doctor.rules.domain_condition import name_is_accepted
 
@@ -100,7 +100,7 @@ def _breaks(
     side = more.get("side", "sender")
     return replace(
         finding,
-        rule=next(each.id for each in all_rules() if each.catalogue[:1] == (catalogue,)),
+        rule=next(each.id for each in all_causes().values() if each.catalogue[:1] == (catalogue,)),
         title="What the next certificate changes",
         catalogue=(catalogue,),
         side="tenant" if side == "tenant" else "pki" if side == "pki" else "sender",

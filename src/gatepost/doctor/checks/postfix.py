@@ -7,7 +7,7 @@ from ipaddress import ip_network
 from shlex import quote as shell_quoted
 from typing import Final
 
-from gatepost.doctor.addresses import Network, parsed_address
+from gatepost.doctor.addresses import Network, parsed_address, refused_by_attribution
 from gatepost.doctor.causes import cause_named
 from gatepost.doctor.checks.check import Check, Need
 from gatepost.doctor.evidence import PostfixSetting, RelayPolicyReject
@@ -93,6 +93,17 @@ def own_relay_takes_its_clients(path: MailPath) -> Iterator[Check]:
     """NOQUEUE and reject are smtpd's own words: the service was never asked. Whether the client is in mynetworks is told."""
     rejects = [each for each in path.bundle.relay_rejects if _is_policy(each)]
     if not rejects:
+        return
+    attributed = sum(each.count for each in path.bundle.replies if refused_by_attribution(each))
+    if attributed >= len(rejects):
+        yield Check(
+            cause="local-relay-refused-first",
+            standing="holds",
+            subject="relay",
+            says="the service itself refused: its reply carries its trailer",
+            premises=tuple(seen(each, each) for each in path.bundle.replies if refused_by_attribution(each))[:1],
+            explains=frozenset(("not-attributed", "relay-refused")),
+        )
         return
     one = rejects[0]
     networks = _setting(path, "mynetworks")

@@ -12,6 +12,7 @@ from gatepost.doctor.evidence import CertificateSeen, EventLogEntry
 from gatepost.doctor.path.objects import End, MailPath, Pin, Store, carries
 from gatepost.doctor.path.told import Told, inferred, seen
 from gatepost.doctor.repairs import (
+    Advice,
     Edit,
     EnableForSmtp,
     ImportWithKey,
@@ -131,6 +132,9 @@ def _missing(path: MailPath, end: End, pin: Pin, store: Store, server: str, answ
         edits.append(SetPin(end, meant))
     elif meant is not None and end.fqdn and carries(meant, end.fqdn):
         edits.append(SetPin(end, None))
+    if cause == "issuer-changes-at-every-renewal" and edits:
+        hook = "# put that command, for send and receive connectors, into the renewal hook of every server"
+        edits.append(Advice("Exchange", hook))
     return answer(
         cause=cause,
         catalogue=catalogue,

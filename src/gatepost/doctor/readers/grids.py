@@ -137,11 +137,15 @@ def _placed(line: str, starts: list[int], ends: list[int]) -> list[str]:
         at = next((begun for begun, done in times if begun < start < done), start)
         if at == start and 0 < start < len(line) and line[start - 1] != " " and line[start] != " ":
             if line[end : end + 1] not in ("", " "):
-                return _by_words(line, len(starts)) or _cut(line, starts)
+                return _by_words(line, len(starts)) or _text_last(line, len(starts)) or _cut(line, starts)
             above = ends[column - 1]
             at = above if line[above] == " " else line.rfind(" ", 0, start) + 1
         moved.append(at)
-    return _cut(line, moved) if moved == sorted(set(moved)) else _by_words(line, len(starts)) or _cut(line, starts)
+    return (
+        _cut(line, moved)
+        if moved == sorted(set(moved))
+        else _by_words(line, len(starts)) or _text_last(line, len(starts)) or _cut(line, starts)
+    )
 
 
 def _by_words(line: str, columns: int) -> list[str] | None:
@@ -149,6 +153,12 @@ def _by_words(line: str, columns: int) -> list[str] | None:
     if len(wide) == columns:
         return wide
     return line.split() if len(line.split()) == columns else None
+
+
+def _text_last(line: str, columns: int) -> list[str] | None:
+    """A row that a wide value pushed to the right, whose last column is a text: as many words as columns before it."""
+    parts = line.split(None, columns - 1)
+    return parts if len(parts) == columns and " " in parts[-1] else None
 
 
 def _goes_on(pieces: list[list[str]], cells: list[str], starts: list[int]) -> bool:

@@ -90,7 +90,7 @@ def _shows(certificate: CertificateSeen) -> Cited:
     )
 
 
-# --- B01, B02: the connector names a certificate that is gone --------------------------------------------------------
+# --- B01: the connector names a certificate that is gone --------------------------------------------------------
 
 
 def _not_found(bundle: EvidenceBundle) -> list[Cited]:
@@ -184,69 +184,6 @@ def connector_names_missing_certificate(bundle: EvidenceBundle, facts: Derived) 
         ],
         verify="Get-Queue drains; HealthChecker reports TlsCertificateMatch.",
         catalogue=("B01", "B02") if rotated else (),
-    )
-
-
-@rule(
-    "issuer-changes-at-every-renewal",
-    "B02",
-    "B01",
-    title="The authority's intermediate changes at every renewal",
-    side="sender",
-)
-def issuer_changes_at_every_renewal(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
-    pair = _names_no_stored(bundle, facts)
-    wanted = pair[0].certificate_issuer_and_subject if pair else None
-    told = next(
-        (
-            each
-            for each in bundle.prose
-            if re.search(
-                r"(?:every|each|at every|bei jeder)\s+(?:\w+\s+)?(?:renewal|time|\d+ (?:days|months)|erneuerung)|again (?:after|since)|keeps? (?:breaking|happening)|"
-                r"(?:second|third) time|wieder",
-                each.quote,
-                re.IGNORECASE,
-            )
-            and re.search(r"renew|certif|let'?s encrypt|erneuer|zertifikat", each.quote, re.IGNORECASE)
-        ),
-        None,
-    )
-    issuers_differ = bool(pair and pair[1] and wanted and pair[1].issuer and pair[1].subject and pair[1].subject.key == wanted[1].key
-                          and wanted[0].organization == pair[1].issuer.organization != "" and wanted[0].key != pair[1].issuer.key)  # fmt: skip
-    if not issuers_differ and facts.renewal and (_not_found(bundle) or bundle.send_connectors):
-        old, new = facts.renewal.old.issuer, facts.renewal.new.issuer
-        issuers_differ = bool(old and new and old.organization == new.organization != "" and old.key != new.key)
-    if not issuers_differ or (not told and not _not_found(bundle) and not pair):
-        return None
-    evidence = [cite(told)] if told else []
-    if pair and pair[1]:
-        evidence.append(
-            cite(
-                pair[0].where("TlsCertificateName"),
-                f"'{pair[0].name}' pins the issuer {wanted[0].common_name if wanted else ''}",
-            )
-        )
-        evidence.append(
-            cite(
-                pair[1].source,
-                f"the new certificate's issuer is {pair[1].issuer.common_name if pair[1].issuer else ''}",
-            )
-        )
-    elif facts.renewal:
-        evidence += [_shows(facts.renewal.old), _shows(facts.renewal.new)]
-    evidence += _not_found(bundle)[:1]
-    return found(
-        "high" if told and pair and _not_found(bundle) else "medium",
-        96 if told else 89,
-        "The same authority signs with another intermediate at each renewal, and the connector's TlsCertificateName holds the issuer: it breaks every time.",
-        evidence,
-        fix=[
-            _set_name(bundle, pair[1] if pair else _replacement(bundle, facts)),
-            Fix(
-                "Exchange", "# put that command, for send and receive connectors, into the renewal hook of every server"
-            ),
-        ],
-        verify="Rehearse the next renewal: the hook changes TlsCertificateName of every connector.",
     )
 
 
