@@ -1,6 +1,5 @@
 """Strangers are counted by network and never take a tenant's place (law 6)."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from ipaddress import ip_address
 
@@ -9,7 +8,6 @@ import pytest
 from gatepost.receiving.own_servers import OwnServers
 from gatepost.receiving.session_gate import GateLimits, SessionGate, TurnedAway, Visitor, network_of
 from gatepost.tenancy.evidence import Address
-from gatepost.tenancy.tenant import ConnectorType, InboundConnector
 
 CONTOSO, CONTOSO_TOO, FABRIKAM = map(ip_address, ("192.0.2.1", "192.0.2.2", "192.0.2.129"))
 STRANGER, NEIGHBOUR, ELSEWHERE = map(ip_address, ("198.51.100.1", "198.51.100.2", "203.0.113.1"))
@@ -33,18 +31,17 @@ class Listed:
     def __init__(self) -> None:
         self.enabled = self.verified = True
         self.asked = 0
+        self.by_evil: set[Address] = set()
 
     def has_verified_domain(self, tenant: str) -> bool:
         return self.verified
 
-    def connectors_listing(self, address: Address, near: Sequence[str]) -> list[InboundConnector]:
+    def tenants_listing(self, address: Address, *, enabled: bool) -> list[str]:
+        assert enabled
         self.asked += 1
         tenant = {CONTOSO: "contoso", CONTOSO_TOO: "contoso", FABRIKAM: "fabrikam"}.get(address)
-        return [_connector(tenant, self.enabled)] if tenant else []
-
-
-def _connector(tenant: str, enabled: bool) -> InboundConnector:
-    return InboundConnector(name="mail", tenant=tenant, type=ConnectorType.ON_PREMISES, enabled=enabled)
+        own = [tenant] if tenant and self.enabled and self.verified else []
+        return own + (["evil"] if address in self.by_evil else [])
 
 
 class Gate(SessionGate):
@@ -107,6 +104,27 @@ def test_one_tenant_never_takes_the_second_half_of_the_reserve() -> None:
     for _ in range(LIMITS.reserved // 2):
         gate.enters(FABRIKAM)
     assert gate.refuses(FABRIKAM) == "sessions-full"
+
+
+def test_a_tenant_and_strangers_together_never_take_the_second_half_of_the_reserve() -> None:
+    gate = Gate(replace(LIMITS, per_network=100, per_address=100))
+    half = LIMITS.reserved // 2
+    for _ in range(LIMITS.sessions - half):
+        gate.enters(CONTOSO)
+    assert gate.refuses(CONTOSO) == gate.refuses(STRANGER) == "sessions-full"
+    for _ in range(half):
+        gate.enters(FABRIKAM)
+
+
+def test_who_lists_anothers_address_takes_no_place_from_it() -> None:
+    gate = Gate(replace(LIMITS, per_network=100, per_address=100))
+    gate.listed.by_evil = {FABRIKAM, ELSEWHERE}
+    for _ in range(LIMITS.sessions - LIMITS.reserved // 2):
+        gate.enters(ELSEWHERE)
+    assert gate.refuses(ELSEWHERE) == "sessions-full"
+    visitor = gate.enters(FABRIKAM)
+    gate.attributed(visitor, "evil")
+    gate.enters(FABRIKAM)
 
 
 def test_a_session_that_is_attributed_is_no_stranger_any_more_nor_are_later_ones_from_there() -> None:

@@ -136,10 +136,9 @@ class MemoryDirectory:
         pinning = [*self._pinning.get(leaf.sha256, ()), *self._pinning.get(leaf.public_key_sha256, ())]
         return self._verified_tenants(pinning)
 
-    def tenants_listing(self, address: Address) -> Sequence[str]:
-        return self._verified_tenants(
-            [c for network in self._listing if address in network for c in self._listing[network]]
-        )
+    def tenants_listing(self, address: Address, *, enabled: bool = False) -> Sequence[str]:
+        listing = [c for network in self._listing if address in network for c in self._listing[network]]
+        return self._verified_tenants([each for each in listing if each.enabled or not enabled])
 
     def _verified_tenants(self, connectors: Sequence[InboundConnector]) -> Sequence[str]:
         tenants = sorted({each.tenant for each in connectors if self.has_verified_domain(each.tenant)})

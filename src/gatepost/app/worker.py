@@ -18,6 +18,7 @@ import os
 import random
 import signal
 import socket
+import sqlite3
 import sys
 import time
 import traceback
@@ -65,7 +66,7 @@ from gatepost.receiving.acceptance import AcceptanceSettings, Attributor, Servic
 from gatepost.receiving.connection import ListenerServices, SessionEnd
 from gatepost.receiving.limits import TenantGate
 from gatepost.receiving.listener import Listener, turn_away
-from gatepost.receiving.own_servers import OwnServers
+from gatepost.receiving.own_servers import LATELY_S, REMEMBERED, OwnServers
 from gatepost.receiving.room import Room
 from gatepost.receiving.session_gate import SessionGate
 from gatepost.receiving.session_record import session_record
@@ -79,7 +80,7 @@ from gatepost.store.log_writer import LogWriter
 from gatepost.store.protocol_log_files import ProtocolLogFiles
 from gatepost.store.queue_room import disk_size, free_disk, recipients_by_tenant
 from gatepost.store.session_records import SessionRecords
-from gatepost.store.sightings import Sightings
+from gatepost.store.sightings import Sightings, StoredSightings
 from gatepost.store.sqlite_queue import SqliteQueueStore
 from gatepost.tenancy.evidence import CertificateFacts
 from gatepost.tenancy.reach import Reach
@@ -232,7 +233,7 @@ class Worker:
             self._room,
             self._events.emit,
         )
-        self._own_servers = OwnServers(self._directory, time.time)
+        self._own_servers = OwnServers(self._directory, time.time, self._servers_seen())
         self._turns = Turns()
         self._records: SessionRecords[SessionEnd] = SessionRecords(
             config.sessions_folder,
@@ -292,6 +293,14 @@ class Worker:
         self._events.emit("bug", problem=f"{what}{where}; please report it")
 
     # --- parts ------------------------------------------------------------------------------------------------------
+
+    def _servers_seen(self) -> list[tuple[str, str, float]]:
+        since = datetime.now(UTC) - timedelta(seconds=LATELY_S)
+        try:
+            return StoredSightings(self._config.sightings_folder).servers(since, REMEMBERED)
+        except sqlite3.Error as error:
+            self._events.emit("store-unavailable", problem=f"{self._config.sightings_folder} cannot be read: {error}")
+            return []
 
     def _queue(self, store: SqliteQueueStore) -> _Queue:
         scheduler = Scheduler(

@@ -185,7 +185,7 @@ class ExportedDirectory:
     def tenants_pinning(self, leaf: CertificateFacts) -> Sequence[str]:
         return ()
 
-    def tenants_listing(self, address: Address) -> Sequence[str]:
+    def tenants_listing(self, address: Address, *, enabled: bool = False) -> Sequence[str]:
         return (self._tenant.name,) if self.connectors_listing(address) else ()
 
     def proofs_of(self, pin: str) -> Sequence[Proof]:

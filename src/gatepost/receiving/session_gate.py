@@ -2,9 +2,10 @@
 
 Strangers are counted by network (/24, /64), since whoever has one address there has them all; a tenant's own server
 (`own_servers`) is counted by its address. Strangers as a whole never use up the places that are reserved for tenants'
-own servers, and one tenant's servers never the second half of the reserve (law 6). Where too much was refused in a
-minute, a stranger's network waits for the next one; an own server may begin some more sessions, since its other mail
-may be good. All counts are of one listener and worker. What is refused over and over is told a few times, then counted.
+own servers, and neither they nor one tenant's servers ever the second half of the reserve (law 6). Where too much was
+refused in a minute, a stranger's network waits for the next one; an own server may begin some more sessions, since its
+other mail may be good. All counts are of one listener and worker. What is refused over and over is told a few times,
+then counted.
 """
 
 from collections import Counter
@@ -177,12 +178,13 @@ class SessionGate:
             return replies.REFUSED_TOO_OFTEN, "refusals_per_minute"
         if self._open >= limits.sessions:
             return replies.SESSIONS_FULL, "sessions"
+        half = limits.reserved // 2
+        only_half_is_left = self._open >= limits.sessions - half
         if visitor.tenant is not None:
-            half = limits.reserved // 2
-            if self._open >= limits.sessions - half and self._by_tenant.get(visitor.tenant, 0) >= half:
+            if only_half_is_left and self._by_tenant.get(visitor.tenant, 0) >= half:
                 return replies.SESSIONS_FULL, "reserved_sessions"
             return None
-        if self._strangers >= limits.sessions - limits.reserved:
+        if only_half_is_left or self._strangers >= limits.sessions - limits.reserved:
             return replies.SESSIONS_FULL, "reserved_sessions"
         if self._by_network.get(visitor.network, 0) >= limits.per_network:
             return replies.TOO_MANY_FROM_NETWORK, "sessions_per_network"

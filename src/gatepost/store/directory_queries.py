@@ -105,20 +105,20 @@ class DirectoryQueries:
         pins = filter(None, (leaf.sha256, leaf.public_key_sha256))
         return self._tenants_in([("pin WHERE sha256 = ?", (bytes.fromhex(pin),)) for pin in pins])
 
-    def tenants_listing(self, address: Address) -> Sequence[str]:
+    def tenants_listing(self, address: Address, *, enabled: bool = False) -> Sequence[str]:
         number, bits = int(address), address.max_prefixlen
         listing = "address WHERE family = ? AND prefix_length = ? AND network = ?"
         networks = (
             (length, (number >> (bits - length) << (bits - length)).to_bytes(bits // 8, "big"))
             for length in self.prefix_lengths(address.version)
         )
-        return self._tenants_in([(listing, (address.version, *network)) for network in networks])
+        return self._tenants_in([(listing, (address.version, *network)) for network in networks], enabled=enabled)
 
-    def _tenants_in(self, where: Sequence[tuple[str, Sequence[object]]]) -> Sequence[str]:
+    def _tenants_in(self, where: Sequence[tuple[str, Sequence[object]]], *, enabled: bool = False) -> Sequence[str]:
         """From one tenant to the next, whatever each of them has stored."""
         found: dict[str, None] = {}
         for condition, key in where:
-            for off in (0, 1):
+            for off in (0,) if enabled else (0, 1):
                 last = ""
                 following = f"SELECT tenant FROM {condition} AND off = ? AND tenant > ? ORDER BY tenant LIMIT 1"
                 while len(found) < MOST_CLAIMANTS and (rows := self._rows(following, *key, off, last)):

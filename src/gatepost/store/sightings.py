@@ -183,6 +183,23 @@ class StoredSightings:
                 found[key] = _together(found[key], sighting) if key in found else sighting
         return sorted(found.values(), key=lambda each: (each.tenant, each.connector, each.first_at))
 
+    def servers(self, since: datetime, most: int) -> list[tuple[str, str, float]]:
+        """Address, tenant and time of tenants' own servers that were seen `since`; the latest last."""
+        found: dict[str, tuple[str, str, float]] = {}
+        for path in sorted(self._folder.glob("*.sqlite")):
+            with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+                if not _has(connection, "sighting"):
+                    continue
+                # Partners' servers, whom a recipient makes a tenant's, are strangers.
+                for row in connection.execute(
+                    "SELECT address, tenant, last_at FROM sighting WHERE last_at >= ? AND basis != ?"
+                    " ORDER BY last_at DESC LIMIT ?",
+                    (since.timestamp(), Basis.RECIPIENT.value, most),
+                ):
+                    if row[0] not in found or found[row[0]][2] < row[2]:
+                        found[row[0]] = row
+        return sorted(found.values(), key=lambda row: row[2])[-most:]
+
     def use(self, at: datetime, tenant: str | None = None) -> list[ConnectorUse]:
         """Of each connector that was seen, of a tenant or of all: the last session, and the messages of the 24 hours
         and 30 days before `at`, to the hour and the day."""

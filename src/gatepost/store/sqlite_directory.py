@@ -103,8 +103,8 @@ class SqliteDirectory:
     def tenants_pinning(self, leaf: CertificateFacts) -> Sequence[str]:
         return self._queries.tenants_pinning(leaf)
 
-    def tenants_listing(self, address: Address) -> Sequence[str]:
-        return self._queries.tenants_listing(address)
+    def tenants_listing(self, address: Address, *, enabled: bool = False) -> Sequence[str]:
+        return self._queries.tenants_listing(address, enabled=enabled)
 
     def proofs_of(self, pin: str) -> Sequence[Proof]:
         return self._proofs_of(pin)

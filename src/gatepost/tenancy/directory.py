@@ -49,8 +49,8 @@ class Directory(Protocol):
     def tenants_pinning(self, leaf: CertificateFacts) -> Sequence[str]:
         """Tenants that pin this certificate or its public key on some connector, enabled or not; `MOST_CLAIMANTS`."""
 
-    def tenants_listing(self, address: Address) -> Sequence[str]:
-        """Tenants that list `address` on some connector, enabled or not; `MOST_CLAIMANTS`."""
+    def tenants_listing(self, address: Address, *, enabled: bool = False) -> Sequence[str]:
+        """Tenants that list `address` on some connector, enabled or not, or on an `enabled` one; `MOST_CLAIMANTS`."""
 
     def proofs_of(self, pin: str) -> Sequence[Proof]:
         """Every tenant's proof of a certificate's or key's SHA-256, whether it still counts or not."""
