@@ -334,3 +334,10 @@ def test_a_missing_data_folder_is_made(gatepost: Gatepost, folder: Path) -> None
     (folder / "data").rmdir()
     assert done(gatepost("tenant", "add", "contoso"))
     assert (folder / "data" / "directory.sqlite").exists()
+
+
+def test_a_limit_beyond_all_bounds_is_a_slip(two_tenants: Gatepost) -> None:
+    for limit in ("--message-size", "--queued"):
+        told = two_tenants("tenant", "set", "contoso", limit, "99999999999999999")
+        assert "too large for a limit" in refused(told, 2)
+    assert "too large" in refused(two_tenants("tenant", "set", "contoso", "--message-size", "99999999999GiB"), 2)

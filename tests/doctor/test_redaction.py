@@ -39,6 +39,14 @@ def test_the_same_name_becomes_the_same_name_everywhere() -> None:
     assert second.rpartition("@")[2] == first.partition(".")[2]
 
 
+def test_a_file_has_one_name_in_evidence_and_in_the_list_of_what_was_read(tmp_path: Path) -> None:
+    file = tmp_path / "zanzibar-bounce.txt"
+    file.write_text("host relay.example.net[192.0.2.1] said: 550 5.7.64 TenantAttribution; Relay Access Denied\n")
+    bundle = redacted(read_files([file]), KEY)
+    assert {each.source for each in bundle.read} == {each.source.file for each in bundle.replies}
+    assert not any("zanzibar" in each.source for each in bundle.read)
+
+
 def test_people_and_hosts_are_hidden_and_words_of_mail_are_not() -> None:
     told = _told("Zbigniew says SRVX77 presents another certificate since the renewal")
     assert "Zbigniew" not in told and "SRVX77" not in told

@@ -197,3 +197,26 @@ def test_a_changed_send_connector_takes_what_waits(relay: Installation, outside:
     )
     relay("queue", "retry", message_id)
     taken(other, to="moved@moving.example")
+
+
+def test_a_removed_tenant_leaves_word_of_what_still_waits(relay: Installation, internet: Sink) -> None:
+    relay("tenant", "add", "leaving")
+    relay("domain", "add", "leaving", "leaving.example", "--verified")
+    relay("inbound-connector", "add", "leaving", "mail", "--address", "127.0.3.1")
+    internet.always("RCPT", BUSY)
+
+    def waits() -> bool:
+        with SmtpClient(relay.port, source="127.0.3.1") as smtp:
+            smtp.ehlo()
+            return smtp.message("lea@leaving.example", "waiting@outside.example", MESSAGE).code == 250
+
+    wait_until(waits, "the tenant to be known")
+    done = relay.run("tenant", "remove", "leaving", "--yes")
+    assert done.returncode == 0
+    assert "1 recipient of its mail still waits" in done.stderr
+    assert "still waits" not in relay.run("tenant", "remove", "nobody", "--yes").stderr
+    internet.behave()
+    relay("queue", "retry", "--tenant", "leaving")
+    wait_until(lambda: arrived(internet, "waiting@outside.example"), "the mail that waited")
+    send(relay, "after@outside.example", "fabrikam")
+    wait_until(lambda: arrived(internet, "after@outside.example"), "the neighbour's mail")

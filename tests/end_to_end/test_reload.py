@@ -171,3 +171,17 @@ def test_a_successor_that_cannot_start_leaves_the_worker_where_it_is(relay: Inst
         smtp.ehlo()
         assert smtp.message("ben@fabrikam.com", "still@outside.example", MESSAGE).code == 250
     taken(sink, to="still@outside.example")
+
+
+def test_a_reload_of_the_api_sounds_like_no_fault(tmp_path: Path, sink: Sink) -> None:
+    relay = Installation(tmp_path, workers=1, api=True)
+    with_two_tenants(relay, sink.port)
+    with relay.serving():
+        before = relay.worker_pids()
+        reload(relay, "reloaded: 1 workers were replaced")
+        wait_until(lambda: not set(before) & set(relay.worker_pids()), "worker and API to be replaced")
+        for source, sender in (("127.0.1.1", "ann@contoso.com"), ("127.0.2.1", "ben@fabrikam.com")):
+            with SmtpClient(relay.port, source=source) as smtp:
+                smtp.ehlo()
+                assert smtp.message(sender, "someone@outside.example", MESSAGE).code == 250
+        assert "ended with" not in relay.output

@@ -163,7 +163,7 @@ def test_what_keeps_the_relay_from_answering_is_one_line(
     assert says.count("\n") == 1 and "expired" in says and "gatepost token add" in says
     nobody = ("--server", f"https://127.0.0.1:{free_port()}", *operator.options[2:])
     strange = (*operator.options[:-1], str(_other_certificate(tmp_path)))
-    for options, expected in ((nobody, "cannot be reached"), (strange, "is not trusted")):
+    for options, expected in ((nobody, "cannot be reached"), (strange, "the right PEM file with --ca")):
         done = relay.run_bare(*options, "tenant", "list")
         assert done.returncode == 2 and done.stderr.count("\n") == 1 and expected in done.stderr, done.stderr
     for options in (operator.options[:2], operator.options[2:]):

@@ -197,13 +197,23 @@ def _short(text: str) -> str:
     return text if len(text) <= 24 else f"{text[:23]}…"
 
 
+_LARGEST_LIMIT = 1024**4
+"""Of octets, 1 TiB: what is larger is a slip of the pen."""
+
+
 def limit_count(text: str) -> int | None:
     """A limit of a tenant: a whole number, or None for `default`."""
     if text == "default":
         return None
     if not text.isascii() or not text.isdigit():
         raise WrongUse(f"'{text}' is not a limit: write a whole number, 0 for no limit, or default")
-    return int(text)
+    return _bounded(int(text), text)
+
+
+def _bounded(limit: int, text: str) -> int:
+    if limit > _LARGEST_LIMIT:
+        raise WrongUse(f"'{text}' is too large for a limit: write at most {_LARGEST_LIMIT}, or 0 for no limit")
+    return limit
 
 
 def named_limit(text: str) -> tuple[str, int | None]:
@@ -225,8 +235,7 @@ def limit_size(text: str) -> int | None:
     """A limit of a size: `25MiB`, `64KiB`, octets without a unit, or None for `default`."""
     for unit, octets in _SIZE_UNITS.items():
         if text.endswith(unit) and text.removesuffix(unit).isdigit():
-            return int(text.removesuffix(unit)) * octets
-    try:
-        return limit_count(text)
-    except WrongUse:
-        raise WrongUse(f"'{text}' is not a size: write it as 25MiB or 512KiB, 0 for no limit, or default") from None
+            return _bounded(int(text.removesuffix(unit)) * octets, text)
+    if text != "default" and not (text.isascii() and text.isdigit()):
+        raise WrongUse(f"'{text}' is not a size: write it as 25MiB or 512KiB, 0 for no limit, or default")
+    return limit_count(text)

@@ -111,7 +111,7 @@ def _opened(url: str, token_file: Path | None, authority: Path | None) -> "_Rela
     except UnusableFile as error:
         raise WrongUse(str(error)) from None
     try:
-        return _Relay(ApiClient(url, token, authority))
+        return _Relay(ApiClient(url, token, authority, option="--ca"))
     except ApiUnreachable as error:
         raise StoreUnavailable(str(error)) from None
 

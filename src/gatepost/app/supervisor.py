@@ -77,6 +77,8 @@ class _Child:
     """Module and arguments; the configuration file and descriptors follow, the first of them to say that it serves."""
     fds: tuple[int, ...]
     replaced: bool = False
+    reloading: bool = False
+    """It was asked to end, to be started again with new settings."""
     """A successor serves; this one is not started again."""
     process: asyncio.subprocess.Process | None = None
     started_at: float = 0.0
@@ -149,6 +151,9 @@ class _Supervisor:
             code = await child.process.wait()
             if self._stopping.is_set() or child.replaced:
                 return
+            if child.reloading:
+                child.reloading = False
+                continue
             if time.monotonic() - child.started_at > _CALM_S:
                 child.early_deaths = 0
             pause = min(2.0**child.early_deaths * 0.1, 10.0)
@@ -226,6 +231,7 @@ class _Supervisor:
         else:
             if self._api:
                 # It is started again at once, and its socket stays open meanwhile.
+                self._api.reloading = True
                 _signal(self._api, signal.SIGTERM)
             self._say(f"reloaded: {len(leaving)} workers were replaced")
             self._audit_reload(len(leaving))

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from gatepost.admin import tenants
+from gatepost.admin import queue, tenants
 from gatepost.admin.notation import limit_count, limit_size, named_limit
 from gatepost.cli import context
 from gatepost.cli.domain import state_of
@@ -124,6 +124,18 @@ def remove(
     with administration() as office:
         found = office.remove_tenant(name, with_holding=yes)
     context.say(f"removed tenant {found.tenant.name}" + (f" with {found.summary}" if found.summary else ""))
+    _tell_what_waits(found.tenant.name)
+
+
+def _tell_what_waits(tenant: str) -> None:
+    """Of mail that was accepted before; not with `--server`, where a tenant that is gone has no queue to ask for."""
+    if context.INVOCATION.server:
+        return
+    with context.queue_desk() as desk:
+        waiting = desk.overview(queue.choice(tenant=tenant), 0).recipients
+    if waiting:
+        what = "1 recipient of its mail still waits" if waiting == 1 else f"{waiting} recipients of its mail still wait"
+        context.warn(f"note: {what} in the queue, and will be delivered: gatepost queue list --tenant {quote(tenant)}")
 
 
 def _record(found: tenants.Holding) -> Record:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from gatepost.doctor.addresses import Address, is_private, parsed_address
-from gatepost.doctor.evidence import DistinguishedName, EvidenceBundle, Moment, Source, issuer_and_subject
+from gatepost.doctor.evidence import DistinguishedName, EvidenceBundle, Moment, ReadItem, Source, issuer_and_subject
 from gatepost.doctor.phrases import phrases
 from gatepost.doctor.vocabulary import WORDS
 
@@ -208,10 +208,11 @@ class _Redaction:
         if isinstance(value, DistinguishedName):
             return self._distinguished_name(value)
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            return dataclasses.replace(
-                value,
-                **{each.name: self._field(each.name, getattr(value, each.name)) for each in dataclasses.fields(value)},
-            )
+            fields = {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
+            changed = {name: self._field(name, each) for name, each in fields.items()}
+            if isinstance(value, ReadItem):
+                changed["source"] = self._file(value.source)
+            return dataclasses.replace(value, **changed)
         if isinstance(value, tuple):
             return tuple(self._value(each) for each in value)
         return value
@@ -240,8 +241,12 @@ class _Redaction:
         return word.casefold() in self._names
 
     def _source(self, source: Source) -> Source:
-        stem, dot, suffix = source.file.rpartition(".")
-        return Source(f"{self._word(stem or suffix, 'file')}{dot}{suffix if stem else ''}", source.line)
+        return Source(self._file(source.file), source.line)
+
+    def _file(self, name: str) -> str:
+        """The same wherever it is named: as the place of evidence and in the list of what was read."""
+        stem, dot, suffix = name.rpartition(".")
+        return f"{self._word(stem or suffix, 'file')}{dot}{suffix if stem else ''}"
 
     def _distinguished_name(self, name: DistinguishedName) -> DistinguishedName:
         known = bool(_KNOWN_AUTHORITIES.search(name.text))

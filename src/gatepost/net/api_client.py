@@ -47,9 +47,10 @@ class ApiAnswer:
 
 
 class ApiClient:
-    def __init__(self, url: str, token: str, authority: Path | None = None) -> None:
-        """`authority` is a PEM file with what vouches for the server; None: the system's roots. Raises
-        `ApiUnreachable` when it cannot be used."""
+    def __init__(self, url: str, token: str, authority: Path | None = None, *, option: str = "--relay-ca") -> None:
+        """`authority` is a PEM file with what vouches for the server; None: the system's roots. `option`: how whoever
+        runs this names it. Raises `ApiUnreachable` when it cannot be used."""
+        self._option = option
         self._url = url
         self._authority = authority
         host = urlsplit(url).hostname or ""
@@ -147,7 +148,8 @@ class ApiClient:
                 return f"{error.verify_message.rstrip('.')}: use the name in its certificate"
         by = f"what stands in {self._authority}" if self._authority else "the system's authorities"
         return (
-            f"its certificate does not lead to {by} ({error.verify_message}): give the right PEM file with --relay-ca"
+            f"its certificate does not lead to {by} ({error.verify_message}): give the right PEM file with "
+            f"{self._option}"
         )
 
 
