@@ -352,3 +352,34 @@ def test_two_faults_on_the_two_sides_are_two_findings_that_need_each_other():
     assert {each.rule for each in result.findings} == {"no-inbound-connector", "legacy-smart-host"}
     assert all(each.confidence == "medium" for each in result.findings)
     assert result.findings[0].together_with == (result.findings[1].rule,)
+
+
+def test_a_connector_that_names_nobody_is_said():
+    empty = (
+        "Name : HQ\nEnabled : True\nConnectorType : OnPremises\nSenderIPAddresses : {}\nTlsSenderCertificateName :\n"
+    )
+    refused = "550 5.7.64 TenantAttribution; Relay Access Denied [A.PROD.OUTLOOK.COM]"
+    assert "O04" in findings(connector=empty, bounce=refused).findings[0].catalogue
+    assert not [
+        f
+        for f in findings(connector=empty.replace("{}", "{198.51.100.7}"), bounce=refused).findings
+        if "O04" in f.catalogue
+    ]
+
+
+def test_a_certificate_in_the_web_hosting_store_is_said_where_transport_finds_none():
+    log = "Store with CertificateStore... adding certificate to store WebHosting\n"
+    queue = "LastError : 454 4.7.5 The certificate specified in TlsCertificateName of the SendConnector could not be found.\n"
+    assert "O05" in findings(log=log, queue=queue).findings[0].catalogue
+    assert not findings(log=log).findings
+
+
+def test_a_list_of_another_digest_knows_no_client():
+    settings = "compatibility_level = 3.6\nmynetworks = 127.0.0.0/8\nmyhostname = hub.heron.example\n"
+    listed = "B5:3A:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE branch\n"
+    log = "Mar  3 14:22:08 hub postfix/smtpd[41]: NOQUEUE: reject: RCPT from branch.heron.example[192.0.2.7]: 554 5.7.1 <a@x.example>: Relay access denied; from=<b@heron.example> to=<a@x.example> proto=ESMTP helo=<branch>\n"
+    result = findings(postconf=settings, clients=listed, log=log)
+    assert "O15" in result.findings[0].catalogue
+    assert "smtpd_tls_fingerprint_digest=md5" in commands(result)
+    old = findings(postconf=settings.replace("3.6", "2"), clients=listed, log=log)
+    assert "O15" not in old.findings[0].catalogue

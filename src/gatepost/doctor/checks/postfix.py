@@ -211,3 +211,52 @@ def logs_in_where_login_is_demanded(path: MailPath) -> Iterator[Check]:
         else (Need("postconf -n on the relay, or the settings of the program", 1),),
         place=50,
     )
+
+
+# --- its list of clients' certificates ------------------------------------------------------------------------------
+
+_LIKE_SHA256: Final = 3.6
+"""The compatibility level from which smtpd_tls_fingerprint_digest is sha256; md5 before (postconf(5))."""
+
+
+def fingerprints_are_of_one_digest(path: MailPath) -> Iterator[Check]:
+    """relay_clientcerts is looked up by one digest; a list made with another matches nobody."""
+    known = {
+        each.kind.removeprefix("fingerprint-"): each
+        for each in path.bundle.signs
+        if each.kind in ("fingerprint-md5", "fingerprint-sha256")
+    }
+    setting, level = _setting(path, "smtpd_tls_fingerprint_digest"), _setting(path, "compatibility_level")
+    used = setting.value.strip() if setting else _of_level(level.value) if level else ""
+    shown = setting or level
+    listed = next((kind for kind in known if kind != used), "")
+    if not used or not listed or shown is None or used in known or not any(map(_is_policy, path.bundle.relay_rejects)):
+        return
+    yield Check(
+        cause="fingerprint-digest-differs",
+        standing="broken",
+        subject="relay_clientcerts",
+        says=f"This Postfix looks client certificates up by {used}, and the list holds {listed} fingerprints, so it knows none of them.",
+        premises=(seen(used, shown, f"{shown.name} = {shown.value}"), seen(listed, known[listed])),
+        explains=frozenset(("relay-refused",)),
+        edits=(
+            Advice(
+                "Postfix",
+                f"postconf -e smtpd_tls_fingerprint_digest={listed} && postfix reload   # at once, with the list as it is",
+            ),
+            Advice(
+                "Postfix",
+                f"openssl x509 -noout -fingerprint -{used} -in client.pem   # better: put the {used} fingerprints into relay_clientcerts, then postmap",
+            ),
+        ),
+        verify="The session's log line says that the client certificate is known, and RCPT TO is answered 250.",
+        place=14,
+        alone=True,
+    )
+
+
+def _of_level(value: str) -> str:
+    try:
+        return "sha256" if float(".".join(value.strip().split(".")[:2])) >= _LIKE_SHA256 else "md5"
+    except ValueError:
+        return ""

@@ -1,4 +1,4 @@
-"""Partner connectors that restrict who may send to the tenant: whom they catch besides those they were meant for."""
+"""Inbound connectors by what they say: one that names nobody, one that restricts whom it was not meant for."""
 
 # ruff: noqa: E501 - a sentence broken over lines reads worse
 
@@ -14,6 +14,39 @@ from gatepost.doctor.senders import domain_of
 from gatepost.mail.domain import is_below
 
 _INITIAL = ".onmicrosoft.com"
+
+
+def connector_names_somebody(path: MailPath) -> Iterator[Check]:
+    """An on-premises connector with neither name nor address recognises no session."""
+    for connector in path.bundle.inbound_connectors:
+        name, addresses = connector.attribute("TlsSenderCertificateName"), connector.attribute("SenderIPAddresses")
+        if connector.connector_type != "onpremises" or connector.enabled is False or name is None or addresses is None:
+            continue
+        lost = any(each.truncated or each.type_name_only for each in (name, addresses))
+        if lost or name.value.strip() or addresses.values:
+            continue
+        sent = next((each.ours for each in path.sessions if each.way == "out" and each.ours is not None), None)
+        presented = sent.all_names[0] if sent is not None and sent.all_names else ""
+        yield Check(
+            cause="connector-without-identity",
+            standing="broken",
+            subject=connector.name,
+            says=f"Connector {connector.label} has neither a certificate name nor an address, so it recognises nobody.",
+            premises=(
+                seen("", name, f"{connector.label}: TlsSenderCertificateName is empty"),
+                seen((), addresses, f"{connector.label}: SenderIPAddresses is empty"),
+            ),
+            explains=frozenset(("not-attributed", "wrong-region")),
+            way="out",
+            edits=(
+                Advice(
+                    "Exchange Online",
+                    f"Set-InboundConnector -Identity {quoted(connector.name or '<name of the connector>')} -TlsSenderCertificateName {quoted(presented or '<name in the certificate that the server presents>')}",
+                ),
+            ),
+            verify="A message to an outside recipient is answered 250; a connector's change takes up to an hour.",
+            place=60,
+        )
 
 
 def _restricting(path: MailPath) -> Iterator[InboundConnector]:

@@ -462,3 +462,33 @@ def listener_offers_tls(path: MailPath) -> Iterator[Check]:
             verify="EHLO on port 25 lists STARTTLS.",
             place=20,
         )
+
+
+# --- the store that transport reads ---------------------------------------------------------------------------------
+
+
+def certificate_is_in_the_store_that_is_read(path: MailPath) -> Iterator[Check]:
+    """Transport reads the computer's Personal store only."""
+    told = [each for each in path.bundle.signs if each.kind == "other-windows-store"]
+    if not told or not path.symptoms_of(("no-certificate-found", "no-starttls", "nothing-goes", "nothing-comes")):
+        return
+    yield Check(
+        cause="certificate-in-wrong-windows-store",
+        standing="broken",
+        subject="windows store",
+        says="The renewed certificate lies in another Windows store than transport reads, which is the computer's Personal store.",
+        premises=(inferred(told[0], told[0]),),
+        explains=_OUT | _IN,
+        edits=(
+            Advice(
+                "Windows",
+                "Import-PfxCertificate -FilePath C:\\certificate.pfx -CertStoreLocation Cert:\\LocalMachine\\My   # and tell the renewal tool to use the store My",
+            ),
+            Advice(
+                "Exchange",
+                "Enable-ExchangeCertificate -Thumbprint '<thumbprint of the renewed certificate>' -Services SMTP",
+            ),
+        ),
+        verify="Get-ExchangeCertificate lists the thumbprint with S in its Services.",
+        place=4,
+    )

@@ -44,6 +44,18 @@ def read(page: Page) -> Iterator[SignSeen]:
             given[sign.kind] += 1
             yield SignSeen(source=page.source(index), quote=line.strip()[:400], kind=sign.kind)
     yield from _schannel(page)
+    yield from _fingerprints(page)
+
+
+_LISTED_FINGERPRINT = re.compile(r"^\s{0,8}(?P<hex>(?:[0-9A-Fa-f]{2}:){15,31}[0-9A-Fa-f]{2})\s")
+_DIGESTS = {16: "fingerprint-md5", 32: "fingerprint-sha256"}
+
+
+def _fingerprints(page: Page) -> Iterator[SignSeen]:
+    """A list of clients' certificates, as relay_clientcerts holds it: the digest is told by its length."""
+    for index, line in page.free():
+        if (match := _LISTED_FINGERPRINT.match(line[:200])) and (kind := _DIGESTS.get(match["hex"].count(":") + 1)):
+            yield SignSeen(source=page.source(index), quote=line.strip()[:200], kind=kind)
 
 
 _PROTOCOL = re.compile(r"SCHANNEL\\Protocols\\(?P<protocol>[A-Z]+ \d\.\d)\\(?P<side>Client|Server)\b", re.IGNORECASE)
