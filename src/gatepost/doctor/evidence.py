@@ -512,6 +512,18 @@ class HcwComparison(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WizardLine(Fact):
+    """A line of the Hybrid Configuration Wizard's log that is neither a table nor a command."""
+
+    text: str
+    level: str = ""
+    """`WARNING`, `ERROR`; empty: neither."""
+    context: str = ""
+    """What stands in its brackets: `Client=UX, Page=TransportCertificate`."""
+    at: Moment | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PowershellError(Fact):
     """A cmdlet's error message."""
 
@@ -884,6 +896,7 @@ class EvidenceBundle:
     events: tuple[EventLogEntry, ...] = ()
     health: tuple[HealthCheckerFinding, ...] = ()
     hcw: tuple[HcwComparison, ...] = ()
+    wizard: tuple[WizardLine, ...] = ()
     powershell_errors: tuple[PowershellError, ...] = ()
     commands: tuple[CommandSeen, ...] = ()
     postfix_deliveries: tuple[PostfixDelivery, ...] = ()

@@ -56,6 +56,7 @@ from gatepost.doctor.evidence import (
     TraceEvent,
     TransportService,
     Unread,
+    WizardLine,
 )
 from gatepost.doctor.page import Page
 from gatepost.doctor.readers import archives
@@ -89,6 +90,7 @@ _FIELDS: Final[dict[type, str]] = {
     HealthCheckerFinding: "health",
     HcwComparison: "hcw",
     PowershellError: "powershell_errors",
+    WizardLine: "wizard",
     CommandSeen: "commands",
     PostfixDelivery: "postfix_deliveries",
     PostfixSetting: "postfix_settings",
@@ -285,6 +287,7 @@ def _of_all_else() -> tuple[tuple[str, Reader], ...]:
         ("capture", packets.read),
         ("program-error", program_errors.read),
         ("hcw-log", exchange.read_hcw),
+        ("hcw-log", exchange.read_wizard),
         ("exchange-certificate", cmdlets.read_expressions),
         ("exchange-certificate", cmdlets.read_words),
         ("renewal-log", tools.read_renewals),

@@ -16,6 +16,7 @@ from gatepost.doctor.evidence import (
     SmtpSession,
     Source,
     TlsSeen,
+    WizardLine,
     one_line,
 )
 from gatepost.doctor.moments import ANY_MOMENT, moment
@@ -215,8 +216,12 @@ _HEALTH_SIGN = re.compile(
 )
 
 
+def is_health_report(page: Page) -> bool:
+    return any(_HEALTH_SIGN.search(line) for line in page.lines)
+
+
 def read_health(page: Page) -> Iterator[Fact]:
-    if not any(_HEALTH_SIGN.search(line) for line in page.lines):
+    if not is_health_report(page):
         return
     section = server = ""
     for index, line in page.free():
@@ -318,6 +323,25 @@ def read_hcw(page: Page) -> Iterator[Fact]:
             equals=equal,
             at=at,
         )
+
+
+_OF_THE_WIZARD = re.compile(
+    r"^(?P<day>\d{4}\.\d\d\.\d\d) (?P<time>\d\d:\d\d:\d\d\.\d{3})\s{1,9}(?:(?P<level>WARNING|ERROR|\*ERROR\*)\s{1,9})?\d{1,7}\s\[(?P<context>[^\[\]]{3,200})\]\s(?P<text>.{1,2000})$"
+)
+
+
+def read_wizard(page: Page) -> Iterator[Fact]:
+    """What the wizard's log says in sentences. Lines stay free: a cmdlet or its error may stand in them."""
+    for index, line in page.free():
+        if match := _OF_THE_WIZARD.match(line):
+            yield WizardLine(
+                source=page.source(index),
+                quote=line.strip()[:500],
+                text=match["text"].strip(),
+                level=(match["level"] or "").strip("*"),
+                context=match["context"],
+                at=moment(f"{match['day'].replace('.', '-')} {match['time']}"),
+            )
 
 
 def _named_below(page: Page, index: int, property_name: str) -> str:

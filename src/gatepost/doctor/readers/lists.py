@@ -24,7 +24,7 @@ from gatepost.doctor.readers.cmdlets import (
     kind_of,
     property_of,
 )
-from gatepost.doctor.readers.exchange import queue_errors
+from gatepost.doctor.readers.exchange import is_health_report, queue_errors
 from gatepost.doctor.readers.labels import english
 
 _LINE: Final = re.compile(
@@ -58,6 +58,7 @@ class _Block:
         self.hint = self.server = ""
         self.column = 0
         self.spaced = _is_double_spaced(page)
+        self.health = is_health_report(page)
 
     # --- what a line may do; each says whether it was the line's meaning ---
 
@@ -128,6 +129,8 @@ class _Block:
     def close(self) -> Iterator[Fact]:
         entries, lines = self.entries, self.lines
         self.entries, self.lines = [], []
+        if len(entries) == 1 and self.health:
+            return iter(())  # a row of the checker's, which has its own reader
         found = _facts(self.page, entries, self.hint, self.server) if entries else []
         if found:
             self.page.taken.update(lines)
