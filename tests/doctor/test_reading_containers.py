@@ -12,6 +12,7 @@ import pytest
 from gatepost.doctor.readers import archives
 from gatepost.doctor.readers.encodings import decode
 from gatepost.doctor.reading import Collection, read_octets
+from gatepost.doctor.redaction import redacted
 
 REFUSAL = "550 5.7.64 TenantAttribution; Relay Access Denied"
 
@@ -171,3 +172,14 @@ def test_a_log_of_which_much_is_unknown_is_not_listed_line_by_line():
     unread = read("\n".join(f"<{n}> %XY={n}\n{REFUSAL}" for n in range(100)).encode()).unread
     assert len(unread) < 10
     assert "in 94 more places" in unread[-1].because
+
+
+def test_a_password_in_what_was_not_understood_is_not_quoted():
+    (unread,) = read(f"frobnicator_password=hunter2\n{REFUSAL}".encode()).unread
+    assert unread.because == "not understood: 'frobnicator_password=***'"
+
+
+def test_names_in_what_was_not_understood_are_hidden_with_the_others():
+    bundle = read(f"%XY-1: [host mail.secretcorp.example]\n{REFUSAL}\nann@secretcorp.example\n".encode())
+    assert "secretcorp" in bundle.unread[0].because
+    assert "secretcorp" not in redacted(bundle, b"key").unread[0].because

@@ -11,12 +11,13 @@ from typing import Final
 from gatepost.doctor.evidence import Unread
 from gatepost.doctor.page import Page
 from gatepost.doctor.readers.prose import is_prose
+from gatepost.doctor.readers.secrets import without_secrets
 
 MOST_PLACES: Final = 6
 _LONGEST_SHOWN: Final = 90
 _BY_A_PROGRAM: Final = re.compile(
     r"\s*(?:[<\[(]?\d{2,4}[-./]\d\d[-./]\d{2,4}[T ,]|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d|\d\d:\d\d:\d\d|[\w.-]+\[\d+\]:|"
-    r"[\w.\\/-]{2,60}\s?[=:](?:\s|$)|[{}<\[|]|\S{1,60}[$#>] \S|-[A-Za-z-]|%\w)"
+    r"[\w.\\/-]{2,60}\s?[=:](?:\s|$)|[\w.-]{2,60}=\S|[{}<\[|]|\S{1,60}[$#>] \S|-[A-Za-z-]|%\w)"
 )
 """How a line begins that no person wrote: a time, a process, a setting, a prompt, markup."""
 
@@ -34,8 +35,8 @@ def remainder(page: Page, cited: Container[int], heard: Container[int]) -> Itera
 
 
 def shown(line: str) -> str:
-    """A line as it is quoted, cut where it is long."""
-    text = " ".join(line.split())
+    """A line as it is quoted, cut where it is long, without passwords."""
+    text = " ".join(without_secrets(line).split())
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
 

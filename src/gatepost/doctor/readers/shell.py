@@ -10,6 +10,7 @@ from typing import Final
 
 from gatepost.doctor.evidence import Fact, ShellCommand
 from gatepost.doctor.page import Page
+from gatepost.doctor.readers.secrets import without_secrets
 
 _PROMPT: Final = re.compile(
     r"^\s{0,4}(?:(?:[\w.-]{1,40}@)?(?P<host>[A-Za-z][\w.-]{0,60})(?::[^#$>\n]{0,120}|\s+[~/]\S{0,60}\s?)?[#$]\s{1,3}|[#$]\s(?=[a-z])|"
@@ -32,21 +33,11 @@ def read(page: Page) -> Iterator[Fact]:
         output = page.lines[index + 1 : min(after, index + 1 + _MOST_LINES)]
         yield ShellCommand(
             source=page.source(index),
-            quote=_without_secrets(page.lines[index].strip())[:300],
-            command=_without_secrets(match["command"].strip()),
+            quote=without_secrets(page.lines[index].strip())[:300],
+            command=without_secrets(match["command"].strip()),
             server=match["host"] or "",
             output=_shown(output),
         )
-
-
-_SECRET: Final = re.compile(
-    r"(?P<name>\b[\w-]{0,30}(?:passw(?:or)?d|passphrase|secret|token|storepass|keypass)\w{0,20}[\"']?\s{0,5}(?:[=:]|\s)\s{0,5}|\bpass:)(?P<value>[^\s,;]{1,200})",
-    re.IGNORECASE,
-)
-
-
-def _without_secrets(text: str) -> str:
-    return _SECRET.sub(r"\g<name>***", text)
 
 
 def _shown(output: list[str]) -> str:
@@ -55,5 +46,5 @@ def _shown(output: list[str]) -> str:
     for line in output:
         if "-----BEGIN" in line:
             break
-        kept.append(_without_secrets(line[:_MOST_OF_A_LINE]))
+        kept.append(without_secrets(line[:_MOST_OF_A_LINE]))
     return "\n".join(kept).strip("\n")
