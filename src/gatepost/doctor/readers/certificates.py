@@ -259,15 +259,9 @@ _SPELT: Final[dict[str, tuple[str, ...]]] = {
 """Labels as openssl, certutil in several languages, and keytool write them."""
 _CANONICAL: Final = {"".join(each.split()).casefold(): name for name, written in _SPELT.items() for each in written}
 _LABEL: Final = re.compile(
-    r"^\s*(?:> ?)?(?P<label>"
-    + "|".join(
-        re.escape(each).replace(r"\ ", r"\s{1,3}")
-        for each in sorted((each for written in _SPELT.values() for each in written), key=len, reverse=True)
-    )
-    + r")\s*[:=]\s*(?P<value>.*)$",
-    re.IGNORECASE,
+    r"^\s{0,40}(?:> ?)?(?P<label>[^\W\d_][\w .()'\u2019-]{1,45}?)\s{0,3}[:=]\s{0,40}(?P<value>.*)$"
 )
-_HEADING: Final = re.compile(rf"^\s*(?:> ?)?(?P<label>{'|'.join(_SPELT['eku'][1:])})(?P<value>)\s*$", re.IGNORECASE)
+_HEADING: Final = re.compile(r"^\s{0,40}(?:> ?)?(?P<label>[^\W\d_][\w -]{5,50}?)(?P<value>)\s{0,20}$")
 """certutil -dump heads an extension without a colon."""
 _NEXT_ONE: Final = re.compile(r"\s*(?:Certificate:|-----BEGIN|={4,} .{1,40} \d+ ={4,})")
 _KEY_USAGES: Final = {
@@ -288,7 +282,7 @@ def read_openssl(page: Page) -> Iterator[Fact]:
     index = 0
     while index < len(page.lines):
         line = page.lines[index]
-        match = None if index in page.taken else _LABEL.match(line) or _HEADING.match(line)
+        match = None if index in page.taken else _labelled(line)
         if match is None:
             if told and (key := _KEY_SIGN.search(line)):
                 told["has_key"] = (index, "yes" if key["yes"] else "no")
@@ -304,7 +298,7 @@ def read_openssl(page: Page) -> Iterator[Fact]:
         if label in _BELOW and (not value or value == "critical"):
             following: list[str] = []
             while index + 1 < len(page.lines) and page.lines[index + 1].startswith((" ", "\t")):
-                if _LABEL.match(page.lines[index + 1]) or re.match(
+                if _labelled(page.lines[index + 1]) or re.match(
                     r"\s*X509v3|\s*[A-Z][\w ]+:\s*$", page.lines[index + 1]
                 ):
                     break
@@ -337,8 +331,18 @@ _KEY_SIGN = re.compile(
 )
 
 
+def _labelled(line: str) -> re.Match[str] | None:
+    """The label of a line and its value; None where that is no label of a certificate."""
+    match = _LABEL.match(line)
+    if match is not None:
+        return match if _canonical(match["label"]) else None
+    heading = _HEADING.match(line)
+    return heading if heading is not None and _canonical(heading["label"]) == "eku" else None
+
+
 def _canonical(label: str) -> str:
-    return _CANONICAL["".join(label.split()).casefold()]
+    """What a label means; empty where it is none of ours."""
+    return _CANONICAL.get("".join(label.split()).casefold(), "")
 
 
 def _told(page: Page, told: dict[str, tuple[int, str]]) -> Iterator[Fact]:

@@ -33,12 +33,12 @@ _STATUS = re.compile(
     re.I,
 )
 _NAME = re.compile(
-    r"^\s*(?:(?:Connector )?name|Connector|Konnektor)\s*:\s*[\"']?(?P<value>[^\s\"'][^\"'\n]{0,120}?)[\"']?(?:\s{2,}.*)?$",
+    r"^\s{0,40}(?:(?:Connector )?name|Connector|Konnektor)\s{0,10}:\s{0,40}(?:[\"'](?P<quoted>[^\"'\n]{1,120})[\"']|(?P<plain>[^\s\"'][^\n]{0,120}))",
     re.I,
 )
 _SMART_HOSTS = re.compile(r"\bsmart ?hosts?\b[^:\n]{0,60}:\s{0,10}(?P<value>[\w.,\[\] -]{4,400})", re.I)
 _ON = frozenset(("on", "ein", "activ\u00e9", "activado"))
-_LABELS = re.compile(r"^\s*(?:Status|\u00c9tat|Estado|Name|Nombre|Nom|From|To)\s*:?\s*$", re.I)
+_LABELS = re.compile(r"^\s{0,40}(?:Status|\u00c9tat|Estado|Name|Nombre|Nom|From|To)\s{0,10}(?::\s{0,40})?$", re.I)
 
 
 def read_portal(page: Page) -> Iterator[Fact]:
@@ -87,7 +87,7 @@ def _of_portal(line: str) -> Iterator[tuple[str, str]]:
     if match := _STATUS.search(line):
         yield "Enabled", str(match["value"].casefold() in _ON)
     if match := _NAME.match(line):
-        yield "Name", match["value"].strip()
+        yield "Name", (match["quoted"] or re.split(r"\s{2,}", match["plain"])[0]).strip()
     if match := _SMART_HOSTS.search(line):
         yield "SmartHosts", "{" + match["value"].strip(" ,.") + "}"
 

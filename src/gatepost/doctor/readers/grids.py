@@ -242,7 +242,7 @@ def _even_rows(page: Page, first: int, head: str, columns: int, split: Callable[
 
 # --- borders ----------------------------------------------------------------------------------------------------------
 
-_BORDERED: Final = re.compile(r"^\s*(?:\|\||[|!\u2502\u2503\u2551])|\S\s+[|\u2502\u2503\u2551]\s+\S")
+_BORDERED: Final = re.compile(r"^\s{0,40}(?:\|\||[|!\u2502\u2503\u2551])|\s[|\u2502\u2503\u2551]\s")
 _LINE_OF_BORDER: Final = re.compile(r"^[\s|+:=\-\u2500-\u257f]+$")
 _BORDER: Final = re.compile(r"\|\||!!|(?<!\\)[|\u2502\u2503\u2551]")
 _MARKS: Final = re.compile(r"^(?:\*{1,2}|`|_(?=\S))(.*?)(?:\*{1,2}|`|(?<=\S)_)$")

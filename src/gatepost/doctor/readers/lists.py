@@ -31,7 +31,7 @@ _LINE: Final = re.compile(
     r"^(?P<before>\s{0,12}|\s{0,4}[-*•|]\s{1,3})(?P<name>[^\W\d_]\w{1,45})(?P<sign>\s*(?::(?=\s|$)|\uff1a))\s?(?P<value>.*)$"
 )
 _ASSIGNED: Final = re.compile(r"^(?P<before>\s{0,12})(?P<name>[A-Z][A-Za-z]\w{1,45})(?P<sign>\s+=)\s+(?P<value>\S.*)$")
-_ITEM: Final = re.compile(r"^\s{0,12}-\s+(?P<item>[^\s:][^:]*|\S*:\S.*)$")
+_ITEM: Final = re.compile(r"^\s{0,12}-\s{1,12}(?P<item>[^\s:](?:[^:]|:(?=\S)){0,2000})$")
 _PROMPT: Final = re.compile(r"\s*(?:\[PS\]|PS [A-Z]:)")
 _FEW: Final = 3
 _ONLY_EXCHANGE: Final = frozenset(
@@ -202,7 +202,9 @@ def _object(page: Page, entries: list[tuple[int, str, str]], hint: str, server: 
 
 
 _BRACED: Final = re.compile(r"@\{(?P<inside>[^@{}]{3,2000}(?:\{[^{}]{0,1000}\}[^@{}]{0,1000}){0,20})\}")
-_PAIR: Final = re.compile(r"\s*(?P<name>[A-Z]\w{1,45})\s*=\s*(?P<value>\{[^{}]*\}|\"[^\"]*\"|[^;]*?)\s*(?:;|$)")
+_PAIR: Final = re.compile(
+    r"(?:^|;)\s{0,20}(?P<name>[A-Z]\w{1,45})\s{0,20}=\s{0,20}(?P<value>\{[^{}]{0,1000}\}|\"[^\"]{0,1000}\"|[^;{\"][^;]{0,1000}|)"
+)
 
 
 def _braced(page: Page, index: int, line: str, hint: str) -> Iterator[Fact]:
@@ -210,7 +212,7 @@ def _braced(page: Page, index: int, line: str, hint: str) -> Iterator[Fact]:
     for match in _BRACED.finditer(line[:4000]):
         quote = match[0][:500]
         properties = tuple(
-            property_of(english(each["name"]), each["value"].strip('"'), page.source(index), quote)
+            property_of(english(each["name"]), each["value"].strip().strip('"'), page.source(index), quote)
             for each in _PAIR.finditer(match["inside"])
         )
         if not kind_of([each.name for each in properties]) or len(properties) < 2:

@@ -263,7 +263,7 @@ _TELLING = re.compile(
 _ORIGINAL = re.compile(
     r"^\W{0,6}(?:Original message headers|Urspr\u00fcngliche (?:Nachrichten-?\s?kopfzeilen|Nachrichtenkopfzeilen)|Kopfzeilen der (?:urspr\u00fcnglichen )?Nachricht|"
     r"Encabezados de mensajes? original(?:es)?|En-t\u00eates d(?:e message|es messages) d'origine|Intestazioni (?:del )?messaggi[oe] original[ei]|"
-    r"Oorspronkelijke berichtkoppen|Cabe\u00e7alhos (?:da mensagem|das mensagens) origina(?:l|is)|\u5143\u306e\u30e1\u30c3\u30bb\u30fc\u30b8 \u30d8\u30c3\u30c0\u30fc)\s*[:\uff1a]?\s*$",
+    r"Oorspronkelijke berichtkoppen|Cabe\u00e7alhos (?:da mensagem|das mensagens) origina(?:l|is)|\u5143\u306e\u30e1\u30c3\u30bb\u30fc\u30b8 \u30d8\u30c3\u30c0\u30fc)\s{0,10}(?:[:\uff1a]\s{0,40})?$",
     re.IGNORECASE,
 )
 _MOST_BLANKS = 2

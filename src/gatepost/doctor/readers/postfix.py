@@ -238,12 +238,12 @@ def _about_tls(rest: str, common: dict[str, Any]) -> Iterator[Fact]:
 # --- configuration -----------------------------------------------------------------------------------------------
 
 _SETTING = re.compile(
-    r"^(?:\s*|.*?[#$]\s*postconf -e ['\"]?)(?P<name>[a-z][a-z0-9]*(?:_[A-Za-z0-9]+)+|relayhost|mydomain|myhostname|mynetworks|myorigin|mydestination|inet_protocols)\s*=\s*(?P<value>.*?)['\"]?\s*$"
+    r"^(?:\s*|.{0,2000}?[#$]\s*postconf -e ['\"]?)(?P<name>[a-z][a-z0-9]*(?:_[A-Za-z0-9]+)+|relayhost|mydomain|myhostname|mynetworks|myorigin|mydestination|inet_protocols)\s*=\s{0,40}(?P<value>.*?)['\"]?\s{0,40}$"
 )
 _MASTER = re.compile(
     r"^(?P<name>[\w.:\[\]-]+)\s+(?P<type>inet|unix|fifo|pass)\s+[yn-]\s+[yn-]\s+(?P<chroot>[yn-])\s+\S+\s+\S+\s+(?P<command>\w+)"
 )
-_OPTION = re.compile(r"-o\s+\{?\s*(?P<name>\w+)\s*=\s*(?P<value>[^\s}]*(?:\s(?!-o)[^\s}]+)*)\}?")
+_OPTION = re.compile(r"-o\s{1,40}\{?\s*(?P<name>\w+)\s*=\s*(?P<value>[^\s}]*(?:\s(?!-o)[^\s}]+)*)\}?")
 _PROMPTED = re.compile(r"^\s*(?:[\w.-]{1,40}@)?(?P<host>[A-Za-z][\w.-]{0,60})(?::[^#$\n]{0,120}|\s+\S{1,60})?[#$]\s")
 _WHOLE = re.compile(r"postconf\s+-n\s*(?:$|[;&>])")
 _FEW_SETTINGS = 3

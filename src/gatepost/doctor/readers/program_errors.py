@@ -54,8 +54,10 @@ _FORMS: Final[tuple[tuple[Language, re.Pattern[str]], ...]] = (
     ("openssl", re.compile(r"(?P<error>\berror:[0-9A-Fa-f]{8}):(?P<message>[\w :/()-]{3,300})")),
 )
 _CAUSED: Final = re.compile(r"^\s*(?:Caused by:|nested exception is:|---> |cause:)\s*(?P<cause>\S.{0,600})?$")
-_NODE_CODE: Final = re.compile(r"^\s+(?:code|reason|command|library|syscall|errno):\s*['\"]?[\w .-]{1,80}['\"]?,?\s*$")
-_CALL: Final = re.compile(r"^\s+(?:at\s+\S|File \"|\.\.\. \d+ more|#\d+\s)|^\s*\}\s*$|^Traceback \(most recent")
+_NODE_CODE: Final = re.compile(
+    r"^\s{1,80}(?:code|reason|command|library|syscall|errno):\s{0,20}['\"]?[\w .-]{1,80}['\"]?,?"
+)
+_CALL: Final = re.compile(r"^\s{1,80}(?:at\s|File \"|\.\.\. \d|#\d)|^\s{0,80}\}\s{0,40}$|^Traceback \(most recent")
 _MOST_LINES: Final = 60
 
 

@@ -294,7 +294,7 @@ def _without_fields(paragraph: Paragraph) -> str:
 
 _SUBJECT = re.compile(r"\s*(?:Subject|Betreff|Objet|Oggetto)\s?:", re.IGNORECASE)
 _FIELD = re.compile(
-    r"\s*(?:From|To|Cc|Date|Sent|Message-ID|Reply-To|Von|An|Gesendet|De|À|Envoyé|Thread-\w+)\s?:",
+    r"\s{0,40}(?:From|To|Cc|Date|Sent|Message-ID|Reply-To|Von|An|Gesendet|De|À|Envoyé|Thread-\w{1,40})\s?:",
     re.I,
 )
 _WORDS = re.compile(r"[^\W\d_\u3040-\u30ff\u4e00-\u9fff]{2,}|[\u3040-\u30ff\u4e00-\u9fff]{2}")

@@ -71,9 +71,7 @@ _FORMS: Final = (
     ),
     _Form(
         "sendmail",
-        re.compile(
-            r"^(?P<name>define|FEATURE|DAEMON_OPTIONS|CLIENT_OPTIONS|MAILER)\(`?(?P<value>[^\n]{1,300}?)\)(?:dnl.*)?\s*$"
-        ),
+        re.compile(r"^(?P<name>define|FEATURE|DAEMON_OPTIONS|CLIENT_OPTIONS|MAILER)\(`?(?P<value>[^\n]{1,300})\)"),
     ),
     _Form(
         "php",

@@ -24,7 +24,7 @@ from gatepost.doctor.page import Page
 # --- s_client --------------------------------------------------------------------------------------------------------
 
 _CONNECT: Final = re.compile(
-    r"\b(?:s_client\b[^\n]{0,200}?-connect|gnutls-cli\b[^\n]{0,200}?)\s+(?P<peer>\[?[\w.:-]{3,250}\]?)"
+    r"\b(?:s_client\b[^\n]{0,200}?-connect|gnutls-cli\b[^\n]{0,200}?)\s(?P<peer>\[?\w[\w.:-]{2,150}\]?)"
 )
 _PROMPT: Final = re.compile(r"\S{0,60}(?:[$#] |>\s{0,3}\w)")
 _PROTOCOL: Final = re.compile(

@@ -202,10 +202,10 @@ def _one_reply(said: str) -> str:
 # --- OpenSMTPD -------------------------------------------------------------------------------------------------------
 
 _OPENSMTPD: Final = re.compile(
-    r"(?:\s(?P<host>[\w.-]{1,80})\s)?\b(?:open)?smtpd\[\d+\]: (?P<session>[0-9a-f]{16}) (?P<where>mta|smtp) (?P<event>[\w-]+)(?: (?P<rest>.*))?$"
+    r"(?:\s(?P<host>[\w.-]{1,80})\s)?\b(?:open)?smtpd\[\d{1,9}\]: (?P<session>[0-9a-f]{16}) (?P<where>mta|smtp) (?P<event>[\w-]{1,40})(?: (?P<rest>.{0,4000}))?"
 )
-_VALUE: Final = re.compile(r'([\w-]+)=("[^"]*"|<[^>]*>|\S+)')
-_AT_HOST: Final = re.compile(r"\[?(?P<address>[0-9A-Fa-f.:]{2,45})\]? \((?P<name>[\w.-]+)\)")
+_VALUE: Final = re.compile(r'\b([\w-]{1,40})=("[^"]{0,1000}"|<[^>]{0,500}>|[^\s"<]\S{0,1000})')
+_AT_HOST: Final = re.compile(r"\[?(?P<address>[0-9A-Fa-f.:]{2,45})\]? \((?P<name>[\w.-]{1,150})\)")
 
 
 def read_opensmtpd(page: Page) -> Iterator[Fact]:

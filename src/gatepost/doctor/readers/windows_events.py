@@ -18,20 +18,20 @@ from gatepost.doctor.page import Page
 from gatepost.doctor.readers.replies import replies_in
 
 _ID: Final = re.compile(
-    r"\b(?:Event ?-?ID|EventId|InstanceId|Ereignis-?ID|ID de l['\u2019]événement|Id\.? (?:de )?evento|ID (?:del )?evento|Gebeurtenis-ID|ID události|Event)\s*[:=#\uff1a]?\s*(?P<id>\d{1,5})\b(?!\.\d)"
-    r"|^[^\d:\uff1a]{2,30}[:\uff1a]\s*(?P<known>1201[4-9]|12023|16023|1035|1040|2004|2019|3687[01468]|3688[0278])\s*$",
+    r"\b(?:Event ?-?ID|EventId|InstanceId|Ereignis-?ID|ID de l['\u2019]événement|Id\.? (?:de )?evento|ID (?:del )?evento|Gebeurtenis-ID|ID události|Event)\s{0,20}[:=#\uff1a]?\s{0,20}(?P<id>\d{1,5})\b(?!\.\d)"
+    r"|^[^\d:\uff1a]{2,30}[:\uff1a]\s{0,20}(?P<known>1201[4-9]|12023|16023|1035|1040|2004|2019|3687[01468]|3688[0278])\s{0,20}$",
     re.IGNORECASE,
 )
 """In any language, the ids that matter here stand alone after a label."""
 _PROVIDER: Final = re.compile(
-    r"\b(?:Source|Quelle|ProviderName|Provider Name|Provider)\s*[:=]\s*['\"]?(?P<name>[\w .-]*?(?:Exchange|Schannel|CAPI2|Edge|Cert)\w*(?:[\w -]*Transport)?)"
-    r"|\b(?P<bare>MSExchange\w+|Schannel|CAPI2|Microsoft-Windows-CAPI2)\b",
+    r"\b(?:Source|Quelle|ProviderName|Provider Name|Provider)\s{0,20}[:=]\s{0,20}['\"]?(?P<name>[\w .-]{0,60}?(?:Exchange|Schannel|CAPI2|Edge|Cert)\w{0,40}(?:[\w -]{0,40}Transport)?)"
+    r"|\b(?P<bare>MSExchange\w{1,40}|Schannel|CAPI2|Microsoft-Windows-CAPI2)\b",
     re.IGNORECASE,
 )
 _NEAR: Final = re.compile(r"MSExchange|Schannel|CAPI2|EdgeSync|LogName|Log Name|Protokollname|Event\[|Transport")
-_RESULT: Final = re.compile(r"<Result[^>]*value=['\"]([0-9A-Fa-fx]+)['\"]|\b(800B0[0-9A-Fa-f]{3})\b")
+_RESULT: Final = re.compile(r"<Result[^>]{0,120}?value=['\"]([0-9A-Fa-fx]{1,40})['\"]|\b(800B0[0-9A-Fa-f]{3})\b")
 _COMPUTER: Final = re.compile(
-    r"\b(?:Computer|MachineName|Equipo|Ordinateur|Rechner|Počítač)\s*[:=\uff1a]\s*([\w.-]+)|(?:コンピューター|计算机)\s*[:\uff1a]\s*([\w.-]+)",
+    r"\b(?:Computer|MachineName|Equipo|Ordinateur|Rechner|Počítač)\s{0,20}[:=\uff1a]\s{0,20}([\w.-]{1,100})|(?:コンピューター|计算机)\s{0,20}[:\uff1a]\s{0,20}([\w.-]{1,100})",
     re.I,
 )
 _LEVEL: Final = re.compile(
@@ -142,7 +142,7 @@ _FIELDS: Final[Mapping[str, re.Pattern[str]]] = {
 _DATA: Final = re.compile(
     r"<(?:Data|Message|Binary)\b[^>]{0,100}>(?P<it>[^<]{0,3000})</(?:Data|Message|Binary)>|<Result[^>]{0,200}>"
 )
-_ENVELOPE: Final = re.compile(r"\s*</?(?:Events|QueryList|\?xml)\b[^<>]{0,200}>\s*$")
+_ENVELOPE: Final = re.compile(r"\s{0,40}</?(?:Events|QueryList|\?xml)\b[^<>]{0,200}>\s{0,40}$")
 _MOST_OF_AN_ENTRY: Final = 400
 """Lines."""
 
