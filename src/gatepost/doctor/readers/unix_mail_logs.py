@@ -104,7 +104,7 @@ def read_sendmail(page: Page) -> Iterator[Fact]:
 
 def _fields(text: str) -> dict[str, str]:
     marks = [*_FIELD.finditer(text[:2000])]
-    ends = [*(each.start() for each in marks[1:]), len(text)]
+    ends = [*(each.start() for each in marks), len(text)][1:]
     return {each["name"]: text[each.end() : end].rstrip(", ") for each, end in zip(marks, ends, strict=True)}
 
 
