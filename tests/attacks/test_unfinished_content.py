@@ -4,6 +4,7 @@ Before: five sessions of 60 MB each on a disk of 300 MB, and every tenant's mail
 """
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -81,6 +82,29 @@ def test_what_is_unfinished_is_bounded_by_network_and_for_all_strangers(tmp_path
         assert codes.count(452) >= 2 and codes.count(250) >= 1, codes
         assert codes[:2].count(452) == 1, "two addresses of one network"
         wait_until(lambda: "content-full" in relay.output, "the operator to be told")
+
+
+def test_what_a_worker_held_that_was_killed_after_a_reload_counts_no_more(tmp_path: Path) -> None:
+    """Its place has a successor under another number, and nobody begins anew where it counted."""
+    with serving(tmp_path, '[queue]\nunfinished = "4MiB"') as relay, ExitStack() as stack:
+        strangers = Unfinished(relay, stack)
+        strangers.begin("127.90.0.1", 3 * MIB)
+        before = relay.worker_pids()
+        assert relay.process is not None
+        relay.process.send_signal(signal.SIGHUP)
+        relay.wait_for_output("reloaded: 2 workers were replaced")
+        # The worker that has the stranger's session stays for it.
+        (busy,) = wait_until(
+            lambda: (left := set(before) & set(relay.worker_pids())) and len(left) == 1 and left, "one"
+        )
+        os.kill(busy, signal.SIGKILL)
+
+        def may_send() -> bool:
+            strangers.sessions.clear()
+            strangers.begin("127.91.0.1", 3 * MIB)
+            return [answer.code for answer in strangers.end()] == [250]
+
+        wait_until(may_send, "what it held to be forgotten", pause_s=0.5)
 
 
 @pytest.mark.attack

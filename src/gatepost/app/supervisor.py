@@ -26,7 +26,7 @@ from gatepost.app.retirement import RETIRE
 from gatepost.app.start_checks import StartError, check, data_lock
 from gatepost.config import Config, ConfigError
 from gatepost.mail.session_id import MOST_WORKERS
-from gatepost.net.shared_counts import octets
+from gatepost.net.shared_counts import SharedCounts, octets
 from gatepost.queue.store import StoreError
 
 _STOP_PATIENCE_S = 40.0
@@ -76,6 +76,8 @@ class _Child:
     command: tuple[str, ...]
     """Module and arguments; the configuration file and descriptors follow, the first of them to say that it serves."""
     fds: tuple[int, ...]
+    number: int | None = None
+    """Of a worker."""
     replaced: bool = False
     reloading: bool = False
     """It was asked to end, to be started again with new settings."""
@@ -135,7 +137,7 @@ class _Supervisor:
     def _worker(self, number: int) -> _Child:
         sockets = self._sockets[number % self._config.workers]
         command = ("gatepost.app.worker", str(number))
-        return _Child(f"worker {number}", command, (*(sock.fileno() for sock in sockets), self._counts))
+        return _Child(f"worker {number}", command, (*(sock.fileno() for sock in sockets), self._counts), number)
 
     def _employ(self, child: _Child) -> asyncio.Task[None]:
         keeper = asyncio.create_task(self._keep(child))
@@ -149,6 +151,9 @@ class _Supervisor:
             await self._start(child)
             assert child.process is not None
             code = await child.process.wait()
+            if child.number is not None:
+                # What it held counts no more: its number may be idle until the next reload.
+                SharedCounts(self._counts, child.number, self._config.workers)
             if self._stopping.is_set() or child.replaced:
                 return
             if child.reloading:
