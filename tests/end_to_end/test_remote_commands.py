@@ -155,6 +155,28 @@ def test_a_tenant_works_with_its_own_part(relay: Installation, contoso: Elsewher
     assert all("fabrikam" not in json.dumps(entry) for entry in contoso.told("audit", "list", "--limit", "0"))
 
 
+def test_a_tenant_asks_for_its_own_forecast_from_elsewhere(
+    relay: Installation, contoso: Elsewhere, operator: Elsewhere
+) -> None:
+    for tenant in ("contoso", "fabrikam"):
+        relay("token", "add", "--tenant", tenant, "--expires", "5d", "--out", str(relay.folder / f"{tenant}.soon"))
+        used = relay.run_bare(
+            *operator.options[:2],
+            "--token-file",
+            str(relay.folder / f"{tenant}.soon"),
+            *operator.options[4:],
+            "tenant",
+            "list",
+        )
+        assert used.returncode == 0, used.stderr
+    own = json.loads(contoso("forecast", "--json", expect=1)[0])["prospects"]
+    assert [(each["code"], each["tenant"]) for each in own] == [("token-expires", "contoso")]
+    assert "fabrikam" not in contoso("forecast", expect=1)[0]
+    everybody = json.loads(operator("forecast", "--json", expect=1)[0])["prospects"]
+    assert {each["tenant"] for each in everybody} == {"contoso", "fabrikam"}
+    assert "no tenant" in contoso("forecast", "--tenant", "fabrikam", expect=1)[1]
+
+
 def test_what_keeps_the_relay_from_answering_is_one_line(
     relay: Installation, operator: Elsewhere, tmp_path: Path
 ) -> None:

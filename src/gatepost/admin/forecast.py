@@ -21,7 +21,7 @@ from gatepost.admin.lookups import tenant_named
 from gatepost.admin.proofs import ProofState
 from gatepost.tenancy.attribution import Basis
 from gatepost.tenancy.ownership import ownership
-from gatepost.tenancy.record import Record, time_text
+from gatepost.tenancy.record import ReadRecord, Record, time_from, time_text
 from gatepost.tenancy.sighting import SeenCertificate, Sighting
 from gatepost.tenancy.tenant import ConnectorType, InboundConnector
 
@@ -93,6 +93,18 @@ def prospect_record(prospect: Prospect, at: datetime) -> Record:
         "says": prospect.says,
         "do": prospect.do,
     }
+
+
+def prospect_from(record: ReadRecord) -> Prospect:
+    return Prospect(
+        code=ProspectCode(record["code"]),
+        tenant=record["tenant"],
+        connector=record["connector"],
+        subject=record["subject"],
+        due_at=time_from(record["due_at"]),
+        says=record["says"],
+        do=record["do"],
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,7 @@ from gatepost.admin.declined import (
     WrongUse,
 )
 from gatepost.admin.domains import DomainChange
+from gatepost.admin.forecast import Prospect, prospect_from
 from gatepost.admin.inbound_connectors import InboundConnectorWish
 from gatepost.admin.inbound_connectors import Saved as SavedInbound
 from gatepost.admin.notation import object_name
@@ -97,6 +98,15 @@ def remote_sessions(url: str, token_file: Path | None, authority: Path | None) -
     relay = _opened(url, token_file, authority)
     try:
         yield RemoteSessions(relay)
+    finally:
+        relay.close()
+
+
+def remote_forecast(url: str, token_file: Path | None, authority: Path | None, tenant: str | None) -> list[Prospect]:
+    """Of a tenant, of the token's own, or of all. Raises `Declined`, `StoreError`."""
+    relay = _opened(url, token_file, authority)
+    try:
+        return [prospect_from(each) for each in relay.read(relay.part("forecast", tenant))["prospects"]]
     finally:
         relay.close()
 

@@ -9,7 +9,7 @@ from gatepost.admin.forecast import Prospect, prospect_record
 from gatepost.admin.lookups import tenant_named
 from gatepost.app.own_credentials import foreseen
 from gatepost.cli import context
-from gatepost.cli.editing import directory_editor
+from gatepost.cli.editing import directory_editor, told
 from gatepost.tenancy.record import time_text
 
 forecast_app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -23,16 +23,29 @@ def forecast_command(
     tenant: Annotated[str | None, typer.Option(metavar="NAME", help="One tenant's; default: all.")] = None,
     json: Annotated[bool, typer.Option("--json", help="JSON, for programs.")] = False,
 ) -> None:
-    config = context.config()
     at = datetime.now(UTC)
-    with directory_editor() as editor:
-        found = foreseen(config, editor, at, tenant_named(editor, tenant).name if tenant else None)
+    found = _remote(tenant) if context.INVOCATION.server else _local(tenant, at)
     if json:
         context.print_json({"at": time_text(at), "prospects": [prospect_record(each, at) for each in found]})
     else:
         _print(found, at)
     if any((stage := each.stage(at)) and stage <= timedelta(days=7) for each in found):
         raise typer.Exit(context.NO)
+
+
+def _local(tenant: str | None, at: datetime) -> list[Prospect]:
+    config = context.config()
+    with directory_editor() as editor:
+        return foreseen(config, editor, at, tenant_named(editor, tenant).name if tenant else None)
+
+
+def _remote(tenant: str | None) -> list[Prospect]:
+    from gatepost.app.remote import remote_forecast
+
+    asked = context.INVOCATION
+    assert asked.server is not None
+    with told():
+        return remote_forecast(asked.server, asked.token_file, asked.authority, tenant)
 
 
 def _print(found: list[Prospect], at: datetime) -> None:
