@@ -6,6 +6,7 @@ lapses. A failure of the DNS says nothing about a domain, so it changes nothing.
 alone.
 """
 
+from asyncio import gather
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -21,6 +22,8 @@ from gatepost.queue.next_hop import DnsProblem
 from gatepost.tenancy.tenant import AcceptedDomain
 
 CHECK_EVERY = timedelta(days=1)
+_ASKED_AT_ONCE = 50
+"""One tenant's thousand domains whose name servers are silent must not put off everybody else's check for hours."""
 
 
 TxtAnswer = tuple[str, ...] | DnsProblem
@@ -76,11 +79,12 @@ def give_up(editor: DirectoryEditor, text: str, at: datetime, tenant: str | None
 async def recheck(editor: DirectoryEditor, lookup: TxtLookup, at: datetime, grace: timedelta) -> Sequence[RecheckEvent]:
     """Ask again for every domain whose last check is a day old."""
     events = []
-    for domain in list(editor.domains_last_checked_before(at - CHECK_EVERY)):
-        answer = await lookup.txt(record_name(domain.domain))
-        event = _judge(editor, domain, answer, at, grace)
-        if event:
-            events.append(event)
+    due = list(editor.domains_last_checked_before(at - CHECK_EVERY))
+    for first in range(0, len(due), _ASKED_AT_ONCE):
+        domains = due[first : first + _ASKED_AT_ONCE]
+        answers = await gather(*(lookup.txt(record_name(each.domain)) for each in domains))
+        judged = (_judge(editor, *asked, at, grace) for asked in zip(domains, answers, strict=True))
+        events += [event for event in judged if event]
     return events
 
 

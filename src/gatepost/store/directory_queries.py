@@ -106,11 +106,16 @@ class DirectoryQueries:
         return self._tenants_in([("pin WHERE sha256 = ?", (bytes.fromhex(pin),)) for pin in pins])
 
     def tenants_listing(self, address: Address, *, enabled: bool = False) -> Sequence[str]:
+        return self.tenants_listing_with(address, self.prefix_lengths(address.version), enabled=enabled)
+
+    def tenants_listing_with(
+        self, address: Address, prefix_lengths: Sequence[int], *, enabled: bool = False
+    ) -> Sequence[str]:
         number, bits = int(address), address.max_prefixlen
         listing = "address WHERE family = ? AND prefix_length = ? AND network = ?"
         networks = (
             (length, (number >> (bits - length) << (bits - length)).to_bytes(bits // 8, "big"))
-            for length in self.prefix_lengths(address.version)
+            for length in prefix_lengths
         )
         return self._tenants_in([(listing, (address.version, *network)) for network in networks], enabled=enabled)
 

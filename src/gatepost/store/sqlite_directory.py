@@ -104,7 +104,8 @@ class SqliteDirectory:
         return self._queries.tenants_pinning(leaf)
 
     def tenants_listing(self, address: Address, *, enabled: bool = False) -> Sequence[str]:
-        return self._queries.tenants_listing(address, enabled=enabled)
+        lengths = self._prefix_lengths(address.version)
+        return self._queries.tenants_listing_with(address, lengths, enabled=enabled)
 
     def proofs_of(self, pin: str) -> Sequence[Proof]:
         return self._proofs_of(pin)
