@@ -107,11 +107,12 @@ async def open_connection(
     tls: ClientTls,
     log: SessionLog | None,
     owner: Owner,
+    tenant: str | None = None,
 ) -> "Connection | NotOpened":
-    """Dial one target, and open a session that meets the connector's TLS level."""
-    opened = await _open(target, connector, settings, tls, log, owner, _starttls_use(connector.tls))
+    """Dial one target, and open a session that meets the connector's TLS level. `tenant`: whose mail it is for."""
+    opened = await _open(target, connector, settings, tls, log, owner, tenant, _starttls_use(connector.tls))
     if isinstance(opened, NotOpened) and opened.tls_failed and connector.tls is TlsLevel.OPPORTUNISTIC:
-        return await _open(target, connector, settings, tls, log, owner, StartTlsUse.NEVER)
+        return await _open(target, connector, settings, tls, log, owner, tenant, StartTlsUse.NEVER)
     return opened
 
 
@@ -122,10 +123,11 @@ async def _open(
     tls: ClientTls,
     log: SessionLog | None,
     owner: Owner,
+    tenant: str | None,
     starttls: StartTlsUse,
 ) -> "Connection | NotOpened":
     loop = asyncio.get_running_loop()
-    connection = Connection(target, connector, settings, tls, log, owner, starttls)
+    connection = Connection(target, connector, settings, tls, log, owner, tenant, starttls)
     if log:
         log.add(Event.INFORMATION, "", "attempting to connect")
     try:
@@ -169,10 +171,13 @@ class Connection(asyncio.Protocol):
         tls: ClientTls,
         log: SessionLog | None,
         owner: Owner,
+        tenant: str | None,
         starttls: StartTlsUse,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self.target = target
+        self.tenant = tenant
+        """Whose mail it was dialled for."""
         self.host = str(target)
         self.deadline = self._loop.time() + settings.timeouts.greeting_s
         self.opened: asyncio.Future[NotOpened | None] = self._loop.create_future()

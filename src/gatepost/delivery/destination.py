@@ -67,10 +67,8 @@ class Office(Protocol):
     def may_connect(self, destination: "Destination") -> bool:
         """Whether one more connection may be opened now; if not, `pump` is called when it may."""
 
-    def dial_over(self, tenant: str | None) -> None:
-        """The dial that `may_connect` allowed has ended, one way or the other; `tenant`: whose turn it was."""
-
-    def connection_over(self) -> None: ...
+    def connection_over(self, tenant: str | None) -> None:
+        """A connection that `may_connect` allowed is closed, or could not be opened; `tenant`: whose turn it was."""
 
     def take_claim(self, destination: "Destination") -> Claim | None:
         """The next claim of `destination.waiting` that is still wanted."""
@@ -216,7 +214,7 @@ class Destination:
             self.idle.remove(connection)
         if connection.was_ready:
             self._ready -= 1
-            self._office.connection_over()
+            self._office.connection_over(connection.tenant)
             self.pump()
 
     # Dialling
@@ -230,43 +228,43 @@ class Destination:
         return not dialling and not self.is_down()
 
     def _dial(self) -> None:
-        dial = asyncio.get_running_loop().create_task(self._connect())
+        tenant = self.waiting.tenant
+        dial = asyncio.get_running_loop().create_task(self._connect(tenant))
         self._dials.add(dial)
-        dial.add_done_callback(partial(self._dialled, self.waiting.tenant))
+        dial.add_done_callback(partial(self._dialled, tenant))
 
     def _dialled(self, tenant: str | None, dial: asyncio.Task[None]) -> None:
         self._dials.discard(dial)
-        self._office.dial_over(tenant)
         if dial.cancelled():
-            self._office.connection_over()
+            self._office.connection_over(tenant)
         elif error := dial.exception():
             self._office.warning(f"dialling {self} broke: {error!r}")
-            self._not_reached(NotOpened(f"internal error: {error!r}", "4.3.0"))
+            self._not_reached(NotOpened(f"internal error: {error!r}", "4.3.0"), tenant)
         self.pump()
 
-    async def _connect(self) -> None:
+    async def _connect(self, tenant: str | None) -> None:
         services = self._services
         targets = await find_targets(
             self.connector, self._any_domain(), services.resolver, services.own_names, services.shuffle, services.reach
         )
         if isinstance(targets, DnsProblem):
-            self._not_reached(targets)
+            self._not_reached(targets, tenant)
             return
         told: NotOpened | None = None
         for target in targets:
-            opened = await self._open(target)
+            opened = await self._open(target, tenant)
             if isinstance(opened, Connection):
                 return
             # Words of a host say more than silence.
             if told is None or (told.reply is None and opened.reply is not None):
                 told = opened
         assert told is not None, "there is at least one target"
-        self._not_reached(told)
+        self._not_reached(told, tenant)
 
-    async def _open(self, target: Target) -> Connection | NotOpened:
+    async def _open(self, target: Target, tenant: str | None) -> Connection | NotOpened:
         services = self._services
         return await open_connection(
-            target, self.connector, services.connection, services.tls, self._session_log(target), self
+            target, self.connector, services.connection, services.tls, self._session_log(target), self, tenant
         )
 
     def _session_log(self, target: Target) -> SessionLog | None:
@@ -281,8 +279,8 @@ class Destination:
     def _any_domain(self) -> str:
         return self.domain or ""
 
-    def _not_reached(self, problem: NotOpened | DnsProblem) -> None:
-        self._office.connection_over()
+    def _not_reached(self, problem: NotOpened | DnsProblem, tenant: str | None) -> None:
+        self._office.connection_over(tenant)
         now = self._services.clock()
         if self._ready:
             self._enough_until = now + ENOUGH_FOR_S

@@ -12,7 +12,7 @@ Laws:
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from gatepost.delivery.clock_watch import ClockWatch
@@ -76,9 +76,9 @@ class Scheduler:
         self._directory_version = -1
         self._starved: dict[Destination, None] = {}
         self._connections = 0
-        self._dialling_for: dict[str | None, int] = {}
-        """Whose mail the dials are for that have not ended. As with memory, who has as many as are left free gets no
-        more: hosts that never answer take half of the connections from a tenant's neighbours at most."""
+        self._connections_for: dict[str | None, int] = {}
+        """Whose mail they were dialled for. As with memory, who has as many as are left free gets no more: hosts that
+        never answer, or that take sessions and then their time, take half from a tenant's neighbours at most."""
         self._waiting = 0
         self._waiting_of: dict[str | None, int] = {}
         self._waiting_octets = 0
@@ -280,25 +280,22 @@ class Scheduler:
         if self._stopping or self._unsettled:
             return False
         tenant = destination.waiting.tenant
-        dialling = self._dialling_for.get(tenant, 0)
-        if dialling >= self._settings.connections - self._connections:
+        held, free = self._connections_for.get(tenant, 0), self._settings.connections - self._connections
+        if held >= free:
             self._starved[destination] = None
-            if self._connections >= self._settings.connections:
-                self._close_an_idle_connection()
+            self._close_an_idle_connection(of_tenants=None if free <= 0 else (tenant,))
             return False
         self._connections += 1
-        self._dialling_for[tenant] = dialling + 1
+        self._connections_for[tenant] = held + 1
         return True
 
-    def dial_over(self, tenant: str | None) -> None:
-        left = self._dialling_for[tenant] - 1
-        if left:
-            self._dialling_for[tenant] = left
-        else:
-            del self._dialling_for[tenant]
-
-    def connection_over(self) -> None:
+    def connection_over(self, tenant: str | None) -> None:
         self._connections -= 1
+        left = self._connections_for[tenant] - 1
+        if left:
+            self._connections_for[tenant] = left
+        else:
+            del self._connections_for[tenant]
         if self._starved:
             destination = next(iter(self._starved))
             del self._starved[destination]
@@ -487,9 +484,10 @@ class Scheduler:
         for destination in tuple(self._destinations.values()):
             destination.pump()
 
-    def _close_an_idle_connection(self) -> None:
+    def _close_an_idle_connection(self, of_tenants: Collection[str | None] | None = None) -> None:
+        """The longest idle of some destination: anybody's, or one that was dialled for one of `of_tenants`."""
         for destination in self._destinations.values():
-            if destination.idle:
+            if destination.idle and (of_tenants is None or destination.idle[0].tenant in of_tenants):
                 destination.quit_idle(1)
                 return
 
