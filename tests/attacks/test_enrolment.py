@@ -81,6 +81,20 @@ def test_a_provider_that_shares_one_certificate_keeps_everybodys_incoming_mail(s
     assert scene.evil.count == 0
 
 
+def test_who_reads_the_ehlo_name_in_a_received_field_does_not_know_the_address(scene: Scene) -> None:
+    """contoso sets the EHLO name; its server sends other mail meanwhile. evil would be first, with a key of its own."""
+    made = scene.relay.told("enroll", "contoso")
+    read = made["ehlo"].partition(".")[0]
+    assert read not in made["address"]
+    guessed = f"enrolment-{read}@{made['address'].partition('@')[2]}"
+    evils = scene.own.self_signed("mail.contoso.com")
+    said = scene.says(evils, EVIL_ADDRESS, "ann@contoso.com", guessed, made["ehlo"])
+    assert said.startswith("550"), said
+    assert scene.relay.told("proof", "list") == []
+    honest = scene.own.self_signed("own.contoso.com")
+    assert scene.says(honest, CONTOSO_ADDRESS, "ann@contoso.com", made["address"], made["ehlo"]).startswith("250")
+
+
 KNOWN_BY = {
     "address": ("--address", f"{CONTOSO_ADDRESS}/32"),
     "own authority and wildcard": ("--certificate-name", "*.contoso.com", "--trust-anchor", "ROOT"),

@@ -295,7 +295,7 @@ def enrolment_shown(
 
 def ehlo_name(editor: DirectoryEditor, appointment: Appointment) -> str:
     """What the server must say in EHLO; what follows the first label is free."""
-    return f"{appointment.token}.{_own_domain(editor, appointment.tenant) or 'enrolment.invalid'}"
+    return f"{appointment.ehlo_token}.{_own_domain(editor, appointment.tenant) or 'enrolment.invalid'}"
 
 
 def ways_to_send(editor: DirectoryEditor, appointment: Appointment, hostname: str) -> Record:

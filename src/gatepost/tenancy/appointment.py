@@ -4,14 +4,17 @@ A rehearsal is kept by naming the address in RCPT TO: the session is recorded, n
 enrolment is kept by one message, in a session that says EHLO with the one-time token: the certificate of that session
 is proven to be the tenant's from then on.
 
-Laws: an address cannot be guessed and is good once; what is seen there is what the peer presented, no more; what a
-session shows at a rehearsal proves nothing.
+Laws: an address cannot be guessed and is good once, and the EHLO token, which every host reads that the server sends to
+meanwhile, does not lead to it; what is seen there is what the peer presented, no more; what a session shows at a
+rehearsal proves nothing.
 """
 
 import re
+from base64 import b32encode
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from hashlib import sha256
 
 from gatepost.tenancy.evidence import Evidence
 from gatepost.tenancy.record import ReadRecord, Record, time_from, time_text
@@ -48,9 +51,10 @@ class Appointment:
     """Enrolment: the last session that proved nothing, as `sighting` makes it, with `code`, `says` and `claimed_by`."""
 
     @property
-    def token(self) -> str:
-        """What cannot be guessed of the address; the EHLO name of an enrolment carries it too."""
-        return self.local_part.partition("-")[2]
+    def ehlo_token(self) -> str:
+        """What the EHLO name of an enrolment begins with. It stands in Received fields of other mail, and who reads it
+        there must not know the address."""
+        return b32encode(sha256(self.local_part.encode()).digest()[:20]).decode().lower()
 
     def state(self, at: datetime) -> State:
         if self.seen is not None:

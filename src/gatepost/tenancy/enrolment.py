@@ -49,8 +49,8 @@ def objection(
     if not carries_token(evidence.ehlo, appointment):
         return Objection(
             code="enrolment-ehlo",
-            says="In this session the EHLO name must begin with the letters of this address that follow "
-            f"'enrolment-', a dot and any name; it was '{evidence.ehlo}'",
+            says="In this session the EHLO name must be the one that was made with this address; it was "
+            f"'{evidence.ehlo}'",
         )
     if certificate is None:
         return Objection(code="enrolment-certificate", says="This session shows no client certificate to be proved")
@@ -69,7 +69,7 @@ def may_enrol(directory: Directory, tenant: str, reverse_path: ReversePath) -> b
 
 def carries_token(ehlo: str, appointment: Appointment) -> bool:
     first, _, rest = ehlo.lower().partition(".")
-    return bool(rest) and first == appointment.token
+    return bool(rest) and first == appointment.ehlo_token
 
 
 def leads_to_root(certificate: ClientCertificate) -> bool:
