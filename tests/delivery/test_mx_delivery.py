@@ -8,9 +8,10 @@ import pytest
 import uvloop
 
 from delivery import post_office as post
-from delivery.post_office import post_office, to_smart_host
+from delivery.post_office import LOOPBACK, post_office, to_smart_host
 from dns_server import DnsServer
 from gatepost.delivery import next_hops
+from gatepost.net.own_addresses import OwnListeners
 from gatepost.tenancy.reach import Reach
 from gatepost.tenancy.tenant import AddressSpace, SendConnector, SmartHost, TlsLevel
 from sink import CLOSE, Sink
@@ -138,5 +139,30 @@ def test_a_tenants_smart_host_that_comes_to_lead_inside_is_left_and_another_tena
                     "next-hop-not-allowed: hub.evil.example has a loopback"
                 )
                 assert sink.sessions == 1
+
+    run(story())
+
+
+def test_a_tenants_mx_that_is_this_relay_is_passed_over_and_alone_is_a_loop(tmp_path: Path, dial_port) -> None:  # type: ignore[no-untyped-def]
+    async def story() -> None:
+        async with DnsServer() as dns, Sink() as sink:
+            dial_port(sink.port)
+            dns.add("round.example", "MX", "10 evil.example.")
+            dns.add("evil.example", "A", "127.0.0.1")
+            dns.add("both.example", "MX", "10 evil.example.", "20 other.example.")
+            dns.add("other.example", "A", "127.0.0.2")
+            reach = replace(LOOPBACK, is_own_listener=OwnListeners([("127.0.0.1", sink.port)]).include)
+            evil, ours = replace(INTERNET, name="own", tenant="evil"), INTERNET
+            async with post_office(tmp_path, evil, ours, nameserver=dns.address, reach=reach) as office:
+                await office.send("x@round.example", tenant="evil", sender=None)
+                await office.until(lambda: office.told.failed)
+                assert office.told.failed[0][1].status == "5.4.6"
+                assert office.told.failed[0][1].why.startswith("next-hop-is-this-relay: evil.example ")
+                await office.send("x@both.example", tenant="evil", sender=None)
+                await office.until(lambda: office.told.deferred)
+                assert "other.example[127.0.0.2]" in str(office.told.deferred[0][1])
+                assert sink.sessions == 0
+                await office.send("x@round.example", tenant="fabrikam", sender=None)
+                await office.until(lambda: office.told.delivered)
 
     run(story())

@@ -54,7 +54,7 @@ from gatepost.mail.session_id import SessionIds
 from gatepost.net.certificates import CredentialError
 from gatepost.net.dns import Resolver
 from gatepost.net.judgement import Judge
-from gatepost.net.own_addresses import is_own_address
+from gatepost.net.own_addresses import OwnListeners, is_own_address
 from gatepost.net.shared_counts import SharedCounts
 from gatepost.net.tls_client import ClientTlsContexts
 from gatepost.net.tls_server import ServerTlsContexts
@@ -208,6 +208,7 @@ class Worker:
                 allowed=config.delivery.allow_internal,
                 internal=config.delivery.internal_networks,
                 is_own=is_own_address,
+                is_own_listener=OwnListeners((each.host, each.port) for each in config.listeners).include,
             ),
         )
         self._appointments = Appointments(config, self._directory, self._events)

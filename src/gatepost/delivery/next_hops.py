@@ -52,6 +52,10 @@ async def find_targets(
 
 def _within(reach: Reach, connector: SendConnector, targets: tuple[Target, ...]) -> tuple[Target, ...] | DnsProblem:
     smart = bool(connector.smart_hosts)
+    round_trips = {target: reach.leads_back(connector, *target) for target in targets}
+    if why := _why_all_lead_back(round_trips):
+        return DnsProblem(permanent=not smart, status="4.4.6" if smart else "5.4.6", why=why)
+    targets = tuple(target for target, back in round_trips.items() if back is None)
     judged = [
         (target, reach.why_not(connector, target.host, target.address, target.port, smart=smart)) for target in targets
     ]
@@ -61,6 +65,12 @@ def _within(reach: Reach, connector: SendConnector, targets: tuple[Target, ...])
     why = next(why for _, why in judged if why)
     # A connector can be corrected; a domain whose mail hosts are nobody's takes no mail.
     return DnsProblem(permanent=not smart, status="4.4.4" if smart else "5.4.4", why=why)
+
+
+def _why_all_lead_back(round_trips: dict[Target, str | None]) -> str | None:
+    """RFC 3463 3.5, X.4.6: a routing loop. One host that leads elsewhere is enough to go on."""
+    reasons = [why for why in round_trips.values() if why]
+    return reasons[0] if len(reasons) == len(round_trips) else None
 
 
 async def _found(

@@ -8,6 +8,8 @@ Laws:
 - an internal address is dialled where the operator allowed it: a server-wide connector's smart hosts, its other next
   hops unless it says no, a tenant's connector with `allow_internal`, or a network of the setting
   `delivery.allow_internal`; for nobody else, by whatever name;
+- a tenant's connector never leads back to this relay, whatever the operator allowed: the session would come from the
+  relay's own address, and be attributed to whoever lists that;
 - the sentence names no address: a name that only the relay's own DNS knows must not be looked up through it.
 """
 
@@ -19,6 +21,7 @@ from typing import Final
 from gatepost.tenancy.tenant import Network, SendConnector, SmartHost
 
 NOT_ALLOWED: Final = "next-hop-not-allowed"
+LEADS_BACK: Final = "next-hop-is-this-relay"
 
 # 465 expects TLS from the first octet (RFC 8314 3.3), which delivery does not speak; 587 is submission (RFC 6409).
 PORTS_OF_TENANTS: Final = (25, 587)
@@ -66,6 +69,20 @@ class Reach:
     """Besides those that are so for everybody: the relay's own networks with public addresses."""
     is_own: Callable[[str], bool] = lambda address: False
     """Whether an address is this machine's."""
+    is_own_listener: Callable[[str, int], bool] = lambda address, port: False
+    """Whether this relay itself takes mail at an IP address and port."""
+
+    def leads_back(self, connector: SendConnector, host: str, address: str, port: int) -> str | None:
+        """Why `connector` would only bring mail back here (RFC 5321 5.1: never to oneself); None: it does not."""
+        if connector.tenant is None:
+            return None
+        try:
+            parsed = ip_address(address.partition("%")[0])
+        except ValueError:
+            return None
+        if any(self.is_own_listener(str(each), port) for each in (parsed, *_embedded(parsed))):
+            return f"{LEADS_BACK}: {host} port {port} is this relay itself: mail would go round in circles"
+        return None
 
     def why_not(self, connector: SendConnector, host: str, address: str, port: int, *, smart: bool) -> str | None:
         """Why `connector` must not lead to this address of `host`; None: it may. `smart`: the host is one of its smart
