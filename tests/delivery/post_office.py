@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,15 @@ from gatepost.smtp.client_settings import ClientTimeouts
 from gatepost.store.spool import MemoryContent
 from gatepost.store.sqlite_queue import SqliteQueueStore
 from gatepost.tenancy.reach import Reach
-from gatepost.tenancy.tenant import AcceptedDomain, AddressSpace, SendConnector, SmartHost, TlsLevel
+from gatepost.tenancy.tenant import (
+    AcceptedDomain,
+    AddressSpace,
+    InboundConnector,
+    SendConnector,
+    SmartHost,
+    Tenant,
+    TlsLevel,
+)
 
 LOOPBACK = Reach(allowed=(ip_network("127.0.0.0/8"), ip_network("::1/128")))
 """Next hops of tests are here."""
@@ -54,6 +63,12 @@ class ListedConnectors:
     def covering_domain(self, domain: str) -> AcceptedDomain | None:
         owner = self.hosted.get(domain)
         return AcceptedDomain(domain=domain, tenant=owner, token="", verified=True) if owner else None
+
+    def tenant(self, name: str) -> Tenant:
+        return Tenant(name=name, created_at=datetime.fromtimestamp(0, UTC))
+
+    def connectors_of(self, tenant: str) -> Sequence[InboundConnector]:
+        return [InboundConnector(tenant=tenant, name="mail")]
 
     def send_connectors(self, tenant: str | None, domain: str) -> Sequence[SendConnector]:
         return [
@@ -183,7 +198,7 @@ class PostOffice:
     ) -> None:
         """Accept a message; deliver it straight away, or (not `fresh`) let the queue bring it."""
         recipients = [
-            NewRecipient(forward_path=mailbox(path), tenant=tenant, connector=None, dsn=dsn or DsnRequest())
+            NewRecipient(forward_path=mailbox(path), tenant=tenant, connector="mail", dsn=dsn or DsnRequest())
             for path in to or ("bob@fabrikam.example",)
         ]
         claims = (

@@ -80,6 +80,24 @@ def test_the_age_of_mail_is_counted_from_its_reception(tmp_path: Path) -> None:
     assert office.listed(QueueFilter(older_than_s=61), 10) == []
 
 
+@pytest.mark.parametrize("at_once", [500, 0])
+def test_what_was_received_before_a_moment_is_out_of_reach(tmp_path: Path, at_once: int) -> None:
+    asyncio.run(filled(tmp_path, 0, "early@a.example"))
+    asyncio.run(filled(tmp_path, 0, "late@a.example", received_at=RECEIVED_AT + 3))
+    asyncio.run(filled(tmp_path, 1, "early@b.example"))
+    office = SqliteQueueOffice(tmp_path, changed_at_once=at_once)
+    own = QueueFilter(tenant="contoso", received_since=RECEIVED_AT + 1)
+    assert [each.recipients for each in office.counts(own)] == [1]
+    assert [each.forward_path for _, each in office.listed(own, 9)] == ["late@a.example"]
+    assert office.hold(own) == 1
+    states = {each.forward_path: each.state for _, each in office.listed(ALL, 9)}
+    assert states == {
+        "early@a.example": RecipientState.QUEUED,
+        "late@a.example": RecipientState.HELD,
+        "early@b.example": RecipientState.QUEUED,
+    }
+
+
 @pytest.mark.parametrize(
     "message_id", ["0-999", "5-1", "nonsense", "0-1/../../x", "0-999999999999999999", "0-99999999999999999999"]
 )

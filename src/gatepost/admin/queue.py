@@ -47,6 +47,7 @@ def choice(
     domain: str | None = None,
     state: str | None = None,
     older_than: str | None = None,
+    received_since: float | None = None,
     sender: str | None = None,
 ) -> QueueFilter:
     """A filter from the words an operator wrote. Raises `WrongUse`."""
@@ -56,6 +57,7 @@ def choice(
         domain=None if domain is None else _domain(domain),
         state=None if state is None else _state(state),
         older_than_s=None if older_than is None else duration_s(older_than),
+        received_since=received_since,
         sender=None if sender is None else _sender(sender),
     )
 

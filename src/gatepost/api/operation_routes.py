@@ -11,6 +11,7 @@ from fastapi.responses import Response
 from gatepost.admin import audit, queue
 from gatepost.admin.declined import NotFound, WrongUse
 from gatepost.admin.directory_editor import DirectoryEditor
+from gatepost.admin.lookups import tenant_named
 from gatepost.admin.queue_records import overview_record, shown_record
 from gatepost.admin.tenant_view import own_record
 from gatepost.admin.why import NoSessionId, SessionNotFound, document, session_id_in
@@ -33,7 +34,7 @@ from gatepost.mail.domain import DomainError, domain_key
 from gatepost.queue.orders import Action
 from gatepost.queue.store import QueueFilter, QueueOffice
 from gatepost.tenancy.record import audit_record
-from gatepost.tenancy.tenant import AuditEntry
+from gatepost.tenancy.tenant import AuditEntry, Tenant
 
 router = APIRouter()
 
@@ -129,7 +130,13 @@ def list_queue(
     """What waits of a tenant's mail."""
     owner = _tenant(caller, tenant)
     wanted = queue.choice(
-        message_id=message_id, tenant=owner, domain=domain, state=state, older_than=older_than, sender=sender
+        message_id=message_id,
+        tenant=owner.name,
+        received_since=owner.created_at.timestamp(),
+        domain=domain,
+        state=state,
+        older_than=older_than,
+        sender=sender,
     )
     return conditions.read(overview_record(queue.overview(_office(caller), wanted, limit)))
 
@@ -139,8 +146,8 @@ def show_message(caller: CallerOf, tenant: TenantName, message: MessageId, condi
     """One message that waits, with the tenant's recipients."""
     owner = _tenant(caller, tenant)
     found = queue.shown(_office(caller), message)
-    own = [each for each in found.recipients if each.tenant == owner]
-    if not own:
+    own = [each for each in found.recipients if each.tenant == owner.name]
+    if not own or found.message.received_at < owner.created_at.timestamp():
         raise NotFound(f"message {message} is not in the queue: it is done with, or was removed")
     return conditions.read(shown_record(replace(found, recipients=own)))
 
@@ -152,8 +159,12 @@ def _add_decisions(action: Action) -> None:
         return _carried_out(caller, action, said, is_everything=said == QueueFilter(), meant=body.all)
 
     def decide_of_tenant(caller: CallerOf, tenant: TenantName, body: QueueChoice) -> Response:
-        said = _choice(body, _tenant(caller, tenant))
-        return _carried_out(caller, action, said, is_everything=said == QueueFilter(tenant=said.tenant), meant=body.all)
+        owner = _tenant(caller, tenant)
+        said = _choice(body, owner.name)
+        wanted = replace(said, received_since=owner.created_at.timestamp())
+        return _carried_out(
+            caller, action, wanted, is_everything=said == QueueFilter(tenant=owner.name), meant=body.all
+        )
 
     for path, endpoint, whose in (
         (f"/v1/queue/{action}", decide, "any mail (operator)"),
@@ -200,9 +211,10 @@ def _carried_out(caller: Caller, action: Action, wanted: QueueFilter, *, is_ever
     return written({"recipients": changed})
 
 
-def _tenant(caller: Caller, name: str) -> str:
+def _tenant(caller: Caller, name: str) -> Tenant:
+    """Mail from before it was created is an earlier tenant's of the name."""
     with caller.directory() as editor:
-        return caller.tenant(editor, name)
+        return tenant_named(editor, caller.tenant(editor, name))
 
 
 def _office(caller: Caller) -> QueueOffice:

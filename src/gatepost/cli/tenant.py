@@ -135,7 +135,10 @@ def _tell_what_waits(tenant: str) -> None:
         waiting = desk.overview(queue.choice(tenant=tenant), 0).recipients
     if waiting:
         what = "1 recipient of its mail still waits" if waiting == 1 else f"{waiting} recipients of its mail still wait"
-        context.warn(f"note: {what} in the queue, and will be delivered: gatepost queue list --tenant {quote(tenant)}")
+        context.warn(
+            f"note: {what} in the queue. It leaves by server-wide send connectors only; what came in for a domain that "
+            f"another tenant then verifies stays until you decide: gatepost queue list --tenant {quote(tenant)}"
+        )
 
 
 def _record(found: tenants.Holding) -> Record:

@@ -19,6 +19,7 @@ from gatepost.delivery.clock_watch import ClockWatch
 from gatepost.delivery.conclusion import Conclusion, ConclusionSettings, conclude, given_back
 from gatepost.delivery.destination import Destination, DialServices
 from gatepost.delivery.events import DeliveryEvents
+from gatepost.delivery.ownership import CHANGED_HANDS, ChangedHands, whose_way
 from gatepost.delivery.watchdog import Watchdog
 from gatepost.queue.message import Claim, Content, RecipientState
 from gatepost.queue.outcome import Deferred, Delivered, DeliveryOutcome, Failed, Settlement
@@ -73,6 +74,7 @@ class Scheduler:
         self._conclusions = ConclusionSettings(hostname=services.connection.hostname, retry=services.retry)
         self._destinations: dict[tuple[SendConnector, str | None], Destination] = {}
         self._routes: dict[tuple[str | None, str], Destination | None] = {}
+        """By who configures the way, and the domain."""
         self._directory_version = -1
         self._starved: dict[Destination, None] = {}
         self._connections = 0
@@ -149,7 +151,9 @@ class Scheduler:
             self.attempted(claim, _returned_by_operator(claim))
             return
         destination = self._destination(claim)
-        if destination is None:
+        if destination is CHANGED_HANDS:
+            self.attempted(claim, _changed_hands(claim))
+        elif destination is None:
             self.attempted(claim, _unroutable(claim))
         elif destination.is_down():
             destination.turn_away(claim)
@@ -168,8 +172,11 @@ class Scheduler:
         self._waiting_octets += claim.message.size
         return claim
 
-    def _destination(self, claim: Claim) -> Destination | None:
-        route = (claim.tenant, claim.domain)
+    def _destination(self, claim: Claim) -> Destination | ChangedHands | None:
+        whose = whose_way(self._directory, claim)
+        if whose is CHANGED_HANDS:
+            return CHANGED_HANDS
+        route = (whose, claim.domain)
         try:
             return self._routes[route]
         except KeyError:
@@ -178,14 +185,11 @@ class Scheduler:
             found = self._routes[route] = self._find_destination(*route)
             return found
 
-    def _find_destination(self, tenant: str | None, domain: str) -> Destination | None:
-        # Mail for a tenant's domain goes the way that tenant configured, or the server: never another sender's own way.
-        owner = self._directory.covering_domain(domain)
-        whose = owner.tenant if owner else tenant
+    def _find_destination(self, whose: str | None, domain: str) -> Destination | None:
         connector = choose(self._directory.send_connectors(whose, domain), whose, domain)
         if connector is None:
             self._events.warning(
-                f"no send connector covers {domain}{f' for tenant {tenant}' if tenant else ''}: "
+                f"no send connector covers {domain}{f' for tenant {whose}' if whose else ''}: "
                 f"add one with gatepost send-connector add NAME --address-space {domain}"
             )
             return None
@@ -226,7 +230,7 @@ class Scheduler:
     def _schedule_due(self, claim: Claim) -> None:
         """Due mail that leads to a crowded destination goes back: it would only keep out mail to others."""
         destination = self._destination(claim)
-        if destination is not None and self._is_crowded(destination, claim.tenant):
+        if isinstance(destination, Destination) and self._is_crowded(destination, claim.tenant):
             destination.turned_back.add((claim.tenant, claim.domain))
             self._in_background(given_back(claim), [])
         else:
@@ -500,6 +504,12 @@ class Scheduler:
 def _unroutable(claim: Claim) -> list[DeliveryOutcome]:
     why = f"no send connector covers domain {claim.domain}"
     return [Deferred(recipient=recipient, why=why, status="4.4.4") for recipient in claim.recipients]
+
+
+def _changed_hands(claim: Claim) -> list[DeliveryOutcome]:
+    why = f"domain {claim.domain} has changed hands since the message was accepted; the operator decides"
+    # RFC 3463 3.4: "system incorrectly configured". The sender reads no more than that (`Deferred.why_told`).
+    return [Deferred(recipient=recipient, why=why, status="4.3.5") for recipient in claim.recipients]
 
 
 def _returned_by_operator(claim: Claim) -> list[DeliveryOutcome]:

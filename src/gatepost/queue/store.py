@@ -104,6 +104,8 @@ class QueueFilter:
     state: RecipientState | None = None
     older_than_s: float | None = None
     """Received at least so many seconds ago."""
+    received_since: float | None = None
+    """Seconds since the epoch: what was received before is an earlier tenant's of the name."""
     sender: str | None = None
     """An address, `@` and the key of a domain, or empty: the null reverse-path."""
 

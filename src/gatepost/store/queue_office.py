@@ -219,6 +219,10 @@ class SqliteQueueOffice:
         if wanted.message_id is not None:
             message = _number(wanted.message_id)
             first, last = sql.first_recipient(message), sql.last_recipient(message)
+        elif wanted.received_since is not None:
+            # Ids grow as messages come in, so that the first one that is chosen bounds the order like a time would.
+            condition, parameters = self._chosen(wanted)
+            first = connection.execute(sql.FIRST_CHOSEN.format(chosen=condition), parameters).fetchone()[0] or last + 1
         return Order(
             number=0,
             action=action,
@@ -285,6 +289,9 @@ class SqliteQueueOffice:
         if wanted.older_than_s is not None:
             parameters["received_until"] = self._received_until(wanted)
             conditions.append("r.received_at <= :received_until")
+        if wanted.received_since is not None:
+            parameters["received_since"] = wanted.received_since
+            conditions.append("r.received_at >= :received_since")
         if wanted.sender is not None:
             by_sender, more = queue_sender.condition(wanted.sender, "sender")
             parameters |= more

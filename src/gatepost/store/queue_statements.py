@@ -160,6 +160,8 @@ SELECT r.id FROM recipient r WHERE r.state IN ('active', 'held') AND {chosen}
 LIMIT :limit
 """
 
+FIRST_CHOSEN: Final = "SELECT min(r.id) FROM recipient r WHERE {chosen}"
+
 LISTED: Final = f"""
 SELECT {MESSAGE_COLUMNS}, {RECIPIENT_COLUMNS}, 0
 FROM (
