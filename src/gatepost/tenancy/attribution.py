@@ -174,11 +174,13 @@ class _Deliberation:
             return _Claim(candidate, Basis.PIN, _PIN_SPECIFICITY, _leaf_name(candidate), strong=True)
         claims = [claim for claim in candidate.names if self._counts(claim)]
         owned = [claim for claim in claims if self._is_owned(claim, connector)]
-        if owned:
-            best = max(owned, key=lambda claim: claim.match.specificity)
+        if identifying := [claim for claim in owned if self._by_itself(claim, connector)]:
+            best = max(identifying, key=lambda claim: claim.match.specificity)
             match = best.match
             return _Claim(candidate, Basis.CERTIFICATE, match.specificity, match.presented, True, best.presented_owner)
-        if claims:
+        if owned:
+            self._note_of_another(connector, owned[0])
+        elif claims:
             self._note_unowned(connector, claims[0])
         elif candidate.names:
             self._note_near_miss(connector, min(candidate.names, key=lambda claim: claim.match.beside_san))
@@ -218,6 +220,10 @@ class _Deliberation:
     def _is_owned(self, claim: NameClaim, connector: InboundConnector) -> bool:
         return is_owned(claim.match.pattern, connector.tenant, claim.ownership, self._rules)
 
+    def _by_itself(self, claim: NameClaim, connector: InboundConnector) -> bool:
+        """Whether an owned name identifies the tenant without the reverse-path."""
+        return self._rules.wildcard_covers_others_names or not _is_of_another(claim, connector)
+
     def _note_unowned(self, connector: InboundConnector, claim: NameClaim) -> None:
         match, nearest = claim.match, claim.ownership.nearest
         # Told to the peer only where the connector is the sender's, or the name's: anybody may write down a name.
@@ -229,6 +235,11 @@ class _Deliberation:
             connector,
             f"Its name {match.pattern} matches {match.presented}, but is in no verified domain of {connector.tenant}.",
         )
+
+    def _note_of_another(self, connector: InboundConnector, claim: NameClaim) -> None:
+        match, owner = claim.match, claim.presented_owner
+        says = f"Its name {match.pattern} covers {match.presented}, but {owner and owner.domain} is another tenant's."
+        self._note(ReasonCode.LESS_SPECIFIC_THAN_ANOTHER, connector, says)
 
     def _note_near_miss(self, connector: InboundConnector, claim: NameClaim) -> None:
         match = claim.match
@@ -256,12 +267,26 @@ class _Deliberation:
     def _by_identity(self, claims: list[_Claim]) -> Attribution | None:
         if not claims:
             return None
+        if rightful := self._rightful(claims):
+            return self._attributed(rightful, rivals=[*claims, *self._weak])
         best = max(claim.specificity for claim in claims)
         finalists = self._parted([claim for claim in claims if claim.specificity == best])
         if len({claim.tenant for claim in finalists}) > 1:
             return self._conflicting(finalists)
         chosen = min(finalists, key=lambda claim: claim.preference)
         return self._attributed(chosen, rivals=[*claims, *self._weak])
+
+    def _rightful(self, claims: list[_Claim]) -> _Claim | None:
+        """The best claim of the reverse-path's owner, before a more specific one of another tenant: a certificate that
+        many share names them all, and what one of them makes of its own name must not reach the others' mail."""
+        if self._rules.specificity_before_reverse_path or self._found.sender is None:
+            return None
+        tenant = self._found.sender.tenant
+        if theirs := [claim for claim in claims if claim.tenant == tenant]:
+            return min(theirs, key=lambda claim: claim.preference)
+        # A wildcard that reaches into another tenant's domain yields to that tenant's own name.
+        theirs = [claim for claim in self._weak if claim.tenant == tenant and claim.basis is not Basis.CERTIFICATE]
+        return self._preferred(theirs) if theirs else None
 
     def _parted(self, claims: list[_Claim]) -> list[_Claim]:
         """Equally specific claims, parted by the owner of the reverse-path where that helps."""
@@ -294,12 +319,14 @@ class _Deliberation:
     def _weak_certificate_claims(self, candidate: Candidate) -> list[_Claim]:
         if candidate.pin and self._rules.pins:
             return [_Claim(candidate, Basis.PIN, _PIN_SPECIFICITY, _leaf_name(candidate))]
-        if self._rules.unowned_name_with_reverse_path:
-            matches = [claim.match for claim in candidate.names if self._counts(claim)]
-            if matches:
-                best = max(matches, key=lambda match: match.specificity)
-                return [_Claim(candidate, Basis.CERTIFICATE, best.specificity, best.presented)]
-        return []
+        claims = [claim for claim in candidate.names if self._counts(claim)]
+        if not self._rules.unowned_name_with_reverse_path:
+            claims = [claim for claim in claims if self._is_owned(claim, candidate.connector)]
+        if not claims:
+            return []
+        best = max(claims, key=lambda claim: claim.match.specificity)
+        match = best.match
+        return [_Claim(candidate, Basis.CERTIFICATE, match.specificity, match.presented, False, best.presented_owner)]
 
     def _address_counts(self) -> bool:
         return self._rules.ipv6 or unmapped(self._evidence.address).version == 4
@@ -379,7 +406,7 @@ class _Deliberation:
         if isinstance(certificate, PresentedCertificate):
             self._warnings.append(f"The certificate is recognised by its pin only. {certificate_says(certificate)}")
             return
-        if claim.basis is Basis.CERTIFICATE and not claim.strong:
+        if claim.basis is Basis.CERTIFICATE and not claim.strong and not claim.presented_owner:
             self._warnings.append(
                 f"{claim.presented} is in no verified domain of {claim.tenant}: the reverse-path alone decided, and "
                 f"mail with a null or foreign reverse-path will be refused."
@@ -704,6 +731,11 @@ class _Deliberation:
                 return "the session was not encrypted, so no client certificate could be presented"
             return "the TLS session carried no client certificate"
         return f"the certificate presented is for {_names_text(certificate)}"
+
+
+def _is_of_another(claim: NameClaim, connector: InboundConnector) -> bool:
+    """Whether a wildcard of the connector reaches into a domain that another tenant has verified."""
+    return claim.presented_owner is not None and claim.presented_owner.tenant != connector.tenant
 
 
 _MATCHED = {

@@ -22,6 +22,11 @@ class RuleSet:
     """Where equality is asked: a name below a domain added with `--match-subdomains` is owned too."""
     wildcard_owned_from_below: bool = False
     """`*.contoso.com` is owned when some domain below contoso.com is a verified domain of the tenant."""
+    wildcard_covers_others_names: bool = False
+    """A connector's wildcard recognises, by itself, a name in a domain that another tenant has verified; else such a
+    name counts like an address."""
+    specificity_before_reverse_path: bool = False
+    """The more specific name decides, although the owner of the reverse-path could claim the session too."""
     unowned_name_with_reverse_path: bool = False
     """A connector name that is not owned still counts like an address: together with the reverse-path."""
     tie_goes_to_recipient: bool = False
@@ -52,6 +57,8 @@ EOP = RuleSet(
     common_name_beside_san=True,
     name_below_domain_is_owned=False,
     wildcard_owned_from_below=True,
+    wildcard_covers_others_names=True,
+    specificity_before_reverse_path=True,
     unowned_name_with_reverse_path=True,
     tie_goes_to_recipient=True,
     pins=False,
