@@ -55,6 +55,7 @@ class ListedConnectors:
         self.connectors = connectors
         self.hosted: dict[str, str] = {}
         """Verified domains, and the tenant of each."""
+        self.partners: list[InboundConnector] = []
 
     def change(self, *connectors: SendConnector) -> None:
         self.connectors = connectors
@@ -69,6 +70,9 @@ class ListedConnectors:
 
     def connectors_of(self, tenant: str) -> Sequence[InboundConnector]:
         return [InboundConnector(tenant=tenant, name="mail")]
+
+    def partner_connectors(self, tenant: str) -> Sequence[InboundConnector]:
+        return [partner for partner in self.partners if partner.tenant == tenant]
 
     def send_connectors(self, tenant: str | None, domain: str) -> Sequence[SendConnector]:
         return [
@@ -87,6 +91,7 @@ class Told:
     deferred: list[tuple[Claim, Deferred, Rescheduled]] = field(default_factory=list)
     not_recognised: list[tuple[Claim, Deferred]] = field(default_factory=list)
     failed: list[tuple[Claim, Failed]] = field(default_factory=list)
+    withheld: list[Claim] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     stuck: list[tuple[str, int]] = field(default_factory=list)
 
@@ -106,6 +111,9 @@ class Listener:
 
     def failed(self, claim: Claim, outcome: Failed) -> None:
         self.told.failed.append((claim, outcome))
+
+    def notification_withheld(self, claim: Claim) -> None:
+        self.told.withheld.append(claim)
 
     def stuck(self, what: str, alarms: int) -> None:
         self.told.stuck.append((what, alarms))

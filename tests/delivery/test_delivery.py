@@ -462,7 +462,7 @@ def test_an_operator_can_return_a_message_to_its_sender(tmp_path: Path) -> None:
                 assert office.store.changed_by_others()
                 office.scheduler.wake()
                 await office.until(lambda: back.messages)
-                assert office.told.failed[0][1].why == "an operator of this server returned the message"
+                assert office.told.failed[0][1].why == "an administrator returned the message"
                 assert not out.messages
 
     run(story())

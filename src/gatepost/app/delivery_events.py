@@ -65,6 +65,12 @@ class DeliveryEventLog:
     def failed(self, claim: Claim, outcome: Failed) -> None:
         self._log.emit("failed", **_facts(claim, outcome), why=outcome.why, status=outcome.status)
 
+    def notification_withheld(self, claim: Claim) -> None:
+        message = claim.message
+        self._log.emit(
+            "notification-withheld", queue_id=message.id, tenant=claim.tenant, mail_from=str(message.reverse_path)
+        )
+
     def stuck(self, what: str, alarms: int) -> None:
         self._log.emit("message-stuck", problem=f"{what} is due and nobody sees to it", alarms=alarms)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from gatepost.delivery.notifications import notification, wants
+from gatepost.delivery.unproven_senders import Telling
 from gatepost.mail.dsn import Action
 from gatepost.queue.message import Claim, Content, NewMessage, QueuedRecipient
 from gatepost.queue.outcome import Deferred, Delivered, DeliveryOutcome, Failed, Rescheduled, Settlement
@@ -21,6 +22,8 @@ class Conclusion(NamedTuple):
     settlement: Settlement
     outcomes: list[DeliveryOutcome]
     """Final ones: what was given up is `Failed` here."""
+    withheld: bool = False
+    """A notification was wanted, and its sender may not be told."""
 
 
 def conclude(
@@ -31,6 +34,7 @@ def conclude(
     settings: ConclusionSettings,
     open_content: Callable[[], Content],
     leapt_s: float = 0.0,
+    may_tell: Telling = Telling.FREELY,
 ) -> Conclusion:
     """`leapt_s`: by how much the clock leapt forward in the message's time; it is that much younger than it seems."""
     if all(type(outcome) is Delivered and outcome.recipient.dsn.notify is None for outcome in outcomes):
@@ -54,11 +58,19 @@ def conclude(
             told.setdefault(Action.RELAYED, []).append(outcome)
         final.append(outcome)
     finished = tuple(outcome.recipient for outcome in final if not isinstance(outcome, Deferred))
-    notifications = [
-        made
+    asked = {
+        action: wanted
         for action, about in told.items()
         if (wanted := [outcome for outcome in about if wants(outcome, action)])
-        and (made := notification(claim, action, wanted, now, settings.hostname, settings.retry.expiry_s, open_content))
+    }
+    if may_tell is Telling.NOT_AT_ALL:
+        return Conclusion(_settlement(claim, finished, tuple(rescheduled)), final, withheld=bool(asked))
+    in_brief = may_tell is Telling.IN_BRIEF
+    retry = settings.retry
+    notifications = [
+        made
+        for action, wanted in asked.items()
+        if (made := notification(claim, action, wanted, now, settings.hostname, retry.expiry_s, open_content, in_brief))
     ]
     return Conclusion(_settlement(claim, finished, tuple(rescheduled), tuple(notifications)), final)
 

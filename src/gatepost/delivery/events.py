@@ -18,6 +18,9 @@ class DeliveryEvents(Protocol):
 
     def failed(self, claim: Claim, outcome: Failed) -> None: ...
 
+    def notification_withheld(self, claim: Claim) -> None:
+        """The sender is not notified: that a tenant sent this is not proven, and it locks out such mail."""
+
     def stuck(self, what: str, alarms: int) -> None:
         """Mail is due and nobody sees to it; so many alarms since the start."""
 

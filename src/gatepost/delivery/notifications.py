@@ -4,8 +4,10 @@ NOTIFY decides; without it, failure and delay are told. Nobody is told about a m
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 
+from gatepost.delivery.unproven_senders import brief
 from gatepost.mail.address import NULL_REVERSE_PATH, Mailbox
 from gatepost.mail.dsn import Action, DeliveryReport, ReportedRecipient, compose
 from gatepost.mail.envelope import Body, Notify
@@ -15,6 +17,8 @@ from gatepost.queue.outcome import Deferred, Delivered, DeliveryOutcome
 # The whole message is returned where RET asks for it and it is not huge, or where it is small and nobody asked.
 LARGEST_RETURNED = 1024 * 1024
 SMALL = 50 * 1024
+# Of a reason that names what the sender wrote, where the sender may be forged.
+MOST_OF_WHY = 200
 # A header larger than this is cut at a line.
 LARGEST_HEADER = 64 * 1024
 
@@ -56,14 +60,16 @@ def notification(
     hostname: str,
     expiry_s: float,
     open_content: Callable[[], Content],
+    in_brief: bool = False,
 ) -> NewMessage | None:
-    """The message that tells the sender; None where nobody can be told."""
+    """The message that tells the sender; None where nobody can be told. `in_brief`: the sender may be forged."""
     message = claim.message
     sender = message.reverse_path
     if not isinstance(sender, Mailbox):
         return None
     until = message.received_at + expiry_s if action is Action.DELAYED else None
-    original, whole = _returned(claim, action, open_content)
+    original, whole = _returned(claim, action, open_content, in_brief)
+    reported = tuple(_reported(outcome, action, now, until) for outcome in outcomes)
     made = compose(
         DeliveryReport(
             reporting_host=hostname,
@@ -73,7 +79,7 @@ def notification(
             reported_at=now,
             sender=str(sender),
             envid=message.envid,
-            recipients=tuple(_reported(outcome, action, now, until) for outcome in outcomes),
+            recipients=tuple(map(_unquoted, reported)) if in_brief else reported,
             original=original,
             original_is_whole=whole,
             original_size=message.size,
@@ -109,15 +115,26 @@ def _reported(outcome: DeliveryOutcome, action: Action, now: float, until: float
     )
 
 
-def _returned(claim: Claim, action: Action, open_content: Callable[[], Content]) -> tuple[bytes, bool]:
+def _unquoted(recipient: ReportedRecipient) -> ReportedRecipient:
+    """A next hop's words may be the forger's, and so may be what ORCPT says."""
+    why = "the next mail server refused it" if recipient.remote_reply else recipient.why[:MOST_OF_WHY]
+    return replace(recipient, orcpt=None, remote_reply=(), remote_host=None, why=why)
+
+
+def _returned(claim: Claim, action: Action, open_content: Callable[[], Content], in_brief: bool) -> tuple[bytes, bool]:
     """The whole message or its header. RET speaks of failures only (RFC 3461 4.3)."""
     message = claim.message
     largest = LARGEST_RETURNED if message.ret == "FULL" else 0 if message.ret == "HDRS" else SMALL
     # Binary content cannot stand inside a text message; other reports than failures need the header only.
-    whole = action is Action.FAILED and message.size <= largest and message.body is not Body.BINARY_MIME
+    whole = (
+        action is Action.FAILED and message.size <= largest and message.body is not Body.BINARY_MIME and not in_brief
+    )
     content = claim.content or open_content()
     try:
-        return (b"".join(content.chunks()), True) if whole else (_header(content), False)
+        if whole:
+            return b"".join(content.chunks()), True
+        header = _header(content)
+        return (brief(header) if in_brief else header), False
     finally:
         if content is not claim.content:
             content.release()

@@ -20,6 +20,7 @@ from gatepost.delivery.conclusion import Conclusion, ConclusionSettings, conclud
 from gatepost.delivery.destination import Destination, DialServices
 from gatepost.delivery.events import DeliveryEvents
 from gatepost.delivery.ownership import CHANGED_HANDS, ChangedHands, whose_way
+from gatepost.delivery.unproven_senders import telling
 from gatepost.delivery.watchdog import Watchdog
 from gatepost.queue.message import Claim, Content, RecipientState
 from gatepost.queue.outcome import Deferred, Delivered, DeliveryOutcome, Failed, Settlement
@@ -148,7 +149,7 @@ class Scheduler:
 
     def _schedule(self, claim: Claim) -> None:
         if claim.recipients[0].state is RecipientState.BOUNCING:
-            self.attempted(claim, _returned_by_operator(claim))
+            self.attempted(claim, self._returned(claim))
             return
         destination = self._destination(claim)
         if destination is CHANGED_HANDS:
@@ -160,6 +161,17 @@ class Scheduler:
         else:
             destination.waiting.append(self._kept_within_bounds(claim))
             destination.pump()
+
+    def _returned(self, claim: Claim) -> list[DeliveryOutcome]:
+        """By `gatepost queue bounce` or the API, which a tenant uses too: what it does is not this server's word."""
+        owner = self._directory.covering_domain(claim.domain)
+        if claim.tenant is None:
+            why = "an operator of this server returned the message"
+        elif owner is not None and owner.tenant == claim.tenant:
+            why = "the recipient's organisation returned the message"
+        else:
+            why = "an administrator returned the message"
+        return [Failed(recipient=recipient, why=why, status="5.0.0") for recipient in claim.recipients]
 
     def _kept_within_bounds(self, claim: Claim) -> Claim:
         self._waiting += 1
@@ -334,7 +346,9 @@ class Scheduler:
             # The notification needs the content, which cannot be had now.
             later: list[DeliveryOutcome] = [_content_lost(outcome, str(error)) for outcome in outcomes]
             conclusion = self._concluded(claim, later, not_before)
-        self._in_background(*conclusion)
+        self._in_background(conclusion.settlement, conclusion.outcomes)
+        if conclusion.withheld:
+            self._events.notification_withheld(claim)
 
     def _concluded(self, claim: Claim, outcomes: list[DeliveryOutcome], not_before: float) -> Conclusion:
         self._look_at_clock()
@@ -346,6 +360,7 @@ class Scheduler:
             self._conclusions,
             lambda: self.open_content(claim),
             leapt_s=self._clock_watch.leapt_since(claim.message.received_at),
+            may_tell=telling(claim, self._directory),
         )
 
     def warning(self, text: str) -> None:
@@ -510,11 +525,6 @@ def _changed_hands(claim: Claim) -> list[DeliveryOutcome]:
     why = f"domain {claim.domain} has changed hands since the message was accepted; the operator decides"
     # RFC 3463 3.4: "system incorrectly configured". The sender reads no more than that (`Deferred.why_told`).
     return [Deferred(recipient=recipient, why=why, status="4.3.5") for recipient in claim.recipients]
-
-
-def _returned_by_operator(claim: Claim) -> list[DeliveryOutcome]:
-    why = "an operator of this server returned the message"
-    return [Failed(recipient=recipient, why=why, status="5.0.0") for recipient in claim.recipients]
 
 
 def _content_lost(outcome: DeliveryOutcome, error: str) -> DeliveryOutcome:

@@ -40,6 +40,7 @@ _WARNINGS: Final = frozenset(
         "delivery-warning",
         "domain-verification",
         "failed",
+        "notification-withheld",
         "proxy-header-refused",
         "relay-refuses-us",
         "renewal-not-rehearsed",

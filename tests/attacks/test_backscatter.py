@@ -1,0 +1,112 @@
+"""A stranger sends as ann@contoso.com to evil's domain, which refuses: contoso gets the attack as a notification."""
+
+from collections.abc import Coroutine
+from email import message_from_bytes
+from pathlib import Path
+
+import pytest
+import uvloop
+
+from delivery.post_office import PostOffice, post_office, to_smart_host
+from gatepost.mail.envelope import DsnRequest
+from gatepost.queue.store import QueueFilter
+from gatepost.store.queue_office import SqliteQueueOffice
+from gatepost.tenancy.tenant import AddressSpace, ConnectorType, InboundConnector
+from sink import Sink
+
+ATTACK = (
+    b"From: Boss <boss@contoso.example>\r\nX-Lure: click-here\r\nSubject: "
+    + b"long " * 100
+    + b"\r\n\x1b[31m click-here\r\nMessage-ID: <1@evil.example>\r\n\r\nclick-here\r\n"
+)
+LOCK = InboundConnector(
+    tenant="contoso",
+    name="lock",
+    type=ConnectorType.PARTNER,
+    sender_domains=("*",),
+    certificate_names=("mail.filter.example",),
+    restrict_to_certificate=True,
+)
+
+
+def run(test: Coroutine[None, None, None]) -> None:
+    uvloop.run(test)
+
+
+def _scene(tmp_path: Path, hop: Sink, back: Sink):  # type: ignore[no-untyped-def]
+    home = to_smart_host(back.port, "home", address_spaces=(AddressSpace(space="contoso.example"),))
+    return post_office(tmp_path, to_smart_host(hop.port), home)
+
+
+def _host(office: PostOffice) -> None:
+    office.directory.hosted |= {"contoso.example": "contoso", "evil.example": "evil"}
+
+
+@pytest.mark.parametrize("ret", ["FULL", "HDRS", None])
+def test_a_notification_does_not_carry_what_a_forger_wrote(tmp_path: Path, ret: str | None) -> None:
+    async def story() -> None:
+        async with Sink() as hop, Sink() as back, _scene(tmp_path, hop, back) as office:
+            _host(office)
+            hop.answer("RCPT", b"550 5.1.1 click-here\r\n")
+            dsn = DsnRequest(orcpt="rfc822;click-here@evil.example")
+            await office.send("nobody@evil.example", tenant="evil", content=ATTACK, ret=ret, dsn=dsn)
+            await office.until(lambda: back.messages)
+            (told,) = back.messages
+            assert b"click-here" not in told.content
+            assert b"\x1b" not in told.content
+            report = message_from_bytes(told.content)
+            header = report.get_payload(2)
+            assert header.get_content_type() == "text/rfc822-headers"
+            assert len(header.get_payload()) < 600
+            assert "Message-Id: <1@evil.example>" in header.get_payload()
+            assert "nobody@evil.example" in report.get_payload(0).get_payload()
+
+    run(story())
+
+
+def test_a_lock_down_holds_for_notifications(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Sink() as hop, Sink() as back, _scene(tmp_path, hop, back) as office:
+            _host(office)
+            office.directory.partners.append(LOCK)
+            hop.answer("RCPT", b"550 5.1.1 no such user\r\n")
+            await office.send("nobody@evil.example", tenant="evil", content=ATTACK)
+            await office.until(lambda: office.told.failed)
+            await office.until_empty()
+            assert [claim.tenant for claim in office.told.withheld] == ["evil"]
+            assert not back.messages
+            hop.answer("RCPT", b"550 5.1.1 no such user\r\n")
+            await office.send("nobody@evil.example", tenant="contoso")
+            await office.until(lambda: back.messages)
+            assert b"550 5.1.1 no such user" in back.messages[0].content
+            assert len(office.told.withheld) == 1
+
+    run(story())
+
+
+def test_a_success_report_carries_no_more(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Sink(keywords=()) as hop, Sink() as back, _scene(tmp_path, hop, back) as office:
+            _host(office)
+            dsn = DsnRequest(notify=frozenset({"SUCCESS"}))
+            await office.send("nobody@evil.example", tenant="evil", content=ATTACK, dsn=dsn)
+            await office.until(lambda: back.messages)
+            assert b"click-here" not in back.messages[0].content
+
+    run(story())
+
+
+def test_what_a_tenant_returns_is_not_this_servers_word(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Sink() as hop, Sink() as back, _scene(tmp_path, hop, back) as office:
+            _host(office)
+            hop.answer("RCPT", b"451 4.3.0 later\r\n")
+            await office.send("nobody@evil.example", tenant="evil", sender="x@outside.example")
+            await office.until(lambda: office.told.deferred)
+            SqliteQueueOffice(tmp_path).bounce(QueueFilter(tenant="evil"), office.now())
+            assert office.store.changed_by_others()
+            office.scheduler.wake()
+            await office.until(lambda: office.told.failed)
+            assert office.told.failed[0][1].why == "the recipient's organisation returned the message"
+
+    run(story())
