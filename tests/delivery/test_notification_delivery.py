@@ -199,3 +199,30 @@ def test_the_whole_message_comes_back_octet_for_octet(tmp_path: Path) -> None:
             assert "BODY=8BITMIME" in back.messages[0].mail_parameters
 
     run(story())
+
+
+@pytest.mark.parametrize(("sent_by", "names"), [("fabrikam", False), ("contoso", True)])
+def test_a_notification_names_a_tenants_own_server_to_that_tenant_alone(
+    tmp_path: Path, sent_by: str, names: bool
+) -> None:
+    async def story() -> None:
+        everything = (AddressSpace(space="contoso.example"),)
+        async with (
+            Sink() as back,
+            post_office(
+                tmp_path,
+                to_smart_host(9, "mailboxes", "contoso", address_spaces=everything),
+                to_smart_host(back.port),
+                retry=RetrySettings(expiry_s=0.0),
+            ) as office,
+        ):
+            office.directory.hosted["contoso.example"] = "contoso"
+            await office.send("bob@contoso.example", sender="ben@fabrikam.example", tenant=sent_by)
+            await office.until(lambda: back.messages)
+            told = back.messages[0].content.decode().partition("Received: from x")[0]
+            assert "gave up after" in told
+            assert ("127.0.0.1" in told) is names
+            (failed,) = [each for _, each in office.told.failed]
+            assert "127.0.0.1" in failed.why
+
+    run(story())

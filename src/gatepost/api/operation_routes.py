@@ -1,6 +1,7 @@
 """What happened and what waits: sessions, the queue, the audit."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
@@ -13,7 +14,7 @@ from gatepost.admin.declined import NotFound, WrongUse
 from gatepost.admin.directory_editor import DirectoryEditor
 from gatepost.admin.lookups import tenant_named
 from gatepost.admin.queue_records import overview_record, shown_record
-from gatepost.admin.tenant_view import own_record
+from gatepost.admin.tenant_view import own_recipients, own_record
 from gatepost.admin.why import NoSessionId, SessionNotFound, document, session_id_in
 from gatepost.api.bodies import (
     AuditShown,
@@ -31,6 +32,7 @@ from gatepost.api.names import MessageId, SessionId, TenantName, Version
 from gatepost.api.paging import Page, PageOf
 from gatepost.app import open_queue_office, open_sessions
 from gatepost.mail.domain import DomainError, domain_key
+from gatepost.queue.message import QueuedMessage, QueuedRecipient
 from gatepost.queue.orders import Action
 from gatepost.queue.store import QueueFilter, QueueOffice
 from gatepost.tenancy.record import audit_record
@@ -138,7 +140,8 @@ def list_queue(
         older_than=older_than,
         sender=sender,
     )
-    return conditions.read(overview_record(queue.overview(_office(caller), wanted, limit)))
+    found = queue.overview(_office(caller), wanted, limit)
+    return conditions.read(overview_record(replace(found, first=_told(caller, owner, found.first))))
 
 
 @router.get("/v1/tenants/{tenant}/queue/messages/{message}", response_model=QueueMessageShown)
@@ -149,7 +152,19 @@ def show_message(caller: CallerOf, tenant: TenantName, message: MessageId, condi
     own = [each for each in found.recipients if each.tenant == owner.name]
     if not own or found.message.received_at < owner.created_at.timestamp():
         raise NotFound(f"message {message} is not in the queue: it is done with, or was removed")
-    return conditions.read(shown_record(replace(found, recipients=own)))
+    told = [recipient for _, recipient in _told(caller, owner, [(found.message, each) for each in own])]
+    return conditions.read(shown_record(replace(found, recipients=told)))
+
+
+_Waiting = tuple[QueuedMessage, QueuedRecipient]
+
+
+def _told(caller: Caller, owner: Tenant, found: Sequence[_Waiting]) -> list[_Waiting]:
+    """To the tenant; an operator reads all."""
+    if caller.is_operator:
+        return list(found)
+    with caller.directory() as editor:
+        return own_recipients(editor, owner.name, found)
 
 
 def _add_decisions(action: Action) -> None:

@@ -52,7 +52,8 @@ class DeliveryEventLog:
         self._alarms.raise_(
             Alarm(
                 code="relay-refuses-us",
-                tenant=claim.tenant,
+                # A tenant reads its alarms, and must not read another's next hop.
+                tenant=None if outcome.discreet else claim.tenant,
                 subject=outcome.host or "",
                 title=f"{outcome.host} refuses mail of this server",
                 says=f"{outcome.host} does not recognise this server by its certificate or address, and refuses mail: "

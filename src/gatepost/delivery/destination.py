@@ -11,7 +11,7 @@ Laws:
 
 import asyncio
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, Protocol
 
@@ -78,6 +78,9 @@ class Office(Protocol):
     def attempted(self, claim: Claim, outcomes: list[DeliveryOutcome], not_before: float = 0.0) -> None: ...
 
     def put_back(self, destination: "Destination", claim: Claim) -> None: ...
+
+    def is_anothers(self, connector: SendConnector, claim: Claim) -> bool:
+        """Whether the sender of `claim` must not learn where `connector` leads."""
 
     def warning(self, text: str) -> None: ...
 
@@ -148,7 +151,7 @@ class Destination:
         """Defer without dialling: the next hop was found dead a moment ago."""
         assert self._down is not None
         self.turned_back.add((claim.tenant, claim.domain))
-        self._office.attempted(claim, _outcomes(claim, self._down), self.down_until)
+        self._tell(claim, _outcomes(claim, self._down), self.down_until)
 
     def leave(self) -> bool:
         """Quit what is idle; whether any session is still open."""
@@ -193,10 +196,15 @@ class Destination:
             self._fruitless = self._failures = 0
         else:
             self._fruitless += 1
-        self._office.attempted(claim, self._kept_if_not_recognised(outcomes))
+        self._tell(claim, self._kept_if_not_recognised(outcomes))
         if isinstance(lost, Deferred) and self._fruitless >= MOST_FRUITLESS:
             self._fruitless = 0
             self._leave_alone(NotOpened(lost.why, lost.status, lost.reply, lost.host))
+
+    def _tell(self, claim: Claim, outcomes: list[DeliveryOutcome], not_before: float = 0.0) -> None:
+        if self.connector.tenant is not None and self._office.is_anothers(self.connector, claim):
+            outcomes = [_discreet(outcome) for outcome in outcomes]
+        self._office.attempted(claim, outcomes, not_before)
 
     def _kept_if_not_recognised(self, outcomes: list[DeliveryOutcome]) -> list[DeliveryOutcome]:
         """A relay of ours that does not recognise this server is its administrator's business: senders get their mail
@@ -300,7 +308,7 @@ class Destination:
     def _settle_waiting(self, outcomes: Callable[[Claim], list[DeliveryOutcome]]) -> None:
         while claim := self._office.take_claim(self):
             self.turned_back.add((claim.tenant, claim.domain))
-            self._office.attempted(claim, outcomes(claim), self.down_until)
+            self._tell(claim, outcomes(claim), self.down_until)
 
 
 def _label(connector: SendConnector) -> str:
@@ -341,6 +349,12 @@ def _kept(outcome: DeliveryOutcome) -> Deferred:
         host=outcome.host,
         refusal=outcome,
     )
+
+
+def _discreet(outcome: DeliveryOutcome) -> DeliveryOutcome:
+    if isinstance(outcome, Deferred) and outcome.refusal is not None:
+        return replace(outcome, discreet=True, refusal=replace(outcome.refusal, discreet=True))
+    return replace(outcome, discreet=True)
 
 
 def _session_was_lost(outcome: DeliveryOutcome) -> bool:

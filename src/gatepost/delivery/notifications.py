@@ -12,7 +12,7 @@ from gatepost.mail.address import NULL_REVERSE_PATH, Mailbox
 from gatepost.mail.dsn import Action, DeliveryReport, ReportedRecipient, compose
 from gatepost.mail.envelope import Body, Notify
 from gatepost.queue.message import Claim, Content, NewMessage, NewRecipient
-from gatepost.queue.outcome import Deferred, Delivered, DeliveryOutcome
+from gatepost.queue.outcome import Delivered, DeliveryOutcome
 
 # The whole message is returned where RET asks for it and it is not huge, or where it is small and nobody asked.
 LARGEST_RETURNED = 1024 * 1024
@@ -99,16 +99,14 @@ def notification(
 
 def _reported(outcome: DeliveryOutcome, action: Action, now: float, until: float | None) -> ReportedRecipient:
     recipient, reply = outcome.recipient, outcome.reply
-    status, why = ("2.0.0", "") if isinstance(outcome, Delivered) else (outcome.status, outcome.why)
-    if isinstance(outcome, Deferred):
-        why = outcome.why_told
+    status, why = ("2.0.0", "") if isinstance(outcome, Delivered) else (outcome.status, outcome.why_told)
     return ReportedRecipient(
         final_recipient=recipient.forward_path,
         orcpt=recipient.dsn.orcpt,
         action=action,
         status=status,
         why=why,
-        remote_host=outcome.host,
+        remote_host=None if outcome.discreet else outcome.host,
         remote_reply=reply.lines if reply else (),
         last_attempt_at=now,
         will_retry_until=until,

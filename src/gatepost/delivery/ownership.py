@@ -1,4 +1,4 @@
-"""From a claim and the directory to the tenant that configures the way of the mail.
+"""From a claim and the directory to the tenant that configures the way of the mail, and who may know that way.
 
 Law: mail belongs to the tenant that it was accepted for, not to that tenant's name, and not to whoever owns the domain
 later. A tenant that is younger than the message is another tenant of the same name, and an owner that came after the
@@ -11,7 +11,7 @@ from typing import Final, Literal
 from gatepost.mail.address import NullReversePath
 from gatepost.queue.message import Claim
 from gatepost.tenancy.directory import Directory
-from gatepost.tenancy.tenant import AcceptedDomain, ConnectorType
+from gatepost.tenancy.tenant import AcceptedDomain, ConnectorType, SendConnector
 
 
 class ChangedHands(Enum):
@@ -32,6 +32,13 @@ def whose_way(directory: Directory, claim: Claim) -> str | Literal[ChangedHands.
         return owner.tenant
     # What a tenant's server sent goes the way it would have gone.
     return sender if _connector_type(directory, claim) is ConnectorType.ON_PREMISES else CHANGED_HANDS
+
+
+def is_anothers(directory: Directory, connector: SendConnector, claim: Claim) -> bool:
+    """Whether the next hop is a tenant's own server, and the sender not of that tenant."""
+    if connector.tenant is None or not connector.smart_hosts:
+        return False
+    return claim.tenant != connector.tenant or _connector_type(directory, claim) is not ConnectorType.ON_PREMISES
 
 
 def _still_there(directory: Directory, claim: Claim) -> str | None:

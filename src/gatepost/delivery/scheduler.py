@@ -19,7 +19,7 @@ from gatepost.delivery.clock_watch import ClockWatch
 from gatepost.delivery.conclusion import Conclusion, ConclusionSettings, conclude, given_back
 from gatepost.delivery.destination import Destination, DialServices
 from gatepost.delivery.events import DeliveryEvents
-from gatepost.delivery.ownership import CHANGED_HANDS, ChangedHands, whose_way
+from gatepost.delivery.ownership import CHANGED_HANDS, ChangedHands, is_anothers, whose_way
 from gatepost.delivery.unproven_senders import telling
 from gatepost.delivery.watchdog import Watchdog
 from gatepost.queue.message import Claim, Content, RecipientState
@@ -335,6 +335,9 @@ class Scheduler:
 
     def put_back(self, destination: Destination, claim: Claim) -> None:
         destination.waiting.appendleft(self._kept_within_bounds(claim))
+
+    def is_anothers(self, connector: SendConnector, claim: Claim) -> bool:
+        return is_anothers(self._directory, connector, claim)
 
     def open_content(self, claim: Claim) -> Content:
         return self._store.open_content(claim.message)

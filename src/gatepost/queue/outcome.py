@@ -6,6 +6,7 @@ from gatepost.mail.reply import RemoteReply
 from gatepost.queue.message import Claim, NewMessage, QueuedRecipient
 
 _OUR_FAULTS = frozenset({"4.3.0", "4.3.5"})
+_DISCREET = "the recipient's mail server did not take it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +19,8 @@ class Delivered:
     """The next hop, as `name[address]:port`."""
     dsn_passed_on: bool
     """The next hop offered DSN, so that a wanted success report is its duty now (RFC 3461 5.2.1)."""
+    discreet: bool = False
+    """Here and below: the next hop is another tenant's own server. The sender reads its reply, never host or port."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,12 +37,15 @@ class Deferred:
     """The connection failed before the next hop said anything about this message: the short retry interval."""
     refusal: "Failed | None" = None
     """Our own relay did not recognise this server: what this becomes once `hold_refused` is over."""
+    discreet: bool = False
 
     @property
     def why_told(self) -> str:
         """For the sender. A fault of this server's own files is the operator's matter: a notification travels, and
         must name neither files nor connectors."""
-        return "a fault of this server, which its operator can see" if self.status in _OUR_FAULTS else self.why
+        if self.status in _OUR_FAULTS:
+            return "a fault of this server, which its operator can see"
+        return _DISCREET if self.discreet else self.why
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +57,14 @@ class Failed:
     status: str
     reply: RemoteReply | None = None
     host: str | None = None
+    discreet: bool = False
+    told: str | None = None
+    """For the sender, where the operator reads more in `why`."""
+
+    @property
+    def why_told(self) -> str:
+        """For the sender."""
+        return self.told or (_DISCREET if self.discreet else self.why)
 
 
 DeliveryOutcome = Delivered | Deferred | Failed

@@ -62,9 +62,12 @@ def pause(attempts: int, glitch: bool, settings: RetrySettings) -> float:
 
 
 def _expired(outcome: Deferred, settings: RetrySettings) -> Failed:
+    gave_up = f"gave up after {_duration(settings.expiry_s)}: "
     return Failed(
         recipient=outcome.recipient,
-        why=f"gave up after {_duration(settings.expiry_s)}: {outcome.why_told}",
+        why=gave_up + outcome.why,
+        told=gave_up + outcome.why_told,
+        discreet=outcome.discreet,
         status=EXPIRED,
         reply=outcome.reply,
         host=outcome.host,
