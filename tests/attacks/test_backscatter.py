@@ -33,9 +33,9 @@ def run(test: Coroutine[None, None, None]) -> None:
     uvloop.run(test)
 
 
-def _scene(tmp_path: Path, hop: Sink, back: Sink):  # type: ignore[no-untyped-def]
+def _scene(tmp_path: Path, hop: Sink, back: Sink, **how: object):  # type: ignore[no-untyped-def]
     home = to_smart_host(back.port, "home", address_spaces=(AddressSpace(space="contoso.example"),))
-    return post_office(tmp_path, to_smart_host(hop.port), home)
+    return post_office(tmp_path, to_smart_host(hop.port), home, **how)
 
 
 def _host(office: PostOffice) -> None:
@@ -108,5 +108,50 @@ def test_what_a_tenant_returns_is_not_this_servers_word(tmp_path: Path) -> None:
             office.scheduler.wake()
             await office.until(lambda: office.told.failed)
             assert office.told.failed[0][1].why == "the recipient's organisation returned the message"
+
+    run(story())
+
+
+RECIPIENTS = 60
+
+
+def test_many_failing_domains_of_one_message_are_few_notifications(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Sink() as hop, Sink() as back, _scene(tmp_path, hop, back, gather_s=0.5) as office:
+            hop.always("RCPT", b"550 5.1.1 no such user\r\n")
+            await office.send(*(f"x@d{number}.example" for number in range(RECIPIENTS)), tenant="evil")
+            await office.send("x@other.example", tenant="fabrikam", sender="tom@contoso.example")
+            await office.until_empty()
+            of_ann = [each.content for each in back.messages if each.recipients == ("ann@contoso.example",)]
+            assert len(of_ann) <= 10
+            assert len(back.messages) == len(of_ann) + 1
+            told = b"".join(of_ann)
+            assert all(told.count(b"Final-Recipient: rfc822; x@d%d.example" % n) == 1 for n in range(RECIPIENTS))
+            assert len(office.told.failed) == RECIPIENTS + 1
+
+    run(story())
+
+
+def test_what_is_held_is_settled_when_the_server_stops(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Sink() as hop, Sink() as back, _scene(tmp_path, hop, back, gather_s=600.0) as office:
+            hop.always("RCPT", b"550 5.1.1 no such user\r\n")
+            await office.send("x@a.example", "x@b.example", "x@c.example", tenant="evil")
+            await office.until(lambda: len(office.scheduler._gathering) == 2 and office.told.failed)
+            assert len(office.told.failed) == 1
+            await office.scheduler.stop(grace_s=0.1)
+            assert len(office.told.failed) == 3
+
+    run(story())
+
+
+def test_no_more_is_held_than_may_wait(tmp_path: Path) -> None:
+    async def story() -> None:
+        how = {"gather_s": 600.0, "most_waiting": 5}
+        async with Sink() as hop, Sink() as back, _scene(tmp_path, hop, back, **how) as office:
+            hop.always("RCPT", b"550 5.1.1 no such user\r\n")
+            await office.send(*(f"x@d{number}.example" for number in range(20)), tenant="evil")
+            await office.until(lambda: len(office.told.failed) >= 13)
+            assert len(office.scheduler._gathering) <= 5
 
     run(story())

@@ -1,13 +1,14 @@
 """What follows from the outcomes of one attempt: the settlement to store, and the events to tell once it is stored."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from gatepost.delivery.notifications import notification, wants
 from gatepost.delivery.unproven_senders import Telling
+from gatepost.mail.address import Mailbox
 from gatepost.mail.dsn import Action
-from gatepost.queue.message import Claim, Content, NewMessage, QueuedRecipient
+from gatepost.queue.message import Claim, Content, QueuedRecipient
 from gatepost.queue.outcome import Deferred, Delivered, DeliveryOutcome, Failed, Rescheduled, Settlement
 from gatepost.queue.retry import RetrySettings, decide
 
@@ -22,8 +23,8 @@ class Conclusion(NamedTuple):
     settlement: Settlement
     outcomes: list[DeliveryOutcome]
     """Final ones: what was given up is `Failed` here."""
-    withheld: bool = False
-    """A notification was wanted, and its sender may not be told."""
+    asked: dict[Action, list[DeliveryOutcome]]
+    """What the sender is to be notified of, for `notify`; the settlement does not hold that yet."""
 
 
 def conclude(
@@ -32,13 +33,11 @@ def conclude(
     now: float,
     not_before: float,
     settings: ConclusionSettings,
-    open_content: Callable[[], Content],
     leapt_s: float = 0.0,
-    may_tell: Telling = Telling.FREELY,
 ) -> Conclusion:
     """`leapt_s`: by how much the clock leapt forward in the message's time; it is that much younger than it seems."""
     if all(type(outcome) is Delivered and outcome.recipient.dsn.notify is None for outcome in outcomes):
-        return Conclusion(_settlement(claim, claim.recipients), outcomes)
+        return Conclusion(_settlement(claim, claim.recipients), outcomes, {})
     final: list[DeliveryOutcome] = []
     rescheduled: list[Rescheduled] = []
     told: dict[Action, list[DeliveryOutcome]] = {}
@@ -61,27 +60,43 @@ def conclude(
     asked = {
         action: wanted
         for action, about in told.items()
-        if (wanted := [outcome for outcome in about if wants(outcome, action)])
+        if isinstance(claim.message.reverse_path, Mailbox)
+        and (wanted := [outcome for outcome in about if wants(outcome, action)])
     }
+    return Conclusion(_settlement(claim, finished, tuple(rescheduled)), final, asked)
+
+
+def notify(
+    conclusions: Sequence[Conclusion],
+    now: float,
+    settings: ConclusionSettings,
+    open_content: Callable[[], Content],
+    may_tell: Telling,
+) -> list[Conclusion]:
+    """Those conclusions, about one message, with the notifications that they ask for: one for each action. The first
+    holds them all and must be settled before the others: then nothing is removed without its notification."""
+    asked: dict[Action, list[DeliveryOutcome]] = {}
+    for conclusion in conclusions:
+        for action, wanted in conclusion.asked.items():
+            asked.setdefault(action, []).extend(wanted)
     if may_tell is Telling.NOT_AT_ALL:
-        return Conclusion(_settlement(claim, finished, tuple(rescheduled)), final, withheld=bool(asked))
-    in_brief = may_tell is Telling.IN_BRIEF
-    retry = settings.retry
+        return list(conclusions)
+    first, *others = conclusions
+    claim, expiry_s, in_brief = first.settlement.claim, settings.retry.expiry_s, may_tell is Telling.IN_BRIEF
     notifications = [
         made
         for action, wanted in asked.items()
-        if (made := notification(claim, action, wanted, now, settings.hostname, retry.expiry_s, open_content, in_brief))
+        if (made := notification(claim, action, wanted, now, settings.hostname, expiry_s, open_content, in_brief))
     ]
-    return Conclusion(_settlement(claim, finished, tuple(rescheduled), tuple(notifications)), final)
+    return [first._replace(settlement=replace(first.settlement, notifications=tuple(notifications))), *others]
 
 
 def _settlement(
     claim: Claim,
     finished: tuple[QueuedRecipient, ...],
     rescheduled: tuple[Rescheduled, ...] = (),
-    notifications: tuple[NewMessage, ...] = (),
 ) -> Settlement:
-    return Settlement(claim=claim, finished=finished, rescheduled=rescheduled, notifications=notifications)
+    return Settlement(claim=claim, finished=finished, rescheduled=rescheduled, notifications=())
 
 
 def given_back(claim: Claim) -> Settlement:

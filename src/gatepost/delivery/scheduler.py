@@ -7,6 +7,7 @@ background while the connection goes on.
 Laws:
 - what waits in memory is bounded, in number and in octets: beyond that, content is read again from the store, and due
   mail stays there;
+- many recipients of one message do not become as many notifications (`gathering`);
 - while the store cannot settle, nothing new is begun, so that a broken disk does not send mail twice;
 - the directory's present version decides at each scheduling: a changed connector acts at once.
 """
@@ -16,11 +17,12 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from gatepost.delivery.clock_watch import ClockWatch
-from gatepost.delivery.conclusion import Conclusion, ConclusionSettings, conclude, given_back
+from gatepost.delivery.conclusion import Conclusion, ConclusionSettings, conclude, given_back, notify
 from gatepost.delivery.destination import Destination, DialServices
 from gatepost.delivery.events import DeliveryEvents
+from gatepost.delivery.gathering import Attempt, Gathering, Key
 from gatepost.delivery.ownership import CHANGED_HANDS, ChangedHands, is_anothers, whose_way
-from gatepost.delivery.unproven_senders import telling
+from gatepost.delivery.unproven_senders import Telling, telling
 from gatepost.delivery.watchdog import Watchdog
 from gatepost.queue.message import Claim, Content, RecipientState
 from gatepost.queue.outcome import Deferred, Delivered, DeliveryOutcome, Failed, Settlement
@@ -40,6 +42,9 @@ DUE_ROUNDED_S = 5.0
 """A pause may have begun some seconds ago."""
 
 
+Change = tuple[Settlement, list[DeliveryOutcome]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchedulerSettings:
     connections: int = 1_000
@@ -50,6 +55,8 @@ class SchedulerSettings:
     """Content kept in memory for claims that wait."""
     crowded: int = 200
     """Claims of one tenant waiting for one destination beyond which no more of its due mail is claimed for that."""
+    gather_s: float = 2.0
+    """How long the second notification of a message waits for others; each later one four times as long."""
     sweep_s: float = 1.0
     """How often deadlines and the queue are looked at."""
     watch_s: float = 20.0
@@ -85,7 +92,8 @@ class Scheduler:
         self._waiting = 0
         self._waiting_of: dict[str | None, int] = {}
         self._waiting_octets = 0
-        self._settling: dict[asyncio.Task[None], Claim] = {}
+        self._settling: dict[asyncio.Task[None], list[Claim]] = {}
+        self._gathering = Gathering(settings.gather_s, settings.most_waiting)
         self._watchdog = Watchdog(settings.stuck_after_s)
         self._watching: asyncio.Task[None] | None = None
         self._unsettled = 0
@@ -113,6 +121,8 @@ class Scheduler:
         for destination in tuple(self._destinations.values()):
             destination.end()
         await asyncio.sleep(0)
+        for key in self._gathering.batches():
+            self._conclude_together(key)
         while self._settling and not self._unsettled:
             await asyncio.wait(self._settling)
         for task in self._settling:
@@ -131,7 +141,7 @@ class Scheduler:
     @property
     def in_hand(self) -> int:
         """Claims that are not settled."""
-        return self._waiting + self._under_way() + len(self._settling)
+        return self._waiting + self._under_way() + len(self._settling) + len(self._gathering)
 
     def submit(self, claims: Iterable[Claim]) -> None:
         """Deliver these."""
@@ -244,7 +254,7 @@ class Scheduler:
         destination = self._destination(claim)
         if isinstance(destination, Destination) and self._is_crowded(destination, claim.tenant):
             destination.turned_back.add((claim.tenant, claim.domain))
-            self._in_background(given_back(claim), [])
+            self._in_background((given_back(claim), []))
         else:
             self._schedule(claim)
 
@@ -327,7 +337,7 @@ class Scheduler:
                     return claim
             except StoreError as error:
                 self._events.warning(str(error))
-            self._in_background(given_back(claim), [])
+            self._in_background((given_back(claim), []))
         if self._starved:
             # The connection that asked is idle now, and others may have none at all.
             asyncio.get_running_loop().call_soon(self._close_an_idle_connection)
@@ -343,27 +353,49 @@ class Scheduler:
         return self._store.open_content(claim.message)
 
     def attempted(self, claim: Claim, outcomes: list[DeliveryOutcome], not_before: float = 0.0) -> None:
-        try:
-            conclusion = self._concluded(claim, outcomes, not_before)
-        except (StoreError, OSError) as error:
-            # The notification needs the content, which cannot be had now.
-            later: list[DeliveryOutcome] = [_content_lost(outcome, str(error)) for outcome in outcomes]
-            conclusion = self._concluded(claim, later, not_before)
-        self._in_background(conclusion.settlement, conclusion.outcomes)
-        if conclusion.withheld:
-            self._events.notification_withheld(claim)
+        attempt = Attempt(claim, outcomes, not_before)
+        conclusion = self._concluded(attempt)
+        delay_s = self._gathering.delay_s(claim) if conclusion.asked else 0.0
+        if not delay_s or self._stopping:
+            self._conclude([attempt], [conclusion])
+            return
+        if key := self._gathering.hold(attempt):
+            asyncio.get_running_loop().call_later(delay_s, self._conclude_together, key)
+        if oldest := self._gathering.too_many():
+            self._conclude_together(oldest)
 
-    def _concluded(self, claim: Claim, outcomes: list[DeliveryOutcome], not_before: float) -> Conclusion:
+    def _conclude_together(self, key: Key) -> None:
+        if attempts := self._gathering.take(key):
+            self._conclude(attempts, [self._concluded(attempt) for attempt in attempts])
+
+    def _conclude(self, attempts: Sequence[Attempt], conclusions: Sequence[Conclusion]) -> None:
+        claim = attempts[0].claim
+        if any(conclusion.asked for conclusion in conclusions):
+            may_tell = telling(claim, self._directory)
+            if may_tell is Telling.NOT_AT_ALL:
+                self._events.notification_withheld(claim)
+            try:
+                conclusions = self._notified(claim, conclusions, may_tell)
+            except (StoreError, OSError) as error:
+                # The notification needs the content, which cannot be had now.
+                later = [self._concluded(_content_lost(attempt, str(error))) for attempt in attempts]
+                conclusions = self._notified(claim, later, may_tell)
+        self._in_background(*[(conclusion.settlement, conclusion.outcomes) for conclusion in conclusions])
+
+    def _notified(self, claim: Claim, conclusions: Sequence[Conclusion], may_tell: Telling) -> Sequence[Conclusion]:
+        if not any(conclusion.asked for conclusion in conclusions):
+            return conclusions
+        now, settings = self._services.clock(), self._conclusions
+        return notify(conclusions, now, settings, lambda: self.open_content(claim), may_tell)
+
+    def _concluded(self, attempt: Attempt) -> Conclusion:
         self._look_at_clock()
         return conclude(
-            claim,
-            outcomes,
+            *attempt[:2],
             self._services.clock(),
-            not_before,
+            attempt.not_before,
             self._conclusions,
-            lambda: self.open_content(claim),
-            leapt_s=self._clock_watch.leapt_since(claim.message.received_at),
-            may_tell=telling(claim, self._directory),
+            leapt_s=self._clock_watch.leapt_since(attempt.claim.message.received_at),
         )
 
     def warning(self, text: str) -> None:
@@ -371,10 +403,17 @@ class Scheduler:
 
     # Settling
 
-    def _in_background(self, settlement: Settlement, outcomes: list[DeliveryOutcome]) -> None:
-        task = asyncio.get_running_loop().create_task(self._settle(settlement, outcomes))
-        self._settling[task] = settlement.claim
+    def _in_background(self, *changes: Change) -> None:
+        task = asyncio.get_running_loop().create_task(self._settle_in_turn(changes))
+        self._settling[task] = [settlement.claim for settlement, _ in changes]
         task.add_done_callback(self._settling.pop)
+
+    async def _settle_in_turn(self, changes: Sequence[Change]) -> None:
+        """The first holds the notification of all."""
+        first, *others = changes
+        await self._settle(*first)
+        if others:
+            await asyncio.gather(*(self._settle(*each) for each in others))
 
     async def _settle(self, settlement: Settlement, outcomes: list[DeliveryOutcome]) -> None:
         try:
@@ -483,7 +522,9 @@ class Scheduler:
                 yield f"mail{f' of {tenant}' if tenant else ''} to {domain}"
 
     def _claims_in_hand(self) -> Iterator[Claim]:
-        yield from self._settling.values()
+        for settling in self._settling.values():
+            yield from settling
+        yield from self._gathering.claims()
         for destination in self._destinations.values():
             yield from destination.waiting
             for connection in destination.connections:
@@ -530,7 +571,11 @@ def _changed_hands(claim: Claim) -> list[DeliveryOutcome]:
     return [Deferred(recipient=recipient, why=why, status="4.3.5") for recipient in claim.recipients]
 
 
-def _content_lost(outcome: DeliveryOutcome, error: str) -> DeliveryOutcome:
+def _content_lost(attempt: Attempt, error: str) -> Attempt:
+    return attempt._replace(outcomes=[_not_read(outcome, error) for outcome in attempt.outcomes])
+
+
+def _not_read(outcome: DeliveryOutcome, error: str) -> DeliveryOutcome:
     if isinstance(outcome, Delivered):
         return outcome
     return Deferred(recipient=outcome.recipient, why=f"the stored message cannot be read ({error})", status="4.3.0")
