@@ -118,3 +118,24 @@ def test_a_domain_takes_no_mail_along_to_its_next_owner(
     relay("queue", "retry", "--all")
     taken(contoso, to=IN)
     assert [each.recipients for each in evil.messages] == [("new@contoso.com",)]
+
+
+def test_notifications_about_what_waits_do_not_go_to_a_later_tenant_either(
+    relay: Installation, internet: Sink, outside: Outside, certificates: Certificates
+) -> None:
+    contoso, evil = outside.sink(), outside.sink()
+    leads_to(relay, "contoso", contoso)
+    contoso.always("RCPT", BUSY)
+    send(relay, "ann@contoso.com", OUT, certificates.contoso)
+    send(relay, "x@outside.example", IN)
+    assert "4.2.0" in deferred(relay, OUT) and "4.2.0" in deferred(relay, IN)
+    relay("tenant", "remove", "contoso", "--yes")
+    relay("tenant", "add", "contoso")
+    relay("domain", "add", "contoso", "contoso.com", "--verified")
+    leads_to(relay, "contoso", evil)
+    relay("queue", "bounce", "--all")
+    # The stranger is notified by the server's own way; ann's domain is another's now.
+    assert b"Subject: hello" in taken(internet, to="x@outside.example").content
+    relay.wait_for_output("notification-withheld")
+    assert not evil.messages
+    fabrikam_relays(relay, certificates)

@@ -68,13 +68,15 @@ def conclude(
 
 def notify(
     conclusions: Sequence[Conclusion],
+    tenant: str | None,
     now: float,
     settings: ConclusionSettings,
     open_content: Callable[[], Content],
     may_tell: Telling,
 ) -> list[Conclusion]:
     """Those conclusions, about one message, with the notifications that they ask for: one for each action. The first
-    holds them all and must be settled before the others: then nothing is removed without its notification."""
+    holds them all and must be settled before the others: then nothing is removed without its notification.
+    `tenant`: of the notifications."""
     asked: dict[Action, list[DeliveryOutcome]] = {}
     for conclusion in conclusions:
         for action, wanted in conclusion.asked.items():
@@ -86,7 +88,11 @@ def notify(
     notifications = [
         made
         for action, wanted in asked.items()
-        if (made := notification(claim, action, wanted, now, settings.hostname, expiry_s, open_content, in_brief))
+        if (
+            made := notification(
+                claim, tenant, action, wanted, now, settings.hostname, expiry_s, open_content, in_brief
+            )
+        )
     ]
     return [first._replace(settlement=replace(first.settlement, notifications=tuple(notifications))), *others]
 

@@ -19,7 +19,7 @@ class DeliveryEvents(Protocol):
     def failed(self, claim: Claim, outcome: Failed) -> None: ...
 
     def notification_withheld(self, claim: Claim) -> None:
-        """The sender is not notified: that a tenant sent this is not proven, and it locks out such mail."""
+        """The sender is not notified: the mailbox may be, or has become, somebody else's (`unproven_senders`)."""
 
     def stuck(self, what: str, alarms: int) -> None:
         """Mail is due and nobody sees to it; so many alarms since the start."""

@@ -54,6 +54,7 @@ def wants(outcome: DeliveryOutcome, action: Action) -> bool:
 
 def notification(
     claim: Claim,
+    tenant: str | None,
     action: Action,
     outcomes: Sequence[DeliveryOutcome],
     now: float,
@@ -62,7 +63,8 @@ def notification(
     open_content: Callable[[], Content],
     in_brief: bool = False,
 ) -> NewMessage | None:
-    """The message that tells the sender; None where nobody can be told. `in_brief`: the sender may be forged."""
+    """The message that tells the sender; None where nobody can be told. `tenant`: of the new message. `in_brief`:
+    the sender may be forged."""
     message = claim.message
     sender = message.reverse_path
     if not isinstance(sender, Mailbox):
@@ -90,7 +92,7 @@ def notification(
         session_id=message.session_id,
         received_at=now,
         reverse_path=NULL_REVERSE_PATH,
-        recipients=(NewRecipient(forward_path=sender, tenant=claim.tenant, connector=None),),
+        recipients=(NewRecipient(forward_path=sender, tenant=tenant, connector=None),),
         content=MadeContent(made.octets),
         body=Body.EIGHT_BIT_MIME if made.eight_bit else Body.SEVEN_BIT,
         smtputf8=made.smtputf8,

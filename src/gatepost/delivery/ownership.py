@@ -6,12 +6,18 @@ message gets none that was accepted for the owner before it.
 """
 
 from enum import Enum
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 from gatepost.mail.address import NullReversePath
 from gatepost.queue.message import Claim
 from gatepost.tenancy.directory import Directory
-from gatepost.tenancy.tenant import AcceptedDomain, ConnectorType, SendConnector
+from gatepost.tenancy.tenant import AcceptedDomain, ConnectorType, SendConnector, Tenant
+
+
+class Tenants(Protocol):
+    """The part of the directory that knows tenants."""
+
+    def tenant(self, name: str) -> Tenant | None: ...
 
 
 class ChangedHands(Enum):
@@ -24,7 +30,7 @@ CHANGED_HANDS: Final = ChangedHands.CHANGED_HANDS
 def whose_way(directory: Directory, claim: Claim) -> str | Literal[ChangedHands.CHANGED_HANDS] | None:
     """Mail for a tenant's domain goes the way that tenant configured, or the server: never another sender's own way.
     None: the server's way alone. `CHANGED_HANDS`: nobody's, until the operator decides."""
-    sender = _still_there(directory, claim)
+    sender = still_there(directory, claim)
     owner = directory.covering_domain(claim.domain)
     if owner is None:
         return sender
@@ -41,7 +47,7 @@ def is_anothers(directory: Directory, connector: SendConnector, claim: Claim) ->
     return claim.tenant != connector.tenant or _connector_type(directory, claim) is not ConnectorType.ON_PREMISES
 
 
-def _still_there(directory: Directory, claim: Claim) -> str | None:
+def still_there(directory: Tenants, claim: Claim) -> str | None:
     """The claim's tenant, unless it was removed."""
     tenant = directory.tenant(claim.tenant) if claim.tenant is not None else None
     if tenant is None or tenant.created_at.timestamp() > claim.message.received_at:
@@ -49,9 +55,13 @@ def _still_there(directory: Directory, claim: Claim) -> str | None:
     return tenant.name
 
 
+def is_later(owner: AcceptedDomain, claim: Claim) -> bool:
+    return owner.verified_at is not None and owner.verified_at.timestamp() > claim.message.received_at
+
+
 def _came_later(directory: Directory, owner: AcceptedDomain, claim: Claim) -> bool:
     """Whether the domain became `owner`'s after the message was accepted."""
-    if owner.verified_at is not None and owner.verified_at.timestamp() > claim.message.received_at:
+    if is_later(owner, claim):
         return True
     # A session may outlast the change, and a parent domain may have been verified long before: incoming mail is always
     # accepted for the owner of that time. Notifications are ours, and made for the owner of now.

@@ -21,7 +21,7 @@ from gatepost.delivery.conclusion import Conclusion, ConclusionSettings, conclud
 from gatepost.delivery.destination import Destination, DialServices
 from gatepost.delivery.events import DeliveryEvents
 from gatepost.delivery.gathering import Attempt, Gathering, Key
-from gatepost.delivery.ownership import CHANGED_HANDS, ChangedHands, is_anothers, whose_way
+from gatepost.delivery.ownership import CHANGED_HANDS, ChangedHands, is_anothers, still_there, whose_way
 from gatepost.delivery.unproven_senders import Telling, telling
 from gatepost.delivery.watchdog import Watchdog
 from gatepost.queue.message import Claim, Content, RecipientState
@@ -386,7 +386,8 @@ class Scheduler:
         if not any(conclusion.asked for conclusion in conclusions):
             return conclusions
         now, settings = self._services.clock(), self._conclusions
-        return notify(conclusions, now, settings, lambda: self.open_content(claim), may_tell)
+        tenant = still_there(self._directory, claim)
+        return notify(conclusions, tenant, now, settings, lambda: self.open_content(claim), may_tell)
 
     def _concluded(self, attempt: Attempt) -> Conclusion:
         self._look_at_clock()

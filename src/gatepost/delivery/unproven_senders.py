@@ -3,13 +3,15 @@
 What flows through: a claim whose sender is to be told, and the directory; out comes what its notification may hold.
 
 Law: mail that another's server sent, or that came in from outside, reaches no tenant by way of a notification: not its
-content, and nothing at all where that tenant's partner connectors keep out what their certificates do not vouch for.
+content, and nothing at all where that tenant's partner connectors keep out what their certificates do not vouch for,
+or where the sender's domain has changed hands since a tenant's server sent the message.
 """
 
 from collections.abc import Sequence
 from enum import Enum, auto
 from typing import Final, Protocol
 
+from gatepost.delivery.ownership import Tenants, is_later, still_there
 from gatepost.mail.address import Mailbox
 from gatepost.queue.message import Claim
 from gatepost.tenancy.names import pattern_covers
@@ -19,7 +21,7 @@ _SHOWN: Final = ("from", "to", "subject", "date", "message-id")
 _MOST_OF_A_FIELD: Final = 100
 
 
-class Domains(Protocol):
+class Domains(Tenants, Protocol):
     """The part of the directory that is asked."""
 
     def covering_domain(self, domain: str) -> AcceptedDomain | None: ...
@@ -39,8 +41,10 @@ def telling(claim: Claim, domains: Domains) -> Telling:
     sender = claim.message.reverse_path
     owner = domains.covering_domain(sender.domain) if isinstance(sender, Mailbox) else None
     # The claim is of the tenant that was proven to send the message, else of the recipient's.
-    if not isinstance(sender, Mailbox) or owner is None or owner.tenant == claim.tenant:
+    if not isinstance(sender, Mailbox) or owner is None or owner.tenant == still_there(domains, claim):
         return Telling.FREELY
+    if is_later(owner, claim) and claim.recipients[0].connector is not None:
+        return Telling.NOT_AT_ALL
     partners = domains.partner_connectors(owner.tenant)
     locked = any(_keeps_out(partner, sender.domain) for partner in partners)
     return Telling.NOT_AT_ALL if locked else Telling.IN_BRIEF
