@@ -80,7 +80,7 @@ class HybridScene:
             assert smtp.message("ben@fabrikam.com", "someone@outside.example", MESSAGE).code == 250
 
     def state(self) -> dict[str, Any]:
-        """All that an administrator can see of both sides."""
+        """All that an administrator sees of both sides, but for what sessions did since."""
         return {
             "relay": self._objects(self.relay, "contoso"),
             "neighbour": self._objects(self.relay, "fabrikam"),
@@ -89,10 +89,11 @@ class HybridScene:
 
     def _objects(self, installation: Installation, tenant: str | None) -> dict[str, Any]:
         domains = installation.told("domain", "list", *([tenant] if tenant else []))
+        inbound = installation.told("inbound-connector", "list", *([tenant] if tenant else []))
         of = ("--tenant", tenant) if tenant else ()
         return {
             "domains": domains,
-            "inbound": installation.told("inbound-connector", "list", *([tenant] if tenant else [])),
+            "inbound": [{field: value for field, value in each.items() if field != "use"} for each in inbound],
             "sent": installation.told("send-connector", "list", *of),
         }
 

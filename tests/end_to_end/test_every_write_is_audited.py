@@ -25,6 +25,7 @@ from gatepost.cli.main import main_app
 ADDRESS = {"addresses": ["192.0.2.1"]}
 SPACE = {"address_spaces": [{"space": "x.example"}]}
 HELD = {"state": "held"}
+PIN = "ab" * 32
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +73,14 @@ class Scene:
         self.outside.dns.add(f"_gatepost.{domain}", "TXT", f'"gatepost-verification={value}"')
 
 
+    def prove(self, tenant: str) -> None:
+        """A pin that the operator vouches for."""
+        line = {"kind": "inbound-connector", "tenant": tenant, "name": "pinned", "certificate_sha256": [PIN]}
+        file = self.relay.folder / "proof"
+        file.write_text(json.dumps({**line, "proven_pins": [PIN]}) + "\n")
+        self.relay("import", "directory", str(file))
+
+
 @pytest.fixture(scope="module")
 def scene(relay: Installation, certificates: Certificates, outside: Outside) -> Scene:
     return Scene(relay=relay, certificates=certificates, outside=outside)
@@ -89,6 +98,11 @@ def _call(method: str, path: str, body: object = None) -> Do:
 def _verify(scene: Scene, api: Api) -> httpx.Response:
     scene.publish("new.contoso.com")
     return api.post("/v1/tenants/contoso/domains/new.contoso.com/verification")
+
+
+def _take_a_proof_back(scene: Scene, api: Api) -> httpx.Response:
+    scene.prove("contoso")
+    return api.delete(f"/v1/tenants/contoso/proofs/{PIN}")
 
 
 def _with_mail(path: str, body: object) -> Do:
@@ -122,6 +136,7 @@ ROUTES: dict[str, Do] = {
     "DELETE /v1/send-connectors/{name}": _call("DELETE", "send-connectors/c"),
     "POST /v1/tenants/{tenant}/rehearsals": _call("POST", "tenants/contoso/rehearsals", {}),
     "POST /v1/tenants/{tenant}/enrolments": _call("POST", "tenants/contoso/enrolments"),
+    "DELETE /v1/tenants/{tenant}/proofs/{pin}": _take_a_proof_back,
     "POST /v1/queue/hold": _with_mail("queue/hold", {"all": True}),
     "POST /v1/queue/release": _call("POST", "queue/release", HELD),
     "POST /v1/queue/retry": _call("POST", "queue/retry", {"all": True}),
@@ -187,7 +202,7 @@ def test_a_tenant_reads_what_was_done_to_it_and_not_from_where_others_did_it(
 READS = frozenset(
     """tenant list|tenant show|domain show|domain list|inbound-connector show|inbound-connector list|send-connector show
     |send-connector list|explain|why|queue list|queue show|queue orders|protocol-log show|protocol-log follow|probe
-    |doctor|token list|forecast|export exchange-online|export directory|audit list|audit show|bench load
+    |proof list|doctor|token list|forecast|export exchange-online|export directory|audit list|audit show|bench load
     """.replace("\n", "")
     .replace("    ", "")
     .split("|")
@@ -218,6 +233,7 @@ CHANGES: dict[str, tuple[str, ...]] = {
     "send-connector enable": ("c",),
     "send-connector remove": ("c",),
     "enroll": ("litware",),
+    "proof remove": ("litware", PIN),
     "domain remove": ("litware.com",),
     "token add": ("--tenant", "litware", "--out", "litware.token"),
     "token revoke": (),
@@ -260,6 +276,8 @@ def test_every_command_that_writes_is_audited(scene: Scene, monkeypatch: pytest.
             scene.publish("litware.com")
         if command == "queue hold":
             scene.mail()
+        if command == "proof remove":
+            scene.prove("litware")
         if command == "token revoke":
             arguments = ((relay.folder / "litware.token").read_text().split("_")[1],)
         before = scene.newest()["version"]
