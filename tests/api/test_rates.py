@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatepost.api.rates import Rate, Remembered
+from gatepost.api.rates import Allotment, Rate, Remembered
 
 
 @given(st.lists(st.floats(0, 5), min_size=1, max_size=300), st.integers(1, 200))
@@ -44,3 +44,16 @@ def test_what_is_remembered_is_bounded_and_the_oldest_goes() -> None:
     for text in "abcad":
         known.add(text)
     assert [text in known for text in "abcd"] == [True, False, True, True]
+
+
+@given(st.lists(st.tuples(st.floats(0, 4000), st.integers(0, 500)), max_size=300))
+def test_an_allotment_is_overdrawn_once_at_most_and_is_one_keys_own(uses: list[tuple[float, int]]) -> None:
+    allotment, now, used = Allotment(8640), 0.0, 0
+    for pause, octets in uses:
+        now += pause
+        if not allotment.wait_s("evil", now):
+            allotment.use("evil", octets, now)
+            used += octets
+    assert used <= 4320 + 500 + now * 0.1 + 1e-3
+    assert not allotment.wait_s("contoso", now)
+    assert not allotment.wait_s("evil", now + allotment.wait_s("evil", now) + 1e-6)

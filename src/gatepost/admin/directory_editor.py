@@ -21,6 +21,10 @@ class DirectoryEditor(Directory, Protocol):
     def allowance(self) -> Allowance:
         """On whose behalf changes are made, and how much they may store."""
 
+    @property
+    def audited_octets(self) -> int:
+        """How much the changes made here have added to the audit, undone ones too."""
+
     def close(self) -> None: ...
 
     def change(self) -> AbstractContextManager[None]:

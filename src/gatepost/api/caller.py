@@ -4,6 +4,7 @@ Law: a tenant's token sees its own tenant alone. What is another's is answered e
 anything is looked up.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from gatepost.admin.declined import NotFound
 from gatepost.admin.directory_editor import DirectoryEditor
 from gatepost.admin.lookups import tenant_named
 from gatepost.api.problems import Problem
+from gatepost.api.rates import Allotment
 from gatepost.app import open_editor
 from gatepost.app.admin_parts import Judging
 from gatepost.config import Config
@@ -27,6 +29,8 @@ class Caller:
     judging: Judging
     token: Token
     address: str
+    audit: Allotment
+    """What each tenant may add to the audit by its tokens."""
 
     @property
     def is_operator(self) -> bool:
@@ -47,6 +51,8 @@ class Caller:
         try:
             yield editor
         finally:
+            if self.token.tenant is not None and editor.audited_octets:
+                self.audit.use(self.token.tenant, editor.audited_octets, time.monotonic())
             editor.close()
 
     def tenant(self, editor: DirectoryEditor, name: str) -> str:

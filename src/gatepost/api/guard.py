@@ -22,7 +22,7 @@ from gatepost.admin.tokens import BadToken, opened
 from gatepost.api.caller import Caller
 from gatepost.api.places import crowd_of, is_in
 from gatepost.api.problems import Problem, unauthenticated
-from gatepost.api.rates import Rate, Remembered
+from gatepost.api.rates import Allotment, Rate, Remembered
 from gatepost.api.slots import Slots
 from gatepost.app import open_editor
 from gatepost.app.admin_parts import Judging
@@ -32,6 +32,8 @@ from gatepost.tenancy.token import Scope, Token
 
 LARGEST_BODY = 1024 * 1024
 LONGEST_REQUEST_S = 30.0
+AUDIT_A_DAY = 32 * 1024 * 1024
+"""Octets that one tenant's tokens may add to the audit, which is never thrown away."""
 _BODY_BEGINS_S = 5.0
 _GOOD_TOKENS = 1_000
 _LOOK_AT_ONCE = 8
@@ -57,6 +59,7 @@ class Guard:
         self._judging = Judging(config)
         self._addresses = Rate(api.requests_per_minute)
         self._tokens = Rate(api.requests_per_minute)
+        self._audit = Allotment(AUDIT_A_DAY)
         self._good = Remembered(_GOOD_TOKENS)
         self._slots = Slots(api.limits)
         self._looking = ThreadPoolExecutor(_LOOK_AT_ONCE, "token")
@@ -105,10 +108,14 @@ class Guard:
             raise Problem(
                 403, "scope-missing", f"this token may not {needed}", do="use one made with --scope " + needed
             )
+        if needed is Scope.WRITE and token.tenant is not None:
+            _limit(self._audit.wait_s(token.tenant, time.monotonic()), "that change much, by this tenant")
         state = scope.setdefault("state", {})
         if token.tenant is None and "becomes_operators" in state:
             state["becomes_operators"]()
-        state["caller"] = Caller(config=self._config, judging=self._judging, token=token, address=peer.address)
+        state["caller"] = Caller(
+            config=self._config, judging=self._judging, token=token, address=peer.address, audit=self._audit
+        )
         return token
 
     def _must_not_hurry(self, peer: "_Peer") -> None:

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from hashlib import sha256
+from threading import Lock
 
 _REMEMBERED = 10_000
 
@@ -24,6 +25,34 @@ class Rate:
         if len(self._left) > _REMEMBERED:
             self._left.popitem(last=False)
         return wait
+
+
+class Allotment:
+    """So many octets a day for each key, and half of a day's at once. They are counted when they have been used: one
+    request may overdraw, and the next waits until that is made up for. For several threads."""
+
+    def __init__(self, per_day: int) -> None:
+        self._per_second = per_day / 86400
+        self._at_once = per_day / 2
+        self._used: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        """How many were used and are not made up for, and when. Who used least lately is forgotten first."""
+        self._lock = Lock()
+
+    def wait_s(self, key: str, now: float) -> float:
+        """Zero: some are left. Else how long to wait."""
+        with self._lock:
+            return max(0.0, (self._used_of(key, now) - self._at_once) / self._per_second)
+
+    def use(self, key: str, octets: int, now: float) -> None:
+        with self._lock:
+            self._used[key] = (self._used_of(key, now) + octets, now)
+            self._used.move_to_end(key)
+            if len(self._used) > _REMEMBERED:
+                self._used.popitem(last=False)
+
+    def _used_of(self, key: str, now: float) -> float:
+        used, at = self._used.get(key, (0.0, now))
+        return max(0.0, used - (now - at) * self._per_second)
 
 
 class Remembered:

@@ -50,6 +50,9 @@ def _now() -> datetime:
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
+_LEAST_ENTRY = 200
+"""Octets of an entry of the audit besides what was and what is, with its places in the indexes."""
+
 _FROM = " from "
 """Between who and where, in one column."""
 
@@ -84,6 +87,7 @@ class SqliteDirectoryEditor(DirectoryQueries):
     ) -> None:
         super().__init__(path, open_to_change(path, patience_s))
         self.allowance = allowance
+        self.audited_octets = 0
         self._who = f"{who}{_FROM}{address}" if address else who
         self._clock = clock
 
@@ -408,6 +412,8 @@ class SqliteDirectoryEditor(DirectoryQueries):
 
     def _record_change(self, action: str, subject: str, before: Record | None, after: Record | None) -> None:
         ((version,),) = self._rows("UPDATE directory SET version = version + 1 RETURNING version")
+        was, becomes = before and text_of(before), after and text_of(after)
+        self.audited_octets += _LEAST_ENTRY + sum(len(text.encode()) for text in (was, becomes) if text)
         self._rows(
             "INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             version,
@@ -415,8 +421,8 @@ class SqliteDirectoryEditor(DirectoryQueries):
             self._who,
             action,
             subject,
-            before and text_of(before),
-            after and text_of(after),
+            was,
+            becomes,
             concerned(subject, after or before or {}),
         )
 
