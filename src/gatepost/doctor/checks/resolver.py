@@ -17,6 +17,8 @@ def relay_resolves_names(path: MailPath) -> Iterator[Check]:
     failed = signs(path, "name-not-resolved-for-now")
     if not failed or not (path.bundle.postfix_deliveries or path.bundle.postfix_settings):
         return
+    if any(each.status == "sent" for each in path.bundle.postfix_deliveries):
+        return  # A chroot that lacks the files resolves no name at all.
     jail = signs(path, "chroot-files")
     chrooted = [each for each in path.bundle.postfix_settings if each.name == "chroot" and each.value == "y"]
     standing = "broken" if jail or chrooted else "unknown"
