@@ -138,8 +138,8 @@ def _placed(line: str, starts: list[int], ends: list[int]) -> list[str]:
         if at == start and 0 < start < len(line) and line[start - 1] != " " and line[start] != " ":
             if line[end : end + 1] not in ("", " "):
                 return _by_words(line, len(starts)) or _text_last(line, len(starts)) or _cut(line, starts)
-            above = ends[column - 1]
-            at = above if line[above] == " " else line.rfind(" ", 0, start) + 1
+            above = ends[column - 1] if column else 0
+            at = above if line[above : above + 1] == " " else line.rfind(" ", 0, start) + 1
         moved.append(at)
     return (
         _cut(line, moved)
