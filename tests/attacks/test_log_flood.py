@@ -21,6 +21,13 @@ max_file_size = {FOLDER // 8}
 [sessions]
 max_folder_size = {FOLDER}
 """
+LIMITS = """\
+[listener.limits]
+sessions_per_minute = 1000000
+refusals = 1000000
+refusals_per_minute = 1000000
+"""
+"""None: what bounds a flood before it reaches the logs is tried elsewhere."""
 OUTSIDE = "someone@outside.example"
 MOVED_ADDRESS = "127.0.4.1"
 """contoso's own server, from an address that no connector lists."""
@@ -30,7 +37,7 @@ MOVED_ADDRESS = "127.0.4.1"
 def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     with Outside() as outside:
         sink = outside.sink()
-        relay = Installation(tmp_path_factory.mktemp("relay"), workers=1, tables=SETTINGS)
+        relay = Installation(tmp_path_factory.mktemp("relay"), workers=1, tables=SETTINGS, listeners={"main": LIMITS})
         relay.init()
         for tenant, address in (("contoso", CONTOSO_ADDRESS), ("fabrikam", FABRIKAM_ADDRESS)):
             relay("tenant", "add", tenant)
