@@ -52,7 +52,7 @@ async def find_targets(
 
 def _within(reach: Reach, connector: SendConnector, targets: tuple[Target, ...]) -> tuple[Target, ...] | DnsProblem:
     smart = bool(connector.smart_hosts)
-    round_trips = {target: reach.leads_back(connector, *target) for target in targets}
+    round_trips = {target: reach.leads_back(connector, *target, smart=smart) for target in targets}
     if why := _why_all_lead_back(round_trips):
         return DnsProblem(permanent=not smart, status="4.4.6" if smart else "5.4.6", why=why)
     targets = tuple(target for target, back in round_trips.items() if back is None)

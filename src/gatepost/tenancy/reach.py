@@ -72,9 +72,10 @@ class Reach:
     is_own_listener: Callable[[str, int], bool] = lambda address, port: False
     """Whether this relay itself takes mail at an IP address and port."""
 
-    def leads_back(self, connector: SendConnector, host: str, address: str, port: int) -> str | None:
-        """Why `connector` would only bring mail back here (RFC 5321 5.1: never to oneself); None: it does not."""
-        if connector.tenant is None:
+    def leads_back(self, connector: SendConnector, host: str, address: str, port: int, *, smart: bool) -> str | None:
+        """Why `connector` would only bring mail back here (RFC 5321 5.1: never to oneself); None: it does not, or the
+        operator wrote it so, as a smart host of the server."""
+        if connector.tenant is None and smart:
             return None
         try:
             parsed = ip_address(address.partition("%")[0])
