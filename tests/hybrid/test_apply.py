@@ -1,6 +1,7 @@
 """Plan, apply, undo: over two sides in memory, with the journal in a real folder."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import replace
 from datetime import timedelta
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatepost.hybrid.apply import NotChanged, TakenBack, Trouble, WorldMoved, apply, undo
-from gatepost.hybrid.journal import Memory
+from gatepost.hybrid.journal import Memory, private_folder, write_private
 from gatepost.hybrid.plan import Change, Plan, UnusablePlan, document, read_plan
 from hybrid.worlds import AT, WISH, MemorySide, World, renewed
 
@@ -360,3 +361,13 @@ def test_the_plan_is_for_the_owners_eyes(memory: Memory) -> None:
 def test_changes_are_numbered_in_the_order_they_are_carried_out() -> None:
     changes = World().plan().changes
     assert [change.order for change in changes] == list(range(1, len(changes) + 1))
+
+
+def test_two_processes_may_write_one_file_at_a_time(tmp_path: Path) -> None:
+    """The serving edge and a command both remember the token's end."""
+    file = tmp_path / "hybrid" / "token.json"
+    private_folder(file.parent)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: write_private(file, str(number) * 100), [number % 10 for number in range(200)]))
+    assert len(set(file.read_text())) == 1
+    assert [each.name for each in file.parent.iterdir()] == ["token.json"]

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_hex
 from typing import Literal
 
 from gatepost.hybrid.merge import Fields
@@ -200,8 +201,8 @@ def _give_to_owner_of(parent: Path, path: Path) -> None:
 
 def write_private(file: Path, content: str) -> None:
     """Whole or not at all, on stable storage, for the owner's eyes."""
-    temporary = file.with_name(f".{file.name}.new")
-    temporary.unlink(missing_ok=True)
+    # Another process may write the same file at this moment: the last one stands, whole.
+    temporary = file.with_name(f".{file.name}.{token_hex(4)}.new")
     with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
         out.write(content)
         out.flush()
