@@ -18,7 +18,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -159,6 +159,11 @@ def _check_libraries(files: Path, programs: Iterable[str]) -> None:
             raise PeerError(f"{program}: shared libraries missing: {', '.join(missing)}: add their package to peers.py")
 
 
+def _without(names: Collection[str], accounts: str) -> str:
+    """Lines of passwd(5) or group(5) but those of `names`."""
+    return "".join(line for line in accounts.splitlines(keepends=True) if line.partition(":")[0] not in names)
+
+
 def _run(command: Sequence[str], *, cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
     done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True)
     if done.returncode:
@@ -249,7 +254,9 @@ class Room:
         return ":".join(_escaped(layer) for layer in layers if layer.is_dir())
 
     def _write_accounts(self, peer: Peer) -> None:
-        passwd, group = Path("/etc/passwd").read_text(), Path("/etc/group").read_text()
+        # Where the peer is installed on this machine too, its account there is another.
+        own = {*peer.accounts, *peer.groups}
+        passwd, group = (_without(own, Path("/etc", name).read_text()) for name in ("passwd", "group"))
         taken = {int(line.split(":")[2]) for line in (passwd + group).splitlines() if line.count(":") >= 3}
         free = iter(number for number in range(64200, 64300) if number not in taken)
         for name in (*peer.accounts, *peer.groups):
