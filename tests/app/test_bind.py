@@ -2,6 +2,8 @@
 
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,3 +75,34 @@ def test_an_address_that_this_machine_lacks_is_called_so(tmp_path: Path) -> None
     with pytest.raises(StartError, match=r"no address 192\.0\.2\.1; choose one that it has") as refused:
         bind(config_for(tmp_path, "192.0.2.1:2525", workers=2))
     assert "stop that program" not in str(refused.value)
+
+
+def test_workers_that_a_killed_supervisor_left_behind_do_not_stop_the_next_start(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    config = config_for(tmp_path, f"127.0.0.1:{port}", workers=2)
+    for command, is_ours in (("gatepost.app.worker", True), ("somebody.elses", False)):
+        with subprocess.Popen(
+            [sys.executable, "-c", LEFT_BEHIND, str(port), command, "0", str(config.file)], stdout=subprocess.PIPE
+        ) as left:
+            assert left.stdout is not None
+            left.stdout.readline()
+            try:
+                if is_ours:
+                    bind(config)
+                else:
+                    with pytest.raises(StartError):
+                        bind(config)
+            finally:
+                left.kill()
+
+
+LEFT_BEHIND = """\
+import socket, sys, time
+sock = socket.socket()
+sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+sock.bind(("127.0.0.1", int(sys.argv[1])))
+sock.listen()
+print("listening", flush=True)
+time.sleep(60)
+"""

@@ -1,14 +1,15 @@
 """The sockets of `gatepost serve`: each listener's for every worker, and the Management API's.
 
 Law: nobody shares a port with another program. Workers share theirs by SO_REUSEPORT, which a second server of the same
-user, or one started by root, could join without a word; so each address is first bound without it.
+user, or one started by root, could join without a word; so each address is first bound without it. Workers that a
+killed supervisor left behind are no other program: they finish what they have, and go.
 """
 
 import errno
 import socket
 from dataclasses import dataclass
 
-from gatepost.app.port_holder import port_holder
+from gatepost.app.port_holder import holders_commands, port_holder
 from gatepost.app.start_checks import StartError
 from gatepost.config import ApiConfig, Config, ListenerConfig
 
@@ -27,7 +28,7 @@ def bind(config: Config) -> Bound:
     """Raises `StartError`."""
     addresses: list[ListenerConfig | ApiConfig] = [*config.listeners, *filter(None, [config.api])]
     for each in addresses:
-        if each.port:
+        if each.port and not _is_held_by_workers_left_behind(each, config):
             _bound(each, config, shared=False).close()
     shared = config.workers > 1
     return Bound(
@@ -36,6 +37,13 @@ def bind(config: Config) -> Bound:
         ],
         api=_listening(config.api, config, shared=False) if config.api else None,
     )
+
+
+def _is_held_by_workers_left_behind(listener: ListenerConfig | ApiConfig, config: Config) -> bool:
+    """Whether all that listen there are workers of this very configuration; the lock of the data folder says that
+    their supervisor is gone."""
+    commands = holders_commands(listener.port)
+    return bool(commands) and all("gatepost.app.worker" in each and str(config.file) in each for each in commands)
 
 
 def _listening(listener: ListenerConfig | ApiConfig, config: Config, *, shared: bool) -> socket.socket:

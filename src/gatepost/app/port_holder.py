@@ -13,9 +13,25 @@ _LISTEN = "0A"
 
 def port_holder(port: int) -> str | None:
     """`master (process 1008)`: the programs that listen on `port` at any address; None where they are not known."""
-    sockets = {f"socket:[{inode}]" for inode in _listening(port)}
-    found = {name: number for number, name in _processes_with(sockets)} if sockets else {}
+    found = {name: number for number, name in _processes(port)}
     return ", ".join(f"{name} (process {number})" for name, number in sorted(found.items())) or None
+
+
+def holders_commands(port: int) -> list[list[str]]:
+    """The command lines of the processes that listen on `port`, as far as they may be seen."""
+    return [_command(number) for number, _ in _processes(port)]
+
+
+def _command(process: int) -> list[str]:
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes().decode("utf-8", "replace").split("\0")
+    except OSError:
+        return []
+
+
+def _processes(port: int) -> Iterator[tuple[int, str]]:
+    sockets = {f"socket:[{inode}]" for inode in _listening(port)}
+    return _processes_with(sockets) if sockets else iter(())
 
 
 def _listening(port: int) -> Iterator[str]:
