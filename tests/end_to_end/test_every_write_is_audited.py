@@ -72,7 +72,6 @@ class Scene:
         value = self.relay.told("domain", "show", domain)["token"]
         self.outside.dns.add(f"_gatepost.{domain}", "TXT", f'"gatepost-verification={value}"')
 
-
     def prove(self, tenant: str) -> None:
         """A pin that the operator vouches for."""
         line = {"kind": "inbound-connector", "tenant": tenant, "name": "pinned", "certificate_sha256": [PIN]}

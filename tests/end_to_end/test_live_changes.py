@@ -137,6 +137,22 @@ def test_a_connector_change_is_live_on_all_workers_within_a_second_under_load(
     assert times[-1] < LONGEST_S
 
 
+def test_the_first_message_after_a_repair_is_taken_by_every_worker(
+    relay: Installation, certificates: Certificates
+) -> None:
+    probes = Probes(relay, certificates.contoso)
+    for _ in range(CHANGES // 4):
+        relay("inbound-connector", "disable", "contoso", "mail")
+        probes.until(False, since=time.monotonic())
+        relay("inbound-connector", "enable", "contoso", "mail")
+        assert [smtp.mail("ann@contoso.com", OUTSIDE).code for smtp in probes.sessions.values()] == [
+            250 for _ in probes.sessions
+        ]
+        for smtp in probes.sessions.values():
+            smtp.command("RSET")
+    probes.close()
+
+
 def test_a_new_tenant_relays_as_soon_as_dns_shows_that_the_domain_is_its_own(
     relay: Installation, certificates: Certificates, outside: Outside, loaded: list[Client]
 ) -> None:

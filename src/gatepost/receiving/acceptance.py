@@ -30,7 +30,7 @@ from gatepost.smtp.server_effects import AskMail, AskRecipient
 from gatepost.tenancy.appointment import Appointment, Purpose, State, may_be_appointment, sighting
 from gatepost.tenancy.attribution import GATEPOST, Attribution, Outcome, RuleSet, attribute, refusal_reply
 from gatepost.tenancy.candidates import ChainJudge, gather
-from gatepost.tenancy.directory import Directory
+from gatepost.tenancy.directory import RefreshedDirectory
 from gatepost.tenancy.enrolment import Objection
 from gatepost.tenancy.evidence import Address, Evidence, TlsEvidence, VerifiedCertificate
 from gatepost.tenancy.record import Record
@@ -152,15 +152,22 @@ class Attributor:
     """Attribution with a memory: equal facts under the same directory version get the same verdict within a minute.
 
     The verdict depends on the reverse-path and forward-paths through their domains only, which makes the memory small.
+    No refusal rests on an outdated directory: an administrator who has repaired a connector may send the next moment.
     """
 
-    def __init__(self, directory: Directory, judge: ChainJudge, rules: RuleSet = GATEPOST) -> None:
+    def __init__(self, directory: RefreshedDirectory, judge: ChainJudge, rules: RuleSet = GATEPOST) -> None:
         self._directory = directory
         self.judge = judge
         self._rules = rules
         self._kept: OrderedDict[tuple[object, ...], Attribution] = OrderedDict()
 
     def __call__(self, evidence: Evidence, at: datetime) -> Attribution:
+        attribution = self._remembered(evidence, at)
+        if attribution.refusal and self._directory.refresh():
+            return self._remembered(evidence, at)
+        return attribution
+
+    def _remembered(self, evidence: Evidence, at: datetime) -> Attribution:
         key = self._key(evidence, at)
         kept = self._kept.get(key)
         if kept is None:

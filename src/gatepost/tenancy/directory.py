@@ -81,3 +81,10 @@ class Directory(Protocol):
 
     def send_connectors(self, tenant: str | None, domain: str) -> Sequence[SendConnector]:
         """Enabled send connectors, of `tenant` and server-wide, with an address space that covers `domain`."""
+
+
+class RefreshedDirectory(Directory, Protocol):
+    """One that answers from a memory of its own, which may lag behind what others have changed."""
+
+    def refresh(self) -> bool:
+        """Whether others had changed something; from now on the answers include it. Cheap when nobody had."""
