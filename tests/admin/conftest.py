@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gatepost.admin import tenants
+from gatepost.admin.directory import tenants
 from gatepost.store.directory_editor import SqliteDirectoryEditor
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -7,8 +7,8 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from gatepost.admin import domains, tenants, verification
-from gatepost.admin.ownership import record_name, record_value
+from gatepost.admin.directory import domains, tenants, verification
+from gatepost.admin.directory.ownership import record_name, record_value
 from gatepost.queue.next_hop import DnsProblem
 from gatepost.store.directory_editor import SqliteDirectoryEditor
 

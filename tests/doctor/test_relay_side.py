@@ -7,8 +7,8 @@ from textwrap import dedent
 
 import pytest
 
-from gatepost.admin.explain import Question
-from gatepost.admin.explain_exchange_online import explain_exchange_online, judge_as_told
+from gatepost.admin.sessions.explain import Question
+from gatepost.admin.sessions.explain_exchange_online import explain_exchange_online, judge_as_told
 from gatepost.doctor.exported_tenant import exported_tenant, told_session
 from gatepost.doctor.path.joining import mail_path
 from gatepost.doctor.reading import Collection, read_octets

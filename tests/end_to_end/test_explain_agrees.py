@@ -25,7 +25,7 @@ from end_to_end.scene import (
     files_of,
 )
 from end_to_end.smtp_client import SmtpClient
-from gatepost.admin.explain import Answer, Question, explain
+from gatepost.admin.sessions.explain import Answer, Question, explain
 from gatepost.app import open_relay, open_sessions, read_certificates
 from gatepost.mail.address import NULL_REVERSE_PATH, Mailbox
 from gatepost.mail.path_grammar import read_mailbox

@@ -8,7 +8,7 @@ from pathlib import Path
 from end_to_end.installation import Installation, wait_until
 from end_to_end.outside import Outside, taken
 from end_to_end.smtp_client import SmtpClient
-from gatepost.admin.notices import Notice
+from gatepost.admin.forecast.notices import Notice
 from gatepost.app.forecasting import NoticeRounds
 from gatepost.store.event_log import EventLog
 from gatepost.store.log_writer import LogWriter

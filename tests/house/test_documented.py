@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gatepost import config
-from gatepost.admin.forecast import ProspectCode
+from gatepost.admin.forecast.forecast import ProspectCode
 from gatepost.api.application import document
 from gatepost.store.event_log import level
 from gatepost.tenancy.reasons import ReasonCode

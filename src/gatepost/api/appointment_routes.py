@@ -7,9 +7,9 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from gatepost.admin import appointments, proofs
-from gatepost.admin.directory_editor import DirectoryEditor
-from gatepost.admin.tenant_view import own_verdict
+from gatepost.admin.directory.editor import DirectoryEditor
+from gatepost.admin.enrolment import appointments, proofs
+from gatepost.admin.sessions.tenant_view import own_verdict
 from gatepost.api.bodies import EnrolmentShown, PageShown, ProofShown, RehearsalBody, RehearsalShown
 from gatepost.api.caller import Caller, CallerOf
 from gatepost.api.conditional import ConditionsOf, written

@@ -8,12 +8,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from gatepost.admin import connector_use, inbound_connectors, send_connectors
-from gatepost.admin.connector_use import use_record
 from gatepost.admin.declined import NotFound
-from gatepost.admin.directory_editor import DirectoryEditor
-from gatepost.admin.inbound_connectors import Saved
-from gatepost.admin.lookups import inbound_connector_named, send_connector_named
+from gatepost.admin.directory import connector_use, inbound_connectors, send_connectors
+from gatepost.admin.directory.connector_use import use_record
+from gatepost.admin.directory.editor import DirectoryEditor
+from gatepost.admin.directory.inbound_connectors import Saved
+from gatepost.admin.directory.lookups import inbound_connector_named, send_connector_named
 from gatepost.api.bodies import (
     ConnectorUseShown,
     InboundConnectorBody,

@@ -14,7 +14,7 @@ from fastapi.responses import Response
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from gatepost.admin.forecast import Prospect, prospect_record
+from gatepost.admin.forecast.forecast import Prospect, prospect_record
 from gatepost.api.bodies import ForecastShown
 from gatepost.api.caller import Caller, CallerOf
 from gatepost.api.conditional import ConditionsOf

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from gatepost.admin.tokens import BadToken, opened
+from gatepost.admin.directory.tokens import BadToken, opened
 from gatepost.api.caller import Caller
 from gatepost.api.places import crowd_of, is_in
 from gatepost.api.problems import Problem, unauthenticated

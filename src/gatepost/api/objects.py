@@ -3,11 +3,11 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from gatepost.admin.directory_editor import DirectoryEditor
-from gatepost.admin.inbound_connectors import InboundConnectorWish
-from gatepost.admin.inbound_connectors import warnings_of as inbound_warnings
-from gatepost.admin.ownership import record_name, record_value, what_is_missing
-from gatepost.admin.send_connectors import SendConnectorWish, name_for_tenant
+from gatepost.admin.directory.editor import DirectoryEditor
+from gatepost.admin.directory.inbound_connectors import InboundConnectorWish
+from gatepost.admin.directory.inbound_connectors import warnings_of as inbound_warnings
+from gatepost.admin.directory.ownership import record_name, record_value, what_is_missing
+from gatepost.admin.directory.send_connectors import SendConnectorWish, name_for_tenant
 from gatepost.api.bodies import InboundConnectorBody, SendConnectorBody
 from gatepost.api.caller import Caller
 from gatepost.tenancy.record import Record, domain_record, inbound_connector_record, send_connector_record

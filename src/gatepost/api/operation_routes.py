@@ -9,13 +9,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from gatepost.admin import audit, queue
 from gatepost.admin.declined import NotFound, WrongUse
-from gatepost.admin.directory_editor import DirectoryEditor
-from gatepost.admin.lookups import tenant_named
-from gatepost.admin.queue_records import overview_record, shown_record
-from gatepost.admin.tenant_view import own_recipients, own_record
-from gatepost.admin.why import NoSessionId, SessionNotFound, document, session_id_in
+from gatepost.admin.directory import audit
+from gatepost.admin.directory.editor import DirectoryEditor
+from gatepost.admin.directory.lookups import tenant_named
+from gatepost.admin.queue import waiting_mail
+from gatepost.admin.queue.records import overview_record, shown_record
+from gatepost.admin.sessions.tenant_view import own_recipients, own_record
+from gatepost.admin.sessions.why import NoSessionId, SessionNotFound, document, session_id_in
 from gatepost.api.bodies import (
     AuditShown,
     PageShown,
@@ -104,17 +105,17 @@ def list_whole_queue(
 ) -> Response:
     """What waits, of all tenants (operator)."""
     caller.must_be_operator()
-    wanted = queue.choice(
+    wanted = waiting_mail.choice(
         message_id=message_id, tenant=tenant, domain=domain, state=state, older_than=older_than, sender=sender
     )
-    return conditions.read(overview_record(queue.overview(_office(caller), wanted, limit)))
+    return conditions.read(overview_record(waiting_mail.overview(_office(caller), wanted, limit)))
 
 
 @router.get("/v1/queue/messages/{message}", response_model=QueueMessageShown)
 def show_any_message(caller: CallerOf, message: MessageId, conditions: ConditionsOf) -> Response:
     """One message that waits (operator)."""
     caller.must_be_operator()
-    return conditions.read(shown_record(queue.shown(_office(caller), message)))
+    return conditions.read(shown_record(waiting_mail.shown(_office(caller), message)))
 
 
 @router.get("/v1/tenants/{tenant}/queue", response_model=QueueShown)
@@ -131,7 +132,7 @@ def list_queue(
 ) -> Response:
     """What waits of a tenant's mail."""
     owner = _tenant(caller, tenant)
-    wanted = queue.choice(
+    wanted = waiting_mail.choice(
         message_id=message_id,
         tenant=owner.name,
         received_since=owner.created_at.timestamp(),
@@ -140,7 +141,7 @@ def list_queue(
         older_than=older_than,
         sender=sender,
     )
-    found = queue.overview(_office(caller), wanted, limit)
+    found = waiting_mail.overview(_office(caller), wanted, limit)
     return conditions.read(overview_record(replace(found, first=_told(caller, owner, found.first))))
 
 
@@ -148,7 +149,7 @@ def list_queue(
 def show_message(caller: CallerOf, tenant: TenantName, message: MessageId, conditions: ConditionsOf) -> Response:
     """One message that waits, with the tenant's recipients."""
     owner = _tenant(caller, tenant)
-    found = queue.shown(_office(caller), message)
+    found = waiting_mail.shown(_office(caller), message)
     own = [each for each in found.recipients if each.tenant == owner.name]
     if not own or found.message.received_at < owner.created_at.timestamp():
         raise NotFound(f"message {message} is not in the queue: it is done with, or was removed")
@@ -208,7 +209,7 @@ for _each in Action:
 
 
 def _choice(body: QueueChoice, tenant: str | None) -> QueueFilter:
-    return queue.choice(
+    return waiting_mail.choice(
         message_id=body.message_id,
         tenant=tenant,
         domain=body.domain,
@@ -222,7 +223,7 @@ def _carried_out(caller: Caller, action: Action, wanted: QueueFilter, *, is_ever
     if is_everything is not meant:
         raise WrongUse("say which mail: message_id, domain, state, older_than, sender, or all and nothing else")
     with caller.directory() as editor:
-        changed = queue.carry_out(_office(caller), editor, action, wanted, time.time())
+        changed = waiting_mail.carry_out(_office(caller), editor, action, wanted, time.time())
     return written({"recipients": changed})
 
 

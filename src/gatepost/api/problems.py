@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from gatepost.admin.declined import Declined, NotFound
-from gatepost.admin.tokens import BadToken
+from gatepost.admin.directory.tokens import BadToken
 from gatepost.mail.visible import visible
 from gatepost.queue.store import StoreError
 

@@ -10,8 +10,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gatepost.admin.directory_editor import BulkEditor
-from gatepost.admin.explain import Relay
+from gatepost.admin.directory.editor import BulkEditor
+from gatepost.admin.sessions.explain import Relay
 from gatepost.config import Config, ListenerConfig
 from gatepost.protocol_log.codec import Side
 from gatepost.queue.store import QueueOffice, StoreUnavailable
@@ -23,7 +23,7 @@ from gatepost.tenancy.directory import Directory as AnyDirectory
 from gatepost.tenancy.evidence import CertificateFacts
 
 if TYPE_CHECKING:
-    from gatepost.admin.forecast import Terms
+    from gatepost.admin.forecast.forecast import Terms
     from gatepost.net.intermediates import KnownIntermediates
     from gatepost.net.judgement import Judge
     from gatepost.store.protocol_log_files import FollowedProtocolLogs, StoredProtocolLogs
@@ -123,7 +123,7 @@ def open_sightings(config: Config) -> "StoredSightings":
 
 
 def forecast_terms(config: Config) -> "Terms":
-    from gatepost.admin.forecast import Terms
+    from gatepost.admin.forecast.forecast import Terms
 
     return Terms(grace=timedelta(days=config.verification_grace_days), claim=timedelta(days=config.claim_days))
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from gatepost.admin.administration import LocalAdministration
-from gatepost.admin.directory_editor import DirectoryEditor
-from gatepost.admin.explain import Relay
-from gatepost.admin.forecast import HORIZON
-from gatepost.admin.send_connectors import CredentialVerdict
-from gatepost.admin.verification import TxtLookup
+from gatepost.admin.directory.administration import LocalAdministration
+from gatepost.admin.directory.editor import DirectoryEditor
+from gatepost.admin.directory.send_connectors import CredentialVerdict
+from gatepost.admin.directory.verification import TxtLookup
+from gatepost.admin.forecast.forecast import HORIZON
+from gatepost.admin.sessions.explain import Relay
 from gatepost.app import open_judge, open_sightings, relay_at
 from gatepost.config import Config
 from gatepost.tenancy.directory import Directory

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from gatepost.admin.notices import Notice, alarm_notice
+from gatepost.admin.forecast.notices import Notice, alarm_notice
 from gatepost.app import open_directory
 from gatepost.config import Config
 from gatepost.queue.store import StoreError

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from gatepost.admin import appointments
+from gatepost.admin.enrolment import appointments
 from gatepost.app import Directory, open_editor
 from gatepost.config import Config
 from gatepost.net.certificates import lineage

@@ -11,8 +11,8 @@ import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
-from gatepost.admin.forecast import Prospect, ProspectCode
-from gatepost.admin.notices import Notice, notices
+from gatepost.admin.forecast.forecast import Prospect, ProspectCode
+from gatepost.admin.forecast.notices import Notice, notices
 from gatepost.app import open_editor
 from gatepost.app.own_credentials import foreseen
 from gatepost.config import Config

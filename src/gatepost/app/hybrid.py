@@ -15,7 +15,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Protocol
 
-from gatepost.admin.probe import ProbeResult, Question, probe
+from gatepost.admin.sessions.probe import ProbeResult, Question, probe
 from gatepost.app.hybrid_edge import EdgeSide
 from gatepost.app.hybrid_postfix import PostfixSide
 from gatepost.app.in_use import keep_in_use, keep_only, presented_now

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
-from gatepost.admin.domains import owned_by_another
+from gatepost.admin.directory.domains import owned_by_another
 from gatepost.app import open_editor
 from gatepost.app.setup import EDGE_LIMITS
 from gatepost.config import Config

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from gatepost.admin.directory_editor import DirectoryEditor
-from gatepost.admin.forecast import HORIZON, Prospect, ProspectCode, forecast
-from gatepost.admin.own_credentials import OwnCertificate, of_certificates, of_relay_token, of_tokens
+from gatepost.admin.directory.editor import DirectoryEditor
+from gatepost.admin.forecast.forecast import HORIZON, Prospect, ProspectCode, forecast
+from gatepost.admin.forecast.own_credentials import OwnCertificate, of_certificates, of_relay_token, of_tokens
 from gatepost.app import forecast_terms, open_sightings
 from gatepost.app.in_use import presented_now
 from gatepost.app.relay_token import noted_token

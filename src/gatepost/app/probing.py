@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from gatepost.admin.probe import ProbeResult, Question, probe
+from gatepost.admin.sessions.probe import ProbeResult, Question, probe
 from gatepost.config import Config
 from gatepost.net.judgement import Judge
 from gatepost.net.probe import dial

@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from gatepost.admin import inbound_connectors, send_connectors
-from gatepost.admin.connector_use import use_from
 from gatepost.admin.declined import (
     AlreadyThere,
     Declined,
@@ -25,18 +23,20 @@ from gatepost.admin.declined import (
     OwnedByAnother,
     WrongUse,
 )
-from gatepost.admin.domains import DomainChange
-from gatepost.admin.forecast import Prospect, prospect_from
-from gatepost.admin.inbound_connectors import InboundConnectorWish
-from gatepost.admin.inbound_connectors import Saved as SavedInbound
-from gatepost.admin.notation import object_name
-from gatepost.admin.ownership import Missing
-from gatepost.admin.queue import Overview, Shown
-from gatepost.admin.queue_records import overview_from, shown_from
-from gatepost.admin.send_connectors import Saved as SavedSend
-from gatepost.admin.send_connectors import SendConnectorWish
-from gatepost.admin.tenants import Holding
-from gatepost.admin.why import SessionNotFound
+from gatepost.admin.directory import inbound_connectors, send_connectors
+from gatepost.admin.directory.connector_use import use_from
+from gatepost.admin.directory.domains import DomainChange
+from gatepost.admin.directory.inbound_connectors import InboundConnectorWish
+from gatepost.admin.directory.inbound_connectors import Saved as SavedInbound
+from gatepost.admin.directory.notation import object_name
+from gatepost.admin.directory.ownership import Missing
+from gatepost.admin.directory.send_connectors import Saved as SavedSend
+from gatepost.admin.directory.send_connectors import SendConnectorWish
+from gatepost.admin.directory.tenants import Holding
+from gatepost.admin.forecast.forecast import Prospect, prospect_from
+from gatepost.admin.queue.records import overview_from, shown_from
+from gatepost.admin.queue.waiting_mail import Overview, Shown
+from gatepost.admin.sessions.why import SessionNotFound
 from gatepost.app.relay_api import UnusableFile, read_token
 from gatepost.net.api_client import ApiAnswer, ApiClient, ApiRefused, ApiUnreachable
 from gatepost.queue.orders import APPLIES_TO, Action, Order

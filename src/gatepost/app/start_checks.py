@@ -8,8 +8,8 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from gatepost.admin.forecast import Prospect
-from gatepost.admin.send_connectors import domains_without_mailboxes
+from gatepost.admin.directory.send_connectors import domains_without_mailboxes
+from gatepost.admin.forecast.forecast import Prospect
 from gatepost.app import open_editor
 from gatepost.app.own_credentials import own
 from gatepost.config import Config

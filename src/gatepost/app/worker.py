@@ -30,8 +30,8 @@ from pathlib import Path
 from typing import Any
 
 from gatepost import config as configuration
-from gatepost.admin.notices import Notice
-from gatepost.admin.verification import lapse, recheck
+from gatepost.admin.directory.verification import lapse, recheck
+from gatepost.admin.forecast.notices import Notice
 from gatepost.app import open_directory, open_editor, open_judge, rules_of
 from gatepost.app.alarms import Alarms
 from gatepost.app.appointments import Appointments

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from gatepost.admin import audit
+from gatepost.admin.directory import audit
 from gatepost.cli import context
 from gatepost.cli.editing import administration, day_and_time, print_facts, print_table, yes_or_no
 from gatepost.tenancy.record import audit_record

@@ -92,7 +92,7 @@ def load(
 def _target(text: str, owned: str | None) -> tuple[str, int]:
     """Address and port. Load on somebody else's server is an attack: a host elsewhere has to be named twice."""
     from gatepost.admin.declined import WrongUse
-    from gatepost.admin.notation import smart_host
+    from gatepost.admin.directory.notation import smart_host
     from gatepost.bench.load import address_of, is_this_machine
 
     try:

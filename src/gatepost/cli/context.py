@@ -22,10 +22,10 @@ from gatepost.mail.visible import visible, visible_json, visible_lines
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from gatepost.admin.administration import Administration
-    from gatepost.admin.directory_editor import BulkEditor
-    from gatepost.admin.queue_desk import QueueDesk
-    from gatepost.admin.why import SessionNotFound
+    from gatepost.admin.directory.administration import Administration
+    from gatepost.admin.directory.editor import BulkEditor
+    from gatepost.admin.queue.desk import QueueDesk
+    from gatepost.admin.sessions.why import SessionNotFound
     from gatepost.app import Directory, DirectoryEditor
     from gatepost.config import Config
 
@@ -106,7 +106,7 @@ def queue_desk() -> "Iterator[QueueDesk]":
         with remote_queue(INVOCATION.server, INVOCATION.token_file, INVOCATION.authority) as remote:
             yield remote
     else:
-        from gatepost.admin.queue_desk import LocalQueueDesk
+        from gatepost.admin.queue.desk import LocalQueueDesk
         from gatepost.app import open_queue_office
 
         yield LocalQueueDesk(open_queue_office(config()), lambda: closing(editor()))
@@ -121,7 +121,7 @@ def sessions() -> "Iterator[Callable[[str], dict[str, Any] | SessionNotFound]]":
         with remote_sessions(INVOCATION.server, INVOCATION.token_file, INVOCATION.authority) as remote:
             yield remote.why
     else:
-        from gatepost.admin.why import why
+        from gatepost.admin.sessions.why import why
         from gatepost.app import open_sessions
 
         yield partial(why, open_sessions(config()))

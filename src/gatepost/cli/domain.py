@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from gatepost.admin import domains
-from gatepost.admin.ownership import record_name, record_value, txt_record
+from gatepost.admin.directory import domains
+from gatepost.admin.directory.ownership import record_name, record_value, txt_record
 from gatepost.cli import context
 from gatepost.cli.editing import administration, day_and_time, print_facts, print_table, yes_or_no
 from gatepost.tenancy.record import Record, domain_record

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from gatepost.admin.declined import Declined, WrongUse
-from gatepost.admin.list_edit import ListEdit, ListWish
+from gatepost.admin.directory.list_edit import ListEdit, ListWish
 from gatepost.cli import context
 from gatepost.mail.visible import visible
 
 if TYPE_CHECKING:
-    from gatepost.admin.administration import Administration
-    from gatepost.admin.directory_editor import BulkEditor, DirectoryEditor
+    from gatepost.admin.directory.administration import Administration
+    from gatepost.admin.directory.editor import BulkEditor, DirectoryEditor
 
 
 @contextmanager

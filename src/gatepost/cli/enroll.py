@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gatepost.admin import appointments
+from gatepost.admin.enrolment import appointments
 from gatepost.cli import context
 from gatepost.cli.editing import day_and_time, directory_editor, print_facts
 from gatepost.tenancy.appointment import Appointment, Purpose, State

@@ -13,8 +13,8 @@ from gatepost.cli.editing import directory_editor, print_table
 from gatepost.tenancy.record import audit_record
 
 if TYPE_CHECKING:
-    from gatepost.admin.exchange_online import NoEqual, Translation
-    from gatepost.admin.exchange_online_import import Imported, NotTaken
+    from gatepost.admin.directory.exchange_online import NoEqual, Translation
+    from gatepost.admin.directory.exchange_online_import import Imported, NotTaken
     from gatepost.tenancy.tenant import AuditEntry
 
 Json = Annotated[bool, typer.Option("--json", help="JSON, for programs.")]
@@ -34,7 +34,7 @@ def import_exchange_online(
     ] = False,
     json: Json = False,
 ) -> None:
-    from gatepost.admin import exchange_online_import
+    from gatepost.admin.directory import exchange_online_import
     from gatepost.app.admin_parts import check_credentials
 
     wanted = _wanted(folder, tenant)
@@ -56,7 +56,7 @@ def export_exchange_online(
     tenant: Annotated[str, typer.Argument(metavar="TENANT", show_default=False, help="Whose.")],
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", show_default=False, help="Three JSON files go there.")],
 ) -> None:
-    from gatepost.admin import exchange_online_export
+    from gatepost.admin.directory import exchange_online_export
 
     with directory_editor() as editor:
         exported = exchange_online_export.export(editor, tenant, folder)
@@ -66,7 +66,7 @@ def export_exchange_online(
 
 
 def _wanted(folder: Path, tenant: str) -> "Translation":
-    from gatepost.admin.exchange_online import CutShort, translated
+    from gatepost.admin.directory.exchange_online import CutShort, translated
     from gatepost.doctor.reading import NothingToRead, read_files
 
     try:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gatepost.admin.explain import SOMEWHERE, Answer, Question, Relay, explain, most_telling, not_considered
+from gatepost.admin.sessions.explain import SOMEWHERE, Answer, Question, Relay, explain, most_telling, not_considered
 from gatepost.cli import context
 from gatepost.cli.verdict import print_verdict
 from gatepost.mail.address import NULL_REVERSE_PATH, Mailbox, ReversePath

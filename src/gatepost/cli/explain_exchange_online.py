@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from gatepost.admin.explain import SOMEWHERE, Question
-from gatepost.admin.explain_exchange_online import (
+from gatepost.admin.sessions.explain import SOMEWHERE, Question
+from gatepost.admin.sessions.explain_exchange_online import (
     CloudAnswer,
     CloudOutcome,
     explain_exchange_online,

@@ -28,7 +28,7 @@ def directory(
         Path | None, typer.Argument(metavar="FILE", show_default=False, help="A new file; else standard output.")
     ] = None,
 ) -> None:
-    from gatepost.admin.directory_import import export_directory
+    from gatepost.admin.directory.import_lines import export_directory
 
     with ExitStack() as stack, bulk_editor() as editor:
         out = stack.enter_context(_new(file)) if file else sys.stdout

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from gatepost.admin.forecast import Prospect, prospect_record
-from gatepost.admin.lookups import tenant_named
+from gatepost.admin.directory.lookups import tenant_named
+from gatepost.admin.forecast.forecast import Prospect, prospect_record
 from gatepost.app.own_credentials import foreseen
 from gatepost.cli import context
 from gatepost.cli.editing import directory_editor, told

@@ -73,7 +73,7 @@ def plan_command(
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the plan, to be applied.")] = None,
     json: Json = False,
 ) -> None:
-    from gatepost.admin import notation
+    from gatepost.admin.directory import notation
     from gatepost.app import hybrid
     from gatepost.hybrid.plan import document
 
@@ -247,7 +247,7 @@ def exchange_command(
     ] = None,
     json: Json = False,
 ) -> None:
-    from gatepost.admin import notation
+    from gatepost.admin.directory import notation
     from gatepost.app import hybrid_exchange
     from gatepost.hybrid.plan import document
 
@@ -297,7 +297,7 @@ def _ask(
     optional: frozenset[str] = frozenset(),
 ) -> "Ask":
     """What is not said is as it was applied last; of what is `optional`, nothing need be said at all."""
-    from gatepost.admin import notation
+    from gatepost.admin.directory import notation
     from gatepost.app import hybrid
 
     last = _last_ask()

@@ -17,7 +17,7 @@ from gatepost.cli.editing import bulk_editor, print_table
 from gatepost.cli.exchange_online import import_exchange_online
 
 if TYPE_CHECKING:
-    from gatepost.admin.directory_import import Imported
+    from gatepost.admin.directory.import_lines import Imported
 
 import_app = typer.Typer(
     add_completion=False, rich_markup_mode=None, no_args_is_help=True, help="Many objects at once, from a file."
@@ -47,7 +47,7 @@ def directory(
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="JSON, for programs.")] = False,
 ) -> None:
-    from gatepost.admin.directory_import import Refused, import_directory
+    from gatepost.admin.directory.import_lines import Refused, import_directory
     from gatepost.app.admin_parts import check_credentials
 
     began = time.monotonic()

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from gatepost.admin.connector_use import by_connector, use_record
-from gatepost.admin.inbound_connectors import InboundConnectorWish, Saved
-from gatepost.admin.trust_anchors import read_trust_anchors
+from gatepost.admin.directory.connector_use import by_connector, use_record
+from gatepost.admin.directory.inbound_connectors import InboundConnectorWish, Saved
+from gatepost.admin.directory.trust_anchors import read_trust_anchors
 from gatepost.cli import context
 from gatepost.cli.editing import (
     administration,

@@ -67,8 +67,8 @@ def init(
 def _edge(
     smart_host: str, domains: list[str], certificate: Path | None, key: Path | None, mailboxes: str | None
 ) -> "Edge":
-    from gatepost.admin import notation
     from gatepost.admin.declined import Declined
+    from gatepost.admin.directory import notation
     from gatepost.app.setup import Edge
 
     if (certificate is None) != (key is None):

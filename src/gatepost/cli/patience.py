@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from gatepost.admin.why import NoSessionId, SessionNotFound, session_id_in
+from gatepost.admin.sessions.why import NoSessionId, SessionNotFound, session_id_in
 from gatepost.cli import context
 from gatepost.mail.session_id import time_of
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gatepost.admin import notation
 from gatepost.admin.declined import WrongUse
+from gatepost.admin.directory import notation
 from gatepost.cli import context
 from gatepost.mail.path_grammar import BadPath, read_mailbox
 
 if TYPE_CHECKING:
-    from gatepost.admin.probe import ProbeResult, ShownCertificate
+    from gatepost.admin.sessions.probe import ProbeResult, ShownCertificate
     from gatepost.config import Config
     from gatepost.tenancy.evidence import CertificateFacts
     from gatepost.tenancy.tenant import SmartHost
@@ -45,7 +45,7 @@ def probe_command(
     timeout: Annotated[float, typer.Option(metavar="SECONDS", min=0.1, help="For each step.")] = PATIENCE_S,
     json: Annotated[bool, typer.Option("--json", help="JSON, for programs.")] = False,
 ) -> None:
-    from gatepost.admin.probe import Verdict
+    from gatepost.admin.sessions.probe import Verdict
 
     result = hold_probe(host, certificate, key, mail_from, rcpt_to or (), ehlo, timeout)
     if json:
@@ -66,7 +66,7 @@ def hold_probe(
     timeout: float,
 ) -> "ProbeResult":
     """The session that the options ask for."""
-    from gatepost.admin.probe import Question
+    from gatepost.admin.sessions.probe import Question
     from gatepost.app.probing import run_probe
 
     settings = _settings()

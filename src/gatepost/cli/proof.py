@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from gatepost.admin import proofs
-from gatepost.admin.proofs import ListedProof, ProofState
+from gatepost.admin.enrolment import proofs
+from gatepost.admin.enrolment.proofs import ListedProof, ProofState
 from gatepost.cli import context
 from gatepost.cli.editing import day_and_time, directory_editor, print_table
 

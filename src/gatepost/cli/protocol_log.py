@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from gatepost.admin.protocol_logs import conversation, conversation_document, record_document
+from gatepost.admin.sessions.protocol_logs import conversation, conversation_document, record_document
 from gatepost.cli import context
 from gatepost.cli.patience import found_soon, wanted_session
 from gatepost.protocol_log.codec import Side

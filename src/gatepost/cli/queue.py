@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gatepost.admin import queue
 from gatepost.admin.declined import Declined, WrongUse
-from gatepost.admin.queue import Overview, Shown
-from gatepost.admin.queue_records import order_record, overview_record, shown_record
+from gatepost.admin.queue import waiting_mail
+from gatepost.admin.queue.records import order_record, overview_record, shown_record
+from gatepost.admin.queue.waiting_mail import Overview, Shown
 from gatepost.cli import context
 from gatepost.cli.editing import day_and_time, print_facts, print_table
 from gatepost.queue.message import QueuedMessage, QueuedRecipient, RecipientState
@@ -20,7 +20,7 @@ from gatepost.queue.orders import Action, Order
 from gatepost.queue.store import QueueFilter
 
 if TYPE_CHECKING:
-    from gatepost.admin.queue_desk import QueueDesk
+    from gatepost.admin.queue.desk import QueueDesk
 
 queue_app = typer.Typer(
     add_completion=False,
@@ -67,7 +67,7 @@ def list_queue(
     json: Json = False,
 ) -> None:
     with _office() as office:
-        wanted = queue.choice(tenant=tenant, domain=domain, state=state, older_than=older_than, sender=sender)
+        wanted = waiting_mail.choice(tenant=tenant, domain=domain, state=state, older_than=older_than, sender=sender)
         found = office.overview(wanted, limit)
         is_whole = not office.unreadable()
     if json:
@@ -201,7 +201,7 @@ def _chosen(
     sender: str | None,
     all: bool,
 ) -> QueueFilter:
-    wanted = queue.choice(
+    wanted = waiting_mail.choice(
         message_id=id, tenant=tenant, domain=domain, state=state, older_than=older_than, sender=sender
     )
     if wanted == QueueFilter() and not all:

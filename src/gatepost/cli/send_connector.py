@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gatepost.admin.send_connectors import Saved, SendConnectorWish
+from gatepost.admin.directory.send_connectors import Saved, SendConnectorWish
 from gatepost.cli import context
 from gatepost.cli.editing import administration, list_wish, mentioned, print_facts, print_table
 from gatepost.tenancy.record import Record, send_connector_record, time_text
 from gatepost.tenancy.tenant import SendConnector
 
 if TYPE_CHECKING:
-    from gatepost.admin.own_credentials import OwnCertificate
+    from gatepost.admin.forecast.own_credentials import OwnCertificate
 
 send_connector_app = typer.Typer(
     add_completion=False, rich_markup_mode=None, no_args_is_help=True, help="Where mail leaves, and how."

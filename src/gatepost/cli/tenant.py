@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from gatepost.admin import queue, tenants
-from gatepost.admin.notation import limit_count, limit_size, named_limit
+from gatepost.admin.directory import tenants
+from gatepost.admin.directory.notation import limit_count, limit_size, named_limit
+from gatepost.admin.queue import waiting_mail
 from gatepost.cli import context
 from gatepost.cli.domain import state_of
 from gatepost.cli.editing import administration, ago, day_and_time, print_facts, print_table
@@ -132,7 +133,7 @@ def _tell_what_waits(tenant: str) -> None:
     if context.INVOCATION.server:
         return
     with context.queue_desk() as desk:
-        waiting = desk.overview(queue.choice(tenant=tenant), 0).recipients
+        waiting = desk.overview(waiting_mail.choice(tenant=tenant), 0).recipients
     if waiting:
         what = "1 recipient of its mail still waits" if waiting == 1 else f"{waiting} recipients of its mail still wait"
         context.warn(

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from gatepost.admin import tokens
 from gatepost.admin.declined import WrongUse
+from gatepost.admin.directory import tokens
 from gatepost.cli import context
 from gatepost.cli.editing import day_and_time, directory_editor, print_table
 from gatepost.tenancy.record import token_record

@@ -1,0 +1,1 @@
+"""Tenants, domains, connectors and tokens: changed, imported, exported, audited."""

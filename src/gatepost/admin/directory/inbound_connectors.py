@@ -1,0 +1,257 @@
+"""Inbound connectors: a tenant's statements "this is my server".
+
+Law: a connector whose certificate name its tenant does not own is never enabled.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from shlex import quote
+from typing import TypeVar
+
+from gatepost.admin.declined import AlreadyThere, NameNotOwned, WrongUse
+from gatepost.admin.directory.editor import DirectoryEditor
+from gatepost.admin.directory.limits import inbound_must_fit, must_have_room
+from gatepost.admin.directory.list_edit import ListEdit, ListWish, edited, with_edit
+from gatepost.admin.directory.lookups import inbound_connector_named, tenant_named
+from gatepost.admin.directory.notation import certificate_name, domain_pattern, network, object_name, sha256
+from gatepost.admin.directory.ownership import Missing, what_is_missing
+from gatepost.admin.directory.trust_anchors import trust_anchors
+from gatepost.tenancy.allowance import Owned
+from gatepost.tenancy.tenant import ConnectorType, InboundConnector, Tenant
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboundConnectorWish:
+    """What is asked for, as it was written. None: not mentioned; an empty list: nothing of that kind; a
+    `ListEdit`: the stored list with that change."""
+
+    type: str | None = None
+    certificate_names: ListWish = None
+    certificate_sha256: ListWish = None
+    public_key_sha256: ListWish = None
+    addresses: ListWish = None
+    sender_domains: ListWish = None
+    require_tls: bool | None = None
+    restrict_to_certificate: bool | None = None
+    restrict_to_address: bool | None = None
+    trust_anchors: ListWish = None
+    """PEM, each text one certificate or several."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    connector: InboundConnector
+    warnings: tuple[str, ...] = ()
+    not_enabled_because: Missing | None = None
+    """Asked to be enabled, stored disabled: what is missing, and what to do."""
+
+
+def add(editor: DirectoryEditor, tenant: str, name: str, wish: InboundConnectorWish, *, enabled: bool = True) -> Saved:
+    """Store a new connector. One with an unowned name is stored disabled, so that nothing has to be written twice."""
+    object_name(name, "connector")
+    with editor.change():
+        owner = tenant_named(editor, tenant)
+        if editor.inbound_connector(owner.name, name):
+            raise already_there(owner.name, name)
+        connector = _wished(editor, owner, InboundConnector(tenant=owner.name, name=name, enabled=enabled), wish)
+        must_have_room(editor, owner, Owned.INBOUND_CONNECTORS)
+        missing = what_is_missing(editor, connector) if enabled else None
+        connector = replace(connector, enabled=enabled and missing is None)
+        editor.put_inbound_connector(connector, "add")
+        return Saved(connector=connector, warnings=warnings_of(editor, connector), not_enabled_because=missing)
+
+
+def already_there(tenant: str, name: str) -> AlreadyThere:
+    return AlreadyThere(
+        f"tenant {tenant} has an inbound connector '{name}' already; to change it: "
+        f"gatepost inbound-connector set {quote(tenant)} {quote(name)} …"
+    )
+
+
+def change(editor: DirectoryEditor, tenant: str, name: str, wish: InboundConnectorWish) -> Saved:
+    """A list that is mentioned replaces the stored one. An enabled connector keeps its old form rather than take a
+    name its tenant does not own."""
+    with editor.change():
+        stored = inbound_connector_named(editor, tenant, name)
+        connector = _wished(editor, tenant_named(editor, tenant), stored, wish)
+        if connector.enabled and (missing := what_is_missing(editor, connector)):
+            raise _not_owned("nothing was changed", missing)
+        editor.put_inbound_connector(connector, "set")
+        return Saved(connector=connector, warnings=warnings_of(editor, connector))
+
+
+def put(editor: DirectoryEditor, tenant: str, name: str, wish: InboundConnectorWish, *, enabled: bool | None) -> Saved:
+    """Store a new connector or change the one there is, all at once: as it is asked for, or not at all. `enabled` None:
+    as it was, and a new one is."""
+    with editor.change():
+        owner = tenant_named(editor, tenant)
+        existing = editor.inbound_connector(owner.name, name)
+        if existing is None:
+            object_name(name, "connector")
+        connector = _wished(editor, owner, existing or InboundConnector(tenant=owner.name, name=name), wish)
+        if existing is None:
+            must_have_room(editor, owner, Owned.INBOUND_CONNECTORS)
+        connector = replace(connector, enabled=_said(enabled, connector.enabled))
+        if connector.enabled and (missing := what_is_missing(editor, connector)):
+            raise _not_owned("nothing was changed", missing)
+        editor.put_inbound_connector(connector, "set" if existing else "add")
+        return Saved(connector=connector, warnings=warnings_of(editor, connector))
+
+
+def enable(editor: DirectoryEditor, tenant: str, name: str) -> Saved:
+    with editor.change():
+        connector = inbound_connector_named(editor, tenant, name)
+        if missing := what_is_missing(editor, connector):
+            raise _not_owned(f"{connector.label} stays disabled", missing)
+        connector = replace(connector, enabled=True)
+        editor.put_inbound_connector(connector, "enable")
+        return Saved(connector=connector, warnings=warnings_of(editor, connector))
+
+
+def disable(editor: DirectoryEditor, tenant: str, name: str) -> InboundConnector:
+    with editor.change():
+        connector = replace(inbound_connector_named(editor, tenant, name), enabled=False)
+        editor.put_inbound_connector(connector, "disable")
+        return connector
+
+
+def remove(editor: DirectoryEditor, tenant: str, name: str) -> InboundConnector:
+    with editor.change():
+        connector = inbound_connector_named(editor, tenant, name)
+        editor.remove_inbound_connector(connector)
+        return connector
+
+
+def every(editor: DirectoryEditor, tenant: str | None) -> Iterator[InboundConnector]:
+    return editor.all_inbound_connectors(tenant_named(editor, tenant).name if tenant else None)
+
+
+def ready_to_enable(editor: DirectoryEditor, tenant: str) -> Iterator[InboundConnector]:
+    """Disabled connectors that nothing keeps from being enabled: after a verification, what to do next."""
+    for connector in editor.all_inbound_connectors(tenant):
+        if not connector.enabled and what_is_missing(editor, connector) is None:
+            yield connector
+
+
+def fulfilled(connector: InboundConnector, wish: InboundConnectorWish) -> InboundConnector:
+    """`connector` as the wish would have it. Raises `WrongUse` where that makes no sense."""
+    certificate_sha256 = edited(
+        connector.certificate_sha256,
+        wish.certificate_sha256,
+        lambda text: sha256(text, "certificate"),
+        "certificate-sha256",
+    )
+    public_key_sha256 = edited(
+        connector.public_key_sha256,
+        wish.public_key_sha256,
+        lambda text: sha256(text, "public key"),
+        "public-key-sha256",
+    )
+    wished = InboundConnector(
+        tenant=connector.tenant,
+        name=connector.name,
+        enabled=connector.enabled,
+        type=connector.type if wish.type is None else _type(wish.type),
+        certificate_names=edited(
+            connector.certificate_names, wish.certificate_names, certificate_name, "certificate-name"
+        ),
+        certificate_sha256=certificate_sha256,
+        public_key_sha256=public_key_sha256,
+        proven_pins=connector.proven_pins.intersection(certificate_sha256 + public_key_sha256),
+        addresses=edited(connector.addresses, wish.addresses, network, "address"),
+        sender_domains=edited(connector.sender_domains, wish.sender_domains, domain_pattern, "sender-domain"),
+        require_tls=_said(wish.require_tls, connector.require_tls),
+        restrict_to_certificate=_said(wish.restrict_to_certificate, connector.restrict_to_certificate),
+        restrict_to_address=_said(wish.restrict_to_address, connector.restrict_to_address),
+        trust_anchors=_anchors(connector.trust_anchors, wish.trust_anchors),
+    )
+    _must_make_sense(wished)
+    return wished
+
+
+def _wished(
+    editor: DirectoryEditor, owner: Tenant, connector: InboundConnector, wish: InboundConnectorWish
+) -> InboundConnector:
+    """As the wish would have it, with the pins that the tenant has proven."""
+    wished = fulfilled(connector, wish)
+    inbound_must_fit(editor.allowance, owner, wished, connector)
+    return replace(wished, proven_pins=wished.proven_pins | editor.proven(wished.tenant, wished.pins))
+
+
+def _not_owned(what: str, missing: Missing) -> NameNotOwned:
+    return NameNotOwned(f"{what}: {missing.to_operator}", to_tenant=f"{what}: {missing.to_tenant}")
+
+
+def _type(text: str) -> ConnectorType:
+    try:
+        return ConnectorType(text)
+    except ValueError:
+        raise WrongUse(f"--type {text}: on-premises or partner is wanted") from None
+
+
+def _must_make_sense(connector: InboundConnector) -> None:
+    by_certificate = bool(connector.certificate_names or connector.pins)
+    if connector.type is ConnectorType.ON_PREMISES:
+        if connector.restrict_to_certificate or connector.restrict_to_address:
+            raise WrongUse(
+                "--restrict-to-certificate and --restrict-to-address are for --type partner: an on-premises connector "
+                "grants, it does not restrict"
+            )
+        if not by_certificate and not connector.addresses:
+            raise WrongUse(
+                "nothing identifies the server: give --certificate-name (recommended), --certificate-sha256, "
+                "--public-key-sha256 or --address"
+            )
+    elif not (by_certificate or connector.addresses or connector.sender_domains or connector.require_tls):
+        raise WrongUse("the partner connector says nothing: give --sender-domain, --certificate-name or --address")
+    if connector.restrict_to_certificate and not by_certificate:
+        raise WrongUse("--restrict-to-certificate needs --certificate-name: which certificate must the partner show?")
+    if connector.restrict_to_address and not connector.addresses:
+        raise WrongUse("--restrict-to-address needs --address: from where may the partner come?")
+    if connector.trust_anchors and not connector.certificate_names:
+        raise WrongUse("--trust-anchor needs --certificate-name: an authority is trusted for these names only")
+
+
+def warnings_of(editor: DirectoryEditor, connector: InboundConnector) -> tuple[str, ...]:
+    """What is allowed, but perhaps not meant."""
+    warnings = []
+    if connector.type is ConnectorType.ON_PREMISES:
+        if connector.sender_domains:
+            warnings.append("--sender-domain has no effect on an on-premises connector: it narrows partner connectors")
+        warnings += [
+            f"--address {each} is every host there is: whoever knows a domain of {connector.tenant} can relay"
+            for each in connector.addresses
+            if each.prefixlen == 0
+        ]
+        if set(connector.pins) - connector.proven_pins:
+            warnings.append(
+                "a pinned certificate counts like an address, with a reverse-path in a verified domain only, until the "
+                f"tenant has proved to hold its key: gatepost enroll {quote(connector.tenant)}"
+            )
+    if any(domain.verified for domain in editor.all_domains(connector.tenant)):
+        return tuple(warnings)
+    if connector.type is ConnectorType.ON_PREMISES and not connector.certificate_names:
+        warnings.append(
+            f"{connector.tenant} has no verified domain yet, and without one this connector identifies nobody: "
+            f"gatepost domain add {quote(connector.tenant)} DOMAIN"
+        )
+    return tuple(warnings)
+
+
+def _said(wish: bool | None, otherwise: bool) -> bool:
+    return otherwise if wish is None else wish
+
+
+def _anchors(stored: tuple[str, ...], wish: ListWish) -> tuple[str, ...]:
+    """A text may hold several certificates."""
+    if wish is None:
+        return stored
+    if isinstance(wish, ListEdit):
+        return with_edit(stored, _each_anchor(wish.add), _each_anchor(wish.remove), "trust-anchor")
+    return tuple(dict.fromkeys(_each_anchor(wish)))
+
+
+def _each_anchor(texts: Iterable[str]) -> list[str]:
+    return [anchor for text in texts for anchor in trust_anchors(text.encode(), "given")]

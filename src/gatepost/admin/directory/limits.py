@@ -1,0 +1,112 @@
+"""How much a tenant may own: judged before it is stored.
+
+Laws: a limit stops what grows and never touches what is stored, so a lower limit breaks nobody's mail; the operator is
+held to the limits too, and goes beyond by saying so.
+"""
+
+from collections.abc import Iterable, Sequence
+from shlex import quote
+
+from gatepost.admin.declined import LimitReached, NetworkTooWide
+from gatepost.admin.directory.editor import DirectoryEditor
+from gatepost.tenancy.allowance import Allowance, Owned
+from gatepost.tenancy.tenant import ConnectorType, InboundConnector, Network, SendConnector, Tenant, TenantLimits
+
+_OPERATORS_PREFIX = {4: 16, 6: 32}
+"""The shortest prefixes that an operator may list without saying so in so many words."""
+
+_INBOUND_LISTS = {
+    "certificate_names": "--certificate-name",
+    "pins": "--certificate-sha256 and --public-key-sha256",
+    "addresses": "--address",
+    "sender_domains": "--sender-domain",
+    "trust_anchors": "--trust-anchor",
+}
+_SEND_LISTS = {"address_spaces": "--address-space", "smart_hosts": "--smart-host"}
+
+
+def must_have_room(editor: DirectoryEditor, tenant: Tenant, owned: Owned) -> None:
+    """For one more. Raises `LimitReached`."""
+    limit = limit_of(editor.allowance, tenant, owned)
+    if limit and editor.count(tenant.name, owned, limit) >= limit:
+        raise too_many(tenant, owned, limit)
+
+
+def limit_of(allowance: Allowance, tenant: Tenant, owned: str) -> int:
+    """0: none."""
+    return 0 if allowance.beyond else getattr(allowance.of(tenant), owned) or 0
+
+
+def too_many(tenant: Tenant, owned: str, limit: int) -> LimitReached:
+    what = f"tenant {tenant.name} has as many {owned.replace('_', ' ')} as it may, {limit}"
+    return LimitReached(
+        f"{what}; remove what it does not need, or allow it more: {_more(tenant, owned, limit)}",
+        to_tenant=f"{what}; remove what you do not need, or ask the relay's operator for more",
+    )
+
+
+def inbound_must_fit(
+    allowance: Allowance, tenant: Tenant, connector: InboundConnector, stored: InboundConnector | None
+) -> None:
+    """Raises `LimitReached`, `NetworkTooWide`."""
+    if allowance.beyond:
+        return
+    limits = allowance.of(tenant)
+    _lists_must_fit(tenant, limits, _INBOUND_LISTS, connector, stored)
+    if connector.type is ConnectorType.ON_PREMISES:
+        _networks_must_fit(allowance, limits, _new_networks(connector, stored))
+
+
+def send_must_fit(allowance: Allowance, tenant: Tenant, connector: SendConnector, stored: SendConnector | None) -> None:
+    """Raises `LimitReached`."""
+    if not allowance.beyond:
+        _lists_must_fit(tenant, allowance.of(tenant), _SEND_LISTS, connector, stored)
+
+
+def is_wide(network: Network, limits: TenantLimits) -> bool:
+    """Wider than a tenant may list by itself."""
+    return network.prefixlen < _shortest(limits, network.version)
+
+
+def _lists_must_fit(
+    tenant: Tenant, limits: TenantLimits, options: dict[str, str], connector: object, stored: object
+) -> None:
+    for name, option in options.items():
+        count, limit = len(getattr(connector, name)), getattr(limits, name)
+        if limit and count > limit and count > len(getattr(stored, name, ())):
+            what = f"{option}: {count} are more than the {limit} that one connector of {tenant.name} may have"
+            raise LimitReached(
+                f"{what}; use several connectors, or allow it more: {_more(tenant, name, limit)}",
+                to_tenant=f"{what}; use several connectors, or ask the relay's operator for more",
+            )
+
+
+def _more(tenant: Tenant, name: str, limit: int) -> str:
+    return f"gatepost tenant set {quote(tenant.name)} --limit {name.replace('_', '-')}={2 * limit}"
+
+
+def _new_networks(connector: InboundConnector, stored: InboundConnector | None) -> Sequence[Network]:
+    """Those that do not grant already."""
+    grants = stored.addresses if stored and stored.type is ConnectorType.ON_PREMISES else ()
+    return [each for each in connector.addresses if each not in grants]
+
+
+def _networks_must_fit(allowance: Allowance, limits: TenantLimits, networks: Iterable[Network]) -> None:
+    for network in networks:
+        shortest = _shortest(limits, network.version)
+        if not allowance.by_tenant:
+            shortest = min(shortest, _OPERATORS_PREFIX[network.version])
+        if network.prefixlen < shortest:
+            raise _too_wide(network, shortest)
+
+
+def _shortest(limits: TenantLimits, version: int) -> int:
+    return (limits.ipv4_prefix if version == 4 else limits.ipv6_prefix) or 0
+
+
+def _too_wide(network: Network, shortest: int) -> NetworkTooWide:
+    what = f"--address {network} is wider than /{shortest}"
+    return NetworkTooWide(
+        f"{what}; whoever is in it and knows a domain of the tenant can relay: list narrower networks, or say --yes",
+        to_tenant=f"{what}, the widest that a tenant may list; list narrower networks, or ask the relay's operator",
+    )

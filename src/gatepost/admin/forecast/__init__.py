@@ -1,0 +1,1 @@
+"""What will stop working, and who is written to about it."""
