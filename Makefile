@@ -26,6 +26,9 @@ test: $(VENV)/installed     ## types, floors, style, and every test
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n auto -m "not attack"
 
+soak: $(VENV)/installed     ## what `make test` repeats a few times, as often as it is worth; about half an hour
+	GATEPOST_SOAK=1 $(BIN)/pytest -n auto -m soak --timeout 3600
+
 attack: $(VENV)/installed   ## every attack of tests/attacks, the heavy ones too
 	$(BIN)/pytest tests/attacks --timeout 900
 
@@ -38,9 +41,10 @@ bench: $(VENV)/installed    ## messages/s and CPU per message, with Postfix besi
 torture: $(VENV)/installed  ## N kills under load (kill -9), then a reckoning; SEED chooses victims and moments
 	@PYTHONPATH=tests nice $(BIN)/python -m end_to_end.torture --kills $(or $(N),100) --seed $(or $(SEED),1)
 
-fuzz: $(VENV)/installed     ## 100,000 random dialogues cut every way, 100,000 damaged files for the doctor
+fuzz: $(VENV)/installed     ## 100,000 random dialogues cut every way, 100,000 damaged files for the doctor, a minute for each parser
 	$(BIN)/python fuzz/cutting.py 100000
 	$(BIN)/python fuzz/doctor.py 100000
+	$(MAKE) fuzz-network SECONDS=60
 
 FUZZED := smtp-server smtp-client tls-server certificates proxy-header commands
 SECONDS := 600
@@ -57,4 +61,4 @@ lock:                       ## pin the newest dependencies again, with hashes
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: help demo test attack interop bench torture fuzz fuzz-network lock clean
+.PHONY: help demo test soak attack interop bench torture fuzz fuzz-network lock clean

@@ -1,7 +1,7 @@
 """What reads octets from the network, a function a target: each states its invariant, and raises where it is broken.
 
 Common to all: nothing raises for what a peer sends, and an input costs bounded time and memory. `fuzz/network.py` looks
-for inputs that reach new code; `tests/house/test_fuzz_corpus.py` plays those it kept in `fuzz/corpus/TARGET/`.
+for inputs that reach new code; `tests/house/test_fuzz_corpus.py` plays the seeds it begins with, `fuzz/corpus/TARGET/`.
 """
 
 import tempfile
@@ -27,6 +27,7 @@ from pki import Issued, Pki
 from tls_wire import BareClient
 
 CORPUS = Path(__file__).resolve().parent / "corpus"
+FOUND = CORPUS.parent / "found"
 NEXT_WRITE = b"\x1e"
 """Stands between what a peer writes before and after it has read what was answered."""
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
@@ -173,42 +174,3 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "certificates": certificates,
     "tls-server": tls_server,
 }
-
-
-def seeds(target: str) -> list[bytes]:
-    """Where a target begins that has no corpus yet."""
-    match target:
-        case "smtp-server":
-            from cutting import CONTENT, MAILS, OPENINGS, OTHERS, RCPTS, TRAPS
-
-            parts = [*OPENINGS, *MAILS, *RCPTS, *OTHERS]
-            message = NEXT_WRITE.join([OPENINGS[0], MAILS[0], RCPTS[0], b"DATA\r\n"]) + NEXT_WRITE
-            bodies = [message + part + b"\r\n.\r\nQUIT\r\n" for part in (*CONTENT, *TRAPS)]
-            return [*(OPENINGS[0] + NEXT_WRITE + part for part in parts), *bodies]
-        case "smtp-client":
-            offers = b"220 x ESMTP\r\n250-x\r\n250-PIPELINING\r\n250-SIZE 1000\r\n250-STARTTLS\r\n250 CHUNKING\r\n"
-            taken = b"250 2.1.0 OK\r\n250 2.1.5 OK\r\n550 5.1.1 no\r\n354 go\r\n250 2.0.0 OK\r\n221 2.0.0 Bye\r\n"
-            return [
-                offers + taken,
-                offers + b"220 2.0.0 go\r\n" + offers + taken,
-                b"220 x\r\n502 no\r\n250 x\r\n" + taken,
-            ]
-        case "proxy-header":
-            v2 = b"\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c\x7f\x00\x00\x01\x7f\x00\x00\x02\x00\x19\x00\x1a"
-            return [b"PROXY TCP4 192.0.2.1 192.0.2.2 25 26\r\nEHLO x\r\n", b"PROXY UNKNOWN\r\n", v2 + b"EHLO x\r\n"]
-        case "commands":
-            return [
-                b"<ann@tenant.example> SIZE=1 BODY=8BITMIME",
-                b'<"a b"@[IPv6:::1]>',
-                b"SIZE=10 RET=HDRS ENVID=a+2Bb",
-                b"NOTIFY=SUCCESS,DELAY ORCPT=rfc822;bob",
-                "<jürgen@münchen.example> SMTPUTF8".encode(),
-            ]
-        case "certificates":
-            return [_leaf().der, _pki().intermediate.der, _pki().self_signed("mail.contoso.com").der]
-        case _:
-            return [
-                b"\x00\x16\x03\x03\x00\x05",
-                b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
-                b"\x00\x14\x03\x03\x00\x01\x01",
-            ]
