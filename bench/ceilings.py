@@ -11,7 +11,7 @@ from contestants import BY_ADDRESS, Certificates
 from peers import DIES_WITH_US, PeerError, free_port, unpacked
 from tools import Sink, limit, send
 
-from gatepost.bench.load import Load
+from gatepost.loadgen.load import Load
 
 _MESSAGES = 5000
 

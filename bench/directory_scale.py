@@ -33,8 +33,8 @@ from sessions_client import relays_from
 from tools import BenchError, Sink, build, send
 
 from gatepost.app import open_editor
-from gatepost.bench.load import Load
 from gatepost.config import read
+from gatepost.loadgen.load import Load
 from gatepost.mail.address import Mailbox
 from gatepost.receiving.acceptance import Attributor
 from gatepost.store.sqlite_directory import SqliteDirectory

@@ -35,7 +35,7 @@ from scene import TwoTenants  # noqa: E402
 from steady import percentile  # noqa: E402
 from tools import Sink, build  # noqa: E402
 
-from gatepost.bench.load import Load, run  # noqa: E402
+from gatepost.loadgen.load import Load, run  # noqa: E402
 
 BAR = 1.10
 

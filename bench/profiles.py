@@ -27,7 +27,7 @@ from processes import descendants
 from results import common_options
 from tools import BenchError, Sink, build, send
 
-from gatepost.bench.load import Load
+from gatepost.loadgen.load import Load
 
 WARM_UP = 200
 MOST_PARTS, MOST_FUNCTIONS, MOST_CALLS = 8, 30, 12

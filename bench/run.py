@@ -27,7 +27,7 @@ from report import Measurement, markdown, medians
 from results import Clock, common_options, keep, read
 from tools import BenchError, Mute, Sink, build, send
 
-from gatepost.bench.load import Load
+from gatepost.loadgen.load import Load
 
 WARM_UP = 200
 WARM_UP_OCTETS = 20 * 2**20

@@ -30,7 +30,7 @@ from results import Clock, Finding, common_options, keep, table
 from slow_senders import SlowSenders
 from tools import BenchError, Sink, build, slow_disk
 
-from gatepost.bench.load import Load, LoadResult, command, run
+from gatepost.loadgen.load import Load, LoadResult, command, run
 
 NEIGHBOUR, SLOW = "127.0.0.1", "127.0.2.1"
 SYNC_MS = 300

@@ -8,8 +8,8 @@ import subprocess
 import time
 from pathlib import Path
 
-from gatepost.bench.load import Load, LoadError, LoadResult, run
-from gatepost.bench.native import CompileError, compiled, load_generator
+from gatepost.loadgen.load import Load, LoadError, LoadResult, run
+from gatepost.loadgen.native import CompileError, compiled, load_generator
 
 SOURCES = Path(__file__).resolve().parent
 BUILD = SOURCES.parent / "build" / "bench"

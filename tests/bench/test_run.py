@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gatepost.bench.native import CompileError, load_generator
+from gatepost.loadgen.native import CompileError, load_generator
 
 BENCH = Path(__file__).resolve().parents[2] / "bench"
 

@@ -13,7 +13,7 @@ sys.path.append(str(Path(__file__).resolve().parents[2] / "bench"))
 from processes import cpu_seconds
 from tools import BenchError, Sink, build, send
 
-from gatepost.bench.load import Load
+from gatepost.loadgen.load import Load
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -10,7 +10,7 @@ import pytest
 
 from end_to_end.installation import Installation
 from end_to_end.scene import Certificates, fabrikam_relays, furnished
-from gatepost.bench.native import CompileError, load_generator
+from gatepost.loadgen.native import CompileError, load_generator
 
 
 @pytest.fixture(scope="module")

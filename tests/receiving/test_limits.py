@@ -3,7 +3,7 @@
 import mmap
 from datetime import UTC, datetime
 
-from gatepost.net.tenant_counts import TenantCounts, octets
+from gatepost.app.shared_counts.tenants import TenantCounts, octets
 from gatepost.receiving.limits import OverLimit, TenantGate
 from gatepost.tenancy.tenant import NO_LIMITS, Tenant, TenantLimits
 

@@ -3,7 +3,7 @@
 import mmap
 from ipaddress import ip_address
 
-from gatepost.net.unfinished_counts import UnfinishedCounts, octets
+from gatepost.app.shared_counts.unfinished import UnfinishedCounts, octets
 from gatepost.receiving.room import Room
 from gatepost.receiving.unfinished import Share, UnfinishedContent, UnfinishedLimits
 

@@ -23,10 +23,10 @@ from gatepost import config as configuration
 from gatepost.app import open_directory, open_editor, privileges
 from gatepost.app.bind import Bound, bind
 from gatepost.app.retirement import RETIRE
+from gatepost.app.shared_counts import SharedCounts, octets
 from gatepost.app.start_checks import StartError, check, data_lock
 from gatepost.config import Config, ConfigError
 from gatepost.mail.session_id import MOST_WORKERS
-from gatepost.net.shared_counts import SharedCounts, octets
 from gatepost.queue.store import StoreError
 
 _STOP_PATIENCE_S = 40.0
@@ -91,7 +91,7 @@ class _Child:
 
 
 def _memory_shared_by_workers(config: Config) -> int:
-    """Where workers count for the relay as a whole what tenants and strangers do (`net.shared_counts`); gone with the
+    """Where workers count for the relay as a whole what tenants and strangers do (`shared_counts`); gone with the
     processes."""
     descriptor = os.memfd_create("gatepost-counts")
     os.ftruncate(descriptor, octets(config.workers))

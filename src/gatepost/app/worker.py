@@ -42,6 +42,7 @@ from gatepost.app.in_use import InUse
 from gatepost.app.intermediates import known_intermediates
 from gatepost.app.renewal_watch import RenewalWatch
 from gatepost.app.retirement import RETIRE
+from gatepost.app.shared_counts import SharedCounts
 from gatepost.config import Config, ListenerConfig
 from gatepost.delivery.connection import ConnectionSettings
 from gatepost.delivery.destination import DialServices
@@ -55,7 +56,6 @@ from gatepost.net.certificates import CredentialError
 from gatepost.net.dns import Resolver
 from gatepost.net.judgement import Judge
 from gatepost.net.own_addresses import OwnListeners, is_own_address
-from gatepost.net.shared_counts import SharedCounts
 from gatepost.net.tls_client import ClientTlsContexts
 from gatepost.net.tls_server import ServerTlsContexts
 from gatepost.protocol_log.codec import Side

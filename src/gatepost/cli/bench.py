@@ -10,7 +10,7 @@ from gatepost.cli import context
 from gatepost.tenancy.tenant import SmartHost
 
 if TYPE_CHECKING:
-    from gatepost.bench.load import Load, LoadResult
+    from gatepost.loadgen.load import Load, LoadResult
 
 bench_app = typer.Typer(
     add_completion=False,
@@ -52,8 +52,8 @@ def load(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="JSON, for programs.")] = False,
 ) -> None:
-    from gatepost.bench.load import Load, LoadError, run
-    from gatepost.bench.native import CompileError
+    from gatepost.loadgen.load import Load, LoadError, run
+    from gatepost.loadgen.native import CompileError
 
     if (certificate is None) != (key is None):
         context.fail("--certificate and --key go together", context.WRONG_USE)
@@ -93,7 +93,7 @@ def _target(text: str, owned: str | None) -> tuple[str, int]:
     """Address and port. Load on somebody else's server is an attack: a host elsewhere has to be named twice."""
     from gatepost.admin.declined import WrongUse
     from gatepost.admin.directory.notation import smart_host
-    from gatepost.bench.load import address_of, is_this_machine
+    from gatepost.loadgen.load import address_of, is_this_machine
 
     try:
         target = smart_host(text)

@@ -13,7 +13,7 @@ from gatepost.cli import context
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from gatepost.demo.performance import Performance
+    from gatepost.demo.run import Run
 
 demo_app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -33,22 +33,22 @@ def demo(
 ) -> None:
     from rich.console import Console
 
-    from gatepost.demo.performance import perform
+    from gatepost.demo.run import run
 
     folder, kept = _folder(keep), keep is not None
     try:
-        performance = perform(folder, Console(quiet=True) if json else _console())
-        kept = kept or not performance.ok
+        result = run(folder, Console(quiet=True) if json else _console())
+        kept = kept or not result.ok
     except KeyboardInterrupt:
         context.fail("the demo was stopped; nothing of it is left running", _INTERRUPTED)
     finally:
         if not kept:
             rmtree(folder, ignore_errors=True)
     if json:
-        context.print_json(_document(performance, folder if kept else None))
+        context.print_json(_document(result, folder if kept else None))
     else:
-        _conclude(performance, folder if kept else None)
-    if not performance.ok:
+        _conclude(result, folder if kept else None)
+    if not result.ok:
         raise typer.Exit(context.NO)
 
 
@@ -76,10 +76,10 @@ def _console() -> "Console":
     return Console(highlight=False, width=min(80, context.console().width))
 
 
-def _document(performance: "Performance", folder: Path | None) -> dict[str, Any]:
+def _document(result: "Run", folder: Path | None) -> dict[str, Any]:
     return {
-        "ok": performance.ok,
-        "seconds": round(performance.seconds, 3),
+        "ok": result.ok,
+        "seconds": round(result.seconds, 3),
         "steps": [
             {
                 "step": step.name,
@@ -88,21 +88,21 @@ def _document(performance: "Performance", folder: Path | None) -> dict[str, Any]
                 "seconds": round(step.seconds, 3),
                 "problem": step.problem,
             }
-            for step in performance.steps
+            for step in result.steps
         ],
-        "fabrikam": {"sent": performance.fabrikam_sent, "refused": performance.fabrikam_refused},
+        "fabrikam": {"sent": result.fabrikam_sent, "refused": result.fabrikam_refused},
         "folder": str(folder) if folder else None,
     }
 
 
-def _conclude(performance: "Performance", folder: Path | None) -> None:
+def _conclude(result: "Run", folder: Path | None) -> None:
     console = context.console()
     console.print()
-    if performance.ok:
-        console.print(f"[bold green]Every step went as told[/], in {performance.seconds:.0f} s.")
+    if result.ok:
+        console.print(f"[bold green]Every step went as told[/], in {result.seconds:.0f} s.")
     else:
-        failed = performance.steps[-1]
-        console.print(f"[bold red]Step {len(performance.steps)} went another way:[/] {failed.title}")
+        failed = result.steps[-1]
+        console.print(f"[bold red]Step {len(result.steps)} went another way:[/] {failed.title}")
     if folder:
         console.print(f"Kept in {folder}: relay and edge, and all their mail.", soft_wrap=True, markup=False)
         context.suggest(f"cd {quote(str(folder / 'relay'))} && gatepost inbound-connector list")

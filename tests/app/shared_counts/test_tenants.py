@@ -3,8 +3,8 @@ import mmap
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatepost.net import shared_table
-from gatepost.net.tenant_counts import Counts, TenantCounts, octets
+from gatepost.app.shared_counts import table
+from gatepost.app.shared_counts.tenants import Counts, TenantCounts, octets
 
 WORKERS = 3
 DEEDS = st.lists(
@@ -57,7 +57,7 @@ def test_a_name_is_one_tenant_in_any_case() -> None:
 def test_more_tenants_than_a_region_holds_push_out_only_what_counts_no_more() -> None:
     first, second, _ = workers()
     first.add("stays", 0, sessions=1)
-    number = shared_table.FULL + 10
+    number = table.FULL + 10
     for n in range(number):
         first.add(f"tenant {n}", n // 100, messages=1)
     assert second.of("stays", 0).sessions == 1

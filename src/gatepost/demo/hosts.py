@@ -1,4 +1,4 @@
-"""A machine of the demo: a folder in which Gatepost is set up and run by its own commands."""
+"""A host of the demo: a folder in which Gatepost is set up and run by its own commands."""
 
 import re
 import subprocess
@@ -28,7 +28,7 @@ class CommandLine:
         return "\n".join(self.output)
 
 
-class Machine:
+class Host:
     def __init__(
         self, name: str, folder: Path, port: int, processes: Processes, environment: Mapping[str, str]
     ) -> None:
@@ -40,7 +40,7 @@ class Machine:
         self._environment = environment
 
     def run(self, *arguments: str) -> CommandLine:
-        """`gatepost ARGUMENTS`, typed in the machine's folder."""
+        """`gatepost ARGUMENTS`, typed in the host's folder."""
         try:
             with undisturbed():
                 done = subprocess.run(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 
-from gatepost.bench.native import load_generator
+from gatepost.loadgen.native import load_generator
 
 # The generator is one thread; the rest of its time goes into waking up.
 _FULL = 0.9

@@ -2,9 +2,9 @@
 
 import mmap
 
-from gatepost.net import tenant_counts, unfinished_counts
-from gatepost.net.tenant_counts import TenantCounts
-from gatepost.net.unfinished_counts import UnfinishedCounts
+from gatepost.app.shared_counts import tenants, unfinished
+from gatepost.app.shared_counts.tenants import TenantCounts
+from gatepost.app.shared_counts.unfinished import UnfinishedCounts
 
 
 def regions(workers: int) -> int:
@@ -14,7 +14,7 @@ def regions(workers: int) -> int:
 
 def octets(workers: int) -> int:
     """How much memory it is."""
-    return tenant_counts.octets(regions(workers)) + unfinished_counts.octets(regions(workers))
+    return tenants.octets(regions(workers)) + unfinished.octets(regions(workers))
 
 
 class SharedCounts:
@@ -24,4 +24,4 @@ class SharedCounts:
         places = regions(workers)
         memory = mmap.mmap(descriptor, octets(workers))
         self.tenants = TenantCounts(memory, number, places)
-        self.unfinished = UnfinishedCounts(memory, number, places, tenant_counts.octets(places))
+        self.unfinished = UnfinishedCounts(memory, number, places, tenants.octets(places))

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.rule import Rule
 from rich.text import Text
 
-from gatepost.demo.machines import CommandLine
+from gatepost.demo.hosts import CommandLine
 
 WIDTH = 80
 _MARGIN = "  "
@@ -18,7 +18,7 @@ OUTPUT_WIDTH = WIDTH - len(_MARGIN) - len(_BAR)
 """What commands make their output for: it stands behind a bar."""
 
 
-class Teller:
+class StoryConsole:
     def __init__(self, console: Console) -> None:
         self._console = console
 
@@ -30,7 +30,7 @@ class Teller:
         self._console.print("\n")
         self._console.print(Rule(Text(text, style="bold cyan"), align="left", style="cyan"))
 
-    def says(self, text: str) -> None:
+    def text(self, text: str) -> None:
         """A paragraph."""
         self._console.print()
         for line in wrap(" ".join(text.split()), WIDTH - 1, break_on_hyphens=False):

@@ -43,7 +43,7 @@ class Answer(NamedTuple):
         return f"{self.code} {self.text}"
 
 
-def letter(sender: str, recipient: str, subject: str, text: str) -> EmailMessage:
+def new_message(sender: str, recipient: str, subject: str, text: str) -> EmailMessage:
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = sender, recipient, subject
     message["Date"] = format_datetime(localtime())
@@ -102,7 +102,8 @@ class SteadyMail(threading.Thread):
         while not self._over.wait(_PAUSE_S):
             number = self.accepted + 1
             try:
-                answer = send(letter(*self._paths, f"Order {number}", f"This is order number {number}.\n"), self._by)
+                text = f"This is order number {number}.\n"
+                answer = send(new_message(*self._paths, f"Order {number}", text), self._by)
             except Setback as problem:
                 self.refused.append(str(problem))
                 continue

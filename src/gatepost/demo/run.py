@@ -1,4 +1,4 @@
-"""One performance of the story: the world is made, the story played, and everything ended whatever happens."""
+"""One run of the story: the stage is set, the story played, and everything ended whatever happens."""
 
 import time
 from dataclasses import dataclass
@@ -6,15 +6,15 @@ from pathlib import Path
 
 from rich.console import Console
 
+from gatepost.demo.console import OUTPUT_WIDTH, StoryConsole
 from gatepost.demo.signals import stoppable, undisturbed
+from gatepost.demo.stage import Stage
 from gatepost.demo.story import StepResult, Story
-from gatepost.demo.telling import OUTPUT_WIDTH, Teller
 from gatepost.demo.waiting import Setback
-from gatepost.demo.world import World
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Performance:
+class Run:
     steps: tuple[StepResult, ...]
     seconds: float
     fabrikam_sent: int
@@ -25,28 +25,28 @@ class Performance:
         return all(step.ok for step in self.steps)
 
 
-def perform(folder: Path, console: Console) -> Performance:
+def run(folder: Path, console: Console) -> Run:
     """Play the story in `folder`, an empty one. `KeyboardInterrupt` when told to stop by Ctrl-C or a signal."""
     began = time.monotonic()
-    teller = Teller(console)
+    narration = StoryConsole(console)
     with stoppable():
-        world = World(folder, columns=OUTPUT_WIDTH, colour=console.is_terminal and console.color_system is not None)
-        story = Story(world, teller)
+        stage = Stage(folder, columns=OUTPUT_WIDTH, colour=console.is_terminal and console.color_system is not None)
+        story = Story(stage, narration)
         try:
             steps = tuple(story.play())
         finally:
-            _end(world, teller)
-    return Performance(
+            _end(stage, narration)
+    return Run(
         steps=steps,
         seconds=time.monotonic() - began,
-        fabrikam_sent=world.fabrikam.accepted,
-        fabrikam_refused=len(world.fabrikam.refused),
+        fabrikam_sent=stage.fabrikam.accepted,
+        fabrikam_refused=len(stage.fabrikam.refused),
     )
 
 
-def _end(world: World, teller: Teller) -> None:
+def _end(stage: Stage, narration: StoryConsole) -> None:
     with undisturbed():
         try:
-            world.end()
+            stage.end()
         except Setback as setback:
-            teller.bad(str(setback))
+            narration.bad(str(setback))

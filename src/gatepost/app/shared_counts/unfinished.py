@@ -1,10 +1,10 @@
-"""How much unfinished content there is, and whose, for the relay as a whole (`net.shared_table`)."""
+"""How much unfinished content there is, and whose, for the relay as a whole (`table`)."""
 
 import mmap
 import struct
 from typing import Final
 
-from gatepost.net.shared_table import SharedTable, region_octets
+from gatepost.app.shared_counts.table import SharedTable, region_octets
 
 # Octets of one network or tenant.
 _NUMBERS: Final = struct.Struct("<Q")

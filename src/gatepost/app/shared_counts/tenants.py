@@ -1,10 +1,10 @@
-"""What each tenant does in this minute and how many sessions it has, for the relay as a whole (`net.shared_table`)."""
+"""What each tenant does in this minute and how many sessions it has, for the relay as a whole (`table`)."""
 
 import mmap
 import struct
 from typing import Final, NamedTuple
 
-from gatepost.net.shared_table import SharedTable, region_octets
+from gatepost.app.shared_counts.table import SharedTable, region_octets
 
 # Minute, messages, recipients, sessions.
 _NUMBERS: Final = struct.Struct("<IIII")

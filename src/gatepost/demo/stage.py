@@ -1,4 +1,4 @@
-"""The demo's world: a relay for two tenants, an edge beside contoso's mail server, two mailboxes, and certificates."""
+"""The demo's stage: a relay for two tenants, an edge beside contoso's mail server, two mailboxes, and certificates."""
 
 import os
 import random
@@ -8,9 +8,9 @@ from pathlib import Path
 
 import gatepost
 from gatepost.demo.authority import Authority, Identity
-from gatepost.demo.letters import Sender, SteadyMail
-from gatepost.demo.machines import Machine
+from gatepost.demo.hosts import Host
 from gatepost.demo.mailbox import Mailbox
+from gatepost.demo.messages import Sender, SteadyMail
 from gatepost.demo.processes import Child, Processes
 from gatepost.demo.waiting import Setback
 
@@ -31,7 +31,7 @@ NEW_ADDRESS = "127.0.0.3"
 _PORTS = range(20000, 32000)
 
 
-class World:
+class Stage:
     """Folders, certificates and free ports are there from the start; what runs is started by the story."""
 
     def __init__(self, folder: Path, *, columns: int, colour: bool) -> None:
@@ -39,8 +39,8 @@ class World:
         environment = _environment(columns, colour)
         self._processes = Processes(environment)
         relay, edge, self._outside_port, self._premises_port = _free_ports(4)
-        self.relay = Machine("relay", _new(folder / "relay"), relay, self._processes, environment)
-        self.edge = Machine("edge", _new(folder / "edge"), edge, self._processes, environment)
+        self.relay = Host("relay", _new(folder / "relay"), relay, self._processes, environment)
+        self.edge = Host("edge", _new(folder / "edge"), edge, self._processes, environment)
         self.outside = Mailbox(_new(folder / "outside"))
         """Bob's."""
         self.premises = Mailbox(_new(folder / "premises"))
