@@ -12,9 +12,9 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from gatepost.admin.declined import NotFound
 from gatepost.admin.directory.editor import DirectoryEditor
 from gatepost.admin.directory.lookups import tenant_named
+from gatepost.admin.refusal import NotFound
 from gatepost.api.problems import Problem
 from gatepost.api.rates import Allotment
 from gatepost.app import open_editor

@@ -8,12 +8,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from gatepost.admin.declined import NotFound
 from gatepost.admin.directory import connector_use, inbound_connectors, send_connectors
 from gatepost.admin.directory.connector_use import use_record
 from gatepost.admin.directory.editor import DirectoryEditor
 from gatepost.admin.directory.inbound_connectors import Saved
 from gatepost.admin.directory.lookups import inbound_connector_named, send_connector_named
+from gatepost.admin.refusal import NotFound
 from gatepost.api.bodies import (
     ConnectorUseShown,
     InboundConnectorBody,
@@ -28,10 +28,10 @@ from gatepost.api.caller import Caller, CallerOf
 from gatepost.api.conditional import Conditions, ConditionsOf, written
 from gatepost.api.names import ConnectorName, StoredConnectorName, TenantName
 from gatepost.api.objects import (
+    inbound_changes,
     inbound_connector_shown,
-    inbound_wish,
+    send_changes,
     send_connector_shown,
-    send_wish,
 )
 from gatepost.api.paging import Page, PageOf
 from gatepost.app import open_sightings
@@ -100,8 +100,8 @@ def put_inbound_connector(
         owner = caller.tenant(editor, tenant)
         existing = editor.inbound_connector(owner, name)
         conditions.must_hold(existing and inbound_connector_shown(caller, editor, existing))
-        wish = inbound_wish(body, type(body).model_fields)
-        saved = inbound_connectors.put(editor, owner, name, wish, enabled=body.enabled)
+        changes = inbound_changes(body, type(body).model_fields)
+        saved = inbound_connectors.put(editor, owner, name, changes, enabled=body.enabled)
         shown = inbound_connector_shown(caller, editor, saved.connector)
         return written(shown, created=existing is None)
 
@@ -130,7 +130,7 @@ def _changed_inbound(editor: DirectoryEditor, existing: InboundConnector, body: 
             return inbound_connectors.enable(editor, tenant, name)
         return Saved(connector=inbound_connectors.disable(editor, tenant, name))
     enabled = body.enabled if "enabled" in mentioned else None
-    return inbound_connectors.put(editor, tenant, name, inbound_wish(body, mentioned), enabled=enabled)
+    return inbound_connectors.put(editor, tenant, name, inbound_changes(body, mentioned), enabled=enabled)
 
 
 @router.delete("/v1/tenants/{tenant}/inbound-connectors/{name}", status_code=204, response_class=Response)
@@ -303,7 +303,7 @@ def _put(
     saved = send_connectors.put(
         editor,
         stored,
-        replace(send_wish(body, mentioned, tenant), by_tenant=not caller.is_operator),
+        replace(send_changes(body, mentioned, tenant), by_tenant=not caller.is_operator),
         check_credentials,
         enabled=body.enabled if "enabled" in mentioned else None,
     )

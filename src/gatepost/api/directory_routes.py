@@ -8,10 +8,10 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from gatepost import __version__
-from gatepost.admin.declined import NotFound
 from gatepost.admin.directory import domains, tenants, verification
 from gatepost.admin.directory.editor import DirectoryEditor
 from gatepost.admin.directory.lookups import domain_named
+from gatepost.admin.refusal import NotFound
 from gatepost.api.bodies import DomainBody, DomainShown, PageShown, TenantBody, TenantShown, WhoAmI
 from gatepost.api.caller import Caller, CallerOf
 from gatepost.api.conditional import ConditionsOf, written

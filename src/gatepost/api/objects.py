@@ -4,10 +4,10 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from gatepost.admin.directory.editor import DirectoryEditor
-from gatepost.admin.directory.inbound_connectors import InboundConnectorWish
+from gatepost.admin.directory.inbound_connectors import InboundConnectorChanges
 from gatepost.admin.directory.inbound_connectors import warnings_of as inbound_warnings
 from gatepost.admin.directory.ownership import record_name, record_value, what_is_missing
-from gatepost.admin.directory.send_connectors import SendConnectorWish, name_for_tenant
+from gatepost.admin.directory.send_connectors import SendConnectorChanges, name_for_tenant
 from gatepost.api.bodies import InboundConnectorBody, SendConnectorBody
 from gatepost.api.caller import Caller
 from gatepost.tenancy.record import Record, domain_record, inbound_connector_record, send_connector_record
@@ -36,12 +36,12 @@ def send_connector_shown(connector: SendConnector, warnings: Sequence[str] = ())
     }
 
 
-def inbound_wish(body: InboundConnectorBody, mentioned: Collection[str]) -> InboundConnectorWish:
-    fields = InboundConnectorWish.__dataclass_fields__
-    return InboundConnectorWish(**{name: getattr(body, name) for name in fields if name in mentioned})
+def inbound_changes(body: InboundConnectorBody, mentioned: Collection[str]) -> InboundConnectorChanges:
+    fields = InboundConnectorChanges.__dataclass_fields__
+    return InboundConnectorChanges(**{name: getattr(body, name) for name in fields if name in mentioned})
 
 
-def send_wish(body: SendConnectorBody, mentioned: Collection[str], tenant: str | None) -> SendConnectorWish:
+def send_changes(body: SendConnectorBody, mentioned: Collection[str], tenant: str | None) -> SendConnectorChanges:
     written: dict[str, Any] = {
         "address_spaces": [f"{each.space};{each.cost}" for each in body.address_spaces],
         "smart_hosts": [str(SmartHost(host=each.host, port=each.port)) for each in body.smart_hosts],
@@ -53,4 +53,4 @@ def send_wish(body: SendConnectorBody, mentioned: Collection[str], tenant: str |
         "protocol_log": "on" if body.protocol_log else "off",
         "allow_internal": None if body.allow_internal is None else "on" if body.allow_internal else "off",
     }
-    return SendConnectorWish(tenant=tenant, **{name: each for name, each in written.items() if name in mentioned})
+    return SendConnectorChanges(tenant=tenant, **{name: each for name, each in written.items() if name in mentioned})

@@ -9,12 +9,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from gatepost.admin.declined import NotFound, WrongUse
 from gatepost.admin.directory import audit
 from gatepost.admin.directory.editor import DirectoryEditor
 from gatepost.admin.directory.lookups import tenant_named
 from gatepost.admin.queue import waiting_mail
 from gatepost.admin.queue.records import overview_record, shown_record
+from gatepost.admin.refusal import BadRequest, NotFound
 from gatepost.admin.sessions.tenant_view import own_recipients, own_record
 from gatepost.admin.sessions.why import NoSessionId, SessionNotFound, document, session_id_in
 from gatepost.api.bodies import (
@@ -221,7 +221,7 @@ def _choice(body: QueueChoice, tenant: str | None) -> QueueFilter:
 
 def _carried_out(caller: Caller, action: Action, wanted: QueueFilter, *, is_everything: bool, meant: bool) -> Response:
     if is_everything is not meant:
-        raise WrongUse("say which mail: message_id, domain, state, older_than, sender, or all and nothing else")
+        raise BadRequest("say which mail: message_id, domain, state, older_than, sender, or all and nothing else")
     with caller.directory() as editor:
         changed = waiting_mail.carry_out(_office(caller), editor, action, wanted, time.time())
     return written({"recipients": changed})

@@ -16,8 +16,8 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
-from gatepost.admin.declined import Declined, NotFound
 from gatepost.admin.directory.tokens import BadToken
+from gatepost.admin.refusal import NotFound, Refused
 from gatepost.mail.visible import visible
 from gatepost.queue.store import StoreError
 
@@ -81,7 +81,7 @@ def unauthenticated(error: BadToken) -> Problem:
     return Problem(401, error.code, str(error), headers={"WWW-Authenticate": 'Bearer realm="gatepost"'})
 
 
-def declined(error: Declined, *, to_tenant: bool) -> Problem:
+def refused_problem(error: Refused, *, to_tenant: bool) -> Problem:
     """422 is for what the document does not allow; what it allows and the relay will not do is a conflict."""
     says = error.to_tenant if to_tenant else str(error)
     option = _OPTION.search(says.partition("; ")[0])
@@ -107,9 +107,9 @@ def install(app: FastAPI, routes: Sequence[Route]) -> None:
     def own(request: Request, error: Problem) -> JSONResponse:
         return error.response
 
-    @app.exception_handler(Declined)
-    def refused(request: Request, error: Declined) -> JSONResponse:
-        return declined(error, to_tenant=request.state.caller.token.tenant is not None).response
+    @app.exception_handler(Refused)
+    def refused(request: Request, error: Refused) -> JSONResponse:
+        return refused_problem(error, to_tenant=request.state.caller.token.tenant is not None).response
 
     @app.exception_handler(StoreError)
     def store(request: Request, error: StoreError) -> JSONResponse:

@@ -12,30 +12,30 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from gatepost.admin.declined import (
-    AlreadyThere,
-    Declined,
-    LimitReached,
-    NameNotOwned,
-    NetworkTooWide,
-    No,
-    NotFound,
-    OwnedByAnother,
-    WrongUse,
-)
 from gatepost.admin.directory import inbound_connectors, send_connectors
 from gatepost.admin.directory.connector_use import use_from
 from gatepost.admin.directory.domains import DomainChange
-from gatepost.admin.directory.inbound_connectors import InboundConnectorWish
+from gatepost.admin.directory.inbound_connectors import InboundConnectorChanges
 from gatepost.admin.directory.inbound_connectors import Saved as SavedInbound
 from gatepost.admin.directory.notation import object_name
 from gatepost.admin.directory.ownership import Missing
 from gatepost.admin.directory.send_connectors import Saved as SavedSend
-from gatepost.admin.directory.send_connectors import SendConnectorWish
-from gatepost.admin.directory.tenants import Holding
+from gatepost.admin.directory.send_connectors import SendConnectorChanges
+from gatepost.admin.directory.tenants import TenantContents
 from gatepost.admin.forecast.forecast import Prospect, prospect_from
 from gatepost.admin.queue.records import overview_from, shown_from
 from gatepost.admin.queue.waiting_mail import Overview, Shown
+from gatepost.admin.refusal import (
+    AlreadyExists,
+    BadRequest,
+    LimitReached,
+    NameNotOwned,
+    NetworkTooWide,
+    NotAllowed,
+    NotFound,
+    OwnedByAnother,
+    Refused,
+)
 from gatepost.admin.sessions.why import SessionNotFound
 from gatepost.app.relay_api import UnusableFile, read_token
 from gatepost.net.api_client import ApiAnswer, ApiClient, ApiRefused, ApiUnreachable
@@ -56,17 +56,17 @@ from gatepost.tenancy.tenant import AcceptedDomain, AuditEntry, InboundConnector
 
 _NEW = {"If-None-Match": "*"}
 
-_REFUSALS: dict[str, type[Declined]] = {
+_REFUSALS: dict[str, type[Refused]] = {
     "not-found": NotFound,
-    "already-exists": AlreadyThere,
+    "already-exists": AlreadyExists,
     "certificate-name-not-owned": NameNotOwned,
     "domain-owned-by-another": OwnedByAnother,
     "limit-reached": LimitReached,
     "network-too-wide": NetworkTooWide,
-    "invalid": WrongUse,
-    "unauthenticated": WrongUse,
-    "token-expired": WrongUse,
-    "token-revoked": WrongUse,
+    "invalid": BadRequest,
+    "unauthenticated": BadRequest,
+    "token-expired": BadRequest,
+    "token-revoked": BadRequest,
 }
 
 
@@ -74,7 +74,7 @@ _REFUSALS: dict[str, type[Declined]] = {
 def remote_administration(
     url: str, token_file: Path | None, authority: Path | None, *, beyond_limits: bool = False
 ) -> "Iterator[RemoteAdministration]":
-    """Raises `Declined`, `StoreError`."""
+    """Raises `Refused`, `StoreError`."""
     relay = _opened(url, token_file, authority)
     try:
         yield RemoteAdministration(relay, beyond_limits=beyond_limits)
@@ -84,7 +84,7 @@ def remote_administration(
 
 @contextmanager
 def remote_queue(url: str, token_file: Path | None, authority: Path | None) -> "Iterator[RemoteQueueDesk]":
-    """Raises `Declined`, `StoreError`."""
+    """Raises `Refused`, `StoreError`."""
     relay = _opened(url, token_file, authority)
     try:
         yield RemoteQueueDesk(relay)
@@ -94,7 +94,7 @@ def remote_queue(url: str, token_file: Path | None, authority: Path | None) -> "
 
 @contextmanager
 def remote_sessions(url: str, token_file: Path | None, authority: Path | None) -> "Iterator[RemoteSessions]":
-    """Raises `Declined`, `StoreError`."""
+    """Raises `Refused`, `StoreError`."""
     relay = _opened(url, token_file, authority)
     try:
         yield RemoteSessions(relay)
@@ -103,7 +103,7 @@ def remote_sessions(url: str, token_file: Path | None, authority: Path | None) -
 
 
 def remote_forecast(url: str, token_file: Path | None, authority: Path | None, tenant: str | None) -> list[Prospect]:
-    """Of a tenant, of the token's own, or of all. Raises `Declined`, `StoreError`."""
+    """Of a tenant, of the token's own, or of all. Raises `Refused`, `StoreError`."""
     relay = _opened(url, token_file, authority)
     try:
         return [prospect_from(each) for each in relay.read(relay.part("forecast", tenant))["prospects"]]
@@ -113,13 +113,15 @@ def remote_forecast(url: str, token_file: Path | None, authority: Path | None, t
 
 def _opened(url: str, token_file: Path | None, authority: Path | None) -> "_Relay":
     if token_file is None:
-        raise WrongUse("--server needs --token-file FILE: a token of that relay, as gatepost token add --out wrote it")
+        raise BadRequest(
+            "--server needs --token-file FILE: a token of that relay, as gatepost token add --out wrote it"
+        )
     if not url.startswith("https://"):
-        raise WrongUse(f"--server {url}: write it as https://HOST:PORT, as [api] in the relay's gatepost.toml has it")
+        raise BadRequest(f"--server {url}: write it as https://HOST:PORT, as [api] in the relay's gatepost.toml has it")
     try:
         token = read_token(token_file)
     except UnusableFile as error:
-        raise WrongUse(str(error)) from None
+        raise BadRequest(str(error)) from None
     try:
         return _Relay(ApiClient(url, token, authority, option="--ca"))
     except ApiUnreachable as error:
@@ -144,7 +146,7 @@ class _Relay:
             raise StoreUnavailable(str(error)) from None
         except ApiRefused as error:
             says = f"{error.says}; {error.do}" if error.do else error.says
-            raise _REFUSALS.get(error.code, No)(says) from None
+            raise _REFUSALS.get(error.code, NotAllowed)(says) from None
 
     def read(self, path: str) -> Any:
         return self.ask("GET", path).body
@@ -188,12 +190,12 @@ class RemoteAdministration:
         object_name(name, "tenant")
         try:
             return tenant_from(self._relay.ask("PUT", _tenant(name), {}, _NEW).body)
-        except No as error:
+        except NotAllowed as error:
             raise self._there(error, f"tenant {name} exists already; see: gatepost tenant show {name}") from None
 
     def change_tenant(self, name: str, *, contact: str | None, limits: Mapping[str, int | None]) -> Tenant:
         if limits:
-            raise WrongUse("limits of a tenant are set on the relay itself: gatepost tenant set")
+            raise BadRequest("limits of a tenant are set on the relay itself: gatepost tenant set")
         found = self._relay.ask("GET", _tenant(name))
         body = {"contact": found.body["contact"] if contact is None else contact or None}
         return tenant_from(self._relay.ask("PUT", _tenant(name), body, _unchanged(found)).body)
@@ -201,16 +203,16 @@ class RemoteAdministration:
     def tenants(self) -> Sequence[Tenant]:
         return [tenant_from(each) for each in self._relay.every("/v1/tenants")]
 
-    def holding(self, name: str) -> Holding:
+    def holding(self, name: str) -> TenantContents:
         tenant = tenant_from(self._relay.read(_tenant(name)))
-        return Holding(
+        return TenantContents(
             tenant=tenant,
             domains=tuple(self.domains(tenant.name)),
             inbound_connectors=tuple(self.inbound_connectors(tenant.name)),
             send_connectors=tuple(self.send_connectors(tenant.name)),
         )
 
-    def remove_tenant(self, name: str, *, with_holding: bool) -> Holding:
+    def remove_tenant(self, name: str, *, with_holding: bool) -> TenantContents:
         found = self.holding(name)
         self._relay.ask("DELETE", _tenant(name) + ("?with_holding=true" if with_holding else ""))
         return found
@@ -222,7 +224,7 @@ class RemoteAdministration:
         path = f"{_tenant(tenant)}/domains/{_part(name)}"
         try:
             return _domain_change(self._relay.ask("PUT", path, body, _NEW).body)
-        except No as error:
+        except NotAllowed as error:
             says = f"{name} is a domain of {tenant} already; see: gatepost domain show {name} --tenant {tenant}"
             raise self._there(error, says) from None
 
@@ -262,23 +264,23 @@ class RemoteAdministration:
     # --- inbound connectors -----------------------------------------------------------------------------------------
 
     def add_inbound_connector(
-        self, tenant: str, name: str, wish: InboundConnectorWish, *, enabled: bool
+        self, tenant: str, name: str, changes: InboundConnectorChanges, *, enabled: bool
     ) -> SavedInbound:
         object_name(name, "connector")
-        asked = inbound_connectors.fulfilled(InboundConnector(tenant=tenant, name=name, enabled=enabled), wish)
+        asked = inbound_connectors.apply_changes(InboundConnector(tenant=tenant, name=name, enabled=enabled), changes)
         try:
             return self._put_inbound(asked, _NEW)
         except NameNotOwned:
             stored = self._put_inbound(_disabled(asked), _NEW)
             _, missing = self.inbound_connector(tenant, name)
             return SavedInbound(connector=stored.connector, warnings=stored.warnings, not_enabled_because=missing)
-        except No as error:
-            raise self._there(error, str(inbound_connectors.already_there(tenant, name))) from None
+        except NotAllowed as error:
+            raise self._there(error, str(inbound_connectors.already_exists(tenant, name))) from None
 
-    def change_inbound_connector(self, tenant: str, name: str, wish: InboundConnectorWish) -> SavedInbound:
+    def change_inbound_connector(self, tenant: str, name: str, changes: InboundConnectorChanges) -> SavedInbound:
         answer = self._relay.ask("GET", _inbound(tenant, name))
-        wished = inbound_connectors.fulfilled(inbound_connector_from(answer.body), wish)
-        return self._put_inbound(wished, _unchanged(answer))
+        changed = inbound_connectors.apply_changes(inbound_connector_from(answer.body), changes)
+        return self._put_inbound(changed, _unchanged(answer))
 
     def enable_inbound_connector(self, tenant: str, name: str) -> SavedInbound:
         return _saved_inbound(self._relay.ask("PATCH", _inbound(tenant, name), {"enabled": True}).body)
@@ -310,24 +312,24 @@ class RemoteAdministration:
 
     # --- send connectors --------------------------------------------------------------------------------------------
 
-    def add_send_connector(self, name: str, wish: SendConnectorWish, *, enabled: bool) -> SavedSend:
+    def add_send_connector(self, name: str, changes: SendConnectorChanges, *, enabled: bool) -> SavedSend:
         object_name(name, "connector")
-        if not wish.address_spaces:
-            raise WrongUse("--address-space is missing: which mail leaves here? Everything is '*'")
+        if not changes.address_spaces:
+            raise BadRequest("--address-space is missing: which mail leaves here? Everything is '*'")
         new = SendConnector(name=name, address_spaces=(), enabled=enabled)
-        asked = send_connectors.fulfilled_but_for_tenant(new, wish)
+        asked = send_connectors.apply_changes_but_tenant(new, changes)
         try:
-            return self._put_send(self._send(name, wish.tenant), asked, _NEW, wish.allow_internal is not None)
-        except No as error:
-            raise self._there(error, str(send_connectors.already_there(name))) from None
+            return self._put_send(self._send(name, changes.tenant), asked, _NEW, changes.allow_internal is not None)
+        except NotAllowed as error:
+            raise self._there(error, str(send_connectors.already_exists(name))) from None
 
-    def change_send_connector(self, name: str, wish: SendConnectorWish) -> SavedSend:
+    def change_send_connector(self, name: str, changes: SendConnectorChanges) -> SavedSend:
         answer = self._relay.ask("GET", self._send(name))
         found = send_connector_from(answer.body)
-        if wish.tenant is not None and wish.tenant != (found.tenant or ""):
-            raise WrongUse("--tenant cannot be changed from elsewhere: do that on the relay, or make a new connector")
-        wished = send_connectors.fulfilled_but_for_tenant(found, wish)
-        return self._put_send(self._send(name), wished, _unchanged(answer), wish.allow_internal is not None)
+        if changes.tenant is not None and changes.tenant != (found.tenant or ""):
+            raise BadRequest("--tenant cannot be changed from elsewhere: do that on the relay, or make a new connector")
+        changed = send_connectors.apply_changes_but_tenant(found, changes)
+        return self._put_send(self._send(name), changed, _unchanged(answer), changes.allow_internal is not None)
 
     def enable_send_connector(self, name: str, *, enabled: bool) -> SendConnector:
         return send_connector_from(self._relay.ask("PATCH", self._send(name), {"enabled": enabled}).body)
@@ -375,9 +377,9 @@ class RemoteAdministration:
         return audit_from(self._relay.read(f"{self._relay.part('audit')}/{version}"))
 
     @staticmethod
-    def _there(error: No, says: str) -> No:
+    def _there(error: NotAllowed, says: str) -> NotAllowed:
         """A 412 to a request that must make something new means that it exists."""
-        return AlreadyThere(says) if "exists already" in str(error) else error
+        return AlreadyExists(says) if "exists already" in str(error) else error
 
 
 class RemoteQueueDesk:
@@ -422,7 +424,7 @@ class RemoteQueueDesk:
         return changed
 
     def orders(self, limit: int) -> Sequence[tuple[str, Order]]:
-        raise WrongUse("orders can be listed on the relay itself only: gatepost queue orders")
+        raise BadRequest("orders can be listed on the relay itself only: gatepost queue orders")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,8 +26,8 @@ def list_changes(
     limit: Annotated[int, typer.Option(metavar="COUNT", help="At most so many; 0: all.")] = 50,
     json: Json = False,
 ) -> None:
-    with administration() as office:
-        found = office.changes(subject=subject, after=after, limit=limit)
+    with administration() as admin:
+        found = admin.changes(subject=subject, after=after, limit=limit)
     if json:
         context.print_json([audit_record(entry) for entry in found])
         return
@@ -42,8 +42,8 @@ def show(
     version: Annotated[int, typer.Argument(metavar="VERSION", show_default=False, help="As audit list shows it.")],
     json: Json = False,
 ) -> None:
-    with administration() as office:
-        entry = office.change(version)
+    with administration() as admin:
+        entry = admin.change(version)
     if json:
         context.print_json(audit_record(entry))
         return

@@ -91,13 +91,13 @@ def load(
 
 def _target(text: str, owned: str | None) -> tuple[str, int]:
     """Address and port. Load on somebody else's server is an attack: a host elsewhere has to be named twice."""
-    from gatepost.admin.declined import WrongUse
     from gatepost.admin.directory.notation import smart_host
+    from gatepost.admin.refusal import BadRequest
     from gatepost.loadgen.load import address_of, is_this_machine
 
     try:
         target = smart_host(text)
-    except WrongUse as error:
+    except BadRequest as error:
         context.fail(str(error), context.WRONG_USE)
     if owned != target.host and not is_this_machine(target.host):
         context.fail(

@@ -77,7 +77,7 @@ def editor(*, beyond_limits: bool = False) -> "DirectoryEditor":
 
 @contextmanager
 def administration(*, beyond_limits: bool = False) -> "Iterator[Administration]":
-    """Raises `Declined`, `StoreError`."""
+    """Raises `Refused`, `StoreError`."""
     if INVOCATION.server:
         from gatepost.app.remote import remote_administration
 
@@ -99,7 +99,7 @@ def bulk_editor(*, beyond_limits: bool = False) -> "BulkEditor":
 
 @contextmanager
 def queue_desk() -> "Iterator[QueueDesk]":
-    """Raises `Declined`, `StoreError`."""
+    """Raises `Refused`, `StoreError`."""
     if INVOCATION.server:
         from gatepost.app.remote import remote_queue
 
@@ -114,7 +114,7 @@ def queue_desk() -> "Iterator[QueueDesk]":
 
 @contextmanager
 def sessions() -> "Iterator[Callable[[str], dict[str, Any] | SessionNotFound]]":
-    """What tells why. Raises `Declined`, `StoreError`."""
+    """What tells why. Raises `Refused`, `StoreError`."""
     if INVOCATION.server:
         from gatepost.app.remote import remote_sessions
 

@@ -34,8 +34,8 @@ def add(
     verified: Annotated[bool, typer.Option("--verified", help="The operator vouches; no DNS check.")] = False,
     json: Json = False,
 ) -> None:
-    with administration() as office:
-        made = office.add_domain(tenant, domain, match_subdomains=match_subdomains, verified=verified)
+    with administration() as admin:
+        made = admin.add_domain(tenant, domain, match_subdomains=match_subdomains, verified=verified)
     _report(made)
     if json:
         context.print_json(_record(made.domain))
@@ -51,8 +51,8 @@ def add(
 
 @domain_app.command(help="Ask DNS for the TXT record. Exit code 1: not verified, and why.")
 def verify(domain: Domain, tenant: Whose = None, json: Json = False) -> None:
-    with administration() as office:
-        made, waiting = office.verify_domain(domain, tenant)
+    with administration() as admin:
+        made, waiting = admin.verify_domain(domain, tenant)
     _report(made)
     if json:
         context.print_json(_record(made.domain))
@@ -72,16 +72,16 @@ def set_domain(
     match_subdomains: Annotated[bool | None, typer.Option(help="Whether names below it belong to it too.")] = None,
     verified: Annotated[bool | None, typer.Option(help="The operator vouches, or takes verification back.")] = None,
 ) -> None:
-    with administration() as office:
-        made = office.change_domain(domain, tenant, match_subdomains=match_subdomains, verified=verified)
+    with administration() as admin:
+        made = admin.change_domain(domain, tenant, match_subdomains=match_subdomains, verified=verified)
     _report(made)
     context.say(f"{made.domain.domain}: {state_of(made.domain)}")
 
 
 @domain_app.command(help="Show a domain and its TXT record.")
 def show(domain: Domain, tenant: Whose = None, json: Json = False) -> None:
-    with administration() as office:
-        found = office.domain(domain, tenant)
+    with administration() as admin:
+        found = admin.domain(domain, tenant)
     if json:
         context.print_json(_record(found))
         return
@@ -107,8 +107,8 @@ def list_domains(
     ] = None,
     json: Json = False,
 ) -> None:
-    with administration() as office:
-        found = office.domains(tenant)
+    with administration() as admin:
+        found = admin.domains(tenant)
     if json:
         context.print_json([_record(each) for each in found])
         return
@@ -121,8 +121,8 @@ def list_domains(
 
 @domain_app.command(help="Take a domain from its tenant.")
 def remove(domain: Domain, tenant: Whose = None) -> None:
-    with administration() as office:
-        made = office.remove_domain(domain, tenant)
+    with administration() as admin:
+        made = admin.remove_domain(domain, tenant)
     _report(made)
     context.say(f"removed {made.domain.domain} from {made.domain.tenant}")
 

@@ -5,8 +5,8 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from gatepost.admin.declined import Declined, WrongUse
-from gatepost.admin.directory.list_edit import ListEdit, ListWish
+from gatepost.admin.directory.list_edit import ListChange, ListEdit
+from gatepost.admin.refusal import BadRequest, Refused
 from gatepost.cli import context
 from gatepost.mail.visible import visible
 
@@ -17,50 +17,52 @@ if TYPE_CHECKING:
 
 @contextmanager
 def directory_editor() -> "Iterator[DirectoryEditor]":
-    """The directory for one command. Nothing that is declined inside changes anything."""
-    with told(), closing(context.editor()) as editor:
+    """The directory for one command. Nothing that is refused inside changes anything."""
+    with exit_on_refusal(), closing(context.editor()) as editor:
         yield editor
 
 
 @contextmanager
 def administration(*, beyond_limits: bool = False) -> "Iterator[Administration]":
     """The directory of this machine, or with `--server` that of a relay elsewhere."""
-    with told(), context.administration(beyond_limits=beyond_limits) as office:
-        yield office
+    with exit_on_refusal(), context.administration(beyond_limits=beyond_limits) as admin:
+        yield admin
 
 
 @contextmanager
 def bulk_editor(*, beyond_limits: bool = False) -> "Iterator[BulkEditor]":
     """The same, for commands that read or write the whole of it."""
-    with told(), closing(context.bulk_editor(beyond_limits=beyond_limits)) as editor:
+    with exit_on_refusal(), closing(context.bulk_editor(beyond_limits=beyond_limits)) as editor:
         yield editor
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def exit_on_refusal() -> Iterator[None]:
     """A "no" of what is done inside becomes one line and an exit code."""
     try:
         yield
-    except WrongUse as error:
+    except BadRequest as error:
         context.fail(str(error), context.WRONG_USE)
-    except Declined as error:
+    except Refused as error:
         context.fail(str(error), context.NO)
 
 
-def mentioned(values: Sequence[str] | None) -> Sequence[str] | None:
+def given(values: Sequence[str] | None) -> Sequence[str] | None:
     """A list option: None when it was not given, empty when it was given as `''`."""
     return [value for value in values if value] if values else None
 
 
-def list_wish(
+def list_change(
     option: str, values: Sequence[str] | None, add: Sequence[str] | None, remove: Sequence[str] | None
-) -> ListWish:
+) -> ListChange:
     """What `--OPTION`, `--add-OPTION` and `--remove-OPTION` say together."""
     if not add and not remove:
-        return mentioned(values)
+        return given(values)
     if values:
-        raise WrongUse(f"--{option} replaces the list: leave it out, or leave --add-{option} and --remove-{option} out")
-    return ListEdit(add=mentioned(add) or (), remove=mentioned(remove) or ())
+        raise BadRequest(
+            f"--{option} replaces the list: leave it out, or leave --add-{option} and --remove-{option} out"
+        )
+    return ListEdit(add=given(add) or (), remove=given(remove) or ())
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from gatepost.admin.sessions.explain import SOMEWHERE, Answer, Question, Relay, explain, most_telling, not_considered
 from gatepost.cli import context
-from gatepost.cli.verdict import print_verdict
+from gatepost.cli.show_attribution import print_verdict
 from gatepost.mail.address import NULL_REVERSE_PATH, Mailbox, ReversePath
 from gatepost.mail.path_grammar import BadPath, read_mailbox
 from gatepost.tenancy.attribution import Outcome

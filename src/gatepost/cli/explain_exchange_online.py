@@ -15,7 +15,7 @@ from gatepost.admin.sessions.explain_exchange_online import (
     judge_as_told,
 )
 from gatepost.cli import context
-from gatepost.cli.verdict import print_verdict
+from gatepost.cli.show_attribution import print_verdict
 from gatepost.doctor.evidence import EvidenceBundle
 from gatepost.doctor.exported_tenant import NotEnoughExported, ToldSession, exported_tenant, told_session
 from gatepost.doctor.reading import NothingToRead, read_files

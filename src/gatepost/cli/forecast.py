@@ -9,7 +9,7 @@ from gatepost.admin.directory.lookups import tenant_named
 from gatepost.admin.forecast.forecast import Prospect, prospect_record
 from gatepost.app.own_credentials import foreseen
 from gatepost.cli import context
-from gatepost.cli.editing import directory_editor, told
+from gatepost.cli.editing import directory_editor, exit_on_refusal
 from gatepost.tenancy.record import time_text
 
 forecast_app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -44,7 +44,7 @@ def _remote(tenant: str | None) -> list[Prospect]:
 
     asked = context.INVOCATION
     assert asked.server is not None
-    with told():
+    with exit_on_refusal():
         return remote_forecast(asked.server, asked.token_file, asked.authority, tenant)
 
 

@@ -371,7 +371,7 @@ def _url(text: str) -> str:
 @contextmanager
 def _declining() -> Iterator[None]:
     """Every foreseeable "no" is one line and an exit code."""
-    from gatepost.admin.declined import Declined
+    from gatepost.admin.refusal import Refused
     from gatepost.app.hybrid import NothingApplied
     from gatepost.app.relay_api import UnusableFile
     from gatepost.hybrid.apply import Trouble, WorldMoved
@@ -381,7 +381,7 @@ def _declining() -> Iterator[None]:
 
     try:
         yield
-    except (UnusableFile, UnusablePlan, NotPossible, Declined) as error:
+    except (UnusableFile, UnusablePlan, NotPossible, Refused) as error:
         context.fail(str(error), context.WRONG_USE)
     except (Trouble, Busy, NothingApplied) as error:
         context.fail(str(error), context.NO)

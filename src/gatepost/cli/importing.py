@@ -47,7 +47,7 @@ def directory(
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="JSON, for programs.")] = False,
 ) -> None:
-    from gatepost.admin.directory.import_lines import Refused, import_directory
+    from gatepost.admin.directory.import_lines import ImportRefused, import_directory
     from gatepost.app.admin_parts import check_credentials
 
     began = time.monotonic()
@@ -63,7 +63,7 @@ def directory(
                 at=datetime.now(UTC),
                 told=_progress(lines),
             )
-        except Refused as refused:
+        except ImportRefused as refused:
             for line in refused.errors:
                 context.warn(line)
             context.fail("nothing was changed; correct the file and import it again", context.WRONG_USE)

@@ -8,15 +8,15 @@ from typing import Annotated
 import typer
 
 from gatepost.admin.directory.connector_use import by_connector, use_record
-from gatepost.admin.directory.inbound_connectors import InboundConnectorWish, Saved
+from gatepost.admin.directory.inbound_connectors import InboundConnectorChanges, Saved
 from gatepost.admin.directory.trust_anchors import read_trust_anchors
 from gatepost.cli import context
 from gatepost.cli.editing import (
     administration,
     ago,
     day_and_time,
-    list_wish,
-    mentioned,
+    given,
+    list_change,
     print_facts,
     print_table,
     yes_or_no,
@@ -113,20 +113,20 @@ def add(
     yes: BeyondLimits = False,
     disabled: Annotated[bool, typer.Option("--disabled", help="Store it without using it.")] = False,
 ) -> None:
-    with administration(beyond_limits=yes) as office:
-        wish = InboundConnectorWish(
+    with administration(beyond_limits=yes) as admin:
+        changes = InboundConnectorChanges(
             type=type,
-            certificate_names=mentioned(certificate_name),
-            certificate_sha256=mentioned(certificate_sha256),
-            public_key_sha256=mentioned(public_key_sha256),
-            addresses=mentioned(address),
-            sender_domains=mentioned(sender_domain),
+            certificate_names=given(certificate_name),
+            certificate_sha256=given(certificate_sha256),
+            public_key_sha256=given(public_key_sha256),
+            addresses=given(address),
+            sender_domains=given(sender_domain),
             require_tls=require_tls,
             restrict_to_certificate=restrict_to_certificate,
             restrict_to_address=restrict_to_address,
             trust_anchors=_read(trust_anchor),
         )
-        saved = office.add_inbound_connector(tenant, name, wish, enabled=not disabled)
+        saved = admin.add_inbound_connector(tenant, name, changes, enabled=not disabled)
     _report(saved)
     connector = saved.connector
     if saved.not_enabled_because:
@@ -165,28 +165,28 @@ def set_connector(
     remove_trust_anchor: RemoveTrustAnchors = None,
     yes: BeyondLimits = False,
 ) -> None:
-    with administration(beyond_limits=yes) as office:
-        wish = InboundConnectorWish(
+    with administration(beyond_limits=yes) as admin:
+        changes = InboundConnectorChanges(
             type=type,
-            certificate_names=list_wish(
+            certificate_names=list_change(
                 "certificate-name", certificate_name, add_certificate_name, remove_certificate_name
             ),
-            certificate_sha256=list_wish(
+            certificate_sha256=list_change(
                 "certificate-sha256", certificate_sha256, add_certificate_sha256, remove_certificate_sha256
             ),
-            public_key_sha256=list_wish(
+            public_key_sha256=list_change(
                 "public-key-sha256", public_key_sha256, add_public_key_sha256, remove_public_key_sha256
             ),
-            addresses=list_wish("address", address, add_address, remove_address),
-            sender_domains=list_wish("sender-domain", sender_domain, add_sender_domain, remove_sender_domain),
+            addresses=list_change("address", address, add_address, remove_address),
+            sender_domains=list_change("sender-domain", sender_domain, add_sender_domain, remove_sender_domain),
             require_tls=require_tls,
             restrict_to_certificate=restrict_to_certificate,
             restrict_to_address=restrict_to_address,
-            trust_anchors=list_wish(
+            trust_anchors=list_change(
                 "trust-anchor", _read(trust_anchor), _read(add_trust_anchor), _read(remove_trust_anchor)
             ),
         )
-        saved = office.change_inbound_connector(tenant, name, wish)
+        saved = admin.change_inbound_connector(tenant, name, changes)
     _report(saved)
     context.say(f"changed inbound connector {saved.connector.label}")
     context.suggest(f"gatepost inbound-connector show {_arguments(saved.connector)}")
@@ -194,9 +194,9 @@ def set_connector(
 
 @inbound_connector_app.command(help="Show a connector.")
 def show(tenant: Tenant, name: Name, json: Json = False) -> None:
-    with administration() as office:
-        found, missing = office.inbound_connector(tenant, name)
-        use = by_connector(office.uses(found.tenant)).get((found.tenant, found.name))
+    with administration() as admin:
+        found, missing = admin.inbound_connector(tenant, name)
+        use = by_connector(admin.uses(found.tenant)).get((found.tenant, found.name))
     because = str(missing) if missing else None
     if json:
         context.print_json({**inbound_connector_record(found), "missing": because, "use": use and use_record(use)})
@@ -215,9 +215,9 @@ def list_connectors(
     ] = None,
     json: Json = False,
 ) -> None:
-    with administration() as office:
-        found = office.inbound_connectors(tenant)
-        used = by_connector(office.uses(tenant))
+    with administration() as admin:
+        found = admin.inbound_connectors(tenant)
+        used = by_connector(admin.uses(tenant))
     uses = [used.get((each.tenant, each.name)) for each in found]
     if json:
         shown = zip(found, uses, strict=True)
@@ -242,29 +242,29 @@ def list_connectors(
 
 @inbound_connector_app.command(help="Use a connector. Exit code 1: not enabled, and what is missing.")
 def enable(tenant: Tenant, name: Name) -> None:
-    with administration() as office:
-        saved = office.enable_inbound_connector(tenant, name)
+    with administration() as admin:
+        saved = admin.enable_inbound_connector(tenant, name)
     _report(saved)
     context.say(f"enabled inbound connector {saved.connector.label}")
 
 
 @inbound_connector_app.command(help="Stop using a connector, without losing it.")
 def disable(tenant: Tenant, name: Name) -> None:
-    with administration() as office:
-        connector = office.disable_inbound_connector(tenant, name)
+    with administration() as admin:
+        connector = admin.disable_inbound_connector(tenant, name)
     context.say(f"disabled inbound connector {connector.label}")
 
 
 @inbound_connector_app.command(help="Remove a connector.")
 def remove(tenant: Tenant, name: Name) -> None:
-    with administration() as office:
-        connector = office.remove_inbound_connector(tenant, name)
+    with administration() as admin:
+        connector = admin.remove_inbound_connector(tenant, name)
     context.say(f"removed inbound connector {connector.label}")
 
 
 def _read(files: Sequence[str] | None) -> list[str] | None:
     """The certificates in the files, as the directory keeps them: the files may move."""
-    wanted = mentioned(files)
+    wanted = given(files)
     return None if wanted is None else [anchor for file in wanted for anchor in read_trust_anchors(Path(file))]
 
 

@@ -67,8 +67,8 @@ def init(
 def _edge(
     smart_host: str, domains: list[str], certificate: Path | None, key: Path | None, mailboxes: str | None
 ) -> "Edge":
-    from gatepost.admin.declined import Declined
     from gatepost.admin.directory import notation
+    from gatepost.admin.refusal import Refused
     from gatepost.app.setup import Edge
 
     if (certificate is None) != (key is None):
@@ -81,5 +81,5 @@ def _edge(
             key=key,
             mailboxes=notation.smart_host(mailboxes) if mailboxes else None,
         )
-    except Declined as error:
+    except Refused as error:
         context.fail(str(error), context.WRONG_USE)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gatepost.admin.declined import WrongUse
 from gatepost.admin.directory import notation
+from gatepost.admin.refusal import BadRequest
 from gatepost.cli import context
 from gatepost.mail.path_grammar import BadPath, read_mailbox
 
@@ -90,14 +90,14 @@ def _settings() -> "Config | None":
 def _host(text: str) -> "SmartHost":
     try:
         return notation.smart_host(text)
-    except WrongUse as error:
+    except BadRequest as error:
         context.fail(str(error), context.WRONG_USE)
 
 
 def _ehlo(name: str | None) -> str | None:
     try:
         return None if name is None else notation.host_name(name, "--ehlo")
-    except WrongUse as error:
+    except BadRequest as error:
         context.fail(str(error), context.WRONG_USE)
 
 

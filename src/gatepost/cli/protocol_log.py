@@ -10,7 +10,7 @@ from rich.text import Text
 
 from gatepost.admin.sessions.protocol_logs import conversation, conversation_document, record_document
 from gatepost.cli import context
-from gatepost.cli.patience import found_soon, wanted_session
+from gatepost.cli.wait_for_record import found_soon, wanted_session
 from gatepost.protocol_log.codec import Side
 from gatepost.protocol_log.conversation import Line, LineKind, render, render_record
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gatepost.admin.declined import Declined, WrongUse
 from gatepost.admin.queue import waiting_mail
 from gatepost.admin.queue.records import order_record, overview_record, shown_record
 from gatepost.admin.queue.waiting_mail import Overview, Shown
+from gatepost.admin.refusal import BadRequest, Refused
 from gatepost.cli import context
 from gatepost.cli.editing import day_and_time, print_facts, print_table
 from gatepost.queue.message import QueuedMessage, QueuedRecipient, RecipientState
@@ -66,10 +66,10 @@ def list_queue(
     limit: Annotated[int, typer.Option(min=0, metavar="COUNT", help="How many messages to list.")] = 50,
     json: Json = False,
 ) -> None:
-    with _office() as office:
+    with _office() as admin:
         wanted = waiting_mail.choice(tenant=tenant, domain=domain, state=state, older_than=older_than, sender=sender)
-        found = office.overview(wanted, limit)
-        is_whole = not office.unreadable()
+        found = admin.overview(wanted, limit)
+        is_whole = not admin.unreadable()
     if json:
         context.print_json(overview_record(found))
     else:
@@ -80,8 +80,8 @@ def list_queue(
 
 @queue_app.command(help="One message: envelope, recipients, last replies, header.")
 def show(id: Id, json: Json = False) -> None:
-    with _office() as office:
-        found = office.shown(id)
+    with _office() as admin:
+        found = admin.shown(id)
     if json:
         context.print_json(shown_record(found))
         return
@@ -99,8 +99,8 @@ def retry(
     sender: Sender = None,
     all: All = False,
 ) -> None:
-    with _office() as office:
-        _carry_out(office, Action.RETRY, _chosen(id, tenant, domain, state, older_than, sender, all))
+    with _office() as admin:
+        _carry_out(admin, Action.RETRY, _chosen(id, tenant, domain, state, older_than, sender, all))
 
 
 @queue_app.command(help="Attempt no delivery until it is released.")
@@ -113,8 +113,8 @@ def hold(
     sender: Sender = None,
     all: All = False,
 ) -> None:
-    with _office() as office:
-        _carry_out(office, Action.HOLD, _chosen(id, tenant, domain, state, older_than, sender, all))
+    with _office() as admin:
+        _carry_out(admin, Action.HOLD, _chosen(id, tenant, domain, state, older_than, sender, all))
     context.suggest("gatepost queue list --state held")
 
 
@@ -128,8 +128,8 @@ def release(
     sender: Sender = None,
     all: All = False,
 ) -> None:
-    with _office() as office:
-        _carry_out(office, Action.RELEASE, _chosen(id, tenant, domain, state, older_than, sender, all))
+    with _office() as admin:
+        _carry_out(admin, Action.RELEASE, _chosen(id, tenant, domain, state, older_than, sender, all))
 
 
 @queue_app.command(help="Delete without a word to the sender. Asks first.")
@@ -143,11 +143,11 @@ def remove(
     all: All = False,
     yes: Yes = False,
 ) -> None:
-    with _office() as office:
+    with _office() as admin:
         wanted = _chosen(id, tenant, domain, state, older_than, sender, all)
         if not yes:
-            _ask(office, wanted)
-        _carry_out(office, Action.REMOVE, wanted)
+            _ask(admin, wanted)
+        _carry_out(admin, Action.REMOVE, wanted)
 
 
 @queue_app.command(help="Give up now: the sender is notified.")
@@ -160,8 +160,8 @@ def bounce(
     sender: Sender = None,
     all: All = False,
 ) -> None:
-    with _office() as office:
-        _carry_out(office, Action.BOUNCE, _chosen(id, tenant, domain, state, older_than, sender, all))
+    with _office() as admin:
+        _carry_out(admin, Action.BOUNCE, _chosen(id, tenant, domain, state, older_than, sender, all))
 
 
 @queue_app.command(help="What operators ordered, newest first, and whether it is carried out.")
@@ -169,8 +169,8 @@ def orders(
     limit: Annotated[int, typer.Option(min=1, metavar="COUNT", help="How many orders to list.")] = 50,
     json: Json = False,
 ) -> None:
-    with _office() as office:
-        found = office.orders(limit)
+    with _office() as admin:
+        found = admin.orders(limit)
     if json:
         context.print_json([order_record(*each) for each in found])
     elif found:
@@ -182,13 +182,13 @@ def orders(
 @contextmanager
 def _office() -> "Iterator[QueueDesk]":
     try:
-        with context.queue_desk() as office:
-            for line in office.unreadable():
+        with context.queue_desk() as admin:
+            for line in admin.unreadable():
                 context.say(f"gatepost: {line}", err=True)
-            yield office
-    except WrongUse as error:
+            yield admin
+    except BadRequest as error:
         context.fail(str(error), context.WRONG_USE)
-    except Declined as error:
+    except Refused as error:
         context.fail(str(error), context.NO)
 
 
@@ -205,19 +205,19 @@ def _chosen(
         message_id=id, tenant=tenant, domain=domain, state=state, older_than=older_than, sender=sender
     )
     if wanted == QueueFilter() and not all:
-        raise WrongUse("say which mail: an ID, --tenant, --domain, --state, --older-than, --sender, or --all")
+        raise BadRequest("say which mail: an ID, --tenant, --domain, --state, --older-than, --sender, or --all")
     if wanted != QueueFilter() and all:
-        raise WrongUse("--all means everything: leave it out, or leave the rest out")
+        raise BadRequest("--all means everything: leave it out, or leave the rest out")
     return wanted
 
 
-def _carry_out(office: "QueueDesk", action: Action, wanted: QueueFilter) -> None:
-    changed = office.carry_out(action, wanted)
+def _carry_out(admin: "QueueDesk", action: Action, wanted: QueueFilter) -> None:
+    changed = admin.carry_out(action, wanted)
     context.say(f"{_recipients(changed)} {_DONE[action]}")
 
 
-def _ask(office: "QueueDesk", wanted: QueueFilter) -> None:
-    number = office.affected(Action.REMOVE, wanted)
+def _ask(admin: "QueueDesk", wanted: QueueFilter) -> None:
+    number = admin.affected(Action.REMOVE, wanted)
     if number and not typer.confirm(f"remove {_recipients(number)} for good, without notifying the senders?"):
         context.fail("nothing was removed")
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gatepost.admin.directory.send_connectors import Saved, SendConnectorWish
+from gatepost.admin.directory.send_connectors import Saved, SendConnectorChanges
 from gatepost.cli import context
-from gatepost.cli.editing import administration, list_wish, mentioned, print_facts, print_table
+from gatepost.cli.editing import administration, given, list_change, print_facts, print_table
 from gatepost.tenancy.record import Record, send_connector_record, time_text
 from gatepost.tenancy.tenant import SendConnector
 
@@ -70,10 +70,10 @@ def add(
     allow_internal: AllowInternal = None,
     disabled: Annotated[bool, typer.Option("--disabled", help="Store it without using it.")] = False,
 ) -> None:
-    wish = SendConnectorWish(
+    changes = SendConnectorChanges(
         tenant=tenant,
-        address_spaces=mentioned(address_space),
-        smart_hosts=mentioned(smart_host),
+        address_spaces=given(address_space),
+        smart_hosts=given(smart_host),
         certificate=certificate,
         key=key,
         tls=tls,
@@ -82,8 +82,8 @@ def add(
         protocol_log=protocol_log,
         allow_internal=allow_internal,
     )
-    with administration() as office:
-        saved = office.add_send_connector(name, wish, enabled=not disabled)
+    with administration() as admin:
+        saved = admin.add_send_connector(name, changes, enabled=not disabled)
     _report(saved)
     context.say(f"added send connector {saved.connector.name}" + ("" if saved.connector.enabled else ", disabled"))
     context.suggest(f"gatepost send-connector show {quote(saved.connector.name)}")
@@ -111,11 +111,11 @@ def set_connector(
     protocol_log: ProtocolLog = None,
     allow_internal: AllowInternal = None,
 ) -> None:
-    with administration() as office:
-        wish = SendConnectorWish(
+    with administration() as admin:
+        changes = SendConnectorChanges(
             tenant=tenant,
-            address_spaces=list_wish("address-space", address_space, add_address_space, remove_address_space),
-            smart_hosts=list_wish("smart-host", smart_host, add_smart_host, remove_smart_host),
+            address_spaces=list_change("address-space", address_space, add_address_space, remove_address_space),
+            smart_hosts=list_change("smart-host", smart_host, add_smart_host, remove_smart_host),
             certificate=certificate,
             key=key,
             tls=tls,
@@ -124,7 +124,7 @@ def set_connector(
             protocol_log=protocol_log,
             allow_internal=allow_internal,
         )
-        saved = office.change_send_connector(name, wish)
+        saved = admin.change_send_connector(name, changes)
     _report(saved)
     context.say(f"changed send connector {saved.connector.name}")
     context.suggest(f"gatepost send-connector show {quote(saved.connector.name)}")
@@ -132,8 +132,8 @@ def set_connector(
 
 @send_connector_app.command(help="Show a send connector, its source servers and log folders.")
 def show(name: Name, json: Json = False) -> None:
-    with administration() as office:
-        found, sources = office.send_connector(name)
+    with administration() as admin:
+        found, sources = admin.send_connector(name)
     shown = _presented(found)
     if json:
         context.print_json(
@@ -154,8 +154,8 @@ def show(name: Name, json: Json = False) -> None:
 def list_connectors(
     tenant: Annotated[str | None, typer.Option(metavar="T", help="That tenant's own only.")] = None, json: Json = False
 ) -> None:
-    with administration() as office:
-        found = office.send_connectors(tenant)
+    with administration() as admin:
+        found = admin.send_connectors(tenant)
     if json:
         context.print_json([send_connector_record(each) for each in found])
         return
@@ -170,22 +170,22 @@ def list_connectors(
 
 @send_connector_app.command(help="Use a send connector.")
 def enable(name: Name) -> None:
-    with administration() as office:
-        connector = office.enable_send_connector(name, enabled=True)
+    with administration() as admin:
+        connector = admin.enable_send_connector(name, enabled=True)
     context.say(f"enabled send connector {connector.name}")
 
 
 @send_connector_app.command(help="Stop using a send connector, without losing it.")
 def disable(name: Name) -> None:
-    with administration() as office:
-        connector = office.enable_send_connector(name, enabled=False)
+    with administration() as admin:
+        connector = admin.enable_send_connector(name, enabled=False)
     context.say(f"disabled send connector {connector.name}")
 
 
 @send_connector_app.command(help="Remove a send connector.")
 def remove(name: Name) -> None:
-    with administration() as office:
-        connector = office.remove_send_connector(name)
+    with administration() as admin:
+        connector = admin.remove_send_connector(name)
     context.say(f"removed send connector {connector.name}")
 
 

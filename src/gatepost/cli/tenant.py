@@ -37,8 +37,8 @@ Json = Annotated[bool, typer.Option("--json", help="JSON, for programs.")]
 
 @tenant_app.command(help="Add a tenant.")
 def add(name: Name) -> None:
-    with administration() as office:
-        tenant = office.add_tenant(name)
+    with administration() as admin:
+        tenant = admin.add_tenant(name)
     context.say(f"added tenant {tenant.name}")
     context.suggest(f"gatepost domain add {quote(tenant.name)} DOMAIN")
 
@@ -65,21 +65,21 @@ def set_tenant(
         "sessions": sessions,
         "queued": queued,
     }
-    with administration() as office:
+    with administration() as admin:
         limits: dict[str, int | None] = {each: limit_count(text) for each, text in counts.items() if text is not None}
         if message_size is not None:
             limits["message_size"] = limit_size(message_size)
         limits |= dict(map(named_limit, limit or ()))
-        tenant = office.change_tenant(name, contact=contact, limits=limits)
+        tenant = admin.change_tenant(name, contact=contact, limits=limits)
     context.say(f"changed tenant {tenant.name}")
     context.suggest(f"gatepost tenant show {quote(tenant.name)}")
 
 
 @tenant_app.command("list", help="List all tenants.")
 def list_tenants(json: Json = False) -> None:
-    with administration() as office:
-        found = office.tenants()
-        used = office.uses(None)
+    with administration() as admin:
+        found = admin.tenants()
+        used = admin.uses(None)
     if json:
         context.print_json([tenant_record(tenant) for tenant in found])
         return
@@ -93,8 +93,8 @@ def list_tenants(json: Json = False) -> None:
 
 @tenant_app.command(help="Show a tenant and what belongs to it.")
 def show(name: Name, json: Json = False) -> None:
-    with administration() as office:
-        found = office.holding(name)
+    with administration() as admin:
+        found = admin.holding(name)
     if json:
         context.print_json(_record(found))
         return
@@ -122,8 +122,8 @@ def remove(
     name: Name,
     yes: Annotated[bool, typer.Option("--yes", help="Remove its domains and connectors too.")] = False,
 ) -> None:
-    with administration() as office:
-        found = office.remove_tenant(name, with_holding=yes)
+    with administration() as admin:
+        found = admin.remove_tenant(name, with_holding=yes)
     context.say(f"removed tenant {found.tenant.name}" + (f" with {found.summary}" if found.summary else ""))
     _tell_what_waits(found.tenant.name)
 
@@ -142,7 +142,7 @@ def _tell_what_waits(tenant: str) -> None:
         )
 
 
-def _record(found: tenants.Holding) -> Record:
+def _record(found: tenants.TenantContents) -> Record:
     return {
         **tenant_record(found.tenant),
         "domains": [domain_record(each) for each in found.domains],
@@ -161,7 +161,7 @@ def _own_limits(tenant: Tenant) -> list[tuple[str, int]]:
     return [(each, limit) for each, limit in asdict(tenant.limits).items() if limit is not None]
 
 
-def _next_step(found: tenants.Holding) -> str:
+def _next_step(found: tenants.TenantContents) -> str:
     name = quote(found.tenant.name)
     if not found.domains:
         return f"gatepost domain add {name} DOMAIN"

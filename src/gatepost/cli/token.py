@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from gatepost.admin.declined import WrongUse
 from gatepost.admin.directory import tokens
+from gatepost.admin.refusal import BadRequest
 from gatepost.cli import context
 from gatepost.cli.editing import day_and_time, directory_editor, print_table
 from gatepost.tenancy.record import token_record
@@ -31,7 +31,7 @@ def add(
 ) -> None:
     with directory_editor() as editor:
         if (tenant is None) is not operator:
-            raise WrongUse("say whose the token is: --tenant T, or --operator")
+            raise BadRequest("say whose the token is: --tenant T, or --operator")
         with editor.change():
             token, text = tokens.add(editor, tenant, scope or (), expires, datetime.now(UTC))
             _write(out, text)
@@ -78,9 +78,9 @@ def _write(file: Path, text: str) -> None:
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as out:
             out.write(f"{text}\n")
     except FileExistsError:
-        raise WrongUse(f"{file} exists already; nothing was changed: name a new file") from None
+        raise BadRequest(f"{file} exists already; nothing was changed: name a new file") from None
     except OSError as error:
-        raise WrongUse(f"{file} cannot be written: {error.strerror}; no token was made") from None
+        raise BadRequest(f"{file} cannot be written: {error.strerror}; no token was made") from None
 
 
 def _whose(token: Token) -> str:

@@ -7,8 +7,8 @@ import typer
 from rich.markup import escape
 
 from gatepost.cli import context
-from gatepost.cli.editing import told
-from gatepost.cli.patience import found_soon, wanted_session
+from gatepost.cli.editing import exit_on_refusal
+from gatepost.cli.wait_for_record import found_soon, wanted_session
 
 why_app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -21,7 +21,7 @@ def why_command(
     json: Annotated[bool, typer.Option("--json", help="JSON, for programs.")] = False,
 ) -> None:
     session_id = wanted_session(session)
-    with told(), context.sessions() as why:
+    with exit_on_refusal(), context.sessions() as why:
         document = found_soon(lambda: why(session_id))
     if json:
         context.print_json(document)

@@ -10,12 +10,12 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from gatepost.admin.declined import No, WrongUse
 from gatepost.admin.directory import domains, inbound_connectors, send_connectors
-from gatepost.admin.directory.inbound_connectors import InboundConnectorWish as Inbound
-from gatepost.admin.directory.send_connectors import CredentialVerdict, fulfilled_but_for_tenant
-from gatepost.admin.directory.send_connectors import SendConnectorWish as Send
+from gatepost.admin.directory.inbound_connectors import InboundConnectorChanges as Inbound
+from gatepost.admin.directory.send_connectors import CredentialVerdict, apply_changes_but_tenant
+from gatepost.admin.directory.send_connectors import SendConnectorChanges as Send
 from gatepost.admin.directory.trust_anchors import read_trust_anchors
+from gatepost.admin.refusal import BadRequest, NotAllowed
 from gatepost.app.admin_parts import check_credentials
 from gatepost.store.directory_editor import SqliteDirectoryEditor as Editor
 from gatepost.tenancy.allowance import Allowance
@@ -58,7 +58,7 @@ class TestOwnedNames:
         assert f'_gatepost.contoso.com TXT "gatepost-verification={added.token}"' in said
         assert "gatepost domain verify contoso.com" in said
         assert "gatepost inbound-connector enable contoso mail" in said
-        with pytest.raises(No, match=r"stays disabled: .*_gatepost\.contoso\.com TXT"):
+        with pytest.raises(NotAllowed, match=r"stays disabled: .*_gatepost\.contoso\.com TXT"):
             inbound_connectors.enable(editor, "contoso", "mail")
 
     def test_a_name_without_any_domain_says_which_to_add(self, editor: Editor) -> None:
@@ -84,7 +84,7 @@ class TestOwnedNames:
     def test_an_enabled_connector_keeps_its_form_rather_than_take_an_unowned_name(self, owned: Editor) -> None:
         inbound_connectors.add(owned, "contoso", "mail", Inbound(certificate_names=["mail.contoso.com"]))
         version = owned.version
-        with pytest.raises(No, match="nothing was changed"):
+        with pytest.raises(NotAllowed, match="nothing was changed"):
             inbound_connectors.change(owned, "contoso", "mail", Inbound(certificate_names=["mail.fabrikam.com"]))
         assert owned.version == version
 
@@ -123,7 +123,7 @@ class TestWhatAnInboundConnectorMaySay:
     )
     def test_what_makes_no_sense_is_refused_in_one_line(self, owned: Editor, wish: Inbound, says: str) -> None:
         version = owned.version
-        with pytest.raises(WrongUse, match=says):
+        with pytest.raises(BadRequest, match=says):
             inbound_connectors.add(owned, "contoso", "mail", wish)
         assert owned.version == version
 
@@ -153,11 +153,11 @@ class TestWhatAnInboundConnectorMaySay:
 
     def test_the_same_name_twice_is_refused_and_an_unknown_one_names_the_nearest(self, owned: Editor) -> None:
         inbound_connectors.add(owned, "contoso", "mail", Inbound(addresses=["192.0.2.1"]))
-        with pytest.raises(No, match="inbound-connector set contoso Mail"):
+        with pytest.raises(NotAllowed, match="inbound-connector set contoso Mail"):
             inbound_connectors.add(owned, "contoso", "Mail", Inbound(addresses=["192.0.2.1"]))
-        with pytest.raises(No, match="did you mean 'mail'"):
+        with pytest.raises(NotAllowed, match="did you mean 'mail'"):
             inbound_connectors.remove(owned, "contoso", "mial")
-        with pytest.raises(No, match="has no inbound connector 'mail'"):
+        with pytest.raises(NotAllowed, match="has no inbound connector 'mail'"):
             inbound_connectors.disable(owned, "fabrikam", "mail")
 
 
@@ -193,7 +193,7 @@ class TestTrustAnchors:
 
     def test_a_server_certificate_is_no_anchor_and_its_pin_is_offered(self, owned: Editor, pki: Pki) -> None:
         leaf = pki.self_signed("mail.contoso.com")
-        with pytest.raises(WrongUse, match=f"--certificate-sha256 {leaf.sha256}"):
+        with pytest.raises(BadRequest, match=f"--certificate-sha256 {leaf.sha256}"):
             inbound_connectors.add(owned, "contoso", "mail", self.wish(leaf.certificate_file))
 
     def test_unusable_files_are_explained(self, owned: Editor, pki: Pki, tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ class TestTrustAnchors:
         empty.touch()
         unusable = {tmp_path / "none.pem": "cannot be read", empty: "PEM is wanted", pki.root.key_file: "private key"}
         for file, says in unusable.items():
-            with pytest.raises(WrongUse, match=says):
+            with pytest.raises(BadRequest, match=says):
                 inbound_connectors.add(owned, "contoso", "mail", self.wish(file))
 
     def test_an_anchor_that_is_large_or_slow_to_check_is_refused(self, owned: Editor, pki: Pki, tmp_path: Path) -> None:
@@ -216,12 +216,12 @@ class TestTrustAnchors:
         for says, content in refused.items():
             file = tmp_path / "anchor.pem"
             file.write_bytes(content)
-            with pytest.raises(WrongUse, match=says):
+            with pytest.raises(BadRequest, match=says):
                 inbound_connectors.add(owned, "contoso", "mail", self.wish(file))
 
     def test_an_anchor_without_a_name_is_refused(self, owned: Editor, pki: Pki) -> None:
         wish = Inbound(addresses=["192.0.2.1"], trust_anchors=[pki.root.pem])
-        with pytest.raises(WrongUse, match="--trust-anchor needs --certificate-name"):
+        with pytest.raises(BadRequest, match="--trust-anchor needs --certificate-name"):
             inbound_connectors.add(owned, "contoso", "mail", wish)
 
 
@@ -258,7 +258,7 @@ class TestSendConnectors:
     def test_a_key_that_does_not_fit_is_refused(self, owned: Editor, pki: Pki) -> None:
         one, other = pki.leaf("mail.contoso.com"), pki.leaf("mail.contoso.com")
         wish = Send(address_spaces=["*"], certificate=str(one.chain_file), key=str(other.key_file))
-        with pytest.raises(WrongUse, match=str(other.key_file)):
+        with pytest.raises(BadRequest, match=str(other.key_file)):
             send_connectors.add(owned, "out", wish, check_credentials)
         assert owned.send_connector("out") is None
 
@@ -281,12 +281,12 @@ class TestSendConnectors:
     )
     def test_what_makes_no_sense_is_refused_in_one_line(self, owned: Editor, wish: Send, says: str) -> None:
         version = owned.version
-        with pytest.raises(WrongUse, match=says):
+        with pytest.raises(BadRequest, match=says):
             send_connectors.add(owned, "out", wish, fine)
         assert owned.version == version
 
     def test_an_unknown_tenant_is_refused(self, owned: Editor) -> None:
-        with pytest.raises(No, match="did you mean 'contoso'"):
+        with pytest.raises(NotAllowed, match="did you mean 'contoso'"):
             send_connectors.add(owned, "out", Send(tenant="contosso", address_spaces=["*"]), fine)
 
     def test_setting_changes_what_is_mentioned_and_empties_what_is_empty(self, owned: Editor) -> None:
@@ -297,7 +297,7 @@ class TestSendConnectors:
         changed = send_connectors.change(owned, "out", Send(smart_hosts=[], tenant="", tls_domain=""), fine).connector
         assert (changed.smart_hosts, changed.tenant, changed.tls_domain) == ((), None, None)
         assert str(changed.address_spaces[0]) == "*;1"
-        with pytest.raises(WrongUse, match="at least one --address-space"):
+        with pytest.raises(BadRequest, match="at least one --address-space"):
             send_connectors.change(owned, "out", Send(address_spaces=[]), fine)
 
     def test_a_disabled_connector_carries_no_mail(self, owned: Editor) -> None:
@@ -318,18 +318,18 @@ def test_a_partner_connector_is_stored_as_one(owned: Editor) -> None:
 def test_what_the_operator_writes_as_an_address_is_allowed_and_a_tenants_change_takes_that_back() -> None:
     new = SendConnector(name="out", tenant="contoso", address_spaces=())
     inward = Send(address_spaces=["*"], smart_hosts=["127.0.0.1:2525"])
-    made = fulfilled_but_for_tenant(new, inward)
+    made = apply_changes_but_tenant(new, inward)
     assert made.allow_internal
-    unchanged = fulfilled_but_for_tenant(made, Send(fqdn="mail.contoso.com", by_tenant=True))
+    unchanged = apply_changes_but_tenant(made, Send(fqdn="mail.contoso.com", by_tenant=True))
     assert unchanged.allow_internal
-    changed = fulfilled_but_for_tenant(made, Send(smart_hosts=["hub.example"], by_tenant=True))
+    changed = apply_changes_but_tenant(made, Send(smart_hosts=["hub.example"], by_tenant=True))
     assert not changed.allow_internal
-    by_mx = fulfilled_but_for_tenant(made, Send(smart_hosts=[], by_tenant=True))
+    by_mx = apply_changes_but_tenant(made, Send(smart_hosts=[], by_tenant=True))
     assert not by_mx.allow_internal
     for wish in (replace(inward, by_tenant=True), replace(inward, allow_internal="off")):
-        with pytest.raises(WrongUse, match=r"smart host 127\.0\.0\.1:2525"):
-            fulfilled_but_for_tenant(new, wish)
-    everybodys = fulfilled_but_for_tenant(replace(new, tenant=None), inward)
+        with pytest.raises(BadRequest, match=r"smart host 127\.0\.0\.1:2525"):
+            apply_changes_but_tenant(new, wish)
+    everybodys = apply_changes_but_tenant(replace(new, tenant=None), inward)
     assert not everybodys.allow_internal, "its smart hosts need no allowance, and its MX hosts get none by them"
 
 

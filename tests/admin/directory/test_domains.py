@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from admin.directory.test_tenants_and_domains import DAY, GRACE, Zone, added, zone_of
-from gatepost.admin.declined import AlreadyThere, DomainNotVerified, NotFound, OwnedByAnother, WrongUse
 from gatepost.admin.directory import domains, inbound_connectors, verification
-from gatepost.admin.directory.inbound_connectors import InboundConnectorWish
+from gatepost.admin.directory.inbound_connectors import InboundConnectorChanges
 from gatepost.admin.directory.ownership import what_is_missing
+from gatepost.admin.refusal import AlreadyExists, BadRequest, DomainNotVerified, NotFound, OwnedByAnother
 from gatepost.store.directory_editor import SqliteDirectoryEditor as Editor
 from gatepost.store.sqlite_directory import SqliteDirectory
 
@@ -42,7 +42,7 @@ def test_an_owned_domain_is_claimed_like_one_that_nobody_has(editor: Editor, at:
     """Nobody learns of another's: equal answers, the same number of questions to the directory."""
     added(editor, at, "contoso.com", verified=True)
     for count in range(20):
-        wish = InboundConnectorWish(certificate_names=[f"mail{count}.contoso.com"])
+        wish = InboundConnectorChanges(certificate_names=[f"mail{count}.contoso.com"])
         inbound_connectors.add(editor, "contoso", f"c{count}", wish)
     statements: list[str] = []
     editor._connection.set_trace_callback(statements.append)
@@ -90,7 +90,7 @@ def test_the_records_of_two_tenants_decide_nothing(editor: Editor, at: datetime)
         {"_gatepost.contoso.com": tuple(text for each in both for text in each.records["_gatepost.contoso.com"])}
     )
     with pytest.raises(
-        WrongUse, match=r"has the TXT records of several tenants \(contoso, fabrikam\): say .* --tenant"
+        BadRequest, match=r"has the TXT records of several tenants \(contoso, fabrikam\): say .* --tenant"
     ):
         verify(editor, zone, at)
     assert verify(editor, zone, at, "fabrikam").tenant == "fabrikam"
@@ -111,12 +111,12 @@ def test_what_others_claim_changes_no_command_about_an_owned_domain(editor: Edit
 def test_of_several_claims_a_command_asks_which(editor: Editor, at: datetime) -> None:
     for tenant in ("contoso", "fabrikam"):
         added(editor, at, "contoso.com", tenant)
-    with pytest.raises(WrongUse, match=r"claimed by several tenants and verified for none \(contoso, fabrikam\)"):
+    with pytest.raises(BadRequest, match=r"claimed by several tenants and verified for none \(contoso, fabrikam\)"):
         domains.remove(editor, "contoso.com")
     assert domains.remove(editor, "contoso.com", "fabrikam").domain.tenant == "fabrikam"
     with pytest.raises(NotFound, match="of tenant fabrikam"):
         domains.remove(editor, "contoso.com", "fabrikam")
-    with pytest.raises(AlreadyThere):
+    with pytest.raises(AlreadyExists):
         added(editor, at, "contoso.com")
 
 
@@ -124,7 +124,7 @@ def test_a_claim_to_a_subdomain_of_an_owned_domain_changes_nothing_until_it_is_p
     editor: Editor, at: datetime, tmp_path: Path
 ) -> None:
     added(editor, at, "contoso.com", verified=True, below=True)
-    wish = InboundConnectorWish(certificate_names=["mail.lab.contoso.com"])
+    wish = InboundConnectorChanges(certificate_names=["mail.lab.contoso.com"])
     own = inbound_connectors.add(editor, "contoso", "lab", wish).connector
     claim = domains.add(editor, "fabrikam", "lab.contoso.com", match_subdomains=False, verified=False, at=at)
     assert claim.stopped == () and own.enabled
@@ -142,7 +142,7 @@ def test_a_claim_to_a_subdomain_of_an_owned_domain_changes_nothing_until_it_is_p
 
 
 def test_nobody_reads_of_anothers_claim_in_what_is_missing(editor: Editor, at: datetime) -> None:
-    wish = InboundConnectorWish(certificate_names=["mail.contoso.com"])
+    wish = InboundConnectorChanges(certificate_names=["mail.contoso.com"])
     inbound_connectors.add(editor, "contoso", "mail", wish)
     connector = editor.inbound_connector("contoso", "mail")
     assert connector

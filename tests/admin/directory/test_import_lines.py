@@ -13,10 +13,16 @@ from hypothesis import strategies as st
 
 from admin.conftest import AT
 from gatepost.admin.directory import domains, inbound_connectors, send_connectors, tenants
-from gatepost.admin.directory.import_lines import MOST_ERRORS, Imported, Refused, export_directory, import_directory
-from gatepost.admin.directory.inbound_connectors import InboundConnectorWish
+from gatepost.admin.directory.import_lines import (
+    MOST_ERRORS,
+    Imported,
+    ImportRefused,
+    export_directory,
+    import_directory,
+)
+from gatepost.admin.directory.inbound_connectors import InboundConnectorChanges
 from gatepost.admin.directory.lines import Kind
-from gatepost.admin.directory.send_connectors import CredentialVerdict, SendConnectorWish
+from gatepost.admin.directory.send_connectors import CredentialVerdict, SendConnectorChanges
 from gatepost.store.directory_bulk import SqliteBulkEditor
 from gatepost.store.sqlite_directory import SqliteDirectory
 from gatepost.tenancy.tenant import AcceptedDomain
@@ -36,7 +42,7 @@ def bulk(path: Path) -> Iterator[SqliteBulkEditor]:
     editor = SqliteBulkEditor(path, who="tester")
     tenants.add(editor, "fabrikam", AT)
     domains.add(editor, "fabrikam", "fabrikam.com", match_subdomains=False, verified=True, at=AT)
-    names = InboundConnectorWish(certificate_names=["mail.fabrikam.com"])
+    names = InboundConnectorChanges(certificate_names=["mail.fabrikam.com"])
     inbound_connectors.add(editor, "fabrikam", "mail", names)
     yield editor
     editor.close()
@@ -53,7 +59,7 @@ def imported(editor: SqliteBulkEditor, *lines: Any) -> Imported:
 
 def refusal(editor: SqliteBulkEditor, *lines: Any) -> str:
     before = list(export_directory(editor)), editor.version
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(ImportRefused) as refused:
         imported(editor, *lines)
     assert (list(export_directory(editor)), editor.version) == before, "something was half written"
     return str(refused.value)
@@ -281,9 +287,9 @@ def test_what_no_import_could_have_made_is_exported_whole(bulk: SqliteBulkEditor
         lost_at=LATER,
     )
     bulk.put_domain(lost, "verify")
-    wish = SendConnectorWish(address_spaces=["*"], certificate=str(tmp_path / "a.pem"), key=str(tmp_path / "a.key"))
+    wish = SendConnectorChanges(address_spaces=["*"], certificate=str(tmp_path / "a.pem"), key=str(tmp_path / "a.key"))
     send_connectors.add(bulk, "out", wish, usable)
-    own = SendConnectorWish(tenant="contoso", address_spaces=["*"])
+    own = SendConnectorChanges(tenant="contoso", address_spaces=["*"])
     send_connectors.put(bulk, send_connectors.stored_name(bulk, "contoso", "mine"), own, usable, enabled=None)
     exported = list(export_directory(bulk))
     other = SqliteBulkEditor(tmp_path / "other.sqlite", who="tester")

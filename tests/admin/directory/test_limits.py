@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 
 from admin.directory.test_import_lines import imported
-from gatepost.admin.declined import Declined, LimitReached, NetworkTooWide, WrongUse
 from gatepost.admin.directory import domains, inbound_connectors, send_connectors, tenants, tokens
-from gatepost.admin.directory.import_lines import Refused
-from gatepost.admin.directory.inbound_connectors import InboundConnectorWish
+from gatepost.admin.directory.inbound_connectors import InboundConnectorChanges
 from gatepost.admin.directory.notation import named_limit
-from gatepost.admin.directory.send_connectors import CredentialVerdict, SendConnectorWish
+from gatepost.admin.directory.send_connectors import CredentialVerdict, SendConnectorChanges
 from gatepost.admin.enrolment import appointments
+from gatepost.admin.refusal import BadRequest, LimitReached, NetworkTooWide, Refused
 from gatepost.store.directory_bulk import SqliteBulkEditor
 from gatepost.store.directory_editor import SqliteDirectoryEditor as Editor
 from gatepost.tenancy.allowance import Allowance
@@ -63,11 +62,11 @@ def claim(editor: Editor, tenant: str, number: int, at: datetime, *, verified: b
 
 def inbound(editor: Editor, tenant: str, number: int, at: datetime, **wish: object) -> None:
     said = {"addresses": ["192.0.2.1"], **wish}
-    inbound_connectors.add(editor, tenant, f"c{number}", InboundConnectorWish(**said))  # type: ignore[arg-type]
+    inbound_connectors.add(editor, tenant, f"c{number}", InboundConnectorChanges(**said))  # type: ignore[arg-type]
 
 
 def outbound(editor: Editor, tenant: str, number: int, at: datetime, **wish: object) -> None:
-    said = SendConnectorWish(**{"tenant": tenant, "address_spaces": ["*"], **wish})  # type: ignore[arg-type]
+    said = SendConnectorChanges(**{"tenant": tenant, "address_spaces": ["*"], **wish})  # type: ignore[arg-type]
     send_connectors.add(editor, f"{tenant}/s{number}", said, lambda *_: CredentialVerdict())
 
 
@@ -168,10 +167,10 @@ def test_what_is_over_a_lowered_limit_stays_and_may_shrink_but_not_grow(editor: 
     inbound(editor, "contoso", 0, at, certificate_names=names)
     with asked_by(editor):
         change = inbound_connectors.change
-        change(editor, "contoso", "c0", InboundConnectorWish(require_tls=True))
-        change(editor, "contoso", "c0", InboundConnectorWish(certificate_names=names[:3]))
+        change(editor, "contoso", "c0", InboundConnectorChanges(require_tls=True))
+        change(editor, "contoso", "c0", InboundConnectorChanges(certificate_names=names[:3]))
         with pytest.raises(LimitReached):
-            change(editor, "contoso", "c0", InboundConnectorWish(certificate_names=names))
+            change(editor, "contoso", "c0", InboundConnectorChanges(certificate_names=names))
 
 
 @pytest.mark.parametrize(
@@ -193,7 +192,7 @@ def test_the_widest_network_depends_on_who_lists_it(
     editor: Editor, at: datetime, network: str, tenant_may: bool, operator_may: bool
 ) -> None:
     inbound(editor, "contoso", 0, at)
-    wish = InboundConnectorWish(addresses=["192.0.2.1", network])
+    wish = InboundConnectorChanges(addresses=["192.0.2.1", network])
     ways = (
         lambda: inbound_connectors.change(editor, "contoso", "c0", wish),
         lambda: inbound_connectors.put(editor, "contoso", "c0", wish, enabled=None),
@@ -225,10 +224,12 @@ def test_a_wide_network_from_before_stays_but_a_new_one_beside_it_is_refused(edi
         inbound(editor, "contoso", 0, at, addresses=["10.0.0.0/8"])
     with asked_by(editor, by_tenant=True):
         change = inbound_connectors.change
-        change(editor, "contoso", "c0", InboundConnectorWish(addresses=["10.0.0.0/8", "192.0.2.1"], require_tls=True))
+        change(
+            editor, "contoso", "c0", InboundConnectorChanges(addresses=["10.0.0.0/8", "192.0.2.1"], require_tls=True)
+        )
         inbound_connectors.enable(editor, "contoso", "c0")
         with pytest.raises(NetworkTooWide, match=r"--address 11\.0\.0\.0/8 is wider than /24"):
-            change(editor, "contoso", "c0", InboundConnectorWish(addresses=["10.0.0.0/8", "11.0.0.0/8"]))
+            change(editor, "contoso", "c0", InboundConnectorChanges(addresses=["10.0.0.0/8", "11.0.0.0/8"]))
 
 
 def test_a_partner_connector_grants_nothing_and_may_list_a_provider_but_not_turn_on_premises(
@@ -237,7 +238,7 @@ def test_a_partner_connector_grants_nothing_and_may_list_a_provider_but_not_turn
     with asked_by(editor, by_tenant=True):
         inbound(editor, "contoso", 0, at, type="partner", addresses=["52.100.0.0/14"])
         with pytest.raises(NetworkTooWide):
-            inbound_connectors.change(editor, "contoso", "c0", InboundConnectorWish(type="on-premises"))
+            inbound_connectors.change(editor, "contoso", "c0", InboundConnectorChanges(type="on-premises"))
 
 
 def test_a_tenant_may_have_wider_networks_of_its_own(editor: Editor, at: datetime) -> None:
@@ -291,7 +292,7 @@ def test_an_import_is_held_to_the_same_limits(bulk: SqliteBulkEditor, at: dateti
     ],
 )
 def test_a_limit_that_does_not_exist_names_the_nearest(text: str, says: str) -> None:
-    with pytest.raises(WrongUse, match=says):
+    with pytest.raises(BadRequest, match=says):
         named_limit(text)
 
 
@@ -299,6 +300,6 @@ def test_every_refusal_names_the_tenant_alone(editor: Editor, at: datetime) -> N
     for tenant in ("contoso", "fabrikam"):
         for number in range(2):
             inbound(editor, tenant, number, at)
-    with asked_by(editor, by_tenant=True), pytest.raises(Declined) as refused:
+    with asked_by(editor, by_tenant=True), pytest.raises(Refused) as refused:
         inbound(editor, "contoso", 2, at)
     assert "fabrikam" not in str(refused.value)

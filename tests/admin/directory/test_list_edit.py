@@ -2,8 +2,8 @@
 
 import pytest
 
-from gatepost.admin.declined import WrongUse
 from gatepost.admin.directory.list_edit import ListEdit, edited
+from gatepost.admin.refusal import BadRequest
 
 STORED = ("a", "b")
 
@@ -25,5 +25,5 @@ def test_what_a_list_becomes(wish: ListEdit | list[str] | None, result: tuple[st
 
 
 def test_what_is_not_there_cannot_be_removed_and_what_is_there_is_named() -> None:
-    with pytest.raises(WrongUse, match="--remove-name: x is not there; there is: a, b"):
+    with pytest.raises(BadRequest, match="--remove-name: x is not there; there is: a, b"):
         edited(STORED, ListEdit(remove=["x"]), str, "name")

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatepost.admin.declined import WrongUse
 from gatepost.admin.directory import notation
+from gatepost.admin.refusal import BadRequest
 
 READERS: dict[str, Callable[[str], object]] = {
     "certificate_name": notation.certificate_name,
@@ -32,7 +32,7 @@ def test_what_an_administrator_writes_is_read_or_explained(kind: str, case: dict
     if "reads" in case:
         assert str(READERS[kind](str(case["text"]))) == case["reads"]
         return
-    with pytest.raises(WrongUse) as refused:
+    with pytest.raises(BadRequest) as refused:
         READERS[kind](str(case["text"]))
     said = str(refused.value)
     assert "\n" not in said
@@ -45,7 +45,7 @@ def test_what_an_administrator_writes_is_read_or_explained(kind: str, case: dict
 def test_nothing_an_administrator_writes_is_an_error_of_ours(kind: str, text: str) -> None:
     try:
         READERS[kind](text)
-    except WrongUse as refused:
+    except BadRequest as refused:
         assert str(refused)
 
 
@@ -56,5 +56,5 @@ def test_any_name_people_can_read_can_be_given(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["", " contoso", "con/toso", "-contoso", "con\ttoso", "a" * 65])
 def test_a_name_that_cannot_be_shown_or_typed_is_refused(name: str) -> None:
-    with pytest.raises(WrongUse):
+    with pytest.raises(BadRequest):
         notation.object_name(name, "tenant")

@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from gatepost.admin.declined import No, WrongUse
 from gatepost.admin.directory import domains, inbound_connectors, send_connectors, tenants, verification
-from gatepost.admin.directory.inbound_connectors import InboundConnectorWish
+from gatepost.admin.directory.inbound_connectors import InboundConnectorChanges
 from gatepost.admin.directory.ownership import record_value
-from gatepost.admin.directory.send_connectors import CredentialVerdict, SendConnectorWish
+from gatepost.admin.directory.send_connectors import CredentialVerdict, SendConnectorChanges
 from gatepost.admin.directory.verification import TxtAnswer
+from gatepost.admin.refusal import BadRequest, NotAllowed
 from gatepost.queue.next_hop import DnsProblem
 from gatepost.store.directory_editor import SqliteDirectoryEditor as Editor
 
@@ -41,7 +41,7 @@ def added(
 
 def test_a_contact_is_a_mailbox_and_can_be_taken_away(editor: Editor) -> None:
     assert tenants.change(editor, "contoso", contact="Post@Contoso.com").contact == "Post@Contoso.com"
-    with pytest.raises(WrongUse, match="--contact nobody: the mailbox has no domain"):
+    with pytest.raises(BadRequest, match="--contact nobody: the mailbox has no domain"):
         tenants.change(editor, "contoso", contact="nobody")
     assert tenants.change(editor, "contoso", contact=None).contact == "Post@Contoso.com"
     assert tenants.change(editor, "contoso", contact="").contact is None
@@ -61,27 +61,27 @@ def recheck(editor: Editor, zone: Zone, at: datetime):
 
 class TestTenants:
     def test_a_tenant_is_added_once_however_it_is_cased(self, editor: Editor, at: datetime) -> None:
-        with pytest.raises(No, match="contoso exists already"):
+        with pytest.raises(NotAllowed, match="contoso exists already"):
             tenants.add(editor, "Contoso", at)
 
     def test_an_unknown_tenant_names_the_nearest_known_one(self, editor: Editor) -> None:
-        with pytest.raises(No, match="did you mean 'fabrikam'"):
+        with pytest.raises(NotAllowed, match="did you mean 'fabrikam'"):
             tenants.holding(editor, "fabricam")
-        with pytest.raises(No, match="gatepost tenant list"):
+        with pytest.raises(NotAllowed, match="gatepost tenant list"):
             tenants.holding(editor, "zzz")
 
     def test_a_tenant_with_anything_left_is_not_removed_by_accident(self, editor: Editor, at: datetime) -> None:
         added(editor, at, "contoso.com")
-        with pytest.raises(No, match=r"still has 1 accepted domain; .*--yes"):
+        with pytest.raises(NotAllowed, match=r"still has 1 accepted domain; .*--yes"):
             tenants.remove(editor, "contoso", with_holding=False)
         assert editor.tenant("contoso")
 
     def test_removing_a_tenant_with_everything_leaves_the_other_alone(self, editor: Editor, at: datetime) -> None:
         for tenant in ("contoso", "fabrikam"):
             added(editor, at, f"{tenant}.com", tenant, verified=True)
-            wish = InboundConnectorWish(certificate_names=[f"mail.{tenant}.com"])
+            wish = InboundConnectorChanges(certificate_names=[f"mail.{tenant}.com"])
             inbound_connectors.add(editor, tenant, "mail", wish)
-            spaces = SendConnectorWish(tenant=tenant, address_spaces=["*"])
+            spaces = SendConnectorChanges(tenant=tenant, address_spaces=["*"])
             send_connectors.add(editor, f"out-{tenant}", spaces, lambda *_: CredentialVerdict())
         before = editor.version
         tenants.remove(editor, "contoso", with_holding=True)
@@ -99,7 +99,7 @@ class TestTenants:
 class TestOwnership:
     def test_a_tenant_has_a_domain_once(self, editor: Editor, at: datetime) -> None:
         added(editor, at, "contoso.com")
-        with pytest.raises(No, match="a domain of contoso already"):
+        with pytest.raises(NotAllowed, match="a domain of contoso already"):
             added(editor, at, "Contoso.com")
 
     def test_a_subdomain_can_be_another_tenants(self, editor: Editor, at: datetime) -> None:
@@ -110,7 +110,7 @@ class TestOwnership:
 
     def test_taking_a_subdomain_says_whose_connectors_stop_counting(self, editor: Editor, at: datetime) -> None:
         added(editor, at, "contoso.com", verified=True)
-        wish = InboundConnectorWish(certificate_names=["mail.lab.contoso.com", "mail.contoso.com"])
+        wish = InboundConnectorChanges(certificate_names=["mail.lab.contoso.com", "mail.contoso.com"])
         inbound_connectors.add(editor, "contoso", "mail", wish)
         taken = domains.add(editor, "fabrikam", "lab.contoso.com", match_subdomains=False, verified=True, at=at)
         assert taken.stopped == ("contoso/mail: mail.lab.contoso.com",)
@@ -118,7 +118,7 @@ class TestOwnership:
     def test_removing_a_domain_says_which_connectors_stop_counting(self, editor: Editor, at: datetime) -> None:
         added(editor, at, "contoso.com", verified=True)
         added(editor, at, "other.com", verified=True)
-        wish = InboundConnectorWish(certificate_names=["mail.contoso.com", "mail.other.com"])
+        wish = InboundConnectorChanges(certificate_names=["mail.contoso.com", "mail.other.com"])
         inbound_connectors.add(editor, "contoso", "mail", wish)
         assert domains.remove(editor, "contoso.com").stopped == ("contoso/mail: mail.contoso.com",)
 
@@ -131,9 +131,9 @@ class TestOwnership:
 
     def test_an_unknown_domain_names_the_nearest_known_one(self, editor: Editor, at: datetime) -> None:
         added(editor, at, "contoso.com")
-        with pytest.raises(No, match=r"did you mean 'contoso\.com'"):
+        with pytest.raises(NotAllowed, match=r"did you mean 'contoso\.com'"):
             domains.remove(editor, "contosso.com")
-        with pytest.raises(No, match="there is no accepted domain"):
+        with pytest.raises(NotAllowed, match="there is no accepted domain"):
             domains.remove(editor, "no domain!")
 
 
@@ -162,14 +162,14 @@ class TestVerification:
     def test_what_was_seen_instead_is_told(self, editor: Editor, at: datetime, answer: TxtAnswer, says: str) -> None:
         added(editor, at, "contoso.com")
         version = editor.version
-        with pytest.raises(No, match=says):
+        with pytest.raises(NotAllowed, match=says):
             verify(editor, Zone({"_gatepost.contoso.com": answer}), "contoso.com", at)
         assert editor.version == version
 
     def test_another_tenants_token_proves_nothing(self, editor: Editor, at: datetime) -> None:
         added(editor, at, "contoso.com")
         other = added(editor, at, "fabrikam.com", "fabrikam")
-        with pytest.raises(No):
+        with pytest.raises(NotAllowed):
             verify(editor, Zone({"_gatepost.contoso.com": (record_value(other),)}), "contoso.com", at)
 
     def test_verifying_again_changes_nothing(self, editor: Editor, at: datetime) -> None:
@@ -184,7 +184,7 @@ class TestLostVerification:
     def test_a_lost_record_counts_on_for_the_grace_time_and_no_longer(self, editor: Editor, at: datetime) -> None:
         zone = zone_of(added(editor, at, "contoso.com"))
         verify(editor, zone, "contoso.com", at)
-        wish = InboundConnectorWish(certificate_names=["mail.contoso.com"])
+        wish = InboundConnectorChanges(certificate_names=["mail.contoso.com"])
         inbound_connectors.add(editor, "contoso", "mail", wish)
         zone.records.clear()
         assert recheck(editor, zone, at + 2 * DAY) == [("contoso.com", "lost")]
@@ -235,5 +235,5 @@ class TestLostVerification:
 
 def test_a_wildcard_or_top_level_domain_is_wrong_use(editor: Editor, at: datetime) -> None:
     for name in ("*.contoso.com", "com"):
-        with pytest.raises(WrongUse):
+        with pytest.raises(BadRequest):
             added(editor, at, name)

@@ -21,13 +21,13 @@ from gatepost.admin.directory import (
 from gatepost.admin.directory.connector_use import SeenUse
 from gatepost.admin.directory.domains import DomainChange
 from gatepost.admin.directory.editor import DirectoryEditor
-from gatepost.admin.directory.inbound_connectors import InboundConnectorWish
+from gatepost.admin.directory.inbound_connectors import InboundConnectorChanges
 from gatepost.admin.directory.inbound_connectors import Saved as SavedInbound
 from gatepost.admin.directory.lookups import domain_named, inbound_connector_named, send_connector_named, tenant_named
 from gatepost.admin.directory.ownership import Missing, what_is_missing
-from gatepost.admin.directory.send_connectors import CredentialCheck, SendConnectorWish
+from gatepost.admin.directory.send_connectors import CredentialCheck, SendConnectorChanges
 from gatepost.admin.directory.send_connectors import Saved as SavedSend
-from gatepost.admin.directory.tenants import Holding
+from gatepost.admin.directory.tenants import TenantContents
 from gatepost.admin.directory.verification import TxtLookup
 from gatepost.tenancy.record import Record
 from gatepost.tenancy.sighting import ConnectorUse
@@ -35,7 +35,7 @@ from gatepost.tenancy.tenant import AcceptedDomain, AuditEntry, InboundConnector
 
 
 class Administration(Protocol):
-    """Every method raises `Declined` or `StoreError`, and then has changed nothing."""
+    """Every method raises `Refused` or `StoreError`, and then has changed nothing."""
 
     def add_tenant(self, name: str) -> Tenant: ...
 
@@ -43,9 +43,9 @@ class Administration(Protocol):
 
     def tenants(self) -> Sequence[Tenant]: ...
 
-    def holding(self, name: str) -> Holding: ...
+    def holding(self, name: str) -> TenantContents: ...
 
-    def remove_tenant(self, name: str, *, with_holding: bool) -> Holding: ...
+    def remove_tenant(self, name: str, *, with_holding: bool) -> TenantContents: ...
 
     def add_domain(self, tenant: str, name: str, *, match_subdomains: bool, verified: bool) -> DomainChange: ...
 
@@ -65,10 +65,10 @@ class Administration(Protocol):
     def remove_domain(self, name: str, tenant: str | None) -> DomainChange: ...
 
     def add_inbound_connector(
-        self, tenant: str, name: str, wish: InboundConnectorWish, *, enabled: bool
+        self, tenant: str, name: str, changes: InboundConnectorChanges, *, enabled: bool
     ) -> SavedInbound: ...
 
-    def change_inbound_connector(self, tenant: str, name: str, wish: InboundConnectorWish) -> SavedInbound: ...
+    def change_inbound_connector(self, tenant: str, name: str, changes: InboundConnectorChanges) -> SavedInbound: ...
 
     def enable_inbound_connector(self, tenant: str, name: str) -> SavedInbound: ...
 
@@ -83,9 +83,9 @@ class Administration(Protocol):
     def uses(self, tenant: str | None) -> Sequence[ConnectorUse]:
         """How inbound connectors, of a tenant or of all, were used; those that were not are not there."""
 
-    def add_send_connector(self, name: str, wish: SendConnectorWish, *, enabled: bool) -> SavedSend: ...
+    def add_send_connector(self, name: str, changes: SendConnectorChanges, *, enabled: bool) -> SavedSend: ...
 
-    def change_send_connector(self, name: str, wish: SendConnectorWish) -> SavedSend: ...
+    def change_send_connector(self, name: str, changes: SendConnectorChanges) -> SavedSend: ...
 
     def enable_send_connector(self, name: str, *, enabled: bool) -> SendConnector: ...
 
@@ -127,10 +127,10 @@ class LocalAdministration:
     def tenants(self) -> Sequence[Tenant]:
         return list(tenants.every(self._editor))
 
-    def holding(self, name: str) -> Holding:
+    def holding(self, name: str) -> TenantContents:
         return tenants.holding(self._editor, name)
 
-    def remove_tenant(self, name: str, *, with_holding: bool) -> Holding:
+    def remove_tenant(self, name: str, *, with_holding: bool) -> TenantContents:
         return tenants.remove(self._editor, name, with_holding=with_holding)
 
     def add_domain(self, tenant: str, name: str, *, match_subdomains: bool, verified: bool) -> DomainChange:
@@ -156,12 +156,12 @@ class LocalAdministration:
         return domains.remove(self._editor, name, tenant)
 
     def add_inbound_connector(
-        self, tenant: str, name: str, wish: InboundConnectorWish, *, enabled: bool
+        self, tenant: str, name: str, changes: InboundConnectorChanges, *, enabled: bool
     ) -> SavedInbound:
-        return inbound_connectors.add(self._editor, tenant, name, wish, enabled=enabled)
+        return inbound_connectors.add(self._editor, tenant, name, changes, enabled=enabled)
 
-    def change_inbound_connector(self, tenant: str, name: str, wish: InboundConnectorWish) -> SavedInbound:
-        return inbound_connectors.change(self._editor, tenant, name, wish)
+    def change_inbound_connector(self, tenant: str, name: str, changes: InboundConnectorChanges) -> SavedInbound:
+        return inbound_connectors.change(self._editor, tenant, name, changes)
 
     def enable_inbound_connector(self, tenant: str, name: str) -> SavedInbound:
         return inbound_connectors.enable(self._editor, tenant, name)
@@ -183,11 +183,11 @@ class LocalAdministration:
         owner = tenant_named(self._editor, tenant).name if tenant else None
         return connector_use.uses(self._editor, self._seen, _now(), owner)
 
-    def add_send_connector(self, name: str, wish: SendConnectorWish, *, enabled: bool) -> SavedSend:
-        return send_connectors.add(self._editor, name, wish, self._check, enabled=enabled)
+    def add_send_connector(self, name: str, changes: SendConnectorChanges, *, enabled: bool) -> SavedSend:
+        return send_connectors.add(self._editor, name, changes, self._check, enabled=enabled)
 
-    def change_send_connector(self, name: str, wish: SendConnectorWish) -> SavedSend:
-        return send_connectors.change(self._editor, name, wish, self._check)
+    def change_send_connector(self, name: str, changes: SendConnectorChanges) -> SavedSend:
+        return send_connectors.change(self._editor, name, changes, self._check)
 
     def enable_send_connector(self, name: str, *, enabled: bool) -> SendConnector:
         return send_connectors.enable(self._editor, name, enabled=enabled)

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from gatepost.admin.declined import NotFound
 from gatepost.admin.directory.editor import DirectoryEditor
+from gatepost.admin.refusal import NotFound
 from gatepost.tenancy.tenant import AuditEntry
 
 

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from shlex import quote
 
-from gatepost.admin.declined import AlreadyThere, OwnedByAnother
 from gatepost.admin.directory.editor import DirectoryEditor
 from gatepost.admin.directory.limits import must_have_room
 from gatepost.admin.directory.lookups import domain_named, tenant_named
 from gatepost.admin.directory.notation import accepted_domain
 from gatepost.admin.directory.ownership import record_name, unowned_names_of_enabled
+from gatepost.admin.refusal import AlreadyExists, OwnedByAnother
 from gatepost.mail.domain import parents
 from gatepost.tenancy.allowance import Owned
 from gatepost.tenancy.tenant import AcceptedDomain
@@ -40,7 +40,7 @@ def add(
     with editor.change():
         owner = tenant_named(editor, tenant)
         if editor.accepted_domain(name, owner.name):
-            raise AlreadyThere(
+            raise AlreadyExists(
                 f"{name} is a domain of {owner.name} already; see: gatepost domain show {name} "
                 f"--tenant {quote(owner.name)}"
             )

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gatepost.admin.declined import WrongUse
 from gatepost.admin.directory.editor import DirectoryEditor
 from gatepost.admin.directory.exchange_online import (
     NoEqual,
@@ -18,6 +17,7 @@ from gatepost.admin.directory.exchange_online import (
     outbound_properties,
 )
 from gatepost.admin.directory.lookups import tenant_named
+from gatepost.admin.refusal import BadRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,7 @@ class Exported:
 
 
 def export(editor: DirectoryEditor, tenant: str, folder: Path) -> Exported:
-    """Raises WrongUse where the folder cannot be written."""
+    """Raises BadRequest where the folder cannot be written."""
     owner = tenant_named(editor, tenant).name
     inbound = list(editor.all_inbound_connectors(owner))
     outbound = list(editor.all_send_connectors(owner))
@@ -52,5 +52,5 @@ def _written(path: Path, objects: Sequence[Properties]) -> Path:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
             out.write(text)
     except OSError as error:
-        raise WrongUse(f"{path} cannot be written: {error.strerror}") from None
+        raise BadRequest(f"{path} cannot be written: {error.strerror}") from None
     return path

@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
-from gatepost.admin.declined import Declined, NameNotOwned
 from gatepost.admin.directory import domains, inbound_connectors, send_connectors, tenants
 from gatepost.admin.directory.editor import DirectoryEditor
 from gatepost.admin.directory.exchange_online import NoEqual, Translation, WantedDomain, WantedInbound, WantedSend
 from gatepost.admin.directory.lookups import tenant_named
 from gatepost.admin.directory.ownership import what_is_missing
 from gatepost.admin.directory.send_connectors import CredentialCheck
+from gatepost.admin.refusal import NameNotOwned, Refused
 from gatepost.tenancy.tenant import AuditEntry
 
 _MADE_ANEW = ("token", "created_at", "verified_at")
@@ -86,8 +86,8 @@ def _carried_out(
         try:
             if missing := step():
                 not_enabled.append(NotTaken(object=subject, because=missing))
-        except Declined as declined:
-            not_taken.append(NotTaken(object=subject, because=str(declined)))
+        except Refused as refused:
+            not_taken.append(NotTaken(object=subject, because=str(refused)))
 
     if editor.tenant(tenant) is None:
         tenants.add(editor, tenant, at)
@@ -120,19 +120,19 @@ def _domain(editor: DirectoryEditor, tenant: str, wanted: WantedDomain, verified
 def _inbound(editor: DirectoryEditor, tenant: str, wanted: WantedInbound) -> str | None:
     """Why it is stored but not enabled, where that is so. One that is in use keeps its form rather than be disabled."""
     try:
-        inbound_connectors.put(editor, tenant, wanted.name, wanted.wish, enabled=wanted.enabled)
+        inbound_connectors.put(editor, tenant, wanted.name, wanted.changes, enabled=wanted.enabled)
         return None
     except NameNotOwned:
         existing = editor.inbound_connector(tenant, wanted.name)
         if existing and existing.enabled:
             raise
-        stored = inbound_connectors.put(editor, tenant, wanted.name, wanted.wish, enabled=False).connector
+        stored = inbound_connectors.put(editor, tenant, wanted.name, wanted.changes, enabled=False).connector
         return str(what_is_missing(editor, stored))
 
 
 def _send(editor: DirectoryEditor, tenant: str, wanted: WantedSend, check: CredentialCheck) -> None:
     name = send_connectors.stored_name(editor, tenant, wanted.name)
-    send_connectors.put(editor, name, wanted.wish, check, enabled=wanted.enabled)
+    send_connectors.put(editor, name, wanted.changes, check, enabled=wanted.enabled)
 
 
 def _as_planned(entry: AuditEntry) -> AuditEntry:

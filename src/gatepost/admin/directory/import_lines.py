@@ -14,15 +14,15 @@ from secrets import token_hex
 from shlex import quote
 from typing import Any, TypeVar
 
-from gatepost.admin.declined import Declined, No, WrongUse
 from gatepost.admin.directory import domains, inbound_connectors, limits, send_connectors
 from gatepost.admin.directory.editor import BulkEditor
-from gatepost.admin.directory.inbound_connectors import InboundConnectorWish
+from gatepost.admin.directory.inbound_connectors import InboundConnectorChanges
 from gatepost.admin.directory.lines import Kind, Line, line_of, read_line
 from gatepost.admin.directory.notation import accepted_domain, mailbox, object_name
 from gatepost.admin.directory.ownership import what_is_missing
-from gatepost.admin.directory.send_connectors import CredentialCheck, SendConnectorWish
+from gatepost.admin.directory.send_connectors import CredentialCheck, SendConnectorChanges
 from gatepost.admin.directory.trust_anchors import trust_anchors
+from gatepost.admin.refusal import BadRequest, NotAllowed, Refused
 from gatepost.mail.domain import parents
 from gatepost.tenancy.allowance import Owned
 from gatepost.tenancy.names import without_wildcard
@@ -53,7 +53,7 @@ _LONGEST_TOKEN = 200
 _TOKEN = re.compile(rf"[A-Za-z0-9_=.+-]{{1,{_LONGEST_TOKEN}}}\Z")
 
 
-class Refused(Declined):
+class ImportRefused(Refused):
     """The file holds something that cannot be: nothing was changed. One line for each of the first bad lines."""
 
     def __init__(self, errors: Iterable[str]) -> None:
@@ -101,14 +101,14 @@ def import_directory(
     at: datetime,
     told: Callable[[Imported], None],
 ) -> Imported:
-    """`told` hears of the progress. Raises `Refused`; then, as after any other exception, nothing was changed."""
+    """`told` hears of the progress. Raises `ImportRefused`; then, as after any other exception, nothing was changed."""
     work = _Import(editor, source, check, at)
     with editor.change():
         for batch in _batches(_read(lines, work)):
             work.take(batch)
             told(work.done)
         if work.errors:
-            raise Refused(work.errors)
+            raise ImportRefused(work.errors)
     editor.settle()
     return work.done
 
@@ -136,7 +136,7 @@ def _batches(lines: Iterable[Line]) -> Iterator[list[Line]]:
 
 
 class _Judging:
-    """What is declined inside is noted with its line, and the next line is looked at."""
+    """What is refused inside is noted with its line, and the next line is looked at."""
 
     def __init__(self, work: "_Import", number: int) -> None:
         self._work = work
@@ -145,11 +145,11 @@ class _Judging:
     def __enter__(self) -> None: ...
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
-        if not isinstance(error, Declined) or isinstance(error, Refused):
+        if not isinstance(error, Refused) or isinstance(error, ImportRefused):
             return False
         self._work.errors.append(self._work.told_of(self._number, str(error)))
         if len(self._work.errors) == MOST_ERRORS:
-            raise Refused(self._work.errors) from None
+            raise ImportRefused(self._work.errors) from None
         return True
 
 
@@ -235,10 +235,10 @@ class _Import:
         verified = said.get("verified", now.verified)
         vouched = said.get("verified_by_operator", now.verified_by_operator or not now.verified)
         if said.get("verified_by_operator") and not verified:
-            raise WrongUse("'verified_by_operator' needs 'verified'")
+            raise BadRequest("'verified_by_operator' needs 'verified'")
         token = said.get("token", now.token)
         if not _TOKEN.match(token):
-            raise WrongUse(f"'token' must be 1 to {_LONGEST_TOKEN} letters and digits: a TXT record has to hold it")
+            raise BadRequest(f"'token' must be 1 to {_LONGEST_TOKEN} letters and digits: a TXT record has to hold it")
         domain = replace(
             now,
             token=token,
@@ -306,7 +306,7 @@ class _Import:
         unowned = connector.enabled and not owners.own(connector)
         missing = what_is_missing(self._editor, connector) if unowned else None
         if missing and stored and stored.enabled:
-            raise No(f"{connector.label} cannot be changed so: {missing.to_operator}")
+            raise NotAllowed(f"{connector.label} cannot be changed so: {missing.to_operator}")
         if missing:
             connector = replace(connector, enabled=False)
             self._warn(line, [f"{connector.label} is stored disabled: {missing.to_operator}"])
@@ -323,7 +323,7 @@ class _Import:
             # What a tenant makes by itself stands under `tenant/name`.
             object_name(said["name"].removeprefix(f"{said.get('tenant')}/"), "connector")
         new = SendConnector(name=said["name"], address_spaces=())
-        connector = send_connectors.fulfilled(
+        connector = send_connectors.apply_changes(
             self._editor, replace(new, enabled=said.get("enabled", True)), _wish(said)
         )
         if stored:
@@ -344,7 +344,7 @@ class _Import:
             if owner_of[line.said["tenant"]] is None:
                 with self.judging(line.number):
                     name = line.said["tenant"]
-                    raise No(
+                    raise NotAllowed(
                         f"there is no tenant '{name}': put its line above this one, or run: "
                         f"gatepost tenant add {quote(name)}"
                     )
@@ -460,12 +460,12 @@ def _inbound_connector(said: Mapping[str, Any], owner: Tenant, stored: InboundCo
         proven_pins=frozenset(proven) if proven is not None else stored.proven_pins if stored else frozenset(),
         trust_anchors=_trust_anchors(said),
     )
-    wish = InboundConnectorWish(
+    changes = InboundConnectorChanges(
         type=said.get("type"),
         **{name: said[name] for name in _LISTS if name in said},
         **{name: said[name] for name in _FLAGS if name in said},
     )
-    return inbound_connectors.fulfilled(connector, wish)
+    return inbound_connectors.apply_changes(connector, changes)
 
 
 def _trust_anchors(said: Mapping[str, Any]) -> tuple[str, ...]:
@@ -473,8 +473,8 @@ def _trust_anchors(said: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(each for text in texts for each in trust_anchors(text.encode(), "in 'trust_anchors'")))
 
 
-def _wish(said: Mapping[str, Any]) -> SendConnectorWish:
-    return SendConnectorWish(
+def _wish(said: Mapping[str, Any]) -> SendConnectorChanges:
+    return SendConnectorChanges(
         tenant=said.get("tenant") or "",
         address_spaces=[str(AddressSpace(**each)) for each in said["address_spaces"]],
         smart_hosts=[str(SmartHost(**each)) for each in said.get("smart_hosts", ())],

@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from shlex import quote
 from typing import TypeVar
 
-from gatepost.admin.declined import AlreadyThere, NameNotOwned, WrongUse
 from gatepost.admin.directory.editor import DirectoryEditor
 from gatepost.admin.directory.limits import inbound_must_fit, must_have_room
-from gatepost.admin.directory.list_edit import ListEdit, ListWish, edited, with_edit
+from gatepost.admin.directory.list_edit import ListChange, ListEdit, edited, with_edit
 from gatepost.admin.directory.lookups import inbound_connector_named, tenant_named
 from gatepost.admin.directory.notation import certificate_name, domain_pattern, network, object_name, sha256
 from gatepost.admin.directory.ownership import Missing, what_is_missing
 from gatepost.admin.directory.trust_anchors import trust_anchors
+from gatepost.admin.refusal import AlreadyExists, BadRequest, NameNotOwned
 from gatepost.tenancy.allowance import Owned
 from gatepost.tenancy.tenant import ConnectorType, InboundConnector, Tenant
 
@@ -23,20 +23,20 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InboundConnectorWish:
+class InboundConnectorChanges:
     """What is asked for, as it was written. None: not mentioned; an empty list: nothing of that kind; a
     `ListEdit`: the stored list with that change."""
 
     type: str | None = None
-    certificate_names: ListWish = None
-    certificate_sha256: ListWish = None
-    public_key_sha256: ListWish = None
-    addresses: ListWish = None
-    sender_domains: ListWish = None
+    certificate_names: ListChange = None
+    certificate_sha256: ListChange = None
+    public_key_sha256: ListChange = None
+    addresses: ListChange = None
+    sender_domains: ListChange = None
     require_tls: bool | None = None
     restrict_to_certificate: bool | None = None
     restrict_to_address: bool | None = None
-    trust_anchors: ListWish = None
+    trust_anchors: ListChange = None
     """PEM, each text one certificate or several."""
 
 
@@ -48,14 +48,16 @@ class Saved:
     """Asked to be enabled, stored disabled: what is missing, and what to do."""
 
 
-def add(editor: DirectoryEditor, tenant: str, name: str, wish: InboundConnectorWish, *, enabled: bool = True) -> Saved:
+def add(
+    editor: DirectoryEditor, tenant: str, name: str, changes: InboundConnectorChanges, *, enabled: bool = True
+) -> Saved:
     """Store a new connector. One with an unowned name is stored disabled, so that nothing has to be written twice."""
     object_name(name, "connector")
     with editor.change():
         owner = tenant_named(editor, tenant)
         if editor.inbound_connector(owner.name, name):
-            raise already_there(owner.name, name)
-        connector = _wished(editor, owner, InboundConnector(tenant=owner.name, name=name, enabled=enabled), wish)
+            raise already_exists(owner.name, name)
+        connector = _applied(editor, owner, InboundConnector(tenant=owner.name, name=name, enabled=enabled), changes)
         must_have_room(editor, owner, Owned.INBOUND_CONNECTORS)
         missing = what_is_missing(editor, connector) if enabled else None
         connector = replace(connector, enabled=enabled and missing is None)
@@ -63,26 +65,28 @@ def add(editor: DirectoryEditor, tenant: str, name: str, wish: InboundConnectorW
         return Saved(connector=connector, warnings=warnings_of(editor, connector), not_enabled_because=missing)
 
 
-def already_there(tenant: str, name: str) -> AlreadyThere:
-    return AlreadyThere(
+def already_exists(tenant: str, name: str) -> AlreadyExists:
+    return AlreadyExists(
         f"tenant {tenant} has an inbound connector '{name}' already; to change it: "
         f"gatepost inbound-connector set {quote(tenant)} {quote(name)} …"
     )
 
 
-def change(editor: DirectoryEditor, tenant: str, name: str, wish: InboundConnectorWish) -> Saved:
+def change(editor: DirectoryEditor, tenant: str, name: str, changes: InboundConnectorChanges) -> Saved:
     """A list that is mentioned replaces the stored one. An enabled connector keeps its old form rather than take a
     name its tenant does not own."""
     with editor.change():
         stored = inbound_connector_named(editor, tenant, name)
-        connector = _wished(editor, tenant_named(editor, tenant), stored, wish)
+        connector = _applied(editor, tenant_named(editor, tenant), stored, changes)
         if connector.enabled and (missing := what_is_missing(editor, connector)):
             raise _not_owned("nothing was changed", missing)
         editor.put_inbound_connector(connector, "set")
         return Saved(connector=connector, warnings=warnings_of(editor, connector))
 
 
-def put(editor: DirectoryEditor, tenant: str, name: str, wish: InboundConnectorWish, *, enabled: bool | None) -> Saved:
+def put(
+    editor: DirectoryEditor, tenant: str, name: str, changes: InboundConnectorChanges, *, enabled: bool | None
+) -> Saved:
     """Store a new connector or change the one there is, all at once: as it is asked for, or not at all. `enabled` None:
     as it was, and a new one is."""
     with editor.change():
@@ -90,7 +94,7 @@ def put(editor: DirectoryEditor, tenant: str, name: str, wish: InboundConnectorW
         existing = editor.inbound_connector(owner.name, name)
         if existing is None:
             object_name(name, "connector")
-        connector = _wished(editor, owner, existing or InboundConnector(tenant=owner.name, name=name), wish)
+        connector = _applied(editor, owner, existing or InboundConnector(tenant=owner.name, name=name), changes)
         if existing is None:
             must_have_room(editor, owner, Owned.INBOUND_CONNECTORS)
         connector = replace(connector, enabled=_said(enabled, connector.enabled))
@@ -135,49 +139,49 @@ def ready_to_enable(editor: DirectoryEditor, tenant: str) -> Iterator[InboundCon
             yield connector
 
 
-def fulfilled(connector: InboundConnector, wish: InboundConnectorWish) -> InboundConnector:
-    """`connector` as the wish would have it. Raises `WrongUse` where that makes no sense."""
+def apply_changes(connector: InboundConnector, changes: InboundConnectorChanges) -> InboundConnector:
+    """`connector` as the changes would have it. Raises `BadRequest` where that makes no sense."""
     certificate_sha256 = edited(
         connector.certificate_sha256,
-        wish.certificate_sha256,
+        changes.certificate_sha256,
         lambda text: sha256(text, "certificate"),
         "certificate-sha256",
     )
     public_key_sha256 = edited(
         connector.public_key_sha256,
-        wish.public_key_sha256,
+        changes.public_key_sha256,
         lambda text: sha256(text, "public key"),
         "public-key-sha256",
     )
-    wished = InboundConnector(
+    changed = InboundConnector(
         tenant=connector.tenant,
         name=connector.name,
         enabled=connector.enabled,
-        type=connector.type if wish.type is None else _type(wish.type),
+        type=connector.type if changes.type is None else _type(changes.type),
         certificate_names=edited(
-            connector.certificate_names, wish.certificate_names, certificate_name, "certificate-name"
+            connector.certificate_names, changes.certificate_names, certificate_name, "certificate-name"
         ),
         certificate_sha256=certificate_sha256,
         public_key_sha256=public_key_sha256,
         proven_pins=connector.proven_pins.intersection(certificate_sha256 + public_key_sha256),
-        addresses=edited(connector.addresses, wish.addresses, network, "address"),
-        sender_domains=edited(connector.sender_domains, wish.sender_domains, domain_pattern, "sender-domain"),
-        require_tls=_said(wish.require_tls, connector.require_tls),
-        restrict_to_certificate=_said(wish.restrict_to_certificate, connector.restrict_to_certificate),
-        restrict_to_address=_said(wish.restrict_to_address, connector.restrict_to_address),
-        trust_anchors=_anchors(connector.trust_anchors, wish.trust_anchors),
+        addresses=edited(connector.addresses, changes.addresses, network, "address"),
+        sender_domains=edited(connector.sender_domains, changes.sender_domains, domain_pattern, "sender-domain"),
+        require_tls=_said(changes.require_tls, connector.require_tls),
+        restrict_to_certificate=_said(changes.restrict_to_certificate, connector.restrict_to_certificate),
+        restrict_to_address=_said(changes.restrict_to_address, connector.restrict_to_address),
+        trust_anchors=_anchors(connector.trust_anchors, changes.trust_anchors),
     )
-    _must_make_sense(wished)
-    return wished
+    _must_make_sense(changed)
+    return changed
 
 
-def _wished(
-    editor: DirectoryEditor, owner: Tenant, connector: InboundConnector, wish: InboundConnectorWish
+def _applied(
+    editor: DirectoryEditor, owner: Tenant, connector: InboundConnector, changes: InboundConnectorChanges
 ) -> InboundConnector:
-    """As the wish would have it, with the pins that the tenant has proven."""
-    wished = fulfilled(connector, wish)
-    inbound_must_fit(editor.allowance, owner, wished, connector)
-    return replace(wished, proven_pins=wished.proven_pins | editor.proven(wished.tenant, wished.pins))
+    """As the changes would have it, with the pins that the tenant has proven."""
+    changed = apply_changes(connector, changes)
+    inbound_must_fit(editor.allowance, owner, changed, connector)
+    return replace(changed, proven_pins=changed.proven_pins | editor.proven(changed.tenant, changed.pins))
 
 
 def _not_owned(what: str, missing: Missing) -> NameNotOwned:
@@ -188,30 +192,30 @@ def _type(text: str) -> ConnectorType:
     try:
         return ConnectorType(text)
     except ValueError:
-        raise WrongUse(f"--type {text}: on-premises or partner is wanted") from None
+        raise BadRequest(f"--type {text}: on-premises or partner is wanted") from None
 
 
 def _must_make_sense(connector: InboundConnector) -> None:
     by_certificate = bool(connector.certificate_names or connector.pins)
     if connector.type is ConnectorType.ON_PREMISES:
         if connector.restrict_to_certificate or connector.restrict_to_address:
-            raise WrongUse(
+            raise BadRequest(
                 "--restrict-to-certificate and --restrict-to-address are for --type partner: an on-premises connector "
                 "grants, it does not restrict"
             )
         if not by_certificate and not connector.addresses:
-            raise WrongUse(
+            raise BadRequest(
                 "nothing identifies the server: give --certificate-name (recommended), --certificate-sha256, "
                 "--public-key-sha256 or --address"
             )
     elif not (by_certificate or connector.addresses or connector.sender_domains or connector.require_tls):
-        raise WrongUse("the partner connector says nothing: give --sender-domain, --certificate-name or --address")
+        raise BadRequest("the partner connector says nothing: give --sender-domain, --certificate-name or --address")
     if connector.restrict_to_certificate and not by_certificate:
-        raise WrongUse("--restrict-to-certificate needs --certificate-name: which certificate must the partner show?")
+        raise BadRequest("--restrict-to-certificate needs --certificate-name: which certificate must the partner show?")
     if connector.restrict_to_address and not connector.addresses:
-        raise WrongUse("--restrict-to-address needs --address: from where may the partner come?")
+        raise BadRequest("--restrict-to-address needs --address: from where may the partner come?")
     if connector.trust_anchors and not connector.certificate_names:
-        raise WrongUse("--trust-anchor needs --certificate-name: an authority is trusted for these names only")
+        raise BadRequest("--trust-anchor needs --certificate-name: an authority is trusted for these names only")
 
 
 def warnings_of(editor: DirectoryEditor, connector: InboundConnector) -> tuple[str, ...]:
@@ -240,17 +244,17 @@ def warnings_of(editor: DirectoryEditor, connector: InboundConnector) -> tuple[s
     return tuple(warnings)
 
 
-def _said(wish: bool | None, otherwise: bool) -> bool:
-    return otherwise if wish is None else wish
+def _said(changes: bool | None, otherwise: bool) -> bool:
+    return otherwise if changes is None else changes
 
 
-def _anchors(stored: tuple[str, ...], wish: ListWish) -> tuple[str, ...]:
+def _anchors(stored: tuple[str, ...], changes: ListChange) -> tuple[str, ...]:
     """A text may hold several certificates."""
-    if wish is None:
+    if changes is None:
         return stored
-    if isinstance(wish, ListEdit):
-        return with_edit(stored, _each_anchor(wish.add), _each_anchor(wish.remove), "trust-anchor")
-    return tuple(dict.fromkeys(_each_anchor(wish)))
+    if isinstance(changes, ListEdit):
+        return with_edit(stored, _each_anchor(changes.add), _each_anchor(changes.remove), "trust-anchor")
+    return tuple(dict.fromkeys(_each_anchor(changes)))
 
 
 def _each_anchor(texts: Iterable[str]) -> list[str]:

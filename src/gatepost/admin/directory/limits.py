@@ -7,8 +7,8 @@ held to the limits too, and goes beyond by saying so.
 from collections.abc import Iterable, Sequence
 from shlex import quote
 
-from gatepost.admin.declined import LimitReached, NetworkTooWide
 from gatepost.admin.directory.editor import DirectoryEditor
+from gatepost.admin.refusal import LimitReached, NetworkTooWide
 from gatepost.tenancy.allowance import Allowance, Owned
 from gatepost.tenancy.tenant import ConnectorType, InboundConnector, Network, SendConnector, Tenant, TenantLimits
 

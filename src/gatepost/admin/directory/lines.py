@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any
 
-from gatepost.admin.declined import WrongUse
+from gatepost.admin.refusal import BadRequest
 from gatepost.tenancy.record import (
     Record,
     domain_record,
@@ -79,24 +79,24 @@ def _without_defaults(record: Record) -> Record:
 
 
 def read_line(number: int, octets: bytes) -> Line:
-    """Raises `WrongUse`."""
+    """Raises `BadRequest`."""
     try:
         record = json.loads(octets.decode("utf-8"))
     except ValueError as error:
-        raise WrongUse(f"this is no JSON: {error}") from None
+        raise BadRequest(f"this is no JSON: {error}") from None
     if not isinstance(record, dict):
-        raise WrongUse('a JSON object is wanted, such as {"kind":"tenant","name":"contoso"}')
+        raise BadRequest('a JSON object is wanted, such as {"kind":"tenant","name":"contoso"}')
     kind = _kind(record.pop("kind", None))
     known = _FIELDS[kind]
     for name, value in record.items():
         field = known.get(name)
         if field is None:
-            raise WrongUse(_unknown(kind, name))
+            raise BadRequest(_unknown(kind, name))
         if not field.fits(value):
-            raise WrongUse(f"'{name}' wants {field.wants}, not {json.dumps(value)[:40]}")
+            raise BadRequest(f"'{name}' wants {field.wants}, not {json.dumps(value)[:40]}")
     for name in _NEEDED[kind]:
         if not record.get(name):
-            raise WrongUse(f"'{name}' is missing: a {kind} has one")
+            raise BadRequest(f"'{name}' is missing: a {kind} has one")
     return Line(number=number, kind=kind, said=record, key=tuple(record[name].lower() for name in _KEY[kind]))
 
 
@@ -104,7 +104,7 @@ def _kind(said: object) -> Kind:
     try:
         return Kind(said)  # type: ignore[arg-type]
     except ValueError:
-        raise WrongUse(f"'kind' is {json.dumps(said)[:40]}; one of {', '.join(Kind)} is wanted") from None
+        raise BadRequest(f"'kind' is {json.dumps(said)[:40]}; one of {', '.join(Kind)} is wanted") from None
 
 
 def _unknown(kind: Kind, name: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from gatepost.admin.declined import WrongUse
+from gatepost.admin.refusal import BadRequest
 
 T = TypeVar("T")
 
@@ -17,23 +17,23 @@ class ListEdit:
     remove: Sequence[str] = ()
 
 
-ListWish = Sequence[str] | ListEdit | None
+ListChange = Sequence[str] | ListEdit | None
 """None: as it is; a list: instead of the stored one."""
 
 
-def edited(stored: tuple[T, ...], wish: ListWish, read: Callable[[str], T], option: str) -> tuple[T, ...]:
+def edited(stored: tuple[T, ...], changes: ListChange, read: Callable[[str], T], option: str) -> tuple[T, ...]:
     """Each once, in the order written. `option` names the list in a refusal: `certificate-name`."""
-    if wish is None:
+    if changes is None:
         return stored
-    if not isinstance(wish, ListEdit):
-        return tuple(dict.fromkeys(map(read, wish)))
-    return with_edit(stored, [read(text) for text in wish.add], [read(text) for text in wish.remove], option)
+    if not isinstance(changes, ListEdit):
+        return tuple(dict.fromkeys(map(read, changes)))
+    return with_edit(stored, [read(text) for text in changes.add], [read(text) for text in changes.remove], option)
 
 
 def with_edit(stored: tuple[T, ...], add: Sequence[T], remove: Sequence[T], option: str) -> tuple[T, ...]:
     for each in remove:
         if each not in stored:
-            raise WrongUse(f"--remove-{option}: {_short(each)} is not there; there is: {_listed(stored)}")
+            raise BadRequest(f"--remove-{option}: {_short(each)} is not there; there is: {_listed(stored)}")
     return tuple(dict.fromkeys([*(each for each in stored if each not in remove), *add]))
 
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from itertools import islice
 
-from gatepost.admin.declined import NotFound, WrongUse
 from gatepost.admin.directory.editor import DirectoryEditor
+from gatepost.admin.refusal import BadRequest, NotFound
 from gatepost.mail.domain import DomainError, domain_key
 from gatepost.tenancy.tenant import AcceptedDomain, InboundConnector, SendConnector, Tenant
 
@@ -45,9 +45,9 @@ def claims_named(editor: DirectoryEditor, name: str, tenant: str | None = None) 
     return [each for each in found if each.verified] or found
 
 
-def say_whose(domain: str, why: str, claims: Sequence[AcceptedDomain]) -> WrongUse:
+def say_whose(domain: str, why: str, claims: Sequence[AcceptedDomain]) -> BadRequest:
     names = ", ".join(each.tenant for each in claims[:5]) + (" and others" if len(claims) > 5 else "")
-    return WrongUse(f"{domain} {why} ({names}): say which tenant is meant, with --tenant NAME")
+    return BadRequest(f"{domain} {why} ({names}): say which tenant is meant, with --tenant NAME")
 
 
 def inbound_connector_named(editor: DirectoryEditor, tenant: str, name: str) -> InboundConnector:

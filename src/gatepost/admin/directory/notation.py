@@ -4,7 +4,7 @@ import re
 from difflib import get_close_matches
 from ipaddress import IPv6Network, ip_address, ip_network, summarize_address_range
 
-from gatepost.admin.declined import WrongUse
+from gatepost.admin.refusal import BadRequest
 from gatepost.mail.domain import DomainError, domain_key
 from gatepost.mail.path_grammar import BadPath, read_mailbox
 from gatepost.mail.visible import is_plain
@@ -26,47 +26,47 @@ def object_name(text: str, kind: str) -> str:
     """The name of a tenant or connector. It stands in commands, in paths (RFC 3986 5.2.4 takes `.` and `..` out of
     them) and in `tenant/connector`."""
     if not text or text != text.strip() or not is_plain(text):
-        raise WrongUse(
+        raise BadRequest(
             f"'{text}' cannot be the name of a {kind}: use visible characters, without a blank at either end"
         )
     if text in (".", ".."):
-        raise WrongUse(f"'{text}' cannot be the name of a {kind}: in a path it stands for a folder")
+        raise BadRequest(f"'{text}' cannot be the name of a {kind}: in a path it stands for a folder")
     if "/" in text or "\\" in text or text.startswith("-"):
-        raise WrongUse(f"'{text}' cannot be the name of a {kind}: no '/' or '\\' in it, and no '-' in front")
+        raise BadRequest(f"'{text}' cannot be the name of a {kind}: no '/' or '\\' in it, and no '-' in front")
     if len(text) > LONGEST_NAME:
-        raise WrongUse(f"'{text[:20]}…' is too long for the name of a {kind}: at most {LONGEST_NAME} characters")
+        raise BadRequest(f"'{text[:20]}…' is too long for the name of a {kind}: at most {LONGEST_NAME} characters")
     return text
 
 
 def accepted_domain(text: str) -> str:
     """A domain a tenant can own: no wildcard, no top-level domain, no address."""
     if text.startswith("*."):
-        raise WrongUse(f"'{text}': write {text[2:]} and add --match-subdomains for what lies below it")
+        raise BadRequest(f"'{text}': write {text[2:]} and add --match-subdomains for what lies below it")
     key = _domain(text)
     if "." not in key:
-        raise WrongUse(f"'{text}' is a top-level domain: write the whole domain, such as contoso.com")
+        raise BadRequest(f"'{text}' is a top-level domain: write the whole domain, such as contoso.com")
     if _is_address(key):
-        raise WrongUse(f"'{text}' is an address, not a domain")
+        raise BadRequest(f"'{text}' is an address, not a domain")
     return key
 
 
 def certificate_name(text: str) -> str:
     """`mail.contoso.com` or `*.contoso.com`, as a domain key."""
     if text.upper().startswith("<I>") or "<S>" in text.upper():
-        raise WrongUse(
+        raise BadRequest(
             f"'{text}' is issuer and subject, as Exchange's sending side writes them; a connector goes by a DNS name "
             "in the certificate: write that name, such as mail.contoso.com"
         )
     if "=" in text or "@" in text:
-        raise WrongUse(f"'{text}' is not a DNS name: write one of the certificate's names, such as mail.contoso.com")
+        raise BadRequest(f"'{text}' is not a DNS name: write one of the certificate's names, such as mail.contoso.com")
     wildcard, base = text.startswith("*."), text.removeprefix("*.")
     if "*" in base:
-        raise WrongUse(f"'{text}': '*' can only stand for the whole first label, as in *.contoso.com")
+        raise BadRequest(f"'{text}': '*' can only stand for the whole first label, as in *.contoso.com")
     if _is_address(base):
-        raise WrongUse(f"'{text}' is an address: say --address {base}")
+        raise BadRequest(f"'{text}' is an address: say --address {base}")
     key = _domain(base)
     if "." not in key:
-        raise WrongUse(f"'{text}' is not a full name: write it with its domain, such as mail.contoso.com")
+        raise BadRequest(f"'{text}' is not a full name: write it with its domain, such as mail.contoso.com")
     return f"*.{key}" if wildcard else key
 
 
@@ -74,30 +74,30 @@ def sha256(text: str, what: str) -> str:
     """64 hex digits, however they were grouped: `AB:CD`, `ab cd`, `abcd`."""
     digits = re.sub(r"[\s:-]", "", text).lower()
     if not _HEX.match(digits):
-        raise WrongUse(f"'{_short(text)}' is not a SHA-256 of a {what}: 64 hex digits, with or without colons")
+        raise BadRequest(f"'{_short(text)}' is not a SHA-256 of a {what}: 64 hex digits, with or without colons")
     if len(digits) == 40:
-        raise WrongUse(
+        raise BadRequest(
             f"'{_short(text)}' is a SHA-1 thumbprint (40 digits); 64 are needed: "
             "openssl x509 -in FILE -noout -fingerprint -sha256"
         )
     if len(digits) != 64:
-        raise WrongUse(f"'{_short(text)}' has {len(digits)} hex digits; a SHA-256 of a {what} has 64")
+        raise BadRequest(f"'{_short(text)}' has {len(digits)} hex digits; a SHA-256 of a {what} has 64")
     return digits
 
 
 def network(text: str) -> Network:
     """One address or a network in CIDR form."""
     if found := _RANGE.match(text):
-        raise WrongUse(f"'{text}' is a range: write it as {_range_as_networks(found[1], found[2])}")
+        raise BadRequest(f"'{text}' is a range: write it as {_range_as_networks(found[1], found[2])}")
     if "%" in text:
-        raise WrongUse(f"'{text}': an address with a zone (%) means something on one host only; leave the zone away")
+        raise BadRequest(f"'{text}': an address with a zone (%) means something on one host only; leave the zone away")
     try:
         parsed = ip_network(text.strip("[]"))
     except ValueError:
-        raise WrongUse(_why_no_network(text)) from None
+        raise BadRequest(_why_no_network(text)) from None
     if isinstance(parsed, IPv6Network) and parsed.subnet_of(_IPV4_MAPPED):
         mapped = parsed.network_address.ipv4_mapped
-        raise WrongUse(f"'{text}' is an IPv4 address written as IPv6: write {mapped}/{parsed.prefixlen - 96}")
+        raise BadRequest(f"'{text}' is an IPv4 address written as IPv6: write {mapped}/{parsed.prefixlen - 96}")
     return parsed
 
 
@@ -107,7 +107,7 @@ def domain_pattern(text: str) -> str:
         return text
     wildcard, base = text.startswith("*."), text.removeprefix("*.")
     if "*" in base:
-        raise WrongUse(f"'{text}': '*' stands alone or before a domain, as in *.contoso.com")
+        raise BadRequest(f"'{text}': '*' stands alone or before a domain, as in *.contoso.com")
     return f"*.{_domain(base)}" if wildcard else _domain(base)
 
 
@@ -117,7 +117,7 @@ def address_space(text: str) -> AddressSpace:
     if not separator:
         return AddressSpace(space=domain_pattern(space))
     if not cost.isascii() or not cost.isdigit() or not 1 <= int(cost) <= 100:
-        raise WrongUse(f"'{text}': the cost behind ';' is a whole number from 1 (preferred) to 100")
+        raise BadRequest(f"'{text}': the cost behind ';' is a whole number from 1 (preferred) to 100")
     return AddressSpace(space=domain_pattern(space), cost=int(cost))
 
 
@@ -126,13 +126,13 @@ def smart_host(text: str) -> SmartHost:
     if text.startswith("["):
         address, bracket, rest = text[1:].partition("]")
         if not bracket or not _is_address(address) or (rest and not rest.startswith(":")):
-            raise WrongUse(
+            raise BadRequest(
                 f"'{text}' is not a host: an address in brackets and perhaps a port are wanted, as in [2001:db8::25]:25"
             )
         return SmartHost(host=str(ip_address(address)), port=_port(rest[1:], text) if rest else 25)
     if text.count(":") > 1:
         if not _is_address(text):
-            raise WrongUse(f"'{text}' is not a host: put an IPv6 address in brackets, as in [2001:db8::25]:25")
+            raise BadRequest(f"'{text}' is not a host: put an IPv6 address in brackets, as in [2001:db8::25]:25")
         return SmartHost(host=str(ip_address(text)))
     host, separator, port = text.partition(":")
     name = host if _is_address(host) else _domain(host)
@@ -143,14 +143,14 @@ def mailbox(text: str, option: str) -> str:
     """`user@example.com`, as a path has it."""
     found = read_mailbox(text)
     if isinstance(found, BadPath):
-        raise WrongUse(f"{option} {text}: {found.says}")
+        raise BadRequest(f"{option} {text}: {found.says}")
     return str(found)
 
 
 def host_name(text: str, option: str) -> str:
     """A name for EHLO or a certificate."""
     if _is_address(text.strip("[]")):
-        raise WrongUse(f"{option} '{text}': a host name is wanted, not an address")
+        raise BadRequest(f"{option} '{text}': a host name is wanted, not an address")
     return _domain(text)
 
 
@@ -158,12 +158,12 @@ def _domain(text: str) -> str:
     try:
         return domain_key(text)
     except DomainError as error:
-        raise WrongUse(str(error)) from None
+        raise BadRequest(str(error)) from None
 
 
 def _port(text: str, whole: str) -> int:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65535:
-        raise WrongUse(f"'{whole}': the port behind ':' is a whole number from 1 to 65535")
+        raise BadRequest(f"'{whole}': the port behind ':' is a whole number from 1 to 65535")
     return int(text)
 
 
@@ -208,13 +208,13 @@ def limit_count(text: str) -> int | None:
     if text == "default":
         return None
     if not text.isascii() or not text.isdigit():
-        raise WrongUse(f"'{text}' is not a limit: write a whole number, 0 for no limit, or default")
+        raise BadRequest(f"'{text}' is not a limit: write a whole number, 0 for no limit, or default")
     return _bounded(int(text), text)
 
 
 def _bounded(limit: int, text: str) -> int:
     if limit > _LARGEST_LIMIT:
-        raise WrongUse(f"'{text}' is too large for a limit: write at most {_LARGEST_LIMIT}, or 0 for no limit")
+        raise BadRequest(f"'{text}' is too large for a limit: write at most {_LARGEST_LIMIT}, or 0 for no limit")
     return limit
 
 
@@ -226,10 +226,10 @@ def named_limit(text: str) -> tuple[str, int | None]:
         near = get_close_matches(name, LIMIT_NAMES, n=1)
         known = ", ".join(each.replace("_", "-") for each in LIMIT_NAMES)
         hint = f"did you mean {near[0].replace('_', '-')}?" if near and separator else f"known: {known}"
-        raise WrongUse(f"--limit {text}: write it as NAME=COUNT, such as inbound-connectors=400; {hint}")
+        raise BadRequest(f"--limit {text}: write it as NAME=COUNT, such as inbound-connectors=400; {hint}")
     limit = limit_size(value) if name == "message_size" else limit_count(value)
     if limit and limit > _LONGEST_PREFIX.get(name, limit):
-        raise WrongUse(f"--limit {text}: a prefix has at most {_LONGEST_PREFIX[name]} bits")
+        raise BadRequest(f"--limit {text}: a prefix has at most {_LONGEST_PREFIX[name]} bits")
     return name, limit
 
 
@@ -239,13 +239,13 @@ def limit_size(text: str) -> int | None:
         if text.endswith(unit) and text.removesuffix(unit).isdigit():
             return _bounded(int(text.removesuffix(unit)) * octets, text)
     if text != "default" and not (text.isascii() and text.isdigit()):
-        raise WrongUse(f"'{text}' is not a size: write it as 25MiB or 512KiB, 0 for no limit, or default")
+        raise BadRequest(f"'{text}' is not a size: write it as 25MiB or 512KiB, 0 for no limit, or default")
     return limit_count(text)
 
 
 def duration_s(text: str) -> float:
-    """`90s`, `15m`, `4h`, `2d`, `1w` in seconds. Raises `WrongUse`."""
+    """`90s`, `15m`, `4h`, `2d`, `1w` in seconds. Raises `BadRequest`."""
     match = _DURATION.match(text)
     if not match or match[2] not in _SECONDS_IN:
-        raise WrongUse(f"'{text}' is not a duration: write a number and s, m, h, d or w, such as 90s, 15m, 4h or 2d")
+        raise BadRequest(f"'{text}' is not a duration: write a number and s, m, h, d or w, such as 90s, 15m, 4h or 2d")
     return float(match[1]) * _SECONDS_IN[match[2]]

@@ -7,12 +7,12 @@ from pathlib import Path
 from shlex import quote
 from typing import Protocol
 
-from gatepost.admin.declined import AlreadyThere, WrongUse
 from gatepost.admin.directory.editor import DirectoryEditor
 from gatepost.admin.directory.limits import must_have_room, send_must_fit
-from gatepost.admin.directory.list_edit import ListEdit, ListWish, edited, with_edit
+from gatepost.admin.directory.list_edit import ListChange, ListEdit, edited, with_edit
 from gatepost.admin.directory.lookups import send_connector_named, tenant_named
 from gatepost.admin.directory.notation import address_space, host_name, object_name, smart_host
+from gatepost.admin.refusal import AlreadyExists, BadRequest
 from gatepost.queue import routing
 from gatepost.tenancy.allowance import Owned
 from gatepost.tenancy.reach import PORTS_OF_TENANTS, needs_allowance, port_not_allowed
@@ -36,12 +36,12 @@ class CredentialCheck(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SendConnectorWish:
+class SendConnectorChanges:
     """What is asked for, as it was written. None: not mentioned; empty: nothing of that kind."""
 
     tenant: str | None = None
-    address_spaces: ListWish = None
-    smart_hosts: ListWish = None
+    address_spaces: ListChange = None
+    smart_hosts: ListChange = None
     certificate: str | None = None
     key: str | None = None
     tls: str | None = None
@@ -60,19 +60,19 @@ class Saved:
 
 
 def add(
-    editor: DirectoryEditor, name: str, wish: SendConnectorWish, check: CredentialCheck, *, enabled: bool = True
+    editor: DirectoryEditor, name: str, changes: SendConnectorChanges, check: CredentialCheck, *, enabled: bool = True
 ) -> Saved:
-    object_name(name.removeprefix(f"{wish.tenant}/"), "connector")
-    if not wish.address_spaces:
-        raise WrongUse("--address-space is missing: which mail leaves here? Everything is '*'")
+    object_name(name.removeprefix(f"{changes.tenant}/"), "connector")
+    if not changes.address_spaces:
+        raise BadRequest("--address-space is missing: which mail leaves here? Everything is '*'")
     with editor.change():
         if editor.send_connector(name):
-            raise already_there(name)
-        return _saved(editor, SendConnector(name=name, address_spaces=(), enabled=enabled), wish, check, "add")
+            raise already_exists(name)
+        return _saved(editor, SendConnector(name=name, address_spaces=(), enabled=enabled), changes, check, "add")
 
 
-def already_there(name: str) -> AlreadyThere:
-    return AlreadyThere(
+def already_exists(name: str) -> AlreadyExists:
+    return AlreadyExists(
         f"there is a send connector '{name}' already; to change it: gatepost send-connector set {quote(name)} …"
     )
 
@@ -95,22 +95,22 @@ def name_for_tenant(connector: SendConnector) -> str:
     return connector.name.removeprefix(f"{connector.tenant}/")
 
 
-def change(editor: DirectoryEditor, name: str, wish: SendConnectorWish, check: CredentialCheck) -> Saved:
+def change(editor: DirectoryEditor, name: str, changes: SendConnectorChanges, check: CredentialCheck) -> Saved:
     """A list that is mentioned replaces the stored one."""
     with editor.change():
-        return _saved(editor, send_connector_named(editor, name), wish, check, "set")
+        return _saved(editor, send_connector_named(editor, name), changes, check, "set")
 
 
 def put(
-    editor: DirectoryEditor, name: str, wish: SendConnectorWish, check: CredentialCheck, *, enabled: bool | None
+    editor: DirectoryEditor, name: str, changes: SendConnectorChanges, check: CredentialCheck, *, enabled: bool | None
 ) -> Saved:
     """Store a new connector or change the one there is. `enabled` None: as it was, and a new one is."""
     with editor.change():
         existing = editor.send_connector(name)
         if existing is None:
-            return add(editor, name, wish, check, enabled=enabled is not False)
+            return add(editor, name, changes, check, enabled=enabled is not False)
         connector = existing if enabled is None else replace(existing, enabled=enabled)
-        return _saved(editor, connector, wish, check, "set")
+        return _saved(editor, connector, changes, check, "set")
 
 
 def enable(editor: DirectoryEditor, name: str, *, enabled: bool) -> SendConnector:
@@ -154,9 +154,13 @@ def _way_to(
 
 
 def _saved(
-    editor: DirectoryEditor, connector: SendConnector, wish: SendConnectorWish, check: CredentialCheck, action: str
+    editor: DirectoryEditor,
+    connector: SendConnector,
+    changes: SendConnectorChanges,
+    check: CredentialCheck,
+    action: str,
 ) -> Saved:
-    return save(editor, fulfilled(editor, connector, wish), check, action)
+    return save(editor, apply_changes(editor, connector, changes), check, action)
 
 
 def save(editor: DirectoryEditor, connector: SendConnector, check: CredentialCheck, action: str) -> Saved:
@@ -175,47 +179,47 @@ def _must_fit(editor: DirectoryEditor, connector: SendConnector, tenant: Tenant)
     send_must_fit(editor.allowance, tenant, connector, stored)
 
 
-def fulfilled(editor: DirectoryEditor, connector: SendConnector, wish: SendConnectorWish) -> SendConnector:
-    """`connector` as the wish would have it. Raises `Declined` where that makes no sense."""
-    if wish.tenant is not None:
-        connector = replace(connector, tenant=tenant_named(editor, wish.tenant).name if wish.tenant else None)
-    return fulfilled_but_for_tenant(connector, wish)
+def apply_changes(editor: DirectoryEditor, connector: SendConnector, changes: SendConnectorChanges) -> SendConnector:
+    """`connector` as the changes would have it. Raises `Refused` where that makes no sense."""
+    if changes.tenant is not None:
+        connector = replace(connector, tenant=tenant_named(editor, changes.tenant).name if changes.tenant else None)
+    return apply_changes_but_tenant(connector, changes)
 
 
-def fulfilled_but_for_tenant(connector: SendConnector, wish: SendConnectorWish) -> SendConnector:
-    """Raises `WrongUse` where the wish makes no sense."""
+def apply_changes_but_tenant(connector: SendConnector, changes: SendConnectorChanges) -> SendConnector:
+    """Raises `BadRequest` where the changes makes no sense."""
     before = connector
-    if wish.address_spaces is not None:
-        connector = replace(connector, address_spaces=_edited_spaces(connector.address_spaces, wish.address_spaces))
-    if wish.smart_hosts is not None:
-        hosts = edited(connector.smart_hosts, wish.smart_hosts, smart_host, "smart-host")
+    if changes.address_spaces is not None:
+        connector = replace(connector, address_spaces=_edited_spaces(connector.address_spaces, changes.address_spaces))
+    if changes.smart_hosts is not None:
+        hosts = edited(connector.smart_hosts, changes.smart_hosts, smart_host, "smart-host")
         connector = replace(connector, smart_hosts=hosts)
-    if wish.certificate is not None:
-        connector = replace(connector, certificate=_absolute(wish.certificate))
-    if wish.key is not None:
-        connector = replace(connector, key=_absolute(wish.key))
-    if wish.tls is not None:
-        connector = replace(connector, tls=_tls_level(wish.tls))
-    if wish.tls_domain is not None:
-        connector = replace(connector, tls_domain=(wish.tls_domain and _tls_domain(wish.tls_domain)) or None)
-    if wish.fqdn is not None:
-        connector = replace(connector, fqdn=(wish.fqdn and host_name(wish.fqdn, "--fqdn")) or None)
-    if wish.protocol_log is not None:
-        connector = replace(connector, protocol_log=_on_or_off("--protocol-log", wish.protocol_log))
-    connector = replace(connector, allow_internal=_allows_internal(before, connector, wish))
+    if changes.certificate is not None:
+        connector = replace(connector, certificate=_absolute(changes.certificate))
+    if changes.key is not None:
+        connector = replace(connector, key=_absolute(changes.key))
+    if changes.tls is not None:
+        connector = replace(connector, tls=_tls_level(changes.tls))
+    if changes.tls_domain is not None:
+        connector = replace(connector, tls_domain=(changes.tls_domain and _tls_domain(changes.tls_domain)) or None)
+    if changes.fqdn is not None:
+        connector = replace(connector, fqdn=(changes.fqdn and host_name(changes.fqdn, "--fqdn")) or None)
+    if changes.protocol_log is not None:
+        connector = replace(connector, protocol_log=_on_or_off("--protocol-log", changes.protocol_log))
+    connector = replace(connector, allow_internal=_allows_internal(before, connector, changes))
     _must_make_sense(connector)
-    if wish.smart_hosts is not None or wish.tenant is not None or wish.allow_internal is not None:
-        _must_be_within_reach(connector, wish.by_tenant)
+    if changes.smart_hosts is not None or changes.tenant is not None or changes.allow_internal is not None:
+        _must_be_within_reach(connector, changes.by_tenant)
     return connector
 
 
-def _allows_internal(before: SendConnector, connector: SendConnector, wish: SendConnectorWish) -> bool | None:
+def _allows_internal(before: SendConnector, connector: SendConnector, changes: SendConnectorChanges) -> bool | None:
     """What the operator writes as an address is allowed by that; a tenant's change takes the allowance back."""
-    if wish.by_tenant:
+    if changes.by_tenant:
         return before.allow_internal if connector.smart_hosts == before.smart_hosts else None
-    if wish.allow_internal is not None:
-        return _on_or_off("--allow-internal", wish.allow_internal)
-    if wish.smart_hosts is None:
+    if changes.allow_internal is not None:
+        return _on_or_off("--allow-internal", changes.allow_internal)
+    if changes.smart_hosts is None:
         return before.allow_internal
     written = connector.tenant is not None and any(map(needs_allowance, connector.smart_hosts))
     return True if written else before.allow_internal
@@ -229,19 +233,21 @@ def _must_be_within_reach(connector: SendConnector, by_tenant: bool) -> None:
         if needs_allowance(host):
             why = port_not_allowed(host.port) if host.port not in PORTS_OF_TENANTS else "it is an internal address"
             cure = "ask the operator of this relay to allow it" if by_tenant else "allow it with --allow-internal on"
-            raise WrongUse(f"smart host {host}: {why}; {cure}")
+            raise BadRequest(f"smart host {host}: {why}; {cure}")
 
 
 def _must_make_sense(connector: SendConnector) -> None:
     if not connector.address_spaces:
-        raise WrongUse("a send connector needs at least one --address-space; to stop using it: send-connector disable")
+        raise BadRequest(
+            "a send connector needs at least one --address-space; to stop using it: send-connector disable"
+        )
     if bool(connector.certificate) != bool(connector.key):
         missing = "--key" if connector.certificate else "--certificate"
-        raise WrongUse(f"{missing} is missing: a certificate and its private key go together")
+        raise BadRequest(f"{missing} is missing: a certificate and its private key go together")
     if connector.certificate and connector.tls is TlsLevel.NONE:
-        raise WrongUse("--tls none presents no certificate: leave --certificate away, or choose another --tls level")
+        raise BadRequest("--tls none presents no certificate: leave --certificate away, or choose another --tls level")
     if connector.tls_domain and connector.tls is not TlsLevel.VERIFY:
-        raise WrongUse("--tls-domain says which name is verified: it needs --tls verify")
+        raise BadRequest("--tls-domain says which name is verified: it needs --tls verify")
 
 
 def _credential_warnings(connector: SendConnector, check: CredentialCheck) -> tuple[str, ...]:
@@ -249,16 +255,16 @@ def _credential_warnings(connector: SendConnector, check: CredentialCheck) -> tu
         return ()
     verdict = check(Path(connector.certificate), Path(connector.key))
     if verdict.problem:
-        raise WrongUse(verdict.problem)
+        raise BadRequest(verdict.problem)
     return verdict.warnings
 
 
-def _edited_spaces(stored: tuple[AddressSpace, ...], wish: Sequence[str] | ListEdit) -> tuple[AddressSpace, ...]:
+def _edited_spaces(stored: tuple[AddressSpace, ...], changes: Sequence[str] | ListEdit) -> tuple[AddressSpace, ...]:
     """A space is taken away whatever it costs; one that is added again has its new cost."""
-    if not isinstance(wish, ListEdit):
-        return _address_spaces(wish)
-    added = _address_spaces(wish.add)
-    going = [address_space(text).space for text in wish.remove]
+    if not isinstance(changes, ListEdit):
+        return _address_spaces(changes)
+    added = _address_spaces(changes.add)
+    going = [address_space(text).space for text in changes.remove]
     with_edit(tuple(each.space for each in stored), (), going, "address-space")
     replaced = {*going, *(each.space for each in added)}
     return (*(each for each in stored if each.space not in replaced), *added)
@@ -268,23 +274,23 @@ def _address_spaces(texts: Sequence[str]) -> tuple[AddressSpace, ...]:
     spaces: dict[str, AddressSpace] = {}
     for space in map(address_space, texts):
         if spaces.get(space.space, space) != space:
-            raise WrongUse(f"--address-space {space.space} is given twice, with different costs")
+            raise BadRequest(f"--address-space {space.space} is given twice, with different costs")
         spaces[space.space] = space
     return tuple(spaces.values())
 
 
 def _tls_level(text: str) -> TlsLevel:
     if text == "dane":
-        raise WrongUse("--tls dane comes with a later release; until then use --tls verify, or encrypt")
+        raise BadRequest("--tls dane comes with a later release; until then use --tls verify, or encrypt")
     try:
         return TlsLevel(text)
     except ValueError:
-        raise WrongUse(f"--tls {text}: one of {', '.join(TlsLevel)} is wanted") from None
+        raise BadRequest(f"--tls {text}: one of {', '.join(TlsLevel)} is wanted") from None
 
 
 def _on_or_off(option: str, text: str) -> bool:
     if text not in ("on", "off"):
-        raise WrongUse(f"{option} {text}: on or off is wanted")
+        raise BadRequest(f"{option} {text}: on or off is wanted")
     return text == "on"
 
 

@@ -4,15 +4,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from gatepost.admin.declined import AlreadyThere, No
 from gatepost.admin.directory.editor import DirectoryEditor
 from gatepost.admin.directory.lookups import tenant_named
 from gatepost.admin.directory.notation import mailbox, object_name
+from gatepost.admin.refusal import AlreadyExists, NotAllowed
 from gatepost.tenancy.tenant import AcceptedDomain, InboundConnector, SendConnector, Tenant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Holding:
+class TenantContents:
     """A tenant with everything that belongs to it."""
 
     tenant: Tenant
@@ -34,7 +34,7 @@ def add(editor: DirectoryEditor, name: str, at: datetime) -> Tenant:
     object_name(name, "tenant")
     with editor.change():
         if existing := editor.tenant(name):
-            raise AlreadyThere(f"tenant {existing.name} exists already; see: gatepost tenant show {existing.name}")
+            raise AlreadyExists(f"tenant {existing.name} exists already; see: gatepost tenant show {existing.name}")
         tenant = Tenant(name=name, created_at=at)
         editor.put_tenant(tenant, "add")
         return tenant
@@ -59,9 +59,9 @@ def every(editor: DirectoryEditor) -> Iterator[Tenant]:
     return editor.all_tenants()
 
 
-def holding(editor: DirectoryEditor, name: str) -> Holding:
+def holding(editor: DirectoryEditor, name: str) -> TenantContents:
     tenant = tenant_named(editor, name)
-    return Holding(
+    return TenantContents(
         tenant=tenant,
         domains=tuple(editor.all_domains(tenant.name)),
         inbound_connectors=tuple(editor.all_inbound_connectors(tenant.name)),
@@ -69,13 +69,13 @@ def holding(editor: DirectoryEditor, name: str) -> Holding:
     )
 
 
-def remove(editor: DirectoryEditor, name: str, *, with_holding: bool) -> Holding:
+def remove(editor: DirectoryEditor, name: str, *, with_holding: bool) -> TenantContents:
     """Remove a tenant; what belongs to it only when that is wanted too. Its tokens go in any case: they must not open
     a later tenant of the same name."""
     with editor.change():
         found = holding(editor, name)
         if found.summary and not with_holding:
-            raise No(
+            raise NotAllowed(
                 f"tenant {found.tenant.name} still has {found.summary}; to remove all of it: "
                 f"gatepost tenant remove {found.tenant.name} --yes"
             )

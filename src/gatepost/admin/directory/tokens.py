@@ -6,11 +6,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from gatepost.admin.declined import No, NotFound, WrongUse
 from gatepost.admin.directory.editor import DirectoryEditor
 from gatepost.admin.directory.limits import limit_of, too_many
 from gatepost.admin.directory.lookups import tenant_named
 from gatepost.admin.directory.notation import duration_s
+from gatepost.admin.refusal import BadRequest, NotAllowed, NotFound
 from gatepost.tenancy.tenant import Tenant
 from gatepost.tenancy.token import Scope, Token, id_and_secret, token_text
 
@@ -20,7 +20,7 @@ _NOBODYS_SECRET = sha256(secrets.token_bytes(32)).hexdigest()
 """A token that does not exist is compared with this, and so takes as long as a wrong secret."""
 
 
-class BadToken(No):
+class BadToken(NotAllowed):
     """The token opens nothing."""
 
     code = "unauthenticated"
@@ -102,11 +102,11 @@ def _later(at: datetime, duration: str) -> datetime:
     try:
         return at + timedelta(seconds=duration_s(duration))
     except OverflowError:
-        raise WrongUse(f"--expires {duration}: that is beyond the year 9999; write never") from None
+        raise BadRequest(f"--expires {duration}: that is beyond the year 9999; write never") from None
 
 
 def _scope(text: str) -> Scope:
     try:
         return Scope(text)
     except ValueError:
-        raise WrongUse(f"--scope {text}: read or write is wanted") from None
+        raise BadRequest(f"--scope {text}: read or write is wanted") from None

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gatepost.admin.declined import WrongUse
+from gatepost.admin.refusal import BadRequest
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -17,28 +17,28 @@ _LONGEST_RSA = 8192
 
 
 def read_trust_anchors(file: Path) -> tuple[str, ...]:
-    """Every certificate of `file`, each as one PEM text. Raises `WrongUse`."""
+    """Every certificate of `file`, each as one PEM text. Raises `BadRequest`."""
     try:
         with file.open("rb") as opened:
             content = opened.read(_LARGEST_FILE + 1)
     except OSError as error:
-        raise WrongUse(f"the trust anchor {file} cannot be read: {error.strerror}") from None
+        raise BadRequest(f"the trust anchor {file} cannot be read: {error.strerror}") from None
     if len(content) > _LARGEST_FILE:
-        raise WrongUse(f"the trust anchor {file} is larger than 1 MiB: give the tenant's own authorities alone")
+        raise BadRequest(f"the trust anchor {file} is larger than 1 MiB: give the tenant's own authorities alone")
     return trust_anchors(content, str(file))
 
 
 def trust_anchors(content: bytes, source: str) -> tuple[str, ...]:
-    """Every certificate of `content`, each as one PEM text. Raises `WrongUse`."""
+    """Every certificate of `content`, each as one PEM text. Raises `BadRequest`."""
     from cryptography.hazmat.primitives.serialization import Encoding
     from cryptography.x509 import load_pem_x509_certificates
 
     if b"PRIVATE KEY-----" in content:
-        raise WrongUse(f"the trust anchor {source} holds a private key: give the authority's certificate alone")
+        raise BadRequest(f"the trust anchor {source} holds a private key: give the authority's certificate alone")
     try:
         certificates = load_pem_x509_certificates(content)
     except ValueError:
-        raise WrongUse(
+        raise BadRequest(
             f"the trust anchor {source} holds no readable certificate: PEM is wanted, -----BEGIN CERTIFICATE-----"
         ) from None
     for certificate in certificates:
@@ -54,13 +54,13 @@ def _must_be_bounded(certificate: "Certificate", source: str) -> None:
 
     octets = len(certificate.public_bytes(Encoding.DER))
     if octets > _LARGEST:
-        raise WrongUse(f"the trust anchor {source} has {octets} octets; a certificate of at most {_LARGEST} is taken")
+        raise BadRequest(f"the trust anchor {source} has {octets} octets; a certificate of at most {_LARGEST} is taken")
     try:
         key = certificate.public_key()
     except Exception:  # a stranger's key may be anything
-        raise WrongUse(f"the trust anchor {source} has a key that cannot be read; RSA or EC must be used") from None
+        raise BadRequest(f"the trust anchor {source} has a key that cannot be read; RSA or EC must be used") from None
     if isinstance(key, RSAPublicKey) and key.key_size > _LONGEST_RSA:
-        raise WrongUse(
+        raise BadRequest(
             f"the trust anchor {source} has an RSA key of {key.key_size} bits; at most {_LONGEST_RSA} are taken"
         )
 
@@ -76,10 +76,10 @@ def _must_be_authority(certificate: "Certificate", source: str) -> None:
         # RFC 5280 4.2.1.9: version 1 knew no extensions, and old private roots are of version 1.
         is_authority = certificate.version is x509.Version.v1 and certificate.issuer == certificate.subject
     except ValueError as error:
-        raise WrongUse(f"the trust anchor {source} cannot be used: {error}") from None
+        raise BadRequest(f"the trust anchor {source} cannot be used: {error}") from None
     if not is_authority:
         subject = certificate.subject.rfc4514_string()
-        raise WrongUse(
+        raise BadRequest(
             f"{source}: {subject} is no certificate authority; to accept this one certificate: "
             f"--certificate-sha256 {certificate.fingerprint(SHA256()).hex()}"
         )

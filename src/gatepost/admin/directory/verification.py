@@ -13,11 +13,11 @@ from datetime import datetime, timedelta
 from shlex import quote
 from typing import Protocol
 
-from gatepost.admin.declined import DomainNotVerified, No
 from gatepost.admin.directory.domains import DomainChange, must_have_no_other_owner, put, unverified
 from gatepost.admin.directory.editor import DirectoryEditor
 from gatepost.admin.directory.lookups import claims_named, domain_named, say_whose
 from gatepost.admin.directory.ownership import RECORD_PREFIX, record_name, record_value, txt_record
+from gatepost.admin.refusal import DomainNotVerified, NotAllowed
 from gatepost.queue.next_hop import DnsProblem
 from gatepost.tenancy.tenant import AcceptedDomain
 
@@ -66,10 +66,10 @@ def give_up(editor: DirectoryEditor, text: str, at: datetime, tenant: str | None
     with editor.change():
         domain = domain_named(editor, text, tenant)
         if domain.verified_by_operator:
-            raise No(f"{domain.domain} was vouched for by the operator, who alone can take that back")
+            raise NotAllowed(f"{domain.domain} was vouched for by the operator, who alone can take that back")
         made = put(editor, unverified(domain, at), "unverify")
         if made.stopped:
-            raise No(
+            raise NotAllowed(
                 f"{domain.domain} stays verified: connectors in use rest on it ({'; '.join(made.stopped)}); disable "
                 "them first"
             )

@@ -13,10 +13,10 @@ from ipaddress import ip_address
 from shlex import quote
 from typing import Any
 
-from gatepost.admin.declined import LimitReached, NotFound, WrongUse
 from gatepost.admin.directory.editor import DirectoryEditor
 from gatepost.admin.directory.limits import limit_of
 from gatepost.admin.directory.lookups import tenant_named
+from gatepost.admin.refusal import BadRequest, LimitReached, NotFound
 from gatepost.admin.sessions.explain import Answer, Question, Relay, explain
 from gatepost.mail.address import NULL_REVERSE_PATH, Mailbox, ReversePath
 from gatepost.mail.path_grammar import BadPath, read_mailbox
@@ -52,7 +52,7 @@ def make(
 ) -> Appointment:
     """`envelopes`: what a rehearsal asks about: reverse-path (empty: the null one) and forward-path."""
     if len(envelopes) > _MOST_ENVELOPES:
-        raise WrongUse(f"{len(envelopes)} envelopes are too many: at most {_MOST_ENVELOPES} in one rehearsal")
+        raise BadRequest(f"{len(envelopes)} envelopes are too many: at most {_MOST_ENVELOPES} in one rehearsal")
     for mail_from, rcpt_to in envelopes:
         _reverse_path(mail_from)
         _mailbox(rcpt_to)
@@ -203,7 +203,7 @@ def _reverse_path(text: str) -> ReversePath:
 def _mailbox(text: str) -> Mailbox:
     read = read_mailbox(text)
     if isinstance(read, BadPath):
-        raise WrongUse(f"'{text}' is no address: {read.says}")
+        raise BadRequest(f"'{text}' is no address: {read.says}")
     return read
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from gatepost.admin.declined import NotFound
 from gatepost.admin.directory.editor import DirectoryEditor
 from gatepost.admin.directory.lookups import tenant_named
 from gatepost.admin.directory.notation import sha256
+from gatepost.admin.refusal import NotFound
 from gatepost.tenancy.proof import Proof, ProvenBy, holder, proof_record
 from gatepost.tenancy.record import Record
 

@@ -13,7 +13,7 @@ from gatepost.queue.store import QueueFilter, QueueOffice
 
 
 class QueueDesk(Protocol):
-    """Every method raises `Declined` or `StoreError`, and then has changed nothing."""
+    """Every method raises `Refused` or `StoreError`, and then has changed nothing."""
 
     def unreadable(self) -> Sequence[str]: ...
 

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from typing import Final
 
-from gatepost.admin.declined import No, NotFound, WrongUse
 from gatepost.admin.directory.editor import DirectoryEditor
 from gatepost.admin.directory.notation import duration_s
+from gatepost.admin.refusal import BadRequest, NotAllowed, NotFound
 from gatepost.mail.domain import DomainError, domain_key
 from gatepost.queue.message import Content, QueuedMessage, QueuedRecipient, RecipientState
 from gatepost.queue.orders import APPLIES_TO, Action, Order
@@ -49,7 +49,7 @@ def choice(
     received_since: float | None = None,
     sender: str | None = None,
 ) -> QueueFilter:
-    """A filter from the words an operator wrote. Raises `WrongUse`."""
+    """A filter from the words an operator wrote. Raises `BadRequest`."""
     return QueueFilter(
         message_id=None if message_id is None else _message_id(message_id),
         tenant=tenant,
@@ -66,7 +66,7 @@ def overview(office: QueueOffice, wanted: QueueFilter, limit: int) -> Overview:
 
 
 def shown(office: QueueOffice, message_id: str) -> Shown:
-    """One message with all its recipients. Raises `Declined`."""
+    """One message with all its recipients. Raises `Refused`."""
     found = office.message(_message_id(message_id))
     if found is None:
         raise NotFound(f"message {message_id} is not in the queue: it is done with, or was removed")
@@ -84,7 +84,7 @@ def carry_out(office: QueueOffice, directory: DirectoryEditor, action: Action, w
     """Do it, and audit it. Returns how many recipients were changed; raises `No` when there was none."""
     changed = _CARRY_OUT[action](office, wanted, now)
     if not changed:
-        raise No(_nothing_to_do(office, action, wanted))
+        raise NotAllowed(_nothing_to_do(office, action, wanted))
     chosen = {name: each for name, each in asdict(wanted).items() if each is not None}
     directory.note(action, "queue", {**chosen, "recipients": changed})
     return changed
@@ -113,7 +113,7 @@ def _nothing_to_do(office: QueueOffice, action: Action, wanted: QueueFilter) -> 
 
 def _message_id(text: str) -> str:
     if not _MESSAGE_ID.match(text):
-        raise WrongUse(f"'{text}' is not a message id: they look like 0-4711; see: gatepost queue list")
+        raise BadRequest(f"'{text}' is not a message id: they look like 0-4711; see: gatepost queue list")
     return text
 
 
@@ -123,7 +123,7 @@ def _domain(text: str) -> str:
     try:
         return domain_key(text.rpartition("@")[2])
     except DomainError as error:
-        raise WrongUse(str(error)) from None
+        raise BadRequest(str(error)) from None
 
 
 def _sender(text: str) -> str:
@@ -132,7 +132,7 @@ def _sender(text: str) -> str:
         return ""
     local_part, at, domain = text.rpartition("@")
     if not at:
-        raise WrongUse(f"--sender {text}: write an address, @ and a domain, or '<>' for notifications")
+        raise BadRequest(f"--sender {text}: write an address, @ and a domain, or '<>' for notifications")
     return f"{local_part}@{_domain(domain)}"
 
 
@@ -142,7 +142,7 @@ def _state(text: str) -> RecipientState:
     except ValueError:
         near = get_close_matches(text, list(RecipientState), n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(RecipientState)}"
-        raise WrongUse(f"'{text}' is not a state of queued mail; {hint}") from None
+        raise BadRequest(f"'{text}' is not a state of queued mail; {hint}") from None
 
 
 def _headers(content: Content) -> str:
