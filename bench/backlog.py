@@ -7,8 +7,8 @@ from pathlib import Path
 
 from gatepost.mail.address import Mailbox
 from gatepost.queue.message import NewMessage, NewRecipient
-from gatepost.store.spool import MemoryContent
-from gatepost.store.sqlite_queue import SqliteQueueStore
+from gatepost.store.queue.spool import MemoryContent
+from gatepost.store.queue.sqlite_queue import SqliteQueueStore
 
 # As many changes share one sync as a group takes.
 _AT_ONCE = 2_000

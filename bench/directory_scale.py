@@ -37,7 +37,7 @@ from gatepost.config import read
 from gatepost.loadgen.load import Load
 from gatepost.mail.address import Mailbox
 from gatepost.receiving.acceptance import Attributor
-from gatepost.store.sqlite_directory import SqliteDirectory
+from gatepost.store.directory.sqlite_directory import SqliteDirectory
 from gatepost.tenancy.evidence import CertificateFacts, Evidence, TlsEvidence, VerifiedCertificate
 
 SEED = 20261125

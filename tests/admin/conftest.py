@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gatepost.admin.directory import tenants
-from gatepost.store.directory_editor import SqliteDirectoryEditor
+from gatepost.store.directory.editor import SqliteDirectoryEditor
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

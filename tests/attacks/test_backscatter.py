@@ -10,7 +10,7 @@ import uvloop
 from delivery.post_office import PostOffice, post_office, to_smart_host
 from gatepost.mail.envelope import DsnRequest
 from gatepost.queue.store import QueueFilter
-from gatepost.store.queue_office import SqliteQueueOffice
+from gatepost.store.queue.admin import SqliteQueueOffice
 from gatepost.tenancy.tenant import AddressSpace, ConnectorType, InboundConnector
 from sink import Sink
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from gatepost.mail.address import NULL_REVERSE_PATH
-from gatepost.store.directory_bulk import SqliteBulkEditor
-from gatepost.store.sqlite_directory import SqliteDirectory
+from gatepost.store.directory.bulk import SqliteBulkEditor
+from gatepost.store.directory.sqlite_directory import SqliteDirectory
 from gatepost.tenancy.attribution import Attribution, attribute
 from gatepost.tenancy.candidates import gather
 from gatepost.tenancy.evidence import CertificateFacts, Evidence, VerifiedCertificate

@@ -10,7 +10,7 @@ from pathlib import Path
 from gatepost.admin.directory import domains, tenants, verification
 from gatepost.admin.directory.ownership import record_name, record_value
 from gatepost.queue.next_hop import DnsProblem
-from gatepost.store.directory_editor import SqliteDirectoryEditor
+from gatepost.store.directory.editor import SqliteDirectoryEditor
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 DAY = timedelta(days=1)

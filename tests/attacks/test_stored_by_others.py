@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from gatepost.mail.address import NULL_REVERSE_PATH
-from gatepost.store.directory_bulk import SqliteBulkEditor
-from gatepost.store.sqlite_directory import SqliteDirectory
+from gatepost.store.directory.bulk import SqliteBulkEditor
+from gatepost.store.directory.sqlite_directory import SqliteDirectory
 from gatepost.tenancy.attribution import Attribution, attribute
 from gatepost.tenancy.candidates import MOST_CANDIDATES, MOST_JUDGEMENTS, Candidates, gather
 from gatepost.tenancy.evidence import CertificateFacts, ClientCertificate, Evidence

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from dns_server import DnsServer
 from gatepost.cli import context
 from gatepost.cli.main import main_app, run
-from gatepost.store.sqlite_directory import SqliteDirectory
+from gatepost.store.directory.sqlite_directory import SqliteDirectory
 from pki import Pki
 
 SOURCE = Path(__file__).parents[2] / "src"

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from contracts.queue_messages import message, rescheduled
 from gatepost.cli import context
 from gatepost.cli.main import main_app
-from gatepost.store.sqlite_queue import SqliteQueueStore
+from gatepost.store.queue.sqlite_queue import SqliteQueueStore
 
 CONFIG = 'hostname = "relay.example.net"\n[[listener]]\naddress = "127.0.0.1:2525"\n'
 CONTENT = b"Subject: a gr\xc3\xbc\xc3\x9fe\r\nX-Second: \x1b[2J2\r\n\r\nsecret body\r\n"

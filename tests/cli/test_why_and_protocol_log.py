@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
+from gatepost.logs.log_writer import LogWriter
+from gatepost.logs.protocol_log_files import ProtocolLogFiles
+from gatepost.logs.session_records import SessionRecords
 from gatepost.mail.session_id import SessionIds
 from gatepost.protocol_log.codec import Side
 from gatepost.protocol_log.record import Event, ProtocolLogRecord
-from gatepost.store.log_writer import LogWriter
-from gatepost.store.protocol_log_files import ProtocolLogFiles
-from gatepost.store.session_records import SessionRecords
 
 SOURCE = Path(__file__).parents[2] / "src"
 REFUSAL = "550 5.7.64 TenantAttribution; Relay Access Denied; no-certificate-presented"

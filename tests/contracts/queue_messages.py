@@ -4,7 +4,7 @@ from gatepost.mail.address import NULL_REVERSE_PATH, Mailbox
 from gatepost.mail.envelope import NO_DSN_REQUEST, DsnRequest
 from gatepost.queue.message import Claim, Content, NewMessage, NewRecipient, QueuedRecipient
 from gatepost.queue.outcome import Rescheduled, Settlement
-from gatepost.store.spool import MemoryContent
+from gatepost.store.queue.spool import MemoryContent
 
 RECEIVED_AT = 1_800_000_000.0
 

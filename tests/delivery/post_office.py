@@ -25,8 +25,8 @@ from gatepost.queue.outcome import Deferred, Delivered, Failed, Rescheduled
 from gatepost.queue.retry import RetrySettings
 from gatepost.queue.routing import covers
 from gatepost.smtp.client_settings import ClientTimeouts
-from gatepost.store.spool import MemoryContent
-from gatepost.store.sqlite_queue import SqliteQueueStore
+from gatepost.store.queue.spool import MemoryContent
+from gatepost.store.queue.sqlite_queue import SqliteQueueStore
 from gatepost.tenancy.reach import Reach
 from gatepost.tenancy.tenant import (
     AcceptedDomain,

@@ -15,7 +15,7 @@ from gatepost.queue.outcome import Settlement
 from gatepost.queue.retry import RetrySettings
 from gatepost.queue.store import QueueFilter, StoreUnavailable
 from gatepost.smtp.client_settings import ClientTimeouts
-from gatepost.store.queue_office import SqliteQueueOffice
+from gatepost.store.queue.admin import SqliteQueueOffice
 from gatepost.tenancy.tenant import AddressSpace, SendConnector, SmartHost
 from sink import CLOSE, KEYWORDS, SILENCE, Action, Pause, Sink
 

@@ -10,8 +10,8 @@ from end_to_end.outside import Outside, taken
 from end_to_end.smtp_client import SmtpClient
 from gatepost.admin.forecast.notices import Notice
 from gatepost.app.forecasting import NoticeRounds
-from gatepost.store.event_log import EventLog
-from gatepost.store.log_writer import LogWriter
+from gatepost.logs.event_log import EventLog
+from gatepost.logs.log_writer import LogWriter
 from pki import Pki
 
 MESSAGE = b"Subject: hello\r\n\r\nHello.\r\n"

@@ -12,7 +12,7 @@ import pytest
 from gatepost import config
 from gatepost.admin.forecast.forecast import ProspectCode
 from gatepost.api.application import document
-from gatepost.store.event_log import level
+from gatepost.logs.event_log import level
 from gatepost.tenancy.reasons import ReasonCode
 from gatepost.tenancy.tenant import DEFAULT_LIMITS
 

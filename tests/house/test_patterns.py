@@ -9,7 +9,7 @@ import pytest
 from house.pattern_growth import degree, growth
 from house.patterns import Applied, every_pattern
 
-OWN_TEXTS = {"demo/hosts.py", "demo/processes.py", "store/log_series.py"}
+OWN_TEXTS = {"demo/hosts.py", "demo/processes.py", "logs/log_series.py"}
 """Their patterns are made in a run, and read what Gatepost itself wrote: the demonstration's files, log file names."""
 
 COMPUTED = {"doctor/moments.py", "doctor/readers/prose.py"}

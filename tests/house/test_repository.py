@@ -95,7 +95,7 @@ def test_a_test_file_is_named_after_the_module_it_tests() -> None:
 
 
 def _mirrors(test: Path) -> bool:
-    """`test_queue_durability.py` mirrors `queue_file.py` and its neighbours, `test_why.py` mirrors `why.py`."""
+    """`test_sqlite_queue_durability.py` mirrors `sqlite_queue.py`, `test_why.py` mirrors `why.py`."""
     beside = test.parent.relative_to(TESTS)
     folders = [ROOT / "src" / "gatepost" / beside] + ([ROOT / beside] if beside.parts[:1] == ("bench",) else [])
     word = test.stem.removeprefix("test_").partition("_")[0]

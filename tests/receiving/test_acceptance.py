@@ -7,8 +7,8 @@ from pathlib import Path
 from contracts.directory_contract import connector, domain
 from gatepost.mail.address import ForwardPath, Mailbox
 from gatepost.receiving.acceptance import Attributor
-from gatepost.store.directory_editor import SqliteDirectoryEditor
-from gatepost.store.sqlite_directory import SqliteDirectory
+from gatepost.store.directory.editor import SqliteDirectoryEditor
+from gatepost.store.directory.sqlite_directory import SqliteDirectory
 from gatepost.tenancy.evidence import Evidence
 from gatepost.tenancy.tenant import Tenant
 

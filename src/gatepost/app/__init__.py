@@ -15,8 +15,8 @@ from gatepost.admin.sessions.explain import Relay
 from gatepost.config import Config, ListenerConfig
 from gatepost.protocol_log.codec import Side
 from gatepost.queue.store import QueueOffice, StoreUnavailable
-from gatepost.store.directory_editor import SqliteDirectoryEditor as DirectoryEditor
-from gatepost.store.sqlite_directory import SqliteDirectory as Directory
+from gatepost.store.directory.editor import SqliteDirectoryEditor as DirectoryEditor
+from gatepost.store.directory.sqlite_directory import SqliteDirectory as Directory
 from gatepost.tenancy.allowance import Allowance
 from gatepost.tenancy.attribution import GATEPOST, RuleSet
 from gatepost.tenancy.directory import Directory as AnyDirectory
@@ -24,11 +24,11 @@ from gatepost.tenancy.evidence import CertificateFacts
 
 if TYPE_CHECKING:
     from gatepost.admin.forecast.forecast import Terms
+    from gatepost.logs.protocol_log_files import FollowedProtocolLogs, StoredProtocolLogs
+    from gatepost.logs.session_records import StoredSessions
+    from gatepost.logs.sightings import StoredSightings
     from gatepost.net.intermediates import KnownIntermediates
     from gatepost.net.judgement import Judge
-    from gatepost.store.protocol_log_files import FollowedProtocolLogs, StoredProtocolLogs
-    from gatepost.store.session_records import StoredSessions
-    from gatepost.store.sightings import StoredSightings
 
 __all__ = [
     "CertificateFileError",
@@ -86,7 +86,7 @@ def open_editor(
 
 def open_bulk_editor(config: Config, *, beyond_limits: bool = False) -> BulkEditor:
     """The directory, to change much of it at once. Raises `StoreError`."""
-    from gatepost.store.directory_bulk import SqliteBulkEditor
+    from gatepost.store.directory.bulk import SqliteBulkEditor
 
     _make_data_folder(config)
     allowance = Allowance(limits=config.tenant_limits, beyond=beyond_limits)
@@ -103,21 +103,21 @@ def _make_data_folder(config: Config) -> None:
 def open_queue_office(config: Config, who: str | None = None) -> QueueOffice:
     """All queues of the data folder, whether their workers run or not; orders are given by `who`, or whoever runs
     this."""
-    from gatepost.store.queue_office import SqliteQueueOffice
+    from gatepost.store.queue.admin import SqliteQueueOffice
 
     return SqliteQueueOffice(config.queue_folder, operator=who or operator_name())
 
 
 def open_sessions(config: Config) -> "StoredSessions":
     """What `why` reads."""
-    from gatepost.store.session_records import StoredSessions
+    from gatepost.logs.session_records import StoredSessions
 
     return StoredSessions(config.sessions_folder)
 
 
 def open_sightings(config: Config) -> "StoredSightings":
     """What `forecast` reads."""
-    from gatepost.store.sightings import StoredSightings
+    from gatepost.logs.sightings import StoredSightings
 
     return StoredSightings(config.sightings_folder)
 
@@ -130,14 +130,14 @@ def forecast_terms(config: Config) -> "Terms":
 
 def open_protocol_logs(config: Config) -> "StoredProtocolLogs":
     """What `protocol-log show` reads."""
-    from gatepost.store.protocol_log_files import StoredProtocolLogs
+    from gatepost.logs.protocol_log_files import StoredProtocolLogs
 
     return StoredProtocolLogs(_log_folders(config))
 
 
 def follow_protocol_logs(config: Config, side: Side | None) -> "FollowedProtocolLogs":
     """What `protocol-log follow` reads: rows from now on, of one side or both."""
-    from gatepost.store.protocol_log_files import FollowedProtocolLogs
+    from gatepost.logs.protocol_log_files import FollowedProtocolLogs
 
     return FollowedProtocolLogs({each: folder for each, folder in _log_folders(config).items() if side in (None, each)})
 

@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from gatepost.admin.forecast.notices import Notice, alarm_notice
 from gatepost.app import open_directory
 from gatepost.config import Config
+from gatepost.logs.event_log import EventLog
+from gatepost.logs.sent_notices import ToldNotices
 from gatepost.queue.store import StoreError
-from gatepost.store.event_log import EventLog
-from gatepost.store.told_notices import ToldNotices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

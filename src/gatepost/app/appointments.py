@@ -8,9 +8,9 @@ from datetime import datetime
 from gatepost.admin.enrolment import appointments
 from gatepost.app import Directory, open_editor
 from gatepost.config import Config
+from gatepost.logs.event_log import EventLog
 from gatepost.net.certificates import lineage
 from gatepost.queue.store import StoreError
-from gatepost.store.event_log import EventLog
 from gatepost.tenancy.appointment import Appointment
 from gatepost.tenancy.candidates import ChainJudge
 from gatepost.tenancy.enrolment import Objection, objection

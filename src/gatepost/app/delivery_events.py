@@ -5,10 +5,10 @@ import time
 from typing import Final
 
 from gatepost.app.alarms import Alarm, Alarms
+from gatepost.logs.event_log import EventLog
 from gatepost.protocol_log.codec import timestamp_text
 from gatepost.queue.message import Claim
 from gatepost.queue.outcome import Deferred, Delivered, DeliveryOutcome, Failed, Rescheduled
-from gatepost.store.event_log import EventLog
 
 _TOLD_AGAIN_S: Final = 3600.0
 

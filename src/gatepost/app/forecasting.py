@@ -16,9 +16,9 @@ from gatepost.admin.forecast.notices import Notice, notices
 from gatepost.app import open_editor
 from gatepost.app.own_credentials import foreseen
 from gatepost.config import Config
+from gatepost.logs.event_log import EventLog
+from gatepost.logs.sent_notices import ToldNotices
 from gatepost.queue.store import StoreError
-from gatepost.store.event_log import EventLog
-from gatepost.store.told_notices import ToldNotices
 
 _EVERY_S = 3600.0
 _FIRST_AFTER_S = 5.0

@@ -13,7 +13,7 @@ from gatepost.hybrid.desire import DOMAIN, INBOUND, SEND, TENANT, kind_and_name
 from gatepost.hybrid.merge import Fields
 from gatepost.hybrid.plan import Change, Objects
 from gatepost.queue.store import StoreError
-from gatepost.store.directory_editor import SqliteDirectoryEditor
+from gatepost.store.directory.editor import SqliteDirectoryEditor
 from gatepost.tenancy.record import (
     domain_record,
     inbound_connector_from,

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from gatepost.config import Config
+from gatepost.logs.intermediates import IntermediateLog, Row, StoredIntermediates
+from gatepost.logs.log_writer import LogWriter
 from gatepost.net.intermediates import Authority, Intermediate, KnownIntermediates, bounded
-from gatepost.store.intermediates import IntermediateLog, Row, StoredIntermediates
-from gatepost.store.log_writer import LogWriter
 
 
 class _Stored:

@@ -17,10 +17,10 @@ from gatepost.app.in_use import presented_now
 from gatepost.config import Config
 from gatepost.hybrid.journal import Memory
 from gatepost.hybrid.plan import UnusablePlan
+from gatepost.logs.event_log import EventLog
 from gatepost.net.certificates import CredentialError
 from gatepost.net.credentials import load_credentials
 from gatepost.net.files import FileSignature, signature
-from gatepost.store.event_log import EventLog
 
 _LOOK_EVERY_S = 2.0
 _TRY_AGAIN_S = 60.0

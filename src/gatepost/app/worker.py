@@ -48,6 +48,13 @@ from gatepost.delivery.connection import ConnectionSettings
 from gatepost.delivery.destination import DialServices
 from gatepost.delivery.notifications import MadeContent
 from gatepost.delivery.scheduler import Scheduler, SchedulerSettings
+from gatepost.logs.event_log import EventLog
+from gatepost.logs.log_series import FileLimits
+from gatepost.logs.log_shares import Whose
+from gatepost.logs.log_writer import LogWriter
+from gatepost.logs.protocol_log_files import ProtocolLogFiles
+from gatepost.logs.session_records import SessionRecords
+from gatepost.logs.sightings import Sightings, StoredSightings
 from gatepost.mail.address import NULL_REVERSE_PATH, Mailbox
 from gatepost.mail.envelope import Body
 from gatepost.mail.path_grammar import BadPath, read_mailbox
@@ -73,15 +80,8 @@ from gatepost.receiving.session_record import session_record
 from gatepost.receiving.sightings import sightings_of
 from gatepost.receiving.turns import Turns
 from gatepost.receiving.unfinished import UnfinishedContent
-from gatepost.store.event_log import EventLog
-from gatepost.store.log_series import FileLimits
-from gatepost.store.log_shares import Whose
-from gatepost.store.log_writer import LogWriter
-from gatepost.store.protocol_log_files import ProtocolLogFiles
-from gatepost.store.queue_room import disk_size, free_disk, recipients_by_tenant
-from gatepost.store.session_records import SessionRecords
-from gatepost.store.sightings import Sightings, StoredSightings
-from gatepost.store.sqlite_queue import SqliteQueueStore
+from gatepost.store.queue.capacity import disk_size, free_disk, recipients_by_tenant
+from gatepost.store.queue.sqlite_queue import SqliteQueueStore
 from gatepost.tenancy.evidence import CertificateFacts
 from gatepost.tenancy.reach import Reach
 

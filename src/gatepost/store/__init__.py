@@ -1,1 +1,1 @@
-"""SQLite: directory, queues; files: protocol logs, session records."""
+"""SQLite files: the directory of all workers, and a queue for each worker."""

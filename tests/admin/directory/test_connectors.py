@@ -17,7 +17,7 @@ from gatepost.admin.directory.send_connectors import SendConnectorChanges as Sen
 from gatepost.admin.directory.trust_anchors import read_trust_anchors
 from gatepost.admin.refusal import BadRequest, NotAllowed
 from gatepost.app.admin_parts import check_credentials
-from gatepost.store.directory_editor import SqliteDirectoryEditor as Editor
+from gatepost.store.directory.editor import SqliteDirectoryEditor as Editor
 from gatepost.tenancy.allowance import Allowance
 from gatepost.tenancy.record import send_connector_from, send_connector_record
 from gatepost.tenancy.tenant import ConnectorType, SendConnector, SmartHost

@@ -13,8 +13,8 @@ from gatepost.admin.directory import domains, inbound_connectors, verification
 from gatepost.admin.directory.inbound_connectors import InboundConnectorChanges
 from gatepost.admin.directory.ownership import what_is_missing
 from gatepost.admin.refusal import AlreadyExists, BadRequest, DomainNotVerified, NotFound, OwnedByAnother
-from gatepost.store.directory_editor import SqliteDirectoryEditor as Editor
-from gatepost.store.sqlite_directory import SqliteDirectory
+from gatepost.store.directory.editor import SqliteDirectoryEditor as Editor
+from gatepost.store.directory.sqlite_directory import SqliteDirectory
 
 MONTH = timedelta(days=30)
 

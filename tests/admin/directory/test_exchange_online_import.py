@@ -12,7 +12,7 @@ from gatepost.admin.directory.exchange_online import CutShort, Translation, tran
 from gatepost.admin.directory.inbound_connectors import InboundConnectorChanges
 from gatepost.admin.directory.send_connectors import CredentialVerdict
 from gatepost.doctor.reading import read_files, read_text
-from gatepost.store.directory_editor import SqliteDirectoryEditor as Editor
+from gatepost.store.directory.editor import SqliteDirectoryEditor as Editor
 from gatepost.tenancy.tenant import AddressSpace, ConnectorType, SmartHost, TlsLevel
 
 INBOUND = [

@@ -23,8 +23,8 @@ from gatepost.admin.directory.import_lines import (
 from gatepost.admin.directory.inbound_connectors import InboundConnectorChanges
 from gatepost.admin.directory.lines import Kind
 from gatepost.admin.directory.send_connectors import CredentialVerdict, SendConnectorChanges
-from gatepost.store.directory_bulk import SqliteBulkEditor
-from gatepost.store.sqlite_directory import SqliteDirectory
+from gatepost.store.directory.bulk import SqliteBulkEditor
+from gatepost.store.directory.sqlite_directory import SqliteDirectory
 from gatepost.tenancy.tenant import AcceptedDomain
 from pki import Pki
 

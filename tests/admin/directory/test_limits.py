@@ -15,8 +15,8 @@ from gatepost.admin.directory.notation import named_limit
 from gatepost.admin.directory.send_connectors import CredentialVerdict, SendConnectorChanges
 from gatepost.admin.enrolment import appointments
 from gatepost.admin.refusal import BadRequest, LimitReached, NetworkTooWide, Refused
-from gatepost.store.directory_bulk import SqliteBulkEditor
-from gatepost.store.directory_editor import SqliteDirectoryEditor as Editor
+from gatepost.store.directory.bulk import SqliteBulkEditor
+from gatepost.store.directory.editor import SqliteDirectoryEditor as Editor
 from gatepost.tenancy.allowance import Allowance
 from gatepost.tenancy.appointment import Purpose
 from gatepost.tenancy.tenant import DEFAULT_LIMITS

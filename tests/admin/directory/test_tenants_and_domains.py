@@ -13,7 +13,7 @@ from gatepost.admin.directory.send_connectors import CredentialVerdict, SendConn
 from gatepost.admin.directory.verification import TxtAnswer
 from gatepost.admin.refusal import BadRequest, NotAllowed
 from gatepost.queue.next_hop import DnsProblem
-from gatepost.store.directory_editor import SqliteDirectoryEditor as Editor
+from gatepost.store.directory.editor import SqliteDirectoryEditor as Editor
 
 GRACE = timedelta(days=7)
 DAY = timedelta(days=1)

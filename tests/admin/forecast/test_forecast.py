@@ -8,7 +8,7 @@ import pytest
 from gatepost.admin.directory import domains, inbound_connectors, tenants
 from gatepost.admin.directory.inbound_connectors import InboundConnectorChanges
 from gatepost.admin.forecast.forecast import Prospect, ProspectCode, Terms, forecast
-from gatepost.store.directory_editor import SqliteDirectoryEditor as Editor
+from gatepost.store.directory.editor import SqliteDirectoryEditor as Editor
 from gatepost.tenancy.attribution import Basis
 from gatepost.tenancy.sighting import SeenCertificate, Sighting
 

@@ -1,0 +1,1 @@
+"""The directory file: written by administrators, read by every worker."""

@@ -1,0 +1,1 @@
+"""A worker's queue in a SQLite file, its spool beside it, and the operator's view of all queues."""

@@ -1,0 +1,309 @@
+"""The changes a worker makes to its queue: each is written with a group, and told how that ended."""
+
+import asyncio
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from gatepost.queue.message import Claim, NewMessage, NewRecipient, RecipientState
+from gatepost.queue.outcome import Settlement
+from gatepost.queue.store import StoreInDoubt
+from gatepost.store.queue import statements as sql
+from gatepost.store.queue.claims import Claims
+from gatepost.store.queue.group_commit import GroupCommit
+from gatepost.store.queue.orders import NOTHING, carry_out, pending
+from gatepost.store.queue.rows import claimed_recipient, message_row, queued_message, recipient_row
+from gatepost.store.queue.spool import Spool
+
+# Numbers are reserved on disk in blocks, so that hardly a message touches `numbering`; a restart skips the rest.
+_NUMBERS_IN_BLOCK: Final = 4096
+
+# Recipients that orders change in one group: some milliseconds of the loop.
+_CARRIED_OUT_AT_ONCE: Final = 100
+
+
+class Numbering:
+    """Gives each message its number, never one twice."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._reserved = _read_reserved(connection)
+        self._next = self._reserved
+
+    def take(self) -> int:
+        number = self._next
+        self._next += 1
+        return number
+
+    def reserve(self, connection: sqlite3.Connection, number: int) -> None:
+        """Have it written that `number` is taken, together with the message that takes it."""
+        if number >= self._reserved:
+            self._reserved = number + _NUMBERS_IN_BLOCK
+            connection.execute(sql.RESERVE, (self._reserved,))
+
+    def read_again(self, connection: sqlite3.Connection) -> None:
+        self._reserved = _read_reserved(connection)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenQueue:
+    """What a worker holds of its queue besides the file."""
+
+    name: str
+    numbering: Numbering
+    claims: Claims
+    spool: Spool
+    commits: GroupCommit
+
+
+class Arrival:
+    """A new message with its number; its content is in memory, or durable in the spool already."""
+
+    __slots__ = ("_claim", "_content", "_message", "_number", "_queue")
+
+    def __init__(self, queue: OpenQueue, number: int, message: NewMessage, content: bytes | None, claim: bool) -> None:
+        self._queue = queue
+        self._number = number
+        self._message = message
+        self._content = content
+        self._claim = claim
+
+    @property
+    def message_id(self) -> str:
+        return f"{self._queue.name}-{self._number}"
+
+    @property
+    def octets(self) -> int:
+        return len(self._content) if self._content else 0
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        message, number = self._message, self._number
+        self._queue.numbering.reserve(connection, number)
+        connection.execute(sql.INSERT_MESSAGE, message_row(number, message, self._content))
+        state = "active" if self._claim else "queued"
+        for id, recipient in enumerate(message.recipients, sql.first_recipient(number)):
+            connection.execute(sql.INSERT_RECIPIENT, recipient_row(id, recipient, state, message.received_at))
+
+    def committed(self) -> Sequence[Claim]:
+        self._queue.spool.no_more_doubt()
+        if self._claim:
+            given = self._claims()
+            self._queue.claims.remember(given)
+            return given
+        for recipient in self._message.recipients:
+            lane = (recipient.tenant, recipient.forward_path.domain)
+            self._queue.claims.note_due(lane, self._message.received_at)
+        return ()
+
+    def failed(self, error: Exception) -> None:
+        if self._content is not None:
+            return
+        if isinstance(error, StoreInDoubt):
+            self._queue.spool.doubt(self._number)
+        else:
+            self._queue.spool.remove(self._number)
+
+    def _claims(self) -> list[Claim]:
+        message = self._message
+        queued = queued_message(self.message_id, message)
+        together: dict[tuple[str | None, str], list[tuple[int, NewRecipient]]] = {}
+        for id, recipient in enumerate(message.recipients, sql.first_recipient(self._number)):
+            together.setdefault((recipient.tenant, recipient.forward_path.domain), []).append((id, recipient))
+        return [
+            Claim(
+                message=queued,
+                domain=domain,
+                tenant=tenant,
+                recipients=tuple([claimed_recipient(id, each, message.received_at) for id, each in recipients]),
+                content=message.content if self._content is not None else None,
+            )
+            for (tenant, domain), recipients in together.items()
+        ]
+
+
+class _Awaited:
+    """A change somebody waits for, with the claims it brings. Who no longer waits cannot work on them: given back."""
+
+    def __init__(self, queue: OpenQueue) -> None:
+        self.queue = queue
+        self.done: asyncio.Future[Sequence[Claim]] = asyncio.get_running_loop().create_future()
+
+    def answer(self, claims: Sequence[Claim]) -> None:
+        if not self.done.done():
+            self.done.set_result(claims)
+        else:
+            for claim in claims:
+                self.queue.commits.add(GiveBack(self.queue, claim))
+
+    def refuse(self, error: Exception) -> None:
+        if not self.done.done():
+            self.done.set_exception(error)
+
+
+class Accept(_Awaited):
+    urgent = True
+
+    def __init__(self, queue: OpenQueue, arrival: Arrival) -> None:
+        super().__init__(queue)
+        self._arrival = arrival
+        self.octets = arrival.octets
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        self._arrival.write(connection)
+
+    def committed(self) -> None:
+        self.answer(self._arrival.committed())
+
+    def failed(self, error: Exception) -> None:
+        self._arrival.failed(error)
+        self.refuse(error)
+
+
+class Settle(_Awaited):
+    """When it fails the claim stands: its holder settles again, or leaves it to the next start."""
+
+    urgent = False
+
+    def __init__(self, queue: OpenQueue, settlement: Settlement, notifications: Sequence[Arrival]) -> None:
+        super().__init__(queue)
+        self._settlement = settlement
+        self._notifications = notifications
+        self._message_is_gone = False
+        self.octets = sum([notification.octets for notification in notifications])
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        settlement = self._settlement
+        for recipient in settlement.finished:
+            connection.execute(sql.DELETE_RECIPIENT, (recipient.id,))
+        for again in settlement.rescheduled:
+            was_bouncing = again.recipient.state is RecipientState.BOUNCING
+            connection.execute(
+                sql.RESCHEDULE, (again.recipient.id, again.due_at, again.reply, again.delay_notified, was_bouncing)
+            )
+        if len(settlement.finished) + len(settlement.rescheduled) < len(settlement.claim.recipients):
+            _give_back(connection, settlement.claim)
+        if settlement.finished:
+            number = sql.message_of(settlement.finished[0].id)
+            self._message_is_gone = sql.delete_message_without_recipients(connection, number)
+        for notification in self._notifications:
+            notification.write(connection)
+
+    def committed(self) -> None:
+        settlement = self._settlement
+        self.queue.claims.settled(settlement)
+        if self._message_is_gone:
+            self.queue.spool.let_go(sql.message_of(settlement.finished[0].id), settlement.claim.message.size)
+        claims: list[Claim] = []
+        for notification in self._notifications:
+            claims.extend(notification.committed())
+        self.answer(claims)
+
+    def failed(self, error: Exception) -> None:
+        for notification in self._notifications:
+            notification.failed(error)
+        self.refuse(error)
+
+
+# Rows moved in one group: about 10 ms of the loop.
+_HASTENED_AT_ONCE: Final = 1000
+
+
+class _Unattended:
+    """A change nobody waits for. Where it fails, the file says what it said before, and that is right too."""
+
+    octets = 0
+    urgent = False
+
+    def __init__(self, queue: OpenQueue) -> None:
+        self.queue = queue
+
+    def failed(self, error: Exception) -> None:
+        self.queue.claims.read_again()
+
+
+class MarkActive(_Unattended):
+    """Shows people what `claim_due` gave."""
+
+    def __init__(self, queue: OpenQueue, claims: Sequence[Claim]) -> None:
+        super().__init__(queue)
+        self._given = claims
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        for claim in self._given:
+            for recipient in claim.recipients:
+                connection.execute(sql.MARK_ACTIVE, (recipient.id,))
+
+    def committed(self) -> None:
+        pass
+
+
+class GiveBack(_Unattended):
+    """Ends a claim nobody holds any more."""
+
+    def __init__(self, queue: OpenQueue, claim: Claim) -> None:
+        super().__init__(queue)
+        self._claim = claim
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        _give_back(connection, self._claim)
+
+    def committed(self) -> None:
+        self.queue.claims.given_back(self._claim)
+
+
+class Hasten(_Unattended):
+    """Brings forward what is due too late, a part with each group: other mail goes between the parts."""
+
+    def __init__(self, queue: OpenQueue, later_than: float, due_at: float) -> None:
+        super().__init__(queue)
+        self._later_than = later_than
+        self._due_at = due_at
+        self._moved = 0
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        moved = connection.execute(sql.HASTEN_SOME, (self._later_than, self._due_at, _HASTENED_AT_ONCE))
+        self._moved = moved.rowcount
+
+    def committed(self) -> None:
+        if self._moved:
+            self.queue.claims.read_again()
+        if self._moved == _HASTENED_AT_ONCE:
+            self.queue.commits.add(self)
+
+
+class CarryOutOrders:
+    """Carries out what operators ordered, on so many recipients that other mail can go with the same group."""
+
+    octets = 0
+    urgent = True
+
+    def __init__(self, queue: OpenQueue) -> None:
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue = queue
+        self._result = NOTHING
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        waiting = pending(connection, self._queue.name)
+        self._result = carry_out(connection, waiting, _CARRIED_OUT_AT_ONCE) if waiting else NOTHING
+
+    def committed(self) -> None:
+        for number in self._result.spooled:
+            self._queue.spool.remove(number)
+        self._queue.claims.carried_out(self._result)
+        if not self.done.done():
+            self.done.set_result(None)
+
+    def failed(self, error: Exception) -> None:
+        self._queue.claims.read_again()
+        if not self.done.done():
+            self.done.set_exception(error)
+
+
+def _give_back(connection: sqlite3.Connection, claim: Claim) -> None:
+    for recipient in claim.recipients:
+        connection.execute(sql.GIVE_BACK, (recipient.id,))
+
+
+def _read_reserved(connection: sqlite3.Connection) -> int:
+    reserved: int = connection.execute(sql.READ_RESERVED).fetchone()[0]
+    return reserved
