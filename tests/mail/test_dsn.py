@@ -5,7 +5,7 @@ from email.message import Message
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gatepost.mail.dsn import Action, DeliveryReport, ReportedRecipient, compose
@@ -197,6 +197,7 @@ def test_a_boundary_is_found_that_the_original_does_not_contain() -> None:
 TEXTS = st.text(max_size=600)
 
 
+@example(said=["\u0100" * 240, "\U0001f600" * 240], why="", host=None, path="0")
 @given(said=st.lists(TEXTS, max_size=4), why=TEXTS, host=st.none() | TEXTS, path=TEXTS.filter(bool))
 def test_nothing_a_peer_says_can_break_out_of_its_place(said: list[str], why: str, host: str | None, path: str) -> None:
     made = compose(

@@ -78,8 +78,10 @@ class Notification(NamedTuple):
     smtputf8: bool
 
 
-# RFC 5322 2.1.1: 998 octets are the most a line may have; a character takes four at most.
+# RFC 5322 2.1.1: 998 octets are the most a line may have. One character beyond ASCII takes ten at most: `\U0001f600`,
+# where the status part must be ASCII.
 _LONGEST = 240
+_LONGEST_BEYOND_ASCII = 96
 _WRAP = 76
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]+")
@@ -312,7 +314,8 @@ def _line(text: str) -> str:
 def _pieces(text: str) -> list[str]:
     """`text` in lines that mail may carry."""
     text = _line(text)
-    return [text[at : at + _LONGEST] for at in range(0, len(text), _LONGEST)] or ["-"]
+    longest = _LONGEST if text.isascii() else _LONGEST_BEYOND_ASCII
+    return [text[at : at + longest] for at in range(0, len(text), longest)] or ["-"]
 
 
 def _wrapped(text: str) -> list[str]:
