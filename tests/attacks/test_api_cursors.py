@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,7 @@ def operator(relay: Installation) -> Iterator[Api]:
         yield api
 
 
+@cache
 def _parameters() -> list[tuple[str, str]]:
     """Each route that reads, and a parameter of its query."""
     return [

@@ -10,6 +10,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Sequence
+from functools import cache
 from html import escape
 from pathlib import Path
 
@@ -226,6 +227,7 @@ def read(octets: bytes, name: str = "x.txt") -> EvidenceBundle:
     return collection.bundle()
 
 
+@cache
 def cases() -> list[tuple[str, str, list[Row]]]:
     found = []
     for folder in sorted(BUNDLES.iterdir())[::3]:
@@ -234,18 +236,15 @@ def cases() -> list[tuple[str, str, list[Row]]]:
     return found
 
 
-CASES = cases()
-
-
 def test_the_collection_has_objects_of_every_kind():
-    assert {kind for _, kind, _ in CASES} == {*LISTS, "certificates"}
-    assert len(CASES) > 30
+    assert {kind for _, kind, _ in cases()} == {*LISTS, "certificates"}
+    assert len(cases()) > 30
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_an_object_is_the_same_in_every_form(form):
     lost = []
-    for folder, kind, rows in CASES:
+    for folder, kind, rows in cases():
         wanted = facts_of(read(f"[PS] C:\\>{CMDLETS[kind]} | fl\n\n{as_list(rows)}".encode()), kind)
         text = FORMS[form](rows)
         head = (
@@ -255,7 +254,7 @@ def test_an_object_is_the_same_in_every_form(form):
         )
         if not wanted <= facts_of(read(f"{head}{text}".encode()), kind):
             lost.append((folder, kind, text))
-    assert not lost, f"{len(lost)} of {len(CASES)}\n{lost[0][2]}"
+    assert not lost, f"{len(lost)} of {len(cases())}\n{lost[0][2]}"
 
 
 WRAPPINGS: dict[str, Callable[[str], bytes]] = {
@@ -277,7 +276,7 @@ WRAPPINGS: dict[str, Callable[[str], bytes]] = {
 @pytest.mark.parametrize("form", ["list", "table", "csv", "json"])
 def test_an_object_is_the_same_however_it_was_pasted(form, wrapping):
     lost = []
-    for folder, kind, rows in CASES[::3]:
+    for folder, kind, rows in cases()[::3]:
         command = "" if form in ("csv", "json") else f"[PS] C:\\>{CMDLETS[kind]} | select *\n\n"
         wanted = facts_of(read(f"{command}{FORMS[form](rows)}".encode()), kind)
         if not wanted <= facts_of(read(WRAPPINGS[wrapping](f"{command}{FORMS[form](rows)}"), "renamed.out"), kind):
@@ -287,7 +286,7 @@ def test_an_object_is_the_same_however_it_was_pasted(form, wrapping):
 
 def test_a_head_without_dashes_is_still_a_head():
     lost = []
-    for _, kind, rows in CASES:
+    for _, kind, rows in cases():
         wide = [row for row in rows if all(value and "  " not in value for value in row.values())]
         if not wide or len(wide[0]) < 2:
             continue

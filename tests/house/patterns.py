@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,7 +34,12 @@ class Applied:
     whole: bool = False
 
 
-def every_pattern() -> Iterator[Applied]:
+@cache
+def every_pattern() -> tuple[Applied, ...]:
+    return tuple(_every_pattern())
+
+
+def _every_pattern() -> Iterator[Applied]:
     trees = {file: ast.parse(file.read_text("utf-8")) for file in sorted(SOURCE.rglob("*.py"))}
     uses = _uses(trees.values())
     for file, tree in trees.items():
