@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import ip_address, ip_network
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +22,7 @@ from gatepost.tenancy.enrolment import objection
 from gatepost.tenancy.evidence import ClientCertificate, Evidence, VerifiedCertificate
 from gatepost.tenancy.proof import Proof
 from gatepost.tenancy.tenant import AddressSpace, ConnectorType, InboundConnector, SendConnector, SmartHost
+from soak import rounds
 from tenancy.attribution_cases import AT, PUBLIC_CA, FixtureJudge, client_certificate, domain, tenant, tls
 from tenancy.memory_directory import MemoryDirectory
 
@@ -289,7 +291,8 @@ def scenes(draw: st.DrawFn) -> tuple[World, tuple[Server, Evidence]]:
     return world, draw(sessions(world))
 
 
-@settings(max_examples=600, deadline=None)
+@pytest.mark.soak
+@settings(max_examples=rounds(60, large=6000), deadline=None)
 @given(scene=scenes())
 def test_no_mail_is_taken_for_a_tenant_that_could_not_claim_it(scene: tuple[World, tuple[Server, Evidence]]) -> None:
     world, (server, evidence) = scene
@@ -298,7 +301,8 @@ def test_no_mail_is_taken_for_a_tenant_that_could_not_claim_it(scene: tuple[Worl
         assert may_be_taken_for(world, found.tenant, server, evidence), found
 
 
-@settings(max_examples=600, deadline=None)
+@pytest.mark.soak
+@settings(max_examples=rounds(60, large=6000), deadline=None)
 @given(scene=scenes())
 def test_no_mail_reaches_a_next_hop_of_a_tenant_that_it_is_nothing_to(
     scene: tuple[World, tuple[Server, Evidence]],
@@ -315,7 +319,8 @@ def test_no_mail_reaches_a_next_hop_of_a_tenant_that_it_is_nothing_to(
         raise AssertionError(f"{hop.tenant} gets what {server.owner}'s server sends: {found}")
 
 
-@settings(max_examples=300, deadline=None)
+@pytest.mark.soak
+@settings(max_examples=rounds(40, large=3000), deadline=None)
 @given(scene=scenes())
 def test_a_lock_down_by_partner_connectors_holds_for_every_other_tenants_server(
     scene: tuple[World, tuple[Server, Evidence]],
@@ -350,7 +355,8 @@ def test_a_lock_down_by_partner_connectors_holds_for_every_other_tenants_server(
     assert not restricting or any(map(satisfies, restricting))
 
 
-@settings(max_examples=400, deadline=None)
+@pytest.mark.soak
+@settings(max_examples=rounds(40, large=4000), deadline=None)
 @given(scene=scenes(), more=st.data())
 def test_what_a_stranger_stores_changes_no_reply_to_another(
     more: st.DataObject, scene: tuple[World, tuple[Server, Evidence]]

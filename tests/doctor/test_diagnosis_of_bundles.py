@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,14 @@ BUNDLES = sorted(each for each in (Path(__file__).parent / "bundles").iterdir() 
 SURENESS = ("low", "medium", "high")
 
 
+@cache
 def evidence_of(folder: Path) -> EvidenceBundle:
     return read_files([each for each in sorted(folder.iterdir()) if each.name != "expect.toml"])
+
+
+@cache
+def diagnosis_of(folder: Path) -> Diagnosis:
+    return diagnose(evidence_of(folder))
 
 
 def first_catalogue(diagnosis: Diagnosis) -> tuple[str, ...]:
@@ -28,7 +35,7 @@ def first_catalogue(diagnosis: Diagnosis) -> tuple[str, ...]:
 @pytest.mark.parametrize("folder", BUNDLES, ids=lambda each: each.name)
 def test_evidence_gives_its_cause_first(folder: Path) -> None:
     expected = tomllib.loads((folder / "expect.toml").read_text("utf-8"))
-    diagnosis = diagnose(evidence_of(folder))
+    diagnosis = diagnosis_of(folder)
     accepted = {expected["first"], *expected.get("accept", ())}
     unsure = not diagnosis.findings or diagnosis.findings[0].confidence == "low"
     assert accepted & set(first_catalogue(diagnosis)) or ("none" in accepted and unsure)
@@ -46,7 +53,7 @@ def test_fix_and_questions_are_about_the_evidence(folder: Path) -> None:
     """`fix_has`: names and values that the first finding's commands hold; `asks_for`: what is asked for next;
     `never_says`: patterns of sentences that the report must not hold."""
     expected = tomllib.loads((folder / "expect.toml").read_text("utf-8"))
-    diagnosis = diagnose(evidence_of(folder))
+    diagnosis = diagnosis_of(folder)
     commands = "\n".join(fix.command for each in diagnosis.findings[:1] for fix in each.fix)
     assert [each for each in expected.get("fix_has", ()) if each not in commands] == []
     asked = "\n".join(diagnosis.missing).casefold()
@@ -57,8 +64,7 @@ def test_fix_and_questions_are_about_the_evidence(folder: Path) -> None:
 
 @pytest.mark.parametrize("folder", BUNDLES, ids=lambda each: each.name)
 def test_redacted_evidence_gives_the_same_cause(folder: Path) -> None:
-    bundle = evidence_of(folder)
-    plain, hidden = diagnose(bundle), diagnose(redacted(bundle, b"a key of the test"))
+    plain, hidden = diagnosis_of(folder), diagnose(redacted(evidence_of(folder), b"a key of the test"))
     assert [each.rule for each in hidden.findings[:1]] == [each.rule for each in plain.findings[:1]]
 
 

@@ -24,6 +24,7 @@ from gatepost.doctor.powershell import quoted
 from gatepost.doctor.reading import read_files, read_text
 from gatepost.doctor.renewal import rehearsed
 from pki import Pki
+from soak import rounds
 
 DOCS = Path(__file__).parents[2] / "docs"
 BUNDLES = sorted(each for each in (Path(__file__).parent / "bundles").iterdir() if each.is_dir())
@@ -145,7 +146,8 @@ def test_a_value_is_one_powershell_string_and_comes_out_as_it_went_in(name):
     assert literal[1:-1] == name
 
 
-@settings(max_examples=60, deadline=None)
+@pytest.mark.soak
+@settings(max_examples=rounds(60, large=1200), deadline=None)
 @given(NAMES)
 @example('Büro\'s "relay" $(reboot) `reboot` ; & | <I>CN=x<S>')
 @example("new line")

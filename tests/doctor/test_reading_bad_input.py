@@ -1,12 +1,13 @@
 """Whatever is handed in, the answer is one clear line, in bounded memory and time; never a traceback."""
 
 import datetime
+import io
 import json
 import os
 import resource
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,8 +15,10 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs7, pkcs12
 
+from gatepost.cli.main import run
 from gatepost.doctor.reading import read_files, read_text
 from pki import Pki
+from soak import rounds
 
 SOURCE = Path(__file__).parents[2] / "src"
 REFUSAL = "550 5.7.64 TenantAttribution; Relay Access Denied [AM1.eop-eur05.prod.protection.outlook.com]"
@@ -46,6 +49,22 @@ def doctor(*arguments: object, stdin: bytes | None = None) -> subprocess.Complet
     told = subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
     assert "Traceback" not in told.stderr + told.stdout
     return told
+
+
+def doctor_here(*arguments: object, stdin: bytes = b"") -> subprocess.CompletedProcess[str]:
+    """The command in this process: for what it says, where neither limits nor a terminal are asked about."""
+    out, errors, before = io.StringIO(), io.StringIO(), sys.stdin
+    sys.stdin = io.TextIOWrapper(io.BytesIO(stdin))
+    code: object
+    try:
+        with redirect_stdout(out), redirect_stderr(errors):
+            code = run(["doctor", *map(str, arguments)])
+    except SystemExit as ended:
+        code = ended.code or 0
+    finally:
+        sys.stdin = before
+    assert isinstance(code, int)
+    return subprocess.CompletedProcess(["gatepost", "doctor"], code, out.getvalue(), errors.getvalue())
 
 
 def assert_one_line(done: subprocess.CompletedProcess[str], *said: str) -> None:
@@ -163,10 +182,10 @@ def test_pipes_devices_and_loops_are_left_alone(tmp_path):
 
 def test_folders_that_hold_nothing_and_names_that_are_not_there(tmp_path):
     (tmp_path / "empty").mkdir()
-    assert_one_line(doctor(tmp_path / "empty"), "no file")
-    assert_one_line(doctor(tmp_path / "missing"), "no such file")
-    assert_one_line(doctor(), "name files")
-    assert_one_line(doctor("-", stdin=b""), "empty")
+    assert_one_line(doctor_here(tmp_path / "empty"), "no file")
+    assert_one_line(doctor_here(tmp_path / "missing"), "no such file")
+    assert_one_line(doctor_here(), "name files")
+    assert_one_line(doctor_here("-", stdin=b""), "empty")
 
 
 @contextmanager
@@ -200,13 +219,14 @@ def test_names_and_values_that_are_no_characters_are_saved_and_loaded(tmp_path):
     (folder / "c.json").write_text('{"Name": "x\\ud800", "ConnectorType": "OnPremises", "Enabled": false}')
     written = ("--save", tmp_path / "saved.json", "--html", tmp_path / "report.html")
     for form in ("--json", "--markdown", "--redact"):
-        assert doctor(folder, *written, form).returncode in (0, 1)
-    doctor(folder, *written)
-    assert doctor("--bundle", tmp_path / "saved.json", "--json").returncode in (0, 1)
+        assert doctor_here(folder, *written, form).returncode in (0, 1)
+    doctor_here(folder, *written)
+    assert doctor_here("--bundle", tmp_path / "saved.json", "--json").returncode in (0, 1)
 
 
+@pytest.mark.soak
 def test_many_small_files_take_time_in_proportion_and_are_not_listed_one_by_one(tmp_path):
-    for number in range(3000):
+    for number in range(rounds(600, large=6000)):
         (tmp_path / f"{number}.txt").write_text(f"{REFUSAL}\nuser{number}@contoso.example\n")
     done = doctor(tmp_path)
     assert done.returncode in (0, 1), done.stderr
@@ -283,15 +303,15 @@ def test_a_pfx_that_stays_shut_says_what_to_do(password, said, pki, tmp_path):
 def test_the_password_stands_in_a_file_and_without_a_terminal_nobody_is_asked(pki, tmp_path):
     (tmp_path / "x.pfx").write_bytes(pfx(pki, "geheim"))
     (tmp_path / "password").write_text("geheim\n")
-    assert_one_line(doctor(tmp_path / "x.pfx"), "--pfx-password-file")
-    done = doctor("--json", "--pfx-password-file", tmp_path / "password", tmp_path / "x.pfx")
+    assert_one_line(doctor_here(tmp_path / "x.pfx"), "--pfx-password-file")
+    done = doctor_here("--json", "--pfx-password-file", tmp_path / "password", tmp_path / "x.pfx")
     assert json.loads(done.stdout)["read"] == [{"source": "x.pfx", "as": "certificate", "items": 2}]
     assert "geheim" not in done.stdout + done.stderr
-    assert_one_line(doctor("--pfx-password-file", tmp_path / "none", tmp_path / "x.pfx"), "--pfx-password-file")
+    assert_one_line(doctor_here("--pfx-password-file", tmp_path / "none", tmp_path / "x.pfx"), "--pfx-password-file")
     (tmp_path / "old.pem").write_text(pki.leaf("mail.contoso.example").pem)
     next_one = ("--next", tmp_path / "x.pfx", tmp_path / "old.pem")
-    assert_one_line(doctor(*next_one), "a PFX with a password")
-    assert doctor(*next_one, "--pfx-password-file", tmp_path / "password").returncode in (0, 1)
+    assert_one_line(doctor_here(*next_one), "a PFX with a password")
+    assert doctor_here(*next_one, "--pfx-password-file", tmp_path / "password").returncode in (0, 1)
 
 
 @pytest.mark.parametrize("form", [serialization.Encoding.DER, serialization.Encoding.PEM])

@@ -4,6 +4,7 @@
 
 import random
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +13,7 @@ from gatepost.doctor.evidence import distinguished_name, issuer_and_subject
 from gatepost.doctor.moments import moment
 from gatepost.doctor.readers.replies import find_replies
 from gatepost.doctor.reading import Collection, read_octets
+from soak import rounds
 
 PIECES = [
     "550 5.7.64 TenantAttribution; Relay Access Denied [VI1.eop-eur05.prod.protection.outlook.com 2026-01-06T03:22:22.000Z 00",
@@ -105,7 +107,7 @@ PIECES = [
     ",",
 ]
 TEXTS = st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=40)), max_size=14).map("\n".join)
-PATIENT = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+PATIENT = settings(max_examples=rounds(150, large=5000), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def bundle_of(octets: bytes):
@@ -114,6 +116,7 @@ def bundle_of(octets: bytes):
     return collection.bundle()
 
 
+@pytest.mark.soak
 @PATIENT
 @given(TEXTS)
 def test_no_text_makes_a_reader_raise_and_what_was_read_is_saved_and_loaded_unchanged(text):
@@ -121,6 +124,7 @@ def test_no_text_makes_a_reader_raise_and_what_was_read_is_saved_and_loaded_unch
     assert load_bundle(dump_bundle(bundle)) == bundle
 
 
+@pytest.mark.soak
 @PATIENT
 @given(TEXTS, st.integers(0, 2**32))
 def test_no_damaged_text_makes_a_reader_raise(text, seed):
@@ -131,6 +135,7 @@ def test_no_damaged_text_makes_a_reader_raise(text, seed):
     bundle_of(bytes(octets))
 
 
+@pytest.mark.soak
 @PATIENT
 @given(
     st.binary(max_size=400),
@@ -141,6 +146,7 @@ def test_no_octets_make_a_reader_raise(octets, beginning):
     assert bundle.read or bundle.unread
 
 
+@pytest.mark.soak
 @PATIENT
 @given(st.text(max_size=200))
 def test_the_small_parsers_take_any_text(text):

@@ -12,6 +12,7 @@ from gatepost.doctor.bundle_file import dump_bundle
 from gatepost.doctor.evidence import EvidenceBundle, ProseFact, Source
 from gatepost.doctor.reading import read_files, read_text
 from gatepost.doctor.redaction import redacted
+from soak import rounds
 
 BUNDLES = sorted(each for each in (Path(__file__).parent / "bundles").iterdir() if each.is_dir())
 NAMES = re.compile(
@@ -79,7 +80,8 @@ LABELS = st.from_regex(r"[a-z]{4}q[a-z]{3,8}x[0-9]", fullmatch=True)
     st.from_regex(r"[0-9A-F]{40}", fullmatch=True).filter(lambda each: any(sign.isdigit() for sign in each)),
     st.sampled_from(["log", "export", "list", "bounce", "words", "openssl", "postfix"]),
 )
-@settings(max_examples=150, deadline=None)
+@pytest.mark.soak
+@settings(max_examples=rounds(150, large=3000), deadline=None)
 def test_a_secret_name_leaks_in_no_kind_of_evidence(
     person: str, domain: str, host: str, address: ipaddress.IPv4Address, thumbprint: str, form: str
 ) -> None:

@@ -17,6 +17,7 @@ from gatepost.hybrid.apply import NotChanged, TakenBack, Trouble, WorldMoved, ap
 from gatepost.hybrid.journal import Memory, private_folder, write_private
 from gatepost.hybrid.plan import Change, Plan, UnusablePlan, document, read_plan
 from hybrid.worlds import AT, WISH, MemorySide, World, renewed
+from soak import rounds
 
 INBOUND = "inbound-connector edge.contoso.com"
 
@@ -181,7 +182,8 @@ _EDITS = st.lists(
 _WISHES = st.sampled_from([WISH, renewed("mail2.contoso.com"), replace(WISH, key="/etc/gatepost/other.key")])
 
 
-@settings(deadline=None, max_examples=60)
+@pytest.mark.soak
+@settings(deadline=None, max_examples=rounds(60, large=1200))
 @given(rounds=st.lists(st.tuples(_EDITS, _WISHES), min_size=1, max_size=3))
 def test_no_apply_takes_back_what_somebody_did_by_hand(rounds: list[tuple[list[Any], Any]]) -> None:
     with TemporaryDirectory() as folder:
@@ -207,7 +209,8 @@ def test_no_apply_takes_back_what_somebody_did_by_hand(rounds: list[tuple[list[A
 _UNMANAGED = object()
 
 
-@settings(deadline=None, max_examples=60)
+@pytest.mark.soak
+@settings(deadline=None, max_examples=rounds(60, large=1200))
 @given(edits=_EDITS, wish=_WISHES, cut=st.integers(0, 9))
 def test_undo_returns_both_sides_to_the_octet(edits: list[Any], wish: Any, cut: int) -> None:
     """From nothing or from an earlier, edited set-up; whole, or interrupted anywhere."""

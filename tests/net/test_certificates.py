@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from gatepost.net.certificates import CredentialError, facts, lineage, read_chain
 from pki import BAD_SAN, Pki
+from soak import rounds
 
 
 def test_the_facts_say_what_the_certificate_says(pki: Pki) -> None:
@@ -72,7 +73,10 @@ def test_the_lineage_says_where_the_issuer_is(pki: Pki) -> None:
     assert origin.authority_key_id == lineage(pki.intermediate.der).subject_key_id != b""
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.soak
+@settings(
+    max_examples=rounds(300, large=6000), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_no_octets_make_it_throw(pki: Pki, data: st.DataObject) -> None:
     der = bytearray(data.draw(st.sampled_from([pki.intermediate.der, pki.root.der])))

@@ -19,6 +19,7 @@ from gatepost.net.tls_server import ServerTlsContexts, ServerTlsSession
 from gatepost.net.tls_session import MOST_CERTIFICATES
 from gatepost.tenancy.evidence import ClientCertificate, PresentedCertificate, VerifiedCertificate
 from pki import BAD_SAN, CRITICAL_UNKNOWN, Issued, Pki
+from soak import rounds
 from tls_wire import BareClient, join
 
 NOW = datetime.now(UTC)
@@ -233,7 +234,10 @@ def test_a_broken_record_in_mid_session_is_a_failure(contexts: ServerTlsContexts
     assert server.take_ciphertext()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.soak
+@settings(
+    max_examples=rounds(60, large=1200), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_a_mutilated_handshake_never_throws(contexts: ServerTlsContexts, data: st.DataObject) -> None:
     client, server = BareClient(), contexts.accept()

@@ -21,6 +21,7 @@ from gatepost.smtp.client_effects import (
 )
 from gatepost.smtp.client_session import ClientSession, Transaction
 from gatepost.smtp.client_settings import ClientSettings, StartTlsUse
+from soak import rounds
 
 GREETING = b"220 relay.example ESMTP\r\n"
 EVERYTHING = (
@@ -434,7 +435,8 @@ REPLIES = (
 REPLY_LINES = st.one_of(st.sampled_from(REPLIES), st.binary(max_size=12))
 
 
-@settings(max_examples=300, deadline=None)
+@pytest.mark.soak
+@settings(max_examples=rounds(300, large=6000), deadline=None)
 @given(
     words=st.lists(REPLY_LINES, max_size=14),
     cuts=st.lists(st.integers(1, 40), min_size=1, max_size=20),

@@ -5,8 +5,11 @@ import random
 import sys
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from soak import rounds
 
 _PROGRAM = Path(__file__).parents[2] / "fuzz" / "cutting.py"
 _spec = importlib.util.spec_from_file_location("cutting", _PROGRAM)
@@ -27,7 +30,8 @@ _writes = st.lists(st.one_of(_lines, _content, _chunks, st.binary(max_size=20)),
 
 
 @given(_writes, st.booleans())
-@settings(max_examples=150, deadline=None)
+@pytest.mark.soak
+@settings(max_examples=rounds(150, large=3000), deadline=None)
 def test_any_octets_give_the_same_session_however_they_are_cut(writes: list[bytes], introduced: bool) -> None:
     opening = [b"EHLO client.example\r\n", cutting.MAILS[0], cutting.RCPTS[0]] if introduced else []
     cutting.play_every_way(opening + writes)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,6 +12,7 @@ from gatepost.tenancy.attribution import EOP, GATEPOST, Attribution, Basis, Outc
 from gatepost.tenancy.candidates import gather
 from gatepost.tenancy.evidence import Evidence, VerifiedCertificate
 from gatepost.tenancy.tenant import ConnectorType
+from soak import rounds
 from tenancy.attribution_cases import (
     AT,
     STATES,
@@ -193,7 +195,8 @@ def test_every_verdict_has_a_reason_and_only_a_refusal_has_a_reply(
     assert (attribution.tenant is None) == (attribution.outcome is Outcome.REFUSED)
 
 
-@settings(max_examples=50)
+@pytest.mark.soak
+@settings(max_examples=rounds(50, large=1000))
 @given(pair=directories(), evidence=sessions())
 def test_a_tenant_nobody_speaks_of_changes_nothing(
     pair: tuple[MemoryDirectory, MemoryDirectory], evidence: Evidence

@@ -27,6 +27,7 @@ from gatepost.store.directory.bulk import SqliteBulkEditor
 from gatepost.store.directory.sqlite_directory import SqliteDirectory
 from gatepost.tenancy.tenant import AcceptedDomain
 from pki import Pki
+from soak import rounds
 
 LATER = AT + timedelta(days=1)
 
@@ -258,7 +259,10 @@ def directories(draw: st.DrawFn) -> list[dict[str, Any]]:
     return lines
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.soak
+@settings(
+    max_examples=rounds(25, large=500), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(directories())
 def test_a_round_trip_changes_nothing(tmp_path_factory: pytest.TempPathFactory, lines: list[dict[str, Any]]) -> None:
     folder = tmp_path_factory.mktemp("round-trip")

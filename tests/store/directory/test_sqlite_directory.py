@@ -44,6 +44,7 @@ from gatepost.tenancy.record import (
     tenant_record,
 )
 from gatepost.tenancy.tenant import ConnectorType, InboundConnector, Tenant
+from soak import rounds
 
 
 def editor_of(path: Path, **settings: object) -> SqliteDirectoryEditor:
@@ -288,7 +289,8 @@ _changes = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=40)
+@pytest.mark.soak
+@settings(deadline=None, max_examples=rounds(40, large=800))
 @given(st.lists(_changes, max_size=20))
 def test_replaying_the_audit_gives_the_directory(changes: list[tuple[str, object, bool]]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
@@ -19,6 +20,7 @@ from gatepost.queue.outcome import Rescheduled, Settlement
 from gatepost.queue.store import Avoid, QueueFilter
 from gatepost.store.queue.admin import SqliteQueueOffice
 from gatepost.store.queue.sqlite_queue import SqliteQueueStore
+from soak import rounds
 
 DOMAINS = st.sampled_from(["a.example", "b.example", "c.example"])
 TENANTS = st.sampled_from(["contoso", "tailspin"])
@@ -298,8 +300,8 @@ def paths(claims: Iterable[Claim]) -> list[str]:
     return [each.forward_path for claim in claims for each in claim.recipients]
 
 
-TestQueueAgainstModel = QueueMachine.TestCase
-TestQueueAgainstModel.settings = settings(max_examples=15, stateful_step_count=40, deadline=None)
+TestQueueAgainstModel = pytest.mark.soak(QueueMachine.TestCase)
+TestQueueAgainstModel.settings = settings(max_examples=rounds(15, large=400), stateful_step_count=40, deadline=None)
 
 
 class QueueWithOrdersMachine(QueueMachine):
@@ -312,5 +314,7 @@ class QueueWithOrdersMachine(QueueMachine):
         self.carry_out_orders()
 
 
-TestQueueWithOrdersAgainstModel = QueueWithOrdersMachine.TestCase
-TestQueueWithOrdersAgainstModel.settings = settings(max_examples=15, stateful_step_count=40, deadline=None)
+TestQueueWithOrdersAgainstModel = pytest.mark.soak(QueueWithOrdersMachine.TestCase)
+TestQueueWithOrdersAgainstModel.settings = settings(
+    max_examples=rounds(15, large=400), stateful_step_count=40, deadline=None
+)
