@@ -16,7 +16,7 @@ from gatepost.api.conditional import ConditionsOf, written
 from gatepost.api.names import AppointmentId, Pin, TenantName
 from gatepost.app.admin_parts import certificate_facts
 from gatepost.tenancy.appointment import Appointment, Purpose
-from gatepost.tenancy.record import Record
+from gatepost.tenancy.fields import Record
 
 router = APIRouter()
 

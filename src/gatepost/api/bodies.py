@@ -1,12 +1,41 @@
 """What is sent and what is shown, as the OpenAPI document has it.
 
 What is shown can be sent back: fields that only the relay sets are taken and not looked at. A field nobody knows is an
-error.
+error. Bodies of directory objects are made from their definitions.
 """
 
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
+
+from gatepost.tenancy.definitions import (
+    ADDRESS_SPACES,
+    CONNECTOR_TYPE,
+    DOMAIN,
+    INBOUND_CONNECTOR,
+    LIMITS,
+    NETWORKS,
+    SEND_CONNECTOR,
+    SMART_HOSTS,
+    TENANT,
+    TLS_LEVEL,
+)
+from gatepost.tenancy.fields import (
+    FLAG,
+    ON_OFF,
+    ON_OFF_OR_NONE,
+    SET_OF_TEXTS,
+    TEXT,
+    TEXT_OR_NONE,
+    TEXTS,
+    TIME,
+    TIME_OR_NONE,
+    Fields,
+    Form,
+    default_of,
+)
+from gatepost.tenancy.tenant import AcceptedDomain, InboundConnector, SendConnector, Tenant
 
 _T = TypeVar("_T")
 
@@ -51,103 +80,10 @@ class WhoAmI(Shown):
     """Of sent mail; the operator's to know."""
 
 
-class TenantBody(Sent):
-    name: ReadOnly
-    created_at: ReadOnly
-    reject_direct_send: ReadOnly
-    contact: str | None = Field(default=None, description="The mailbox that is told what will stop working.")
-    limits: ReadOnly
-
-
-class TenantShown(Shown):
-    name: str
-    created_at: str
-    reject_direct_send: bool
-    contact: str | None
-    limits: dict[str, int]
-
-
-class DomainBody(Sent):
-    match_subdomains: bool = False
-    verified: bool | None = Field(default=None, description="The operator vouches, or takes verification back.")
-    domain: ReadOnly
-    tenant: ReadOnly
-    token: ReadOnly
-    verified_at: ReadOnly
-    verified_by_operator: ReadOnly
-    checked_at: ReadOnly
-    lost_at: ReadOnly
-    claimed_at: ReadOnly
-    record: ReadOnly
-    warnings: ReadOnly
-
-
 class TxtRecord(Shown):
     name: str
     type: Literal["TXT"]
     value: str
-
-
-class DomainShown(Shown):
-    domain: str
-    tenant: str
-    token: str
-    verified: bool
-    match_subdomains: bool
-    verified_at: str | None
-    verified_by_operator: bool
-    checked_at: str | None
-    lost_at: str | None
-    claimed_at: str | None
-    record: TxtRecord
-    warnings: list[str]
-
-
-# --- inbound connectors -----------------------------------------------------------------------------------------------
-
-ConnectorType = Literal["on-premises", "partner"]
-
-
-class InboundConnectorBody(Sent):
-    type: ConnectorType = "on-premises"
-    certificate_names: Lines = []
-    certificate_sha256: Lines = []
-    public_key_sha256: Lines = []
-    addresses: Lines = []
-    sender_domains: Lines = []
-    require_tls: bool = False
-    restrict_to_certificate: bool = False
-    restrict_to_address: bool = False
-    trust_anchors: Annotated[list[Annotated[str, Field(max_length=16384)]], Field(max_length=100)] = []
-    enabled: bool = True
-    tenant: ReadOnly
-    name: ReadOnly
-    proven_pins: ReadOnly
-    missing: ReadOnly
-    warnings: ReadOnly
-
-
-class InboundConnectorChange(InboundConnectorBody):
-    model_config = ConfigDict(json_schema_extra=_without_defaults)
-
-
-class InboundConnectorShown(Shown):
-    tenant: str
-    name: str
-    type: ConnectorType
-    certificate_names: list[str]
-    certificate_sha256: list[str]
-    public_key_sha256: list[str]
-    proven_pins: list[str]
-    addresses: list[str]
-    sender_domains: list[str]
-    require_tls: bool
-    restrict_to_certificate: bool
-    restrict_to_address: bool
-    trust_anchors: list[str]
-    enabled: bool
-    missing: str | None
-    warnings: list[str]
 
 
 class SeenCertificateShown(Shown):
@@ -168,8 +104,9 @@ class ConnectorUseShown(Shown):
     messages_30d: int
 
 
-# --- send connectors --------------------------------------------------------------------------------------------------
+# --- directory objects ------------------------------------------------------------------------------------------------
 
+ConnectorType = Literal["on-premises", "partner"]
 TlsLevel = Literal["none", "opportunistic", "encrypt", "verify"]
 
 
@@ -192,28 +129,6 @@ class SmartHostBody(Sent):
     port: Port = 25
 
 
-class SendConnectorBody(Sent):
-    address_spaces: Annotated[list[AddressSpaceBody], Field(max_length=500)] = []
-    smart_hosts: Annotated[list[SmartHostBody], Field(max_length=500)] = []
-    certificate: Line | None = Field(default=None, description="A path on the relay; the operator's to set.")
-    key: Line | None = Field(default=None, description="A path on the relay; the operator's to set.")
-    tls: TlsLevel = "opportunistic"
-    tls_domain: Line | None = None
-    fqdn: Line | None = None
-    protocol_log: bool = True
-    allow_internal: bool | None = Field(
-        default=None, description="Whether it may reach internal addresses and other ports; the operator's to set."
-    )
-    enabled: bool = True
-    tenant: ReadOnly
-    name: ReadOnly
-    warnings: ReadOnly
-
-
-class SendConnectorChange(SendConnectorBody):
-    model_config = ConfigDict(json_schema_extra=_without_defaults)
-
-
 class AddressSpaceShown(Shown):
     space: str
     cost: int
@@ -224,20 +139,105 @@ class SmartHostShown(Shown):
     port: int
 
 
-class SendConnectorShown(Shown):
-    name: str
-    tenant: str | None
-    address_spaces: list[AddressSpaceShown]
-    smart_hosts: list[SmartHostShown]
-    certificate: str | None
-    key: str | None
-    tls: TlsLevel
-    tls_domain: str | None
-    fqdn: str | None
-    protocol_log: bool
-    allow_internal: bool | None
-    enabled: bool
-    warnings: list[str]
+_SENT: dict[Form, Any] = {
+    TEXT_OR_NONE: Line | None,
+    TEXTS: Lines,
+    NETWORKS: Lines,
+    FLAG: bool,
+    ON_OFF: bool,
+    ON_OFF_OR_NONE: bool | None,
+    CONNECTOR_TYPE: ConnectorType,
+    TLS_LEVEL: TlsLevel,
+    ADDRESS_SPACES: Annotated[list[AddressSpaceBody], Field(max_length=500)],
+    SMART_HOSTS: Annotated[list[SmartHostBody], Field(max_length=500)],
+}
+_SENT_AS: dict[str, Any] = {
+    "contact": str | None,
+    "trust_anchors": Annotated[list[Annotated[str, Field(max_length=16384)]], Field(max_length=100)],
+}
+"""Fields whose texts are longer than a line."""
+
+_SHOWN: dict[Form, Any] = {
+    TEXT: str,
+    TEXT_OR_NONE: str | None,
+    TEXTS: list[str],
+    SET_OF_TEXTS: list[str],
+    NETWORKS: list[str],
+    FLAG: bool,
+    ON_OFF: bool,
+    ON_OFF_OR_NONE: bool | None,
+    TIME: str,
+    TIME_OR_NONE: str | None,
+    LIMITS: dict[str, int],
+    CONNECTOR_TYPE: ConnectorType,
+    TLS_LEVEL: TlsLevel,
+    ADDRESS_SPACES: list[AddressSpaceShown],
+    SMART_HOSTS: list[SmartHostShown],
+}
+
+
+def _body(name: str, base: type[Sent], kind: type, definition: Fields, *read_only: str) -> Any:
+    """What is taken, unless the base has it already: what can be set, with its default; the rest as it was shown."""
+    sent: dict[str, Any] = dict.fromkeys(read_only, ReadOnly)
+    for each in definition.values():
+        if each.is_key or each.is_found or each.only_imported:
+            sent[each.name] = ReadOnly
+        else:
+            value = Field(default=default_of(kind, each), description=each.about or None)
+            sent[each.name] = (_SENT_AS.get(each.name) or _SENT[each.form], value)
+    return create_model(name, __base__=base, **{each: it for each, it in sent.items() if each not in base.model_fields})
+
+
+def _shown(name: str, definition: Fields, more: Mapping[str, Any] | None = None) -> Any:
+    kinds = {**{each.name: _SHOWN[each.form] for each in definition.values()}, **(more or {})}
+    shown: dict[str, Any] = {each: (kind, ...) for each, kind in kinds.items()}
+    return create_model(name, __base__=Shown, **shown)
+
+
+class _TenantBody(Sent):
+    contact: str | None = Field(default=None, description=TENANT["contact"].about)
+
+
+class _DomainBody(Sent):
+    match_subdomains: bool = False
+    verified: bool | None = Field(default=None, description="The operator vouches, or takes verification back.")
+
+
+class ConnectorBody(Sent):
+    enabled: bool = True
+
+
+_WARNINGS = {"warnings": list[str]}
+
+if TYPE_CHECKING:
+    # Classes that are made are none for mypy.
+    TenantBody = _TenantBody
+    DomainBody = _DomainBody
+    InboundConnectorBody = ConnectorBody
+    InboundConnectorChange = ConnectorBody
+    SendConnectorBody = ConnectorBody
+    SendConnectorChange = ConnectorBody
+    TenantShown = Shown
+    DomainShown = Shown
+    InboundConnectorShown = Shown
+    SendConnectorShown = Shown
+else:
+    TenantBody = _body("TenantBody", _TenantBody, Tenant, TENANT)
+    TenantShown = _shown("TenantShown", TENANT)
+    DomainBody = _body("DomainBody", _DomainBody, AcceptedDomain, DOMAIN, "record", "warnings")
+    DomainShown = _shown("DomainShown", DOMAIN, {"record": TxtRecord, **_WARNINGS})
+    InboundConnectorBody = _body(
+        "InboundConnectorBody", ConnectorBody, InboundConnector, INBOUND_CONNECTOR, "missing", "warnings"
+    )
+    InboundConnectorShown = _shown("InboundConnectorShown", INBOUND_CONNECTOR, {"missing": str | None, **_WARNINGS})
+    SendConnectorBody = _body("SendConnectorBody", ConnectorBody, SendConnector, SEND_CONNECTOR, "warnings")
+    SendConnectorShown = _shown("SendConnectorShown", SEND_CONNECTOR, _WARNINGS)
+
+    class InboundConnectorChange(InboundConnectorBody):
+        model_config = ConfigDict(json_schema_extra=_without_defaults)
+
+    class SendConnectorChange(SendConnectorBody):
+        model_config = ConfigDict(json_schema_extra=_without_defaults)
 
 
 # --- what happened ----------------------------------------------------------------------------------------------------

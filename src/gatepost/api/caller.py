@@ -14,12 +14,12 @@ from fastapi import Depends, Request
 
 from gatepost.admin.directory.editor import DirectoryEditor
 from gatepost.admin.directory.lookups import tenant_named
-from gatepost.admin.refusal import NotFound
 from gatepost.api.problems import Problem
 from gatepost.api.rates import Allotment
 from gatepost.app import open_editor
 from gatepost.app.admin_parts import Judging
 from gatepost.config import Config
+from gatepost.errors import NotFound
 from gatepost.tenancy.token import Token
 
 

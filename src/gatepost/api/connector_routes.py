@@ -1,7 +1,6 @@
 """Inbound connectors and send connectors."""
 
 from collections.abc import Collection
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -11,9 +10,8 @@ from fastapi.responses import Response
 from gatepost.admin.directory import connector_use, inbound_connectors, send_connectors
 from gatepost.admin.directory.connector_use import use_record
 from gatepost.admin.directory.editor import DirectoryEditor
-from gatepost.admin.directory.inbound_connectors import Saved
+from gatepost.admin.directory.inbound_connectors import SavedInbound
 from gatepost.admin.directory.lookups import inbound_connector_named, send_connector_named
-from gatepost.admin.refusal import NotFound
 from gatepost.api.bodies import (
     ConnectorUseShown,
     InboundConnectorBody,
@@ -28,14 +26,15 @@ from gatepost.api.caller import Caller, CallerOf
 from gatepost.api.conditional import Conditions, ConditionsOf, written
 from gatepost.api.names import ConnectorName, StoredConnectorName, TenantName
 from gatepost.api.objects import (
-    inbound_changes,
+    changes_of,
     inbound_connector_shown,
-    send_changes,
     send_connector_shown,
 )
 from gatepost.api.paging import Page, PageOf
 from gatepost.app import open_sightings
 from gatepost.app.admin_parts import check_credentials
+from gatepost.errors import NotFound
+from gatepost.tenancy.definitions import INBOUND_CONNECTOR, SEND_CONNECTOR
 from gatepost.tenancy.sighting import ConnectorUse
 from gatepost.tenancy.tenant import InboundConnector, SendConnector
 
@@ -100,7 +99,7 @@ def put_inbound_connector(
         owner = caller.tenant(editor, tenant)
         existing = editor.inbound_connector(owner, name)
         conditions.must_hold(existing and inbound_connector_shown(caller, editor, existing))
-        changes = inbound_changes(body, type(body).model_fields)
+        changes = changes_of(body, INBOUND_CONNECTOR, type(body).model_fields)
         saved = inbound_connectors.put(editor, owner, name, changes, enabled=body.enabled)
         shown = inbound_connector_shown(caller, editor, saved.connector)
         return written(shown, created=existing is None)
@@ -123,14 +122,14 @@ def change_inbound_connector(
         return written(inbound_connector_shown(caller, editor, saved.connector))
 
 
-def _changed_inbound(editor: DirectoryEditor, existing: InboundConnector, body: InboundConnectorChange) -> Saved:
+def _changed_inbound(editor: DirectoryEditor, existing: InboundConnector, body: InboundConnectorChange) -> SavedInbound:
     tenant, name, mentioned = existing.tenant, existing.name, body.model_fields_set
     if mentioned == {"enabled"}:
         if body.enabled:
             return inbound_connectors.enable(editor, tenant, name)
-        return Saved(connector=inbound_connectors.disable(editor, tenant, name))
+        return SavedInbound(connector=inbound_connectors.disable(editor, tenant, name))
     enabled = body.enabled if "enabled" in mentioned else None
-    return inbound_connectors.put(editor, tenant, name, inbound_changes(body, mentioned), enabled=enabled)
+    return inbound_connectors.put(editor, tenant, name, changes_of(body, INBOUND_CONNECTOR, mentioned), enabled=enabled)
 
 
 @router.delete("/v1/tenants/{tenant}/inbound-connectors/{name}", status_code=204, response_class=Response)
@@ -297,13 +296,13 @@ def _put(
     conditions.must_hold(existing and show(existing))
     if not caller.is_operator:
         _leave_credentials(caller, body)
-        if body.allow_internal and not (existing and existing.reaches_internal):
+        if getattr(body, "allow_internal", None) and not (existing and existing.reaches_internal):
             caller.must_be_operator("allow_internal")
         mentioned = set(mentioned) - {*_OPERATORS}
     saved = send_connectors.put(
         editor,
         stored,
-        replace(send_changes(body, mentioned, tenant), by_tenant=not caller.is_operator),
+        {**changes_of(body, SEND_CONNECTOR, mentioned), "tenant": tenant},
         check_credentials,
         enabled=body.enabled if "enabled" in mentioned else None,
     )

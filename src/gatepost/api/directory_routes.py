@@ -11,7 +11,6 @@ from gatepost import __version__
 from gatepost.admin.directory import domains, tenants, verification
 from gatepost.admin.directory.editor import DirectoryEditor
 from gatepost.admin.directory.lookups import domain_named
-from gatepost.admin.refusal import NotFound
 from gatepost.api.bodies import DomainBody, DomainShown, PageShown, TenantBody, TenantShown, WhoAmI
 from gatepost.api.caller import Caller, CallerOf
 from gatepost.api.conditional import ConditionsOf, written
@@ -19,8 +18,10 @@ from gatepost.api.names import DomainName, TenantName
 from gatepost.api.objects import domain_shown
 from gatepost.api.paging import PageOf
 from gatepost.app.admin_parts import txt_lookup
+from gatepost.errors import NotFound
 from gatepost.mail.domain import DomainError, domain_key
-from gatepost.tenancy.record import tenant_record, time_text
+from gatepost.tenancy.fields import time_text
+from gatepost.tenancy.record import tenant_record
 from gatepost.tenancy.tenant import AcceptedDomain
 
 router = APIRouter()

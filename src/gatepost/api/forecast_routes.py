@@ -22,7 +22,7 @@ from gatepost.api.names import TenantName
 from gatepost.app import open_queue_office
 from gatepost.app.own_credentials import certificates, foreseen
 from gatepost.queue.store import QueueFilter
-from gatepost.tenancy.record import time_text
+from gatepost.tenancy.fields import time_text
 
 router = APIRouter()
 

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from gatepost.admin.directory.tokens import BadToken, opened
+from gatepost.admin.directory.tokens import opened
 from gatepost.api.caller import Caller
 from gatepost.api.places import crowd_of, is_in
 from gatepost.api.problems import Problem, unauthenticated
@@ -27,6 +27,7 @@ from gatepost.api.slots import Slots
 from gatepost.app import open_editor
 from gatepost.app.admin_parts import Judging
 from gatepost.config import ApiConfig, Config
+from gatepost.errors import BadToken
 from gatepost.queue.store import StoreError
 from gatepost.tenancy.token import Scope, Token
 

@@ -14,7 +14,6 @@ from gatepost.admin.directory.editor import DirectoryEditor
 from gatepost.admin.directory.lookups import tenant_named
 from gatepost.admin.queue import waiting_mail
 from gatepost.admin.queue.records import overview_record, shown_record
-from gatepost.admin.refusal import BadRequest, NotFound
 from gatepost.admin.sessions.tenant_view import own_recipients, own_record
 from gatepost.admin.sessions.why import NoSessionId, SessionNotFound, document, session_id_in
 from gatepost.api.bodies import (
@@ -32,6 +31,7 @@ from gatepost.api.conditional import ConditionsOf, written
 from gatepost.api.names import MessageId, SessionId, TenantName, Version
 from gatepost.api.paging import Page, PageOf
 from gatepost.app import open_queue_office, open_sessions
+from gatepost.errors import BadRequest, NotFound, Said
 from gatepost.mail.domain import DomainError, domain_key
 from gatepost.queue.message import QueuedMessage, QueuedRecipient
 from gatepost.queue.orders import Action
@@ -57,7 +57,11 @@ def why(caller: CallerOf, id: SessionId, conditions: ConditionsOf) -> Response:
     if record is None:
         oldest = sessions.oldest() if caller.is_operator else None
         missing = SessionNotFound(session_id=session_id, what="session records", oldest=oldest)
-        raise NotFound(str(missing), to_tenant=f"there is no session {session_id} of yours")
+        raise NotFound(
+            missing.message,
+            next_step=missing.next_step,
+            to_tenant=Said(message=f"there is no session {session_id} of yours"),
+        )
     return conditions.read(document(record))
 
 

@@ -5,7 +5,6 @@
 Laws: nothing that fails inside is told outside; a tenant reads no other tenant's name.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,30 +15,9 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
-from gatepost.admin.directory.tokens import BadToken
-from gatepost.admin.refusal import NotFound, Refused
+from gatepost.errors import BadToken, NotFound, Refused, with_keys
 from gatepost.mail.visible import visible
 from gatepost.queue.store import StoreError
-
-_OPTION = re.compile(r"--([a-z][a-z0-9-]*)")
-
-_FIELDS = {
-    "certificate-name": "certificate_names",
-    "certificate-sha256": "certificate_sha256",
-    "public-key-sha256": "public_key_sha256",
-    "address": "addresses",
-    "sender-domain": "sender_domains",
-    "trust-anchor": "trust_anchors",
-    "restrict-to-certificate": "restrict_to_certificate",
-    "restrict-to-address": "restrict_to_address",
-    "address-space": "address_spaces",
-    "smart-host": "smart_hosts",
-    "tls-domain": "tls_domain",
-    "protocol-log": "protocol_log",
-    "match-subdomains": "match_subdomains",
-    "yes": "beyond_limits=true",
-}
-"""What the command line calls an option, and a body a field."""
 
 
 class ErrorDetail(BaseModel):
@@ -78,21 +56,24 @@ class Problem(HTTPException):
 
 def unauthenticated(error: BadToken) -> Problem:
     # RFC 6750 3: what a client is asked for.
-    return Problem(401, error.code, str(error), headers={"WWW-Authenticate": 'Bearer realm="gatepost"'})
+    return Problem(
+        401,
+        error.code,
+        with_keys(error.said.message),
+        do=with_keys(error.said.next_step) or None,
+        headers={"WWW-Authenticate": 'Bearer realm="gatepost"'},
+    )
 
 
-def refused_problem(error: Refused, *, to_tenant: bool) -> Problem:
+def refusal(error: Refused, *, to_tenant: bool) -> Problem:
     """422 is for what the document does not allow; what it allows and the relay will not do is a conflict."""
-    says = error.to_tenant if to_tenant else str(error)
-    option = _OPTION.search(says.partition("; ")[0])
-    says = _OPTION.sub(lambda found: _FIELDS.get(found[1], found[0]), says)
-    what, _, step = says.partition("; ")
+    said = error.to_tenant if to_tenant else error.said
     return Problem(
         404 if isinstance(error, NotFound) else 409,
         error.code,
-        what,
-        field=_FIELDS.get(option[1], option[1].replace("-", "_")) if option else None,
-        do=step or None,
+        with_keys(said.message),
+        field=error.field.name if error.field else None,
+        do=with_keys(said.next_step) or None,
     )
 
 
@@ -109,7 +90,7 @@ def install(app: FastAPI, routes: Sequence[Route]) -> None:
 
     @app.exception_handler(Refused)
     def refused(request: Request, error: Refused) -> JSONResponse:
-        return refused_problem(error, to_tenant=request.state.caller.token.tenant is not None).response
+        return refusal(error, to_tenant=request.state.caller.token.tenant is not None).response
 
     @app.exception_handler(StoreError)
     def store(request: Request, error: StoreError) -> JSONResponse:

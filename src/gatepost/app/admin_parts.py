@@ -17,7 +17,7 @@ from gatepost.app import open_judge, open_sightings, relay_at
 from gatepost.config import Config
 from gatepost.tenancy.directory import Directory
 from gatepost.tenancy.evidence import CertificateFacts
-from gatepost.tenancy.record import Record
+from gatepost.tenancy.fields import Record
 
 if TYPE_CHECKING:
     from gatepost.net.intermediates import KnownIntermediates

@@ -15,7 +15,7 @@ from gatepost.tenancy.appointment import Appointment
 from gatepost.tenancy.candidates import ChainJudge
 from gatepost.tenancy.enrolment import Objection, objection
 from gatepost.tenancy.evidence import Evidence
-from gatepost.tenancy.record import Record
+from gatepost.tenancy.fields import Record
 
 
 class Appointments:

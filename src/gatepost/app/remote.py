@@ -12,37 +12,27 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from gatepost.admin.directory import inbound_connectors, send_connectors
+from gatepost.admin.directory import domains, inbound_connectors, send_connectors, tenants
+from gatepost.admin.directory.changes import Changes
 from gatepost.admin.directory.connector_use import use_from
 from gatepost.admin.directory.domains import DomainChange
-from gatepost.admin.directory.inbound_connectors import InboundConnectorChanges
-from gatepost.admin.directory.inbound_connectors import Saved as SavedInbound
-from gatepost.admin.directory.notation import object_name
+from gatepost.admin.directory.inbound_connectors import SavedInbound
 from gatepost.admin.directory.ownership import Missing
-from gatepost.admin.directory.send_connectors import Saved as SavedSend
-from gatepost.admin.directory.send_connectors import SendConnectorChanges
+from gatepost.admin.directory.send_connectors import SavedSend
 from gatepost.admin.directory.tenants import TenantContents
 from gatepost.admin.forecast.forecast import Prospect, prospect_from
 from gatepost.admin.queue.records import overview_from, shown_from
 from gatepost.admin.queue.waiting_mail import Overview, Shown
-from gatepost.admin.refusal import (
-    AlreadyExists,
-    BadRequest,
-    LimitReached,
-    NameNotOwned,
-    NetworkTooWide,
-    NotAllowed,
-    NotFound,
-    OwnedByAnother,
-    Refused,
-)
 from gatepost.admin.sessions.why import SessionNotFound
 from gatepost.app.relay_api import UnusableFile, read_token
+from gatepost.errors import AlreadyExists, BadRequest, NameNotOwned, NotFound, refused_with
 from gatepost.net.api_client import ApiAnswer, ApiClient, ApiRefused, ApiUnreachable
 from gatepost.queue.orders import APPLIES_TO, Action, Order
 from gatepost.queue.store import QueueFilter, StoreUnavailable
+from gatepost.tenancy.definitions import SEND_CONNECTOR
+from gatepost.tenancy.fields import Record
+from gatepost.tenancy.notation import object_name
 from gatepost.tenancy.record import (
-    Record,
     audit_from,
     domain_from,
     inbound_connector_from,
@@ -55,19 +45,6 @@ from gatepost.tenancy.sighting import ConnectorUse
 from gatepost.tenancy.tenant import AcceptedDomain, AuditEntry, InboundConnector, SendConnector, Tenant
 
 _NEW = {"If-None-Match": "*"}
-
-_REFUSALS: dict[str, type[Refused]] = {
-    "not-found": NotFound,
-    "already-exists": AlreadyExists,
-    "certificate-name-not-owned": NameNotOwned,
-    "domain-owned-by-another": OwnedByAnother,
-    "limit-reached": LimitReached,
-    "network-too-wide": NetworkTooWide,
-    "invalid": BadRequest,
-    "unauthenticated": BadRequest,
-    "token-expired": BadRequest,
-    "token-revoked": BadRequest,
-}
 
 
 @contextmanager
@@ -145,8 +122,9 @@ class _Relay:
         except ApiUnreachable as error:
             raise StoreUnavailable(str(error)) from None
         except ApiRefused as error:
-            says = f"{error.says}; {error.do}" if error.do else error.says
-            raise _REFUSALS.get(error.code, NotAllowed)(says) from None
+            if error.code == "precondition-failed" and headers == _NEW:
+                raise AlreadyExists(error.says, next_step=error.do or "") from None
+            raise refused_with(error.code, error.says, field=error.field, next_step=error.do) from None
 
     def read(self, path: str) -> Any:
         return self.ask("GET", path).body
@@ -190,8 +168,8 @@ class RemoteAdministration:
         object_name(name, "tenant")
         try:
             return tenant_from(self._relay.ask("PUT", _tenant(name), {}, _NEW).body)
-        except NotAllowed as error:
-            raise self._there(error, f"tenant {name} exists already; see: gatepost tenant show {name}") from None
+        except AlreadyExists:
+            raise tenants.already_exists(name) from None
 
     def change_tenant(self, name: str, *, contact: str | None, limits: Mapping[str, int | None]) -> Tenant:
         if limits:
@@ -224,9 +202,8 @@ class RemoteAdministration:
         path = f"{_tenant(tenant)}/domains/{_part(name)}"
         try:
             return _domain_change(self._relay.ask("PUT", path, body, _NEW).body)
-        except NotAllowed as error:
-            says = f"{name} is a domain of {tenant} already; see: gatepost domain show {name} --tenant {tenant}"
-            raise self._there(error, says) from None
+        except AlreadyExists:
+            raise domains.already_exists(tenant, name) from None
 
     def verify_domain(self, name: str, tenant: str | None) -> tuple[DomainChange, InboundConnector | None]:
         found = self.domain(name, tenant)
@@ -263,9 +240,7 @@ class RemoteAdministration:
 
     # --- inbound connectors -----------------------------------------------------------------------------------------
 
-    def add_inbound_connector(
-        self, tenant: str, name: str, changes: InboundConnectorChanges, *, enabled: bool
-    ) -> SavedInbound:
+    def add_inbound_connector(self, tenant: str, name: str, changes: Changes, *, enabled: bool) -> SavedInbound:
         object_name(name, "connector")
         asked = inbound_connectors.apply_changes(InboundConnector(tenant=tenant, name=name, enabled=enabled), changes)
         try:
@@ -274,10 +249,10 @@ class RemoteAdministration:
             stored = self._put_inbound(_disabled(asked), _NEW)
             _, missing = self.inbound_connector(tenant, name)
             return SavedInbound(connector=stored.connector, warnings=stored.warnings, not_enabled_because=missing)
-        except NotAllowed as error:
-            raise self._there(error, str(inbound_connectors.already_exists(tenant, name))) from None
+        except AlreadyExists:
+            raise inbound_connectors.already_exists(tenant, name) from None
 
-    def change_inbound_connector(self, tenant: str, name: str, changes: InboundConnectorChanges) -> SavedInbound:
+    def change_inbound_connector(self, tenant: str, name: str, changes: Changes) -> SavedInbound:
         answer = self._relay.ask("GET", _inbound(tenant, name))
         changed = inbound_connectors.apply_changes(inbound_connector_from(answer.body), changes)
         return self._put_inbound(changed, _unchanged(answer))
@@ -312,24 +287,31 @@ class RemoteAdministration:
 
     # --- send connectors --------------------------------------------------------------------------------------------
 
-    def add_send_connector(self, name: str, changes: SendConnectorChanges, *, enabled: bool) -> SavedSend:
+    def add_send_connector(self, name: str, changes: Changes, *, enabled: bool) -> SavedSend:
         object_name(name, "connector")
-        if not changes.address_spaces:
-            raise BadRequest("--address-space is missing: which mail leaves here? Everything is '*'")
+        send_connectors.must_name_spaces(changes)
         new = SendConnector(name=name, address_spaces=(), enabled=enabled)
         asked = send_connectors.apply_changes_but_tenant(new, changes)
         try:
-            return self._put_send(self._send(name, changes.tenant), asked, _NEW, changes.allow_internal is not None)
-        except NotAllowed as error:
-            raise self._there(error, str(send_connectors.already_exists(name))) from None
+            return self._put_send(
+                self._send(name, str(changes.get("tenant") or "") or None),
+                asked,
+                _NEW,
+                changes.get("allow_internal") is not None,
+            )
+        except AlreadyExists:
+            raise send_connectors.already_exists(name) from None
 
-    def change_send_connector(self, name: str, changes: SendConnectorChanges) -> SavedSend:
+    def change_send_connector(self, name: str, changes: Changes) -> SavedSend:
         answer = self._relay.ask("GET", self._send(name))
         found = send_connector_from(answer.body)
-        if changes.tenant is not None and changes.tenant != (found.tenant or ""):
-            raise BadRequest("--tenant cannot be changed from elsewhere: do that on the relay, or make a new connector")
+        if changes.get("tenant") not in (None, found.tenant or ""):
+            raise BadRequest(
+                *(SEND_CONNECTOR["tenant"], " cannot be changed from elsewhere: do that on the relay, or make a new "),
+                "connector",
+            )
         changed = send_connectors.apply_changes_but_tenant(found, changes)
-        return self._put_send(self._send(name), changed, _unchanged(answer), changes.allow_internal is not None)
+        return self._put_send(self._send(name), changed, _unchanged(answer), changes.get("allow_internal") is not None)
 
     def enable_send_connector(self, name: str, *, enabled: bool) -> SendConnector:
         return send_connector_from(self._relay.ask("PATCH", self._send(name), {"enabled": enabled}).body)
@@ -375,11 +357,6 @@ class RemoteAdministration:
 
     def change(self, version: int) -> AuditEntry:
         return audit_from(self._relay.read(f"{self._relay.part('audit')}/{version}"))
-
-    @staticmethod
-    def _there(error: NotAllowed, says: str) -> NotAllowed:
-        """A 412 to a request that must make something new means that it exists."""
-        return AlreadyExists(says) if "exists already" in str(error) else error
 
 
 class RemoteQueueDesk:

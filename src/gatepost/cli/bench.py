@@ -91,9 +91,9 @@ def load(
 
 def _target(text: str, owned: str | None) -> tuple[str, int]:
     """Address and port. Load on somebody else's server is an attack: a host elsewhere has to be named twice."""
-    from gatepost.admin.directory.notation import smart_host
-    from gatepost.admin.refusal import BadRequest
+    from gatepost.errors import BadRequest
     from gatepost.loadgen.load import address_of, is_this_machine
+    from gatepost.tenancy.notation import smart_host
 
     try:
         target = smart_host(text)

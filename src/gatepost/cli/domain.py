@@ -9,7 +9,8 @@ from gatepost.admin.directory import domains
 from gatepost.admin.directory.ownership import record_name, record_value, txt_record
 from gatepost.cli import context
 from gatepost.cli.editing import administration, day_and_time, print_facts, print_table, yes_or_no
-from gatepost.tenancy.record import Record, domain_record
+from gatepost.tenancy.fields import Record
+from gatepost.tenancy.record import domain_record
 from gatepost.tenancy.tenant import AcceptedDomain
 
 domain_app = typer.Typer(

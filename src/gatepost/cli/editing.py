@@ -5,9 +5,8 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from gatepost.admin.directory.list_edit import ListChange, ListEdit
-from gatepost.admin.refusal import BadRequest, Refused
 from gatepost.cli import context
+from gatepost.errors import BadRequest, Refused
 from gatepost.mail.visible import visible
 
 if TYPE_CHECKING:
@@ -50,19 +49,6 @@ def exit_on_refusal() -> Iterator[None]:
 def given(values: Sequence[str] | None) -> Sequence[str] | None:
     """A list option: None when it was not given, empty when it was given as `''`."""
     return [value for value in values if value] if values else None
-
-
-def list_change(
-    option: str, values: Sequence[str] | None, add: Sequence[str] | None, remove: Sequence[str] | None
-) -> ListChange:
-    """What `--OPTION`, `--add-OPTION` and `--remove-OPTION` say together."""
-    if not add and not remove:
-        return given(values)
-    if values:
-        raise BadRequest(
-            f"--{option} replaces the list: leave it out, or leave --add-{option} and --remove-{option} out"
-        )
-    return ListEdit(add=given(add) or (), remove=given(remove) or ())
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

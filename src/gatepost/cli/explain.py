@@ -14,7 +14,7 @@ from gatepost.mail.address import NULL_REVERSE_PATH, Mailbox, ReversePath
 from gatepost.mail.path_grammar import BadPath, read_mailbox
 from gatepost.tenancy.attribution import Outcome
 from gatepost.tenancy.evidence import Address, CertificateFacts
-from gatepost.tenancy.record import Record
+from gatepost.tenancy.fields import Record
 from gatepost.tenancy.session_record import attribution_record
 
 explain_app = typer.Typer(add_completion=False, rich_markup_mode=None)

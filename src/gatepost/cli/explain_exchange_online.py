@@ -23,7 +23,7 @@ from gatepost.tenancy.session_record import attribution_record
 
 if TYPE_CHECKING:
     from gatepost.tenancy.candidates import ChainJudge
-    from gatepost.tenancy.record import Record
+    from gatepost.tenancy.fields import Record
 
 
 def answer(folder: Path, question: Question, json: bool) -> None:

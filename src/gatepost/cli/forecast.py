@@ -10,7 +10,7 @@ from gatepost.admin.forecast.forecast import Prospect, prospect_record
 from gatepost.app.own_credentials import foreseen
 from gatepost.cli import context
 from gatepost.cli.editing import directory_editor, exit_on_refusal
-from gatepost.tenancy.record import time_text
+from gatepost.tenancy.fields import time_text
 
 forecast_app = typer.Typer(add_completion=False, rich_markup_mode=None)
 

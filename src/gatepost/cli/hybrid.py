@@ -73,9 +73,9 @@ def plan_command(
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the plan, to be applied.")] = None,
     json: Json = False,
 ) -> None:
-    from gatepost.admin.directory import notation
     from gatepost.app import hybrid
     from gatepost.hybrid.plan import document
+    from gatepost.tenancy import notation
 
     with _declining():
         ask = _ask(relay, relay_ca, token_file, tenant, smart_host, domain, certificate, key, trust_anchor)
@@ -247,15 +247,16 @@ def exchange_command(
     ] = None,
     json: Json = False,
 ) -> None:
-    from gatepost.admin.directory import notation
     from gatepost.app import hybrid_exchange
+    from gatepost.errors import Named
     from gatepost.hybrid.plan import document
+    from gatepost.tenancy import notation
 
     with _declining():
         ask = hybrid_exchange.ExchangeAsk(
             exports=tuple(exports),
             domains=tuple(notation.accepted_domain(each) for each in domain),
-            smart_host=notation.host_name(smart_host, "--smart-host"),
+            smart_host=notation.host_name(smart_host, Named(name="smart_host", option="smart-host")),
             certificate=certificate,
             routing_domain=notation.accepted_domain(routing_domain) if routing_domain else None,
             centralized=centralized,
@@ -297,8 +298,8 @@ def _ask(
     optional: frozenset[str] = frozenset(),
 ) -> "Ask":
     """What is not said is as it was applied last; of what is `optional`, nothing need be said at all."""
-    from gatepost.admin.directory import notation
     from gatepost.app import hybrid
+    from gatepost.tenancy import notation
 
     last = _last_ask()
     missing = [
@@ -371,9 +372,9 @@ def _url(text: str) -> str:
 @contextmanager
 def _declining() -> Iterator[None]:
     """Every foreseeable "no" is one line and an exit code."""
-    from gatepost.admin.refusal import Refused
     from gatepost.app.hybrid import NothingApplied
     from gatepost.app.relay_api import UnusableFile
+    from gatepost.errors import Refused
     from gatepost.hybrid.apply import Trouble, WorldMoved
     from gatepost.hybrid.desire import NotPossible
     from gatepost.hybrid.journal import Busy

@@ -67,9 +67,9 @@ def init(
 def _edge(
     smart_host: str, domains: list[str], certificate: Path | None, key: Path | None, mailboxes: str | None
 ) -> "Edge":
-    from gatepost.admin.directory import notation
-    from gatepost.admin.refusal import Refused
     from gatepost.app.setup import Edge
+    from gatepost.errors import Refused
+    from gatepost.tenancy import notation
 
     if (certificate is None) != (key is None):
         context.fail("--certificate and --key go together", context.WRONG_USE)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gatepost.admin.directory import notation
-from gatepost.admin.refusal import BadRequest
 from gatepost.cli import context
+from gatepost.errors import BadRequest, Named
 from gatepost.mail.path_grammar import BadPath, read_mailbox
+from gatepost.tenancy import notation
 
 if TYPE_CHECKING:
     from gatepost.admin.sessions.probe import ProbeResult, ShownCertificate
@@ -96,7 +96,7 @@ def _host(text: str) -> "SmartHost":
 
 def _ehlo(name: str | None) -> str | None:
     try:
-        return None if name is None else notation.host_name(name, "--ehlo")
+        return None if name is None else notation.host_name(name, Named(name="ehlo", option="ehlo"))
     except BadRequest as error:
         context.fail(str(error), context.WRONG_USE)
 

@@ -12,9 +12,9 @@ import typer
 from gatepost.admin.queue import waiting_mail
 from gatepost.admin.queue.records import order_record, overview_record, shown_record
 from gatepost.admin.queue.waiting_mail import Overview, Shown
-from gatepost.admin.refusal import BadRequest, Refused
 from gatepost.cli import context
 from gatepost.cli.editing import day_and_time, print_facts, print_table
+from gatepost.errors import BadRequest, Refused
 from gatepost.queue.message import QueuedMessage, QueuedRecipient, RecipientState
 from gatepost.queue.orders import Action, Order
 from gatepost.queue.store import QueueFilter

@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gatepost.admin.directory.send_connectors import Saved, SendConnectorChanges
+from gatepost.admin.directory.changes import Changes
+from gatepost.admin.directory.send_connectors import SavedSend
 from gatepost.cli import context
-from gatepost.cli.editing import administration, given, list_change, print_facts, print_table
-from gatepost.tenancy.record import Record, send_connector_record, time_text
+from gatepost.cli.editing import administration, print_facts, print_table
+from gatepost.cli.field_options import facts_of, takes_fields
+from gatepost.tenancy.definitions import SEND_CONNECTOR
+from gatepost.tenancy.fields import Record, time_text
+from gatepost.tenancy.record import send_connector_record
 from gatepost.tenancy.tenant import SendConnector
 
 if TYPE_CHECKING:
@@ -21,69 +25,20 @@ send_connector_app = typer.Typer(
 
 Name = Annotated[str, typer.Argument(metavar="NAME", show_default=False, help="Of the connector.")]
 Tenant = Annotated[str | None, typer.Option(metavar="T", help="For this tenant's mail only; default: everybody's.")]
-AddressSpaces = Annotated[
-    list[str] | None,
-    typer.Option("--address-space", metavar="SPACE[;COST]", help="*, domain or *.domain; cost 1-100; repeatable."),
-]
-SmartHosts = Annotated[
-    list[str] | None,
-    typer.Option("--smart-host", metavar="HOST[:PORT]", help="Next hop; repeatable; default: by MX."),
-]
-AddAddressSpaces = Annotated[
-    list[str] | None, typer.Option("--add-address-space", metavar="SPACE[;COST]", help="Add to the list; repeatable.")
-]
-RemoveAddressSpaces = Annotated[
-    list[str] | None,
-    typer.Option("--remove-address-space", metavar="SPACE[;COST]", help="Take off the list; repeatable."),
-]
-AddSmartHosts = Annotated[
-    list[str] | None, typer.Option("--add-smart-host", metavar="HOST[:PORT]", help="Add to the list; repeatable.")
-]
-RemoveSmartHosts = Annotated[
-    list[str] | None, typer.Option("--remove-smart-host", metavar="HOST[:PORT]", help="Take off the list; repeatable.")
-]
-Certificate = Annotated[str | None, typer.Option(metavar="PEM", help="Chain to present, leaf first.")]
-Key = Annotated[str | None, typer.Option(metavar="PEM", help="Its private key.")]
-Tls = Annotated[str | None, typer.Option(metavar="none|opportunistic|encrypt|verify", help="Default: opportunistic.")]
-TlsDomain = Annotated[str | None, typer.Option(metavar="D", help="--tls verify: the name its certificate must carry.")]
-Fqdn = Annotated[str | None, typer.Option(metavar="NAME", help="EHLO name; default: this server's host name.")]
-ProtocolLog = Annotated[str | None, typer.Option(metavar="on|off", help="Default: on.")]
-AllowInternal = Annotated[
-    str | None,
-    typer.Option(metavar="on|off", help="Reach internal addresses and any port; default: what a --smart-host says."),
-]
 Json = Annotated[bool, typer.Option("--json", help="JSON, for programs.")]
 
 
 @send_connector_app.command(help="Add a send connector.")
+@takes_fields(SEND_CONNECTOR)
 def add(
     name: Name,
+    *,
     tenant: Tenant = None,
-    address_space: AddressSpaces = None,
-    smart_host: SmartHosts = None,
-    certificate: Certificate = None,
-    key: Key = None,
-    tls: Tls = None,
-    tls_domain: TlsDomain = None,
-    fqdn: Fqdn = None,
-    protocol_log: ProtocolLog = None,
-    allow_internal: AllowInternal = None,
+    changes: Changes,
     disabled: Annotated[bool, typer.Option("--disabled", help="Store it without using it.")] = False,
 ) -> None:
-    changes = SendConnectorChanges(
-        tenant=tenant,
-        address_spaces=given(address_space),
-        smart_hosts=given(smart_host),
-        certificate=certificate,
-        key=key,
-        tls=tls,
-        tls_domain=tls_domain,
-        fqdn=fqdn,
-        protocol_log=protocol_log,
-        allow_internal=allow_internal,
-    )
     with administration() as admin:
-        saved = admin.add_send_connector(name, changes, enabled=not disabled)
+        saved = admin.add_send_connector(name, {**changes, "tenant": tenant}, enabled=not disabled)
     _report(saved)
     context.say(f"added send connector {saved.connector.name}" + ("" if saved.connector.enabled else ", disabled"))
     context.suggest(f"gatepost send-connector show {quote(saved.connector.name)}")
@@ -94,37 +49,10 @@ def add(
     help="Change a send connector. A list replaces the stored one, '' empties a value; "
     "--add-… and --remove-… change a list.",
 )
-def set_connector(
-    name: Name,
-    tenant: Tenant = None,
-    address_space: AddressSpaces = None,
-    add_address_space: AddAddressSpaces = None,
-    remove_address_space: RemoveAddressSpaces = None,
-    smart_host: SmartHosts = None,
-    add_smart_host: AddSmartHosts = None,
-    remove_smart_host: RemoveSmartHosts = None,
-    certificate: Certificate = None,
-    key: Key = None,
-    tls: Tls = None,
-    tls_domain: TlsDomain = None,
-    fqdn: Fqdn = None,
-    protocol_log: ProtocolLog = None,
-    allow_internal: AllowInternal = None,
-) -> None:
+@takes_fields(SEND_CONNECTOR, edits_lists=True)
+def set_connector(name: Name, *, tenant: Tenant = None, changes: Changes) -> None:
     with administration() as admin:
-        changes = SendConnectorChanges(
-            tenant=tenant,
-            address_spaces=list_change("address-space", address_space, add_address_space, remove_address_space),
-            smart_hosts=list_change("smart-host", smart_host, add_smart_host, remove_smart_host),
-            certificate=certificate,
-            key=key,
-            tls=tls,
-            tls_domain=tls_domain,
-            fqdn=fqdn,
-            protocol_log=protocol_log,
-            allow_internal=allow_internal,
-        )
-        saved = admin.change_send_connector(name, changes)
+        saved = admin.change_send_connector(name, {**changes, "tenant": tenant})
     _report(saved)
     context.say(f"changed send connector {saved.connector.name}")
     context.suggest(f"gatepost send-connector show {quote(saved.connector.name)}")
@@ -189,25 +117,13 @@ def remove(name: Name) -> None:
     context.say(f"removed send connector {connector.name}")
 
 
-def _report(saved: Saved) -> None:
+def _report(saved: SavedSend) -> None:
     for warning in saved.warnings:
         context.warn(f"note: {warning}")
 
 
 def _facts(connector: SendConnector) -> list[tuple[str, str]]:
-    facts = [
-        ("state", _state(connector)),
-        ("for", connector.tenant or "everybody"),
-        ("address spaces", _spaces(connector)),
-        ("next hop", _next_hop(connector)),
-        ("TLS", connector.tls.value),
-        ("certificate must say", connector.tls_domain or ""),
-        ("presents", connector.certificate or ""),
-        ("EHLO name", connector.fqdn or ""),
-        ("internal addresses", _internal(connector)),
-        ("logs", "on" if connector.protocol_log else "off"),
-    ]
-    return [(label, value) for label, value in facts if value]
+    return [("state", _state(connector)), *facts_of(connector, SEND_CONNECTOR, _SHOWN)]
 
 
 def _presented(connector: SendConnector) -> "OwnCertificate | None":
@@ -257,3 +173,12 @@ def _next_hop(connector: SendConnector) -> str:
 
 def _state(connector: SendConnector) -> str:
     return "enabled" if connector.enabled else "disabled"
+
+
+_SHOWN = {
+    "tenant": lambda connector: connector.tenant or "everybody",
+    "address_spaces": _spaces,
+    "smart_hosts": _next_hop,
+    "protocol_log": lambda connector: "on" if connector.protocol_log else "off",
+    "allow_internal": _internal,
+}

@@ -9,18 +9,13 @@ from typing import Annotated
 import typer
 
 from gatepost.admin.directory import tenants
-from gatepost.admin.directory.notation import limit_count, limit_size, named_limit
 from gatepost.admin.queue import waiting_mail
 from gatepost.cli import context
 from gatepost.cli.domain import state_of
 from gatepost.cli.editing import administration, ago, day_and_time, print_facts, print_table
-from gatepost.tenancy.record import (
-    Record,
-    domain_record,
-    inbound_connector_record,
-    send_connector_record,
-    tenant_record,
-)
+from gatepost.tenancy.fields import Record
+from gatepost.tenancy.notation import limit_count, limit_size, named_limit
+from gatepost.tenancy.record import domain_record, inbound_connector_record, send_connector_record, tenant_record
 from gatepost.tenancy.sighting import ConnectorUse
 from gatepost.tenancy.tenant import Tenant
 

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from gatepost.admin.directory import tokens
-from gatepost.admin.refusal import BadRequest
 from gatepost.cli import context
 from gatepost.cli.editing import day_and_time, directory_editor, print_table
+from gatepost.errors import BadRequest
 from gatepost.tenancy.record import token_record
 from gatepost.tenancy.token import Token
 

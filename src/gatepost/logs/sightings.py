@@ -17,7 +17,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from gatepost.logs.log_writer import BackgroundLog, LogWriter
 from gatepost.tenancy.attribution import Basis
-from gatepost.tenancy.record import time_from, time_text
+from gatepost.tenancy.fields import time_from, time_text
 from gatepost.tenancy.sighting import ConnectorUse, SeenCertificate, Sighting
 
 Session = TypeVar("Session")

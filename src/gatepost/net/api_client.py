@@ -30,12 +30,13 @@ class ApiUnreachable(Exception):
 class ApiRefused(Exception):
     """The relay's "no"."""
 
-    def __init__(self, status: int, code: str, says: str, do: str | None = None) -> None:
+    def __init__(self, status: int, code: str, says: str, do: str | None = None, field: str | None = None) -> None:
         super().__init__(says)
         self.status = status
         self.code = code
         self.says = says
         self.do = do
+        self.field = field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +100,7 @@ class ApiClient:
     def _refusal(self, answer: httpx.Response) -> Exception:
         try:
             error = answer.json()["error"]
-            return ApiRefused(answer.status_code, error["code"], error["says"], error.get("do"))
+            return ApiRefused(answer.status_code, error["code"], error["says"], error.get("do"), error.get("field"))
         except (ValueError, KeyError, TypeError):
             busy = answer.status_code in _BUSY
             return ApiUnreachable(self._is_busy(answer) if busy else self._no_gatepost(answer))

@@ -33,7 +33,7 @@ from gatepost.tenancy.candidates import ChainJudge, gather
 from gatepost.tenancy.directory import RefreshedDirectory
 from gatepost.tenancy.enrolment import Objection
 from gatepost.tenancy.evidence import Address, Evidence, TlsEvidence, VerifiedCertificate
-from gatepost.tenancy.record import Record
+from gatepost.tenancy.fields import Record
 
 _HEADER_WATCHED = 256 * 1024
 """Octets at the start of a message that are searched for Received fields."""

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from gatepost.receiving.acceptance import News, Verdict
 from gatepost.receiving.connection import SessionEnd
 from gatepost.tenancy.evidence import CertificateFacts
-from gatepost.tenancy.record import Record, time_text
+from gatepost.tenancy.fields import Record, time_text
 from gatepost.tenancy.session_record import attribution_record, tls_record
 
 

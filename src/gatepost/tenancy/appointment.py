@@ -17,7 +17,7 @@ from enum import StrEnum
 from hashlib import sha256
 
 from gatepost.tenancy.evidence import Evidence
-from gatepost.tenancy.record import ReadRecord, Record, time_from, time_text
+from gatepost.tenancy.fields import ReadRecord, Record, time_from, time_text
 from gatepost.tenancy.session_record import certificate_record, tls_record, with_certificates
 
 _LOCAL_PART = re.compile(r"(?:rehearsal|enrolment)-[a-z2-7]{32}\Z", re.ASCII)

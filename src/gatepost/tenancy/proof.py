@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from gatepost.tenancy.record import ReadRecord, Record, time_from, time_text
+from gatepost.tenancy.fields import ReadRecord, Record, time_from, time_text
 
 
 class ProvenBy(StrEnum):

@@ -9,7 +9,7 @@ from typing import Any
 
 from gatepost.tenancy.attribution import Attribution
 from gatepost.tenancy.evidence import CertificateFacts, ClientCertificate, TlsEvidence, VerifiedCertificate
-from gatepost.tenancy.record import Record, time_text
+from gatepost.tenancy.fields import Record, time_text
 
 
 def attribution_record(attribution: Attribution, reply: str) -> Record:

@@ -9,7 +9,6 @@ import pytest
 
 from gatepost.admin.directory import domains, exchange_online_export, exchange_online_import, inbound_connectors
 from gatepost.admin.directory.exchange_online import CutShort, Translation, translated
-from gatepost.admin.directory.inbound_connectors import InboundConnectorChanges
 from gatepost.admin.directory.send_connectors import CredentialVerdict
 from gatepost.doctor.reading import read_files, read_text
 from gatepost.store.directory.editor import SqliteDirectoryEditor as Editor
@@ -180,11 +179,11 @@ def test_what_exchange_online_cannot_say_is_named_by_the_export(
     editor: Editor, wanted: Translation, at: datetime, tmp_path: Path
 ) -> None:
     imported(editor, wanted, at)
-    more = InboundConnectorChanges(
-        certificate_names=["mail.litware.com", "mx.litware.com"],
-        certificate_sha256=["ab" * 32],
-        addresses=["2001:db8::/64", "192.0.0.0/20"],
-    )
+    more = {
+        "certificate_names": ["mail.litware.com", "mx.litware.com"],
+        "certificate_sha256": ["ab" * 32],
+        "addresses": ["2001:db8::/64", "192.0.0.0/20"],
+    }
     inbound_connectors.add(editor, "litware", "richer", more)
     exported = exchange_online_export.export(editor, "litware", tmp_path / "back")
     assert {(each.property, each.value) for each in exported.no_equal} == {
@@ -219,7 +218,7 @@ def test_an_object_that_cannot_be_taken_leaves_the_others_alone(editor: Editor, 
 
 def test_what_an_administrator_added_here_stays(editor: Editor, wanted: Translation, at: datetime) -> None:
     imported(editor, wanted, at)
-    pin = InboundConnectorChanges(public_key_sha256=["cd" * 32])
+    pin = {"public_key_sha256": ["cd" * 32]}
     inbound_connectors.change(editor, "litware", "Inbound from 5c2f", pin)
     assert not imported(editor, wanted, at).changes
     own = editor.inbound_connector("litware", "Inbound from 5c2f")

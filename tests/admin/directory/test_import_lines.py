@@ -20,9 +20,8 @@ from gatepost.admin.directory.import_lines import (
     export_directory,
     import_directory,
 )
-from gatepost.admin.directory.inbound_connectors import InboundConnectorChanges
 from gatepost.admin.directory.lines import Kind
-from gatepost.admin.directory.send_connectors import CredentialVerdict, SendConnectorChanges
+from gatepost.admin.directory.send_connectors import CredentialVerdict
 from gatepost.store.directory.bulk import SqliteBulkEditor
 from gatepost.store.directory.sqlite_directory import SqliteDirectory
 from gatepost.tenancy.tenant import AcceptedDomain
@@ -43,7 +42,7 @@ def bulk(path: Path) -> Iterator[SqliteBulkEditor]:
     editor = SqliteBulkEditor(path, who="tester")
     tenants.add(editor, "fabrikam", AT)
     domains.add(editor, "fabrikam", "fabrikam.com", match_subdomains=False, verified=True, at=AT)
-    names = InboundConnectorChanges(certificate_names=["mail.fabrikam.com"])
+    names = {"certificate_names": ["mail.fabrikam.com"]}
     inbound_connectors.add(editor, "fabrikam", "mail", names)
     yield editor
     editor.close()
@@ -173,7 +172,7 @@ def test_a_tenants_own_authority_comes_with_its_certificate(bulk: SqliteBulkEdit
         (b"{\n", "this is no JSON: "),
         (b"\xff\xfe\n", "this is no JSON: "),
         (b"[]\n", "a JSON object is wanted"),
-        ({"name": "contoso"}, "'kind' is null; one of tenant, domain, inbound-connector, send-connector is wanted"),
+        ({"name": "contoso"}, "'kind' is null, and must be one of tenant, domain, inbound-connector, send-connector"),
         (tenant(created="x"), "a tenant has no 'created'; did you mean 'created_at'?"),
         (tenant(created_at="yesterday"), "'created_at' wants a time such as 2026-01-02T03:04:05Z, not \"yesterday\""),
         (tenant("a/b"), "'a/b' cannot be the name of a tenant"),
@@ -189,12 +188,12 @@ def test_a_tenants_own_authority_comes_with_its_certificate(bulk: SqliteBulkEdit
         (connector(certificate_names="mail.contoso.com"), "'certificate_names' wants a list of texts"),
         (connector(certificate_names=[]), "nothing identifies the server"),
         (connector(enabled="yes"), "'enabled' wants true or false, not \"yes\""),
-        (connector(type="partners"), "--type partners: on-premises or partner is wanted"),
+        (connector(type="partners"), "type partners: must be on-premises or partner"),
         (connector(addresses=["192.0.2.1/24"]), "'192.0.2.1/24' has bits set behind its prefix"),
-        (send(tls="always"), "--tls always: one of none, opportunistic, encrypt, verify is wanted"),
+        (send(tls="always"), "tls always: must be one of none, opportunistic, encrypt, verify"),
         (send(address_spaces=[{"space": "*"}]), "'address_spaces' wants a list such as"),
         (send(smart_hosts=[{"host": "mx.contoso.com", "port": 99999}]), "the port behind ':'"),
-        (send(certificate="a.pem"), "--key is missing"),
+        (send(certificate="a.pem"), "key is missing"),
         (send(tenant="nobody"), "there is no tenant 'nobody'"),
     ],
     ids=str,
@@ -291,9 +290,9 @@ def test_what_no_import_could_have_made_is_exported_whole(bulk: SqliteBulkEditor
         lost_at=LATER,
     )
     bulk.put_domain(lost, "verify")
-    wish = SendConnectorChanges(address_spaces=["*"], certificate=str(tmp_path / "a.pem"), key=str(tmp_path / "a.key"))
+    wish = {"address_spaces": ["*"], "certificate": str(tmp_path / "a.pem"), "key": str(tmp_path / "a.key")}
     send_connectors.add(bulk, "out", wish, usable)
-    own = SendConnectorChanges(tenant="contoso", address_spaces=["*"])
+    own = {"tenant": "contoso", "address_spaces": ["*"]}
     send_connectors.put(bulk, send_connectors.stored_name(bulk, "contoso", "mine"), own, usable, enabled=None)
     exported = list(export_directory(bulk))
     other = SqliteBulkEditor(tmp_path / "other.sqlite", who="tester")

@@ -7,11 +7,10 @@ from datetime import datetime, timedelta
 import pytest
 
 from gatepost.admin.directory import domains, inbound_connectors, send_connectors, tenants, verification
-from gatepost.admin.directory.inbound_connectors import InboundConnectorChanges
 from gatepost.admin.directory.ownership import record_value
-from gatepost.admin.directory.send_connectors import CredentialVerdict, SendConnectorChanges
+from gatepost.admin.directory.send_connectors import CredentialVerdict
 from gatepost.admin.directory.verification import TxtAnswer
-from gatepost.admin.refusal import BadRequest, NotAllowed
+from gatepost.errors import BadRequest, NotAllowed
 from gatepost.queue.next_hop import DnsProblem
 from gatepost.store.directory.editor import SqliteDirectoryEditor as Editor
 
@@ -79,9 +78,9 @@ class TestTenants:
     def test_removing_a_tenant_with_everything_leaves_the_other_alone(self, editor: Editor, at: datetime) -> None:
         for tenant in ("contoso", "fabrikam"):
             added(editor, at, f"{tenant}.com", tenant, verified=True)
-            wish = InboundConnectorChanges(certificate_names=[f"mail.{tenant}.com"])
+            wish = {"certificate_names": [f"mail.{tenant}.com"]}
             inbound_connectors.add(editor, tenant, "mail", wish)
-            spaces = SendConnectorChanges(tenant=tenant, address_spaces=["*"])
+            spaces = {"tenant": tenant, "address_spaces": ["*"]}
             send_connectors.add(editor, f"out-{tenant}", spaces, lambda *_: CredentialVerdict())
         before = editor.version
         tenants.remove(editor, "contoso", with_holding=True)
@@ -110,7 +109,7 @@ class TestOwnership:
 
     def test_taking_a_subdomain_says_whose_connectors_stop_counting(self, editor: Editor, at: datetime) -> None:
         added(editor, at, "contoso.com", verified=True)
-        wish = InboundConnectorChanges(certificate_names=["mail.lab.contoso.com", "mail.contoso.com"])
+        wish = {"certificate_names": ["mail.lab.contoso.com", "mail.contoso.com"]}
         inbound_connectors.add(editor, "contoso", "mail", wish)
         taken = domains.add(editor, "fabrikam", "lab.contoso.com", match_subdomains=False, verified=True, at=at)
         assert taken.stopped == ("contoso/mail: mail.lab.contoso.com",)
@@ -118,7 +117,7 @@ class TestOwnership:
     def test_removing_a_domain_says_which_connectors_stop_counting(self, editor: Editor, at: datetime) -> None:
         added(editor, at, "contoso.com", verified=True)
         added(editor, at, "other.com", verified=True)
-        wish = InboundConnectorChanges(certificate_names=["mail.contoso.com", "mail.other.com"])
+        wish = {"certificate_names": ["mail.contoso.com", "mail.other.com"]}
         inbound_connectors.add(editor, "contoso", "mail", wish)
         assert domains.remove(editor, "contoso.com").stopped == ("contoso/mail: mail.contoso.com",)
 
@@ -184,7 +183,7 @@ class TestLostVerification:
     def test_a_lost_record_counts_on_for_the_grace_time_and_no_longer(self, editor: Editor, at: datetime) -> None:
         zone = zone_of(added(editor, at, "contoso.com"))
         verify(editor, zone, "contoso.com", at)
-        wish = InboundConnectorChanges(certificate_names=["mail.contoso.com"])
+        wish = {"certificate_names": ["mail.contoso.com"]}
         inbound_connectors.add(editor, "contoso", "mail", wish)
         zone.records.clear()
         assert recheck(editor, zone, at + 2 * DAY) == [("contoso.com", "lost")]

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gatepost.admin.directory import domains, inbound_connectors, tenants
-from gatepost.admin.directory.inbound_connectors import InboundConnectorChanges
 from gatepost.admin.forecast.forecast import Prospect, ProspectCode, Terms, forecast
 from gatepost.store.directory.editor import SqliteDirectoryEditor as Editor
 from gatepost.tenancy.attribution import Basis
@@ -46,7 +45,7 @@ def sighting(
 def furnished(editor: Editor) -> Editor:
     for tenant in ("contoso", "fabrikam"):
         domains.add(editor, tenant, f"{tenant}.com", match_subdomains=False, verified=True, at=NOW)
-        wish = InboundConnectorChanges(certificate_names=[f"mail.{tenant}.com"], addresses=["192.0.2.0/24"])
+        wish = {"certificate_names": [f"mail.{tenant}.com"], "addresses": ["192.0.2.0/24"]}
         inbound_connectors.add(editor, tenant, "mail", wish)
     return editor
 
@@ -129,7 +128,7 @@ def test_a_server_known_by_address_alone_is_told(furnished: Editor) -> None:
 
 
 def test_a_network_wider_than_a_tenant_may_list_is_told(furnished: Editor) -> None:
-    wish = InboundConnectorChanges(addresses=["192.0.2.0/24", "198.18.0.0/16"])
+    wish = {"addresses": ["192.0.2.0/24", "198.18.0.0/16"]}
     inbound_connectors.change(furnished, "contoso", "mail", wish)
     (prospect,) = told(furnished, sighting(NEW))
     assert (prospect.code, prospect.subject, prospect.due_at) == (ProspectCode.WIDE_NETWORK, "198.18.0.0/16", None)

@@ -37,12 +37,7 @@ from gatepost.store.directory.queries import DirectoryQueries
 from gatepost.store.directory.sqlite_directory import SqliteDirectory
 from gatepost.store.schema import step
 from gatepost.tenancy.appointment import Purpose
-from gatepost.tenancy.record import (
-    domain_record,
-    inbound_connector_record,
-    send_connector_record,
-    tenant_record,
-)
+from gatepost.tenancy.record import domain_record, inbound_connector_record, send_connector_record, tenant_record
 from gatepost.tenancy.tenant import ConnectorType, InboundConnector, Tenant
 from soak import rounds
 

@@ -18,18 +18,17 @@ from gatepost.admin.directory import (
     tenants,
     verification,
 )
+from gatepost.admin.directory.changes import Changes
 from gatepost.admin.directory.connector_use import SeenUse
 from gatepost.admin.directory.domains import DomainChange
 from gatepost.admin.directory.editor import DirectoryEditor
-from gatepost.admin.directory.inbound_connectors import InboundConnectorChanges
-from gatepost.admin.directory.inbound_connectors import Saved as SavedInbound
+from gatepost.admin.directory.inbound_connectors import SavedInbound
 from gatepost.admin.directory.lookups import domain_named, inbound_connector_named, send_connector_named, tenant_named
 from gatepost.admin.directory.ownership import Missing, what_is_missing
-from gatepost.admin.directory.send_connectors import CredentialCheck, SendConnectorChanges
-from gatepost.admin.directory.send_connectors import Saved as SavedSend
+from gatepost.admin.directory.send_connectors import CredentialCheck, SavedSend
 from gatepost.admin.directory.tenants import TenantContents
 from gatepost.admin.directory.verification import TxtLookup
-from gatepost.tenancy.record import Record
+from gatepost.tenancy.fields import Record
 from gatepost.tenancy.sighting import ConnectorUse
 from gatepost.tenancy.tenant import AcceptedDomain, AuditEntry, InboundConnector, SendConnector, Tenant
 
@@ -64,11 +63,9 @@ class Administration(Protocol):
 
     def remove_domain(self, name: str, tenant: str | None) -> DomainChange: ...
 
-    def add_inbound_connector(
-        self, tenant: str, name: str, changes: InboundConnectorChanges, *, enabled: bool
-    ) -> SavedInbound: ...
+    def add_inbound_connector(self, tenant: str, name: str, changes: Changes, *, enabled: bool) -> SavedInbound: ...
 
-    def change_inbound_connector(self, tenant: str, name: str, changes: InboundConnectorChanges) -> SavedInbound: ...
+    def change_inbound_connector(self, tenant: str, name: str, changes: Changes) -> SavedInbound: ...
 
     def enable_inbound_connector(self, tenant: str, name: str) -> SavedInbound: ...
 
@@ -83,9 +80,9 @@ class Administration(Protocol):
     def uses(self, tenant: str | None) -> Sequence[ConnectorUse]:
         """How inbound connectors, of a tenant or of all, were used; those that were not are not there."""
 
-    def add_send_connector(self, name: str, changes: SendConnectorChanges, *, enabled: bool) -> SavedSend: ...
+    def add_send_connector(self, name: str, changes: Changes, *, enabled: bool) -> SavedSend: ...
 
-    def change_send_connector(self, name: str, changes: SendConnectorChanges) -> SavedSend: ...
+    def change_send_connector(self, name: str, changes: Changes) -> SavedSend: ...
 
     def enable_send_connector(self, name: str, *, enabled: bool) -> SendConnector: ...
 
@@ -155,12 +152,10 @@ class LocalAdministration:
     def remove_domain(self, name: str, tenant: str | None) -> DomainChange:
         return domains.remove(self._editor, name, tenant)
 
-    def add_inbound_connector(
-        self, tenant: str, name: str, changes: InboundConnectorChanges, *, enabled: bool
-    ) -> SavedInbound:
+    def add_inbound_connector(self, tenant: str, name: str, changes: Changes, *, enabled: bool) -> SavedInbound:
         return inbound_connectors.add(self._editor, tenant, name, changes, enabled=enabled)
 
-    def change_inbound_connector(self, tenant: str, name: str, changes: InboundConnectorChanges) -> SavedInbound:
+    def change_inbound_connector(self, tenant: str, name: str, changes: Changes) -> SavedInbound:
         return inbound_connectors.change(self._editor, tenant, name, changes)
 
     def enable_inbound_connector(self, tenant: str, name: str) -> SavedInbound:
@@ -183,10 +178,10 @@ class LocalAdministration:
         owner = tenant_named(self._editor, tenant).name if tenant else None
         return connector_use.uses(self._editor, self._seen, _now(), owner)
 
-    def add_send_connector(self, name: str, changes: SendConnectorChanges, *, enabled: bool) -> SavedSend:
+    def add_send_connector(self, name: str, changes: Changes, *, enabled: bool) -> SavedSend:
         return send_connectors.add(self._editor, name, changes, self._check, enabled=enabled)
 
-    def change_send_connector(self, name: str, changes: SendConnectorChanges) -> SavedSend:
+    def change_send_connector(self, name: str, changes: Changes) -> SavedSend:
         return send_connectors.change(self._editor, name, changes, self._check)
 
     def enable_send_connector(self, name: str, *, enabled: bool) -> SendConnector:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from gatepost.admin.directory.editor import DirectoryEditor
-from gatepost.admin.refusal import NotFound
+from gatepost.errors import NotFound
 from gatepost.tenancy.tenant import AuditEntry
 
 
@@ -50,7 +50,9 @@ def _was_elsewhere(entry: AuditEntry) -> bool:
 def change(editor: DirectoryEditor, version: int) -> AuditEntry:
     entry = editor.audit_entry(version)
     if entry is None:
-        raise NotFound(f"there is no change {version}; the newest is {editor.version}, see: gatepost audit list")
+        raise NotFound(
+            f"there is no change {version}", next_step=f"the newest is {editor.version}, see: gatepost audit list"
+        )
     return entry
 
 

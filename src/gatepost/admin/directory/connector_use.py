@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from gatepost.admin.directory.editor import DirectoryEditor
-from gatepost.tenancy.record import ReadRecord, Record, time_from, time_text
+from gatepost.tenancy.fields import ReadRecord, Record, time_from, time_text
 from gatepost.tenancy.sighting import ConnectorUse, SeenCertificate
 
 Uses = Mapping[tuple[str, str], ConnectorUse]

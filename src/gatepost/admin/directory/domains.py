@@ -14,11 +14,11 @@ from shlex import quote
 from gatepost.admin.directory.editor import DirectoryEditor
 from gatepost.admin.directory.limits import must_have_room
 from gatepost.admin.directory.lookups import domain_named, tenant_named
-from gatepost.admin.directory.notation import accepted_domain
 from gatepost.admin.directory.ownership import record_name, unowned_names_of_enabled
-from gatepost.admin.refusal import AlreadyExists, OwnedByAnother
+from gatepost.errors import AlreadyExists, OwnedByAnother, Said
 from gatepost.mail.domain import parents
 from gatepost.tenancy.allowance import Owned
+from gatepost.tenancy.notation import accepted_domain
 from gatepost.tenancy.tenant import AcceptedDomain
 
 
@@ -40,10 +40,7 @@ def add(
     with editor.change():
         owner = tenant_named(editor, tenant)
         if editor.accepted_domain(name, owner.name):
-            raise AlreadyExists(
-                f"{name} is a domain of {owner.name} already; see: gatepost domain show {name} "
-                f"--tenant {quote(owner.name)}"
-            )
+            raise already_exists(owner.name, name)
         must_have_room(editor, owner, Owned.DOMAINS)
         if not verified:
             must_have_room(editor, owner, Owned.UNVERIFIED_DOMAINS)
@@ -55,6 +52,13 @@ def add(
             claimed_at=at,
         )
         return put(editor, _vouched(editor, domain, at) if verified else domain, "add")
+
+
+def already_exists(tenant: str, name: str) -> AlreadyExists:
+    return AlreadyExists(
+        f"{name} is a domain of {tenant} already",
+        next_step=f"see: gatepost domain show {name} --tenant {quote(tenant)}",
+    )
 
 
 def change(
@@ -122,11 +126,13 @@ def owned_by_another(owner: AcceptedDomain) -> OwnedByAnother:
     name = owner.domain
     lost = f", and its record is missing since {owner.lost_at:%Y-%m-%d}" if owner.lost_at else ""
     return OwnedByAnother(
-        f"{name} is verified for tenant {owner.tenant}{lost}, and a domain has one owner. "
-        f"If it is not theirs: gatepost domain set {name} --tenant {quote(owner.tenant)} --no-verified",
-        to_tenant=f"{name} is verified for somebody else at this relay; if it is yours, remove every other "
-        f"gatepost-verification record at {record_name(name)} and verify again after the grace time, or ask the "
-        "relay's operator",
+        f"{name} is verified for tenant {owner.tenant}{lost}, and a domain has one owner",
+        next_step=f"if it is not theirs: gatepost domain set {name} --tenant {quote(owner.tenant)} --no-verified",
+        to_tenant=Said(
+            message=f"{name} is verified for somebody else at this relay",
+            next_step=f"if it is yours, remove every other gatepost-verification record at {record_name(name)} and "
+            "verify again after the grace time, or ask the relay's operator",
+        ),
     )
 
 

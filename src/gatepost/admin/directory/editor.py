@@ -8,8 +8,8 @@ from typing import Protocol
 from gatepost.tenancy.allowance import Allowance, Owned
 from gatepost.tenancy.appointment import Appointment, Purpose
 from gatepost.tenancy.directory import Directory
+from gatepost.tenancy.fields import Record
 from gatepost.tenancy.proof import Proof
-from gatepost.tenancy.record import Record
 from gatepost.tenancy.tenant import AcceptedDomain, AuditEntry, InboundConnector, SendConnector, Tenant
 from gatepost.tenancy.token import Token
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_network
 
-from gatepost.admin.directory.inbound_connectors import InboundConnectorChanges
-from gatepost.admin.directory.send_connectors import SendConnectorChanges, name_for_tenant
+from gatepost.admin.directory.changes import Changes
+from gatepost.admin.directory.send_connectors import name_for_tenant
 from gatepost.doctor import evidence
 from gatepost.tenancy.tenant import AcceptedDomain, ConnectorType, InboundConnector, Network, SendConnector, TlsLevel
 
@@ -38,14 +38,14 @@ class WantedDomain:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedInbound:
     name: str
-    changes: InboundConnectorChanges
+    changes: Changes
     enabled: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedSend:
     name: str
-    changes: SendConnectorChanges
+    changes: Changes
     enabled: bool
 
 
@@ -168,29 +168,29 @@ def _domains(domains: Sequence[evidence.AcceptedDomain]) -> Iterator[WantedDomai
 def _inbound(connector: evidence.InboundConnector) -> WantedInbound:
     partner = connector.connector_type == "partner"
     certificate = connector.certificate_name.strip()
-    changes = InboundConnectorChanges(
-        type=(ConnectorType.PARTNER if partner else ConnectorType.ON_PREMISES).value,
-        certificate_names=[certificate] if certificate else [],
-        addresses=[_network(each) for each in _whole(connector, "SenderIPAddresses")],
-        sender_domains=[_pattern(each) for each in _whole(connector, "SenderDomains")] if partner else None,
+    changes: Changes = {
+        "type": (ConnectorType.PARTNER if partner else ConnectorType.ON_PREMISES).value,
+        "certificate_names": [certificate] if certificate else [],
+        "addresses": [_network(each) for each in _whole(connector, "SenderIPAddresses")],
+        "sender_domains": [_pattern(each) for each in _whole(connector, "SenderDomains")] if partner else None,
         # On-premises connectors take no notice of these there; here they would refuse mail that was taken.
-        require_tls=connector.flag("RequireTls") if partner else None,
-        restrict_to_certificate=connector.flag("RestrictDomainsToCertificate") if partner else None,
-        restrict_to_address=connector.flag("RestrictDomainsToIPAddresses") if partner else None,
-    )
+        "require_tls": connector.flag("RequireTls") if partner else None,
+        "restrict_to_certificate": connector.flag("RestrictDomainsToCertificate") if partner else None,
+        "restrict_to_address": connector.flag("RestrictDomainsToIPAddresses") if partner else None,
+    }
     return WantedInbound(name=connector.name, changes=changes, enabled=connector.enabled is not False)
 
 
 def _send(connector: evidence.OutboundConnector, tenant: str, domains: Sequence[str]) -> WantedSend:
     level, _ = _level(connector)
     routes_by_mx = connector.flag("UseMXRecord") is not False
-    changes = SendConnectorChanges(
-        tenant=tenant,
-        address_spaces=_address_spaces(connector, domains),
-        smart_hosts=[] if routes_by_mx else [each.strip("[]") for each in _whole(connector, "SmartHosts")],
-        tls=level.value,
-        tls_domain=connector.text("TlsDomain").strip(),
-    )
+    changes: Changes = {
+        "tenant": tenant,
+        "address_spaces": _address_spaces(connector, domains),
+        "smart_hosts": [] if routes_by_mx else [each.strip("[]") for each in _whole(connector, "SmartHosts")],
+        "tls": level.value,
+        "tls_domain": connector.text("TlsDomain").strip(),
+    }
     enabled = connector.enabled is not False and not connector.flag("IsTransportRuleScoped")
     return WantedSend(name=connector.name, changes=changes, enabled=enabled)
 

@@ -17,7 +17,7 @@ from gatepost.admin.directory.exchange_online import (
     outbound_properties,
 )
 from gatepost.admin.directory.lookups import tenant_named
-from gatepost.admin.refusal import BadRequest
+from gatepost.errors import BadRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from gatepost.admin.directory.exchange_online import NoEqual, Translation, Wante
 from gatepost.admin.directory.lookups import tenant_named
 from gatepost.admin.directory.ownership import what_is_missing
 from gatepost.admin.directory.send_connectors import CredentialCheck
-from gatepost.admin.refusal import NameNotOwned, Refused
+from gatepost.errors import NameNotOwned, Refused
 from gatepost.tenancy.tenant import AuditEntry
 
 _MADE_ANEW = ("token", "created_at", "verified_at")

@@ -15,28 +15,26 @@ from shlex import quote
 from typing import Any, TypeVar
 
 from gatepost.admin.directory import domains, inbound_connectors, limits, send_connectors
+from gatepost.admin.directory.changes import changed, changes_from
 from gatepost.admin.directory.editor import BulkEditor
-from gatepost.admin.directory.inbound_connectors import InboundConnectorChanges
 from gatepost.admin.directory.lines import Kind, Line, line_of, read_line
-from gatepost.admin.directory.notation import accepted_domain, mailbox, object_name
 from gatepost.admin.directory.ownership import what_is_missing
-from gatepost.admin.directory.send_connectors import CredentialCheck, SendConnectorChanges
-from gatepost.admin.directory.trust_anchors import trust_anchors
-from gatepost.admin.refusal import BadRequest, NotAllowed, Refused
+from gatepost.admin.directory.send_connectors import CredentialCheck
+from gatepost.errors import BadRequest, NotAllowed, Refused, with_keys
 from gatepost.mail.domain import parents
 from gatepost.tenancy.allowance import Owned
+from gatepost.tenancy.definitions import INBOUND_CONNECTOR, SEND_CONNECTOR, TENANT
+from gatepost.tenancy.fields import time_from, time_text
 from gatepost.tenancy.names import without_wildcard
+from gatepost.tenancy.notation import accepted_domain, object_name
 from gatepost.tenancy.proof import Proof, ProvenBy
-from gatepost.tenancy.record import time_from
+from gatepost.tenancy.record import tenant_from
 from gatepost.tenancy.tenant import (
     AcceptedDomain,
-    AddressSpace,
     ConnectorType,
     InboundConnector,
     SendConnector,
-    SmartHost,
     Tenant,
-    TenantLimits,
 )
 
 _T = TypeVar("_T", Tenant, AcceptedDomain, InboundConnector)
@@ -147,7 +145,9 @@ class _Judging:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
         if not isinstance(error, Refused) or isinstance(error, ImportRefused):
             return False
-        self._work.errors.append(self._work.told_of(self._number, str(error)))
+        # What the file calls a field, and what the command that reads it calls an option.
+        said = replace(error.said, message=with_keys(error.said.message))
+        self._work.errors.append(self._work.told_of(self._number, str(said)))
         if len(self._work.errors) == MOST_ERRORS:
             raise ImportRefused(self._work.errors) from None
         return True
@@ -191,14 +191,11 @@ class _Import:
         self._editor.write_tenants(changes)
 
     def _tenant(self, said: Mapping[str, Any], stored: Tenant | None) -> Tenant:
-        created_at = time_from(said.get("created_at")) or (stored.created_at if stored else self._at)
-        return Tenant(
-            name=stored.name if stored else object_name(said["name"], "tenant"),
-            created_at=created_at,
-            reject_direct_send=said.get("reject_direct_send", False),
-            contact=mailbox(said["contact"], "contact") if said.get("contact") else None,
-            limits=TenantLimits(**said.get("limits", {})),
+        name = stored.name if stored else object_name(said["name"], "tenant")
+        written = tenant_from(
+            {"created_at": time_text(stored.created_at if stored else self._at), **said, "name": name}
         )
+        return changed(written, TENANT, {"contact": said.get("contact")})
 
     # --- domains ----------------------------------------------------------------------------------------------------
 
@@ -324,7 +321,9 @@ class _Import:
             object_name(said["name"].removeprefix(f"{said.get('tenant')}/"), "connector")
         new = SendConnector(name=said["name"], address_spaces=())
         connector = send_connectors.apply_changes(
-            self._editor, replace(new, enabled=said.get("enabled", True)), _wish(said)
+            self._editor,
+            replace(new, enabled=said.get("enabled", True)),
+            {**changes_from(said, SEND_CONNECTOR), "tenant": said.get("tenant") or ""},
         )
         if stored:
             connector = replace(connector, name=stored.name)
@@ -447,10 +446,6 @@ def _time(said: Mapping[str, Any], name: str, otherwise: datetime | None) -> dat
     return time_from(said[name]) if name in said else otherwise
 
 
-_LISTS = ("certificate_names", "certificate_sha256", "public_key_sha256", "addresses", "sender_domains")
-_FLAGS = ("require_tls", "restrict_to_certificate", "restrict_to_address")
-
-
 def _inbound_connector(said: Mapping[str, Any], owner: Tenant, stored: InboundConnector | None) -> InboundConnector:
     proven = said.get("proven_pins")
     connector = InboundConnector(
@@ -458,31 +453,5 @@ def _inbound_connector(said: Mapping[str, Any], owner: Tenant, stored: InboundCo
         name=stored.name if stored else object_name(said["name"], "connector"),
         enabled=said.get("enabled", True),
         proven_pins=frozenset(proven) if proven is not None else stored.proven_pins if stored else frozenset(),
-        trust_anchors=_trust_anchors(said),
     )
-    changes = InboundConnectorChanges(
-        type=said.get("type"),
-        **{name: said[name] for name in _LISTS if name in said},
-        **{name: said[name] for name in _FLAGS if name in said},
-    )
-    return inbound_connectors.apply_changes(connector, changes)
-
-
-def _trust_anchors(said: Mapping[str, Any]) -> tuple[str, ...]:
-    texts = said.get("trust_anchors", ())
-    return tuple(dict.fromkeys(each for text in texts for each in trust_anchors(text.encode(), "in 'trust_anchors'")))
-
-
-def _wish(said: Mapping[str, Any]) -> SendConnectorChanges:
-    return SendConnectorChanges(
-        tenant=said.get("tenant") or "",
-        address_spaces=[str(AddressSpace(**each)) for each in said["address_spaces"]],
-        smart_hosts=[str(SmartHost(**each)) for each in said.get("smart_hosts", ())],
-        certificate=said.get("certificate") or "",
-        key=said.get("key") or "",
-        tls=said.get("tls"),
-        tls_domain=said.get("tls_domain") or "",
-        fqdn=said.get("fqdn") or "",
-        protocol_log="on" if said.get("protocol_log", True) else "off",
-        allow_internal=None if said.get("allow_internal") is None else "on" if said["allow_internal"] else "off",
-    )
+    return inbound_connectors.apply_changes(connector, changes_from(said, INBOUND_CONNECTOR))

@@ -3,54 +3,34 @@
 Law: a connector whose certificate name its tenant does not own is never enabled.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from shlex import quote
-from typing import TypeVar
 
+from gatepost.admin.directory.changes import Changes, ListEdit, changed, with_edit
 from gatepost.admin.directory.editor import DirectoryEditor
 from gatepost.admin.directory.limits import inbound_must_fit, must_have_room
-from gatepost.admin.directory.list_edit import ListChange, ListEdit, edited, with_edit
 from gatepost.admin.directory.lookups import inbound_connector_named, tenant_named
-from gatepost.admin.directory.notation import certificate_name, domain_pattern, network, object_name, sha256
 from gatepost.admin.directory.ownership import Missing, what_is_missing
 from gatepost.admin.directory.trust_anchors import trust_anchors
-from gatepost.admin.refusal import AlreadyExists, BadRequest, NameNotOwned
+from gatepost.errors import AlreadyExists, BadRequest, NameNotOwned, Said
 from gatepost.tenancy.allowance import Owned
+from gatepost.tenancy.definitions import INBOUND_CONNECTOR
+from gatepost.tenancy.notation import object_name
 from gatepost.tenancy.tenant import ConnectorType, InboundConnector, Tenant
 
-_T = TypeVar("_T")
+_FIELD = INBOUND_CONNECTOR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InboundConnectorChanges:
-    """What is asked for, as it was written. None: not mentioned; an empty list: nothing of that kind; a
-    `ListEdit`: the stored list with that change."""
-
-    type: str | None = None
-    certificate_names: ListChange = None
-    certificate_sha256: ListChange = None
-    public_key_sha256: ListChange = None
-    addresses: ListChange = None
-    sender_domains: ListChange = None
-    require_tls: bool | None = None
-    restrict_to_certificate: bool | None = None
-    restrict_to_address: bool | None = None
-    trust_anchors: ListChange = None
-    """PEM, each text one certificate or several."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Saved:
+class SavedInbound:
     connector: InboundConnector
     warnings: tuple[str, ...] = ()
     not_enabled_because: Missing | None = None
     """Asked to be enabled, stored disabled: what is missing, and what to do."""
 
 
-def add(
-    editor: DirectoryEditor, tenant: str, name: str, changes: InboundConnectorChanges, *, enabled: bool = True
-) -> Saved:
+def add(editor: DirectoryEditor, tenant: str, name: str, changes: Changes, *, enabled: bool = True) -> SavedInbound:
     """Store a new connector. One with an unowned name is stored disabled, so that nothing has to be written twice."""
     object_name(name, "connector")
     with editor.change():
@@ -62,17 +42,17 @@ def add(
         missing = what_is_missing(editor, connector) if enabled else None
         connector = replace(connector, enabled=enabled and missing is None)
         editor.put_inbound_connector(connector, "add")
-        return Saved(connector=connector, warnings=warnings_of(editor, connector), not_enabled_because=missing)
+        return SavedInbound(connector=connector, warnings=warnings_of(editor, connector), not_enabled_because=missing)
 
 
 def already_exists(tenant: str, name: str) -> AlreadyExists:
     return AlreadyExists(
-        f"tenant {tenant} has an inbound connector '{name}' already; to change it: "
-        f"gatepost inbound-connector set {quote(tenant)} {quote(name)} …"
+        f"tenant {tenant} has an inbound connector '{name}' already",
+        next_step=f"to change it: gatepost inbound-connector set {quote(tenant)} {quote(name)} …",
     )
 
 
-def change(editor: DirectoryEditor, tenant: str, name: str, changes: InboundConnectorChanges) -> Saved:
+def change(editor: DirectoryEditor, tenant: str, name: str, changes: Changes) -> SavedInbound:
     """A list that is mentioned replaces the stored one. An enabled connector keeps its old form rather than take a
     name its tenant does not own."""
     with editor.change():
@@ -81,12 +61,10 @@ def change(editor: DirectoryEditor, tenant: str, name: str, changes: InboundConn
         if connector.enabled and (missing := what_is_missing(editor, connector)):
             raise _not_owned("nothing was changed", missing)
         editor.put_inbound_connector(connector, "set")
-        return Saved(connector=connector, warnings=warnings_of(editor, connector))
+        return SavedInbound(connector=connector, warnings=warnings_of(editor, connector))
 
 
-def put(
-    editor: DirectoryEditor, tenant: str, name: str, changes: InboundConnectorChanges, *, enabled: bool | None
-) -> Saved:
+def put(editor: DirectoryEditor, tenant: str, name: str, changes: Changes, *, enabled: bool | None) -> SavedInbound:
     """Store a new connector or change the one there is, all at once: as it is asked for, or not at all. `enabled` None:
     as it was, and a new one is."""
     with editor.change():
@@ -101,17 +79,17 @@ def put(
         if connector.enabled and (missing := what_is_missing(editor, connector)):
             raise _not_owned("nothing was changed", missing)
         editor.put_inbound_connector(connector, "set" if existing else "add")
-        return Saved(connector=connector, warnings=warnings_of(editor, connector))
+        return SavedInbound(connector=connector, warnings=warnings_of(editor, connector))
 
 
-def enable(editor: DirectoryEditor, tenant: str, name: str) -> Saved:
+def enable(editor: DirectoryEditor, tenant: str, name: str) -> SavedInbound:
     with editor.change():
         connector = inbound_connector_named(editor, tenant, name)
         if missing := what_is_missing(editor, connector):
             raise _not_owned(f"{connector.label} stays disabled", missing)
         connector = replace(connector, enabled=True)
         editor.put_inbound_connector(connector, "enable")
-        return Saved(connector=connector, warnings=warnings_of(editor, connector))
+        return SavedInbound(connector=connector, warnings=warnings_of(editor, connector))
 
 
 def disable(editor: DirectoryEditor, tenant: str, name: str) -> InboundConnector:
@@ -139,45 +117,15 @@ def ready_to_enable(editor: DirectoryEditor, tenant: str) -> Iterator[InboundCon
             yield connector
 
 
-def apply_changes(connector: InboundConnector, changes: InboundConnectorChanges) -> InboundConnector:
+def apply_changes(connector: InboundConnector, changes: Changes) -> InboundConnector:
     """`connector` as the changes would have it. Raises `BadRequest` where that makes no sense."""
-    certificate_sha256 = edited(
-        connector.certificate_sha256,
-        changes.certificate_sha256,
-        lambda text: sha256(text, "certificate"),
-        "certificate-sha256",
-    )
-    public_key_sha256 = edited(
-        connector.public_key_sha256,
-        changes.public_key_sha256,
-        lambda text: sha256(text, "public key"),
-        "public-key-sha256",
-    )
-    changed = InboundConnector(
-        tenant=connector.tenant,
-        name=connector.name,
-        enabled=connector.enabled,
-        type=connector.type if changes.type is None else _type(changes.type),
-        certificate_names=edited(
-            connector.certificate_names, changes.certificate_names, certificate_name, "certificate-name"
-        ),
-        certificate_sha256=certificate_sha256,
-        public_key_sha256=public_key_sha256,
-        proven_pins=connector.proven_pins.intersection(certificate_sha256 + public_key_sha256),
-        addresses=edited(connector.addresses, changes.addresses, network, "address"),
-        sender_domains=edited(connector.sender_domains, changes.sender_domains, domain_pattern, "sender-domain"),
-        require_tls=_said(changes.require_tls, connector.require_tls),
-        restrict_to_certificate=_said(changes.restrict_to_certificate, connector.restrict_to_certificate),
-        restrict_to_address=_said(changes.restrict_to_address, connector.restrict_to_address),
-        trust_anchors=_anchors(connector.trust_anchors, changes.trust_anchors),
-    )
-    _must_make_sense(changed)
-    return changed
+    made = changed(connector, INBOUND_CONNECTOR, changes, {"trust_anchors": _anchors})
+    made = replace(made, proven_pins=made.proven_pins.intersection(made.pins))
+    _must_make_sense(made)
+    return made
 
 
-def _applied(
-    editor: DirectoryEditor, owner: Tenant, connector: InboundConnector, changes: InboundConnectorChanges
-) -> InboundConnector:
+def _applied(editor: DirectoryEditor, owner: Tenant, connector: InboundConnector, changes: Changes) -> InboundConnector:
     """As the changes would have it, with the pins that the tenant has proven."""
     changed = apply_changes(connector, changes)
     inbound_must_fit(editor.allowance, owner, changed, connector)
@@ -185,37 +133,39 @@ def _applied(
 
 
 def _not_owned(what: str, missing: Missing) -> NameNotOwned:
-    return NameNotOwned(f"{what}: {missing.to_operator}", to_tenant=f"{what}: {missing.to_tenant}")
-
-
-def _type(text: str) -> ConnectorType:
-    try:
-        return ConnectorType(text)
-    except ValueError:
-        raise BadRequest(f"--type {text}: on-premises or partner is wanted") from None
+    return NameNotOwned(
+        f"{what}: {missing.to_operator}",
+        field=_FIELD["certificate_names"],
+        next_step=missing.next_step,
+        to_tenant=Said(message=f"{what}: {missing.to_tenant}", next_step=missing.next_step),
+    )
 
 
 def _must_make_sense(connector: InboundConnector) -> None:
+    names, addresses = _FIELD["certificate_names"], _FIELD["addresses"]
+    restrict_to_certificate, restrict_to_address = _FIELD["restrict_to_certificate"], _FIELD["restrict_to_address"]
     by_certificate = bool(connector.certificate_names or connector.pins)
     if connector.type is ConnectorType.ON_PREMISES:
         if connector.restrict_to_certificate or connector.restrict_to_address:
             raise BadRequest(
-                "--restrict-to-certificate and --restrict-to-address are for --type partner: an on-premises connector "
-                "grants, it does not restrict"
+                *(restrict_to_certificate, " and ", restrict_to_address, " are for ", _FIELD["type"]),
+                " partner: an on-premises connector grants, it does not restrict",
             )
         if not by_certificate and not connector.addresses:
+            pins = (_FIELD["certificate_sha256"], ", ", _FIELD["public_key_sha256"])
             raise BadRequest(
-                "nothing identifies the server: give --certificate-name (recommended), --certificate-sha256, "
-                "--public-key-sha256 or --address"
+                "nothing identifies the server: give ", names, " (recommended), ", *pins, " or ", addresses
             )
     elif not (by_certificate or connector.addresses or connector.sender_domains or connector.require_tls):
-        raise BadRequest("the partner connector says nothing: give --sender-domain, --certificate-name or --address")
+        raise BadRequest(
+            "the partner connector says nothing: give ", _FIELD["sender_domains"], ", ", names, " or ", addresses
+        )
     if connector.restrict_to_certificate and not by_certificate:
-        raise BadRequest("--restrict-to-certificate needs --certificate-name: which certificate must the partner show?")
+        raise BadRequest(restrict_to_certificate, " needs ", names, ": which certificate must the partner show?")
     if connector.restrict_to_address and not connector.addresses:
-        raise BadRequest("--restrict-to-address needs --address: from where may the partner come?")
+        raise BadRequest(restrict_to_address, " needs ", addresses, ": from where may the partner come?")
     if connector.trust_anchors and not connector.certificate_names:
-        raise BadRequest("--trust-anchor needs --certificate-name: an authority is trusted for these names only")
+        raise BadRequest(_FIELD["trust_anchors"], " needs ", names, ": an authority is trusted for these names only")
 
 
 def warnings_of(editor: DirectoryEditor, connector: InboundConnector) -> tuple[str, ...]:
@@ -248,13 +198,11 @@ def _said(changes: bool | None, otherwise: bool) -> bool:
     return otherwise if changes is None else changes
 
 
-def _anchors(stored: tuple[str, ...], changes: ListChange) -> tuple[str, ...]:
+def _anchors(stored: tuple[str, ...], written: Sequence[str] | ListEdit) -> tuple[str, ...]:
     """A text may hold several certificates."""
-    if changes is None:
-        return stored
-    if isinstance(changes, ListEdit):
-        return with_edit(stored, _each_anchor(changes.add), _each_anchor(changes.remove), "trust-anchor")
-    return tuple(dict.fromkeys(_each_anchor(changes)))
+    if isinstance(written, ListEdit):
+        return with_edit(stored, _each_anchor(written.add), _each_anchor(written.remove), _FIELD["trust_anchors"])
+    return tuple(dict.fromkeys(_each_anchor(written)))
 
 
 def _each_anchor(texts: Iterable[str]) -> list[str]:

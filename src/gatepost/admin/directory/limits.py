@@ -4,25 +4,37 @@ Laws: a limit stops what grows and never touches what is stored, so a lower limi
 held to the limits too, and goes beyond by saying so.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from shlex import quote
 
 from gatepost.admin.directory.editor import DirectoryEditor
-from gatepost.admin.refusal import LimitReached, NetworkTooWide
+from gatepost.errors import LimitReached, Named, NetworkTooWide, Said
 from gatepost.tenancy.allowance import Allowance, Owned
-from gatepost.tenancy.tenant import ConnectorType, InboundConnector, Network, SendConnector, Tenant, TenantLimits
+from gatepost.tenancy.definitions import INBOUND_CONNECTOR, SEND_CONNECTOR
+from gatepost.tenancy.tenant import (
+    LIMIT_NAMES,
+    ConnectorType,
+    InboundConnector,
+    Network,
+    SendConnector,
+    Tenant,
+    TenantLimits,
+)
 
 _OPERATORS_PREFIX = {4: 16, 6: 32}
 """The shortest prefixes that an operator may list without saying so in so many words."""
 
-_INBOUND_LISTS = {
-    "certificate_names": "--certificate-name",
-    "pins": "--certificate-sha256 and --public-key-sha256",
-    "addresses": "--address",
-    "sender_domains": "--sender-domain",
-    "trust_anchors": "--trust-anchor",
+_PINS = (INBOUND_CONNECTOR["certificate_sha256"], " and ", INBOUND_CONNECTOR["public_key_sha256"])
+_INBOUND_LISTS: Mapping[str, Sequence[str | Named]] = {
+    "pins": _PINS,
+    **{name: (field,) for name, field in INBOUND_CONNECTOR.items() if name in LIMIT_NAMES},
 }
-_SEND_LISTS = {"address_spaces": "--address-space", "smart_hosts": "--smart-host"}
+_SEND_LISTS: Mapping[str, Sequence[str | Named]] = {
+    name: (field,) for name, field in SEND_CONNECTOR.items() if name in LIMIT_NAMES
+}
+"""Lists of one connector that have a limit, and how each is named."""
+
+_BEYOND_LIMITS = Named(name="beyond_limits=true", option="yes")
 
 
 def must_have_room(editor: DirectoryEditor, tenant: Tenant, owned: Owned) -> None:
@@ -40,8 +52,9 @@ def limit_of(allowance: Allowance, tenant: Tenant, owned: str) -> int:
 def too_many(tenant: Tenant, owned: str, limit: int) -> LimitReached:
     what = f"tenant {tenant.name} has as many {owned.replace('_', ' ')} as it may, {limit}"
     return LimitReached(
-        f"{what}; remove what it does not need, or allow it more: {_more(tenant, owned, limit)}",
-        to_tenant=f"{what}; remove what you do not need, or ask the relay's operator for more",
+        what,
+        next_step=f"remove what it does not need, or allow it more: {_more(tenant, owned, limit)}",
+        to_tenant=Said(message=what, next_step="remove what you do not need, or ask the relay's operator for more"),
     )
 
 
@@ -69,15 +82,20 @@ def is_wide(network: Network, limits: TenantLimits) -> bool:
 
 
 def _lists_must_fit(
-    tenant: Tenant, limits: TenantLimits, options: dict[str, str], connector: object, stored: object
+    tenant: Tenant,
+    limits: TenantLimits,
+    lists: Mapping[str, Sequence[str | Named]],
+    connector: object,
+    stored: object,
 ) -> None:
-    for name, option in options.items():
+    for name, fields in lists.items():
         count, limit = len(getattr(connector, name)), getattr(limits, name)
         if limit and count > limit and count > len(getattr(stored, name, ())):
-            what = f"{option}: {count} are more than the {limit} that one connector of {tenant.name} may have"
+            what = (*fields, f": {count} are more than the {limit} that one connector of {tenant.name} may have")
             raise LimitReached(
-                f"{what}; use several connectors, or allow it more: {_more(tenant, name, limit)}",
-                to_tenant=f"{what}; use several connectors, or ask the relay's operator for more",
+                *what,
+                next_step=f"use several connectors, or allow it more: {_more(tenant, name, limit)}",
+                to_tenant=Said(message=what, next_step="use several connectors, or ask the relay's operator for more"),
             )
 
 
@@ -105,8 +123,13 @@ def _shortest(limits: TenantLimits, version: int) -> int:
 
 
 def _too_wide(network: Network, shortest: int) -> NetworkTooWide:
-    what = f"--address {network} is wider than /{shortest}"
+    what = (INBOUND_CONNECTOR["addresses"], f" {network} is wider than /{shortest}")
+    anybody = "whoever is in it and knows a domain of the tenant can relay"
     return NetworkTooWide(
-        f"{what}; whoever is in it and knows a domain of the tenant can relay: list narrower networks, or say --yes",
-        to_tenant=f"{what}, the widest that a tenant may list; list narrower networks, or ask the relay's operator",
+        *what,
+        next_step=(f"{anybody}: list narrower networks, or say ", _BEYOND_LIMITS),
+        to_tenant=Said(
+            message=(*what, ", the widest that a tenant may list"),
+            next_step="list narrower networks, or ask the relay's operator",
+        ),
     )

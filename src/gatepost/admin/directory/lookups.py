@@ -5,8 +5,9 @@ from difflib import get_close_matches
 from itertools import islice
 
 from gatepost.admin.directory.editor import DirectoryEditor
-from gatepost.admin.refusal import BadRequest, NotFound
+from gatepost.errors import BadRequest, NotFound, Said
 from gatepost.mail.domain import DomainError, domain_key
+from gatepost.tenancy.definitions import DOMAIN
 from gatepost.tenancy.tenant import AcceptedDomain, InboundConnector, SendConnector, Tenant
 
 # How many known names a wrong one is compared with: enough to help, little enough to answer at once.
@@ -17,7 +18,8 @@ def tenant_named(editor: DirectoryEditor, name: str) -> Tenant:
     found = editor.tenant(name)
     if found is None:
         hint = _hint(name, editor.tenant_names(name, _COMPARED), "see: gatepost tenant list")
-        raise NotFound(f"there is no tenant '{name}'; {hint}", to_tenant=f"there is no tenant '{name}'")
+        says = f"there is no tenant '{name}'"
+        raise NotFound(says, next_step=hint, to_tenant=Said(message=says))
     return found
 
 
@@ -41,13 +43,14 @@ def claims_named(editor: DirectoryEditor, name: str, tenant: str | None = None) 
     if not found:
         known = (each.domain for each in editor.all_domains(of_tenant))
         says = f"there is no accepted domain '{name}'" + (f" of tenant {of_tenant}" if of_tenant else "")
-        raise NotFound(f"{says}; {_hint(name, known, 'see: gatepost domain list')}", to_tenant=says)
+        hint = _hint(name, known, "see: gatepost domain list")
+        raise NotFound(says, next_step=hint, to_tenant=Said(message=says))
     return [each for each in found if each.verified] or found
 
 
 def say_whose(domain: str, why: str, claims: Sequence[AcceptedDomain]) -> BadRequest:
     names = ", ".join(each.tenant for each in claims[:5]) + (" and others" if len(claims) > 5 else "")
-    return BadRequest(f"{domain} {why} ({names}): say which tenant is meant, with --tenant NAME")
+    return BadRequest(f"{domain} {why} ({names}): say which tenant is meant, with ", DOMAIN["tenant"], " NAME")
 
 
 def inbound_connector_named(editor: DirectoryEditor, tenant: str, name: str) -> InboundConnector:
@@ -56,7 +59,7 @@ def inbound_connector_named(editor: DirectoryEditor, tenant: str, name: str) -> 
     if found is None:
         known = (each.name for each in editor.all_inbound_connectors(owner.name))
         hint = _hint(name, known, f"see: gatepost inbound-connector list {owner.name}")
-        raise NotFound(f"tenant {owner.name} has no inbound connector '{name}'; {hint}")
+        raise NotFound(f"tenant {owner.name} has no inbound connector '{name}'", next_step=hint)
     return found
 
 
@@ -65,7 +68,8 @@ def send_connector_named(editor: DirectoryEditor, name: str) -> SendConnector:
     if found is None:
         known = (each.name for each in editor.all_send_connectors())
         says = f"there is no send connector '{name}'"
-        raise NotFound(f"{says}; {_hint(name, known, 'see: gatepost send-connector list')}", to_tenant=says)
+        hint = _hint(name, known, "see: gatepost send-connector list")
+        raise NotFound(says, next_step=hint, to_tenant=Said(message=says))
     return found
 
 

@@ -36,14 +36,22 @@ def unowned_names_of_enabled(editor: DirectoryEditor, tenant: str) -> frozenset[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Missing:
-    """Why a connector cannot be enabled and what to do, in one line."""
+    """Why a connector cannot be enabled and what to do."""
 
     to_operator: str
     to_tenant: str
     """Names nobody else."""
+    next_step: str = ""
 
     def __str__(self) -> str:
-        return self.to_operator
+        return self._line(self.to_operator)
+
+    @property
+    def line_for_tenant(self) -> str:
+        return self._line(self.to_tenant)
+
+    def _line(self, message: str) -> str:
+        return f"{message}; {self.next_step}" if self.next_step else message
 
 
 def what_is_missing(editor: DirectoryEditor, connector: InboundConnector) -> Missing | None:
@@ -51,10 +59,10 @@ def what_is_missing(editor: DirectoryEditor, connector: InboundConnector) -> Mis
     unowned = unowned_names(connector, editor)
     if not unowned:
         return None
-    enable = f"; then run: gatepost inbound-connector enable {quote(connector.tenant)} {quote(connector.name)}"
     return Missing(
-        to_operator="; ".join(_advice(each, connector.tenant) for each in unowned) + enable,
-        to_tenant="; ".join(_own_advice(each, connector.tenant) for each in unowned) + enable,
+        to_operator="; ".join(_advice(each, connector.tenant) for each in unowned),
+        to_tenant="; ".join(_own_advice(each, connector.tenant) for each in unowned),
+        next_step=f"then run: gatepost inbound-connector enable {quote(connector.tenant)} {quote(connector.name)}",
     )
 
 

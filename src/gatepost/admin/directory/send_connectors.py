@@ -1,23 +1,25 @@
 """Send connectors: where mail leaves, and how."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from shlex import quote
 from typing import Protocol
 
+from gatepost.admin.directory.changes import Changes, ListEdit, Reader, changed, on_or_off, with_edit
 from gatepost.admin.directory.editor import DirectoryEditor
 from gatepost.admin.directory.limits import must_have_room, send_must_fit
-from gatepost.admin.directory.list_edit import ListChange, ListEdit, edited, with_edit
 from gatepost.admin.directory.lookups import send_connector_named, tenant_named
-from gatepost.admin.directory.notation import address_space, host_name, object_name, smart_host
-from gatepost.admin.refusal import AlreadyExists, BadRequest
+from gatepost.errors import AlreadyExists, BadRequest
 from gatepost.queue import routing
 from gatepost.tenancy.allowance import Owned
+from gatepost.tenancy.definitions import SEND_CONNECTOR
+from gatepost.tenancy.notation import address_space, object_name
 from gatepost.tenancy.reach import PORTS_OF_TENANTS, needs_allowance, port_not_allowed
 from gatepost.tenancy.tenant import AcceptedDomain, AddressSpace, SendConnector, Tenant, TlsLevel
 
+_FIELD = SEND_CONNECTOR
 _SOMEWHERE = "somewhere-else.invalid"
 """A domain that nobody has (RFC 6761 6.4): how mail to the outside is routed."""
 
@@ -36,44 +38,32 @@ class CredentialCheck(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SendConnectorChanges:
-    """What is asked for, as it was written. None: not mentioned; empty: nothing of that kind."""
-
-    tenant: str | None = None
-    address_spaces: ListChange = None
-    smart_hosts: ListChange = None
-    certificate: str | None = None
-    key: str | None = None
-    tls: str | None = None
-    tls_domain: str | None = None
-    fqdn: str | None = None
-    protocol_log: str | None = None
-    allow_internal: str | None = None
-    by_tenant: bool = False
-    """A tenant asks: it may not allow itself anything."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Saved:
+class SavedSend:
     connector: SendConnector
     warnings: tuple[str, ...] = ()
 
 
 def add(
-    editor: DirectoryEditor, name: str, changes: SendConnectorChanges, check: CredentialCheck, *, enabled: bool = True
-) -> Saved:
-    object_name(name.removeprefix(f"{changes.tenant}/"), "connector")
-    if not changes.address_spaces:
-        raise BadRequest("--address-space is missing: which mail leaves here? Everything is '*'")
+    editor: DirectoryEditor, name: str, changes: Changes, check: CredentialCheck, *, enabled: bool = True
+) -> SavedSend:
+    object_name(name.removeprefix(f"{changes.get('tenant')}/"), "connector")
+    must_name_spaces(changes)
     with editor.change():
         if editor.send_connector(name):
             raise already_exists(name)
-        return _saved(editor, SendConnector(name=name, address_spaces=(), enabled=enabled), changes, check, "add")
+        new = SendConnector(name=name, address_spaces=(), enabled=enabled)
+        return _saved(editor, new, changes, check, "add")
+
+
+def must_name_spaces(changes: Changes) -> None:
+    if not changes.get("address_spaces"):
+        raise BadRequest(_FIELD["address_spaces"], " is missing: which mail leaves here? Everything is '*'")
 
 
 def already_exists(name: str) -> AlreadyExists:
     return AlreadyExists(
-        f"there is a send connector '{name}' already; to change it: gatepost send-connector set {quote(name)} …"
+        f"there is a send connector '{name}' already",
+        next_step=f"to change it: gatepost send-connector set {quote(name)} …",
     )
 
 
@@ -95,15 +85,15 @@ def name_for_tenant(connector: SendConnector) -> str:
     return connector.name.removeprefix(f"{connector.tenant}/")
 
 
-def change(editor: DirectoryEditor, name: str, changes: SendConnectorChanges, check: CredentialCheck) -> Saved:
+def change(editor: DirectoryEditor, name: str, changes: Changes, check: CredentialCheck) -> SavedSend:
     """A list that is mentioned replaces the stored one."""
     with editor.change():
         return _saved(editor, send_connector_named(editor, name), changes, check, "set")
 
 
 def put(
-    editor: DirectoryEditor, name: str, changes: SendConnectorChanges, check: CredentialCheck, *, enabled: bool | None
-) -> Saved:
+    editor: DirectoryEditor, name: str, changes: Changes, check: CredentialCheck, *, enabled: bool | None
+) -> SavedSend:
     """Store a new connector or change the one there is. `enabled` None: as it was, and a new one is."""
     with editor.change():
         existing = editor.send_connector(name)
@@ -156,20 +146,20 @@ def _way_to(
 def _saved(
     editor: DirectoryEditor,
     connector: SendConnector,
-    changes: SendConnectorChanges,
+    changes: Changes,
     check: CredentialCheck,
     action: str,
-) -> Saved:
+) -> SavedSend:
     return save(editor, apply_changes(editor, connector, changes), check, action)
 
 
-def save(editor: DirectoryEditor, connector: SendConnector, check: CredentialCheck, action: str) -> Saved:
+def save(editor: DirectoryEditor, connector: SendConnector, check: CredentialCheck, action: str) -> SavedSend:
     """Store `connector` if its certificate can be used and its tenant may have it."""
     warnings = _credential_warnings(connector, check)
     if connector.tenant is not None:
         _must_fit(editor, connector, tenant_named(editor, connector.tenant))
     editor.put_send_connector(connector, action)
-    return Saved(connector=connector, warnings=warnings)
+    return SavedSend(connector=connector, warnings=warnings)
 
 
 def _must_fit(editor: DirectoryEditor, connector: SendConnector, tenant: Tenant) -> None:
@@ -179,47 +169,35 @@ def _must_fit(editor: DirectoryEditor, connector: SendConnector, tenant: Tenant)
     send_must_fit(editor.allowance, tenant, connector, stored)
 
 
-def apply_changes(editor: DirectoryEditor, connector: SendConnector, changes: SendConnectorChanges) -> SendConnector:
+def apply_changes(editor: DirectoryEditor, connector: SendConnector, changes: Changes) -> SendConnector:
     """`connector` as the changes would have it. Raises `Refused` where that makes no sense."""
-    if changes.tenant is not None:
-        connector = replace(connector, tenant=tenant_named(editor, changes.tenant).name if changes.tenant else None)
-    return apply_changes_but_tenant(connector, changes)
+    tenant = changes.get("tenant")
+    if tenant is not None:
+        connector = replace(connector, tenant=tenant_named(editor, str(tenant)).name if tenant else None)
+    return apply_changes_but_tenant(connector, changes, by_tenant=editor.allowance.by_tenant)
 
 
-def apply_changes_but_tenant(connector: SendConnector, changes: SendConnectorChanges) -> SendConnector:
-    """Raises `BadRequest` where the changes makes no sense."""
-    before = connector
-    if changes.address_spaces is not None:
-        connector = replace(connector, address_spaces=_edited_spaces(connector.address_spaces, changes.address_spaces))
-    if changes.smart_hosts is not None:
-        hosts = edited(connector.smart_hosts, changes.smart_hosts, smart_host, "smart-host")
-        connector = replace(connector, smart_hosts=hosts)
-    if changes.certificate is not None:
-        connector = replace(connector, certificate=_absolute(changes.certificate))
-    if changes.key is not None:
-        connector = replace(connector, key=_absolute(changes.key))
-    if changes.tls is not None:
-        connector = replace(connector, tls=_tls_level(changes.tls))
-    if changes.tls_domain is not None:
-        connector = replace(connector, tls_domain=(changes.tls_domain and _tls_domain(changes.tls_domain)) or None)
-    if changes.fqdn is not None:
-        connector = replace(connector, fqdn=(changes.fqdn and host_name(changes.fqdn, "--fqdn")) or None)
-    if changes.protocol_log is not None:
-        connector = replace(connector, protocol_log=_on_or_off("--protocol-log", changes.protocol_log))
-    connector = replace(connector, allow_internal=_allows_internal(before, connector, changes))
-    _must_make_sense(connector)
-    if changes.smart_hosts is not None or changes.tenant is not None or changes.allow_internal is not None:
-        _must_be_within_reach(connector, changes.by_tenant)
-    return connector
+def apply_changes_but_tenant(connector: SendConnector, changes: Changes, *, by_tenant: bool = False) -> SendConnector:
+    """`by_tenant`: a tenant asks, and may not allow itself anything. Raises `BadRequest`."""
+    asked = {name: written for name, written in changes.items() if name not in ("tenant", "allow_internal")}
+    made = changed(connector, SEND_CONNECTOR, asked, _READERS)
+    made = replace(made, allow_internal=_allows_internal(connector, made, changes, by_tenant=by_tenant))
+    _must_make_sense(made)
+    if any(changes.get(name) is not None for name in ("smart_hosts", "tenant", "allow_internal")):
+        _must_be_within_reach(made, by_tenant)
+    return made
 
 
-def _allows_internal(before: SendConnector, connector: SendConnector, changes: SendConnectorChanges) -> bool | None:
+def _allows_internal(
+    before: SendConnector, connector: SendConnector, changes: Changes, *, by_tenant: bool
+) -> bool | None:
     """What the operator writes as an address is allowed by that; a tenant's change takes the allowance back."""
-    if changes.by_tenant:
+    if by_tenant:
         return before.allow_internal if connector.smart_hosts == before.smart_hosts else None
-    if changes.allow_internal is not None:
-        return _on_or_off("--allow-internal", changes.allow_internal)
-    if changes.smart_hosts is None:
+    said = changes.get("allow_internal")
+    if isinstance(said, str | bool):
+        return on_or_off(said, _FIELD["allow_internal"])
+    if changes.get("smart_hosts") is None:
         return before.allow_internal
     written = connector.tenant is not None and any(map(needs_allowance, connector.smart_hosts))
     return True if written else before.allow_internal
@@ -232,22 +210,31 @@ def _must_be_within_reach(connector: SendConnector, by_tenant: bool) -> None:
     for host in connector.smart_hosts:
         if needs_allowance(host):
             why = port_not_allowed(host.port) if host.port not in PORTS_OF_TENANTS else "it is an internal address"
-            cure = "ask the operator of this relay to allow it" if by_tenant else "allow it with --allow-internal on"
-            raise BadRequest(f"smart host {host}: {why}; {cure}")
+            raise BadRequest(
+                f"smart host {host}: {why}",
+                field=_FIELD["smart_hosts"],
+                next_step="ask the operator of this relay to allow it"
+                if by_tenant
+                else ("allow it with ", _FIELD["allow_internal"], " on"),
+            )
 
 
 def _must_make_sense(connector: SendConnector) -> None:
+    certificate, key, tls = _FIELD["certificate"], _FIELD["key"], _FIELD["tls"]
     if not connector.address_spaces:
         raise BadRequest(
-            "a send connector needs at least one --address-space; to stop using it: send-connector disable"
+            *("a send connector needs at least one ", _FIELD["address_spaces"]),
+            next_step="to stop using it: send-connector disable",
         )
     if bool(connector.certificate) != bool(connector.key):
-        missing = "--key" if connector.certificate else "--certificate"
-        raise BadRequest(f"{missing} is missing: a certificate and its private key go together")
+        missing = key if connector.certificate else certificate
+        raise BadRequest(missing, " is missing: a certificate and its private key go together")
     if connector.certificate and connector.tls is TlsLevel.NONE:
-        raise BadRequest("--tls none presents no certificate: leave --certificate away, or choose another --tls level")
+        raise BadRequest(
+            tls, " none presents no certificate: leave ", certificate, " away, or choose another ", tls, " level"
+        )
     if connector.tls_domain and connector.tls is not TlsLevel.VERIFY:
-        raise BadRequest("--tls-domain says which name is verified: it needs --tls verify")
+        raise BadRequest(_FIELD["tls_domain"], " says which name is verified: it needs ", tls, " verify")
 
 
 def _credential_warnings(connector: SendConnector, check: CredentialCheck) -> tuple[str, ...]:
@@ -259,13 +246,13 @@ def _credential_warnings(connector: SendConnector, check: CredentialCheck) -> tu
     return verdict.warnings
 
 
-def _edited_spaces(stored: tuple[AddressSpace, ...], changes: Sequence[str] | ListEdit) -> tuple[AddressSpace, ...]:
+def _edited_spaces(stored: tuple[AddressSpace, ...], written: Sequence[str] | ListEdit) -> tuple[AddressSpace, ...]:
     """A space is taken away whatever it costs; one that is added again has its new cost."""
-    if not isinstance(changes, ListEdit):
-        return _address_spaces(changes)
-    added = _address_spaces(changes.add)
-    going = [address_space(text).space for text in changes.remove]
-    with_edit(tuple(each.space for each in stored), (), going, "address-space")
+    if not isinstance(written, ListEdit):
+        return _address_spaces(written)
+    added = _address_spaces(written.add)
+    going = [address_space(text).space for text in written.remove]
+    with_edit(tuple(each.space for each in stored), (), going, _FIELD["address_spaces"])
     replaced = {*going, *(each.space for each in added)}
     return (*(each for each in stored if each.space not in replaced), *added)
 
@@ -274,30 +261,14 @@ def _address_spaces(texts: Sequence[str]) -> tuple[AddressSpace, ...]:
     spaces: dict[str, AddressSpace] = {}
     for space in map(address_space, texts):
         if spaces.get(space.space, space) != space:
-            raise BadRequest(f"--address-space {space.space} is given twice, with different costs")
+            raise BadRequest(_FIELD["address_spaces"], f" {space.space} is given twice, with different costs")
         spaces[space.space] = space
     return tuple(spaces.values())
 
 
-def _tls_level(text: str) -> TlsLevel:
-    if text == "dane":
-        raise BadRequest("--tls dane comes with a later release; until then use --tls verify, or encrypt")
-    try:
-        return TlsLevel(text)
-    except ValueError:
-        raise BadRequest(f"--tls {text}: one of {', '.join(TlsLevel)} is wanted") from None
-
-
-def _on_or_off(option: str, text: str) -> bool:
-    if text not in ("on", "off"):
-        raise BadRequest(f"{option} {text}: on or off is wanted")
-    return text == "on"
-
-
-def _tls_domain(text: str) -> str:
-    wildcard = "*." if text.startswith("*.") else ""
-    return wildcard + host_name(text.removeprefix("*."), "--tls-domain")
-
-
-def _absolute(path: str) -> str | None:
+def _absolute(_: str | None, path: str) -> str | None:
     return str(Path(path).expanduser().absolute()) if path else None
+
+
+_READERS: Mapping[str, Reader] = {"address_spaces": _edited_spaces, "certificate": _absolute, "key": _absolute}
+"""What a field's definition alone cannot say."""

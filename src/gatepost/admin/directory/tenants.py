@@ -3,11 +3,14 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from shlex import quote
 
+from gatepost.admin.directory.changes import changed
 from gatepost.admin.directory.editor import DirectoryEditor
 from gatepost.admin.directory.lookups import tenant_named
-from gatepost.admin.directory.notation import mailbox, object_name
-from gatepost.admin.refusal import AlreadyExists, NotAllowed
+from gatepost.errors import AlreadyExists, NotAllowed
+from gatepost.tenancy.definitions import TENANT
+from gatepost.tenancy.notation import object_name
 from gatepost.tenancy.tenant import AcceptedDomain, InboundConnector, SendConnector, Tenant
 
 
@@ -34,10 +37,14 @@ def add(editor: DirectoryEditor, name: str, at: datetime) -> Tenant:
     object_name(name, "tenant")
     with editor.change():
         if existing := editor.tenant(name):
-            raise AlreadyExists(f"tenant {existing.name} exists already; see: gatepost tenant show {existing.name}")
+            raise already_exists(existing.name)
         tenant = Tenant(name=name, created_at=at)
         editor.put_tenant(tenant, "add")
         return tenant
+
+
+def already_exists(name: str) -> AlreadyExists:
+    return AlreadyExists(f"tenant {name} exists already", next_step=f"see: gatepost tenant show {quote(name)}")
 
 
 def change(
@@ -48,7 +55,7 @@ def change(
     with editor.change():
         tenant = tenant_named(editor, name)
         if contact is not None:
-            tenant = replace(tenant, contact=mailbox(contact, "--contact") if contact else None)
+            tenant = changed(tenant, TENANT, {"contact": contact})
         if limits:
             tenant = replace(tenant, limits=replace(tenant.limits, **limits))
         editor.put_tenant(tenant, "set")
@@ -76,8 +83,8 @@ def remove(editor: DirectoryEditor, name: str, *, with_holding: bool) -> TenantC
         found = holding(editor, name)
         if found.summary and not with_holding:
             raise NotAllowed(
-                f"tenant {found.tenant.name} still has {found.summary}; to remove all of it: "
-                f"gatepost tenant remove {found.tenant.name} --yes"
+                f"tenant {found.tenant.name} still has {found.summary}",
+                next_step=f"to remove all of it: gatepost tenant remove {found.tenant.name} --yes",
             )
         for token in list(editor.all_tokens(found.tenant.name)):
             editor.remove_token(token)

@@ -9,8 +9,9 @@ from hashlib import sha256
 from gatepost.admin.directory.editor import DirectoryEditor
 from gatepost.admin.directory.limits import limit_of, too_many
 from gatepost.admin.directory.lookups import tenant_named
-from gatepost.admin.directory.notation import duration_s
-from gatepost.admin.refusal import BadRequest, NotAllowed, NotFound
+from gatepost.errors import BadRequest, BadToken, ExpiredToken, NotFound, RevokedToken
+from gatepost.tenancy.definitions import TOKEN
+from gatepost.tenancy.notation import duration_s
 from gatepost.tenancy.tenant import Tenant
 from gatepost.tenancy.token import Scope, Token, id_and_secret, token_text
 
@@ -20,18 +21,7 @@ _NOBODYS_SECRET = sha256(secrets.token_bytes(32)).hexdigest()
 """A token that does not exist is compared with this, and so takes as long as a wrong secret."""
 
 
-class BadToken(NotAllowed):
-    """The token opens nothing."""
-
-    code = "unauthenticated"
-
-
-class ExpiredToken(BadToken):
-    code = "token-expired"
-
-
-class RevokedToken(BadToken):
-    code = "token-revoked"
+_ANOTHER = "have another made with: gatepost token add"
 
 
 def add(
@@ -63,7 +53,7 @@ def revoke(editor: DirectoryEditor, id: str, at: datetime) -> Token:
     with editor.change():
         token = editor.token(id)
         if token is None:
-            raise NotFound(f"there is no token '{id}'; see: gatepost token list")
+            raise NotFound(f"there is no token '{id}'", next_step="see: gatepost token list")
         if token.revoked_at is not None:
             return token
         token = replace(token, revoked_at=at)
@@ -80,11 +70,9 @@ def opened(editor: DirectoryEditor, text: str, at: datetime) -> Token:
             secrets.compare_digest(_NOBODYS_SECRET, sha256(secret.encode()).hexdigest())
         raise BadToken("this token is not known here: use one that gatepost token add wrote on this relay")
     if token.revoked_at is not None:
-        raise RevokedToken(f"token {id} was revoked; have another made with: gatepost token add")
+        raise RevokedToken(f"token {id} was revoked", next_step=_ANOTHER)
     if token.has_expired(at):
-        raise ExpiredToken(
-            f"token {id} expired on {token.expires_at:%Y-%m-%d}; have another made with: gatepost token add"
-        )
+        raise ExpiredToken(f"token {id} expired on {token.expires_at:%Y-%m-%d}", next_step=_ANOTHER)
     if token.used_at is None or at - token.used_at > _USE_NOTED_EVERY:
         editor.note_token_used(token, at)
     return token
@@ -102,11 +90,13 @@ def _later(at: datetime, duration: str) -> datetime:
     try:
         return at + timedelta(seconds=duration_s(duration))
     except OverflowError:
-        raise BadRequest(f"--expires {duration}: that is beyond the year 9999; write never") from None
+        raise BadRequest(
+            TOKEN["expires_at"], f" {duration}: that is beyond the year 9999", next_step="write never"
+        ) from None
 
 
 def _scope(text: str) -> Scope:
     try:
         return Scope(text)
     except ValueError:
-        raise BadRequest(f"--scope {text}: read or write is wanted") from None
+        raise BadRequest(TOKEN["scopes"], f" {text}: must be read or write") from None

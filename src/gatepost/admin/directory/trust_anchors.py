@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gatepost.admin.refusal import BadRequest
+from gatepost.errors import BadRequest
+from gatepost.tenancy.definitions import INBOUND_CONNECTOR
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -54,14 +55,19 @@ def _must_be_bounded(certificate: "Certificate", source: str) -> None:
 
     octets = len(certificate.public_bytes(Encoding.DER))
     if octets > _LARGEST:
-        raise BadRequest(f"the trust anchor {source} has {octets} octets; a certificate of at most {_LARGEST} is taken")
+        raise BadRequest(
+            f"the trust anchor {source} has {octets} octets", next_step=f"a certificate of at most {_LARGEST} is taken"
+        )
     try:
         key = certificate.public_key()
     except Exception:  # a stranger's key may be anything
-        raise BadRequest(f"the trust anchor {source} has a key that cannot be read; RSA or EC must be used") from None
+        raise BadRequest(
+            f"the trust anchor {source} has a key that cannot be read", next_step="RSA or EC must be used"
+        ) from None
     if isinstance(key, RSAPublicKey) and key.key_size > _LONGEST_RSA:
         raise BadRequest(
-            f"the trust anchor {source} has an RSA key of {key.key_size} bits; at most {_LONGEST_RSA} are taken"
+            f"the trust anchor {source} has an RSA key of {key.key_size} bits",
+            next_step=f"at most {_LONGEST_RSA} are taken",
         )
 
 
@@ -80,6 +86,10 @@ def _must_be_authority(certificate: "Certificate", source: str) -> None:
     if not is_authority:
         subject = certificate.subject.rfc4514_string()
         raise BadRequest(
-            f"{source}: {subject} is no certificate authority; to accept this one certificate: "
-            f"--certificate-sha256 {certificate.fingerprint(SHA256()).hex()}"
+            f"{source}: {subject} is no certificate authority",
+            next_step=(
+                "to accept this one certificate: ",
+                INBOUND_CONNECTOR["certificate_sha256"],
+                f" {certificate.fingerprint(SHA256()).hex()}",
+            ),
         )

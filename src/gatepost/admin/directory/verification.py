@@ -17,7 +17,7 @@ from gatepost.admin.directory.domains import DomainChange, must_have_no_other_ow
 from gatepost.admin.directory.editor import DirectoryEditor
 from gatepost.admin.directory.lookups import claims_named, domain_named, say_whose
 from gatepost.admin.directory.ownership import RECORD_PREFIX, record_name, record_value, txt_record
-from gatepost.admin.refusal import DomainNotVerified, NotAllowed
+from gatepost.errors import DomainNotVerified, NotAllowed
 from gatepost.queue.next_hop import DnsProblem
 from gatepost.tenancy.tenant import AcceptedDomain
 
@@ -70,8 +70,8 @@ def give_up(editor: DirectoryEditor, text: str, at: datetime, tenant: str | None
         made = put(editor, unverified(domain, at), "unverify")
         if made.stopped:
             raise NotAllowed(
-                f"{domain.domain} stays verified: connectors in use rest on it ({'; '.join(made.stopped)}); disable "
-                "them first"
+                f"{domain.domain} stays verified: connectors in use rest on it ({'; '.join(made.stopped)})",
+                next_step="disable them first",
             )
         return made
 
@@ -140,7 +140,7 @@ def _verified(editor: DirectoryEditor, domain: AcceptedDomain, at: datetime) -> 
         current = domain_named(editor, domain.domain, domain.tenant)
         if current.token != domain.token:
             raise DomainNotVerified(
-                f"{domain.domain} was removed and added again meanwhile; publish {txt_record(current)}"
+                f"{domain.domain} was removed and added again meanwhile", next_step=f"publish {txt_record(current)}"
             )
         if current.verified and current.lost_at is None:
             editor.note_domain_checked(current, at)

@@ -16,14 +16,14 @@ from typing import Any
 from gatepost.admin.directory.editor import DirectoryEditor
 from gatepost.admin.directory.limits import limit_of
 from gatepost.admin.directory.lookups import tenant_named
-from gatepost.admin.refusal import BadRequest, LimitReached, NotFound
 from gatepost.admin.sessions.explain import Answer, Question, Relay, explain
+from gatepost.errors import BadRequest, LimitReached, NotFound
 from gatepost.mail.address import NULL_REVERSE_PATH, Mailbox, ReversePath
 from gatepost.mail.path_grammar import BadPath, read_mailbox
 from gatepost.tenancy.appointment import Appointment, Purpose
 from gatepost.tenancy.evidence import CertificateFacts
+from gatepost.tenancy.fields import ReadRecord, Record, time_from, time_text
 from gatepost.tenancy.proof import Proof, ProvenBy, holder
-from gatepost.tenancy.record import ReadRecord, Record, time_from, time_text
 from gatepost.tenancy.session_record import attribution_record
 from gatepost.tenancy.tenant import Tenant
 
@@ -86,7 +86,9 @@ def newest(editor: DirectoryEditor, tenant: str, purpose: Purpose) -> Appointmen
     owner = tenant_named(editor, tenant).name
     appointments = editor.appointments(owner, purpose)
     if not appointments:
-        raise NotFound(f"tenant {owner} has no {purpose} yet; make one with: gatepost enroll {quote(owner)}")
+        raise NotFound(
+            f"tenant {owner} has no {purpose} yet", next_step=f"make one with: gatepost enroll {quote(owner)}"
+        )
     return next((each for each in appointments if each.seen), appointments[0])
 
 
@@ -133,7 +135,8 @@ def _must_have_room(editor: DirectoryEditor, tenant: Tenant, purpose: Purpose, a
     waiting = sum(each.seen is None and each.expires_at > at for each in appointments)
     if (limit and waiting >= limit) or len(appointments) >= _MOST_KEPT:
         raise LimitReached(
-            f"tenant {tenant.name} has {waiting} addresses for a {purpose} in use; use those, or wait until they expire"
+            f"tenant {tenant.name} has {waiting} addresses for a {purpose} in use",
+            next_step="use those, or wait until they expire",
         )
 
 

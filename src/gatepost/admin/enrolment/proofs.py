@@ -10,10 +10,10 @@ from enum import StrEnum
 
 from gatepost.admin.directory.editor import DirectoryEditor
 from gatepost.admin.directory.lookups import tenant_named
-from gatepost.admin.directory.notation import sha256
-from gatepost.admin.refusal import NotFound
+from gatepost.errors import NotFound
+from gatepost.tenancy.fields import Record
+from gatepost.tenancy.notation import sha256
 from gatepost.tenancy.proof import Proof, ProvenBy, holder, proof_record
-from gatepost.tenancy.record import Record
 
 
 class ProofState(StrEnum):
@@ -63,7 +63,7 @@ def take_back(editor: DirectoryEditor, tenant: str, text: str, at: datetime) -> 
         owner = tenant_named(editor, tenant).name
         proof = editor.proof(owner, pin)
         if proof is None:
-            raise NotFound(f"tenant {owner} has no proof of {pin}; see: gatepost proof list {owner}")
+            raise NotFound(f"tenant {owner} has no proof of {pin}", next_step=f"see: gatepost proof list {owner}")
         listed = ListedProof(pin=pin, proof=proof, state=_state(editor, pin, proof, at))
         editor.remove_proof(proof, pin)
         return listed

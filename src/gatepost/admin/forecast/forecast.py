@@ -20,8 +20,8 @@ from gatepost.admin.directory.lookups import tenant_named
 from gatepost.admin.enrolment import proofs
 from gatepost.admin.enrolment.proofs import ProofState
 from gatepost.tenancy.attribution import Basis
+from gatepost.tenancy.fields import ReadRecord, Record, time_from, time_text
 from gatepost.tenancy.ownership import ownership
-from gatepost.tenancy.record import ReadRecord, Record, time_from, time_text
 from gatepost.tenancy.sighting import SeenCertificate, Sighting
 from gatepost.tenancy.tenant import ConnectorType, InboundConnector
 

@@ -7,13 +7,14 @@ from difflib import get_close_matches
 from typing import Final
 
 from gatepost.admin.directory.editor import DirectoryEditor
-from gatepost.admin.directory.notation import duration_s
-from gatepost.admin.refusal import BadRequest, NotAllowed, NotFound
+from gatepost.errors import BadRequest, Named, NotAllowed, NotFound
 from gatepost.mail.domain import DomainError, domain_key
 from gatepost.queue.message import Content, QueuedMessage, QueuedRecipient, RecipientState
 from gatepost.queue.orders import APPLIES_TO, Action, Order
 from gatepost.queue.store import QueueCount, QueueFilter, QueueOffice
+from gatepost.tenancy.notation import duration_s
 
+_SENDER: Final = Named(name="sender", option="sender")
 _MESSAGE_ID: Final = re.compile(r"[0-9]+-[0-9]+\Z")
 
 
@@ -84,7 +85,7 @@ def carry_out(office: QueueOffice, directory: DirectoryEditor, action: Action, w
     """Do it, and audit it. Returns how many recipients were changed; raises `No` when there was none."""
     changed = _CARRY_OUT[action](office, wanted, now)
     if not changed:
-        raise NotAllowed(_nothing_to_do(office, action, wanted))
+        raise _nothing_to_do(office, action, wanted)
     chosen = {name: each for name, each in asdict(wanted).items() if each is not None}
     directory.note(action, "queue", {**chosen, "recipients": changed})
     return changed
@@ -104,16 +105,16 @@ def orders(office: QueueOffice, limit: int) -> Sequence[tuple[str, Order]]:
     return office.orders(limit)
 
 
-def _nothing_to_do(office: QueueOffice, action: Action, wanted: QueueFilter) -> str:
+def _nothing_to_do(office: QueueOffice, action: Action, wanted: QueueFilter) -> NotAllowed:
     states = sorted({count.state.value for count in office.counts(wanted)})
     if not states:
-        return "nothing in the queue is chosen by that; see: gatepost queue list"
-    return f"nothing to {action.value}: what is chosen is {' and '.join(states)}"
+        return NotAllowed("nothing in the queue is chosen by that", next_step="see: gatepost queue list")
+    return NotAllowed(f"nothing to {action.value}: what is chosen is {' and '.join(states)}")
 
 
 def _message_id(text: str) -> str:
     if not _MESSAGE_ID.match(text):
-        raise BadRequest(f"'{text}' is not a message id: they look like 0-4711; see: gatepost queue list")
+        raise BadRequest(f"'{text}' is not a message id: they look like 0-4711", next_step="see: gatepost queue list")
     return text
 
 
@@ -132,7 +133,7 @@ def _sender(text: str) -> str:
         return ""
     local_part, at, domain = text.rpartition("@")
     if not at:
-        raise BadRequest(f"--sender {text}: write an address, @ and a domain, or '<>' for notifications")
+        raise BadRequest(_SENDER, f" {text}: write an address, @ and a domain, or '<>' for notifications")
     return f"{local_part}@{_domain(domain)}"
 
 
@@ -142,7 +143,7 @@ def _state(text: str) -> RecipientState:
     except ValueError:
         near = get_close_matches(text, list(RecipientState), n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(RecipientState)}"
-        raise BadRequest(f"'{text}' is not a state of queued mail; {hint}") from None
+        raise BadRequest(f"'{text}' is not a state of queued mail", next_step=hint) from None
 
 
 def _headers(content: Content) -> str:

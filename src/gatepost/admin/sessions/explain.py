@@ -11,10 +11,10 @@ from gatepost.tenancy.attribution import GATEPOST, Attribution, Outcome, RuleSet
 from gatepost.tenancy.candidates import ChainJudge, gather
 from gatepost.tenancy.directory import Directory
 from gatepost.tenancy.evidence import Address, CertificateFacts, Evidence, TlsEvidence
+from gatepost.tenancy.fields import Record
 from gatepost.tenancy.names import presented_names
 from gatepost.tenancy.ownership import unowned_names
 from gatepost.tenancy.reasons import ReasonCode
-from gatepost.tenancy.record import Record
 from gatepost.tenancy.tenant import InboundConnector
 
 SOMEWHERE = ip_address("0.0.0.0")

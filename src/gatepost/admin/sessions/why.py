@@ -39,18 +39,29 @@ class SessionNotFound:
     oldest: datetime | None
 
     def __str__(self) -> str:
-        try:
-            began = f"{time_of(self.session_id):%Y-%m-%d %H:%M:%S} UTC"
-        except ValueError:
-            return f"{self.session_id} is no session id: it speaks of no time; copy it again from the refusal"
+        return f"{self.message}; {self.next_step}"
+
+    @property
+    def message(self) -> str:
+        if self._began is None:
+            return f"{self.session_id} is no session id: it speaks of no time"
+        said = f"session {self.session_id}, of {self._began}"
         if self.oldest is None:
-            return (
-                f"session {self.session_id}, of {began}: there are no {self.what} here yet; is this the right server?"
-            )
-        return (
-            f"session {self.session_id}, of {began}, is not in the {self.what}, which go back to "
-            f"{self.oldest:%Y-%m-%d %H:%M} UTC; was it another server's?"
-        )
+            return f"{said}: there are no {self.what} here yet"
+        return f"{said}, is not in the {self.what}, which go back to {self.oldest:%Y-%m-%d %H:%M} UTC"
+
+    @property
+    def next_step(self) -> str:
+        if self._began is None:
+            return "copy it again from the refusal"
+        return "is this the right server?" if self.oldest is None else "was it another server's?"
+
+    @property
+    def _began(self) -> str | None:
+        try:
+            return f"{time_of(self.session_id):%Y-%m-%d %H:%M:%S} UTC"
+        except ValueError:
+            return None
 
 
 def session_id_in(text: str) -> str | NoSessionId:

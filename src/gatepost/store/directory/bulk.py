@@ -26,13 +26,8 @@ from gatepost.store.directory.editor import (
 )
 from gatepost.store.directory.file import reporting
 from gatepost.tenancy.allowance import Allowance, Owned
-from gatepost.tenancy.record import (
-    ReadRecord,
-    domain_from,
-    domain_record,
-    tenant_from,
-    tenant_record,
-)
+from gatepost.tenancy.fields import ReadRecord
+from gatepost.tenancy.record import domain_from, domain_record, tenant_from, tenant_record
 from gatepost.tenancy.tenant import AcceptedDomain, InboundConnector, Tenant
 
 _T = TypeVar("_T")

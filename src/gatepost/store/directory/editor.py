@@ -19,9 +19,9 @@ from gatepost.store.directory.file import open_to_change, reporting
 from gatepost.store.directory.queries import DirectoryQueries, network_key, top_down
 from gatepost.tenancy.allowance import Allowance, Owned
 from gatepost.tenancy.appointment import Appointment, Purpose, appointment_from, appointment_record
+from gatepost.tenancy.fields import Record, time_text
 from gatepost.tenancy.proof import Proof, proof_from, proof_record
 from gatepost.tenancy.record import (
-    Record,
     domain_from,
     domain_record,
     inbound_connector_record,
@@ -29,7 +29,6 @@ from gatepost.tenancy.record import (
     send_connector_record,
     tenant_from,
     tenant_record,
-    time_text,
     token_from,
     token_record,
 )

@@ -14,9 +14,10 @@ from gatepost.store.directory.file import reporting
 from gatepost.tenancy.appointment import Appointment, appointment_from
 from gatepost.tenancy.directory import MOST_CLAIMANTS, MOST_OF_A_TENANT, MOST_OF_OTHERS
 from gatepost.tenancy.evidence import Address, CertificateFacts
+from gatepost.tenancy.fields import ReadRecord
 from gatepost.tenancy.names import covering_patterns, without_wildcard
 from gatepost.tenancy.proof import Proof, proof_from
-from gatepost.tenancy.record import ReadRecord, domain_from, inbound_connector_from, send_connector_from, tenant_from
+from gatepost.tenancy.record import domain_from, inbound_connector_from, send_connector_from, tenant_from
 from gatepost.tenancy.tenant import AcceptedDomain, InboundConnector, SendConnector, Tenant
 
 # What an explanation can hold without drowning its reader.

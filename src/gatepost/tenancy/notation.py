@@ -4,11 +4,15 @@ import re
 from difflib import get_close_matches
 from ipaddress import IPv6Network, ip_address, ip_network, summarize_address_range
 
-from gatepost.admin.refusal import BadRequest
+from gatepost.errors import BadRequest, Named
 from gatepost.mail.domain import DomainError, domain_key
 from gatepost.mail.path_grammar import BadPath, read_mailbox
 from gatepost.mail.visible import is_plain
 from gatepost.tenancy.tenant import LIMIT_NAMES, AddressSpace, Network, SmartHost
+
+_ADDRESS = Named(name="addresses", option="address")
+_LIMIT = Named(name="limits", option="limit")
+_MATCH_SUBDOMAINS = Named(name="match_subdomains", option="match-subdomains")
 
 _SIZE_UNITS = {"KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 
@@ -41,7 +45,7 @@ def object_name(text: str, kind: str) -> str:
 def accepted_domain(text: str) -> str:
     """A domain a tenant can own: no wildcard, no top-level domain, no address."""
     if text.startswith("*."):
-        raise BadRequest(f"'{text}': write {text[2:]} and add --match-subdomains for what lies below it")
+        raise BadRequest(f"'{text}': write {text[2:]} and add ", _MATCH_SUBDOMAINS, " for what lies below it")
     key = _domain(text)
     if "." not in key:
         raise BadRequest(f"'{text}' is a top-level domain: write the whole domain, such as contoso.com")
@@ -54,8 +58,8 @@ def certificate_name(text: str) -> str:
     """`mail.contoso.com` or `*.contoso.com`, as a domain key."""
     if text.upper().startswith("<I>") or "<S>" in text.upper():
         raise BadRequest(
-            f"'{text}' is issuer and subject, as Exchange's sending side writes them; a connector goes by a DNS name "
-            "in the certificate: write that name, such as mail.contoso.com"
+            f"'{text}' is issuer and subject, as Exchange's sending side writes them",
+            next_step="a connector goes by a DNS name in the certificate: write that name, such as mail.contoso.com",
         )
     if "=" in text or "@" in text:
         raise BadRequest(f"'{text}' is not a DNS name: write one of the certificate's names, such as mail.contoso.com")
@@ -63,7 +67,7 @@ def certificate_name(text: str) -> str:
     if "*" in base:
         raise BadRequest(f"'{text}': '*' can only stand for the whole first label, as in *.contoso.com")
     if _is_address(base):
-        raise BadRequest(f"'{text}' is an address: say --address {base}")
+        raise BadRequest(f"'{text}' is an address: say ", _ADDRESS, f" {base}")
     key = _domain(base)
     if "." not in key:
         raise BadRequest(f"'{text}' is not a full name: write it with its domain, such as mail.contoso.com")
@@ -77,11 +81,11 @@ def sha256(text: str, what: str) -> str:
         raise BadRequest(f"'{_short(text)}' is not a SHA-256 of a {what}: 64 hex digits, with or without colons")
     if len(digits) == 40:
         raise BadRequest(
-            f"'{_short(text)}' is a SHA-1 thumbprint (40 digits); 64 are needed: "
-            "openssl x509 -in FILE -noout -fingerprint -sha256"
+            f"'{_short(text)}' is a SHA-1 thumbprint (40 digits)",
+            next_step="64 are needed: openssl x509 -in FILE -noout -fingerprint -sha256",
         )
     if len(digits) != 64:
-        raise BadRequest(f"'{_short(text)}' has {len(digits)} hex digits; a SHA-256 of a {what} has 64")
+        raise BadRequest(f"'{_short(text)}' has {len(digits)} hex digits", next_step=f"a SHA-256 of a {what} has 64")
     return digits
 
 
@@ -90,7 +94,9 @@ def network(text: str) -> Network:
     if found := _RANGE.match(text):
         raise BadRequest(f"'{text}' is a range: write it as {_range_as_networks(found[1], found[2])}")
     if "%" in text:
-        raise BadRequest(f"'{text}': an address with a zone (%) means something on one host only; leave the zone away")
+        raise BadRequest(
+            f"'{text}': an address with a zone (%) means something on one host only", next_step="leave the zone away"
+        )
     try:
         parsed = ip_network(text.strip("[]"))
     except ValueError:
@@ -139,18 +145,18 @@ def smart_host(text: str) -> SmartHost:
     return SmartHost(host=name, port=_port(port, text) if separator else 25)
 
 
-def mailbox(text: str, option: str) -> str:
+def mailbox(text: str, field: Named) -> str:
     """`user@example.com`, as a path has it."""
     found = read_mailbox(text)
     if isinstance(found, BadPath):
-        raise BadRequest(f"{option} {text}: {found.says}")
+        raise BadRequest(field, f" {text}: {found.says}")
     return str(found)
 
 
-def host_name(text: str, option: str) -> str:
+def host_name(text: str, field: Named) -> str:
     """A name for EHLO or a certificate."""
     if _is_address(text.strip("[]")):
-        raise BadRequest(f"{option} '{text}': a host name is wanted, not an address")
+        raise BadRequest(field, f" '{text}': must be a host name, not an address")
     return _domain(text)
 
 
@@ -226,10 +232,10 @@ def named_limit(text: str) -> tuple[str, int | None]:
         near = get_close_matches(name, LIMIT_NAMES, n=1)
         known = ", ".join(each.replace("_", "-") for each in LIMIT_NAMES)
         hint = f"did you mean {near[0].replace('_', '-')}?" if near and separator else f"known: {known}"
-        raise BadRequest(f"--limit {text}: write it as NAME=COUNT, such as inbound-connectors=400; {hint}")
+        raise BadRequest(_LIMIT, f" {text}: write it as NAME=COUNT, such as inbound-connectors=400", next_step=hint)
     limit = limit_size(value) if name == "message_size" else limit_count(value)
     if limit and limit > _LONGEST_PREFIX.get(name, limit):
-        raise BadRequest(f"--limit {text}: a prefix has at most {_LONGEST_PREFIX[name]} bits")
+        raise BadRequest(_LIMIT, f" {text}: a prefix has at most {_LONGEST_PREFIX[name]} bits")
     return name, limit
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatepost.admin.directory import notation
-from gatepost.admin.refusal import BadRequest
+from gatepost.errors import BadRequest
+from gatepost.tenancy import notation
 
 READERS: dict[str, Callable[[str], object]] = {
     "certificate_name": notation.certificate_name,
