@@ -341,3 +341,45 @@ def test_a_limit_beyond_all_bounds_is_a_slip(two_tenants: Gatepost) -> None:
         told = two_tenants("tenant", "set", "contoso", limit, "99999999999999999")
         assert "too large for a limit" in refused(told, 2)
     assert "too large" in refused(two_tenants("tenant", "set", "contoso", "--message-size", "99999999999GiB"), 2)
+
+
+class TestComment:
+    """A field for people: every face that shows or takes a connector has it."""
+
+    ADD = (
+        ("inbound-connector", "add", "contoso", "mail", "--address", "192.0.2.1"),
+        ("inbound-connector", "add", "fabrikam", "mail", "--address", "192.0.2.2"),
+        ("send-connector", "add", "out", "--address-space", "*"),
+    )
+
+    def test_it_is_set_shown_listed_audited_exported_imported_and_taken_away(
+        self, gatepost: Gatepost, folder: Path
+    ) -> None:
+        for tenant in ("contoso", "fabrikam"):
+            done(gatepost("tenant", "add", tenant))
+        for words in self.ADD:
+            done(gatepost(*words, "--comment", f"note on {words[2]}"))
+        assert "note on contoso" in done(gatepost("inbound-connector", "show", "contoso", "mail"))
+        assert "note on out" in done(gatepost("send-connector", "show", "out"))
+        assert [each["comment"] for each in read(gatepost("inbound-connector", "list", "--json"))] == [
+            "note on contoso",
+            "note on fabrikam",
+        ]
+        newest = str(read(gatepost("audit", "list", "--json"))[0]["version"])
+        assert read(gatepost("audit", "show", newest, "--json"))["after"]["comment"] == "note on out"
+
+        exported = folder / "all.jsonl"
+        done(gatepost("export", "directory", str(exported)))
+        done(gatepost("inbound-connector", "set", "contoso", "mail", "--comment", ""))
+        done(gatepost("send-connector", "set", "out", "--comment", "another"))
+        kept = read(gatepost("inbound-connector", "show", "fabrikam", "mail", "--json"))
+        assert kept["comment"] == "note on fabrikam"
+        assert read(gatepost("inbound-connector", "show", "contoso", "mail", "--json"))["comment"] is None
+        done(gatepost("import", "directory", str(exported)))
+        assert read(gatepost("inbound-connector", "show", "contoso", "mail", "--json"))["comment"] == "note on contoso"
+        assert read(gatepost("send-connector", "show", "out", "--json"))["comment"] == "note on out"
+
+    def test_a_comment_of_two_lines_is_refused_in_one(self, gatepost: Gatepost) -> None:
+        done(gatepost("tenant", "add", "contoso"))
+        line = refused(gatepost(*self.ADD[0], "--comment", "two\nlines"), 2)
+        assert "one line" in line

@@ -110,6 +110,9 @@ def test_a_tenant_is_set_up_from_elsewhere_and_removed(relay: Installation, oper
     operator("send-connector", "add", "out", "--tenant", "litware", "--address-space", "*", "--smart-host", "192.0.2.2")
     assert relay.told("send-connector", "show", "litware/out")["tenant"] == "litware"
     operator("send-connector", "disable", "litware/out")
+    operator("inbound-connector", "set", "litware", "in", "--comment", "the hub in Hamburg")
+    assert relay.told("inbound-connector", "show", "litware", "in")["comment"] == "the hub in Hamburg"
+    assert relay.told("inbound-connector", "show", "fabrikam", "mail")["comment"] is None
     assert "still has" in operator("tenant", "remove", "litware", expect=1)[1]
     operator("tenant", "remove", "litware", "--yes")
     operator("tenant", "show", "litware", expect=1)
@@ -122,6 +125,10 @@ def test_a_tenant_is_set_up_from_elsewhere_and_removed(relay: Installation, oper
         ("inbound-connector", "add", "contoso", "wrong"),
         ("inbound-connector", "set", "contoso", "mail", "--restrict-to-address"),
         ("send-connector", "add", "wrong", "--address-space", "*", "--tls", "dane"),
+        ("tenant", "add", "contoso"),
+        ("domain", "add", "contoso", "contoso.com"),
+        ("inbound-connector", "add", "contoso", "mail", "--address", "192.0.2.1"),
+        ("send-connector", "add", "internet", "--address-space", "*"),
         ("queue", "show", "nonsense"),
         ("queue", "hold"),
     ],

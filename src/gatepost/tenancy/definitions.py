@@ -23,6 +23,7 @@ from gatepost.tenancy.fields import (
 from gatepost.tenancy.notation import (
     address_space,
     certificate_name,
+    comment,
     domain_pattern,
     host_name,
     mailbox,
@@ -181,6 +182,17 @@ DOMAIN = table(
     Field(name="claimed_at", form=TIME_OR_NONE, is_found=True),
 )
 
+_COMMENT = Field(
+    name="comment",
+    form=TEXT_OR_NONE,
+    option="comment",
+    parse=comment,
+    metavar="TEXT",
+    help="A note for people; '': none.",
+    label="comment",
+    about="A note for people; it decides nothing.",
+)
+
 INBOUND_CONNECTOR = table(
     Field(name="tenant", form=TEXT, option="tenant", is_key=True),
     Field(name="name", form=TEXT, is_key=True),
@@ -264,6 +276,7 @@ INBOUND_CONNECTOR = table(
         help="The tenant's own authority; repeatable.",
         label="trust anchors",
     ),
+    _COMMENT,
     Field(name="enabled", form=FLAG),
 )
 
@@ -350,6 +363,7 @@ SEND_CONNECTOR = table(
         label="internal addresses",
         about="Whether it may reach internal addresses and other ports; the operator's to set.",
     ),
+    _COMMENT,
     Field(name="enabled", form=FLAG),
 )
 

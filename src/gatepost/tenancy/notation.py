@@ -17,6 +17,7 @@ _MATCH_SUBDOMAINS = Named(name="match_subdomains", option="match-subdomains")
 _SIZE_UNITS = {"KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 
 LONGEST_NAME = 64
+LONGEST_COMMENT = 256
 
 _IPV4_MAPPED = IPv6Network("::ffff:0:0/96")
 _LONGEST_PREFIX = {"ipv4_prefix": 32, "ipv6_prefix": 128}
@@ -247,6 +248,15 @@ def limit_size(text: str) -> int | None:
     if text != "default" and not (text.isascii() and text.isdigit()):
         raise BadRequest(f"'{text}' is not a size: write it as 25MiB or 512KiB, 0 for no limit, or default")
     return limit_count(text)
+
+
+def comment(text: str) -> str:
+    """A note for people: it stands in tables and logs, so it is one line."""
+    if not is_plain(text):
+        raise BadRequest("a comment must be one line of visible characters")
+    if len(text) > LONGEST_COMMENT:
+        raise BadRequest(f"the comment has {len(text)} characters", next_step=f"at most {LONGEST_COMMENT} are allowed")
+    return text
 
 
 def duration_s(text: str) -> float:

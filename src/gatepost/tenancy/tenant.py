@@ -147,6 +147,8 @@ class InboundConnector:
     restrict_to_address: bool = False
     trust_anchors: tuple[str, ...] = ()
     """PEM certificates this tenant trusts for this connector, besides the listener's roots."""
+    comment: str | None = None
+    """For people; it decides nothing."""
     enabled: bool = True
 
     @property
@@ -210,6 +212,8 @@ class SendConnector:
     protocol_log: bool = True
     allow_internal: bool | None = None
     """Whether the operator lets it reach internal addresses and any port (`reach`); None: a server-wide one, yes."""
+    comment: str | None = None
+    """For people; it decides nothing."""
     enabled: bool = True
 
     @property
