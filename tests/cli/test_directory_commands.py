@@ -181,6 +181,7 @@ class TestInboundConnectors:
             "restrict_to_certificate": True,
             "restrict_to_address": True,
             "trust_anchors": [pki.root.pem],
+            "comment": None,
             "enabled": False,
             "missing": None,
             "use": None,
@@ -245,6 +246,7 @@ class TestSendConnectors:
             "fqdn": "mail.contoso.com",
             "protocol_log": False,
             "allow_internal": True,
+            "comment": None,
             "enabled": True,
             "source_servers": [
                 {"server": "relay.example.net", "protocol_log_folder": str(folder / "data/protocol-log/send")}

@@ -61,7 +61,7 @@ def list_tenants(caller: CallerOf, page: PageOf, conditions: ConditionsOf) -> Re
 def show_tenant(caller: CallerOf, tenant: TenantName, conditions: ConditionsOf) -> Response:
     """One tenant."""
     with caller.directory() as editor:
-        return conditions.read(tenant_record(tenants.holding(editor, caller.tenant(editor, tenant)).tenant))
+        return conditions.read(tenant_record(tenants.contents(editor, caller.tenant(editor, tenant)).tenant))
 
 
 @router.put("/v1/tenants/{tenant}", response_model=TenantShown, responses={201: {"model": TenantShown}})
@@ -87,9 +87,9 @@ def remove_tenant(
     """Remove a tenant (operator)."""
     caller.must_be_operator()
     with caller.directory() as editor, editor.change():
-        found = tenants.holding(editor, tenant)
+        found = tenants.contents(editor, tenant)
         conditions.must_hold(tenant_record(found.tenant))
-        tenants.remove(editor, tenant, with_holding=with_holding)
+        tenants.remove(editor, tenant, with_contents=with_holding)
 
 
 def _own_tenant(caller: Caller, editor: DirectoryEditor, after: str) -> Any:

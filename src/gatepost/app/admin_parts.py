@@ -7,8 +7,8 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from gatepost.admin.directory.administration import LocalAdministration
 from gatepost.admin.directory.editor import DirectoryEditor
+from gatepost.admin.directory.operation import Here
 from gatepost.admin.directory.send_connectors import CredentialVerdict
 from gatepost.admin.directory.verification import TxtLookup
 from gatepost.admin.forecast.forecast import HORIZON
@@ -55,9 +55,15 @@ def certificate_facts(der: bytes) -> CertificateFacts:
     return facts(der)
 
 
-def local_administration(config: Config, editor: DirectoryEditor) -> LocalAdministration:
+def this_machine(config: Config, editor: DirectoryEditor) -> Here:
     source: Record = {"server": config.hostname, "protocol_log_folder": str(config.send_log_folder.absolute())}
-    return LocalAdministration(editor, check_credentials, txt_lookup(config), [source], open_sightings(config))
+    return Here(
+        editor=editor,
+        check=check_credentials,
+        lookup=txt_lookup(config),
+        source_servers=[source],
+        seen=open_sightings(config),
+    )
 
 
 class Judging:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from gatepost.admin.directory import audit
+from gatepost.admin.directory import audit, operations
 from gatepost.cli import context
 from gatepost.cli.editing import administration, day_and_time, print_facts, print_table, yes_or_no
 from gatepost.tenancy.record import audit_record
@@ -27,7 +27,7 @@ def list_changes(
     json: Json = False,
 ) -> None:
     with administration() as admin:
-        found = admin.changes(subject=subject, after=after, limit=limit)
+        found = admin.do(operations.AUDIT, subject=subject, after=after, limit=limit)
     if json:
         context.print_json([audit_record(entry) for entry in found])
         return
@@ -43,7 +43,7 @@ def show(
     json: Json = False,
 ) -> None:
     with administration() as admin:
-        entry = admin.change(version)
+        entry = admin.do(operations.AUDITED_CHANGE, version=version)
     if json:
         context.print_json(audit_record(entry))
         return

@@ -22,8 +22,8 @@ from gatepost.mail.visible import visible, visible_json, visible_lines
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from gatepost.admin.directory.administration import Administration
     from gatepost.admin.directory.editor import BulkEditor
+    from gatepost.admin.directory.operation import Administration
     from gatepost.admin.queue.desk import QueueDesk
     from gatepost.admin.sessions.why import SessionNotFound
     from gatepost.app import Directory, DirectoryEditor
@@ -79,16 +79,16 @@ def editor(*, beyond_limits: bool = False) -> "DirectoryEditor":
 def administration(*, beyond_limits: bool = False) -> "Iterator[Administration]":
     """Raises `Refused`, `StoreError`."""
     if INVOCATION.server:
-        from gatepost.app.remote import remote_administration
+        from gatepost.app.remote import remote_relay
 
         server, token_file, authority = INVOCATION.server, INVOCATION.token_file, INVOCATION.authority
-        with remote_administration(server, token_file, authority, beyond_limits=beyond_limits) as remote:
+        with remote_relay(server, token_file, authority, beyond_limits=beyond_limits) as remote:
             yield remote
     else:
-        from gatepost.app.admin_parts import local_administration
+        from gatepost.app.admin_parts import this_machine
 
         with closing(editor(beyond_limits=beyond_limits)) as opened:
-            yield local_administration(config(), opened)
+            yield this_machine(config(), opened)
 
 
 def bulk_editor(*, beyond_limits: bool = False) -> "BulkEditor":

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from gatepost.admin.directory import domains
+from gatepost.admin.directory import domains, operations
 from gatepost.admin.directory.ownership import record_name, record_value, txt_record
 from gatepost.cli import context
 from gatepost.cli.editing import administration, day_and_time, print_facts, print_table, yes_or_no
@@ -36,7 +36,9 @@ def add(
     json: Json = False,
 ) -> None:
     with administration() as admin:
-        made = admin.add_domain(tenant, domain, match_subdomains=match_subdomains, verified=verified)
+        made = admin.do(
+            operations.ADD_DOMAIN, tenant=tenant, name=domain, match_subdomains=match_subdomains, verified=verified
+        )
     _report(made)
     if json:
         context.print_json(_record(made.domain))
@@ -53,7 +55,7 @@ def add(
 @domain_app.command(help="Ask DNS for the TXT record. Exit code 1: not verified, and why.")
 def verify(domain: Domain, tenant: Whose = None, json: Json = False) -> None:
     with administration() as admin:
-        made, waiting = admin.verify_domain(domain, tenant)
+        made, waiting = admin.do(operations.VERIFY_DOMAIN, name=domain, tenant=tenant)
     _report(made)
     if json:
         context.print_json(_record(made.domain))
@@ -74,7 +76,9 @@ def set_domain(
     verified: Annotated[bool | None, typer.Option(help="The operator vouches, or takes verification back.")] = None,
 ) -> None:
     with administration() as admin:
-        made = admin.change_domain(domain, tenant, match_subdomains=match_subdomains, verified=verified)
+        made = admin.do(
+            operations.CHANGE_DOMAIN, name=domain, tenant=tenant, match_subdomains=match_subdomains, verified=verified
+        )
     _report(made)
     context.say(f"{made.domain.domain}: {state_of(made.domain)}")
 
@@ -82,7 +86,7 @@ def set_domain(
 @domain_app.command(help="Show a domain and its TXT record.")
 def show(domain: Domain, tenant: Whose = None, json: Json = False) -> None:
     with administration() as admin:
-        found = admin.domain(domain, tenant)
+        found = admin.do(operations.DOMAIN, name=domain, tenant=tenant)
     if json:
         context.print_json(_record(found))
         return
@@ -109,7 +113,7 @@ def list_domains(
     json: Json = False,
 ) -> None:
     with administration() as admin:
-        found = admin.domains(tenant)
+        found = admin.do(operations.DOMAINS, tenant=tenant)
     if json:
         context.print_json([_record(each) for each in found])
         return
@@ -123,7 +127,7 @@ def list_domains(
 @domain_app.command(help="Take a domain from its tenant.")
 def remove(domain: Domain, tenant: Whose = None) -> None:
     with administration() as admin:
-        made = admin.remove_domain(domain, tenant)
+        made = admin.do(operations.REMOVE_DOMAIN, name=domain, tenant=tenant)
     _report(made)
     context.say(f"removed {made.domain.domain} from {made.domain.tenant}")
 

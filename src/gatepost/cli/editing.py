@@ -10,8 +10,8 @@ from gatepost.errors import BadRequest, Refused
 from gatepost.mail.visible import visible
 
 if TYPE_CHECKING:
-    from gatepost.admin.directory.administration import Administration
     from gatepost.admin.directory.editor import BulkEditor, DirectoryEditor
+    from gatepost.admin.directory.operation import Administration
 
 
 @contextmanager

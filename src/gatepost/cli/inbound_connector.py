@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from gatepost.admin.directory import operations
 from gatepost.admin.directory.changes import Changes
 from gatepost.admin.directory.connector_use import by_connector, use_record
 from gatepost.admin.directory.inbound_connectors import SavedInbound
@@ -54,7 +55,9 @@ def add(
     disabled: Annotated[bool, typer.Option("--disabled", help="Store it without using it.")] = False,
 ) -> None:
     with administration(beyond_limits=yes) as admin:
-        saved = admin.add_inbound_connector(tenant, name, changes, enabled=not disabled)
+        saved = admin.do(
+            operations.ADD_INBOUND_CONNECTOR, tenant=tenant, name=name, changes=changes, enabled=not disabled
+        )
     _report(saved)
     connector = saved.connector
     if saved.not_enabled_because:
@@ -69,7 +72,7 @@ def add(
 @takes_fields(INBOUND_CONNECTOR, edits_lists=True, read={"trust_anchors": _certificates_in})
 def set_connector(tenant: Tenant, name: Name, changes: Changes, yes: BeyondLimits = False) -> None:
     with administration(beyond_limits=yes) as admin:
-        saved = admin.change_inbound_connector(tenant, name, changes)
+        saved = admin.do(operations.CHANGE_INBOUND_CONNECTOR, tenant=tenant, name=name, changes=changes)
     _report(saved)
     context.say(f"changed inbound connector {saved.connector.label}")
     context.suggest(f"gatepost inbound-connector show {_arguments(saved.connector)}")
@@ -78,8 +81,8 @@ def set_connector(tenant: Tenant, name: Name, changes: Changes, yes: BeyondLimit
 @inbound_connector_app.command(help="Show a connector.")
 def show(tenant: Tenant, name: Name, json: Json = False) -> None:
     with administration() as admin:
-        found, missing = admin.inbound_connector(tenant, name)
-        use = by_connector(admin.uses(found.tenant)).get((found.tenant, found.name))
+        found, missing = admin.do(operations.INBOUND_CONNECTOR, tenant=tenant, name=name)
+        use = by_connector(admin.do(operations.CONNECTOR_USES, tenant=found.tenant)).get((found.tenant, found.name))
     because = str(missing) if missing else None
     if json:
         context.print_json({**inbound_connector_record(found), "missing": because, "use": use and use_record(use)})
@@ -99,8 +102,8 @@ def list_connectors(
     json: Json = False,
 ) -> None:
     with administration() as admin:
-        found = admin.inbound_connectors(tenant)
-        used = by_connector(admin.uses(tenant))
+        found = admin.do(operations.INBOUND_CONNECTORS, tenant=tenant)
+        used = by_connector(admin.do(operations.CONNECTOR_USES, tenant=tenant))
     uses = [used.get((each.tenant, each.name)) for each in found]
     if json:
         shown = zip(found, uses, strict=True)
@@ -126,7 +129,7 @@ def list_connectors(
 @inbound_connector_app.command(help="Use a connector. Exit code 1: not enabled, and what is missing.")
 def enable(tenant: Tenant, name: Name) -> None:
     with administration() as admin:
-        saved = admin.enable_inbound_connector(tenant, name)
+        saved = admin.do(operations.ENABLE_INBOUND_CONNECTOR, tenant=tenant, name=name)
     _report(saved)
     context.say(f"enabled inbound connector {saved.connector.label}")
 
@@ -134,14 +137,14 @@ def enable(tenant: Tenant, name: Name) -> None:
 @inbound_connector_app.command(help="Stop using a connector, without losing it.")
 def disable(tenant: Tenant, name: Name) -> None:
     with administration() as admin:
-        connector = admin.disable_inbound_connector(tenant, name)
+        connector = admin.do(operations.DISABLE_INBOUND_CONNECTOR, tenant=tenant, name=name)
     context.say(f"disabled inbound connector {connector.label}")
 
 
 @inbound_connector_app.command(help="Remove a connector.")
 def remove(tenant: Tenant, name: Name) -> None:
     with administration() as admin:
-        connector = admin.remove_inbound_connector(tenant, name)
+        connector = admin.do(operations.REMOVE_INBOUND_CONNECTOR, tenant=tenant, name=name)
     context.say(f"removed inbound connector {connector.label}")
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gatepost.admin.directory import operations
 from gatepost.admin.directory.changes import Changes
 from gatepost.admin.directory.send_connectors import SavedSend
 from gatepost.cli import context
@@ -38,7 +39,9 @@ def add(
     disabled: Annotated[bool, typer.Option("--disabled", help="Store it without using it.")] = False,
 ) -> None:
     with administration() as admin:
-        saved = admin.add_send_connector(name, {**changes, "tenant": tenant}, enabled=not disabled)
+        saved = admin.do(
+            operations.ADD_SEND_CONNECTOR, name=name, changes={**changes, "tenant": tenant}, enabled=not disabled
+        )
     _report(saved)
     context.say(f"added send connector {saved.connector.name}" + ("" if saved.connector.enabled else ", disabled"))
     context.suggest(f"gatepost send-connector show {quote(saved.connector.name)}")
@@ -52,7 +55,7 @@ def add(
 @takes_fields(SEND_CONNECTOR, edits_lists=True)
 def set_connector(name: Name, *, tenant: Tenant = None, changes: Changes) -> None:
     with administration() as admin:
-        saved = admin.change_send_connector(name, {**changes, "tenant": tenant})
+        saved = admin.do(operations.CHANGE_SEND_CONNECTOR, name=name, changes={**changes, "tenant": tenant})
     _report(saved)
     context.say(f"changed send connector {saved.connector.name}")
     context.suggest(f"gatepost send-connector show {quote(saved.connector.name)}")
@@ -61,7 +64,7 @@ def set_connector(name: Name, *, tenant: Tenant = None, changes: Changes) -> Non
 @send_connector_app.command(help="Show a send connector, its source servers and log folders.")
 def show(name: Name, json: Json = False) -> None:
     with administration() as admin:
-        found, sources = admin.send_connector(name)
+        found, sources = admin.do(operations.SEND_CONNECTOR, name=name)
     shown = _presented(found)
     if json:
         context.print_json(
@@ -83,7 +86,7 @@ def list_connectors(
     tenant: Annotated[str | None, typer.Option(metavar="T", help="That tenant's own only.")] = None, json: Json = False
 ) -> None:
     with administration() as admin:
-        found = admin.send_connectors(tenant)
+        found = admin.do(operations.SEND_CONNECTORS, tenant=tenant)
     if json:
         context.print_json([send_connector_record(each) for each in found])
         return
@@ -99,21 +102,21 @@ def list_connectors(
 @send_connector_app.command(help="Use a send connector.")
 def enable(name: Name) -> None:
     with administration() as admin:
-        connector = admin.enable_send_connector(name, enabled=True)
+        connector = admin.do(operations.ENABLE_SEND_CONNECTOR, name=name)
     context.say(f"enabled send connector {connector.name}")
 
 
 @send_connector_app.command(help="Stop using a send connector, without losing it.")
 def disable(name: Name) -> None:
     with administration() as admin:
-        connector = admin.enable_send_connector(name, enabled=False)
+        connector = admin.do(operations.DISABLE_SEND_CONNECTOR, name=name)
     context.say(f"disabled send connector {connector.name}")
 
 
 @send_connector_app.command(help="Remove a send connector.")
 def remove(name: Name) -> None:
     with administration() as admin:
-        connector = admin.remove_send_connector(name)
+        connector = admin.do(operations.REMOVE_SEND_CONNECTOR, name=name)
     context.say(f"removed send connector {connector.name}")
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from gatepost.admin.directory import tenants
+from gatepost.admin.directory import operations, tenants
 from gatepost.admin.queue import waiting_mail
 from gatepost.cli import context
 from gatepost.cli.domain import state_of
@@ -33,7 +33,7 @@ Json = Annotated[bool, typer.Option("--json", help="JSON, for programs.")]
 @tenant_app.command(help="Add a tenant.")
 def add(name: Name) -> None:
     with administration() as admin:
-        tenant = admin.add_tenant(name)
+        tenant = admin.do(operations.ADD_TENANT, name=name)
     context.say(f"added tenant {tenant.name}")
     context.suggest(f"gatepost domain add {quote(tenant.name)} DOMAIN")
 
@@ -65,7 +65,7 @@ def set_tenant(
         if message_size is not None:
             limits["message_size"] = limit_size(message_size)
         limits |= dict(map(named_limit, limit or ()))
-        tenant = admin.change_tenant(name, contact=contact, limits=limits)
+        tenant = admin.do(operations.CHANGE_TENANT, name=name, contact=contact, limits=limits)
     context.say(f"changed tenant {tenant.name}")
     context.suggest(f"gatepost tenant show {quote(tenant.name)}")
 
@@ -73,8 +73,8 @@ def set_tenant(
 @tenant_app.command("list", help="List all tenants.")
 def list_tenants(json: Json = False) -> None:
     with administration() as admin:
-        found = admin.tenants()
-        used = admin.uses(None)
+        found = admin.do(operations.TENANTS)
+        used = admin.do(operations.CONNECTOR_USES, tenant=None)
     if json:
         context.print_json([tenant_record(tenant) for tenant in found])
         return
@@ -89,7 +89,7 @@ def list_tenants(json: Json = False) -> None:
 @tenant_app.command(help="Show a tenant and what belongs to it.")
 def show(name: Name, json: Json = False) -> None:
     with administration() as admin:
-        found = admin.holding(name)
+        found = admin.do(operations.TENANT_CONTENTS, name=name)
     if json:
         context.print_json(_record(found))
         return
@@ -118,7 +118,7 @@ def remove(
     yes: Annotated[bool, typer.Option("--yes", help="Remove its domains and connectors too.")] = False,
 ) -> None:
     with administration() as admin:
-        found = admin.remove_tenant(name, with_holding=yes)
+        found = admin.do(operations.REMOVE_TENANT, name=name, with_contents=yes)
     context.say(f"removed tenant {found.tenant.name}" + (f" with {found.summary}" if found.summary else ""))
     _tell_what_waits(found.tenant.name)
 

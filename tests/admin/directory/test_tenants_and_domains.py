@@ -65,14 +65,14 @@ class TestTenants:
 
     def test_an_unknown_tenant_names_the_nearest_known_one(self, editor: Editor) -> None:
         with pytest.raises(NotAllowed, match="did you mean 'fabrikam'"):
-            tenants.holding(editor, "fabricam")
+            tenants.contents(editor, "fabricam")
         with pytest.raises(NotAllowed, match="gatepost tenant list"):
-            tenants.holding(editor, "zzz")
+            tenants.contents(editor, "zzz")
 
     def test_a_tenant_with_anything_left_is_not_removed_by_accident(self, editor: Editor, at: datetime) -> None:
         added(editor, at, "contoso.com")
         with pytest.raises(NotAllowed, match=r"still has 1 accepted domain; .*--yes"):
-            tenants.remove(editor, "contoso", with_holding=False)
+            tenants.remove(editor, "contoso", with_contents=False)
         assert editor.tenant("contoso")
 
     def test_removing_a_tenant_with_everything_leaves_the_other_alone(self, editor: Editor, at: datetime) -> None:
@@ -83,7 +83,7 @@ class TestTenants:
             spaces = {"tenant": tenant, "address_spaces": ["*"]}
             send_connectors.add(editor, f"out-{tenant}", spaces, lambda *_: CredentialVerdict())
         before = editor.version
-        tenants.remove(editor, "contoso", with_holding=True)
+        tenants.remove(editor, "contoso", with_contents=True)
         removed = [(entry.action, entry.subject) for entry in editor.audit(after=before)]
         assert removed == [
             ("remove", "tenant contoso"),
@@ -91,7 +91,7 @@ class TestTenants:
             ("remove", "inbound-connector contoso/mail"),
             ("remove", "send-connector out-contoso"),
         ]
-        kept = tenants.holding(editor, "fabrikam")
+        kept = tenants.contents(editor, "fabrikam")
         assert kept.summary == "1 accepted domain, 1 inbound connector, 1 send connector"
 
 

@@ -66,7 +66,7 @@ def every(editor: DirectoryEditor) -> Iterator[Tenant]:
     return editor.all_tenants()
 
 
-def holding(editor: DirectoryEditor, name: str) -> TenantContents:
+def contents(editor: DirectoryEditor, name: str) -> TenantContents:
     tenant = tenant_named(editor, name)
     return TenantContents(
         tenant=tenant,
@@ -76,12 +76,12 @@ def holding(editor: DirectoryEditor, name: str) -> TenantContents:
     )
 
 
-def remove(editor: DirectoryEditor, name: str, *, with_holding: bool) -> TenantContents:
+def remove(editor: DirectoryEditor, name: str, *, with_contents: bool) -> TenantContents:
     """Remove a tenant; what belongs to it only when that is wanted too. Its tokens go in any case: they must not open
     a later tenant of the same name."""
     with editor.change():
-        found = holding(editor, name)
-        if found.summary and not with_holding:
+        found = contents(editor, name)
+        if found.summary and not with_contents:
             raise NotAllowed(
                 f"tenant {found.tenant.name} still has {found.summary}",
                 next_step=f"to remove all of it: gatepost tenant remove {found.tenant.name} --yes",
