@@ -16,9 +16,9 @@ from gatepost.tenancy.fields import (
     TIME,
     TIME_OR_NONE,
     Field,
+    Fields,
     Form,
     Way,
-    table,
 )
 from gatepost.tenancy.notation import (
     address_space,
@@ -155,7 +155,7 @@ def _tls_domain(text: str) -> str:
 
 # --- the objects ------------------------------------------------------------------------------------------------------
 
-TENANT = table(
+TENANT = Fields(
     Field(name="name", form=TEXT, is_key=True),
     Field(name="created_at", form=TIME, is_found=True),
     Field(name="reject_direct_send", form=FLAG, only_imported=True),
@@ -169,7 +169,7 @@ TENANT = table(
     Field(name="limits", form=LIMITS, option="limit", only_imported=True),
 )
 
-DOMAIN = table(
+DOMAIN = Fields(
     Field(name="domain", form=TEXT, is_key=True),
     Field(name="tenant", form=TEXT, option="tenant", is_key=True),
     Field(name="token", form=TEXT, is_found=True),
@@ -193,7 +193,7 @@ _COMMENT = Field(
     about="A note for people; it decides nothing.",
 )
 
-INBOUND_CONNECTOR = table(
+INBOUND_CONNECTOR = Fields(
     Field(name="tenant", form=TEXT, option="tenant", is_key=True),
     Field(name="name", form=TEXT, is_key=True),
     Field(
@@ -280,7 +280,7 @@ INBOUND_CONNECTOR = table(
     Field(name="enabled", form=FLAG),
 )
 
-SEND_CONNECTOR = table(
+SEND_CONNECTOR = Fields(
     Field(name="name", form=TEXT, is_key=True),
     Field(
         name="tenant",
@@ -367,7 +367,7 @@ SEND_CONNECTOR = table(
     Field(name="enabled", form=FLAG),
 )
 
-TOKEN = table(
+TOKEN = Fields(
     Field(name="id", form=TEXT, is_key=True),
     Field(name="tenant", form=TEXT_OR_NONE, is_key=True),
     Field(name="scopes", form=SCOPES, option="scope"),
