@@ -14,6 +14,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Any, Literal
 
+from gatepost.errors import GatepostError
 from gatepost.mail.domain import DomainError, domain_key
 from gatepost.mail.path_grammar import BadPath, read_mailbox
 from gatepost.queue.retry import RetrySettings
@@ -22,7 +23,7 @@ from gatepost.smtp.server_settings import ServerSettings
 from gatepost.tenancy.tenant import DEFAULT_LIMITS, TenantLimits
 
 
-class ConfigError(Exception):
+class ConfigError(GatepostError):
     """One line for the administrator."""
 
 

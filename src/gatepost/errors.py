@@ -1,19 +1,34 @@
-"""Every exception of Gatepost, in one tree.
+"""Every exception of Gatepost, in one tree; those that are not here stand with what raises them.
 
     GatepostError
-    └── Refused                 a use case does not do what was asked
-        ├── NotAllowed          the answer is no: not allowed, not yet
-        │   ├── NotFound
-        │   ├── AlreadyExists
-        │   ├── NameNotOwned
-        │   ├── DomainNotVerified
-        │   ├── OwnedByAnother
-        │   ├── LimitReached
-        │   ├── NetworkTooWide
-        │   └── BadToken
-        │       ├── ExpiredToken
-        │       └── RevokedToken
-        └── BadRequest          it makes no sense as it was written
+    ├── Refused                     a use case does not do what was asked
+    │   ├── NotAllowed              the answer is no: not allowed, not yet
+    │   │   ├── NotFound
+    │   │   ├── AlreadyExists
+    │   │   ├── NameNotOwned
+    │   │   ├── DomainNotVerified
+    │   │   ├── OwnedByAnother
+    │   │   ├── LimitReached
+    │   │   ├── NetworkTooWide
+    │   │   └── BadToken
+    │   │       ├── ExpiredToken
+    │   │       └── RevokedToken
+    │   ├── BadRequest              it makes no sense as it was written
+    │   └── ImportRefused           lines of a file that cannot be
+    ├── StoreError                  queue, directory
+    │   ├── StoreUnavailable
+    │   │   └── StoreInUse, StoreInDoubt
+    │   └── StoreDamaged
+    ├── ApiUnreachable, ApiRefused  a relay elsewhere
+    ├── Trouble                     hybrid: one side cannot be asked or changed
+    │   └── NotChanged
+    │       └── Refused             by the relay (hybrid.relay_side)
+    ├── WorldMoved, NotPossible, UnusablePlan, Busy, NothingApplied     hybrid: what a plan comes to
+    ├── ConfigError, StartError, SetupError, ListenerNotFound           before anything runs
+    ├── CredentialError, CertificateFileError, UnusableFile             files that are named
+    ├── DomainError, NameserverError, NoCertificate, BundleError        texts that are not what they should be
+    ├── CutShort, NotEnoughExported, NothingToRead                      evidence that does not suffice
+    └── CompileError, LoadError, Setback                                load generator, demo
 
 Law: a use case does the whole of what was asked, or raises `Refused` and has changed nothing. A refusal is data: a
 stable code, the field it is about, what is the matter, what to do next, and what a tenant may read in its place, which

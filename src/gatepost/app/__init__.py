@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from gatepost.admin.directory.editor import BulkEditor
 from gatepost.admin.sessions.explain import Relay
 from gatepost.config import Config, ListenerConfig
+from gatepost.errors import GatepostError
 from gatepost.protocol_log.codec import Side
 from gatepost.queue.store import QueueOffice, StoreUnavailable
 from gatepost.store.directory.editor import SqliteDirectoryEditor as DirectoryEditor
@@ -53,11 +54,11 @@ __all__ = [
 ]
 
 
-class CertificateFileError(Exception):
+class CertificateFileError(GatepostError):
     """Why a certificate file cannot be used, in one line."""
 
 
-class ListenerNotFound(Exception):
+class ListenerNotFound(GatepostError):
     """No listener of that name; the message lists those there are."""
 
 

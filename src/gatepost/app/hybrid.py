@@ -23,6 +23,7 @@ from gatepost.app.relay_api import RelayApi, UnusableFile
 from gatepost.app.relay_token import note_token
 from gatepost.app.setup import EDGE_TENANT, LOCAL_NETWORKS
 from gatepost.config import Config
+from gatepost.errors import GatepostError
 from gatepost.hybrid import apply as applying
 from gatepost.hybrid.apply import Side, Trouble
 from gatepost.hybrid.desire import (
@@ -61,7 +62,7 @@ _RECORD_S, _RECORD_LOOK_S = 10.0, 0.1
 """How long the relay may take to write down what it saw."""
 
 
-class NothingApplied(Exception):
+class NothingApplied(GatepostError):
     """There is no set-up of the wizard here; one line."""
 
 

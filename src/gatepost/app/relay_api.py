@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from gatepost.errors import GatepostError
 from gatepost.hybrid.apply import Trouble
 from gatepost.hybrid.relay_side import Answer, Refused
 from gatepost.net.api_client import ApiClient, ApiRefused, ApiUnreachable
 
 
-class UnusableFile(Exception):
+class UnusableFile(GatepostError):
     """A file that was named cannot be used; one line."""
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gatepost.app import DirectoryEditor, open_editor
 from gatepost.config import ConfigError, read
+from gatepost.errors import GatepostError
 from gatepost.mail.domain import DomainError, domain_key
 from gatepost.net.self_signed import write_self_signed
 from gatepost.tenancy.tenant import (
@@ -66,7 +67,7 @@ class Edge:
     """The organisation's own server: notices to its people go there, whatever the relay says. None: nobody named it."""
 
 
-class SetupError(Exception):
+class SetupError(GatepostError):
     """Why nothing, or no more, was written; one line."""
 
 

@@ -13,6 +13,7 @@ from gatepost.admin.forecast.forecast import Prospect
 from gatepost.app import open_editor
 from gatepost.app.own_credentials import own
 from gatepost.config import Config
+from gatepost.errors import GatepostError
 from gatepost.net.certificates import CredentialError, read_chain
 from gatepost.net.credentials import load_credentials
 from gatepost.queue.store import StoreError
@@ -24,7 +25,7 @@ _FILES_OF_A_REQUEST = 8
 """Directory, queues, records."""
 
 
-class StartError(Exception):
+class StartError(GatepostError):
     """Why nothing was started, in one line."""
 
 

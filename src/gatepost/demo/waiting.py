@@ -4,12 +4,14 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from gatepost.errors import GatepostError
+
 _LOOK_EVERY_S = 0.02
 
 Found = TypeVar("Found")
 
 
-class Setback(Exception):
+class Setback(GatepostError):
     """Something went another way than the story tells; one line."""
 
 

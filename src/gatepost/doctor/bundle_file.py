@@ -10,11 +10,12 @@ from functools import lru_cache
 from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 from gatepost.doctor.evidence import EvidenceBundle
+from gatepost.errors import GatepostError
 
 _VERSION: Final = 1
 
 
-class BundleError(ValueError):
+class BundleError(GatepostError, ValueError):
     """A file that holds no bundle we can load; the message is one line."""
 
 

@@ -14,6 +14,7 @@ from typing import Final
 
 from gatepost.doctor import evidence as seen
 from gatepost.doctor.evidence import EvidenceBundle
+from gatepost.errors import GatepostError
 from gatepost.mail.domain import DomainError, domain_key, is_below, parents
 from gatepost.tenancy.evidence import Address, CertificateFacts
 from gatepost.tenancy.names import certificate_name_key, pattern_covers, without_wildcard
@@ -31,7 +32,7 @@ _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _INITIAL = ".onmicrosoft.com"
 
 
-class NotEnoughExported(Exception):
+class NotEnoughExported(GatepostError):
     """Nothing can be said from this; the message is the line for the administrator."""
 
 

@@ -63,6 +63,7 @@ from gatepost.doctor.readers import archives
 from gatepost.doctor.readers.encodings import decode
 from gatepost.doctor.readers.remainder import remainder, shown
 from gatepost.doctor.readers.wrappings import unwrapped
+from gatepost.errors import GatepostError
 
 Reader = Callable[[Page], Iterable[Fact | Unread]]
 Tell = Callable[[int, int], None]
@@ -365,7 +366,7 @@ _DER: Final = (b"\x30\x80", b"\x30\x81", b"\x30\x82", b"\x30\x83")
 """A sequence of some length: a certificate, a chain, a key store."""
 
 
-class NothingToRead(Exception):
+class NothingToRead(GatepostError):
     """What was named cannot be read at all; the message is the line for the administrator."""
 
 

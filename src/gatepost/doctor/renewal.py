@@ -18,9 +18,10 @@ from gatepost.doctor.finding import Cited, Finding, Fix, cite, found
 from gatepost.doctor.powershell import quoted
 from gatepost.doctor.rules.connector_object import name_matches
 from gatepost.doctor.rules.domain_condition import name_is_accepted
+from gatepost.errors import GatepostError
 
 
-class NoCertificate(ValueError):
+class NoCertificate(GatepostError, ValueError):
     """The file given as next holds no certificate; the message says what it holds."""
 
 

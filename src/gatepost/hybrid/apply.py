@@ -10,12 +10,13 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from gatepost.errors import GatepostError
 from gatepost.hybrid.journal import Apply
 from gatepost.hybrid.merge import Fields, Kept
 from gatepost.hybrid.plan import Change, Objects, Plan, differing
 
 
-class Trouble(Exception):
+class Trouble(GatepostError):
     """A side cannot be read or changed: one line with what to do. What was done so far stays, and is journalled."""
 
 
@@ -49,7 +50,7 @@ class Moved:
     """Field: value in the plan, value now. Empty field: the object as a whole."""
 
 
-class WorldMoved(Exception):
+class WorldMoved(GatepostError):
     """Somebody changed what the plan rests on."""
 
     def __init__(self, moved: tuple[Moved, ...]) -> None:

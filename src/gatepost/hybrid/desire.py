@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from gatepost.errors import GatepostError
 from gatepost.hybrid.merge import Fields
 from gatepost.hybrid.plan import Objects, Wanted
 from gatepost.mail.domain import is_at_or_below
@@ -28,7 +29,7 @@ _SOMEWHERE = "somewhere-else.invalid"
 """A domain that nobody has (RFC 6761 6.4): how mail to the outside is routed."""
 
 
-class NotPossible(Exception):
+class NotPossible(GatepostError):
     """The wish cannot be met: one line with what to do."""
 
 

@@ -14,13 +14,14 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Literal
 
+from gatepost.errors import GatepostError
 from gatepost.hybrid.merge import Fields
 from gatepost.hybrid.plan import Plan, document, read_plan
 
 Mark = Literal["begun", "refused", "done", "found", "undoing", "undone", "finished", "taken-back"]
 
 
-class Busy(Exception):
+class Busy(GatepostError):
     """Somebody else is at it; one line."""
 
 

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from typing import Any
 
+from gatepost.errors import GatepostError
 from gatepost.hybrid.merge import Fields, Kept, merge
 
 _FORM = 1
@@ -18,7 +19,7 @@ Objects = Mapping[str, Fields | None]
 """By name: `inbound-connector mail`; None: it does not exist."""
 
 
-class UnusablePlan(Exception):
+class UnusablePlan(GatepostError):
     """A plan file that cannot be applied; one line."""
 
 

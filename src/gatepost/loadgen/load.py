@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 
+from gatepost.errors import GatepostError
 from gatepost.loadgen.native import load_generator
 
 # The generator is one thread; the rest of its time goes into waking up.
 _FULL = 0.9
 
 
-class LoadError(Exception):
+class LoadError(GatepostError):
     """Why nothing could be measured, in one line."""
 
 

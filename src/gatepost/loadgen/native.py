@@ -11,10 +11,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from gatepost.errors import GatepostError
+
 LOAD_SOURCE = Path(__file__).with_name("load.c")
 
 
-class CompileError(Exception):
+class CompileError(GatepostError):
     """One line: what is missing or went wrong, and what to do."""
 
 

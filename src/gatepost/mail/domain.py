@@ -10,13 +10,15 @@ from functools import lru_cache
 
 import idna
 
+from gatepost.errors import GatepostError
+
 _LDH_NAME = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\Z")
 
 # RFC 1035 2.3.4: 255 octets on the wire, which leaves 253 for the written form.
 LONGEST_DOMAIN = 253
 
 
-class DomainError(ValueError):
+class DomainError(GatepostError, ValueError):
     """A text that is not a domain name; the message is one sentence for the person who wrote it."""
 
 

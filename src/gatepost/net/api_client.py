@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 import httpx
 from cryptography import x509
 
+from gatepost.errors import GatepostError
+
 _CONNECT_S, _ANSWER_S = 10.0, 30.0
 
 _BUSY = frozenset({429, 503})
@@ -23,11 +25,11 @@ _BUSY = frozenset({429, 503})
 _NOT_YET_VALID, _EXPIRED, _WRONG_NAME, _WRONG_ADDRESS = 9, 10, 62, 64
 
 
-class ApiUnreachable(Exception):
+class ApiUnreachable(GatepostError):
     """No answer that could be trusted; one line."""
 
 
-class ApiRefused(Exception):
+class ApiRefused(GatepostError):
     """The relay's "no"."""
 
     def __init__(self, status: int, code: str, says: str, do: str | None = None, field: str | None = None) -> None:

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 from OpenSSL import crypto
 
+from gatepost.errors import GatepostError
 from gatepost.net.der import one_extension_each
 from gatepost.tenancy.evidence import CertificateFacts
 
@@ -54,7 +55,7 @@ _WORTH_REMEMBERING = 8192
 """Octets. Larger certificates are read again each time, so that strangers cannot fill the memory with them."""
 
 
-class CredentialError(Exception):
+class CredentialError(GatepostError):
     """A file of the administrator cannot be used. The text is one line: which file, what is wrong, what to do."""
 
 

@@ -18,6 +18,7 @@ import dns.nameserver
 import dns.rdatatype
 import dns.resolver
 
+from gatepost.errors import GatepostError
 from gatepost.mail.domain import DomainError, domain_key
 from gatepost.queue.next_hop import DnsProblem, MxRecord
 
@@ -32,7 +33,7 @@ LIFETIME_S = 10.0
 _LOOPBACK = ("127.0.0.1", "::1")
 
 
-class NameserverError(ValueError):
+class NameserverError(GatepostError, ValueError):
     """A name server setting that is no address; the message is one sentence."""
 
 

@@ -8,12 +8,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from gatepost.errors import GatepostError
 from gatepost.queue.message import Claim, Content, NewMessage, QueuedMessage, QueuedRecipient, RecipientState
 from gatepost.queue.orders import Order
 from gatepost.queue.outcome import Settlement
 
 
-class StoreError(Exception):
+class StoreError(GatepostError):
     """The store could not do it; nothing was changed. The message says what, where, and what to do."""
 
 

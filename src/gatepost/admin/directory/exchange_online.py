@@ -13,6 +13,7 @@ from ipaddress import ip_network
 from gatepost.admin.directory.changes import Changes
 from gatepost.admin.directory.send_connectors import name_for_tenant
 from gatepost.doctor import evidence
+from gatepost.errors import GatepostError
 from gatepost.tenancy.tenant import AcceptedDomain, ConnectorType, InboundConnector, Network, SendConnector, TlsLevel
 
 Properties = dict[str, object]
@@ -57,7 +58,7 @@ class Translation:
     no_equal: tuple[NoEqual, ...]
 
 
-class CutShort(Exception):
+class CutShort(GatepostError):
     """An export does not hold the whole of a value; one line: which, where, and how to export it."""
 
 
