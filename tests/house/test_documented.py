@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gatepost import config
-from gatepost.admin.forecast.forecast import ProspectCode
+from gatepost.admin.forecast.forecast import ForecastCode
 from gatepost.api.application import document
 from gatepost.logs.event_log import level
 from gatepost.tenancy.reasons import ReasonCode
@@ -250,6 +250,6 @@ def test_every_page_can_be_reached_from_the_index() -> None:
 # --- the forecast ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("code", ProspectCode)
-def test_every_prospect_has_its_row(code: ProspectCode) -> None:
+@pytest.mark.parametrize("code", ForecastCode)
+def test_every_prospect_has_its_row(code: ForecastCode) -> None:
     assert f"| `{code}` |" in _page("forecast.md"), "docs/reference/forecast.md"

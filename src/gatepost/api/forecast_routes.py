@@ -14,7 +14,7 @@ from fastapi.responses import Response
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from gatepost.admin.forecast.forecast import Prospect, prospect_record
+from gatepost.admin.forecast.forecast import ForecastItem, forecast_item_record
 from gatepost.api.bodies import ForecastShown
 from gatepost.api.caller import Caller, CallerOf
 from gatepost.api.conditional import ConditionsOf
@@ -47,10 +47,10 @@ def show_forecast(caller: CallerOf, tenant: TenantName, conditions: ConditionsOf
 def _shown(caller: Caller, tenant: str | None, conditions: ConditionsOf) -> Response:
     at = datetime.now(UTC).replace(microsecond=0)
     found = _foreseen(caller, tenant, at)
-    return conditions.read({"at": time_text(at), "prospects": [prospect_record(each, at) for each in found]})
+    return conditions.read({"at": time_text(at), "prospects": [forecast_item_record(each, at) for each in found]})
 
 
-def _foreseen(caller: Caller, tenant: str | None, at: datetime) -> list[Prospect]:
+def _foreseen(caller: Caller, tenant: str | None, at: datetime) -> list[ForecastItem]:
     with caller.directory() as editor:
         return foreseen(caller.config, editor, at, tenant)
 
@@ -127,7 +127,7 @@ class _Gauges:
         yield oldest
 
 
-def _days(prospect: Prospect, at: datetime) -> str:
+def _days(prospect: ForecastItem, at: datetime) -> str:
     stage = prospect.stage(at)
     return str(stage.days) if stage else ""
 
@@ -138,9 +138,9 @@ class _Memory:
     def __init__(self) -> None:
         self._lock = Lock()
         self._at = -_FRESH_FOR_S
-        self._prospects: list[Prospect] = []
+        self._prospects: list[ForecastItem] = []
 
-    def prospects(self, caller: Caller, at: datetime) -> list[Prospect]:
+    def prospects(self, caller: Caller, at: datetime) -> list[ForecastItem]:
         with self._lock:
             if time.monotonic() - self._at >= _FRESH_FOR_S:
                 self._prospects = _foreseen(caller, None, at)

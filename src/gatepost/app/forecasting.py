@@ -11,7 +11,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
-from gatepost.admin.forecast.forecast import Prospect, ProspectCode
+from gatepost.admin.forecast.forecast import ForecastCode, ForecastItem
 from gatepost.admin.forecast.notices import Notice, notices
 from gatepost.app import open_editor
 from gatepost.app.own_credentials import foreseen
@@ -26,15 +26,15 @@ _FIRST_AFTER_S = 5.0
 
 OWN_CREDENTIALS = frozenset(
     {
-        ProspectCode.OWN_CERTIFICATE_EXPIRES,
-        ProspectCode.TRUST_ANCHOR_EXPIRES,
-        ProspectCode.TOKEN_EXPIRES,
-        ProspectCode.RENEWAL_STUCK,
+        ForecastCode.OWN_CERTIFICATE_EXPIRES,
+        ForecastCode.TRUST_ANCHOR_EXPIRES,
+        ForecastCode.TOKEN_EXPIRES,
+        ForecastCode.RENEWAL_STUCK,
     }
 )
 """What is told to postmaster where its tenant has no contact."""
 
-Foreseen = tuple[list[Prospect], dict[str, str]]
+Foreseen = tuple[list[ForecastItem], dict[str, str]]
 """Prospects of whom somebody is to be told, and the mailbox for each tenant; for "", the server itself."""
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from gatepost.admin.directory.editor import DirectoryEditor
-from gatepost.admin.forecast.forecast import HORIZON, Prospect, ProspectCode, forecast
+from gatepost.admin.forecast.forecast import HORIZON, ForecastCode, ForecastItem, forecast
 from gatepost.admin.forecast.own_credentials import OwnCertificate, of_certificates, of_relay_token, of_tokens
 from gatepost.app import forecast_terms, open_sightings
 from gatepost.app.in_use import presented_now
@@ -19,14 +19,14 @@ from gatepost.tenancy.evidence import CertificateFacts
 from gatepost.tenancy.tenant import InboundConnector, SendConnector
 
 
-def foreseen(config: Config, editor: DirectoryEditor, at: datetime, tenant: str | None = None) -> list[Prospect]:
+def foreseen(config: Config, editor: DirectoryEditor, at: datetime, tenant: str | None = None) -> list[ForecastItem]:
     """Everything that will stop working, the nearest first; of one tenant, or of all and of the server itself."""
     found = [*forecast(editor, open_sightings(config).of(tenant), at, forecast_terms(config), tenant)]
     found += own(config, editor, at, tenant)
     return sorted(found, key=lambda each: (each.due_at is None, each.due_at or at, each.tenant, each.connector))
 
 
-def own(config: Config, editor: DirectoryEditor, at: datetime, tenant: str | None = None) -> Iterator[Prospect]:
+def own(config: Config, editor: DirectoryEditor, at: datetime, tenant: str | None = None) -> Iterator[ForecastItem]:
     """Of the server's own certificates and tokens, and those of tenants' connectors."""
     yield from of_certificates(certificates(config, editor, tenant), at)
     yield from of_tokens(editor.all_tokens(tenant), at)
@@ -34,7 +34,7 @@ def own(config: Config, editor: DirectoryEditor, at: datetime, tenant: str | Non
         yield from _of_edge(config, at)
 
 
-def _of_edge(config: Config, at: datetime) -> Iterator[Prospect]:
+def _of_edge(config: Config, at: datetime) -> Iterator[ForecastItem]:
     """The token that this edge rehearses its renewals with, as the relay last told of it."""
     token = noted_token(config)
     if token and token.expires_at and token.expires_at - at <= HORIZON:
@@ -73,7 +73,7 @@ def anchors_of(connector: InboundConnector) -> Iterator[OwnCertificate]:
     for anchor in connector.trust_anchors:
         for facts in read_chain(anchor.encode()):
             yield OwnCertificate(
-                code=ProspectCode.TRUST_ANCHOR_EXPIRES,
+                code=ForecastCode.TRUST_ANCHOR_EXPIRES,
                 tenant=connector.tenant,
                 connector=connector.name,
                 what="the trust anchor",
@@ -90,7 +90,7 @@ def _of_file(file: Path, what: str, tenant: str = "", connector: str = "") -> Ow
         return _facts(read_chain(file), file, what, tenant, connector)
     except CredentialError as error:
         return OwnCertificate(
-            code=ProspectCode.OWN_CERTIFICATE_EXPIRES,
+            code=ForecastCode.OWN_CERTIFICATE_EXPIRES,
             tenant=tenant,
             connector=connector,
             what=what,
@@ -109,7 +109,7 @@ def _facts(
     """Of the leaf, until the first of the chain ends: without an intermediate nobody recognises it."""
     ends = [each.not_after for each in chain if each.not_after]
     return OwnCertificate(
-        code=ProspectCode.OWN_CERTIFICATE_EXPIRES,
+        code=ForecastCode.OWN_CERTIFICATE_EXPIRES,
         tenant=tenant,
         connector=connector,
         what=what,

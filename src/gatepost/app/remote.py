@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from gatepost.admin.directory.operation import NEW, Operation
-from gatepost.admin.forecast.forecast import Prospect, prospect_from
+from gatepost.admin.forecast.forecast import ForecastItem, forecast_item_from
 from gatepost.admin.queue.records import overview_from, shown_from
-from gatepost.admin.queue.waiting_mail import Overview, Shown
+from gatepost.admin.queue.waiting_mail import MessageView, Overview
 from gatepost.admin.sessions.why import SessionNotFound
 from gatepost.app.relay_api import UnusableFile, read_token
 from gatepost.errors import AlreadyExists, BadRequest, NotFound, refused_with
@@ -39,11 +39,11 @@ def remote_relay(
 
 
 @contextmanager
-def remote_queue(url: str, token_file: Path | None, authority: Path | None) -> "Iterator[RemoteQueueDesk]":
+def remote_queue(url: str, token_file: Path | None, authority: Path | None) -> "Iterator[RemoteQueue]":
     """Raises `Refused`, `StoreError`."""
     relay = _opened(url, token_file, authority)
     try:
-        yield RemoteQueueDesk(relay)
+        yield RemoteQueue(relay)
     finally:
         relay.close()
 
@@ -58,11 +58,13 @@ def remote_sessions(url: str, token_file: Path | None, authority: Path | None) -
         relay.close()
 
 
-def remote_forecast(url: str, token_file: Path | None, authority: Path | None, tenant: str | None) -> list[Prospect]:
+def remote_forecast(
+    url: str, token_file: Path | None, authority: Path | None, tenant: str | None
+) -> list[ForecastItem]:
     """Of a tenant, of the token's own, or of all. Raises `Refused`, `StoreError`."""
     relay = _opened(url, token_file, authority)
     try:
-        return [prospect_from(each) for each in relay.read(relay.part("forecast", tenant))["prospects"]]
+        return [forecast_item_from(each) for each in relay.read(relay.part("forecast", tenant))["prospects"]]
     finally:
         relay.close()
 
@@ -138,8 +140,8 @@ class RemoteRelay:
         return f"{_tenant(owner)}/{name}" if owner else f"/v1/{name}"
 
 
-class RemoteQueueDesk:
-    """`admin.queue_desk.QueueDesk` of a relay elsewhere."""
+class RemoteQueue:
+    """`admin.queue.commands.QueueCommands` of a relay elsewhere."""
 
     def __init__(self, relay: RemoteRelay) -> None:
         self._relay = relay
@@ -159,7 +161,7 @@ class RemoteQueueDesk:
         )
         return overview_from(self._relay.read(part + query))
 
-    def shown(self, message_id: str) -> Shown:
+    def shown(self, message_id: str) -> MessageView:
         return shown_from(self._relay.read(f"{self._relay.part('queue')}/messages/{_part(message_id)}"))
 
     def affected(self, action: Action, wanted: QueueFilter) -> int:
@@ -184,7 +186,7 @@ class RemoteQueueDesk:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NotTold(SessionNotFound):
+class NotFoundThere(SessionNotFound):
     """The relay has no such session, or none of ours."""
 
     says: str
@@ -202,7 +204,7 @@ class RemoteSessions:
             found: dict[str, Any] = self._relay.read(f"/v1/sessions/{_part(session_id)}")
             return found
         except NotFound as error:
-            return NotTold(session_id=session_id, what="session records", oldest=None, says=str(error))
+            return NotFoundThere(session_id=session_id, what="session records", oldest=None, says=str(error))
 
 
 def _seconds(wanted: QueueFilter) -> str | None:

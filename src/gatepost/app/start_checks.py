@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from gatepost.admin.directory.send_connectors import domains_without_mailboxes
-from gatepost.admin.forecast.forecast import Prospect
+from gatepost.admin.forecast.forecast import ForecastItem
 from gatepost.app import open_editor
 from gatepost.app.own_credentials import own
 from gatepost.config import Config
@@ -96,7 +96,7 @@ def _any_send_connector(config: Config) -> bool:
         raise StartError(str(error)) from None
 
 
-def _is_for_start(prospect: Prospect) -> bool:
+def _is_for_start(prospect: ForecastItem) -> bool:
     """Of the server itself; a file of [tls] that cannot be read is not warned of: nothing starts with it."""
     return not prospect.tenant and (prospect.due_at is not None or prospect.connector != "")
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from gatepost.admin.directory.editor import BulkEditor
     from gatepost.admin.directory.operation import Administration
-    from gatepost.admin.queue.desk import QueueDesk
+    from gatepost.admin.queue.commands import QueueCommands
     from gatepost.admin.sessions.why import SessionNotFound
     from gatepost.app import Directory, DirectoryEditor
     from gatepost.config import Config
@@ -98,7 +98,7 @@ def bulk_editor(*, beyond_limits: bool = False) -> "BulkEditor":
 
 
 @contextmanager
-def queue_desk() -> "Iterator[QueueDesk]":
+def queue_commands() -> "Iterator[QueueCommands]":
     """Raises `Refused`, `StoreError`."""
     if INVOCATION.server:
         from gatepost.app.remote import remote_queue
@@ -106,10 +106,10 @@ def queue_desk() -> "Iterator[QueueDesk]":
         with remote_queue(INVOCATION.server, INVOCATION.token_file, INVOCATION.authority) as remote:
             yield remote
     else:
-        from gatepost.admin.queue.desk import LocalQueueDesk
+        from gatepost.admin.queue.commands import LocalQueue
         from gatepost.app import open_queue_office
 
-        yield LocalQueueDesk(open_queue_office(config()), lambda: closing(editor()))
+        yield LocalQueue(open_queue_office(config()), lambda: closing(editor()))
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from gatepost.admin.directory.lookups import tenant_named
-from gatepost.admin.forecast.forecast import Prospect, prospect_record
+from gatepost.admin.forecast.forecast import ForecastItem, forecast_item_record
 from gatepost.app.own_credentials import foreseen
 from gatepost.cli import context
 from gatepost.cli.editing import directory_editor, exit_on_refusal
@@ -26,20 +26,20 @@ def forecast_command(
     at = datetime.now(UTC)
     found = _remote(tenant) if context.INVOCATION.server else _local(tenant, at)
     if json:
-        context.print_json({"at": time_text(at), "prospects": [prospect_record(each, at) for each in found]})
+        context.print_json({"at": time_text(at), "prospects": [forecast_item_record(each, at) for each in found]})
     else:
         _print(found, at)
     if any((stage := each.stage(at)) and stage <= timedelta(days=7) for each in found):
         raise typer.Exit(context.NO)
 
 
-def _local(tenant: str | None, at: datetime) -> list[Prospect]:
+def _local(tenant: str | None, at: datetime) -> list[ForecastItem]:
     config = context.config()
     with directory_editor() as editor:
         return foreseen(config, editor, at, tenant_named(editor, tenant).name if tenant else None)
 
 
-def _remote(tenant: str | None) -> list[Prospect]:
+def _remote(tenant: str | None) -> list[ForecastItem]:
     from gatepost.app.remote import remote_forecast
 
     asked = context.INVOCATION
@@ -48,7 +48,7 @@ def _remote(tenant: str | None) -> list[Prospect]:
         return remote_forecast(asked.server, asked.token_file, asked.authority, tenant)
 
 
-def _print(found: list[Prospect], at: datetime) -> None:
+def _print(found: list[ForecastItem], at: datetime) -> None:
     if not found:
         context.say("nothing in sight: no certificate or token expires within 30 days, no name is about to be lost")
         return
@@ -61,7 +61,7 @@ def _print(found: list[Prospect], at: datetime) -> None:
     context.suggest("gatepost inbound-connector show TENANT NAME")
 
 
-def _when(prospect: Prospect, at: datetime) -> str:
+def _when(prospect: ForecastItem, at: datetime) -> str:
     if prospect.due_at is None:
         return "at risk"
     days = (prospect.due_at - at).days

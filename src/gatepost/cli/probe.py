@@ -45,14 +45,14 @@ def probe_command(
     timeout: Annotated[float, typer.Option(metavar="SECONDS", min=0.1, help="For each step.")] = PATIENCE_S,
     json: Annotated[bool, typer.Option("--json", help="JSON, for programs.")] = False,
 ) -> None:
-    from gatepost.admin.sessions.probe import Verdict
+    from gatepost.admin.sessions.probe import Outcome
 
     result = hold_probe(host, certificate, key, mail_from, rcpt_to or (), ehlo, timeout)
     if json:
         context.print_json(result)
     else:
         _show(result)
-    if result.verdict is not Verdict.ACCEPTED:
+    if result.verdict is not Outcome.ACCEPTED:
         raise typer.Exit(context.NO)
 
 

@@ -11,7 +11,7 @@ import typer
 
 from gatepost.admin.queue import waiting_mail
 from gatepost.admin.queue.records import order_record, overview_record, shown_record
-from gatepost.admin.queue.waiting_mail import Overview, Shown
+from gatepost.admin.queue.waiting_mail import MessageView, Overview
 from gatepost.cli import context
 from gatepost.cli.editing import day_and_time, print_facts, print_table
 from gatepost.errors import BadRequest, Refused
@@ -20,7 +20,7 @@ from gatepost.queue.orders import Action, Order
 from gatepost.queue.store import QueueFilter
 
 if TYPE_CHECKING:
-    from gatepost.admin.queue.desk import QueueDesk
+    from gatepost.admin.queue.commands import QueueCommands
 
 queue_app = typer.Typer(
     add_completion=False,
@@ -180,9 +180,9 @@ def orders(
 
 
 @contextmanager
-def _office() -> "Iterator[QueueDesk]":
+def _office() -> "Iterator[QueueCommands]":
     try:
-        with context.queue_desk() as admin:
+        with context.queue_commands() as admin:
             for line in admin.unreadable():
                 context.say(f"gatepost: {line}", err=True)
             yield admin
@@ -211,12 +211,12 @@ def _chosen(
     return wanted
 
 
-def _carry_out(admin: "QueueDesk", action: Action, wanted: QueueFilter) -> None:
+def _carry_out(admin: "QueueCommands", action: Action, wanted: QueueFilter) -> None:
     changed = admin.carry_out(action, wanted)
     context.say(f"{_recipients(changed)} {_DONE[action]}")
 
 
-def _ask(admin: "QueueDesk", wanted: QueueFilter) -> None:
+def _ask(admin: "QueueCommands", wanted: QueueFilter) -> None:
     number = admin.affected(Action.REMOVE, wanted)
     if number and not typer.confirm(f"remove {_recipients(number)} for good, without notifying the senders?"):
         context.fail("nothing was removed")
@@ -334,7 +334,7 @@ def _whom(order: Order) -> str:
     return ", ".join([f"{name} {value}" for name, value in chosen.items() if value is not None]) or "all"
 
 
-def _print_message(found: Shown) -> None:
+def _print_message(found: MessageView) -> None:
     message = found.message
     print_facts(
         f"message {message.id}",

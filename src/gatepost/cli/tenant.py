@@ -127,8 +127,8 @@ def _tell_what_waits(tenant: str) -> None:
     """Of mail that was accepted before; not with `--server`, where a tenant that is gone has no queue to ask for."""
     if context.INVOCATION.server:
         return
-    with context.queue_desk() as desk:
-        waiting = desk.overview(waiting_mail.choice(tenant=tenant), 0).recipients
+    with context.queue_commands() as queue:
+        waiting = queue.overview(waiting_mail.choice(tenant=tenant), 0).recipients
     if waiting:
         what = "1 recipient of its mail still waits" if waiting == 1 else f"{waiting} recipients of its mail still wait"
         context.warn(

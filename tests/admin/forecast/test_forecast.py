@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gatepost.admin.directory import domains, inbound_connectors, tenants
-from gatepost.admin.forecast.forecast import Prospect, ProspectCode, Terms, forecast
+from gatepost.admin.forecast.forecast import ForecastCode, ForecastItem, Terms, forecast
 from gatepost.store.directory.editor import SqliteDirectoryEditor as Editor
 from gatepost.tenancy.attribution import Basis
 from gatepost.tenancy.sighting import SeenCertificate, Sighting
@@ -50,17 +50,17 @@ def furnished(editor: Editor) -> Editor:
     return editor
 
 
-def told(editor: Editor, *seen: Sighting, tenant: str | None = "contoso") -> list[Prospect]:
+def told(editor: Editor, *seen: Sighting, tenant: str | None = "contoso") -> list[ForecastItem]:
     return forecast(editor, seen, NOW, TERMS, tenant)
 
 
-def codes(prospects: list[Prospect]) -> list[ProspectCode]:
+def codes(prospects: list[ForecastItem]) -> list[ForecastCode]:
     return [each.code for each in prospects]
 
 
 def test_a_certificate_that_expires_within_thirty_days_is_told_with_its_servers(furnished: Editor) -> None:
     (prospect,) = told(furnished, sighting(OLD), sighting(OLD, "192.0.2.2"))
-    assert prospect.code is ProspectCode.CERTIFICATE_EXPIRES
+    assert prospect.code is ForecastCode.CERTIFICATE_EXPIRES
     assert prospect.due_at == OLD.not_after
     assert prospect.stage(NOW) == 14 * DAY
     assert "mail.contoso.com presented by 192.0.2.1, 192.0.2.2 expires 2026-12-05" in prospect.says
@@ -78,7 +78,7 @@ def test_a_certificate_that_its_server_replaced_is_no_prospect(furnished: Editor
 
 def test_a_server_that_was_forgotten_at_the_renewal_is_named(furnished: Editor) -> None:
     (prospect,) = told(furnished, sighting(OLD, "192.0.2.2"), sighting(NEW, "192.0.2.1"))
-    assert prospect.code is ProspectCode.RENEWED_ELSEWHERE
+    assert prospect.code is ForecastCode.RENEWED_ELSEWHERE
     assert prospect.says.startswith("192.0.2.2 still presents mail.contoso.com that expires 2026-12-05")
     assert "copy the renewed certificate to 192.0.2.2" in prospect.do
 
@@ -88,7 +88,7 @@ def test_a_name_whose_domain_lost_its_record_is_told_with_the_end_of_its_grace(f
     assert domain
     furnished.put_domain(replace(domain, lost_at=NOW - 2 * DAY), "check")
     (prospect,) = told(furnished, sighting(NEW))
-    assert (prospect.code, prospect.due_at) == (ProspectCode.NAME_ABOUT_TO_BE_LOST, NOW + 5 * DAY)
+    assert (prospect.code, prospect.due_at) == (ForecastCode.NAME_ABOUT_TO_BE_LOST, NOW + 5 * DAY)
     assert "gatepost domain verify contoso.com" in prospect.do
 
 
@@ -104,7 +104,7 @@ def test_a_root_that_is_distrusted_already_is_told_without_a_date(
     furnished: Editor, anchor: str, told_of: bool
 ) -> None:
     found = told(furnished, sighting(replace(NEW, anchor=anchor)))
-    assert [(each.code, each.due_at) for each in found] == [(ProspectCode.ISSUER_DISTRUSTED, None)] * told_of
+    assert [(each.code, each.due_at) for each in found] == [(ForecastCode.ISSUER_DISTRUSTED, None)] * told_of
 
 
 def test_what_was_issued_before_a_distrust_is_good_until_it_expires(furnished: Editor) -> None:
@@ -115,14 +115,14 @@ def test_what_was_issued_before_a_distrust_is_good_until_it_expires(furnished: E
 
 def test_a_connector_that_nothing_uses_is_told_when_sightings_go_back_far_enough(furnished: Editor) -> None:
     other = sighting(NEW, tenant="fabrikam")
-    assert codes(told(furnished, other)) == [ProspectCode.CONNECTOR_NEVER_USED]
+    assert codes(told(furnished, other)) == [ForecastCode.CONNECTOR_NEVER_USED]
     assert not told(furnished, replace(other, first_at=NOW - 6 * DAY))
     assert not told(furnished)
 
 
 def test_a_server_known_by_address_alone_is_told(furnished: Editor) -> None:
     (prospect,) = told(furnished, sighting(None))
-    assert prospect.code is ProspectCode.ADDRESS_ONLY
+    assert prospect.code is ForecastCode.ADDRESS_ONLY
     assert prospect.due_at is None
     assert not told(furnished, sighting(None), sighting(NEW, "192.0.2.2")), "its certificate counts too"
 
@@ -131,7 +131,7 @@ def test_a_network_wider_than_a_tenant_may_list_is_told(furnished: Editor) -> No
     wish = {"addresses": ["192.0.2.0/24", "198.18.0.0/16"]}
     inbound_connectors.change(furnished, "contoso", "mail", wish)
     (prospect,) = told(furnished, sighting(NEW))
-    assert (prospect.code, prospect.subject, prospect.due_at) == (ProspectCode.WIDE_NETWORK, "198.18.0.0/16", None)
+    assert (prospect.code, prospect.subject, prospect.due_at) == (ForecastCode.WIDE_NETWORK, "198.18.0.0/16", None)
     tenants.change(furnished, "contoso", limits={"ipv4_prefix": 16})
     assert not told(furnished, sighting(NEW))
 
@@ -143,7 +143,7 @@ def test_a_claim_is_told_a_week_before_it_lapses_and_no_mail_stops_by_it(furnish
     for tenant in ("contoso", None):
         (prospect,) = told(furnished, tenant=tenant)
         assert (prospect.code, prospect.tenant, prospect.subject) == (
-            ProspectCode.CLAIM_LAPSES,
+            ForecastCode.CLAIM_LAPSES,
             "contoso",
             "new.example",
         )

@@ -6,13 +6,13 @@ from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import SMTPUTF8
 
-from gatepost.admin.forecast.forecast import Prospect, ProspectCode
+from gatepost.admin.forecast.forecast import ForecastCode, ForecastItem
 from gatepost.admin.forecast.notices import Notice, notices, told_key
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
-EXPIRING = Prospect(
-    code=ProspectCode.CERTIFICATE_EXPIRES,
+EXPIRING = ForecastItem(
+    code=ForecastCode.CERTIFICATE_EXPIRES,
     tenant="contoso",
     connector="mail",
     subject="ab" * 32,
@@ -20,12 +20,12 @@ EXPIRING = Prospect(
     says="the certificate mail.contoso.com presented by 192.0.2.1 expires 2026-12-05 12:00 UTC",
     do="renew it",
 )
-UNUSED = replace(EXPIRING, code=ProspectCode.CONNECTOR_NEVER_USED, subject="", due_at=None, says="nothing used it")
+UNUSED = replace(EXPIRING, code=ForecastCode.CONNECTOR_NEVER_USED, subject="", due_at=None, says="nothing used it")
 CONTACTS = {"contoso": "post@contoso.com", "fabrikam": "post@fabrikam.com"}
 HOST = "relay.example.net"
 
 
-def made(*prospects: Prospect, told: tuple[Notice, ...] = (), at: datetime = NOW) -> list[Notice]:
+def made(*prospects: ForecastItem, told: tuple[Notice, ...] = (), at: datetime = NOW) -> list[Notice]:
     keys = {key for notice in told for key in notice.keys}
     return notices(prospects, CONTACTS, keys, at, HOST)
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gatepost.admin.forecast.forecast import ProspectCode
+from gatepost.admin.forecast.forecast import ForecastCode
 from gatepost.admin.forecast.own_credentials import OwnCertificate, of_certificates, of_relay_token, of_tokens
 from gatepost.tenancy.token import Scope, Token
 
@@ -14,7 +14,7 @@ DAY = timedelta(days=1)
 
 def certificate(ends_in: timedelta, **more: object) -> OwnCertificate:
     values = {
-        "code": ProspectCode.OWN_CERTIFICATE_EXPIRES,
+        "code": ForecastCode.OWN_CERTIFICATE_EXPIRES,
         "tenant": "",
         "connector": "partner",
         "what": "the certificate of send connector partner",
@@ -44,7 +44,7 @@ def token(ends_in: timedelta | None, used_ago: timedelta | None, **more: object)
 @pytest.mark.parametrize(("ends_in", "says"), [(20 * DAY, "expires 2026-12-15"), (-DAY, "expired 2026-11-24")])
 def test_a_certificate_is_told_of_in_its_last_thirty_days_and_after(ends_in: timedelta, says: str) -> None:
     (prospect,) = of_certificates([certificate(ends_in)], NOW)
-    assert (prospect.code, prospect.connector) == (ProspectCode.OWN_CERTIFICATE_EXPIRES, "partner")
+    assert (prospect.code, prospect.connector) == (ForecastCode.OWN_CERTIFICATE_EXPIRES, "partner")
     assert says in prospect.says
     assert "mail.contoso.com" in prospect.says
 
@@ -60,7 +60,7 @@ def test_a_tenant_is_told_of_no_file_of_the_server() -> None:
 
 def test_a_renewed_certificate_that_is_kept_back_is_told_of_with_the_end_of_the_one_before() -> None:
     (prospect,) = of_certificates([certificate(60 * DAY, kept_back=True)], NOW)
-    assert (prospect.code, prospect.due_at) == (ProspectCode.RENEWAL_STUCK, NOW + 60 * DAY)
+    assert (prospect.code, prospect.due_at) == (ForecastCode.RENEWAL_STUCK, NOW + 60 * DAY)
 
 
 def test_a_token_that_somebody_uses_is_told_of_and_no_other() -> None:

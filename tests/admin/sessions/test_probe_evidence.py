@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 
 from gatepost.admin.sessions.probe import (
     Masked,
+    Outcome,
     OwnCertificate,
     ProbeResult,
     ShownCertificate,
     Stage,
     TlsSeen,
-    Verdict,
 )
 from gatepost.admin.sessions.probe_evidence import evidence_of, transcript
 from gatepost.doctor.bundle_file import dump_bundle, load_bundle
@@ -63,7 +63,7 @@ REFUSED = ProbeResult(
             accepted=False,
         ),
     ),
-    verdict=Verdict.REFUSED,
+    verdict=Outcome.REFUSED,
     problems=(),
 )
 

@@ -144,7 +144,7 @@ def _must_have_room(editor: DirectoryEditor, tenant: Tenant, purpose: Purpose, a
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class RehearsedEnvelope:
     mail_from: str
     rcpt_to: str
     answer: Answer
@@ -160,14 +160,14 @@ FactsOf = Callable[[bytes], CertificateFacts]
 
 def verdicts(
     editor: DirectoryEditor, appointment: Appointment, relay: Relay, facts_of: FactsOf, at: datetime
-) -> tuple[Verdict, ...]:
+) -> tuple[RehearsedEnvelope, ...]:
     """What the relay would decide now about a session that shows what was seen. None where nothing was."""
     seen: ReadRecord | None = appointment.seen
     if seen is None:
         return ()
     envelopes = appointment.envelopes or tuple(_usual_envelopes(editor, appointment.tenant))
     return tuple(
-        Verdict(
+        RehearsedEnvelope(
             mail_from=mail_from,
             rcpt_to=rcpt_to,
             answer=explain(relay, _question(seen, mail_from, rcpt_to, facts_of), at)[0],

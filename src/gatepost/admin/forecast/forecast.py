@@ -35,7 +35,7 @@ _LONG_ENOUGH = timedelta(days=7)
 """Sightings that go back less do not show that a connector is not used."""
 
 
-class ProspectCode(StrEnum):
+class ForecastCode(StrEnum):
     """Stable; each has a row in docs/reference/forecast.md."""
 
     CERTIFICATE_EXPIRES = "certificate-expires"
@@ -56,8 +56,8 @@ class ProspectCode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prospect:
-    code: ProspectCode
+class ForecastItem:
+    code: ForecastCode
     tenant: str
     """Empty: it is the server's own."""
     connector: str
@@ -80,7 +80,7 @@ class Prospect:
         return None if left is None else min((each for each in STAGES if left <= each), default=None)
 
 
-def prospect_record(prospect: Prospect, at: datetime) -> Record:
+def forecast_item_record(prospect: ForecastItem, at: datetime) -> Record:
     """As `--json` and the Management API show it."""
     stage = prospect.stage(at)
     return {
@@ -95,9 +95,9 @@ def prospect_record(prospect: Prospect, at: datetime) -> Record:
     }
 
 
-def prospect_from(record: ReadRecord) -> Prospect:
-    return Prospect(
-        code=ProspectCode(record["code"]),
+def forecast_item_from(record: ReadRecord) -> ForecastItem:
+    return ForecastItem(
+        code=ForecastCode(record["code"]),
         tenant=record["tenant"],
         connector=record["connector"],
         subject=record["subject"],
@@ -119,7 +119,7 @@ class Terms:
 
 def forecast(
     editor: DirectoryEditor, sightings: Sequence[Sighting], at: datetime, terms: Terms, tenant: str | None = None
-) -> list[Prospect]:
+) -> list[ForecastItem]:
     """For one tenant, or all."""
     owner = tenant_named(editor, tenant).name if tenant else None
     by_connector: dict[tuple[str, str], list[Sighting]] = defaultdict(list)
@@ -128,7 +128,7 @@ def forecast(
             continue
         by_connector[sighting.tenant, sighting.connector].append(sighting)
     began = min((each.first_at for each in sightings), default=at)
-    found: list[Prospect] = []
+    found: list[ForecastItem] = []
     for connector in editor.all_inbound_connectors(owner):
         if connector.enabled:
             seen = by_connector.get((connector.tenant, connector.name), [])
@@ -153,7 +153,7 @@ def _is_of_an_earlier_tenant(editor: DirectoryEditor, sighting: Sighting) -> boo
 # --- certificates ------------------------------------------------------------------------------------------------
 
 
-def _of_certificates(connector: InboundConnector, seen: Sequence[Sighting], at: datetime) -> Iterator[Prospect]:
+def _of_certificates(connector: InboundConnector, seen: Sequence[Sighting], at: datetime) -> Iterator[ForecastItem]:
     current = list(_current(seen))
     addresses: dict[SeenCertificate, list[str]] = defaultdict(list)
     for sighting in current:
@@ -190,20 +190,20 @@ def _end(certificate: SeenCertificate) -> datetime:
 
 def _expiring(
     connector: InboundConnector, certificate: SeenCertificate, used_from: list[str], successor: SeenCertificate | None
-) -> Prospect:
+) -> ForecastItem:
     servers = ", ".join(sorted(used_from)[:5]) + (" and others" if len(used_from) > 5 else "")
     name, end = _name_of(certificate), f"{_end(certificate):%Y-%m-%d %H:%M} UTC"
     if successor:
-        code = ProspectCode.RENEWED_ELSEWHERE
+        code = ForecastCode.RENEWED_ELSEWHERE
         says = (
             f"{servers} still presents {name} that expires {end}; another server presents one until {_day(successor)}"
         )
         do = f"copy the renewed certificate to {servers} and reload its mail server"
     else:
-        code = ProspectCode.CERTIFICATE_EXPIRES
+        code = ForecastCode.CERTIFICATE_EXPIRES
         says = f"the certificate {name} presented by {servers} expires {end}"
         do = "renew it; try the new one before it goes in: gatepost hybrid rehearse --certificate PEM --key PEM"
-    return Prospect(
+    return ForecastItem(
         code=code,
         tenant=connector.tenant,
         connector=connector.name,
@@ -262,9 +262,9 @@ def _midnight(day: date) -> datetime:
 
 def _distrusted(
     connector: InboundConnector, certificate: SeenCertificate, distrust: _Distrust, at: datetime
-) -> Prospect:
-    return Prospect(
-        code=ProspectCode.ISSUER_DISTRUSTED,
+) -> ForecastItem:
+    return ForecastItem(
+        code=ForecastCode.ISSUER_DISTRUSTED,
         tenant=connector.tenant,
         connector=connector.name,
         subject=certificate.sha256,
@@ -277,13 +277,13 @@ def _distrusted(
 # --- proofs ------------------------------------------------------------------------------------------------------
 
 
-def _of_proofs(editor: DirectoryEditor, at: datetime, tenant: str | None) -> Iterator[Prospect]:
+def _of_proofs(editor: DirectoryEditor, at: datetime, tenant: str | None) -> Iterator[ForecastItem]:
     for listed in proofs.every(editor, tenant, at):
         owner, ends_at = listed.proof.tenant, listed.proof.ends_at
         again = f"enrol the server again: gatepost enroll {quote(owner)}"
         if listed.state is not ProofState.COUNTS:
             yield _of_tenant(
-                ProspectCode.PROOF_DOES_NOT_COUNT,
+                ForecastCode.PROOF_DOES_NOT_COUNT,
                 owner,
                 listed.pin,
                 f"the pin is proven, but {_WHY_NOT[listed.state]}; it counts like an address",
@@ -291,7 +291,7 @@ def _of_proofs(editor: DirectoryEditor, at: datetime, tenant: str | None) -> Ite
             )
         elif ends_at and ends_at - at <= HORIZON:
             says = f"the proof of this pin ends with its certificate, on {ends_at:%Y-%m-%d %H:%M} UTC"
-            yield _of_tenant(ProspectCode.PROOF_ENDS, owner, listed.pin, says, again, ends_at)
+            yield _of_tenant(ForecastCode.PROOF_ENDS, owner, listed.pin, says, again, ends_at)
 
 
 _WHY_NOT = {
@@ -302,11 +302,11 @@ _WHY_NOT = {
 }
 
 
-def _of_refused_enrolments(editor: DirectoryEditor, tenant: str | None) -> Iterator[Prospect]:
+def _of_refused_enrolments(editor: DirectoryEditor, tenant: str | None) -> Iterator[ForecastItem]:
     for appointment in editor.unseen_enrolments(tenant):
         if refused := appointment.refused:
             yield _of_tenant(
-                ProspectCode.ENROLMENT_REFUSED,
+                ForecastCode.ENROLMENT_REFUSED,
                 appointment.tenant,
                 str(refused["session_id"]),
                 f"an enrolment was refused: {refused['code']}: {refused['says']}",
@@ -315,9 +315,9 @@ def _of_refused_enrolments(editor: DirectoryEditor, tenant: str | None) -> Itera
 
 
 def _of_tenant(
-    code: ProspectCode, tenant: str, subject: str, says: str, do: str, due_at: datetime | None = None
-) -> Prospect:
-    return Prospect(code=code, tenant=tenant, connector="", subject=subject, due_at=due_at, says=says, do=do)
+    code: ForecastCode, tenant: str, subject: str, says: str, do: str, due_at: datetime | None = None
+) -> ForecastItem:
+    return ForecastItem(code=code, tenant=tenant, connector="", subject=subject, due_at=due_at, says=says, do=do)
 
 
 # --- names and use -----------------------------------------------------------------------------------------------
@@ -325,14 +325,14 @@ def _of_tenant(
 
 def _of_names(
     editor: DirectoryEditor, connector: InboundConnector, at: datetime, grace: timedelta
-) -> Iterator[Prospect]:
+) -> Iterator[ForecastItem]:
     if connector.type is ConnectorType.PARTNER:
         return
     for name in connector.certificate_names:
         owner = ownership(editor, name, connector.tenant).nearest
         if owner and owner.tenant == connector.tenant and owner.lost_at:
-            yield Prospect(
-                code=ProspectCode.NAME_ABOUT_TO_BE_LOST,
+            yield ForecastItem(
+                code=ForecastCode.NAME_ABOUT_TO_BE_LOST,
                 tenant=connector.tenant,
                 connector=connector.name,
                 subject=name,
@@ -343,12 +343,14 @@ def _of_names(
             )
 
 
-def _of_use(connector: InboundConnector, seen: Sequence[Sighting], began: datetime, at: datetime) -> Iterator[Prospect]:
+def _of_use(
+    connector: InboundConnector, seen: Sequence[Sighting], began: datetime, at: datetime
+) -> Iterator[ForecastItem]:
     if connector.type is ConnectorType.PARTNER:
         return
     if not seen and at - began >= _LONG_ENOUGH:
         yield _without_date(
-            ProspectCode.CONNECTOR_NEVER_USED,
+            ForecastCode.CONNECTOR_NEVER_USED,
             connector,
             f"no session was its own since {began:%Y-%m-%d}",
             "see what its server presents, with: gatepost hybrid rehearse; or remove it: "
@@ -358,7 +360,7 @@ def _of_use(connector: InboundConnector, seen: Sequence[Sighting], began: dateti
     if by_address and len(by_address) == len(seen):
         why = "though it lists names" if connector.certificate_names else "and lists no certificate name"
         yield _without_date(
-            ProspectCode.ADDRESS_ONLY,
+            ForecastCode.ADDRESS_ONLY,
             connector,
             f"it is recognised by address alone, {why}: bounces are refused, and a new address stops its mail",
             "have the server present a certificate, and add its name: "
@@ -366,15 +368,15 @@ def _of_use(connector: InboundConnector, seen: Sequence[Sighting], began: dateti
         )
 
 
-def _of_networks(editor: DirectoryEditor, connector: InboundConnector) -> Iterator[Prospect]:
+def _of_networks(editor: DirectoryEditor, connector: InboundConnector) -> Iterator[ForecastItem]:
     """Wider than a tenant may list: from before there was a limit, or by the operator's word."""
     if connector.type is ConnectorType.PARTNER or not connector.addresses:
         return
     limits = editor.allowance.of(tenant_named(editor, connector.tenant))
     for network in connector.addresses:
         if is_wide(network, limits):
-            yield Prospect(
-                code=ProspectCode.WIDE_NETWORK,
+            yield ForecastItem(
+                code=ForecastCode.WIDE_NETWORK,
                 tenant=connector.tenant,
                 connector=connector.name,
                 subject=str(network),
@@ -385,13 +387,13 @@ def _of_networks(editor: DirectoryEditor, connector: InboundConnector) -> Iterat
             )
 
 
-def _of_claims(editor: DirectoryEditor, at: datetime, claim: timedelta, tenant: str | None) -> Iterator[Prospect]:
+def _of_claims(editor: DirectoryEditor, at: datetime, claim: timedelta, tenant: str | None) -> Iterator[ForecastItem]:
     """No mail stops when they lapse: none was taken for them."""
     lapses_soon = at + _LAPSES_SOON - claim
     for domain in editor.all_domains(tenant) if tenant else editor.claims_made_before(lapses_soon):
         if not domain.verified and domain.claimed_at and domain.claimed_at < lapses_soon:
-            yield Prospect(
-                code=ProspectCode.CLAIM_LAPSES,
+            yield ForecastItem(
+                code=ForecastCode.CLAIM_LAPSES,
                 tenant=domain.tenant,
                 connector="",
                 subject=domain.domain,
@@ -403,8 +405,8 @@ def _of_claims(editor: DirectoryEditor, at: datetime, claim: timedelta, tenant: 
             )
 
 
-def _without_date(code: ProspectCode, connector: InboundConnector, says: str, do: str) -> Prospect:
-    return Prospect(
+def _without_date(code: ForecastCode, connector: InboundConnector, says: str, do: str) -> ForecastItem:
+    return ForecastItem(
         code=code, tenant=connector.tenant, connector=connector.name, subject="", due_at=None, says=says, do=do
     )
 

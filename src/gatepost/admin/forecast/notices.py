@@ -13,7 +13,7 @@ from email.policy import SMTP, SMTPUTF8
 from email.utils import format_datetime, make_msgid
 from textwrap import fill
 
-from gatepost.admin.forecast.forecast import Prospect, ProspectCode
+from gatepost.admin.forecast.forecast import ForecastCode, ForecastItem
 
 ToldKey = tuple[str, str, str, str, int]
 """Tenant, code, connector, subject, and the stage in days (0: without a date)."""
@@ -32,16 +32,20 @@ class Notice:
     octets: bytes
 
 
-def told_key(prospect: Prospect, at: datetime) -> ToldKey:
+def told_key(prospect: ForecastItem, at: datetime) -> ToldKey:
     stage = prospect.stage(at)
     return prospect.tenant, prospect.code.value, prospect.connector, prospect.subject, stage.days if stage else 0
 
 
 def notices(
-    prospects: Iterable[Prospect], contacts: Mapping[str, str], told: Collection[ToldKey], at: datetime, hostname: str
+    prospects: Iterable[ForecastItem],
+    contacts: Mapping[str, str],
+    told: Collection[ToldKey],
+    at: datetime,
+    hostname: str,
 ) -> list[Notice]:
     """`contacts`: the mailbox of each tenant that has one."""
-    new: dict[str, list[Prospect]] = defaultdict(list)
+    new: dict[str, list[ForecastItem]] = defaultdict(list)
     for prospect in prospects:
         if prospect.tenant in contacts and _is_to_be_told(prospect, at) and told_key(prospect, at) not in told:
             new[prospect.tenant].append(prospect)
@@ -72,11 +76,11 @@ def alarm_notice(
     return Notice(tenant=tenant, contact=contact, keys=keys, octets=octets)
 
 
-def _is_to_be_told(prospect: Prospect, at: datetime) -> bool:
+def _is_to_be_told(prospect: ForecastItem, at: datetime) -> bool:
     return prospect.due_at is None or prospect.stage(at) is not None
 
 
-def _message(tenant: str, contact: str, found: Sequence[Prospect], at: datetime, hostname: str) -> bytes:
+def _message(tenant: str, contact: str, found: Sequence[ForecastItem], at: datetime, hostname: str) -> bytes:
     return _composed(contact, _subject(tenant or hostname, found, at), _text(tenant, found, at, hostname), at, hostname)
 
 
@@ -93,7 +97,7 @@ def _composed(contact: str, subject: str, text: str, at: datetime, hostname: str
     return message.as_bytes()
 
 
-def _subject(whose: str, found: Sequence[Prospect], at: datetime) -> str:
+def _subject(whose: str, found: Sequence[ForecastItem], at: datetime) -> str:
     nearest = min((each.due_at for each in found if each.due_at), default=None)
     if nearest is None:
         return f"{whose}: mail through the relay is at risk"
@@ -102,7 +106,7 @@ def _subject(whose: str, found: Sequence[Prospect], at: datetime) -> str:
     return f"{whose}: mail through the relay {when}"
 
 
-def _text(tenant: str, found: Sequence[Prospect], at: datetime, hostname: str) -> str:
+def _text(tenant: str, found: Sequence[ForecastItem], at: datetime, hostname: str) -> str:
     foresees = f" foresees for {tenant}, by what it saw of your servers until {at:%Y-%m-%d}:"
     paragraphs = [_filled(f"The relay {hostname}{foresees if tenant else ' foresees for itself:'}")]
     for each in found:
@@ -122,12 +126,12 @@ def _text(tenant: str, found: Sequence[Prospect], at: datetime, hostname: str) -
     return "\n\n".join(paragraphs) + "\n"
 
 
-def _kind(prospect: Prospect) -> str:
+def _kind(prospect: ForecastItem) -> str:
     if prospect.connector:
         return "connector"
-    if prospect.code is ProspectCode.TOKEN_EXPIRES:
+    if prospect.code is ForecastCode.TOKEN_EXPIRES:
         return "token"
-    return "certificate" if prospect.code is ProspectCode.OWN_CERTIFICATE_EXPIRES else "domain"
+    return "certificate" if prospect.code is ForecastCode.OWN_CERTIFICATE_EXPIRES else "domain"
 
 
 def _filled(text: str, indent: int = 0) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from gatepost.admin.forecast.forecast import HORIZON, Prospect, ProspectCode
+from gatepost.admin.forecast.forecast import HORIZON, ForecastCode, ForecastItem
 from gatepost.tenancy.token import Token
 
 _IN_USE = timedelta(days=30)
@@ -20,7 +20,7 @@ _IN_USE = timedelta(days=30)
 class OwnCertificate:
     """A certificate that is presented, or that others are judged by."""
 
-    code: ProspectCode
+    code: ForecastCode
     tenant: str
     """Empty: the server's own."""
     connector: str
@@ -49,12 +49,12 @@ class OwnCertificate:
         return self.not_after is not None and self.not_after <= at
 
 
-def of_certificates(certificates: Iterable[OwnCertificate], at: datetime) -> Iterator[Prospect]:
+def of_certificates(certificates: Iterable[OwnCertificate], at: datetime) -> Iterator[ForecastItem]:
     for each in certificates:
         if each.kept_back:
             yield _prospect(
                 each,
-                ProspectCode.RENEWAL_STUCK,
+                ForecastCode.RENEWAL_STUCK,
                 f"a renewed certificate is there, and {each.what} is still presented as {each.named} until "
                 f"{each.until}: the renewed one has not passed its rehearsal with the relay",
                 "see why: gatepost hybrid verify",
@@ -68,14 +68,14 @@ def of_certificates(certificates: Iterable[OwnCertificate], at: datetime) -> Ite
 
 
 _DO = {
-    ProspectCode.OWN_CERTIFICATE_EXPIRES: "renew it and replace its files; they are loaded again without a restart",
-    ProspectCode.TRUST_ANCHOR_EXPIRES: "add its successor before that: gatepost inbound-connector set TENANT NAME "
+    ForecastCode.OWN_CERTIFICATE_EXPIRES: "renew it and replace its files; they are loaded again without a restart",
+    ForecastCode.TRUST_ANCHOR_EXPIRES: "add its successor before that: gatepost inbound-connector set TENANT NAME "
     "--add-trust-anchor PEM",
 }
 
 
-def _prospect(certificate: OwnCertificate, code: ProspectCode, says: str, do: str) -> Prospect:
-    return Prospect(
+def _prospect(certificate: OwnCertificate, code: ForecastCode, says: str, do: str) -> ForecastItem:
+    return ForecastItem(
         code=code,
         tenant=certificate.tenant,
         connector=certificate.connector,
@@ -87,7 +87,7 @@ def _prospect(certificate: OwnCertificate, code: ProspectCode, says: str, do: st
     )
 
 
-def of_tokens(tokens: Iterable[Token], at: datetime) -> Iterator[Prospect]:
+def of_tokens(tokens: Iterable[Token], at: datetime) -> Iterator[ForecastItem]:
     """Of those that somebody uses."""
     for token in tokens:
         ends = token.expires_at
@@ -96,8 +96,8 @@ def of_tokens(tokens: Iterable[Token], at: datetime) -> Iterator[Prospect]:
         if ends - at > HORIZON or at - token.used_at > _IN_USE:
             continue
         whose = f" --tenant {token.tenant}" if token.tenant else ""
-        yield Prospect(
-            code=ProspectCode.TOKEN_EXPIRES,
+        yield ForecastItem(
+            code=ForecastCode.TOKEN_EXPIRES,
             tenant=token.tenant or "",
             connector="",
             subject=token.id,
@@ -108,10 +108,10 @@ def of_tokens(tokens: Iterable[Token], at: datetime) -> Iterator[Prospect]:
         )
 
 
-def of_relay_token(id: str, ends: datetime, at: datetime) -> Prospect:
+def of_relay_token(id: str, ends: datetime, at: datetime) -> ForecastItem:
     """Of an edge, at its relay."""
-    return Prospect(
-        code=ProspectCode.TOKEN_EXPIRES,
+    return ForecastItem(
+        code=ForecastCode.TOKEN_EXPIRES,
         tenant="",
         connector="",
         subject=id,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from gatepost.admin.queue.waiting_mail import Overview, Shown
+from gatepost.admin.queue.waiting_mail import MessageView, Overview
 from gatepost.mail.address import NULL_REVERSE_PATH, Mailbox, NullReversePath
 from gatepost.mail.envelope import NO_DSN_REQUEST, Body
 from gatepost.queue.message import QueuedMessage, QueuedRecipient, RecipientState
@@ -34,7 +34,7 @@ def overview_record(found: Overview) -> Record:
     }
 
 
-def shown_record(found: Shown) -> Record:
+def shown_record(found: MessageView) -> Record:
     return {
         **message_record(found.message),
         "recipients": [recipient_record(recipient) for recipient in found.recipients],
@@ -106,8 +106,8 @@ def overview_from(record: ReadRecord) -> Overview:
     )
 
 
-def shown_from(record: ReadRecord) -> Shown:
-    return Shown(
+def shown_from(record: ReadRecord) -> MessageView:
+    return MessageView(
         message=_message_from(record),
         recipients=[_recipient_from(each) for each in record["recipients"]],
         headers=record["headers"],

@@ -34,7 +34,7 @@ class Overview:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class MessageView:
     message: QueuedMessage
     recipients: Sequence[QueuedRecipient]
     headers: str
@@ -66,14 +66,14 @@ def overview(office: QueueOffice, wanted: QueueFilter, limit: int) -> Overview:
     return Overview(counts=office.counts(wanted), first=office.listed(wanted, limit))
 
 
-def shown(office: QueueOffice, message_id: str) -> Shown:
+def shown(office: QueueOffice, message_id: str) -> MessageView:
     """One message with all its recipients. Raises `Refused`."""
     found = office.message(_message_id(message_id))
     if found is None:
         raise NotFound(f"message {message_id} is not in the queue: it is done with, or was removed")
     message, recipients = found
     content = office.content(message_id)
-    return Shown(message=message, recipients=recipients, headers=_headers(content) if content else "")
+    return MessageView(message=message, recipients=recipients, headers=_headers(content) if content else "")
 
 
 def affected(office: QueueOffice, action: Action, wanted: QueueFilter) -> int:

@@ -146,7 +146,7 @@ class Masked:
     keywords: tuple[str, ...]
 
 
-class Verdict(StrEnum):
+class Outcome(StrEnum):
     ACCEPTED = "accepted"
     REFUSED = "refused"
     """By a reply of the host."""
@@ -170,7 +170,7 @@ class ProbeResult:
     tls: TlsSeen | None
     certificate: OwnCertificate
     stages: tuple[Stage, ...]
-    verdict: Verdict
+    verdict: Outcome
     problems: tuple[str, ...]
 
 
@@ -179,7 +179,7 @@ async def probe(dial: Dial, question: Question, at: datetime) -> ProbeResult:
     session = _Session(question, at)
     connection = await dial()
     if isinstance(connection, str):
-        session.note("connect", None, connection, Verdict.FAILED)
+        session.note("connect", None, connection, Outcome.FAILED)
         return session.result()
     try:
         await session.hold(connection)
@@ -202,20 +202,20 @@ class _Session:
         self._tls: TlsSession | None = None
         self._late_alert: str | None = None
         self._stages: list[Stage] = []
-        self._verdict = Verdict.ACCEPTED
+        self._verdict = Outcome.ACCEPTED
         self._listening = True
         """The host still takes commands."""
         self._connection: Connection
 
-    def note(self, stage: str, sent: str | None, reply: str, verdict: Verdict) -> None:
-        self._stages.append(Stage(stage=stage, sent=sent, reply=reply, accepted=verdict is Verdict.ACCEPTED))
-        if self._verdict is Verdict.ACCEPTED:
+    def note(self, stage: str, sent: str | None, reply: str, verdict: Outcome) -> None:
+        self._stages.append(Stage(stage=stage, sent=sent, reply=reply, accepted=verdict is Outcome.ACCEPTED))
+        if self._verdict is Outcome.ACCEPTED:
             self._verdict = verdict
 
     async def hold(self, connection: Connection) -> None:
         self._connection = connection
         self._address = connection.address
-        self.note("connect", None, f"connected to {connection.address}", Verdict.ACCEPTED)
+        self.note("connect", None, f"connected to {connection.address}", Outcome.ACCEPTED)
         if await self._opened() and self._question.mail_from is not None:
             await self._transaction(self._question.mail_from)
         if self._listening:
@@ -235,7 +235,7 @@ class _Session:
             return False
         self._keywords = keywords
         if not _offers_starttls(keywords):
-            self.note("starttls", None, "STARTTLS is not offered", Verdict.FAILED)
+            self.note("starttls", None, "STARTTLS is not offered", Outcome.FAILED)
             return True
         starttls = await self._answered("starttls", "STARTTLS")
         if starttls is not None and starttls.kind == 2:
@@ -256,9 +256,9 @@ class _Session:
         self._tls = tls = await self._connection.start_tls()
         if not tls.established:
             self._listening = False
-            self.note("tls", None, tls.failure or "the handshake did not end", Verdict.FAILED)
+            self.note("tls", None, tls.failure or "the handshake did not end", Outcome.FAILED)
             return False
-        self.note("tls", None, f"established: {tls.protocol} {tls.cipher}", Verdict.ACCEPTED)
+        self.note("tls", None, f"established: {tls.protocol} {tls.cipher}", Outcome.ACCEPTED)
         # RFC 3207 4.2: what was said before does not count.
         keywords = await self._greet("ehlo-after-tls")
         self._keywords_after_tls = keywords or ()
@@ -291,9 +291,9 @@ class _Session:
             self._listening = False
             if self._tls is not None and self._late_alert is None:
                 self._late_alert = self._tls.failure
-            self.note(stage, command, answer, Verdict.FAILED)
+            self.note(stage, command, answer, Outcome.FAILED)
             return None
-        self.note(stage, command, str(answer), Verdict.ACCEPTED if answer.kind == 2 else Verdict.REFUSED)
+        self.note(stage, command, str(answer), Outcome.ACCEPTED if answer.kind == 2 else Outcome.REFUSED)
         # RFC 5321 3.8: 421 closes the session.
         if answer.code == 421:
             self._listening = False

@@ -7,19 +7,19 @@ from typing import Protocol
 
 from gatepost.admin.directory.editor import DirectoryEditor
 from gatepost.admin.queue import waiting_mail
-from gatepost.admin.queue.waiting_mail import Overview, Shown
+from gatepost.admin.queue.waiting_mail import MessageView, Overview
 from gatepost.queue.orders import Action, Order
 from gatepost.queue.store import QueueFilter, QueueOffice
 
 
-class QueueDesk(Protocol):
+class QueueCommands(Protocol):
     """Every method raises `Refused` or `StoreError`, and then has changed nothing."""
 
     def unreadable(self) -> Sequence[str]: ...
 
     def overview(self, wanted: QueueFilter, limit: int) -> Overview: ...
 
-    def shown(self, message_id: str) -> Shown: ...
+    def shown(self, message_id: str) -> MessageView: ...
 
     def affected(self, action: Action, wanted: QueueFilter) -> int: ...
 
@@ -28,7 +28,7 @@ class QueueDesk(Protocol):
     def orders(self, limit: int) -> Sequence[tuple[str, Order]]: ...
 
 
-class LocalQueueDesk:
+class LocalQueue:
     """On the queues of this machine."""
 
     def __init__(self, office: QueueOffice, directory: Callable[[], AbstractContextManager[DirectoryEditor]]) -> None:
@@ -42,7 +42,7 @@ class LocalQueueDesk:
     def overview(self, wanted: QueueFilter, limit: int) -> Overview:
         return waiting_mail.overview(self._office, wanted, limit)
 
-    def shown(self, message_id: str) -> Shown:
+    def shown(self, message_id: str) -> MessageView:
         return waiting_mail.shown(self._office, message_id)
 
     def affected(self, action: Action, wanted: QueueFilter) -> int:
