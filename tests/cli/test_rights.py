@@ -35,17 +35,18 @@ COMMANDS = (
 )
 
 
-@pytest.fixture
-def foreign_data(tmp_path: Path) -> Path:
-    """An installation with data of somebody else, who lets nobody in."""
-    _run(tmp_path, "init --hostname relay.example.net --data data")
-    data = tmp_path / "data"
+@pytest.fixture(scope="module")
+def foreign_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An installation with data of somebody else, who lets nobody in, and in which so nobody can change anything."""
+    folder = tmp_path_factory.mktemp("foreign")
+    _run(folder, "init --hostname relay.example.net --data data")
+    data = folder / "data"
     if os.geteuid() == 0:
         data.chmod(0o700)
         shutil.chown(data, "nobody")
     else:
         data.chmod(0)
-    return tmp_path
+    return folder
 
 
 def _run(folder: Path, command: str, *, without_rights: bool = False) -> "subprocess.CompletedProcess[str]":
