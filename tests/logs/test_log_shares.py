@@ -17,6 +17,7 @@ from gatepost.logs.session_records import SessionRecords, StoredSessions
 from gatepost.mail.session_id import SessionIds
 from gatepost.protocol_log.codec import Side
 from gatepost.protocol_log.record import Event, ProtocolLogRecord
+from soak import rounds
 
 NOON = 1_767_268_800.0  # 2026-01-01 12:00 UTC
 MIB = 1024 * 1024
@@ -75,10 +76,11 @@ def log(tmp_path: Path) -> Log:
     return Log(tmp_path)
 
 
+@pytest.mark.soak
 def test_a_strangers_flood_flushes_neither_tenants_rows_nor_those_of_other_strangers(log: Log) -> None:
     kept = [log.session(HONEST), log.session("192.0.2.5", "contoso"), log.session("2001:db8::1", "fabrikam")]
     last = ""
-    for _ in range(4):
+    for _ in range(rounds(1, large=8)):
         log.flood(FLOOD, 16 * MIB)
         last = log.session(FLOOD)
         log.files.flush()
@@ -87,24 +89,27 @@ def test_a_strangers_flood_flushes_neither_tenants_rows_nor_those_of_other_stran
     assert log.size < 2 * LIMITS.folder_size
 
 
+@pytest.mark.soak
 def test_a_tenants_flood_flushes_no_other_tenants_rows(log: Log) -> None:
     kept = [log.session("192.0.2.5", "contoso") for _ in range(50)] + [log.session(HONEST)]
-    log.flood("192.0.2.6", 40 * MIB, "fabrikam")
+    log.flood("192.0.2.6", rounds(16, large=80) * MIB, "fabrikam")
     assert all(log.has(each) for each in kept)
 
 
+@pytest.mark.soak
 def test_mail_that_a_stranger_sends_to_a_tenant_flushes_no_rows_of_the_tenant(log: Log) -> None:
     log.flood("192.0.2.5", MIB // 4, "contoso")
     kept = [log.session("192.0.2.5", "contoso")] + [log.session(HONEST, "contoso", by_stranger=True) for _ in range(20)]
-    for _ in range(4):
+    for _ in range(rounds(1, large=8)):
         log.flood(FLOOD, 16 * MIB, "contoso", by_stranger=True)
     assert all(log.has(each) for each in kept)
 
 
+@pytest.mark.soak
 def test_two_busy_tenants_do_not_flush_each_other(log: Log) -> None:
     log.flood("192.0.2.5", MIB, "contoso")
     kept = log.session("192.0.2.5", "contoso")
-    log.flood("192.0.2.6", 40 * MIB, "fabrikam")
+    log.flood("192.0.2.6", rounds(16, large=80) * MIB, "fabrikam")
     assert log.has(kept)
 
 
