@@ -1,5 +1,6 @@
 """Who serves, and who may look: real root, a real user without rights, and the files they leave."""
 
+import fcntl
 import grp
 import os
 import pwd
@@ -166,6 +167,30 @@ def test_a_data_folder_of_root_is_refused_with_the_command(folder: Path) -> None
     os.chown(relay.data / "directory.sqlite", 0, 0)
     line = _failed_start(relay)
     assert "directory.sqlite belongs to root" in line and line.endswith(f"chown -R {USER}: {relay.data}")
+
+
+def test_root_touches_no_port_before_it_holds_the_data_folder(folder: Path) -> None:
+    """Else a second start would take connections of the first, whose workers it takes for left behind."""
+    relay = _set_up(folder)
+    _give(relay)
+    with socket.create_server(("127.0.0.1", 0)) as held, (relay.data / "serve.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _give(relay)
+        relay.ports["main"] = held.getsockname()[1]
+        relay.write_config()
+        assert "is in use by another gatepost serve" in _failed_start(relay)
+
+
+def test_root_follows_no_link_that_the_user_has_put_into_the_data_folder(folder: Path) -> None:
+    relay = _set_up(folder)
+    _give(relay)
+    secret = folder / "of-root"
+    secret.write_text("precious")
+    secret.chmod(0o600)
+    (relay.data / "serve.lock").unlink(missing_ok=True)
+    (relay.data / "serve.lock").symlink_to(secret)
+    assert "serve.lock" in _failed_start(relay)
+    assert secret.read_text() == "precious"
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ class Bound:
 
 
 def bind(config: Config) -> Bound:
-    """Raises `StartError`."""
+    """To be called by whoever holds the lock of the data folder. Raises `StartError`."""
     addresses: list[ListenerConfig | ApiConfig] = [*config.listeners, *filter(None, [config.api])]
     for each in addresses:
         if each.port and not _is_held_by_workers_left_behind(each, config):

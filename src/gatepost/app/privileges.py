@@ -1,5 +1,7 @@
 """Who `gatepost serve` is: as root it binds its ports, then becomes the user of the configuration for good.
 
+What it looks at and makes before that in the data folder, it does as that user already.
+
 Laws: not an octet from the network is read as root where a user is set; the way back to root is closed, for the
 supervisor and whatever it starts.
 """
@@ -7,6 +9,8 @@ supervisor and whatever it starts.
 import grp
 import os
 import pwd
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from gatepost.app.start_checks import StartError
@@ -56,6 +60,25 @@ def make_data_folder(config: Config, account: Account) -> None:
     except OSError as error:
         raise StartError(f"data folder {config.data} cannot be made: {error.strerror}") from None
     os.chown(config.data, account.uid, account.gid, follow_symlinks=False)
+
+
+@contextmanager
+def acting_as(account: Account | None) -> Iterator[None]:
+    """For a moment, so that what is looked at and made is what the user may look at and make: root follows no link
+    that the user has put there. None: nobody else."""
+    if account is None:
+        yield
+        return
+    groups = os.getgroups()
+    os.initgroups(account.name, account.gid)
+    os.setresgid(account.gid, account.gid, 0)
+    os.setresuid(account.uid, account.uid, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
+        os.setresgid(0, 0, 0)
+        os.setgroups(groups)
 
 
 def become(account: Account) -> None:

@@ -1,6 +1,7 @@
 """`gatepost serve`: binds the sockets, runs one worker a core and the Management API, and restarts what dies.
 
-Started as root it binds, then becomes the user of the configuration (`privileges`), and only then starts anything.
+Started as root it takes the data folder and binds, then becomes the user of the configuration (`privileges`), and only
+then starts anything.
 The sockets stay with the supervisor. When a worker dies, connections that arrive meanwhile wait in the kernel for its
 successor instead of being refused; and only this process needs the right to bind port 25.
 
@@ -38,29 +39,24 @@ _CALM_S = 10.0
 def supervise(config: Config) -> int:
     """Run until SIGTERM or SIGINT. Returns the exit code. Raises `StartError` when it cannot start."""
     os.umask(privileges.UMASK)
-    bound = _bound_as_root(config)
-    for warning in check(config):
-        _warn(warning)
-    lock = data_lock(config)
-    # A directory that cannot be read is told now, once, and not by every worker.
-    open_directory(config).close()
+    account = privileges.account_to_become(config)
+    if account:
+        privileges.make_data_folder(config, account)
+    with privileges.acting_as(account):
+        for warning in check(config):
+            _warn(warning)
+        lock = data_lock(config)
     try:
-        bound = bound or bind(config)
+        # Only whoever holds the data folder may look whose the ports are (`bind`).
+        bound = bind(config)
+        if account:
+            privileges.become(account)
+        # A directory that cannot be read is told now, once, and not by every worker.
+        open_directory(config).close()
         _warn(privileges.warning_for_root(config))
         return asyncio.run(_Supervisor(config, bound).run())
     finally:
         os.close(lock)
-
-
-def _bound_as_root(config: Config) -> Bound | None:
-    """The sockets, where root must bind them before it becomes the user of the configuration."""
-    account = privileges.account_to_become(config)
-    if account is None:
-        return None
-    bound = bind(config)
-    privileges.make_data_folder(config, account)
-    privileges.become(account)
-    return bound
 
 
 def _warn(text: str | None) -> None:
