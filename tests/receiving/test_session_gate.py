@@ -5,7 +5,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from gatepost.receiving.own_servers import OwnServers
+from gatepost.receiving.own_servers import LATELY_S, OwnServers
 from gatepost.receiving.session_gate import GateLimits, SessionGate, TurnedAway, Visitor, network_of
 from gatepost.tenancy.evidence import Address
 
@@ -244,3 +244,13 @@ def test_who_is_turned_away_over_and_over_is_told_a_few_times_and_then_counted()
 )
 def test_a_strangers_network_is_what_it_has_at_its_disposal(address: str, network: str) -> None:
     assert network_of(ip_address(address)) == network
+
+
+def test_an_own_server_is_one_for_a_day_and_again_from_its_next_mail_on() -> None:
+    gate = Gate()
+    for _ in range(2):
+        gate.attributed(gate.enters(STRANGER), "contoso")
+        gate.at += LATELY_S - 1
+        assert gate.enters(STRANGER).tenant == "contoso"
+        gate.at += 1
+        assert gate.enters(STRANGER).tenant is None

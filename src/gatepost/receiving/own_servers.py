@@ -9,6 +9,7 @@ is counted by itself: what one of them does, or writes down, takes no place from
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from math import inf
 from typing import Final
 
 from gatepost.tenancy.directory import Directory
@@ -30,29 +31,41 @@ class OwnServers:
         self._attributed: OrderedDict[str, tuple[str, float]] = OrderedDict()
         """Of an address the tenant and when; the latest last."""
         self._attributed.update((address, (tenant, at)) for address, tenant, at in seen)
-        self._listed: dict[str, tuple[str, ...]] = {}
+        self._found: dict[str, tuple[str | None, float]] = {}
+        """What was found for an address last, and until when it holds."""
         self._version = -1
 
     def attributed(self, address: str, tenant: str) -> None:
         """A session from `address` was found to be `tenant`'s."""
-        self._attributed[address] = (tenant, self._now())
+        now = self._now()
+        if self._lately_at(address, now) != tenant:
+            self._found.pop(address, None)
+        self._attributed[address] = (tenant, now)
         self._attributed.move_to_end(address)
         if len(self._attributed) > REMEMBERED:
-            self._attributed.popitem(last=False)
+            forgotten, _ = self._attributed.popitem(last=False)
+            self._found.pop(forgotten, None)
 
     def tenant_at(self, address: Address, text: str) -> str | None:
         """Whose server `address`, written `text`, is taken for; "contoso or fabrikam" where it may be either's."""
-        return " or ".join(sorted({*self._listing(address, text), *self._lately_at(text)})) or None
-
-    def _lately_at(self, text: str) -> tuple[str, ...]:
-        tenant, at = self._attributed.get(text, ("", 0.0))
-        lately = self._now() - at < LATELY_S
-        return (tenant,) if tenant and lately and self._directory.has_verified_domain(tenant) else ()
-
-    def _listing(self, address: Address, text: str) -> tuple[str, ...]:
-        if self._version != self._directory.version or len(self._listed) >= REMEMBERED:
+        if self._version != self._directory.version or len(self._found) >= REMEMBERED:
             self._version = self._directory.version
-            self._listed.clear()
-        if text not in self._listed:
-            self._listed[text] = tuple(self._directory.tenants_listing(address, enabled=True))
-        return self._listed[text]
+            self._found.clear()
+        now = self._now()
+        tenant, until = self._found.get(text, (None, 0.0))
+        if now >= until:
+            tenant, _ = self._found[text] = self._find(address, text, now)
+        return tenant
+
+    def _find(self, address: Address, text: str, now: float) -> tuple[str | None, float]:
+        tenants = set(self._directory.tenants_listing(address, enabled=True))
+        until = inf
+        if lately := self._lately_at(text, now):
+            until = self._attributed[text][1] + LATELY_S
+            if self._directory.has_verified_domain(lately):
+                tenants.add(lately)
+        return " or ".join(sorted(tenants)) or None, until
+
+    def _lately_at(self, text: str, now: float) -> str | None:
+        tenant, at = self._attributed.get(text, (None, -inf))
+        return tenant if now < at + LATELY_S else None

@@ -52,6 +52,7 @@ class Visitor:
 
     address: str
     network: str
+    """Of a stranger."""
     tenant: str | None
     """Whose server it is, or is taken for; None: a stranger."""
 
@@ -101,7 +102,8 @@ class SessionGate:
     def enter(self, address: Address) -> Visitor | TurnedAway:
         self.look_at_clock()
         text = str(address)
-        visitor = Visitor(text, network_of(address), self._own.tenant_at(address, text))
+        tenant = self._own.tenant_at(address, text)
+        visitor = Visitor(text, network_of(address) if tenant is None else "", tenant)
         refusal = self._refusal(visitor)
         if refusal is not None:
             reply, limit = refusal
