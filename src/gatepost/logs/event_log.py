@@ -155,6 +155,7 @@ def json_line(logged: LoggedEvent) -> str:
     return visible_json(_encoded({**fields, **line})) + "\n"
 
 
+_PLAIN_ASCII = re.compile(r"[!#-<>-\[\]-~]+\Z")
 _PLAIN = re.compile(r"[^\s\"=\\\x00-\x1f\x7f]+\Z")
 
 
@@ -172,7 +173,9 @@ def _word(shown: object) -> str:
     if type(shown) is int:  # most fields that are no text; the encoder takes twenty times as long
         return str(shown)
     text = shown if isinstance(shown, str) else dumps(shown)
-    return text if _PLAIN.match(text) and is_plain(text) else dumps(text)
+    if _PLAIN_ASCII.match(text) or (_PLAIN.match(text) and is_plain(text)):
+        return text
+    return dumps(text)
 
 
 _SECRET_NAMES = re.compile(

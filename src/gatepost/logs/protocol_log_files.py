@@ -5,6 +5,7 @@ known, for a moment at most, so that they are in one share of the folder (`log_s
 """
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -57,28 +58,28 @@ class _Owners:
         self.rows_held = 0
 
     def sorted(self, entries: Sequence[ProtocolLogRecord | Belongs], now: float) -> Iterator[Rows]:
-        known = self._known
-        came: dict[str, list[ProtocolLogRecord]] = {}
-        """Of sessions that are known: a busy one has many rows in a batch."""
+        came: defaultdict[str, list[ProtocolLogRecord]] = defaultdict(list)
+        """A busy session has many rows in a batch."""
         for entry in entries:
-            session_id = entry.session_id
             if type(entry) is ProtocolLogRecord:
-                if session_id in known:
-                    came.setdefault(session_id, []).append(entry)
-                else:
-                    self._held.setdefault(session_id, (now, []))[1].append(entry)
-                    self.rows_held += 1
+                came[entry.session_id].append(entry)
                 continue
             assert isinstance(entry, Belongs)
-            if before := came.pop(session_id, None):
-                yield known.get(session_id, NOBODYS), before
-            if held := self._released(session_id):
-                yield entry.whose, held
+            rows = (*self._released(entry.session_id), *came.pop(entry.session_id, ()))
+            if rows:
+                yield self._known.get(entry.session_id, entry.whose), rows
             self._remember(entry)
         for session_id, more in came.items():
-            yield known.get(session_id, NOBODYS), more
+            if session_id in self._known:
+                yield self._known[session_id], more
+            else:
+                self._hold(session_id, more, now)
         while self.is_overdue(now):
             yield NOBODYS, self._released(next(iter(self._held)))
+
+    def _hold(self, session_id: str, rows: Sequence[ProtocolLogRecord], now: float) -> None:
+        self._held.setdefault(session_id, (now, []))[1].extend(rows)
+        self.rows_held += len(rows)
 
     def is_overdue(self, now: float) -> bool:
         since = next((since for since, _ in self._held.values()), None)

@@ -28,6 +28,8 @@ FIELDS: Final = (
     "context",
 )
 
+_COMMAS: Final = len(FIELDS) - 1
+
 
 class Side(StrEnum):
     """Which SMTP role the logged host plays."""
@@ -56,30 +58,29 @@ def _to_the_second(seconds: int) -> str:
 
 
 class RecordWriter:
-    """Records to lines. It remembers the last timestamp's text, since rows come in bursts."""
+    """Records to lines. It remembers the text of the timestamps of one second, since rows come in bursts."""
 
-    __slots__ = ("_at", "_at_text", "_second", "_second_text")
+    __slots__ = ("_second", "_second_text", "_texts")
 
     def __init__(self) -> None:
-        self._at = -1
-        self._at_text = ""
         self._second = -1
         self._second_text = ""
+        self._texts: dict[int, str] = {}
 
     def line(self, record: ProtocolLogRecord) -> str:
         at, connector_id, session_id, sequence_number, local_endpoint, remote_endpoint, event, data, context = record
         milliseconds = int(at * 1000 + 0.5)
-        when = self._at_text if milliseconds == self._at else self._timestamp(milliseconds)
-        # A line break inside a value would let a peer write rows of its own; readers of a log go line by line.
-        if not (data.isascii() and data.isprintable()) or "," in data or '"' in data:
-            data = _quoted(data)
-        if context and (not (context.isascii() and context.isprintable()) or "," in context or '"' in context):
-            context = _quoted(context)
-        if not (connector_id.isascii() and connector_id.isprintable()) or "," in connector_id or '"' in connector_id:
-            connector_id = _quoted(connector_id)
-        return (
+        when = self._texts.get(milliseconds) or self._timestamp(milliseconds)
+        row = (
             f"{when},{connector_id},{session_id},{sequence_number},{local_endpoint},{remote_endpoint},"
-            f"{event._value_},{data},{context}\r\n"
+            f"{event._value_},{data},{context}"
+        )
+        # A line break inside a value would let a peer write rows of its own; readers of a log go line by line.
+        if row.isascii() and row.isprintable() and row.count(",") == _COMMAS and '"' not in row:
+            return f"{row}\r\n"
+        return (
+            f"{when},{_quoted(connector_id)},{session_id},{sequence_number},{local_endpoint},{remote_endpoint},"
+            f"{event._value_},{_quoted(data)},{_quoted(context)}\r\n"
         )
 
     def _timestamp(self, milliseconds: int) -> str:
@@ -87,9 +88,9 @@ class RecordWriter:
         if second != self._second:
             self._second = second
             self._second_text = _to_the_second(second)
-        self._at = milliseconds
-        self._at_text = f"{self._second_text}.{rest:03d}Z"
-        return self._at_text
+            self._texts.clear()
+        text = self._texts[milliseconds] = f"{self._second_text}.{rest:03d}Z"
+        return text
 
 
 def _quoted(value: str) -> str:
