@@ -355,7 +355,10 @@ class Scheduler:
     def attempted(self, claim: Claim, outcomes: list[DeliveryOutcome], not_before: float = 0.0) -> None:
         attempt = Attempt(claim, outcomes, not_before)
         conclusion = self._concluded(attempt)
-        delay_s = self._gathering.delay_s(claim) if conclusion.asked else 0.0
+        if not conclusion.asked:
+            self._in_background((conclusion.settlement, conclusion.outcomes))
+            return
+        delay_s = self._gathering.delay_s(claim)
         if not delay_s or self._stopping:
             self._conclude([attempt], [conclusion])
             return
@@ -405,7 +408,8 @@ class Scheduler:
     # Settling
 
     def _in_background(self, *changes: Change) -> None:
-        task = asyncio.get_running_loop().create_task(self._settle_in_turn(changes))
+        settling = self._settle(*changes[0]) if len(changes) == 1 else self._settle_in_turn(changes)
+        task = asyncio.get_running_loop().create_task(settling)
         self._settling[task] = [settlement.claim for settlement, _ in changes]
         task.add_done_callback(self._settling.pop)
 
@@ -413,8 +417,7 @@ class Scheduler:
         """The first holds the notification of all."""
         first, *others = changes
         await self._settle(*first)
-        if others:
-            await asyncio.gather(*(self._settle(*each) for each in others))
+        await asyncio.gather(*(self._settle(*each) for each in others))
 
     async def _settle(self, settlement: Settlement, outcomes: list[DeliveryOutcome]) -> None:
         try:

@@ -84,6 +84,8 @@ class RemoteReply:
 
     def kept(self) -> "RemoteReply":
         """Itself where it is of a usual size, else what is kept of it."""
+        if len(self.lines) == 1 and len(self.lines[0]) <= LONGEST_REPLY_LINE:
+            return self
         lines = excerpt(self.lines)
         return self if lines is self.lines else RemoteReply(self.code, self.enhanced, lines)
 

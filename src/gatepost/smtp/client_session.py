@@ -228,8 +228,9 @@ class ClientSession:
                 effects.append(GarbageReceived(reply.said))
                 self._break_off(reply.why, "4.5.0", effects)
             else:
-                effects.append(ReplyReceived(reply.kept()))
-                self._take(reply, effects)
+                kept = reply.kept()
+                effects.append(ReplyReceived(kept))
+                self._take(reply, kept, effects)
             if self._state in (_State.SECURING, _State.CLOSED):
                 self._replies.clear()
         return effects
@@ -265,15 +266,15 @@ class ClientSession:
 
     # The opening
 
-    def _take(self, reply: RemoteReply, effects: list[ClientEffect]) -> None:
+    def _take(self, whole: RemoteReply, reply: RemoteReply, effects: list[ClientEffect]) -> None:
+        """`reply`: what is kept of the `whole`."""
         if not self._awaited:
             # Nothing was asked: an idle server says 421 before it hangs up (RFC 5321 3.8), or has lost the thread.
             self._close("Remote", effects)
             return
         awaited = self._awaited.popleft()
         if awaited is _Awaited.EHLO and reply.kind == 2:
-            self.offers = _offers(reply)
-        reply = reply.kept()
+            self.offers = _offers(whole)
         if reply.code == 421 and awaited is not _Awaited.QUIT:
             self._service_closing(awaited, reply, effects)
             return
@@ -373,10 +374,13 @@ class ClientSession:
             if not is_text(content.chunks()):
                 return _never("5.6.1", "the message is binary and the next hop does not offer BINARYMIME")
             return self._why_not_text(transaction)
-        # Larger content is looked at while it is sent, so that it is not read twice.
-        if content.size <= self._settings.most_inline_content and holds_nul(content.chunks()):
+        if self._was_looked_at(transaction) and holds_nul(content.chunks()):
             return _NUL
         return self._why_not_text(transaction) if transaction.body is Body.EIGHT_BIT_MIME else None
+
+    def _was_looked_at(self, transaction: Transaction) -> bool:
+        """For NUL, before it is sent. Larger content is looked at meanwhile, so that it is not read twice."""
+        return transaction.content.size <= self._settings.most_inline_content
 
     def _goes_as_binary(self, transaction: Transaction) -> bool:
         return transaction.body is Body.BINARY_MIME and self.offers.chunking and self.offers.binarymime
@@ -467,7 +471,7 @@ class ClientSession:
 
     def _stream(self, octets: Iterator[bytes], effects: list[ClientEffect]) -> None:
         self._content_under_way = True
-        if not self._goes_as_binary(self._transaction):
+        if not self._was_looked_at(self._transaction) and not self._goes_as_binary(self._transaction):
             octets = until_nul(octets, self._meet_nul)
         effects.append(SendContent(octets))
 

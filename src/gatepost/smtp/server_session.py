@@ -248,11 +248,11 @@ class ServerSession:
             self._close(None, "the client closed the connection")
         if self._at == len(self._buffer):
             self._drop_buffer()
-        return self._taken_effects()
+        effects, self._effects = self._effects, []
+        return effects
 
     def _taken_effects(self) -> list[Effect]:
-        effects = self._effects
-        self._effects = []
+        effects, self._effects = self._effects, []
         return effects
 
     def _drop_buffer(self) -> None:
