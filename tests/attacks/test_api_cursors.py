@@ -62,24 +62,6 @@ def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
         assert re.findall(r"gatepost: api: .*", relay.output) == []
 
 
-@pytest.fixture(scope="module")
-def contoso(relay: Installation) -> Iterator[Api]:
-    with Api(relay, token_for(relay, "--tenant", "contoso")) as api:
-        yield api
-
-
-@pytest.fixture(scope="module")
-def fabrikam(relay: Installation) -> Iterator[Api]:
-    with Api(relay, token_for(relay, "--tenant", "fabrikam")) as api:
-        yield api
-
-
-@pytest.fixture(scope="module")
-def operator(relay: Installation) -> Iterator[Api]:
-    with Api(relay, token_for(relay, "--operator")) as api:
-        yield api
-
-
 @cache
 def _parameters() -> list[tuple[str, str]]:
     """Each route that reads, and a parameter of its query."""

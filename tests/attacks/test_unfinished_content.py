@@ -12,31 +12,20 @@ from pathlib import Path
 
 import pytest
 
+from attacks.hosted import fabrikam_sends, hosting
 from end_to_end.installation import Installation, wait_until
-from end_to_end.outside import Outside
-from end_to_end.scene import FABRIKAM_ADDRESS, MESSAGE
+from end_to_end.scene import MESSAGE
 from end_to_end.smtp_client import Answer, SmtpClient
 
 MIB = 1024 * 1024
 LINE = b"x" * 998 + b"\r\n"
-OUTSIDE = "someone@outside.example"
 
 
 @contextmanager
 def serving(folder: Path, settings: str, listener: str = "") -> Iterator[Installation]:
-    """Two workers, which count together. contoso's mailboxes are hosted; fabrikam sends."""
-    with Outside() as outside:
-        relay = Installation(folder, workers=2, tables=settings, listeners={"main": listener})
-        relay.init()
-        for tenant, address in (("contoso", "127.88.0.1"), ("fabrikam", FABRIKAM_ADDRESS)):
-            relay("tenant", "add", tenant)
-            relay("domain", "add", tenant, f"{tenant}.com", "--verified")
-            relay("inbound-connector", "add", tenant, "mail", "--address", address)
-        hop = ("--smart-host", f"127.0.0.1:{outside.sink().port}")
-        relay("send-connector", "set", "internet", *hop)
-        relay("send-connector", "add", "home", "--address-space", "contoso.com", *hop)
-        with relay.serving():
-            yield relay
+    """Two workers, which count together."""
+    with hosting(folder, workers=2, tables=settings, listeners={"main": listener}) as relay:
+        yield relay
 
 
 class Unfinished:
@@ -64,12 +53,6 @@ class Unfinished:
         return [smtp.reply() for smtp in self.sessions]
 
 
-def fabrikam_sends(relay: Installation, octets: int = 0) -> Answer:
-    with SmtpClient(relay.port, source=FABRIKAM_ADDRESS) as smtp:
-        smtp.ehlo()
-        return smtp.message("ben@fabrikam.com", OUTSIDE, MESSAGE + LINE * (octets // len(LINE)))
-
-
 def test_what_is_unfinished_is_bounded_by_network_and_for_all_strangers(tmp_path: Path) -> None:
     settings = '[queue]\nunfinished = "8MiB"\nunfinished_per_network = "4MiB"\nunfinished_per_tenant = "6MiB"'
     with serving(tmp_path, settings) as relay, ExitStack() as stack:
@@ -77,7 +60,7 @@ def test_what_is_unfinished_is_bounded_by_network_and_for_all_strangers(tmp_path
         for source in ("127.90.0.1", "127.90.0.2", "127.91.0.1", "127.92.0.1", "127.93.0.1"):
             strangers.begin(source, 3 * MIB)
         # Small mail is never unfinished for long, and strangers' is taken as ever.
-        assert fabrikam_sends(relay, 5 * MIB).code == 250
+        assert fabrikam_sends(relay, MESSAGE + LINE * (5 * MIB // len(LINE))).code == 250
         codes = [answer.code for answer in strangers.end()]
         assert codes.count(452) >= 2 and codes.count(250) >= 1, codes
         assert codes[:2].count(452) == 1, "two addresses of one network"
@@ -147,7 +130,7 @@ def test_strangers_fill_a_small_disk_and_tenants_do_not_notice(tmp_path: Path) -
             left = os.statvfs(disk)
             assert left.f_bavail * left.f_frsize > 40 * MIB
             assert fabrikam_sends(relay).code == 250
-            assert fabrikam_sends(relay, 20 * MIB).code == 250
+            assert fabrikam_sends(relay, MESSAGE + LINE * (20 * MIB // len(LINE))).code == 250
             codes = [answer.code for answer in strangers.end()]
             assert 452 in codes, codes
             assert fabrikam_sends(relay).code == 250
