@@ -6,7 +6,7 @@ from ipaddress import ip_address
 import pytest
 
 from gatepost.receiving.own_servers import LATELY_S, OwnServers
-from gatepost.receiving.session_gate import GateLimits, SessionGate, TurnedAway, Visitor, network_of
+from gatepost.receiving.session_gate import MOST_OUTSIDE, GateLimits, SessionGate, TurnedAway, Visitor, network_of
 from gatepost.tenancy.evidence import Address
 
 CONTOSO, CONTOSO_TOO, FABRIKAM = map(ip_address, ("192.0.2.1", "192.0.2.2", "192.0.2.129"))
@@ -254,3 +254,15 @@ def test_an_own_server_is_one_for_a_day_and_again_from_its_next_mail_on() -> Non
         assert gate.enters(STRANGER).tenant == "contoso"
         gate.at += 1
         assert gate.enters(STRANGER).tenant is None
+
+
+def test_whoever_is_turned_away_over_and_over_waits_for_it_while_there_is_room_to_wait() -> None:
+    gate = Gate(replace(LIMITS, begun_per_minute=0))
+    first = [gate.enter(STRANGER) for _ in range(3)]
+    waiting = [gate.enter(STRANGER) for _ in range(MOST_OUTSIDE)]
+    assert {each.wait_s for each in first if isinstance(each, TurnedAway)} == {0.0}
+    assert all(isinstance(each, TurnedAway) and each.wait_s > 0 for each in waiting)
+    assert gate.enter(STRANGER).wait_s == 0.0, "memory is bounded"  # type: ignore[union-attr]
+    gate.waited()
+    assert gate.enter(STRANGER).wait_s > 0  # type: ignore[union-attr]
+    gate.enters(CONTOSO)

@@ -117,6 +117,7 @@ class Connection(asyncio.Protocol):
         self._work: asyncio.Task[None] | None = None
         self._closing = ""
         self._visitor: Visitor | None = None
+        self._waits_outside = False
         self._attributed = False
         self._busy = False
         """It has had more to do than one turn, or is refused again and again: it takes its turns with the others."""
@@ -196,6 +197,8 @@ class Connection(asyncio.Protocol):
             self._late_answer.cancel()
         if self._visitor:
             self._listener.gate.leave(self._visitor)
+        if self._waits_outside:
+            self._listener.gate.waited()
         if self._machine is None or self._acceptance is None:
             return
         why = self._closing or ("Remote" if exc is None else "Remote(ConnectionReset)")
@@ -215,8 +218,9 @@ class Connection(asyncio.Protocol):
         if isinstance(entered, TurnedAway) and not entered.told:
             # One of very many: no session, no row, no record, so that it costs next to nothing.
             self._closing = "Local"
-            self._transport.write(entered.reply.octets)
-            self._transport.close()
+            self._waits_outside = entered.wait_s > 0
+            self._transport.pause_reading()
+            self._late_answer = self._loop.call_later(entered.wait_s, self._turn_away, entered)
             return
         now = listener.services.now()
         self._session_id, self._began_at = listener.next_session_id(now), now
@@ -234,6 +238,11 @@ class Connection(asyncio.Protocol):
         self._carry_out(self._machine.connected(listener.greeting))
         self._write_out()
         self._set_deadline(listener.machine.command_timeout_s)
+
+    def _turn_away(self, turned_away: TurnedAway) -> None:
+        self._late_answer = None
+        self._transport.write(turned_away.reply.octets)
+        self._transport.close()
 
     def _take_proxy_header(self) -> bytes:
         found = read_header(self._header)

@@ -5,7 +5,7 @@ Strangers are counted by network (/24, /64), since whoever has one address there
 own servers, and neither they nor one tenant's servers ever the second half of the reserve (law 6). Where too much was
 refused in a minute, a stranger's network waits for the next one; an own server may begin some more sessions, since its
 other mail may be good. All counts are of one listener and worker. What is refused over and over is told a few times,
-then counted.
+then counted; whoever is turned away over and over hears it a second later, so that coming again costs it more than us.
 """
 
 from collections import Counter
@@ -27,6 +27,8 @@ IDLE_COMMANDS: Final = 20
 _SLOW_ANSWERS: Final = 10
 """How many refusals are answered slowly before the session ends."""
 _SLOW_ANSWER_S: Final = 1.0
+MOST_OUTSIDE: Final = 500
+"""Connections that are kept waiting; a descriptor is all that each of them has."""
 _MORE_SESSIONS: Final = 100
 """That an own server may begin in a minute in which too much of it was refused."""
 
@@ -66,6 +68,8 @@ class TurnedAway(NamedTuple):
     reply: Reply
     told: bool
     """Whether logs should have it; else it is one of many, which are counted."""
+    wait_s: float = 0.0
+    """Before it hears so, and may come again: whoever comes all the time is slowed down."""
 
 
 class Patience(NamedTuple):
@@ -87,6 +91,8 @@ class SessionGate:
         self._now = now
         self.emit = emit
         self._open = 0
+        self._outside = 0
+        """Connections that wait to be turned away."""
         self._strangers = 0
         self._by_address: dict[str, int] = {}
         self._by_network: dict[str, int] = {}
@@ -108,7 +114,7 @@ class SessionGate:
         if refusal is not None:
             reply, limit = refusal
             self._turned_away[limit, visitor.source] += 1
-            return TurnedAway(reply, self._turned_away[limit, visitor.source] <= _TOLD)
+            return self._turned_away_with(reply, self._turned_away[limit, visitor.source] <= _TOLD)
         self._open += 1
         _add(self._by_address, visitor.address)
         if visitor.tenant is None:
@@ -117,6 +123,16 @@ class SessionGate:
             _add(self._begun_since, visitor.address, 1)
         self._count(visitor, 1)
         return visitor
+
+    def _turned_away_with(self, reply: Reply, told: bool) -> TurnedAway:
+        if told or self._outside >= MOST_OUTSIDE:
+            return TurnedAway(reply, told)
+        self._outside += 1
+        return TurnedAway(reply, told, _SLOW_ANSWER_S)
+
+    def waited(self) -> None:
+        """Somebody who was turned away after a while is gone."""
+        self._outside -= 1
 
     def leave(self, visitor: Visitor) -> None:
         self._open -= 1
