@@ -10,6 +10,7 @@ from gatepost.errors import BadRequest
 from gatepost.tenancy.definitions import DOMAIN, INBOUND_CONNECTOR, SEND_CONNECTOR, TENANT, TOKEN
 from gatepost.tenancy.fields import Fields, object_from, record_of
 from gatepost.tenancy.notation import LONGEST_COMMENT, comment
+from gatepost.tenancy.proof import PROOF, Proof
 from gatepost.tenancy.tenant import (
     AcceptedDomain,
     AddressSpace,
@@ -60,6 +61,7 @@ OBJECTS: list[tuple[Fields, object]] = [
             comment="through the provider",
         ),
     ),
+    (PROOF, Proof(tenant="contoso", certificate_sha256=PIN, public_key_sha256="", at=AT, session_id="", address="")),
     (TOKEN, Token(id="1", tenant=None, scopes=frozenset(Scope), secret_sha256="", created_at=AT, expires_at=None)),
 ]
 _NOT_SHOWN = {"secret_sha256"}

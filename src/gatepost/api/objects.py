@@ -9,6 +9,7 @@ from gatepost.admin.directory.ownership import record_name, record_value, what_i
 from gatepost.admin.directory.send_connectors import name_for_tenant
 from gatepost.api.bodies import Sent
 from gatepost.api.caller import Caller
+from gatepost.errors import with_keys
 from gatepost.tenancy.fields import Fields, Record
 from gatepost.tenancy.record import domain_record, inbound_connector_record, send_connector_record
 from gatepost.tenancy.tenant import AcceptedDomain, InboundConnector, SendConnector
@@ -24,7 +25,7 @@ def inbound_connector_shown(caller: Caller, editor: DirectoryEditor, connector: 
     return {
         **inbound_connector_record(connector),
         "missing": missing and (str(missing) if caller.is_operator else missing.line_for_tenant),
-        "warnings": list(inbound_warnings(editor, connector)),
+        "warnings": list(map(with_keys, inbound_warnings(editor, connector))),
     }
 
 

@@ -22,6 +22,7 @@ from gatepost.cli.editing import (
     print_table,
 )
 from gatepost.cli.field_options import facts_of, takes_fields
+from gatepost.errors import with_options
 from gatepost.tenancy.definitions import INBOUND_CONNECTOR
 from gatepost.tenancy.record import inbound_connector_record
 from gatepost.tenancy.sighting import ConnectorUse
@@ -150,7 +151,7 @@ def remove(tenant: Tenant, name: Name) -> None:
 
 def _report(saved: SavedInbound) -> None:
     for warning in saved.warnings:
-        context.warn(f"note: {warning}")
+        context.warn(f"note: {with_options(warning)}")
 
 
 def _facts(connector: InboundConnector, missing: str | None) -> list[tuple[str, str]]:

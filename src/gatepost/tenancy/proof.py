@@ -10,7 +10,18 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from gatepost.tenancy.fields import ReadRecord, Record, time_from, time_text
+from gatepost.tenancy.fields import (
+    TEXT,
+    TIME,
+    TIME_OR_NONE,
+    Field,
+    Fields,
+    Form,
+    ReadRecord,
+    Record,
+    object_from,
+    record_of,
+)
 
 
 class ProvenBy(StrEnum):
@@ -69,32 +80,25 @@ def holder(directory: Proofs, pin: str, at: datetime) -> Proof | None:
     )
 
 
+_BY = Form(wants="a text", fits=TEXT.fits, to_json=lambda by: by.value, from_json=ProvenBy)
+
+PROOF = Fields(
+    Field(name="tenant", form=TEXT, is_key=True),
+    Field(name="certificate_sha256", form=TEXT, is_found=True),
+    Field(name="public_key_sha256", form=TEXT, is_found=True),
+    Field(name="at", form=TIME, is_found=True),
+    Field(name="session_id", form=TEXT, is_found=True),
+    Field(name="address", form=TEXT, is_found=True),
+    Field(name="by", form=_BY, is_found=True),
+    Field(name="ehlo", form=TEXT, is_found=True),
+    Field(name="ends_at", form=TIME_OR_NONE, is_found=True),
+)
+
+
 def proof_record(proof: Proof) -> Record:
-    return {
-        "tenant": proof.tenant,
-        "certificate_sha256": proof.certificate_sha256,
-        "public_key_sha256": proof.public_key_sha256,
-        "at": time_text(proof.at),
-        "session_id": proof.session_id,
-        "address": proof.address,
-        "by": proof.by.value,
-        "ehlo": proof.ehlo,
-        "ends_at": time_text(proof.ends_at),
-    }
+    return record_of(proof, PROOF)
 
 
 def proof_from(record: ReadRecord) -> Proof:
     """What was written before proofs had a `by` was proven by a message."""
-    at = time_from(record["at"])
-    assert at is not None
-    return Proof(
-        tenant=record["tenant"],
-        certificate_sha256=record["certificate_sha256"],
-        public_key_sha256=record["public_key_sha256"],
-        at=at,
-        session_id=record["session_id"],
-        address=record["address"],
-        by=ProvenBy(record.get("by", ProvenBy.MESSAGE)),
-        ehlo=record.get("ehlo", ""),
-        ends_at=time_from(record.get("ends_at")),
-    )
+    return object_from(Proof, PROOF, {"by": ProvenBy.MESSAGE, **record})

@@ -15,7 +15,7 @@ from gatepost.admin.directory.changes import Changes
 from gatepost.admin.directory.send_connectors import CredentialVerdict, apply_changes_but_tenant
 from gatepost.admin.directory.trust_anchors import read_trust_anchors
 from gatepost.app.admin_parts import check_credentials
-from gatepost.errors import BadRequest, NotAllowed
+from gatepost.errors import BadRequest, NotAllowed, with_options
 from gatepost.store.directory.editor import SqliteDirectoryEditor as Editor
 from gatepost.tenancy.allowance import Allowance
 from gatepost.tenancy.record import send_connector_from, send_connector_record
@@ -148,7 +148,7 @@ class TestWhatAnInboundConnectorMaySay:
     def test_every_address_there_is_earns_a_warning(self, owned: Editor) -> None:
         owned.allowance = Allowance(beyond=True)
         saved = inbound_connectors.add(owned, "contoso", "mail", {"addresses": ["0.0.0.0/0"]})
-        assert any("every host there is" in warning for warning in saved.warnings)
+        assert any("--address 0.0.0.0/0 is every host there is" in with_options(each) for each in saved.warnings)
 
     def test_the_same_name_twice_is_refused_and_an_unknown_one_names_the_nearest(self, owned: Editor) -> None:
         inbound_connectors.add(owned, "contoso", "mail", {"addresses": ["192.0.2.1"]})

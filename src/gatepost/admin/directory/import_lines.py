@@ -20,7 +20,7 @@ from gatepost.admin.directory.editor import BulkEditor
 from gatepost.admin.directory.lines import Kind, Line, line_of, read_line
 from gatepost.admin.directory.ownership import what_is_missing
 from gatepost.admin.directory.send_connectors import CredentialCheck
-from gatepost.errors import BadRequest, NotAllowed, Refused, with_keys
+from gatepost.errors import BadRequest, NotAllowed, Refused, Sentence, with_keys
 from gatepost.mail.domain import parents
 from gatepost.tenancy.allowance import Owned
 from gatepost.tenancy.definitions import INBOUND_CONNECTOR, SEND_CONNECTOR, TENANT
@@ -363,11 +363,11 @@ class _Import:
         else:
             counts.unchanged += 1
 
-    def _warn(self, line: Line, warnings: Iterable[str]) -> None:
+    def _warn(self, line: Line, warnings: Iterable[Sentence]) -> None:
         for each in warnings:
             self.done.warned += 1
             if len(self.done.warnings) < MOST_WARNINGS:
-                self.done.warnings.append(self.told_of(line.number, each))
+                self.done.warnings.append(self.told_of(line.number, with_keys(each)))
 
 
 def _may_silence(before: AcceptedDomain | None, after: AcceptedDomain, owners: "_Owners") -> bool:

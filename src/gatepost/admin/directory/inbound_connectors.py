@@ -13,7 +13,7 @@ from gatepost.admin.directory.limits import inbound_must_fit, must_have_room
 from gatepost.admin.directory.lookups import inbound_connector_named, tenant_named
 from gatepost.admin.directory.ownership import Missing, what_is_missing
 from gatepost.admin.directory.trust_anchors import trust_anchors
-from gatepost.errors import AlreadyExists, BadRequest, NameNotOwned, Said
+from gatepost.errors import AlreadyExists, BadRequest, NameNotOwned, Said, Sentence
 from gatepost.tenancy.allowance import Owned
 from gatepost.tenancy.definitions import INBOUND_CONNECTOR
 from gatepost.tenancy.notation import object_name
@@ -25,7 +25,7 @@ _FIELD = INBOUND_CONNECTOR
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedInbound:
     connector: InboundConnector
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Sentence, ...] = ()
     not_enabled_because: Missing | None = None
     """Asked to be enabled, stored disabled: what is missing, and what to do."""
 
@@ -168,17 +168,15 @@ def _must_make_sense(connector: InboundConnector) -> None:
         raise BadRequest(_FIELD["trust_anchors"], " needs ", names, ": an authority is trusted for these names only")
 
 
-def warnings_of(editor: DirectoryEditor, connector: InboundConnector) -> tuple[str, ...]:
+def warnings_of(editor: DirectoryEditor, connector: InboundConnector) -> tuple[Sentence, ...]:
     """What is allowed, but perhaps not meant."""
-    warnings = []
+    warnings: list[Sentence] = []
     if connector.type is ConnectorType.ON_PREMISES:
         if connector.sender_domains:
-            warnings.append("--sender-domain has no effect on an on-premises connector: it narrows partner connectors")
-        warnings += [
-            f"--address {each} is every host there is: whoever knows a domain of {connector.tenant} can relay"
-            for each in connector.addresses
-            if each.prefixlen == 0
-        ]
+            no_effect = " has no effect on an on-premises connector: it narrows partner connectors"
+            warnings.append((_FIELD["sender_domains"], no_effect))
+        anybody = f" is every host there is: whoever knows a domain of {connector.tenant} can relay"
+        warnings += [(_FIELD["addresses"], f" {each}{anybody}") for each in connector.addresses if each.prefixlen == 0]
         if set(connector.pins) - connector.proven_pins:
             warnings.append(
                 "a pinned certificate counts like an address, with a reverse-path in a verified domain only, until the "
