@@ -20,9 +20,9 @@ from gatepost.cli.main import main_app
 from gatepost.doctor.causes import all_causes
 from gatepost.doctor.diagnosis import diagnose
 from gatepost.doctor.finding import Fix
-from gatepost.doctor.powershell import quoted
 from gatepost.doctor.reading import read_files, read_text
 from gatepost.doctor.renewal import rehearsed
+from gatepost.exchange.powershell import quoted
 from pki import Pki
 from soak import rounds
 

@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from gatepost.doctor.evidence import EvidenceBundle, ExportedObject
+from gatepost.doctor.evidence import EvidenceBundle
 from gatepost.doctor.reading import Collection, read_files, read_octets
+from gatepost.exchange.objects import ExportedObject
 
 BUNDLES = Path(__file__).parent / "bundles"
 Row = dict[str, str]

@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gatepost.doctor.bundle_file import dump_bundle, load_bundle
-from gatepost.doctor.evidence import distinguished_name, issuer_and_subject
 from gatepost.doctor.moments import moment
 from gatepost.doctor.readers.replies import find_replies
 from gatepost.doctor.reading import Collection, read_octets
+from gatepost.exchange.distinguished_names import distinguished_name, issuer_and_subject
 from soak import rounds
 
 PIECES = [

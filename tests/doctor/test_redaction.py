@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatepost.doctor.bundle_file import dump_bundle
-from gatepost.doctor.evidence import EvidenceBundle, ProseFact, Source
+from gatepost.doctor.evidence import EvidenceBundle, ProseFact
 from gatepost.doctor.reading import read_files, read_text
 from gatepost.doctor.redaction import redacted
+from gatepost.exchange.source import Source
 from soak import rounds
 
 BUNDLES = sorted(each for each in (Path(__file__).parent / "bundles").iterdir() if each.is_dir())

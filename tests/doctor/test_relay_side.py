@@ -9,11 +9,12 @@ import pytest
 
 from gatepost.admin.sessions.explain import Question
 from gatepost.admin.sessions.explain_exchange_online import explain_exchange_online, judge_as_told
-from gatepost.doctor.exported_tenant import exported_tenant, told_session
+from gatepost.doctor.logged_session import logged_session
 from gatepost.doctor.path.joining import mail_path
 from gatepost.doctor.reading import Collection, read_octets
 from gatepost.doctor.relay_side import turning_edits, world_of
 from gatepost.doctor.symptoms import symptoms
+from gatepost.exchange.exported_tenant import exported_tenant
 from gatepost.mail.address import Mailbox
 
 REFUSED = """
@@ -92,7 +93,7 @@ def both_answers(name: str, pattern: str) -> tuple[set[str], list[str]]:
     for file, content in texts.items():
         read_octets(file, content.encode(), collection)
     bundle = collection.bundle()
-    tenant, told = exported_tenant(bundle), told_session(bundle)
+    tenant, told = exported_tenant(bundle.exports), logged_session(bundle)
     question = Question(
         address=told.address,
         chain=(told.certificate,),

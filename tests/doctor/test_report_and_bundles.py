@@ -12,9 +12,9 @@ from gatepost.cli.main import run
 from gatepost.doctor import report
 from gatepost.doctor.bundle_file import BundleError, dump_bundle, load_bundle
 from gatepost.doctor.diagnosis import Diagnosis, diagnose
-from gatepost.doctor.evidence import Source
 from gatepost.doctor.finding import Cited, Finding, Fix, RuledOut
 from gatepost.doctor.reading import read_files, read_text
+from gatepost.exchange.source import Source
 
 BARE = "Hello, we get 550 5.7.64 TenantAttribution; Relay Access Denied since this morning"
 CONNECTOR = (

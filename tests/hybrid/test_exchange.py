@@ -12,7 +12,7 @@ from tree_sitter import Language, Parser
 from gatepost.app.hybrid_exchange import ExchangeAsk, Rendered, plan_exchange
 from gatepost.app.relay_api import UnusableFile
 from gatepost.hybrid.desire import NotPossible
-from gatepost.hybrid.exchange import CLOUD_HOST, CREATED, literal
+from gatepost.hybrid.exchange import CLOUD_HOST, CREATED
 from gatepost.hybrid.plan import document
 from pki import Issued, Pki
 
@@ -242,7 +242,3 @@ def test_only_a_name_that_the_certificate_has_is_demanded_of_it(
     outbound = changes["OutboundConnector Outbound to on-premises"]
     assert outbound is not None
     assert outbound["TlsDomain"] == demanded
-
-
-def test_text_in_scripts_is_one_literal() -> None:
-    assert literal("it's so") == "'it''s so'"

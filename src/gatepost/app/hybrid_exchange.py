@@ -8,12 +8,10 @@ from pathlib import Path
 
 from gatepost.app.hybrid import usable_certificate
 from gatepost.app.relay_api import UnusableFile
-from gatepost.doctor.evidence import (
-    EvidenceBundle,
-    ExportedObject,
-    issuer_and_subject,
-)
+from gatepost.doctor.evidence import EvidenceBundle
 from gatepost.doctor.reading import NothingToRead, read_files
+from gatepost.exchange.distinguished_names import issuer_and_subject
+from gatepost.exchange.objects import ExportedObject
 from gatepost.hybrid.exchange import (
     CREATED,
     ON_PREMISES,

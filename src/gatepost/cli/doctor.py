@@ -138,8 +138,8 @@ def _probed(
             says = "--certificate, --key, --mail-from and --rcpt-to are for a probe: name the host with --probe"
             context.fail(says, context.WRONG_USE)
         return []
-    from gatepost.admin.sessions.probe_evidence import evidence_of
     from gatepost.cli.probe import PATIENCE_S, hold_probe
+    from gatepost.cli.probe_evidence import evidence_of
 
     return [evidence_of(hold_probe(host, certificate, key, mail_from, rcpt_to, None, PATIENCE_S))]
 

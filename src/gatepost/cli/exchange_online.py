@@ -13,8 +13,9 @@ from gatepost.cli.editing import directory_editor, print_table
 from gatepost.tenancy.record import audit_record
 
 if TYPE_CHECKING:
-    from gatepost.admin.directory.exchange_online import NoEqual, Translation
+    from gatepost.admin.directory.exchange_online import Translation
     from gatepost.admin.directory.exchange_online_import import Imported, NotTaken
+    from gatepost.exchange.translate import NoEqual
     from gatepost.tenancy.tenant import AuditEntry
 
 Json = Annotated[bool, typer.Option("--json", help="JSON, for programs.")]
@@ -66,11 +67,12 @@ def export_exchange_online(
 
 
 def _wanted(folder: Path, tenant: str) -> "Translation":
-    from gatepost.admin.directory.exchange_online import CutShort, translated
+    from gatepost.admin.directory.exchange_online import translated
     from gatepost.doctor.reading import NothingToRead, read_files
+    from gatepost.exchange.translate import CutShort
 
     try:
-        found = translated(read_files([folder]), tenant)
+        found = translated(read_files([folder]).exports, tenant)
     except (NothingToRead, CutShort) as error:
         context.fail(str(error), context.WRONG_USE)
     if not (found.domains or found.inbound_connectors or found.send_connectors):

@@ -17,8 +17,9 @@ from gatepost.admin.sessions.explain_exchange_online import (
 from gatepost.cli import context
 from gatepost.cli.show_attribution import print_verdict
 from gatepost.doctor.evidence import EvidenceBundle
-from gatepost.doctor.exported_tenant import NotEnoughExported, ToldSession, exported_tenant, told_session
+from gatepost.doctor.logged_session import LoggedSession, logged_session
 from gatepost.doctor.reading import NothingToRead, read_files
+from gatepost.exchange.exported_tenant import NotEnoughExported, exported_tenant
 from gatepost.tenancy.session_record import attribution_record
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def answer(folder: Path, question: Question, json: bool) -> None:
     """Say it, and end with exit code 1 unless every recipient would be taken."""
     try:
         bundle = read_files([folder])
-        tenant = exported_tenant(bundle)
+        tenant = exported_tenant(bundle.exports)
         question, told, judge = _completed(question, bundle)
     except (NothingToRead, NotEnoughExported) as error:
         context.fail(f"--exchange-online {folder}: {error}", context.WRONG_USE)
@@ -43,13 +44,13 @@ def answer(folder: Path, question: Question, json: bool) -> None:
         raise typer.Exit(context.NO)
 
 
-def _completed(question: Question, bundle: EvidenceBundle) -> "tuple[Question, ToldSession | None, ChainJudge]":
+def _completed(question: Question, bundle: EvidenceBundle) -> "tuple[Question, LoggedSession | None, ChainJudge]":
     """What the command line leaves open is taken from a log among the files."""
     from gatepost.app import open_public_judge
 
     if question.chain or question.address != SOMEWHERE:
         return question, None, open_public_judge()
-    told = told_session(bundle)
+    told = logged_session(bundle)
     if told is None:
         return question, None, open_public_judge()
     chain = (told.certificate,) if told.certificate else ()
@@ -61,7 +62,7 @@ def _most_telling(answers: tuple[CloudAnswer, ...]) -> CloudAnswer:
     return next((each for each in answers if each.outcome in refused), answers[-1])
 
 
-def _document(answers: tuple[CloudAnswer, ...], told: ToldSession | None) -> dict[str, object]:
+def _document(answers: tuple[CloudAnswer, ...], told: LoggedSession | None) -> dict[str, object]:
     return {
         **_record(_most_telling(answers)),
         "session_from": list(told.sources) if told else [],
@@ -87,7 +88,7 @@ _HEADLINES = {
 }
 
 
-def _show(answers: tuple[CloudAnswer, ...], told: ToldSession | None) -> None:
+def _show(answers: tuple[CloudAnswer, ...], told: LoggedSession | None) -> None:
     if told:
         context.print_indented(f"The session is the one in {', '.join(told.sources)}.", 0, style="dim")
     for each in answers:

@@ -11,7 +11,9 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from gatepost.doctor.evidence import EvidenceBundle, ExportedObject, InboundConnector, ReplySeen, Source
+from gatepost.doctor.evidence import EvidenceBundle, ReplySeen
+from gatepost.exchange.objects import ExportedObject, InboundConnector
+from gatepost.exchange.source import Source
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network

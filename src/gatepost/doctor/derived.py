@@ -26,13 +26,13 @@ from gatepost.doctor.certificates_told import (
 from gatepost.doctor.evidence import (
     CertificateSeen,
     EvidenceBundle,
-    InboundConnector,
     PostfixDelivery,
     ProseFact,
     ReplySeen,
     SmtpSession,
     TlsSeen,
 )
+from gatepost.exchange.objects import InboundConnector
 
 _YET_TO_COME = re.compile(
     r"about to|will (?:be )?(?:expire|renew)|expires? (?:in|soon|next|on)|(?:is|still) valid|(?:next|coming) (?:week|month|year)|"

@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 
 from gatepost.doctor.addresses import refused_by_attribution
 from gatepost.doctor.derived import Derived, derive
-from gatepost.doctor.evidence import EvidenceBundle, Fact, ReadItem, Source, Unread
+from gatepost.doctor.evidence import EvidenceBundle, ReadItem, Unread
 from gatepost.doctor.explanation import Explained, explained
 from gatepost.doctor.finding import Cited, Confidence, Finding, Fix, RuledOut
 from gatepost.doctor.missing import missing
 from gatepost.doctor.near_causes import spoken_against
 from gatepost.doctor.rules import all_rules
+from gatepost.exchange.source import Fact, Source
 
 _ORDER: dict[Confidence, int] = {"high": 0, "medium": 1, "low": 2}
 _EQUAL = 4

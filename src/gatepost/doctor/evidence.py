@@ -9,17 +9,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Literal, NamedTuple
 
+from gatepost.exchange.distinguished_names import DistinguishedName
+from gatepost.exchange.objects import (
+    AcceptedDomain,
+    Exports,
+    InboundConnector,
+    OutboundConnector,
+    ReceiveConnector,
+    SendConnector,
+    TransportService,
+)
+from gatepost.exchange.source import Fact, Source
+
 Side = Literal["sender", "tenant", "network", "pki", "none"]
-
-
-class Source(NamedTuple):
-    """File and line, counted from 1. Printed as `SEND.log:31`."""
-
-    file: str
-    line: int = 1
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
 
 
 Certainty = Literal["exact", "zone-unknown", "year-unknown", "day"]
@@ -31,14 +33,6 @@ class Moment(NamedTuple):
     text: str
     at: float | None = None
     certainty: Certainty = "exact"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
-    """Anything observed."""
-
-    source: Source
-    quote: str = ""
 
 
 # --- replies -----------------------------------------------------------------------------------------------------
@@ -84,27 +78,6 @@ class ReplySeen(Fact):
 
 
 # --- certificates ------------------------------------------------------------------------------------------------
-
-
-class DistinguishedName(NamedTuple):
-    """A name of X.500 in whatever notation; compare `key`, never `text`."""
-
-    text: str
-    attributes: tuple[tuple[str, str], ...] = ()
-    """In the order written, types upper-case and in one spelling (`ST`, never `S`)."""
-
-    @property
-    def common_name(self) -> str:
-        return next((value for kind, value in self.attributes if kind == "CN"), "")
-
-    @property
-    def organization(self) -> str:
-        return next((value for kind, value in self.attributes if kind == "O"), "")
-
-    @property
-    def key(self) -> frozenset[tuple[str, str]]:
-        # Consoles break lines with a blank or within a word: blanks tell nothing.
-        return frozenset((kind, "".join(value.split()).casefold()) for kind, value in self.attributes)
 
 
 CertificateRole = Literal["sent", "remote", "stored", "file", "old", "new", "bounce", "intermediate", "root", "unknown"]
@@ -263,170 +236,6 @@ class SmtpPopulation(Fact):
     sessions: int = 0
     first: Moment | None = None
     last: Moment | None = None
-
-
-# --- exports of cmdlets ------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Property(Fact):
-    """One property of an exported object."""
-
-    name: str
-    value: str = ""
-    values: tuple[str, ...] = ()
-    """The elements of `{a, b}`; one element for a plain value; empty for `{}`, `$null` and nothing."""
-    truncated: bool = False
-    """The export cut it (`...`)."""
-    type_name_only: bool = False
-    """The export wrote the collection's type instead of its elements."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExportedObject(Fact):
-    """What a cmdlet printed of one object; names are found in any case."""
-
-    properties: tuple[Property, ...] = ()
-    server: str = ""
-
-    def attribute(self, *names: str) -> Property | None:
-        """The first of `names` that is there."""
-        for name in names:
-            wanted = name.casefold()
-            for each in self.properties:
-                if each.name.casefold() == wanted:
-                    return each
-        return None
-
-    def has(self, name: str) -> bool:
-        return self.attribute(name) is not None
-
-    def text(self, *names: str) -> str:
-        """The value, empty where there is none."""
-        found = self.attribute(*names)
-        return found.value if found else ""
-
-    def flag(self, *names: str) -> bool | None:
-        """True, False, or None where it is not told."""
-        value = self.text(*names).strip().lstrip("$").casefold()
-        return True if value in ("true", "yes", "1") else False if value in ("false", "no", "0") else None
-
-    def values(self, *names: str) -> tuple[str, ...]:
-        found = self.attribute(*names)
-        return found.values if found else ()
-
-    def truncated(self, *names: str) -> bool:
-        """Whether elements may be missing from what `values` gives."""
-        found = self.attribute(*names)
-        return bool(found and (found.truncated or found.type_name_only))
-
-    def where(self, *names: str) -> Source:
-        """Where that property stands, else the object."""
-        found = self.attribute(*names)
-        return found.source if found else self.source
-
-    @property
-    def name(self) -> str:
-        return self.text("Name") or self.text("Identity").rsplit("\\", 1)[-1]
-
-    @property
-    def label(self) -> str:
-        """How a sentence names it."""
-        return f"'{self.name}'" if self.name else "(not named in the export)"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InboundConnector(ExportedObject):
-    """Exchange Online's, or Gatepost's inbound connector."""
-
-    @property
-    def enabled(self) -> bool | None:
-        return self.flag("Enabled")
-
-    @property
-    def connector_type(self) -> str:
-        """`onpremises`, `partner`, or empty."""
-        return self.text("ConnectorType").strip().casefold().replace("-", "").replace(" ", "")
-
-    @property
-    def certificate_name(self) -> str:
-        return self.text("TlsSenderCertificateName")
-
-    @property
-    def certificate_name_as_written(self) -> str:
-        """With the blanks at its edge, where the export kept them."""
-        told = self.attribute("TlsSenderCertificateName")
-        if told is None:
-            return ""
-        return max(told.value, told.values[0], key=len) if len(told.values) == 1 else told.value
-
-    @property
-    def addresses(self) -> tuple[str, ...]:
-        return self.values("SenderIPAddresses")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutboundConnector(ExportedObject):
-    @property
-    def enabled(self) -> bool | None:
-        return self.flag("Enabled")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SendConnector(ExportedObject):
-    @property
-    def enabled(self) -> bool | None:
-        return self.flag("Enabled")
-
-    @property
-    def certificate_name(self) -> str:
-        """`TlsCertificateName` with its `<I>` and `<S>` where the paste kept them."""
-        return self.text("TlsCertificateName")
-
-    @property
-    def certificate_issuer_and_subject(self) -> tuple[DistinguishedName, DistinguishedName] | None:
-        return issuer_and_subject(self.certificate_name)
-
-    @property
-    def smart_hosts(self) -> tuple[str, ...]:
-        return tuple(each.strip("[]") for each in self.values("SmartHosts", "SmartHostsString"))
-
-    @property
-    def fqdn(self) -> str:
-        return self.text("Fqdn")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReceiveConnector(ExportedObject):
-    @property
-    def enabled(self) -> bool | None:
-        return self.flag("Enabled")
-
-    @property
-    def certificate_name(self) -> str:
-        return self.text("TlsCertificateName")
-
-    @property
-    def certificate_issuer_and_subject(self) -> tuple[DistinguishedName, DistinguishedName] | None:
-        return issuer_and_subject(self.certificate_name)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AcceptedDomain(ExportedObject):
-    @property
-    def domain(self) -> str:
-        return (self.text("DomainName") or self.text("Name") or self.text("Identity")).strip().casefold()
-
-    @property
-    def match_subdomains(self) -> bool | None:
-        return self.flag("MatchSubDomains")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TransportService(ExportedObject):
-    """Get-TransportService, Get-HybridConfiguration, Get-TransportConfig ...: `cmdlet` says which."""
-
-    cmdlet: str = ""
 
 
 # --- other evidence of Exchange ----------------------------------------------------------------------------------
@@ -926,6 +735,16 @@ class EvidenceBundle:
     read: tuple[ReadItem, ...] = ()
     unread: tuple[Unread, ...] = ()
 
+    @property
+    def exports(self) -> Exports:
+        return Exports(
+            accepted_domains=self.accepted_domains,
+            inbound_connectors=self.inbound_connectors,
+            outbound_connectors=self.outbound_connectors,
+            transport_services=self.transport_services,
+            empty=tuple(each.command for each in self.cmdlets_empty),
+        )
+
     def postfix_setting(self, name: str, service: str = "") -> PostfixSetting | None:
         """The value in force in one file: the last one counts."""
         return next(
@@ -940,81 +759,6 @@ class EvidenceBundle:
 
     def prose_of(self, *topics: Topic) -> Iterator[ProseFact]:
         return (each for each in self.prose if each.topic in topics and not each.negated)
-
-
-# --- distinguished names -----------------------------------------------------------------------------------------
-
-_TYPE = re.compile(r"(?:OID\.)?([A-Za-z][A-Za-z0-9]*|\d+(?:\.\d+)+)\s*=\s*")
-_ONE_SPELLING = {
-    "S": "ST",
-    "SP": "ST",
-    "STATEORPROVINCENAME": "ST",
-    "COMMONNAME": "CN",
-    "ORGANIZATIONNAME": "O",
-    "ORGANIZATIONALUNITNAME": "OU",
-    "LOCALITYNAME": "L",
-    "COUNTRYNAME": "C",
-    "EMAILADDRESS": "E",
-    "EMAIL": "E",
-    "2.5.4.3": "CN",
-    "2.5.4.5": "SERIALNUMBER",
-    "2.5.4.6": "C",
-    "2.5.4.7": "L",
-    "2.5.4.8": "ST",
-    "2.5.4.10": "O",
-    "2.5.4.11": "OU",
-}
-
-
-def distinguished_name(text: str) -> DistinguishedName:
-    """Any notation: .NET's (`S=`, quotes), OpenSSL's oneline (`C = AE`), RFC 2253 (`\\,`), or slashes."""
-    text = text.strip()
-    found: list[tuple[str, str]] = []
-    slashes = text.startswith("/") and "=" in text
-    for part in _relative_names(text[1:] if slashes else text, "/" if slashes else ",+;"):
-        if match := _TYPE.match(part):
-            kind = match[1].upper()
-            value = _unescaped(part[match.end() :].strip())
-            found.append((_ONE_SPELLING.get(kind, kind), value))
-        elif found and part.strip():  # a separator within a value that nobody quoted
-            kind, value = found[-1]
-            found[-1] = (kind, f"{value}{'/' if slashes else ', '}{part.strip()}")
-    return DistinguishedName(text, tuple(found))
-
-
-def _relative_names(text: str, separators: str) -> Iterator[str]:
-    part, quoted, escaped = "", False, False
-    for character in text:
-        if escaped:
-            part += character
-            escaped = False
-        elif character == "\\":
-            part += character
-            escaped = True
-        elif character == '"':
-            quoted = not quoted
-            part += character
-        elif character in separators and not quoted:
-            yield part.strip()
-            part = ""
-        else:
-            part += character
-    yield part.strip()
-
-
-def _unescaped(value: str) -> str:
-    if len(value) > 1 and value[0] == value[-1] == '"':
-        value = value[1:-1].replace('""', '"')
-    return re.sub(r"\\(.)", r"\1", value)
-
-
-_ISSUER_SUBJECT = re.compile(r"\s*<I>(.{0,2000}?)<S>(.*)", re.IGNORECASE | re.DOTALL)
-
-
-def issuer_and_subject(name: str) -> tuple[DistinguishedName, DistinguishedName] | None:
-    """The two names of Exchange's `<I>...<S>...`; None where the tags are gone or were never there."""
-    found = _ISSUER_SUBJECT.fullmatch(name)
-    return (distinguished_name(found[1]), distinguished_name(found[2])) if found else None
 
 
 def one_line(text: str | Sequence[str]) -> str:

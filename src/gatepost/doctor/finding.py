@@ -21,7 +21,8 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 from gatepost.doctor.derived import Derived
-from gatepost.doctor.evidence import EvidenceBundle, Fact, Side, Source
+from gatepost.doctor.evidence import EvidenceBundle, Side
+from gatepost.exchange.source import Fact, Source
 
 Confidence = Literal["high", "medium", "low"]
 

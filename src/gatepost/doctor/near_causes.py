@@ -10,8 +10,9 @@ from gatepost.doctor.addresses import egress_addresses, identity_connectors, lis
 from gatepost.doctor.causes import all_causes
 from gatepost.doctor.certificates_told import at, is_public, shown
 from gatepost.doctor.derived import Derived
-from gatepost.doctor.evidence import EvidenceBundle, InboundConnector
+from gatepost.doctor.evidence import EvidenceBundle
 from gatepost.doctor.finding import Cited, RuledOut, cite, ruled_out
+from gatepost.exchange.objects import InboundConnector
 
 Reason = Callable[[EvidenceBundle, Derived], RuledOut | None]
 

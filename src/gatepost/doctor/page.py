@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from gatepost.doctor.evidence import Source
+from gatepost.exchange.source import Source
 
 
 class Paragraph(NamedTuple):

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from gatepost.doctor.evidence import (
-    AcceptedDomain,
     CertbotRun,
     CertificateSeen,
     ClockSeen,
@@ -22,16 +21,13 @@ from gatepost.doctor.evidence import (
     EventLogEntry,
     EvidenceBundle,
     EximLine,
-    Fact,
     GatepostVerdict,
     HcwComparison,
     HeaderSeen,
     HealthCheckerFinding,
-    InboundConnector,
     KeyStoreEntry,
     NameSeen,
     OpensslVerify,
-    OutboundConnector,
     PacketSeen,
     PostfixDelivery,
     PostfixSetting,
@@ -41,20 +37,16 @@ from gatepost.doctor.evidence import (
     ProseFact,
     QueueError,
     ReadItem,
-    ReceiveConnector,
     RelayPolicyReject,
     ReplySeen,
-    SendConnector,
     SettingSeen,
     ShellCommand,
     SignSeen,
     SmtpPopulation,
     SmtpSession,
-    Source,
     SubmissionSettings,
     TlsSeen,
     TraceEvent,
-    TransportService,
     Unread,
     WizardLine,
 )
@@ -64,6 +56,15 @@ from gatepost.doctor.readers.encodings import decode
 from gatepost.doctor.readers.remainder import remainder, shown
 from gatepost.doctor.readers.wrappings import unwrapped
 from gatepost.errors import GatepostError
+from gatepost.exchange.objects import (
+    AcceptedDomain,
+    InboundConnector,
+    OutboundConnector,
+    ReceiveConnector,
+    SendConnector,
+    TransportService,
+)
+from gatepost.exchange.source import Fact, Source
 
 Reader = Callable[[Page], Iterable[Fact | Unread]]
 Tell = Callable[[int, int], None]

@@ -16,9 +16,11 @@ from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from gatepost.doctor.addresses import Address, is_private, parsed_address
-from gatepost.doctor.evidence import DistinguishedName, EvidenceBundle, Moment, ReadItem, Source, issuer_and_subject
+from gatepost.doctor.evidence import EvidenceBundle, Moment, ReadItem
 from gatepost.doctor.phrases import phrases
 from gatepost.doctor.vocabulary import WORDS
+from gatepost.exchange.distinguished_names import DistinguishedName, issuer_and_subject
+from gatepost.exchange.source import Source
 
 _PUBLIC_DOMAINS = [
     "outlook.com",

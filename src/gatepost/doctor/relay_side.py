@@ -13,16 +13,19 @@ from datetime import UTC, datetime
 from ipaddress import ip_address, ip_network
 from typing import Final
 
-from gatepost.doctor import evidence as seen_as
 from gatepost.doctor.addresses import egress_addresses, is_private, parsed_networks, refused_by_attribution
 from gatepost.doctor.certificates_told import is_self_signed, names_of, of_one_organisation, shown
-from gatepost.doctor.evidence import EvidenceBundle
-from gatepost.doctor.exported_tenant import ExportedDirectory, connector_of, facts_of
+from gatepost.doctor.evidence import CertificateSeen, EvidenceBundle
 from gatepost.doctor.finding import Fix
+from gatepost.doctor.logged_session import facts_of
 from gatepost.doctor.path.objects import MailPath, Session
 from gatepost.doctor.path.told import How, Told, assumed, inferred, seen
-from gatepost.doctor.powershell import quoted
 from gatepost.doctor.senders import domain_of, is_application_mailbox, is_local_name
+from gatepost.exchange import objects
+from gatepost.exchange.exported_tenant import ExportedDirectory
+from gatepost.exchange.powershell import quoted
+from gatepost.exchange.source import Fact
+from gatepost.exchange.translate import connector_of
 from gatepost.mail.address import NULL_REVERSE_PATH, ForwardPath, Mailbox, ReversePath
 from gatepost.mail.domain import DomainError, domain_key
 from gatepost.tenancy.attribution import EOP, Attribution, Outcome, RuleSet, attribute
@@ -62,11 +65,11 @@ class World:
     """A tenant and a session, each value as it is known."""
 
     connectors: tuple[InboundConnector, ...]
-    exported: tuple[seen_as.InboundConnector, ...]
+    exported: tuple[objects.InboundConnector, ...]
     domains: frozenset[str]
     domains_seen: bool
     address: Told[Address]
-    leaf: Told[seen_as.CertificateSeen | None]
+    leaf: Told[CertificateSeen | None]
     reverse_path: Told[ReversePath]
     listing: tuple[Told[object], ...] = ()
     """The command that listed no connector."""
@@ -117,7 +120,7 @@ def _judge(
     return VerifiedCertificate(leaf=chain[0], chain=chain, anchor="")
 
 
-def _judged(certificate: seen_as.CertificateSeen) -> ClientCertificate:
+def _judged(certificate: CertificateSeen) -> ClientCertificate:
     """Its chain is taken for whole and trusted, unless the certificate itself shows that it is not."""
     leaf = facts_of(certificate)
     if is_self_signed(certificate):
@@ -156,7 +159,7 @@ def world_of(path: MailPath) -> World | None:
     )
 
 
-def _key(connector: seen_as.InboundConnector) -> str:
+def _key(connector: objects.InboundConnector) -> str:
     return connector.name or str(connector.source)
 
 
@@ -182,7 +185,7 @@ def _domains_taken_for_granted(connectors: Sequence[InboundConnector], path: Tol
 
 
 def _address(
-    bundle: EvidenceBundle, session: Session | None, exported: Sequence[seen_as.InboundConnector]
+    bundle: EvidenceBundle, session: Session | None, exported: Sequence[objects.InboundConnector]
 ) -> Told[Address]:
     """Where the refused session came from; not shown: the address that a connector lists, for that is normal."""
     egress = egress_addresses(bundle)
@@ -199,7 +202,7 @@ def _address(
     return assumed(_NOBODYS)
 
 
-def _leaf(session: Session | None) -> Told[seen_as.CertificateSeen | None]:
+def _leaf(session: Session | None) -> Told[CertificateSeen | None]:
     if session is None:
         return assumed(None)
     if session.ours is None:
@@ -275,7 +278,7 @@ def _with(world: World, index: int, **changed: object) -> World:
     return replace(world, connectors=tuple(connectors))
 
 
-def _edits_of(world: World, index: int, exported: seen_as.InboundConnector) -> Iterator[Turned]:
+def _edits_of(world: World, index: int, exported: objects.InboundConnector) -> Iterator[Turned]:
     identity = quoted(exported.name) if exported.name else "(Get-InboundConnector)[0].Identity"
     if exported.enabled is False and _with(world, index, enabled=True).relays:
         yield Turned(
@@ -294,7 +297,7 @@ def _edits_of(world: World, index: int, exported: seen_as.InboundConnector) -> I
         yield from _identity_edits(world, index, exported, identity)
 
 
-def _disabled(world: World, exported: seen_as.InboundConnector) -> Told[bool]:
+def _disabled(world: World, exported: objects.InboundConnector) -> Told[bool]:
     """Beside an enabled connector for the same server it may be off on purpose."""
     others = any(each.enabled is not False and each.connector_type != "partner" for each in world.exported)
     told = exported.attribute("Enabled") or exported
@@ -309,7 +312,7 @@ def _is_the_sessions(world: World, index: int) -> bool:
     return shown_address and any(world.address.value in each for each in world.connectors[index].addresses)
 
 
-def _of_other_type(world: World, exported: seen_as.InboundConnector) -> Turned:
+def _of_other_type(world: World, exported: objects.InboundConnector) -> Turned:
     """Beside a connector of the right type it may be meant for something else."""
     others = len(world.exported) > 1
     told = exported.attribute("ConnectorType") or exported
@@ -334,13 +337,13 @@ def _of_other_type(world: World, exported: seen_as.InboundConnector) -> Turned:
     )
 
 
-def _identity_arguments(exported: seen_as.InboundConnector) -> str:
+def _identity_arguments(exported: objects.InboundConnector) -> str:
     if name := exported.certificate_name.strip():
         return f"-TlsSenderCertificateName {quoted(name)}"
     return f"-SenderIPAddresses {','.join(exported.addresses)}"
 
 
-def _identity_edits(world: World, index: int, exported: seen_as.InboundConnector, identity: str) -> Iterator[Turned]:
+def _identity_edits(world: World, index: int, exported: objects.InboundConnector, identity: str) -> Iterator[Turned]:
     connector = world.connectors[index]
     leaf = world.leaf.value
     if leaf is not None and world.leaf.how is How.SEEN and connector.certificate_names:
@@ -394,14 +397,14 @@ def _identity_edits(world: World, index: int, exported: seen_as.InboundConnector
     yield from _sender_edits(world)
 
 
-def _held(world: World, exported: seen_as.InboundConnector, fact: seen_as.Fact, value: str) -> Told[str]:
+def _held(world: World, exported: objects.InboundConnector, fact: Fact, value: str) -> Told[str]:
     """What the connector has: seen, unless the export cut it or Microsoft's texts leave open what it means."""
     cut = exported.truncated("SenderIPAddresses", "TlsSenderCertificateName")
     how = How.INFERRED if cut or world.is_doubtful or world.several_refused else How.SEEN
     return Told(value=value, how=how, source=fact.source, says=f"{exported.label}: {value}")
 
 
-def _cause_of_address(world: World, exported: seen_as.InboundConnector) -> str:
+def _cause_of_address(world: World, exported: objects.InboundConnector) -> str:
     if any(is_private(network.network_address) for each in exported.addresses for network in parsed_networks(each)):
         return "private-address-listed"
     wide = any(network.prefixlen < _WIDEST for each in exported.addresses for network in parsed_networks(each))

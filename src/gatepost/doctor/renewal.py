@@ -13,12 +13,13 @@ from shlex import quote as shell_quoted
 from gatepost.doctor.addresses import identity_connectors, joined
 from gatepost.doctor.causes import all_causes
 from gatepost.doctor.diagnosis import Diagnosis
-from gatepost.doctor.evidence import CertificateSeen, EvidenceBundle, InboundConnector, ReceiveConnector, SendConnector
+from gatepost.doctor.evidence import CertificateSeen, EvidenceBundle
 from gatepost.doctor.finding import Cited, Finding, Fix, cite, found
-from gatepost.doctor.powershell import quoted
 from gatepost.doctor.rules.connector_object import name_matches
 from gatepost.doctor.rules.domain_condition import name_is_accepted
 from gatepost.errors import GatepostError
+from gatepost.exchange.objects import InboundConnector, ReceiveConnector, SendConnector
+from gatepost.exchange.powershell import quoted
 
 
 class NoCertificate(GatepostError, ValueError):

@@ -11,7 +11,7 @@ from gatepost.doctor.certificates_told import same_certificate, shown
 from gatepost.doctor.evidence import CertificateSeen
 from gatepost.doctor.finding import Fix
 from gatepost.doctor.path.objects import End, MailPath, Pin, Store
-from gatepost.doctor.powershell import quoted
+from gatepost.exchange.powershell import quoted
 
 RESTART_BOTH = "Restart-Service MSExchangeTransport; Restart-Service MSExchangeFrontEndTransport"
 RESTART_FRONT_END = "Restart-Service MSExchangeFrontEndTransport"

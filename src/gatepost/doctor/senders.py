@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gatepost.doctor.addresses import refused_by_attribution
-from gatepost.doctor.evidence import EvidenceBundle, ProseFact, ReplySeen, Source
+from gatepost.doctor.evidence import EvidenceBundle, ProseFact, ReplySeen
+from gatepost.exchange.source import Source
 from gatepost.mail.domain import DomainError, domain_key, is_at_or_below, is_below
 
 _LOCAL_SUFFIXES = (

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from typing import Any
 
+from gatepost.exchange.powershell import quoted
 from gatepost.hybrid.desire import NotPossible, covers
 from gatepost.hybrid.merge import Fields
 from gatepost.hybrid.plan import Change, Objects, Plan, Wanted, differing
@@ -280,8 +281,6 @@ _TITLES = {
     ONLINE: "Exchange Online: run it after Connect-ExchangeOnline",
 }
 
-_QUOTES = "'\u2018\u2019\u201a\u201b"
-
 
 def script(plan: Plan, side: str, thumbprint: str) -> str:
     """What makes the plan's changes at one side; empty where it has none."""
@@ -321,7 +320,7 @@ def _backup(kinds: Sequence[str]) -> str:
 def _certificate(thumbprint: str) -> str:
     return f"""\
 # The certificate as Exchange writes it: issuer and subject
-$certificate = Get-ExchangeCertificate -Thumbprint {literal(thumbprint)}
+$certificate = Get-ExchangeCertificate -Thumbprint {quoted(thumbprint)}
 $tlsCertificateName = "<I>$($certificate.Issuer)<S>$($certificate.Subject)"
 """
 
@@ -338,7 +337,7 @@ def _step(change: Change) -> str:
     if change.before is not None:
         lines += [f"#    {field} was: {_comment(_text(change.before.get(field)))}" for field in fields]
     arguments = [f"-{field} {_argument(field, value)}" for field, value in fields.items()]
-    lines.append(f"{verb}-{kind} {named} {literal(name)} `")
+    lines.append(f"{verb}-{kind} {named} {quoted(name)} `")
     lines += [f"    {argument} `" for argument in arguments]
     lines.append("    -WhatIf:$preview")
     return "\n".join(lines) + "\n"
@@ -348,8 +347,8 @@ def _checks(changes: Sequence[Change]) -> str:
     lines = ["# Afterwards: export again and let Gatepost compare, then send a test message"]
     for change in changes:
         kind, _, name = change.object.partition(" ")
-        fields = ", ".join(map(literal, ["Name", *differing(change.before, change.after)]))
-        lines.append(f"Get-{kind} -Identity {literal(name)} | Format-List -Property @({fields})")
+        fields = ", ".join(map(quoted, ["Name", *differing(change.before, change.after)]))
+        lines.append(f"Get-{kind} -Identity {quoted(name)} | Format-List -Property @({fields})")
     return "\n".join(dict.fromkeys(lines)) + "\n"
 
 
@@ -359,13 +358,8 @@ def _argument(field: str, value: Any) -> str:
     if isinstance(value, bool):
         return "$true" if value else "$false"
     if isinstance(value, list):
-        return f"@({', '.join(map(literal, value))})" if value else "$null"
-    return "$null" if value is None else literal(str(value))
-
-
-def literal(text: str) -> str:
-    """`text` as one argument: in single quotes only single quotes, the typographic ones too, are special."""
-    return "'" + "".join(character * 2 if character in _QUOTES else character for character in text) + "'"
+        return f"@({', '.join(map(quoted, value))})" if value else "$null"
+    return "$null" if value is None else quoted(str(value))
 
 
 def _text(value: Any) -> str:

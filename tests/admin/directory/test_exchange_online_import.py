@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from gatepost.admin.directory import domains, exchange_online_export, exchange_online_import, inbound_connectors
-from gatepost.admin.directory.exchange_online import CutShort, Translation, translated
+from gatepost.admin.directory.exchange_online import Translation, translated
 from gatepost.admin.directory.send_connectors import CredentialVerdict
 from gatepost.doctor.reading import read_files, read_text
+from gatepost.exchange.translate import CutShort
 from gatepost.store.directory.editor import SqliteDirectoryEditor as Editor
 from gatepost.tenancy.tenant import AddressSpace, ConnectorType, SmartHost, TlsLevel
 
@@ -81,7 +82,7 @@ def exports(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def wanted(exports: Path) -> Translation:
-    return translated(read_files([exports]), "litware")
+    return translated(read_files([exports]).exports, "litware")
 
 
 def imported(editor: Editor, wanted: Translation, at: datetime, verified: bool = True) -> Any:
@@ -135,7 +136,7 @@ def test_every_property_without_an_equal_is_named(wanted: Translation) -> None:
 
 
 def test_a_property_nobody_knows_is_named_too() -> None:
-    exported = read_text(json.dumps([INBOUND[0] | {"BrandNewSwitch": "On"}]))
+    exported = read_text(json.dumps([INBOUND[0] | {"BrandNewSwitch": "On"}])).exports
     assert ("BrandNewSwitch", "On") in {(each.property, each.value) for each in translated(exported, "x").no_equal}
 
 
@@ -171,7 +172,7 @@ def test_what_is_exported_again_and_imported_changes_nothing(
     imported(editor, wanted, at)
     exported = exchange_online_export.export(editor, "litware", tmp_path / "back")
     assert not exported.no_equal
-    again = translated(read_files([tmp_path / "back"]), "litware")
+    again = translated(read_files([tmp_path / "back"]).exports, "litware")
     assert not imported(editor, again, at).changes
 
 
@@ -209,7 +210,7 @@ def test_an_object_that_cannot_be_taken_leaves_the_others_alone(editor: Editor, 
         json.dumps([{**INBOUND[0], "TlsSenderCertificateName": "no name"}, INBOUND[1]])
     )
     domains.add(editor, "contoso", "contoso.com", match_subdomains=False, verified=True, at=at)
-    outcome = imported(editor, translated(read_files([exports]), "litware"), at)
+    outcome = imported(editor, translated(read_files([exports]).exports, "litware"), at)
     assert [each.object for each in outcome.not_taken] == ["domain contoso.com", "inbound connector Inbound from 5c2f"]
     assert editor.inbound_connector("litware", "From the bank")
     owner = editor.nearest_owner("contoso.com")
@@ -230,4 +231,4 @@ def test_a_list_that_was_cut_short_is_not_taken_for_the_whole() -> None:
         "Name : Office\nConnectorType : OnPremises\nSenderIPAddresses : {192.0.2.1, 192.0.2.2, 192.0.2.3...}\n"
     )
     with pytest.raises(CutShort, match=r"SenderIPAddresses of 'Office' is cut short.*ConvertTo-Json"):
-        translated(exported, "litware")
+        translated(exported.exports, "litware")

@@ -8,8 +8,8 @@ import pytest
 
 from gatepost.admin.sessions.explain import Question
 from gatepost.admin.sessions.explain_exchange_online import CloudOutcome, explain_exchange_online, judge_as_told
-from gatepost.doctor.exported_tenant import exported_tenant
 from gatepost.doctor.reading import read_text
+from gatepost.exchange.exported_tenant import exported_tenant
 from gatepost.mail.address import NULL_REVERSE_PATH
 from gatepost.mail.path_grammar import read_mailbox
 from gatepost.tenancy.evidence import CertificateFacts
@@ -45,7 +45,8 @@ def ask(connectors, domains, *, presents=None, address="192.0.2.1", sender="a@co
         reverse_path=read_mailbox(sender) if sender else NULL_REVERSE_PATH,
         forward_paths=(read_mailbox(to),),
     )
-    (answer,) = explain_exchange_online(exported_tenant(read_text(json.dumps(exports))), question, judge_as_told, NOW)
+    tenant = exported_tenant(read_text(json.dumps(exports)).exports)
+    (answer,) = explain_exchange_online(tenant, question, judge_as_told, NOW)
     return answer
 
 

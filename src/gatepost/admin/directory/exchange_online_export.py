@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gatepost.admin.directory.editor import DirectoryEditor
-from gatepost.admin.directory.exchange_online import (
+from gatepost.admin.directory.lookups import tenant_named
+from gatepost.admin.directory.send_connectors import name_for_tenant
+from gatepost.errors import BadRequest
+from gatepost.exchange.translate import (
     NoEqual,
     Properties,
     domain_properties,
@@ -16,8 +19,6 @@ from gatepost.admin.directory.exchange_online import (
     outbound_lost,
     outbound_properties,
 )
-from gatepost.admin.directory.lookups import tenant_named
-from gatepost.errors import BadRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,12 +35,12 @@ def export(editor: DirectoryEditor, tenant: str, folder: Path) -> Exported:
     contents = {
         "Get-AcceptedDomain.json": [domain_properties(each) for each in editor.all_domains(owner)],
         "Get-InboundConnector.json": [inbound_properties(each) for each in inbound],
-        "Get-OutboundConnector.json": [outbound_properties(each) for each in outbound],
+        "Get-OutboundConnector.json": [outbound_properties(each, name_for_tenant(each)) for each in outbound],
     }
     files = tuple(_written(folder / name, objects) for name, objects in contents.items())
     lost = (
         *(each for connector in inbound for each in inbound_lost(connector)),
-        *(each for connector in outbound for each in outbound_lost(connector)),
+        *(each for connector in outbound for each in outbound_lost(connector, name_for_tenant(connector))),
     )
     return Exported(files=files, no_equal=lost)
 

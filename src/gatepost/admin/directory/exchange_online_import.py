@@ -12,11 +12,12 @@ from functools import partial
 
 from gatepost.admin.directory import domains, inbound_connectors, send_connectors, tenants
 from gatepost.admin.directory.editor import DirectoryEditor
-from gatepost.admin.directory.exchange_online import NoEqual, Translation, WantedDomain, WantedInbound, WantedSend
+from gatepost.admin.directory.exchange_online import Translation, WantedDomain, WantedInbound, WantedSend
 from gatepost.admin.directory.lookups import tenant_named
 from gatepost.admin.directory.ownership import what_is_missing
 from gatepost.admin.directory.send_connectors import CredentialCheck
 from gatepost.errors import NameNotOwned, Refused
+from gatepost.exchange.translate import NoEqual
 from gatepost.tenancy.tenant import AuditEntry
 
 _MADE_ANEW = ("token", "created_at", "verified_at")

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Final
 
 from gatepost.admin.sessions.explain import Answer, Question, Relay, explain
-from gatepost.doctor.exported_tenant import ExportedTenant
+from gatepost.exchange.exported_tenant import ExportedTenant
 from gatepost.mail.address import ForwardPath, Mailbox
 from gatepost.tenancy.attribution import EOP, Attribution, Basis, Outcome, RuleSet
 from gatepost.tenancy.candidates import ChainJudge

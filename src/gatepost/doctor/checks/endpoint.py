@@ -8,12 +8,13 @@ from typing import Final
 
 from gatepost.doctor.addresses import parsed_address
 from gatepost.doctor.checks.check import Check, Need
-from gatepost.doctor.evidence import SendConnector, SubmissionSettings
+from gatepost.doctor.evidence import SubmissionSettings
 from gatepost.doctor.path.objects import MailPath
 from gatepost.doctor.path.told import Told, inferred, seen
-from gatepost.doctor.powershell import quoted
 from gatepost.doctor.repairs import Advice, Edit
 from gatepost.doctor.senders import domain_of, endpoint_names
+from gatepost.exchange.objects import SendConnector
+from gatepost.exchange.powershell import quoted
 
 _ENDPOINT: Final = ".mail.protection.outlook.com"
 _SUBMISSION: Final = (

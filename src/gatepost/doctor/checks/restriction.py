@@ -5,12 +5,13 @@
 from collections.abc import Iterator
 
 from gatepost.doctor.checks.check import Check
-from gatepost.doctor.evidence import InboundConnector, NameSeen
+from gatepost.doctor.evidence import NameSeen
 from gatepost.doctor.path.objects import MailPath
 from gatepost.doctor.path.told import Told, claimed, seen
-from gatepost.doctor.powershell import quoted
 from gatepost.doctor.repairs import Advice
 from gatepost.doctor.senders import domain_of
+from gatepost.exchange.objects import InboundConnector
+from gatepost.exchange.powershell import quoted
 from gatepost.mail.domain import is_below
 
 _INITIAL = ".onmicrosoft.com"

@@ -10,17 +10,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from gatepost.doctor.evidence import (
-    CertificateSeen,
-    EventLogEntry,
-    EvidenceBundle,
-    ReceiveConnector,
-    SendConnector,
-    SmtpSession,
-    issuer_and_subject,
-)
+from gatepost.doctor.evidence import CertificateSeen, EventLogEntry, EvidenceBundle, SmtpSession
 from gatepost.doctor.path.objects import End, MailPath, Pin, Presented, Session, Store, Symptom, When
 from gatepost.doctor.path.told import seen
+from gatepost.exchange.distinguished_names import issuer_and_subject
+from gatepost.exchange.objects import ReceiveConnector, SendConnector
 
 _BEFORE = re.compile(
     r"(?:^|[^a-z])(?:before|old|prev(?:ious)?|prior|vorher|alt|avant|antes|prima)(?:[^a-z]|$)", re.IGNORECASE

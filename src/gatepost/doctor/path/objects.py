@@ -6,16 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from gatepost.doctor.certificates_told import at, names_of, same_certificate
-from gatepost.doctor.evidence import (
-    CertificateSeen,
-    DistinguishedName,
-    EvidenceBundle,
-    Fact,
-    Moment,
-    SmtpSession,
-    Source,
-)
+from gatepost.doctor.evidence import CertificateSeen, EvidenceBundle, Moment, SmtpSession
 from gatepost.doctor.path.told import How, Told
+from gatepost.exchange.distinguished_names import DistinguishedName
+from gatepost.exchange.source import Fact, Source
 
 Way = Literal["out", "in"]
 """Seen from the on-premises server: to the relay, or from it."""

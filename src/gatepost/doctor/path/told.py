@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Generic, TypeVar
 
-from gatepost.doctor.evidence import Fact, Source
 from gatepost.doctor.finding import Cited
+from gatepost.exchange.source import Fact, Source
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)

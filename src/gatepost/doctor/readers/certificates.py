@@ -8,21 +8,12 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from gatepost.doctor.evidence import (
-    CertificateRole,
-    CertificateSeen,
-    DistinguishedName,
-    Fact,
-    Moment,
-    OpensslVerify,
-    Source,
-    Unread,
-    distinguished_name,
-    one_line,
-)
+from gatepost.doctor.evidence import CertificateRole, CertificateSeen, Moment, OpensslVerify, Unread, one_line
 from gatepost.doctor.moments import moment
 from gatepost.doctor.page import Page
 from gatepost.doctor.readers.cmdlets import purpose
+from gatepost.exchange.distinguished_names import DistinguishedName, distinguished_name
+from gatepost.exchange.source import Fact, Source
 
 _LABELS = r"(?:(?:X509 |TRUSTED )?CERTIFICATE|PKCS7|PKCS #7 SIGNED DATA|CMS|(?P<key>[A-Z ]*PRIVATE KEY))-----"
 _BEGIN = re.compile(f"-----BEGIN {_LABELS}")

@@ -10,22 +10,21 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from gatepost.doctor.evidence import (
+from gatepost.doctor.evidence import CertificateSeen
+from gatepost.doctor.moments import moment
+from gatepost.doctor.page import Page
+from gatepost.exchange.distinguished_names import distinguished_name
+from gatepost.exchange.objects import (
     AcceptedDomain,
-    CertificateSeen,
     ExportedObject,
-    Fact,
     InboundConnector,
     OutboundConnector,
     Property,
     ReceiveConnector,
     SendConnector,
-    Source,
     TransportService,
-    distinguished_name,
 )
-from gatepost.doctor.moments import moment
-from gatepost.doctor.page import Page
+from gatepost.exchange.source import Fact, Source
 
 COLOURED = re.compile(r"\s---\s*(?:Red|Yellow|Green|Warning|Error)\b", re.IGNORECASE)
 """A row of HealthChecker's report."""

@@ -9,10 +9,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from xml.parsers import expat
 
-from gatepost.doctor.evidence import CommandSeen, Fact, GatepostVerdict, Property, Source
+from gatepost.doctor.evidence import CommandSeen, GatepostVerdict
 from gatepost.doctor.page import Page
 from gatepost.doctor.readers.cmdlets import exported, kind_of, property_from
 from gatepost.doctor.readers.replies import replies_in
+from gatepost.exchange.objects import Property
+from gatepost.exchange.source import Fact, Source
 
 _DEEPEST = 60
 _PATIENCE = 10_000_000

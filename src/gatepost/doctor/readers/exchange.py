@@ -8,13 +8,11 @@ from collections.abc import Iterator, Mapping
 
 from gatepost.doctor.evidence import (
     CommandSeen,
-    Fact,
     HcwComparison,
     HealthCheckerFinding,
     PowershellError,
     QueueError,
     SmtpSession,
-    Source,
     TlsSeen,
     WizardLine,
     one_line,
@@ -22,6 +20,7 @@ from gatepost.doctor.evidence import (
 from gatepost.doctor.moments import ANY_MOMENT, moment
 from gatepost.doctor.page import Page, Paragraph
 from gatepost.doctor.readers.replies import replies_in
+from gatepost.exchange.source import Fact, Source
 
 # --- queues ------------------------------------------------------------------------------------------------------
 

@@ -9,9 +9,10 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
-from gatepost.doctor.evidence import Fact, SubmissionSettings
+from gatepost.doctor.evidence import SubmissionSettings
 from gatepost.doctor.page import Page
 from gatepost.doctor.readers.cmdlets import exported, property_of
+from gatepost.exchange.source import Fact
 
 # --- the admin centre -----------------------------------------------------------------------------------------------
 

@@ -8,8 +8,9 @@ from dataclasses import replace
 
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from gatepost.doctor.evidence import CertificateRole, CertificateSeen, Source
+from gatepost.doctor.evidence import CertificateRole, CertificateSeen
 from gatepost.doctor.readers.certificates import chain_of, from_der, from_pkcs7, role_of
+from gatepost.exchange.source import Source
 
 _NOTHING = "neither a certificate nor a chain nor a key store that can be read"
 _LOCKED = (

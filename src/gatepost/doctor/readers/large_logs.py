@@ -14,9 +14,10 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from gatepost.doctor.evidence import Moment, SmtpPopulation, Source
+from gatepost.doctor.evidence import Moment, SmtpPopulation
 from gatepost.doctor.moments import moment
 from gatepost.doctor.page import Page
+from gatepost.exchange.source import Source
 
 _BLOCK: Final = 8 * 1024 * 1024
 _WINDOW: Final = 192 * 1024

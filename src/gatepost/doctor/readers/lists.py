@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from gatepost.doctor.evidence import Fact
 from gatepost.doctor.page import Page
 from gatepost.doctor.readers.cmdlets import (
     CMDLET,
@@ -26,6 +25,7 @@ from gatepost.doctor.readers.cmdlets import (
 )
 from gatepost.doctor.readers.exchange import is_health_report, queue_errors
 from gatepost.doctor.readers.labels import english
+from gatepost.exchange.source import Fact
 
 _LINE: Final = re.compile(
     r"^(?P<before>\s{0,12}|\s{0,4}[-*•|]\s{1,3})(?P<name>[^\W\d_]\w{1,45})(?P<sign>\s*(?::(?=\s|$)|\uff1a))\s?(?P<value>.*)$"

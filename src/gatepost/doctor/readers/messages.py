@@ -13,12 +13,13 @@ from email.header import decode_header
 from itertools import pairwise
 from urllib.parse import unquote
 
-from gatepost.doctor.evidence import Fact, HeaderSeen, ReplySeen, one_line
+from gatepost.doctor.evidence import HeaderSeen, ReplySeen, one_line
 from gatepost.doctor.page import Page
 from gatepost.doctor.readers.archives import Member
 from gatepost.doctor.readers.html import lines_of_html
 from gatepost.doctor.readers.replies import replies_in
 from gatepost.doctor.readers.wrappings import unwrapped
+from gatepost.exchange.source import Fact
 
 _HEADER = re.compile(r"^([A-Za-z][A-Za-z0-9-]{1,60}):[ \t]?(.*)$")
 _DEEPEST = 12

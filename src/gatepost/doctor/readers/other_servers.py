@@ -4,11 +4,12 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from gatepost.doctor.evidence import EximLine, Fact, Moment, RelayPolicyReject, Source, Stage, TlsSeen
+from gatepost.doctor.evidence import EximLine, Moment, RelayPolicyReject, Stage, TlsSeen
 from gatepost.doctor.moments import moment
 from gatepost.doctor.page import Page
 from gatepost.doctor.readers.replies import replies_in
 from gatepost.doctor.readers.smtp_log import Row, session_of
+from gatepost.exchange.source import Fact, Source
 
 _EXIM = re.compile(
     r"^(?:.{0,2000}?\bexim\[\d+\]:\s*)?(?P<stamp>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?(?: [+-]\d{4})?)"

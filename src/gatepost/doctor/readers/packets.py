@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from gatepost.doctor.evidence import Fact, PacketSeen
+from gatepost.doctor.evidence import PacketSeen
 from gatepost.doctor.page import Page
+from gatepost.exchange.source import Fact
 
 _MESSAGE: Final = re.compile(
     r"Handshake (?:Protocol|Type):\s*(?P<kind>Client Hello|Server Hello|Certificate Request|Certificate)\b"

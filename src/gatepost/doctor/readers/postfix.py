@@ -6,18 +6,12 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from gatepost.doctor.evidence import (
-    Fact,
-    PostfixDelivery,
-    PostfixSetting,
-    PostfixTlsLine,
-    RelayPolicyReject,
-    TlsSeen,
-)
+from gatepost.doctor.evidence import PostfixDelivery, PostfixSetting, PostfixTlsLine, RelayPolicyReject, TlsSeen
 from gatepost.doctor.moments import moment
 from gatepost.doctor.page import Page
 from gatepost.doctor.readers.postfix_defaults import chroot_of, defaults_of
 from gatepost.doctor.readers.replies import replies_in, stage_named
+from gatepost.exchange.source import Fact
 
 _LINE = re.compile(
     r"^(?:(?:.{0,2000}?[>|:\s])??(?P<stamp>\d{4}-\d\d-\d\dT[\d:.,]+(?:Z|[+-]\d\d:?\d\d)?|[A-Z][a-z]{2}\s+\d{1,2}\s\d\d:\d\d:\d\d)\s+"

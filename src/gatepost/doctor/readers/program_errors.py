@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterator
 from typing import Final, Literal
 
-from gatepost.doctor.evidence import Fact, ProgramError
+from gatepost.doctor.evidence import ProgramError
 from gatepost.doctor.page import Page
+from gatepost.exchange.source import Fact
 
 Language = Literal["java", "python", "dotnet", "php", "node", "go", "openssl"]
 _FORMS: Final[tuple[tuple[Language, re.Pattern[str]], ...]] = (

@@ -10,10 +10,11 @@ import re
 from collections.abc import Iterator
 from ipaddress import ip_address
 
-from gatepost.doctor.evidence import Fact, Moment, NameSeen, ProseFact, Topic
+from gatepost.doctor.evidence import Moment, NameSeen, ProseFact, Topic
 from gatepost.doctor.moments import ANY_MOMENT, moment
 from gatepost.doctor.page import Page, Paragraph
 from gatepost.doctor.phrases import phrases
+from gatepost.exchange.source import Fact
 
 _CERT = r"(?:cert\w{0,20}|zertifikat\w{0,20}|ssl|tls cert\w{0,20}|pfx)"
 _TOPICS: tuple[tuple[Topic, str], ...] = (

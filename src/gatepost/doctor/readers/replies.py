@@ -10,9 +10,10 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from gatepost.doctor.evidence import Moment, ReplySeen, Source, Stage, one_line
+from gatepost.doctor.evidence import Moment, ReplySeen, Stage, one_line
 from gatepost.doctor.moments import ANY_MOMENT, moment
 from gatepost.doctor.page import Page
+from gatepost.exchange.source import Source
 
 _ENHANCED = r"[245]\.\d{1,3}\.\d{1,3}(?![.\d])"
 _WITH_BOTH = re.compile(

@@ -6,9 +6,9 @@ Law: a row is read only where one of its cells can be nothing else: a thumbprint
 import re
 from collections.abc import Iterator
 
-from gatepost.doctor.evidence import Fact
 from gatepost.doctor.page import Page
 from gatepost.doctor.readers.cmdlets import exported, property_of
+from gatepost.exchange.source import Fact
 
 _GAP = re.compile(r"\s{2,}|\t")
 _LONGEST_ROW = 600

@@ -11,8 +11,9 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from gatepost.doctor.evidence import Fact, SettingSeen
+from gatepost.doctor.evidence import SettingSeen
 from gatepost.doctor.page import Page
+from gatepost.exchange.source import Fact
 
 
 class _Form(NamedTuple):

@@ -8,9 +8,10 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from gatepost.doctor.evidence import Fact, ShellCommand
+from gatepost.doctor.evidence import ShellCommand
 from gatepost.doctor.page import Page
 from gatepost.doctor.readers.secrets import without_secrets
+from gatepost.exchange.source import Fact
 
 _PROMPT: Final = re.compile(
     r"^\s{0,4}(?:(?:[\w.-]{1,40}@)?(?P<host>[A-Za-z][\w.-]{0,60})(?::[^#$>\n]{0,120}|\s+[~/]\S{0,60}\s?)?[#$]\s{1,3}|[#$]\s(?=[a-z])|"

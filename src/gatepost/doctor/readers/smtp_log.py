@@ -12,20 +12,19 @@ from typing import Any, Literal, NamedTuple
 
 from gatepost.doctor.evidence import (
     CertificateSeen,
-    Fact,
     GatepostVerdict,
     Moment,
     ReplySeen,
     SmtpSession,
-    Source,
     Stage,
     TlsSeen,
-    distinguished_name,
     one_line,
 )
 from gatepost.doctor.moments import moment
 from gatepost.doctor.page import Page
 from gatepost.doctor.readers.replies import replies_in
+from gatepost.exchange.distinguished_names import distinguished_name
+from gatepost.exchange.source import Fact, Source
 from gatepost.protocol_log.certificates import LoggedCertificate, Owner, parse_certificate_row
 from gatepost.protocol_log.codec import RecordReader
 

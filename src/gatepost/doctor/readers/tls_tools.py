@@ -10,16 +10,11 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from gatepost.doctor.evidence import (
-    CertificateSeen,
-    Fact,
-    KeyStoreEntry,
-    OpensslVerify,
-    TlsSeen,
-    distinguished_name,
-)
+from gatepost.doctor.evidence import CertificateSeen, KeyStoreEntry, OpensslVerify, TlsSeen
 from gatepost.doctor.moments import ANY_MOMENT, moment
 from gatepost.doctor.page import Page
+from gatepost.exchange.distinguished_names import distinguished_name
+from gatepost.exchange.source import Fact
 
 # --- s_client --------------------------------------------------------------------------------------------------------
 

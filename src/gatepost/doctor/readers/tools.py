@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import Final
 
-from gatepost.doctor.evidence import CertbotRun, ClockSeen, DnsAnswer, Fact
+from gatepost.doctor.evidence import CertbotRun, ClockSeen, DnsAnswer
 from gatepost.doctor.moments import ANY_MOMENT, moment
 from gatepost.doctor.page import Page
+from gatepost.exchange.source import Fact
 
 _ASKED_THE_TIME = re.compile(r"^[^\n]{0,80}[$#>]\s*(?:date(?:\s+-u)?|Get-Date)\s*$")
 

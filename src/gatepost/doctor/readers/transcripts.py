@@ -5,9 +5,10 @@
 import re
 from collections.abc import Iterator
 
-from gatepost.doctor.evidence import Fact, SmtpSession
+from gatepost.doctor.evidence import SmtpSession
 from gatepost.doctor.page import Page
 from gatepost.doctor.readers.smtp_log import Row, session_of
+from gatepost.exchange.source import Fact
 
 _STAMP = r"(?:\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S{0,12}\]?\s{1,4})?(?:(?:DEBUG|TRACE|INFO)\s{1,4})?(?:\[[\w/#-]{1,40}\]\s{1,4})?"
 """What PHPMailer, nodemailer and others write before each line."""

@@ -12,10 +12,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
-from gatepost.doctor.evidence import Fact, RelayPolicyReject, ReplySeen, SmtpSession, TlsSeen
+from gatepost.doctor.evidence import RelayPolicyReject, ReplySeen, SmtpSession, TlsSeen
 from gatepost.doctor.moments import ANY_MOMENT, moment
 from gatepost.doctor.page import Page
 from gatepost.doctor.readers.replies import replies_in, stage_named
+from gatepost.exchange.source import Fact
 
 _SUCCESS: Final = re.compile(r"(?P<code>2\d\d)[ -](?P<text>.*)", re.DOTALL)
 

@@ -12,10 +12,11 @@ from collections.abc import Iterator, Mapping
 from html import unescape
 from typing import Final
 
-from gatepost.doctor.evidence import EventLogEntry, Fact, Source, one_line
+from gatepost.doctor.evidence import EventLogEntry, one_line
 from gatepost.doctor.moments import ANY_MOMENT, moment
 from gatepost.doctor.page import Page
 from gatepost.doctor.readers.replies import replies_in
+from gatepost.exchange.source import Fact, Source
 
 _ID: Final = re.compile(
     r"\b(?:Event ?-?ID|EventId|InstanceId|Ereignis-?ID|ID de l['\u2019]événement|Id\.? (?:de )?evento|ID (?:del )?evento|Gebeurtenis-ID|ID události|Event)\s{0,20}[:=#\uff1a]?\s{0,20}(?P<id>\d{1,5})\b(?!\.\d)"

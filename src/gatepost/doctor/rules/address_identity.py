@@ -25,10 +25,11 @@ from gatepost.doctor.addresses import (
     refused_by_attribution,
 )
 from gatepost.doctor.derived import Derived
-from gatepost.doctor.evidence import EvidenceBundle, InboundConnector
+from gatepost.doctor.evidence import EvidenceBundle
 from gatepost.doctor.finding import Cited, Finding, Fix, RuledOut, cite, found, rule, ruled_out
-from gatepost.doctor.powershell import object_of, quoted
 from gatepost.doctor.senders import domain_of, is_own, own_domains, told_in_other_tenant
+from gatepost.exchange.objects import InboundConnector
+from gatepost.exchange.powershell import object_of, quoted
 
 _LISTS = re.compile(
     r"banned sending ip|spamhaus|spamcop|barracudacentral|blocked using|block ?list|blacklist|listed (?:in|at|on)|"

@@ -20,10 +20,11 @@ from gatepost.doctor.certificates_told import (
     shown,
 )
 from gatepost.doctor.derived import Derived
-from gatepost.doctor.evidence import CertificateSeen, EvidenceBundle, InboundConnector, ProseFact
+from gatepost.doctor.evidence import CertificateSeen, EvidenceBundle, ProseFact
 from gatepost.doctor.finding import Cited, Finding, Fix, RuledOut, cite, found, rule, ruled_out
-from gatepost.doctor.powershell import quoted
 from gatepost.doctor.senders import told_in_other_tenant
+from gatepost.exchange.objects import InboundConnector
+from gatepost.exchange.powershell import quoted
 from gatepost.tenancy.names import lies_deeper
 
 _PROVIDER = re.compile(

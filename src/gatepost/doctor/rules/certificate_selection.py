@@ -16,9 +16,10 @@ from gatepost.doctor.certificates_told import (
     shown,
 )
 from gatepost.doctor.derived import Derived
-from gatepost.doctor.evidence import CertificateSeen, EvidenceBundle, SendConnector, TlsSeen
+from gatepost.doctor.evidence import CertificateSeen, EvidenceBundle, TlsSeen
 from gatepost.doctor.finding import Cited, Finding, Fix, RuledOut, cite, found, rule, ruled_out
-from gatepost.doctor.powershell import quoted
+from gatepost.exchange.objects import SendConnector
+from gatepost.exchange.powershell import quoted
 
 _NOT_FOUND = re.compile(
     r"certificate specified in TlsCertificateName|TlsCertificateName[^.]{0,60}(?:could not be found|NotFound|not found|konnte nicht|n'a pas|inte hittas|niet gevonden)|"

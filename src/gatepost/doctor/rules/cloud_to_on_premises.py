@@ -8,7 +8,7 @@ from gatepost.doctor.addresses import joined, parsed_address, parsed_networks
 from gatepost.doctor.derived import Derived
 from gatepost.doctor.evidence import EvidenceBundle, QueueError, ReplySeen, SmtpSession
 from gatepost.doctor.finding import Cited, Finding, Fix, RuledOut, cite, found, rule, ruled_out
-from gatepost.doctor.powershell import quoted
+from gatepost.exchange.powershell import quoted
 
 _SERVICE_SAID = re.compile(r"4\.4\.317|4\.7\.320|4\.4\.101|Proxy session setup failed on Frontend", re.IGNORECASE)
 _MISMATCH = re.compile(

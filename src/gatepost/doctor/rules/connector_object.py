@@ -17,10 +17,11 @@ from gatepost.doctor.addresses import (
 )
 from gatepost.doctor.certificates_told import covers
 from gatepost.doctor.derived import Derived
-from gatepost.doctor.evidence import EvidenceBundle, InboundConnector, ReplySeen
+from gatepost.doctor.evidence import EvidenceBundle, ReplySeen
 from gatepost.doctor.finding import Finding, Fix, RuledOut, cite, found, rule, ruled_out
-from gatepost.doctor.powershell import object_of, quoted
 from gatepost.doctor.senders import domain_of, domains_told, senders, told_in_other_tenant
+from gatepost.exchange.objects import InboundConnector
+from gatepost.exchange.powershell import object_of, quoted
 from gatepost.mail.domain import is_below
 
 

@@ -15,7 +15,6 @@ from gatepost.doctor.addresses import (
 from gatepost.doctor.derived import Derived
 from gatepost.doctor.evidence import EvidenceBundle, ReplySeen
 from gatepost.doctor.finding import Cited, Finding, Fix, RuledOut, cite, found, rule, ruled_out
-from gatepost.doctor.powershell import quoted
 from gatepost.doctor.senders import (
     SenderSeen,
     accepted_domain_keys,
@@ -30,6 +29,7 @@ from gatepost.doctor.senders import (
     senders,
     told_in_other_tenant,
 )
+from gatepost.exchange.powershell import quoted
 from gatepost.mail.domain import is_at_or_below
 
 

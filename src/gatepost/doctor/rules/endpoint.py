@@ -9,8 +9,8 @@ from gatepost.doctor.addresses import joined, parsed_address, refused_by_attribu
 from gatepost.doctor.derived import Derived
 from gatepost.doctor.evidence import EvidenceBundle
 from gatepost.doctor.finding import Cited, Finding, Fix, RuledOut, cite, found, rule, ruled_out
-from gatepost.doctor.powershell import quoted
 from gatepost.doctor.senders import accepted_domain_keys, is_local_name, senders
+from gatepost.exchange.powershell import quoted
 
 _LEGACY = re.compile(
     r"mail\.messaging\.microsoft\.com|frontbridge\.com|bigfish\.com|mail\.eo\.outlook\.com", re.IGNORECASE

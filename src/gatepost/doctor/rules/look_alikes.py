@@ -6,10 +6,11 @@ import re
 
 from gatepost.doctor.addresses import joined, refused_by_attribution, weighed
 from gatepost.doctor.derived import Derived
-from gatepost.doctor.evidence import EvidenceBundle, Fact
+from gatepost.doctor.evidence import EvidenceBundle
 from gatepost.doctor.finding import Finding, Fix, RuledOut, cite, found, rule, ruled_out
-from gatepost.doctor.powershell import quoted
 from gatepost.doctor.senders import domain_of
+from gatepost.exchange.powershell import quoted
+from gatepost.exchange.source import Fact
 
 NOT_A_CONNECTOR = "This is not a connector problem: "
 

@@ -8,7 +8,7 @@ from gatepost.doctor.certificates_told import is_appliance_default, same_certifi
 from gatepost.doctor.derived import Derived
 from gatepost.doctor.evidence import EvidenceBundle
 from gatepost.doctor.finding import Cited, Finding, Fix, RuledOut, cite, found, rule, ruled_out
-from gatepost.doctor.powershell import quoted
+from gatepost.exchange.powershell import quoted
 
 _MASKED_KEYWORD = re.compile(r"\bX{7}[A-Z]?\b")
 _STARRED = re.compile(r"\*{6,}[\w* ]*\**")

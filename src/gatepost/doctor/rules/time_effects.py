@@ -6,11 +6,13 @@ import re
 
 from gatepost.doctor.addresses import egress_addresses, identity_connectors, lists_address, refused_by_attribution
 from gatepost.doctor.derived import Derived
-from gatepost.doctor.evidence import EvidenceBundle, InboundConnector, Moment, Source
+from gatepost.doctor.evidence import EvidenceBundle, Moment
 from gatepost.doctor.finding import Finding, Fix, RuledOut, cite, found, rule, ruled_out
 from gatepost.doctor.moments import moment
-from gatepost.doctor.powershell import quoted
 from gatepost.doctor.rules.connector_object import name_matches
+from gatepost.exchange.objects import InboundConnector
+from gatepost.exchange.powershell import quoted
+from gatepost.exchange.source import Source
 
 SPREADS_WITHIN = 3600.0
 """One hour: what the vendor's own worked example waited. No figure is published."""

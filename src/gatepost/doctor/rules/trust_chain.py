@@ -14,8 +14,9 @@ from gatepost.doctor.certificates_told import (
     shown,
 )
 from gatepost.doctor.derived import Derived
-from gatepost.doctor.evidence import CertificateSeen, EvidenceBundle, Fact, ProseFact, TlsSeen
+from gatepost.doctor.evidence import CertificateSeen, EvidenceBundle, ProseFact, TlsSeen
 from gatepost.doctor.finding import Cited, Finding, Fix, RuledOut, cite, found, rule, ruled_out
+from gatepost.exchange.source import Fact
 
 _EXPIRED, _UNKNOWN_CA, _REVOKED = 45, 48, 44
 _UNTRUSTED_ROOT = re.compile(r"Untrusted\s*Root", re.IGNORECASE)

@@ -12,7 +12,7 @@ from gatepost.admin.sessions.probe import (
     Stage,
     TlsSeen,
 )
-from gatepost.admin.sessions.probe_evidence import evidence_of, transcript
+from gatepost.cli.probe_evidence import evidence_of, transcript
 from gatepost.doctor.bundle_file import dump_bundle, load_bundle
 from gatepost.doctor.diagnosis import diagnose
 from gatepost.doctor.redaction import redacted

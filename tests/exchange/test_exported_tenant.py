@@ -6,8 +6,9 @@ from ipaddress import ip_address
 
 import pytest
 
-from gatepost.doctor.exported_tenant import NotEnoughExported, exported_tenant, told_session
 from gatepost.doctor.reading import read_text
+from gatepost.exchange import exported_tenant as exports_of
+from gatepost.exchange.exported_tenant import ExportedTenant, NotEnoughExported
 from gatepost.tenancy.tenant import ConnectorType
 
 DOMAINS = '\n[{"DomainName": "contoso.com", "DomainType": "Authoritative", "MatchSubDomains": false}]\n'
@@ -33,9 +34,13 @@ TlsSenderCertificateName : *.Contoso.com""",
 }
 
 
+def exported_tenant(text: str) -> ExportedTenant:
+    return exports_of.exported_tenant(read_text(text).exports)
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_of_an_export_gives_the_same_connector(form):
-    tenant = exported_tenant(read_text(FORMS[form] + "\n" + DOMAINS))
+    tenant = exported_tenant(FORMS[form] + "\n" + DOMAINS)
     (connector,) = tenant.directory.connectors_of(tenant.name)
     assert (connector.name, connector.type, connector.enabled) == ("From HQ", ConnectorType.ON_PREMISES, True)
     assert connector.certificate_names == ("*.contoso.com",)
@@ -50,23 +55,21 @@ def test_every_form_of_an_export_gives_the_same_connector(form):
 
 def test_without_accepted_domains_the_export_is_asked_for():
     with pytest.raises(NotEnoughExported, match="Get-AcceptedDomain"):
-        exported_tenant(read_text(FORMS["JSON"]))
+        exported_tenant(FORMS["JSON"])
 
 
 def test_without_connectors_they_are_asked_for_unless_there_are_none():
     with pytest.raises(NotEnoughExported, match="Get-InboundConnector"):
-        exported_tenant(read_text(DOMAINS))
+        exported_tenant(DOMAINS)
     listed = "[PS] C:\\>Get-InboundConnector\n[PS] C:\\>Get-AcceptedDomain | ft\n\nName  DomainName\n----  ----------\nx     contoso.com\n"
-    tenant = exported_tenant(read_text(listed))
+    tenant = exported_tenant(listed)
     assert tenant.directory.connectors_of(tenant.name) == ()
 
 
 def test_what_the_export_lost_is_said():
     tenant = exported_tenant(
-        read_text(
-            "Name              : Cut\nSenderIPAddresses : {198.51.100.7, 2001:db8::1, somewhere...}\n"
-            "TlsSenderCertificateName : <I>CN=a<S>CN=b\n" + DOMAINS
-        )
+        "Name              : Cut\nSenderIPAddresses : {198.51.100.7, 2001:db8::1, somewhere...}\n"
+        "TlsSenderCertificateName : <I>CN=a<S>CN=b\n" + DOMAINS
     )
     said = "\n".join(tenant.not_known)
     for each in ("ConnectorType of 'Cut'", "Enabled of 'Cut'", "cut off", "no domain name", "IPv4 only", "no address"):
@@ -75,7 +78,7 @@ def test_what_the_export_lost_is_said():
 
 def test_the_initial_domain_names_the_tenant_and_a_connector_exported_twice_is_one():
     text = '[{"DomainName": "contoso.mail.onmicrosoft.com"}, {"DomainName": "contoso.onmicrosoft.com"}]'
-    tenant = exported_tenant(read_text(f"{FORMS['JSON']}\n{FORMS['Format-List']}\n\n{text}"))
+    tenant = exported_tenant(f"{FORMS['JSON']}\n{FORMS['Format-List']}\n\n{text}")
     assert tenant.name == "contoso"
     assert len(tenant.directory.connectors_of("contoso")) == 1
 
@@ -89,31 +92,4 @@ def test_the_initial_domain_names_the_tenant_and_a_connector_exported_twice_is_o
     ],
 )
 def test_a_tenant_is_called_by_what_its_domains_tell(domains, name):
-    assert exported_tenant(read_text(f"{FORMS['JSON']}\n{domains}")).name == name
-
-
-def row(number: int, rest: str, session: str = "08DE0001A2B3C4D5") -> str:
-    return f"2026-03-02T08:00:01.{number:03d}Z,Out,{session},{number},10.0.0.4:5011,203.0.113.36:25,{rest}\n"
-
-
-def session(address: str, name: str) -> str:
-    certificate = f'*," CN={name} CN=Some CA, O=CA 0A1B 6F1B2C3D4E5F60718293A4B5C6D7E8F901234567 {name}"'
-    labels = "Sending certificate Certificate subject Certificate issuer name Certificate serial number Certificate thumbprint Certificate subject alternate names"
-    return (
-        row(0, "+,,", address)
-        + row(1, f"<,250  AM.mail.protection.outlook.com Hello [{address}] SIZE 157286400 STARTTLS,", address)
-        + row(2, f"{certificate},{labels}", address)
-    )
-
-
-def test_a_send_log_tells_the_session():
-    told = told_session(read_text(session("198.51.100.7", "mail.contoso.com")))
-    assert told.address == ip_address("198.51.100.7")
-    assert told.certificate.names == ("mail.contoso.com",)
-    assert told_session(read_text("nothing of that kind")) is None
-
-
-def test_sessions_that_differ_are_not_chosen_among():
-    text = session("198.51.100.7", "mail.contoso.com") + session("198.51.100.8", "mail.contoso.com")
-    with pytest.raises(NotEnoughExported, match="--address"):
-        told_session(read_text(text))
+    assert exported_tenant(f"{FORMS['JSON']}\n{domains}").name == name

@@ -15,11 +15,11 @@ from gatepost.doctor.evidence import (
     Moment,
     ReadItem,
     SmtpSession,
-    Source,
     TlsSeen,
-    distinguished_name,
 )
 from gatepost.doctor.reading import read_text
+from gatepost.exchange.distinguished_names import distinguished_name
+from gatepost.exchange.source import Source
 
 _KIND = "probe"
 _ALERTS = {
