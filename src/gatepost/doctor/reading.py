@@ -268,13 +268,13 @@ def _of_exports() -> tuple[tuple[str, Reader], ...]:
 def _of_all_else() -> tuple[tuple[str, Reader], ...]:
     """Settings and tools, then what people pasted, and last their words."""
     from gatepost.doctor.readers import (
-        cmdlets,
         exchange,
         forms,
         packets,
         postfix,
         program_errors,
         prose,
+        quoted_exports,
         replies,
         settings,
         shell,
@@ -290,8 +290,8 @@ def _of_all_else() -> tuple[tuple[str, Reader], ...]:
         ("program-error", program_errors.read),
         ("hcw-log", exchange.read_hcw),
         ("hcw-log", exchange.read_wizard),
-        ("exchange-certificate", cmdlets.read_expressions),
-        ("exchange-certificate", cmdlets.read_words),
+        ("exchange-certificate", quoted_exports.read_expressions),
+        ("exchange-certificate", quoted_exports.read_words),
         ("renewal-log", tools.read_renewals),
         ("inbound-connector", forms.read_portal),
         ("program-settings", forms.read_submission),

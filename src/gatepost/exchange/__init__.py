@@ -1,1 +1,1 @@
-"""Objects of Exchange Server and Exchange Online: as their cmdlets print them, as ours, and as commands."""
+"""Objects of Exchange Server and Exchange Online: as cmdlets print them, as ours, and as commands."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 from gatepost.doctor.evidence import CertificateRole, CertificateSeen, Moment, OpensslVerify, Unread, one_line
 from gatepost.doctor.moments import moment
 from gatepost.doctor.page import Page
-from gatepost.doctor.readers.cmdlets import purpose
+from gatepost.doctor.readers.exported import purpose
 from gatepost.exchange.distinguished_names import DistinguishedName, distinguished_name
 from gatepost.exchange.source import Fact, Source
 

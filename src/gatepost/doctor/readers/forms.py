@@ -11,7 +11,8 @@ from typing import Literal
 
 from gatepost.doctor.evidence import SubmissionSettings
 from gatepost.doctor.page import Page
-from gatepost.doctor.readers.cmdlets import exported, property_of
+from gatepost.doctor.readers.exported import exported
+from gatepost.exchange.cmdlet_output import property_of
 from gatepost.exchange.source import Fact
 
 # --- the admin centre -----------------------------------------------------------------------------------------------

@@ -10,7 +10,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from gatepost.doctor.page import Page
-from gatepost.doctor.readers.cmdlets import (
+from gatepost.doctor.readers.exchange import is_health_report, queue_errors
+from gatepost.doctor.readers.exported import exported
+from gatepost.doctor.readers.labels import english
+from gatepost.exchange.cmdlet_output import (
     CMDLET,
     COLOURED,
     COMMON,
@@ -18,13 +21,10 @@ from gatepost.doctor.readers.cmdlets import (
     SERVER_BESIDE,
     SIGNS_OF,
     TOLD_BY_NAME,
-    exported,
     kind_by_name,
     kind_of,
     property_of,
 )
-from gatepost.doctor.readers.exchange import is_health_report, queue_errors
-from gatepost.doctor.readers.labels import english
 from gatepost.exchange.source import Fact
 
 _LINE: Final = re.compile(

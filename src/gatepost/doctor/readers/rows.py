@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 
 from gatepost.doctor.page import Page
-from gatepost.doctor.readers.cmdlets import exported, property_of
+from gatepost.doctor.readers.exported import exported
+from gatepost.exchange.cmdlet_output import property_of
 from gatepost.exchange.source import Fact
 
 _GAP = re.compile(r"\s{2,}|\t")

@@ -14,10 +14,11 @@ from typing import Final, NamedTuple
 from gatepost.doctor.evidence import EventLogEntry, HeaderSeen, TraceEvent
 from gatepost.doctor.moments import moment
 from gatepost.doctor.page import Page
-from gatepost.doctor.readers.cmdlets import CMDLET, CMDLETS, SERVER_BESIDE, SIGNS, exported, kind_of, property_of
+from gatepost.doctor.readers.exported import exported
 from gatepost.doctor.readers.grids import Grid, Row, grids
 from gatepost.doctor.readers.labels import english
 from gatepost.doctor.readers.replies import replies_in
+from gatepost.exchange.cmdlet_output import CMDLET, CMDLETS, SERVER_BESIDE, SIGNS, kind_of, property_of
 from gatepost.exchange.source import Fact
 
 _MOST_COLUMNS: Final = 200

@@ -7,13 +7,9 @@ properties do not. Losses are kept: cut lists, type names in place of elements, 
 # ruff: noqa: E501 - a pattern broken over lines reads worse
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from gatepost.doctor.evidence import CertificateSeen
-from gatepost.doctor.moments import moment
-from gatepost.doctor.page import Page
-from gatepost.exchange.distinguished_names import distinguished_name
 from gatepost.exchange.objects import (
     AcceptedDomain,
     ExportedObject,
@@ -24,7 +20,7 @@ from gatepost.exchange.objects import (
     SendConnector,
     TransportService,
 )
-from gatepost.exchange.source import Fact, Source
+from gatepost.exchange.source import Source
 
 COLOURED = re.compile(r"\s---\s*(?:Red|Yellow|Green|Warning|Error)\b", re.IGNORECASE)
 """A row of HealthChecker's report."""
@@ -172,6 +168,7 @@ _TYPES: dict[str, type[ExportedObject]] = {
     "send": SendConnector,
     "receive": ReceiveConnector,
     "domain": AcceptedDomain,
+    "certificate": ExportedObject,
 }
 COMMON = frozenset(
     [
@@ -217,6 +214,9 @@ def kind_of(names: Iterable[str], hint: str = "") -> str:
 
 TOLD_BY_NAME = frozenset(("cloudservicesmailenabled", "tlsdomain"))
 """Properties that several kinds of connector have."""
+SIGNS_OF = dict(_SIGNS)
+SIGNS = frozenset(sign for _, signs in _SIGNS for sign in signs) | COMMON | TOLD_BY_NAME
+"""Every property name that helps to tell what an object is, lower-case."""
 
 
 def kind_by_name(keys: frozenset[str], name: str) -> str:
@@ -229,10 +229,10 @@ def kind_by_name(keys: frozenset[str], name: str) -> str:
     return "outbound" if begins.startswith("outbound to") and "office 365" not in begins else "send"
 
 
-def exported(
+def object_from(
     properties: tuple[Property, ...], source: Source, *, hint: str = "", server: str = "", quote: str = ""
-) -> Fact | None:
-    """The fact that an object with such properties is."""
+) -> tuple[str, ExportedObject] | None:
+    """The kind of object that has such properties, and the object."""
     kind = kind_of((each.name for each in properties), hint) or kind_by_name(
         frozenset(each.name.casefold() for each in properties),
         next((each.value for each in properties if each.name.casefold() in ("name", "identity")), ""),
@@ -244,11 +244,9 @@ def exported(
     server = server or next(
         (each.value for each in properties if each.name.casefold() in ("server", "pscomputername")), ""
     )
-    if kind == "certificate":
-        return _certificate(ExportedObject(source=source, properties=properties, server=server, quote=quote))
     if kind == "transport":
-        return TransportService(source=source, properties=properties, server=server, quote=quote, cmdlet=hint)
-    return _TYPES[kind](source=source, properties=properties, server=server, quote=quote)
+        return kind, TransportService(source=source, properties=properties, server=server, quote=quote, cmdlet=hint)
+    return kind, _TYPES[kind](source=source, properties=properties, server=server, quote=quote)
 
 
 # --- values ------------------------------------------------------------------------------------------------------
@@ -343,143 +341,3 @@ def _scalar(value: Any) -> str:
             return f"<I>{issuer}<S>{subject}"
         return ", ".join(f"{key}={item}" for key, item in value.items() if not isinstance(item, Mapping | list))
     return "" if value is None else str(value)
-
-
-# --- Get-ExchangeCertificate -------------------------------------------------------------------------------------
-
-_PURPOSES = {
-    "1.3.6.1.5.5.7.3.1": "serverAuth",
-    "1.3.6.1.5.5.7.3.2": "clientAuth",
-    "server authentication": "serverAuth",
-    "client authentication": "clientAuth",
-    "serverauthentifizierung": "serverAuth",
-    "clientauthentifizierung": "clientAuth",
-    "tls web server authentication": "serverAuth",
-    "tls web client authentication": "clientAuth",
-    "serverauth": "serverAuth",
-    "clientauth": "clientAuth",
-}
-
-
-def purpose(text: str) -> str:
-    """`serverAuth`, `clientAuth`, or the text itself."""
-    cleaned = text.strip().strip("{}").casefold()
-    for sign, name in _PURPOSES.items():
-        if sign in cleaned:
-            return name
-    return text.strip()
-
-
-def _certificate(found: ExportedObject) -> CertificateSeen:
-    domains = found.attribute("CertificateDomains", "DnsNameList", "DomainNames")
-    usage = found.attribute("EnhancedKeyUsageList", "EnhancedKeyUsages")
-    size = found.text("PublicKeySize")
-    subject, issuer = found.attribute("Subject"), found.attribute("Issuer")
-    return CertificateSeen(
-        source=found.source,
-        quote=found.quote,
-        role="stored",
-        subject=distinguished_name(subject.value) if subject and not subject.truncated else _cut_name(subject),
-        issuer=distinguished_name(issuer.value) if issuer and not issuer.truncated else _cut_name(issuer),
-        names=tuple(each.casefold() for each in domains.values) if domains else (),
-        names_told=bool(domains),
-        names_truncated=bool(domains and (domains.truncated or domains.type_name_only)),
-        serial=found.text("SerialNumber").upper(),
-        thumbprint=re.sub(r"[^0-9A-F]", "", found.text("Thumbprint").upper()),
-        not_before=moment(found.text("NotBefore")),
-        not_after=moment(found.text("NotAfter")),
-        purposes=tuple(purpose(each) for each in usage.values) if usage else None,
-        self_signed=found.flag("IsSelfSigned"),
-        root_type=found.text("RootCAType"),
-        services=found.text("Services") if found.has("Services") else None,
-        has_private_key=found.flag("HasPrivateKey"),
-        status=found.text("Status"),
-        key_bits=int(size) if size.isdecimal() else None,
-        server=found.server,
-    )
-
-
-def _cut_name(found: Property | None) -> Any:
-    if found is None:
-        return None
-    whole = distinguished_name(found.value.removesuffix("...").removesuffix("…"))
-    return whole._replace(attributes=whole.attributes[:1])
-
-
-# --- what people quote of an export ------------------------------------------------------------------------------------
-
-_EXPRESSION = re.compile(
-    r"\(Get-(?P<cmdlet>\w+)(?P<arguments>[^)]{0,2000})\)\.(?P<name>\w+)\s*$|Get-(?P<cmdlet2>\w+)(?P<arguments2>[^|]{0,2000})\|\s*"
-    r"(?:select|select-object|%|foreach-object)\s+(?:-expand\w*\s+)(?P<name2>\w+)\s*$",
-    re.IGNORECASE,
-)
-
-
-def read_expressions(page: Page) -> Iterator[Fact]:
-    """`(Get-SendConnector "x").TlsCertificateName` and the value below it."""
-    for index, line in page.free():
-        match = _EXPRESSION.search(line)
-        if match is None:
-            continue
-        cmdlet, name = match["cmdlet"] or match["cmdlet2"], match["name"] or match["name2"]
-        values: list[str] = []
-        last = index
-        while last + 1 < len(page.lines) and page.lines[last + 1].strip() and len(values) < 50:
-            if re.match(r"\s*(?:\[PS\]|PS [A-Z]:)", page.lines[last + 1]):
-                break
-            last += 1
-            values.append(page.lines[last].strip())
-        identity = re.search(r"['\"]([^'\"]+)['\"]", match["arguments"] or match["arguments2"] or "")
-        if not values or name.casefold() not in SIGNS:
-            continue
-        joined = "".join(values) if name.casefold() in DISTINGUISHED else ", ".join(values)
-        properties = [property_of(name, joined, page.source(index + 1), joined[:500])]
-        if identity:
-            properties.insert(0, property_of("Name", identity[1], page.source(index), line.strip()[:500]))
-        if found := exported(tuple(properties), page.source(index + 1), hint=cmdlet, quote=joined[:500]):
-            page.take(index + 1, last)
-            yield found
-
-
-SIGNS_OF = dict(_SIGNS)
-SIGNS = frozenset(sign for _, signs in _SIGNS for sign in signs) | COMMON | TOLD_BY_NAME
-"""Every property name that helps to tell what an object is, lower-case."""
-_IN_WORDS = re.compile(
-    r"(?<![-\w.$])(?P<name>TlsSenderCertificateName|TlsCertificateName|SenderIPAddresses|ConnectorType|SenderDomains|"
-    r"RestrictDomainsToIPAddresses|RestrictDomainsToCertificate|AssociatedAcceptedDomains|CloudServicesMailEnabled|"
-    r"TlsAuthLevel|RequireTLS|SmartHosts|TlsDomain|Enabled)\s{0,40}(?P<sign>[:=]|is|was|set to|=>|->)?\s*"
-    r"(?P<value>\{[^}]{0,2000}\}|\$?(?:true|false)\b|\"[^\"]*\"|'[^']*'|<I>[^\n]*|(?=[\w*])[\w.*:/-]+(?:,\s?[\d.:/]+)*)",
-    re.IGNORECASE,
-)
-_DOMAINS_IN_WORDS = re.compile(
-    r"\b(?:accepted|verified|registered|akzeptierte)\s+(?:domains?|domänen?)\b[^:=\n]{0,30}?(?:[:=]|\bare\b|\bis\b|\bsind\b)\s*"
-    r"(?P<domains>(?:(?:[\w-]+\.)+[A-Za-z]{2,}(?:\s*(?:\([^)]*\))?(?:,|;| and| und|\s)\s*)?)+)",
-    re.IGNORECASE,
-)
-
-
-def read_words(page: Page) -> Iterator[Fact]:
-    """Properties that people quote within their sentences: `TlsSenderCertificateName=mail.contoso.example`."""
-    lines = [
-        (index, line)
-        for index, line in page.free()
-        if "Set-" not in line and "New-" not in line and not COLOURED.search(line)
-    ]
-    properties: dict[str, Property] = {}
-    for index, line in lines:
-        for match in _IN_WORDS.finditer(line):
-            weak = match["name"].casefold() in ("enabled", "requiretls", "tlsdomain", "smarthosts")
-            if not match["sign"] and (weak or not re.search(r"[.{\"'$*]", match["value"])):
-                continue
-            value = match["value"].strip("\"'").rstrip(".,;")
-            known = property_of(match["name"], value, page.source(index), line.strip()[:500])
-            properties.setdefault(match["name"].casefold(), known)
-        if listed := _DOMAINS_IN_WORDS.search(line):
-            for domain in re.findall(r"(?:[\w-]{1,255}\.){1,30}[A-Za-z]{2,}", listed["domains"]):
-                known = property_of("DomainName", domain, page.source(index), line.strip()[:500])
-                yield AcceptedDomain(source=page.source(index), quote=line.strip()[:500], properties=(known,))
-    if properties.keys() - {"enabled", "requiretls"}:
-        first = next(iter(properties.values()))
-        found = exported(tuple(properties.values()), first.source, quote=first.quote)
-        if found is not None:
-            yield found
