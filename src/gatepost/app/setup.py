@@ -26,7 +26,7 @@ from gatepost.tenancy.tenant import (
 
 _RELAY = """\
 # Gatepost: what this process needs. Tenants, domains and connectors are managed with commands: gatepost --help
-# Every setting: docs/reference/settings.md
+# Every setting: gatepost help settings
 hostname = "{hostname}"
 data = "{data}"
 {postmaster}

@@ -143,4 +143,4 @@ def _show(answers: tuple[Answer, ...]) -> None:
             context.print_point("warning", "", warning, "bold yellow")
     refused = most_telling(answers).attribution.refusal
     if refused:
-        context.suggest(f"read docs/reasons/{refused.reason}.md")
+        context.suggest(f"gatepost help reason {refused.reason}")

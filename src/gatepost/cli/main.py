@@ -40,6 +40,7 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     "audit": ("gatepost.cli.audit", "audit_app", "Who changed what, and when."),
     "bench": ("gatepost.cli.bench", "bench_app", "Measure a mail server, this one or another."),
     "demo": ("gatepost.cli.demo", "demo_app", "The whole story on this machine, in a minute."),
+    "help": ("gatepost.cli.help", "help_app", "Print the page of a reason code, a cause or the settings."),
 }
 """name: (module, typer application in it, one line for the overview)"""
 

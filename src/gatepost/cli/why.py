@@ -45,7 +45,7 @@ def _show(document: Mapping[str, Any]) -> None:
         context.print_point("warning", "", warning, "bold yellow")
     _show_other_recipients(document)
     if document["reason"]:
-        context.suggest(f"read docs/reasons/{document['reason']}.md")
+        context.suggest(f"gatepost help reason {document['reason']}")
     context.suggest(f"gatepost protocol-log show {document['session_id']}")
 
 

@@ -66,7 +66,8 @@ class Finding:
 
     @property
     def page(self) -> str:
-        return f"docs/doctor/{self.rule}.md"
+        """The command that prints the cause's page."""
+        return f"gatepost help cause {self.rule}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
