@@ -120,7 +120,8 @@ def ready_to_enable(editor: DirectoryEditor, tenant: str) -> Iterator[InboundCon
 def apply_changes(connector: InboundConnector, changes: Changes) -> InboundConnector:
     """`connector` as the changes would have it. Raises `BadRequest` where that makes no sense."""
     made = changed(connector, INBOUND_CONNECTOR, changes, {"trust_anchors": _anchors})
-    made = replace(made, proven_pins=made.proven_pins.intersection(made.pins))
+    if made.proven_pins:
+        made = replace(made, proven_pins=made.proven_pins.intersection(made.pins))
     _must_make_sense(made)
     return made
 
