@@ -274,10 +274,10 @@ def read(file: Path) -> Config:
         raise ConfigError(f"{file} does not exist; write it with: gatepost init") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file} cannot be read: {error}") from None
-    return understand(file, text)
+    return parse(file, text)
 
 
-def understand(file: Path, text: str) -> Config:
+def parse(file: Path, text: str) -> Config:
     """The configuration that `text`, which stood in `file`, is. Raises `ConfigError`."""
     try:
         settings = tomllib.loads(text)

@@ -20,12 +20,13 @@
     │   │   └── StoreInUse, StoreInDoubt
     │   └── StoreDamaged
     ├── ApiUnreachable, ApiRefused  a relay elsewhere
-    ├── Trouble                     hybrid: one side cannot be asked or changed
-    │   └── NotChanged
-    │       └── Refused             by the relay (hybrid.relay_side)
-    ├── WorldMoved, NotPossible, UnusablePlan, Busy, NothingApplied     hybrid: what a plan comes to
+    ├── HybridError                 the wizard (hybrid.errors)
+    │   ├── UnusableFile, UnusablePlan, NotPossible, NothingApplied, Busy, PlanOutdated
+    │   └── ApplyError              one side cannot be asked or changed
+    │       └── NotChanged
+    │           └── RelayRefused
     ├── ConfigError, StartError, SetupError, ListenerNotFound           before anything runs
-    ├── CredentialError, CertificateFileError, UnusableFile             files that are named
+    ├── CredentialError, CertificateFileError                           files that are named
     ├── DomainError, NameserverError, NoCertificate, BundleError        texts that are not what they should be
     ├── CutShort, NotEnoughExported, NothingToRead                      evidence that does not suffice
     └── CompileError, LoadError, Setback                                load generator, demo

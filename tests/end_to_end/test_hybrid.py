@@ -18,10 +18,11 @@ import pytest
 
 from end_to_end.hybrid_scene import HybridScene, hybrid_scene
 from end_to_end.installation import free_port
-from gatepost.app.relay_api import RelayApi
-from gatepost.hybrid.apply import Trouble
+from gatepost.app.hybrid import SystemClock
+from gatepost.app.relay_client import RelayClient
+from gatepost.hybrid.errors import ApplyError
 from gatepost.hybrid.plan import Change
-from gatepost.hybrid.relay_side import RelaySide
+from gatepost.hybrid.sides.relay import RelaySide
 from pki import Pki
 
 EDGE_INIT = ("--edge", "--smart-host", "RELAY", "--domain", "contoso.com")
@@ -234,7 +235,7 @@ def test_one_administrator_at_a_time(scene: HybridScene) -> None:
     scene.apply()
 
 
-class Meddled(RelayApi):
+class Meddled(RelayClient):
     """Just before it writes to a connector, somebody else does."""
 
     def __init__(self, scene: HybridScene) -> None:
@@ -250,7 +251,7 @@ class Meddled(RelayApi):
 def test_a_change_by_somebody_else_at_the_same_moment_is_never_overwritten(scene: HybridScene) -> None:
     scene.relay("inbound-connector", "add", "contoso", "mail", "--certificate-name", "mail.contoso.com")
     api = Meddled(scene)
-    side = RelaySide(api, "contoso")
+    side = RelaySide(api, "contoso", SystemClock())
     before = side.read(["inbound-connector mail"])["inbound-connector mail"]
     assert before is not None
     for after in ({**before, "certificate_names": ["mail2.contoso.com"]}, None):
@@ -266,7 +267,7 @@ def test_a_change_by_somebody_else_at_the_same_moment_is_never_overwritten(scene
         )
         scene.relay("inbound-connector", "set", "contoso", "mail", "--address", "192.0.2.1")
         change = replace(change, before=side.read([change.object])[change.object])
-        with pytest.raises(Trouble, match="at the same moment"):
+        with pytest.raises(ApplyError, match="at the same moment"):
             side.write(change)
         (connector,) = scene.state()["relay"]["inbound"]
         assert connector["addresses"] == ["192.0.2.77/32"]

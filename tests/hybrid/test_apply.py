@@ -13,10 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatepost.hybrid.apply import NotChanged, TakenBack, Trouble, WorldMoved, apply, undo
+from gatepost.hybrid.apply import UndoResult, apply, undo
+from gatepost.hybrid.errors import ApplyError, NotChanged, PlanOutdated, UnusablePlan
 from gatepost.hybrid.journal import Memory, private_folder, write_private
-from gatepost.hybrid.plan import Change, Plan, UnusablePlan, document, read_plan
-from hybrid.worlds import AT, WISH, MemorySide, World, renewed
+from gatepost.hybrid.plan import Change, Plan, document, read_plan
+from hybrid.worlds import AT, DESIRED, MemorySide, World, renewed
 from soak import rounds
 
 INBOUND = "inbound-connector edge.contoso.com"
@@ -72,9 +73,9 @@ def test_nothing_begins_when_the_world_has_moved(memory: Memory) -> None:
     plan = world.plan()
     world.relay.objects["accepted-domain contoso.com"] = {"match_subdomains": True, "verified": True}
     before = world.state()
-    with pytest.raises(WorldMoved) as moved:
+    with pytest.raises(PlanOutdated) as outdated:
         carry_out(world, plan, memory)
-    assert [each.object for each in moved.value.moved] == ["accepted-domain contoso.com"]
+    assert [each.object for each in outdated.value.drifts] == ["accepted-domain contoso.com"]
     assert world.state() == before
 
 
@@ -179,22 +180,22 @@ _EDITS = st.lists(
     ),
     max_size=6,
 )
-_WISHES = st.sampled_from([WISH, renewed("mail2.contoso.com"), replace(WISH, key="/etc/gatepost/other.key")])
+_DESIRED = st.sampled_from([DESIRED, renewed("mail2.contoso.com"), replace(DESIRED, key="/etc/gatepost/other.key")])
 
 
 @pytest.mark.soak
 @settings(deadline=None, max_examples=rounds(60, large=1200))
-@given(rounds=st.lists(st.tuples(_EDITS, _WISHES), min_size=1, max_size=3))
+@given(rounds=st.lists(st.tuples(_EDITS, _DESIRED), min_size=1, max_size=3))
 def test_no_apply_takes_back_what_somebody_did_by_hand(rounds: list[tuple[list[Any], Any]]) -> None:
     with TemporaryDirectory() as folder:
         memory, world = Memory(Path(folder)), World()
         carry_out(world, world.plan(), memory)
         by_hand: dict[tuple[str, str, str], tuple[Any, Any]] = {}
-        for edits, wish in rounds:
+        for edits, desired in rounds:
             for side, name, field, value in edits:
                 world.sides[side].objects[name][field] = deepcopy(value)
                 by_hand[side, name, field] = (world.last[side][name].get(field, _UNMANAGED), value)
-            plan = world.plan(wish)
+            plan = world.plan(desired)
             carry_out(world, plan, memory)
             for (side, name, field), (applied, value) in by_hand.items():
                 now = world.sides[side].objects[name][field]
@@ -203,7 +204,7 @@ def test_no_apply_takes_back_what_somebody_did_by_hand(rounds: list[tuple[list[A
                     assert not any(each in now for each in applied if each not in value), field
                 elif value != applied:
                     assert now == value, field
-            assert world.plan(wish).changes == ()
+            assert world.plan(desired).changes == ()
 
 
 _UNMANAGED = object()
@@ -211,8 +212,8 @@ _UNMANAGED = object()
 
 @pytest.mark.soak
 @settings(deadline=None, max_examples=rounds(60, large=1200))
-@given(edits=_EDITS, wish=_WISHES, cut=st.integers(0, 9))
-def test_undo_returns_both_sides_to_the_octet(edits: list[Any], wish: Any, cut: int) -> None:
+@given(edits=_EDITS, desired=_DESIRED, cut=st.integers(0, 9))
+def test_undo_returns_both_sides_to_the_octet(edits: list[Any], desired: Any, cut: int) -> None:
     """From nothing or from an earlier, edited set-up; whole, or interrupted anywhere."""
     with TemporaryDirectory() as folder:
         memory, world = Memory(Path(folder)), World()
@@ -221,7 +222,7 @@ def test_undo_returns_both_sides_to_the_octet(edits: list[Any], wish: Any, cut: 
             for side, name, field, value in edits:
                 world.sides[side].objects[name][field] = deepcopy(value)
         before = world.state()
-        plan = world.plan(wish)
+        plan = world.plan(desired)
         if not plan.changes:
             return
         journal = memory.begin(plan)
@@ -229,7 +230,7 @@ def test_undo_returns_both_sides_to_the_octet(edits: list[Any], wish: Any, cut: 
             journal.note("begun", change.order)
             world.sides[change.side].write(change)
             journal.note("done", change.order)
-        assert undo(journal, world.sides, lambda *_: None) == TakenBack(kept=(), left=())
+        assert undo(journal, world.sides, lambda *_: None) == UndoResult(kept=(), left=())
         assert world.state() == before
 
 
@@ -257,7 +258,7 @@ class RefusingSide(MemorySide):
         if change.object in self.refused:
             raise NotChanged(f"{change.object}: no")
         if change.object in self.unreachable:
-            raise Trouble(f"{change.object}: no answer")
+            raise ApplyError(f"{change.object}: no answer")
         super().write(change)
 
 
@@ -279,7 +280,7 @@ def test_undo_does_not_take_back_what_somebody_else_did_after_a_refusal(memory: 
     assert steps[0] == (DOMAIN, "was done")
     latest = memory.latest()
     assert latest is not None
-    assert undo(latest, world.sides, lambda *_: None) == TakenBack(kept=(), left=())
+    assert undo(latest, world.sides, lambda *_: None) == UndoResult(kept=(), left=())
     assert world.state() == {"relay": {DOMAIN: {"match_subdomains": False, "verified": True}}, "edge": {}}
     assert memory.latest() is None
 
@@ -310,7 +311,7 @@ def test_undo_can_be_repeated_where_a_side_did_not_answer(memory: Memory) -> Non
     relay.unreachable = frozenset()
     again = memory.latest()
     assert again is not None
-    assert undo(again, world.sides, lambda *_: None) == TakenBack(kept=(), left=())
+    assert undo(again, world.sides, lambda *_: None) == UndoResult(kept=(), left=())
     assert world.state() == World().state()
 
 
@@ -343,9 +344,9 @@ def test_a_refused_rehearsal_leaves_the_edge_as_it_was(memory: Memory) -> None:
     plan = world.plan()
 
     def refused() -> None:
-        raise Trouble("the relay would refuse it")
+        raise ApplyError("the relay would refuse it")
 
-    with pytest.raises(Trouble):
+    with pytest.raises(ApplyError):
         apply(plan, memory.begin(plan), world.sides, refused, lambda *_: None)
     assert not world.edge.objects["send-connector to-relay"]["enabled"]
     journal = memory.latest()

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,12 @@ import pytest
 import tree_sitter_powershell
 from tree_sitter import Language, Parser
 
-from gatepost.app.hybrid_exchange import ExchangeAsk, Rendered, plan_exchange
-from gatepost.app.relay_api import UnusableFile
-from gatepost.hybrid.desire import NotPossible
+from gatepost.app.exports import read_exports
+from gatepost.app.hybrid import certificate_files
+from gatepost.hybrid.errors import NotPossible, UnusableFile
 from gatepost.hybrid.exchange import CLOUD_HOST, CREATED
 from gatepost.hybrid.plan import document
+from gatepost.hybrid.sides.exchange import ExchangeRequest, Rendered, plan_exchange
 from pki import Issued, Pki
 
 POWERSHELL = Parser(Language(tree_sitter_powershell.language()))
@@ -47,7 +49,7 @@ def planned(
         none = tuple(kind for kind in CREATED if kind not in exports)
     for name, objects in exports.items():
         (folder / f"{name}.json").write_text(json.dumps(objects))
-    ask = ExchangeAsk(
+    request = ExchangeRequest(
         exports=(folder,),
         domains=("contoso.com",),
         smart_host=smart_host,
@@ -55,7 +57,7 @@ def planned(
         none=none,
         earlier=earlier,
     )
-    return plan_exchange(ask, overwrite)
+    return plan_exchange(request, overwrite, certificate_files(None), read_exports, datetime.now(UTC))
 
 
 def receive(certificate_name: str = "") -> dict[str, Any]:

@@ -19,7 +19,7 @@ from gatepost.hybrid.postfix import (
     services,
     shell_lines,
 )
-from hybrid.worlds import WISH
+from hybrid.worlds import DESIRED
 
 PRINTED = """\
 smtp       inet  n       -       y       -       -       smtpd
@@ -61,20 +61,20 @@ def test_a_service_reads_back_as_it_was_written(options: dict[str, str]) -> None
 
 
 def test_the_certificate_is_shown_by_a_transport_of_its_own_and_by_no_other() -> None:
-    wanted = desired_at_postfix(WISH, observed({"relayhost": "[other.example]"}, services(PRINTED)), "/roots.pem")
+    wanted = desired_at_postfix(DESIRED, observed({"relayhost": "[other.example]"}, services(PRINTED)), "/roots.pem")
     assert [each.object for each in wanted] == [OWN_SERVICE, DEFAULT_TRANSPORT]
-    assert wanted[0].fields["-o smtp_tls_cert_file"] == WISH.certificate
+    assert wanted[0].fields["-o smtp_tls_cert_file"] == DESIRED.certificate
     assert wanted[1].presents
 
 
 @pytest.mark.parametrize(("level", "kept"), [("may", "encrypt"), ("verify", "verify"), ("secure", "secure")])
 def test_a_stronger_level_that_is_there_stays(level: str, kept: str) -> None:
     there = {OWN_SERVICE: {"columns": "- - n - -", "command": "smtp", "-o smtp_tls_security_level": level}}
-    assert desired_at_postfix(WISH, there, None)[0].fields["-o smtp_tls_security_level"] == kept
+    assert desired_at_postfix(DESIRED, there, None)[0].fields["-o smtp_tls_security_level"] == kept
 
 
 def test_the_commands_can_be_pasted() -> None:
-    wanted = desired_at_postfix(WISH, {}, None)
+    wanted = desired_at_postfix(DESIRED, {}, None)
     changes, _ = difference(wanted, {"postfix": {}}, {})
     lines = shell_lines(changes, "/etc/postfix two")
     assert [shlex.split(line)[:3] for line in lines] == [

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from gatepost.hybrid.rehearsal import Rehearsal, Shown, concluded, why_refused
+from gatepost.hybrid.rehearsal import Presented, Rehearsal, concluded, why_refused
 
-SHOWN = Shown(ehlo="edge.contoso.com", chain_sha256=("leaf", "intermediate"), names=("mail.contoso.com",))
-ADDRESS_ONLY = Shown(ehlo="edge.contoso.com", chain_sha256=(), names=())
+PRESENTED = Presented(ehlo="edge.contoso.com", chain_sha256=("leaf", "intermediate"), names=("mail.contoso.com",))
+ADDRESS_ONLY = Presented(ehlo="edge.contoso.com", chain_sha256=(), names=())
 
 
 def answer(*outcomes: str, chain: tuple[str, ...] = ("leaf", "intermediate"), ehlo: str = "edge.contoso.com") -> Any:
@@ -21,7 +21,7 @@ def answer(*outcomes: str, chain: tuple[str, ...] = ("leaf", "intermediate"), eh
     }
 
 
-def session(found: Any, shown: Shown = SHOWN, *, starttls: bool = True, reached: bool = True) -> Rehearsal:
+def session(found: Any, shown: Presented = PRESENTED, *, starttls: bool = True, reached: bool = True) -> Rehearsal:
     return concluded(shown, found, (), starttls=starttls, reached=reached)
 
 
@@ -60,7 +60,9 @@ def test_without_starttls_that_is_what_is_told_first() -> None:
 
 def test_a_way_that_leads_elsewhere_is_told() -> None:
     assert "this way may not lead to it" in why_refused(session(None))
-    assert concluded(SHOWN, None, ("cannot connect",), starttls=False, reached=False).problems == ("cannot connect",)
+    assert concluded(PRESENTED, None, ("cannot connect",), starttls=False, reached=False).problems == (
+        "cannot connect",
+    )
 
 
 def test_the_first_reason_is_the_line() -> None:

@@ -7,15 +7,16 @@ from datetime import UTC, datetime
 from ipaddress import ip_network
 from typing import Any
 
-from gatepost.hybrid.apply import Trouble, same
-from gatepost.hybrid.desire import Wish, desired_at_edge, desired_at_relay
+from gatepost.hybrid.apply import same
+from gatepost.hybrid.desire import Desired, desired_at_edge, desired_at_relay
+from gatepost.hybrid.errors import ApplyError
 from gatepost.hybrid.observe import relevant
 from gatepost.hybrid.plan import Change, Plan, difference
 from gatepost.tenancy.tenant import SmartHost
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
-WISH = Wish(
+DESIRED = Desired(
     smart_host=SmartHost(host="relay.example.net", port=2525),
     domains=("contoso.com",),
     certificate="/etc/gatepost/mail.pem",
@@ -36,7 +37,7 @@ class MemorySide:
 
     def write(self, change: Change) -> None:
         if not same(self.objects.get(change.object), change.before):
-            raise Trouble(f"{change.object} was changed by somebody else")
+            raise ApplyError(f"{change.object} was changed by somebody else")
         if change.after is None:
             del self.objects[change.object]
         else:
@@ -54,26 +55,26 @@ class World:
     def sides(self) -> dict[str, MemorySide]:
         return {"relay": self.relay, "edge": self.edge}
 
-    def plan(self, wish: Wish = WISH, *, overwrite: tuple[str, ...] = (), at: datetime = AT) -> Plan:
+    def plan(self, desired: Desired = DESIRED, *, overwrite: tuple[str, ...] = (), at: datetime = AT) -> Plan:
         everything = {side: objects.objects for side, objects in self.sides.items()}
-        wanted = (
-            *desired_at_relay(wish, self.relay.objects, self.last, self.last_at, at),
-            *desired_at_edge(wish, self.edge.objects, self.last),
+        objects = (
+            *desired_at_relay(desired, self.relay.objects, self.last, self.last_at, at),
+            *desired_at_edge(desired, self.edge.objects, self.last),
         )
-        observed = relevant(wanted, everything)
-        changes, kept = difference(wanted, observed, self.last, overwrite)
+        observed = relevant(objects, everything)
+        changes, kept = difference(objects, observed, self.last, overwrite)
         answered = {side: dict(objects) for side, objects in self.last.items()}
-        for each in wanted:
+        for each in objects:
             answered.setdefault(each.side, {})[each.object] = dict(each.fields)
-        return Plan(made_at=at.isoformat(), wish={}, observed=observed, wanted=answered, changes=changes, kept=kept)
+        return Plan(made_at=at.isoformat(), request={}, observed=observed, desired=answered, changes=changes, kept=kept)
 
     def state(self) -> dict[str, Any]:
         return deepcopy({side: objects.objects for side, objects in self.sides.items()})
 
     def remember(self, plan: Plan, at: datetime = AT) -> None:
-        self.last = deepcopy({side: dict(objects) for side, objects in plan.wanted.items()})
+        self.last = deepcopy({side: dict(objects) for side, objects in plan.desired.items()})
         self.last_at = at
 
 
-def renewed(*names: str) -> Wish:
-    return replace(WISH, names=names)
+def renewed(*names: str) -> Desired:
+    return replace(DESIRED, names=names)

@@ -19,7 +19,7 @@ _WATCH_S = 1.0
 
 def main(arguments: list[str]) -> int:
     file, ready, listener = arguments
-    config = configuration.understand(Path(file), sys.stdin.read())
+    config = configuration.parse(Path(file), sys.stdin.read())
     return asyncio.run(_run(config, int(ready), socket.socket(fileno=int(listener))))
 
 

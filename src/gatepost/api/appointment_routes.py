@@ -14,7 +14,7 @@ from gatepost.api.bodies import EnrolmentShown, PageShown, ProofShown, Rehearsal
 from gatepost.api.caller import Caller, CallerOf
 from gatepost.api.conditional import ConditionsOf, written
 from gatepost.api.names import AppointmentId, Pin, TenantName
-from gatepost.app.admin_parts import certificate_facts
+from gatepost.app.admin_wiring import certificate_facts
 from gatepost.tenancy.appointment import Appointment, Purpose
 from gatepost.tenancy.fields import Record
 

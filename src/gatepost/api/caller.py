@@ -17,7 +17,7 @@ from gatepost.admin.directory.lookups import tenant_named
 from gatepost.api.problems import Problem
 from gatepost.api.rates import Allotment
 from gatepost.app import open_editor
-from gatepost.app.admin_parts import Judging
+from gatepost.app.admin_wiring import Judging
 from gatepost.config import Config
 from gatepost.errors import NotFound
 from gatepost.tenancy.token import Token

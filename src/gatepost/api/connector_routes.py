@@ -32,7 +32,7 @@ from gatepost.api.objects import (
 )
 from gatepost.api.paging import Page, PageOf
 from gatepost.app import open_sightings
-from gatepost.app.admin_parts import check_credentials
+from gatepost.app.admin_wiring import check_credentials
 from gatepost.errors import NotFound
 from gatepost.tenancy.definitions import INBOUND_CONNECTOR, SEND_CONNECTOR
 from gatepost.tenancy.sighting import ConnectorUse

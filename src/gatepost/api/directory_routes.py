@@ -17,7 +17,7 @@ from gatepost.api.conditional import ConditionsOf, written
 from gatepost.api.names import DomainName, TenantName
 from gatepost.api.objects import domain_shown
 from gatepost.api.paging import PageOf
-from gatepost.app.admin_parts import txt_lookup
+from gatepost.app.admin_wiring import txt_lookup
 from gatepost.errors import NotFound
 from gatepost.mail.domain import DomainError, domain_key
 from gatepost.tenancy.fields import time_text

@@ -25,7 +25,7 @@ from gatepost.api.problems import Problem, unauthenticated
 from gatepost.api.rates import Allotment, Rate, Remembered
 from gatepost.api.slots import Slots
 from gatepost.app import open_editor
-from gatepost.app.admin_parts import Judging
+from gatepost.app.admin_wiring import Judging
 from gatepost.config import ApiConfig, Config
 from gatepost.errors import BadToken
 from gatepost.queue.store import StoreError

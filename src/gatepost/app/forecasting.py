@@ -1,7 +1,7 @@
 """The forecast as a process of its own, and the notices that come of it.
 
 Looking at every connector takes seconds where there are many, so a worker starts `python -m gatepost.app.forecasting`,
-which reads the configuration as the worker does and writes what it foresees to standard output. Law: a notice is
+which gets the configuration as the worker has it and writes what it foresees to standard output. Law: a notice is
 remembered as told when its message is on stable storage; a crash in between tells it twice rather than never.
 """
 
@@ -10,12 +10,14 @@ import pickle
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 from gatepost.admin.forecast.forecast import ForecastCode, ForecastItem
 from gatepost.admin.forecast.notices import Notice, notices
 from gatepost.app import open_editor
+from gatepost.app.child import run_module
 from gatepost.app.own_credentials import foreseen
-from gatepost.config import Config
+from gatepost.config import Config, parse
 from gatepost.logs.event_log import EventLog
 from gatepost.logs.sent_notices import ToldNotices
 from gatepost.queue.store import StoreError
@@ -23,6 +25,7 @@ from gatepost.queue.store import StoreError
 _EVERY_S = 3600.0
 _FIRST_AFTER_S = 5.0
 """A relay that has just started has better to do."""
+_LONGEST_S = 1800.0
 
 OWN_CREDENTIALS = frozenset(
     {
@@ -89,25 +92,22 @@ class NoticeRounds:
             )
 
     async def _foreseen(self) -> Foreseen:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "gatepost.app.forecasting"),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-        )
         try:
-            output, _ = await process.communicate(pickle.dumps(self._config))
-        except asyncio.CancelledError:
-            process.kill()
-            raise
-        if process.returncode:
-            raise StoreError(f"the forecast ended with exit code {process.returncode}; it is tried again in an hour")
-        found: Foreseen = pickle.loads(output)
+            ended = await run_module("gatepost.app.forecasting", self._config, _LONGEST_S)
+        except TimeoutError:
+            raise StoreError(
+                f"the forecast did not end within {_LONGEST_S:.0f} s; it is tried again in an hour"
+            ) from None
+        if ended.exit_code:
+            why = ended.errors.decode("utf-8", "replace").strip().splitlines()[-1:]
+            raise StoreError(f"the forecast failed: {''.join(why)}; it is tried again in an hour")
+        found: Foreseen = pickle.loads(ended.output)
         return found
 
 
-def main() -> int:
+def main(file: str) -> int:
     try:
-        foreseen = foresee(pickle.load(sys.stdin.buffer), datetime.now(UTC))
+        foreseen = foresee(parse(Path(file), sys.stdin.read()), datetime.now(UTC))
     except StoreError as error:
         print(f"gatepost: forecast: {error}", file=sys.stderr)  # noqa: T201 - the only face this process has
         return 1
@@ -116,4 +116,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]))

@@ -11,9 +11,9 @@ from gatepost.admin.directory.editor import DirectoryEditor
 from gatepost.admin.forecast.forecast import HORIZON, ForecastCode, ForecastItem, forecast
 from gatepost.admin.forecast.own_credentials import OwnCertificate, of_certificates, of_relay_token, of_tokens
 from gatepost.app import forecast_terms, open_sightings
-from gatepost.app.in_use import presented_now
-from gatepost.app.relay_token import noted_token
+from gatepost.app.hybrid import installation, wizard_folder
 from gatepost.config import Config
+from gatepost.hybrid.relay_token import noted_token
 from gatepost.net.certificates import CredentialError, read_chain
 from gatepost.tenancy.evidence import CertificateFacts
 from gatepost.tenancy.tenant import InboundConnector, SendConnector
@@ -36,7 +36,7 @@ def own(config: Config, editor: DirectoryEditor, at: datetime, tenant: str | Non
 
 def _of_edge(config: Config, at: datetime) -> Iterator[ForecastItem]:
     """The token that this edge rehearses its renewals with, as the relay last told of it."""
-    token = noted_token(config)
+    token = noted_token(wizard_folder(config))
     if token and token.expires_at and token.expires_at - at <= HORIZON:
         yield of_relay_token(token.id, token.expires_at, at)
 
@@ -62,7 +62,7 @@ def of_send_connector(config: Config, connector: SendConnector) -> OwnCertificat
     assert connector.certificate, "asked of those that have one"
     what = f"the certificate of send connector {connector.name}"
     file = Path(connector.certificate)
-    shown = presented_now(config, connector.certificate, connector.key or "")
+    shown = installation(config).presented.of(connector.certificate, connector.key or "")
     own = _of_file(file, what, tenant=connector.tenant or "", connector=connector.name)
     if shown is None or shown.leaf.sha256 == own.sha256:
         return own

@@ -13,12 +13,17 @@ from gatepost.net.tls_client import ClientTlsContexts
 
 
 def run_probe(
-    question: Question, certificate: Path | None, key: Path | None, timeout_s: float, config: Config | None
+    question: Question,
+    certificate: Path | None,
+    key: Path | None,
+    timeout_s: float,
+    config: Config | None,
+    source_address: str | None = None,
 ) -> ProbeResult:
     """Hold the session. `certificate` and `key` are known to fit together; the host's chain is judged as delivery would
     judge it, without `config` by the system's roots."""
     roots = config.tls.server_roots if config and config.tls else None
     contexts = ClientTlsContexts(Judge(roots, required_purpose="serverAuth"))
     files = (str(certificate) if certificate else None, str(key) if key else None)
-    call = partial(dial, question.host.host, question.host.port, contexts, *files, timeout_s)
+    call = partial(dial, question.host.host, question.host.port, contexts, *files, timeout_s, source_address)
     return asyncio.run(probe(call, question, datetime.now(UTC)))

@@ -17,8 +17,9 @@ from gatepost.admin.forecast.forecast import ForecastItem, forecast_item_from
 from gatepost.admin.queue.records import overview_from, shown_from
 from gatepost.admin.queue.waiting_mail import MessageView, Overview
 from gatepost.admin.sessions.why import SessionNotFound
-from gatepost.app.relay_api import UnusableFile, read_token
 from gatepost.errors import AlreadyExists, BadRequest, NotFound, refused_with
+from gatepost.hybrid.errors import UnusableFile
+from gatepost.hybrid.relay_token import read_token
 from gatepost.net.api_client import ApiAnswer, ApiClient, ApiRefused, ApiUnreachable
 from gatepost.queue.orders import APPLIES_TO, Action, Order
 from gatepost.queue.store import QueueFilter, StoreUnavailable

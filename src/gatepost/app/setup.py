@@ -5,12 +5,12 @@ import secrets
 import socket
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from ipaddress import ip_network
 from pathlib import Path
 
 from gatepost.app import DirectoryEditor, open_editor
 from gatepost.config import ConfigError, read
 from gatepost.errors import GatepostError
+from gatepost.hybrid import edge_defaults
 from gatepost.mail.domain import DomainError, domain_key
 from gatepost.net.self_signed import write_self_signed
 from gatepost.tenancy.tenant import (
@@ -20,7 +20,6 @@ from gatepost.tenancy.tenant import (
     SendConnector,
     SmartHost,
     Tenant,
-    TenantLimits,
     TlsLevel,
 )
 
@@ -44,15 +43,8 @@ address = "{address}"
 RELAY_LISTENER = "127.0.0.1:2525"
 EDGE_LISTENER = "127.0.0.1:2526"
 
-EDGE_TENANT = "on-premises"
-
 MAILBOXES = "mailboxes"
 """The send connector to an organisation's own server."""
-
-# RFC 1918, RFC 4193 and loopback: where an on-premises server stands.
-EDGE_LIMITS = TenantLimits(ipv4_prefix=0, ipv6_prefix=0)
-"""The tenant of an edge is its operator: no network is too wide for its own servers."""
-LOCAL_NETWORKS = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,12 +107,12 @@ def _add_internet(editor: DirectoryEditor) -> None:
 def _add_edge(editor: DirectoryEditor, edge: Edge, certificate: Path, key: Path) -> None:
     """One tenant, its domains, its server by local address, and everything outward through the smart host."""
     now = datetime.now(UTC)
-    editor.put_tenant(Tenant(name=EDGE_TENANT, created_at=now, limits=EDGE_LIMITS), "add")
+    editor.put_tenant(Tenant(name=edge_defaults.TENANT, created_at=now, limits=edge_defaults.LIMITS), "add")
     for domain in edge.domains:
         editor.put_domain(
             AcceptedDomain(
                 domain=domain,
-                tenant=EDGE_TENANT,
+                tenant=edge_defaults.TENANT,
                 token=secrets.token_hex(16),
                 verified=True,
                 verified_at=now,
@@ -130,9 +122,9 @@ def _add_edge(editor: DirectoryEditor, edge: Edge, certificate: Path, key: Path)
         )
     editor.put_inbound_connector(
         InboundConnector(
-            tenant=EDGE_TENANT,
+            tenant=edge_defaults.TENANT,
             name="local-networks",
-            addresses=tuple(ip_network(network) for network in LOCAL_NETWORKS),
+            addresses=edge_defaults.LOCAL_NETWORKS,
         ),
         "add",
     )

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from gatepost import config as configuration
 from gatepost.app import open_directory, open_editor, privileges
 from gatepost.app.bind import Bound, bind
-from gatepost.app.retirement import RETIRE
+from gatepost.app.rolling_restart import RETIRE
 from gatepost.app.shared_counts import SharedCounts, octets
 from gatepost.app.start_checks import StartError, check, data_lock
 from gatepost.config import Config, ConfigError

@@ -38,16 +38,18 @@ from gatepost.app.appointments import Appointments
 from gatepost.app.bounds import gate_limits, reserved_disk, unfinished_limits
 from gatepost.app.delivery_events import DeliveryEventLog
 from gatepost.app.forecasting import NoticeRounds
-from gatepost.app.in_use import InUse
+from gatepost.app.hybrid import wizard_folder
 from gatepost.app.intermediates import known_intermediates
-from gatepost.app.renewal_watch import RenewalWatch
-from gatepost.app.retirement import RETIRE
+from gatepost.app.renewal_watch import renewal_watch
+from gatepost.app.rolling_restart import RETIRE
 from gatepost.app.shared_counts import SharedCounts
 from gatepost.config import Config, ListenerConfig
 from gatepost.delivery.connection import ConnectionSettings
 from gatepost.delivery.destination import DialServices
 from gatepost.delivery.notifications import MadeContent
 from gatepost.delivery.scheduler import Scheduler, SchedulerSettings
+from gatepost.hybrid.installation import presented_folder
+from gatepost.hybrid.presented_certificate import PresentedFiles
 from gatepost.logs.event_log import EventLog
 from gatepost.logs.log_series import FileLimits
 from gatepost.logs.log_shares import Whose
@@ -107,7 +109,7 @@ _READ_ONLY_ERRORS = (StoreError, OSError)
 
 def main(arguments: list[str]) -> int:
     number, file, ready, *fds, shared = arguments
-    config = configuration.understand(Path(file), sys.stdin.read())
+    config = configuration.parse(Path(file), sys.stdin.read())
     sockets = [socket.socket(fileno=int(fd)) for fd in fds]
     counts = SharedCounts(int(shared), int(number), config.workers)
     try:
@@ -183,9 +185,9 @@ class Worker:
         self._send_log = self._protocol_log(config.send_log_folder, Side.SEND)
         self._intermediates = known_intermediates(config, self._log_writer)
         self._resolver = Resolver(config.nameservers)
-        in_use = InUse(config)
-        self._refreshes.append(in_use.refresh)
-        client_tls = ClientTlsContexts(self._server_judge(), self._certificate_renewed, in_use)
+        presented = PresentedFiles(presented_folder(wizard_folder(config)))
+        self._refreshes.append(presented.refresh)
+        client_tls = ClientTlsContexts(self._server_judge(), self._certificate_renewed, presented)
         self._refreshes.append(client_tls.refresh)
         self._dial = DialServices(
             resolver=self._resolver,
@@ -269,7 +271,7 @@ class Worker:
         if self._place == 0:
             self._tasks.append(asyncio.create_task(self._keep_verifying()))
             self._tasks.append(asyncio.create_task(NoticeRounds(self._config, self._keep_notice, self._events).run()))
-            self._tasks.append(asyncio.create_task(RenewalWatch(self._config, self._events, self._alarms).run()))
+            self._tasks.append(asyncio.create_task(renewal_watch(self._config, self._events, self._alarms).run()))
 
     def retire(self, stopping: asyncio.Event) -> None:
         self._successor_serves = True

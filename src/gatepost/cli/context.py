@@ -85,7 +85,7 @@ def administration(*, beyond_limits: bool = False) -> "Iterator[Administration]"
         with remote_relay(server, token_file, authority, beyond_limits=beyond_limits) as remote:
             yield remote
     else:
-        from gatepost.app.admin_parts import this_machine
+        from gatepost.app.admin_wiring import this_machine
 
         with closing(editor(beyond_limits=beyond_limits)) as opened:
             yield this_machine(config(), opened)

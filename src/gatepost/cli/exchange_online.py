@@ -36,7 +36,7 @@ def import_exchange_online(
     json: Json = False,
 ) -> None:
     from gatepost.admin.directory import exchange_online_import
-    from gatepost.app.admin_parts import check_credentials
+    from gatepost.app.admin_wiring import check_credentials
 
     wanted = _wanted(folder, tenant)
     step = exchange_online_import.apply if apply else exchange_online_import.plan

@@ -48,7 +48,7 @@ def directory(
     json: Annotated[bool, typer.Option("--json", help="JSON, for programs.")] = False,
 ) -> None:
     from gatepost.admin.directory.import_lines import ImportRefused, import_directory
-    from gatepost.app.admin_parts import check_credentials
+    from gatepost.app.admin_wiring import check_credentials
 
     began = time.monotonic()
     # Nothing here holds on to itself: the collector would take a fifth of the time to find nothing.

@@ -107,7 +107,7 @@ def _chain(certificate: Path | None, key: Path | None) -> "tuple[CertificateFact
             context.fail(f"--key {key}: name its certificate with --certificate", context.WRONG_USE)
         return ()
     from gatepost.app import read_certificates
-    from gatepost.app.admin_parts import check_credentials
+    from gatepost.app.admin_wiring import check_credentials
 
     verdict = check_credentials(certificate, key or certificate)
     if verdict.problem:

@@ -10,65 +10,39 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from gatepost.errors import GatepostError
+from gatepost.hybrid.errors import ApplyError, Drift, NotChanged, PlanOutdated
 from gatepost.hybrid.journal import Apply
 from gatepost.hybrid.merge import Fields, Kept
 from gatepost.hybrid.plan import Change, Objects, Plan, differing
-
-
-class Trouble(GatepostError):
-    """A side cannot be read or changed: one line with what to do. What was done so far stays, and is journalled."""
-
-
-class NotChanged(Trouble):
-    """The side says no: the step did not take effect."""
 
 
 class Side(Protocol):
     """One of the two sides, as far as the wizard touches it."""
 
     def read(self, names: Iterable[str]) -> Objects:
-        """The objects of these names as they are now. Raises `Trouble`."""
+        """The objects of these names as they are now. Raises `ApplyError`."""
 
     def write(self, change: Change) -> None:
         """From `before` to `after`. Raises `NotChanged` for a definite no, such as somebody else's change in between,
-        and `Trouble` where the outcome is not known."""
+        and `ApplyError` where the outcome is not known."""
 
 
 Sides = Mapping[str, Side]
-Tell = Callable[[Change, str], None]
-"""Called with each change and `done`, `was done`, `taken back`, `kept` or `not taken back`."""
+Report = Callable[[Change, str], None]
+"""Called with each change, and `done`, `was done`, `taken back`, `kept` or `not taken back`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moved:
-    """An object is not as the plan found it."""
-
-    side: str
-    object: str
-    differences: Mapping[str, tuple[Any, Any]]
-    """Field: value in the plan, value now. Empty field: the object as a whole."""
-
-
-class WorldMoved(GatepostError):
-    """Somebody changed what the plan rests on."""
-
-    def __init__(self, moved: tuple[Moved, ...]) -> None:
-        super().__init__(f"{len(moved)} objects changed since the plan was made")
-        self.moved = moved
-
-
-def apply(plan: Plan, journal: Apply, sides: Sides, rehearse: Callable[[], None], tell: Tell) -> None:
-    """All that is left of `plan`. `rehearse` raises `Trouble` when the relay would not take the mail. Raises
-    `WorldMoved` before the first step, `Trouble` at any."""
-    done = _settled(plan, journal, sides, tell)
+def apply(plan: Plan, journal: Apply, sides: Sides, rehearse: Callable[[], None], report: Report) -> None:
+    """All that is left of `plan`. `rehearse` raises `ApplyError` when the relay would not take the mail. Raises
+    `PlanOutdated` before the first step, `ApplyError` at any."""
+    done = _settled(plan, journal, sides, report)
     for change in plan.changes:
         if change.order in done:
             continue
         if change.rehearse_first:
             rehearse()
         _carry_out(change, journal, sides)
-        tell(change, "done")
+        report(change, "done")
     journal.note("finished")
 
 
@@ -82,9 +56,9 @@ def _carry_out(change: Change, journal: Apply, sides: Sides) -> None:
     journal.note("done", change.order)
 
 
-def _settled(plan: Plan, journal: Apply, sides: Sides, tell: Tell) -> frozenset[int]:
+def _settled(plan: Plan, journal: Apply, sides: Sides, report: Report) -> frozenset[int]:
     """The steps that are in force: the one in doubt is decided by looking, and so is one that was refused, which
-    somebody else may have done since. Raises `WorldMoved`."""
+    somebody else may have done since. Raises `PlanOutdated`."""
     progress = journal.progress()
     now = observed_now(plan, sides)
     done = progress.done
@@ -93,10 +67,10 @@ def _settled(plan: Plan, journal: Apply, sides: Sides, tell: Tell) -> frozenset[
             continue
         if same(now[change.side].get(change.object), change.after):
             journal.note("done" if change.order == progress.in_doubt else "found", change.order)
-            tell(change, "was done")
+            report(change, "was done")
             done |= {change.order}
-    if moved := differences(expected_state(plan, done), now):
-        raise WorldMoved(moved)
+    if drifts := differences(expected_state(plan, done), now):
+        raise PlanOutdated(drifts)
     return done
 
 
@@ -114,9 +88,9 @@ def observed_now(plan: Plan, sides: Sides) -> dict[str, Objects]:
     return {side: sides[side].read(objects) for side, objects in plan.observed.items() if objects}
 
 
-def differences(expected: Mapping[str, Objects], now: Mapping[str, Objects]) -> tuple[Moved, ...]:
+def differences(expected: Mapping[str, Objects], now: Mapping[str, Objects]) -> tuple[Drift, ...]:
     return tuple(
-        Moved(side=side, object=name, differences=_differences(fields, now[side].get(name)))
+        Drift(side=side, object=name, differences=_differences(fields, now[side].get(name)))
         for side, objects in expected.items()
         for name, fields in objects.items()
         if not same(fields, now[side].get(name))
@@ -136,7 +110,7 @@ def _differences(expected: Fields | None, now: Fields | None) -> Mapping[str, tu
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Left:
+class NotUndone:
     """A step that could not be taken back."""
 
     change: Change
@@ -146,41 +120,43 @@ class Left:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TakenBack:
+class UndoResult:
     kept: tuple[Kept, ...]
     """What somebody changed since; it stays unless `overwrite` names it."""
-    left: tuple[Left, ...]
+    left: tuple[NotUndone, ...]
 
 
-def undo(journal: Apply, sides: Sides, tell: Tell, overwrite: Collection[str] = ()) -> TakenBack:
+def undo(journal: Apply, sides: Sides, report: Report, overwrite: Collection[str] = ()) -> UndoResult:
     """Take back what this apply did, the last step first, and go on past what cannot be taken back; the earlier steps
     of such an object stay with it. The apply counts as taken back once nothing is left that another attempt could
     change."""
     kept: list[Kept] = []
-    left: dict[tuple[str, str], Left] = {}
+    left: dict[tuple[str, str], NotUndone] = {}
     ours = journal.progress().ours
     for change in reversed(journal.plan.changes):
         if change.order not in ours or (change.side, change.object) in left:
             continue
         try:
-            kept += _take_back(change, journal, sides, tell, overwrite)
-        except Trouble as error:
+            kept += _take_back(change, journal, sides, report, overwrite)
+        except ApplyError as error:
             final = isinstance(error, NotChanged)
-            left[change.side, change.object] = Left(change=change, message=str(error), final=final)
-            tell(change, "not taken back")
+            left[change.side, change.object] = NotUndone(change=change, message=str(error), final=final)
+            report(change, "not taken back")
     if all(each.final for each in left.values()):
         journal.note("taken-back")
-    return TakenBack(kept=tuple(kept), left=tuple(left.values()))
+    return UndoResult(kept=tuple(kept), left=tuple(left.values()))
 
 
-def _take_back(change: Change, journal: Apply, sides: Sides, tell: Tell, overwrite: Collection[str]) -> Sequence[Kept]:
+def _take_back(
+    change: Change, journal: Apply, sides: Sides, report: Report, overwrite: Collection[str]
+) -> Sequence[Kept]:
     now = sides[change.side].read([change.object]).get(change.object)
     back, kept = _taken_back(change, now, overwrite)
     if back is not None:
         journal.note("undoing", change.order)
         sides[change.side].write(back)
     journal.note("undone", change.order)
-    tell(change, "taken back" if not kept else "taken back in part" if back else "kept")
+    report(change, "taken back" if not kept else "taken back in part" if back else "kept")
     return kept
 
 

@@ -1,4 +1,5 @@
-"""What should be on both sides so that an edge's mail is relayed: a pure function of the wish and what is there.
+"""What should be on both sides so that an edge's mail is relayed: a pure function of what is asked for and of what
+is there.
 
 Laws: an object that already does the work is used as it is; a new one is made only where none does; nothing of
 anybody's is replaced where adding to it is enough.
@@ -9,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from gatepost.errors import GatepostError
+from gatepost.hybrid.errors import NotPossible
 from gatepost.hybrid.merge import Fields
-from gatepost.hybrid.plan import Objects, Wanted
+from gatepost.hybrid.plan import DesiredObject, Objects
 from gatepost.mail.domain import is_at_or_below
 from gatepost.queue import routing
 from gatepost.tenancy.names import WILDCARD, pattern_covers, without_wildcard
@@ -29,13 +30,9 @@ _SOMEWHERE = "somewhere-else.invalid"
 """A domain that nobody has (RFC 6761 6.4): how mail to the outside is routed."""
 
 
-class NotPossible(GatepostError):
-    """The wish cannot be met: one line with what to do."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """What the administrator asked for."""
+class Desired:
+    """What the administrator asked for, with what the files say that were named."""
 
     smart_host: SmartHost
     domains: tuple[str, ...]
@@ -60,46 +57,49 @@ def kind_and_name(name: str) -> tuple[str, str]:
     return kind, rest
 
 
-def connector_names(wish: Wish) -> tuple[str, ...]:
+def connector_names(desired: Desired) -> tuple[str, ...]:
     """The name the connector is to ask for: the first of the certificate that lies in one of the domains. Raises
     `NotPossible`."""
-    for name in wish.names:
-        if any(is_at_or_below(without_wildcard(name), domain) for domain in wish.domains):
+    for name in desired.names:
+        if any(is_at_or_below(without_wildcard(name), domain) for domain in desired.domains):
             return (name,)
-    carried = ", ".join(wish.names) or "no name"
+    carried = ", ".join(desired.names) or "no name"
     raise NotPossible(
-        f"certificate {wish.certificate} carries {carried}, nothing at or below {', '.join(wish.domains)}: a name "
-        "counts only in a domain that is verified; choose another certificate, or name its domain too with --domain"
+        f"certificate {desired.certificate} carries {carried}, nothing at or below {', '.join(desired.domains)}: a "
+        "name counts only in a domain that is verified; choose another certificate, or name its domain too "
+        "with --domain"
     )
 
 
 def desired_at_relay(
-    wish: Wish,
+    desired: Desired,
     relay: Objects,
     last: Mapping[str, Mapping[str, Fields]],
     last_at: datetime | None,
     at: datetime,
-) -> tuple[Wanted, ...]:
+) -> tuple[DesiredObject, ...]:
     """The relay's side, in the order in which it is prepared. Raises `NotPossible`."""
-    names = connector_names(wish)
+    names = connector_names(desired)
     overlapping = last_at is not None and at - last_at < OVERLAP
     return (
-        *(_domain_at_relay(domain) for domain in wish.domains),
-        _inbound_at_relay(wish, names, relay, last.get(RELAY, {}), overlapping),
+        *(_domain_at_relay(domain) for domain in desired.domains),
+        _inbound_at_relay(desired, names, relay, last.get(RELAY, {}), overlapping),
     )
 
 
-def desired_at_edge(wish: Wish, edge: Objects, last: Mapping[str, Mapping[str, Fields]]) -> tuple[Wanted, ...]:
+def desired_at_edge(
+    desired: Desired, edge: Objects, last: Mapping[str, Mapping[str, Fields]]
+) -> tuple[DesiredObject, ...]:
     """The edge's side; what mail goes by comes last. Raises `NotPossible`."""
-    to_relay = _send_connector(wish, edge, last.get(EDGE, {}))
-    return (*_reception_at_edge(wish, edge), *_to_mailboxes(wish, edge, to_relay.object), to_relay)
+    to_relay = _send_connector(desired, edge, last.get(EDGE, {}))
+    return (*_reception_at_edge(desired, edge), *_to_mailboxes(desired, edge, to_relay.object), to_relay)
 
 
-def domains_without_mailboxes(wish: Wish, edge: Objects, to_relay: str) -> tuple[str, ...]:
+def domains_without_mailboxes(desired: Desired, edge: Objects, to_relay: str) -> tuple[str, ...]:
     """Mail for these would leave by the connector to the relay, and a notice that the relay refused a message with it.
     `to_relay`: that connector, as an object."""
     ways = [each for each in _all_send_connectors(edge) if each.enabled and f"{SEND} {each.name}" != to_relay]
-    return tuple(domain for domain in wish.domains if not any(_leads_to(each, domain) for each in ways))
+    return tuple(domain for domain in desired.domains if not any(_leads_to(each, domain) for each in ways))
 
 
 def _leads_to(connector: SendConnector, domain: str) -> bool:
@@ -107,8 +107,8 @@ def _leads_to(connector: SendConnector, domain: str) -> bool:
     return any(space != routing.EVERY_DOMAIN and routing.covers(space, domain) for space in spaces)
 
 
-def _domain_at_relay(domain: str) -> Wanted:
-    return Wanted(
+def _domain_at_relay(domain: str) -> DesiredObject:
+    return DesiredObject(
         side=RELAY,
         object=f"{DOMAIN} {domain}",
         fields={"verified": True},
@@ -123,9 +123,9 @@ def _domain_at_relay(domain: str) -> Wanted:
 
 
 def _inbound_at_relay(
-    wish: Wish, names: Sequence[str], relay: Objects, last: Mapping[str, Fields], overlapping: bool
-) -> Wanted:
-    object_ = _inbound_to_use(wish, names, relay, last)
+    desired: Desired, names: Sequence[str], relay: Objects, last: Mapping[str, Fields], overlapping: bool
+) -> DesiredObject:
+    object_ = _inbound_to_use(desired, names, relay, last)
     now = relay.get(object_)
     earlier = _superseded(last.get(object_, {}).get("certificate_names", []), names, overlapping)
     wanted_names = [*names, *earlier]
@@ -135,9 +135,9 @@ def _inbound_at_relay(
     if earlier:
         why += f"; {', '.join(earlier)} stays accepted for {OVERLAP.days} days after the renewal"
     fields: dict[str, Any] = {"certificate_names": wanted_names, "enabled": True}
-    if wish.trust_anchors:
-        fields["trust_anchors"] = list(wish.trust_anchors)
-    return Wanted(
+    if desired.trust_anchors:
+        fields["trust_anchors"] = list(desired.trust_anchors)
+    return DesiredObject(
         side=RELAY,
         object=object_,
         fields=fields,
@@ -161,7 +161,7 @@ def fresh_inbound() -> dict[str, Any]:
     return {field: value for field, value in record.items() if field not in ("tenant", "name", "proven_pins")}
 
 
-def _inbound_to_use(wish: Wish, names: Sequence[str], relay: Objects, last: Mapping[str, Fields]) -> str:
+def _inbound_to_use(desired: Desired, names: Sequence[str], relay: Objects, last: Mapping[str, Fields]) -> str:
     """The connector of the last apply, else one that accepts the name already, else one of our own."""
     for object_ in last:
         if object_.startswith(f"{INBOUND} "):
@@ -172,7 +172,7 @@ def _inbound_to_use(wish: Wish, names: Sequence[str], relay: Objects, last: Mapp
         if object_.startswith(f"{INBOUND} ") and fields and fields["type"] == "on-premises"
         if _covers_all(fields["certificate_names"], names)
     ]
-    return min(accepting)[1] if accepting else f"{INBOUND} {wish.hostname}"
+    return min(accepting)[1] if accepting else f"{INBOUND} {desired.hostname}"
 
 
 def _covers_all(patterns: Sequence[str], names: Sequence[str]) -> bool:
@@ -187,14 +187,14 @@ def covers(pattern: str, name: str) -> bool:
 # --- the edge --------------------------------------------------------------------------------------------------------
 
 
-def _reception_at_edge(wish: Wish, edge: Objects) -> list[Wanted]:
+def _reception_at_edge(desired: Desired, edge: Objects) -> list[DesiredObject]:
     """Whoever sends here must be known here: where nobody is, the servers of the local networks are."""
-    wanted = []
-    tenants = {fields["tenant"] for domain in wish.domains if (fields := edge.get(f"{DOMAIN} {domain}"))}
-    tenant = min(tenants) if tenants else wish.local_tenant
+    objects = []
+    tenants = {fields["tenant"] for domain in desired.domains if (fields := edge.get(f"{DOMAIN} {domain}"))}
+    tenant = min(tenants) if tenants else desired.local_tenant
     if edge.get(f"{TENANT} {tenant}") is None:
-        wanted.append(
-            Wanted(
+        objects.append(
+            DesiredObject(
                 side=EDGE,
                 object=f"{TENANT} {tenant}",
                 fields={},
@@ -202,10 +202,10 @@ def _reception_at_edge(wish: Wish, edge: Objects) -> list[Wanted]:
                 why="the edge keeps your organisation's servers and domains under this name",
             )
         )
-    for domain in wish.domains:
+    for domain in desired.domains:
         if edge.get(f"{DOMAIN} {domain}") is None:
-            wanted.append(
-                Wanted(
+            objects.append(
+                DesiredObject(
                     side=EDGE,
                     object=f"{DOMAIN} {domain}",
                     fields={},
@@ -214,13 +214,13 @@ def _reception_at_edge(wish: Wish, edge: Objects) -> list[Wanted]:
                 )
             )
     if not any(object_.startswith(f"{INBOUND} {tenant}/") for object_, fields in edge.items() if fields):
-        wanted.append(_local_networks(wish, tenant))
-    return wanted
+        objects.append(_local_networks(desired, tenant))
+    return objects
 
 
-def _local_networks(wish: Wish, tenant: str) -> Wanted:
-    record = inbound_connector_record(InboundConnector(tenant="", name="", addresses=wish.local_networks))
-    return Wanted(
+def _local_networks(desired: Desired, tenant: str) -> DesiredObject:
+    record = inbound_connector_record(InboundConnector(tenant="", name="", addresses=desired.local_networks))
+    return DesiredObject(
         side=EDGE,
         object=f"{INBOUND} {tenant}/local-networks",
         fields={},
@@ -230,21 +230,21 @@ def _local_networks(wish: Wish, tenant: str) -> Wanted:
     )
 
 
-def _to_mailboxes(wish: Wish, edge: Objects, to_relay: str) -> list[Wanted]:
-    lacking = domains_without_mailboxes(wish, edge, to_relay)
-    if wish.mailboxes is None or not lacking:
+def _to_mailboxes(desired: Desired, edge: Objects, to_relay: str) -> list[DesiredObject]:
+    lacking = domains_without_mailboxes(desired, edge, to_relay)
+    if desired.mailboxes is None or not lacking:
         return []
     name = f"{SEND} mailboxes"
     existing = edge.get(name)
     spaces = [*(existing["address_spaces"] if existing else ()), *({"space": each, "cost": 1} for each in lacking)]
     record = send_connector_record(SendConnector(name="", address_spaces=()))
     return [
-        Wanted(
+        DesiredObject(
             side=EDGE,
             object=name,
             fields={
                 "address_spaces": spaces,
-                "smart_hosts": [{"host": wish.mailboxes.host, "port": wish.mailboxes.port}],
+                "smart_hosts": [{"host": desired.mailboxes.host, "port": desired.mailboxes.port}],
             },
             fresh={field: value for field, value in record.items() if field != "name"},
             why=f"a notice to a user of {', '.join(lacking)} goes to your own mail server, and not to the relay that "
@@ -253,39 +253,39 @@ def _to_mailboxes(wish: Wish, edge: Objects, to_relay: str) -> list[Wanted]:
     ]
 
 
-def _send_connector(wish: Wish, edge: Objects, last: Mapping[str, Fields]) -> Wanted:
-    object_ = _send_connector_to_use(wish, edge, last)
+def _send_connector(desired: Desired, edge: Objects, last: Mapping[str, Fields]) -> DesiredObject:
+    object_ = _send_connector_to_use(desired, edge, last)
     now = edge.get(object_)
     verified = now is not None and now["tls"] == TlsLevel.VERIFY
     fields: dict[str, Any] = {
-        "smart_hosts": [{"host": wish.smart_host.host, "port": wish.smart_host.port}],
-        "certificate": wish.certificate,
-        "key": wish.key,
+        "smart_hosts": [{"host": desired.smart_host.host, "port": desired.smart_host.port}],
+        "certificate": desired.certificate,
+        "key": desired.key,
         "tls": str(TlsLevel.VERIFY if verified else TlsLevel.ENCRYPT),
     }
     if object_ in last or now is None or not now["enabled"]:
         fields["enabled"] = True
     record = send_connector_record(SendConnector(name="", address_spaces=(AddressSpace(space="*"),), enabled=False))
-    return Wanted(
+    return DesiredObject(
         side=EDGE,
         object=object_,
         fields=fields,
         fresh={field: value for field, value in record.items() if field != "name"},
-        why=f"mail to the outside goes to {wish.smart_host} under TLS, with this certificate shown",
+        why=f"mail to the outside goes to {desired.smart_host} under TLS, with this certificate shown",
         risk="from here on all mail to the outside takes this way",
         last=("enabled",),
         presents=True,
     )
 
 
-def _send_connector_to_use(wish: Wish, edge: Objects, last: Mapping[str, Fields]) -> str:
+def _send_connector_to_use(desired: Desired, edge: Objects, last: Mapping[str, Fields]) -> str:
     """The connector of the last apply; else the one that carries mail to the outside, if it has a smart host; else a
     new one, provided that it would carry it."""
     for object_, fields in last.items():
         if object_.startswith(f"{SEND} ") and "certificate" in fields:
             return object_
     connectors = send_connectors(edge)
-    same_host = [each for each in connectors if wish.smart_host in each.smart_hosts]
+    same_host = [each for each in connectors if desired.smart_host in each.smart_hosts]
     carrying = routing.choose([each for each in connectors if each.enabled], None, _SOMEWHERE)
     if carrying and carrying.smart_hosts:
         return f"{SEND} {carrying.name}"

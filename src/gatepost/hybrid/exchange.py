@@ -1,9 +1,9 @@
 """Exchange Server and Exchange Online: from exports of both sides to one PowerShell script for each.
 
-What flows through: exported objects and a wish become the same plan as everywhere; the plan becomes scripts that show
-first (`-WhatIf`), back up, and set only the properties that differ. Nothing is run here; the next export is read to see
-what came of it. Laws: what an administrator added to a list stays in it; every text in a script is a quoted literal; of
-what no export shows nothing is planned; no name is demanded of a certificate that lacks it.
+What flows through: exported objects and a request become the same plan as everywhere; the plan becomes scripts that
+show first (`-WhatIf`), back up, and set only the properties that differ. Nothing is run here; the next export is read
+to see what came of it. Laws: what an administrator added to a list stays in it; every text in a script is a quoted
+literal; of what no export shows nothing is planned; no name is demanded of a certificate that lacks it.
 """
 
 import re
@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from gatepost.exchange.powershell import quoted
-from gatepost.hybrid.desire import NotPossible, covers
+from gatepost.hybrid.desire import covers
+from gatepost.hybrid.errors import NotPossible
 from gatepost.hybrid.merge import Fields
-from gatepost.hybrid.plan import Change, Objects, Plan, Wanted, differing
+from gatepost.hybrid.plan import Change, DesiredObject, Objects, Plan, differing
+from gatepost.hybrid.ports import Exported
 from gatepost.tenancy.names import WILDCARD
 
 ON_PREMISES, ONLINE = "exchange", "exchange-online"
@@ -63,18 +65,7 @@ _SPACE = re.compile(r"(?:smtp:)?(?P<domain>[^;]+)(?:;(?P<cost>\d+))?\Z", re.IGNO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exported:
-    """One object of an export."""
-
-    kind: str
-    name: str
-    values: Mapping[str, str | Sequence[str]]
-    cut: frozenset[str] = frozenset()
-    """Properties of which the export shows only the beginning."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExchangeWish:
+class DesiredExchange:
     domains: tuple[str, ...]
     """The organisation's, in both places."""
     routing_domain: str
@@ -128,19 +119,19 @@ def _space(text: str) -> str:
 # --- what should be ---------------------------------------------------------------------------------------------------
 
 
-def desired(
-    wish: ExchangeWish, accepted_domains: Sequence[str], now: Mapping[str, Objects], shown: Collection[str]
-) -> tuple[Wanted, ...]:
+def desired_objects(
+    desired: DesiredExchange, accepted_domains: Sequence[str], now: Mapping[str, Objects], shown: Collection[str]
+) -> tuple[DesiredObject, ...]:
     """On premises first: the cloud should find servers that expect it. `shown` are the kinds of which the exports, or
     the administrator, say what there is. Raises `NotPossible`."""
     on_premises, online = now[ON_PREMISES], now[ONLINE]
-    planned: dict[str, Callable[[], Iterable[Wanted]]] = {
-        "ReceiveConnector": lambda: _receive_connectors(wish, on_premises),
-        "InboundConnector": lambda: [_inbound(wish, accepted_domains, online)],
-        "OutboundConnector": lambda: [_outbound(wish, online)],
-        "SendConnector": lambda: [_send(wish, on_premises)],
+    planned: dict[str, Callable[[], Iterable[DesiredObject]]] = {
+        "ReceiveConnector": lambda: _receive_connectors(desired, on_premises),
+        "InboundConnector": lambda: [_inbound(desired, accepted_domains, online)],
+        "OutboundConnector": lambda: [_outbound(desired, online)],
+        "SendConnector": lambda: [_send(desired, on_premises)],
     }
-    return tuple(each for kind, wanted in planned.items() if kind in shown for each in wanted())
+    return tuple(each for kind, objects in planned.items() if kind in shown for each in objects())
 
 
 def missing_exports(shown: Collection[str]) -> tuple[str, ...]:
@@ -153,21 +144,21 @@ def missing_exports(shown: Collection[str]) -> tuple[str, ...]:
     )
 
 
-def _receive_connectors(wish: ExchangeWish, now: Objects) -> Iterator[Wanted]:
+def _receive_connectors(desired: DesiredExchange, now: Objects) -> Iterator[DesiredObject]:
     for name, fields in sorted(now.items()):
         if fields is not None and name.startswith("ReceiveConnector ") and "default frontend" in name.casefold():
-            yield Wanted(
+            yield DesiredObject(
                 side=ON_PREMISES,
                 object=name,
-                fields={"TlsDomainCapabilities": [CAPABILITY], "TlsCertificateName": wish.tls_certificate_name},
+                fields={"TlsDomainCapabilities": [CAPABILITY], "TlsCertificateName": desired.tls_certificate_name},
                 fresh={},
                 why="mail from Exchange Online keeps its cross-premises headers, and is met with this certificate",
             )
 
 
-def _inbound(wish: ExchangeWish, accepted: Sequence[str], now: Objects) -> Wanted:
+def _inbound(desired: DesiredExchange, accepted: Sequence[str], now: Objects) -> DesiredObject:
     name = _existing(now, "InboundConnector", "Inbound from ") or "InboundConnector Inbound from on-premises"
-    return Wanted(
+    return DesiredObject(
         side=ONLINE,
         object=name,
         fields={
@@ -175,7 +166,7 @@ def _inbound(wish: ExchangeWish, accepted: Sequence[str], now: Objects) -> Wante
             "SenderDomains": ["smtp:*;1"],
             "RequireTls": True,
             "CloudServicesMailEnabled": True,
-            "TlsSenderCertificateName": _sender_certificate_name(wish, accepted, now.get(name)),
+            "TlsSenderCertificateName": _sender_certificate_name(desired, accepted, now.get(name)),
             "Enabled": True,
         },
         fresh={},
@@ -184,57 +175,58 @@ def _inbound(wish: ExchangeWish, accepted: Sequence[str], now: Objects) -> Wante
     )
 
 
-def _sender_certificate_name(wish: ExchangeWish, accepted: Sequence[str], now: Fields | None) -> str:
+def _sender_certificate_name(desired: DesiredExchange, accepted: Sequence[str], now: Fields | None) -> str:
     """What is there, if the certificate has that name; else the name itself where it is an accepted domain, else the
     wildcard of its parent."""
     present = str((now or {}).get("TlsSenderCertificateName") or "")
-    if present and any(covers(present.casefold(), name) for name in wish.certificate_names):
+    if present and any(covers(present.casefold(), name) for name in desired.certificate_names):
         return present
-    domains = {each.casefold() for each in accepted or wish.domains}
-    for name in wish.certificate_names:
+    domains = {each.casefold() for each in accepted or desired.domains}
+    for name in desired.certificate_names:
         parent = name.removeprefix(WILDCARD) if name.startswith(WILDCARD) else name.partition(".")[2]
         if name in domains:
             return name
         if parent in domains:
             return f"{WILDCARD}{parent}"
     raise NotPossible(
-        f"the certificate carries {', '.join(wish.certificate_names)}; neither that nor its parent is an accepted "
+        f"the certificate carries {', '.join(desired.certificate_names)}; neither that nor its parent is an accepted "
         f"domain of the organisation in Exchange Online ({', '.join(sorted(domains))}): add it there, or choose "
         "another certificate"
     )
 
 
-def _outbound(wish: ExchangeWish, now: Objects) -> Wanted:
+def _outbound(desired: DesiredExchange, now: Objects) -> DesiredObject:
     name = _existing(now, "OutboundConnector", "Outbound to ") or "OutboundConnector Outbound to on-premises"
-    tls_domain = _tls_domain(wish, now.get(name))
-    return Wanted(
+    tls_domain = _tls_domain(desired, now.get(name))
+    return DesiredObject(
         side=ONLINE,
         object=name,
         fields={
             "ConnectorType": "OnPremises",
-            "RecipientDomains": ["*"] if wish.centralized else list(wish.domains),
-            "SmartHosts": [wish.smart_host],
+            "RecipientDomains": ["*"] if desired.centralized else list(desired.domains),
+            "SmartHosts": [desired.smart_host],
             "TlsSettings": "DomainValidation",
             "TlsDomain": tls_domain,
             "UseMXRecord": False,
             "CloudServicesMailEnabled": True,
-            "RouteAllMessagesViaOnPremises": wish.centralized,
+            "RouteAllMessagesViaOnPremises": desired.centralized,
             "Enabled": True,
         },
         fresh={},
-        why=f"mail of the cloud for your domains goes to {wish.smart_host}, whose certificate must be for {tls_domain}",
+        why=f"mail of the cloud for your domains goes to {desired.smart_host}, whose certificate must be for "
+        f"{tls_domain}",
         risk="mail for domains that are no longer on premises would be sent there too"
-        if not wish.centralized
+        if not desired.centralized
         else "all mail of the cloud to the outside leaves by your servers",
     )
 
 
-def _tls_domain(wish: ExchangeWish, now: Fields | None) -> str:
+def _tls_domain(desired: DesiredExchange, now: Fields | None) -> str:
     """The name that Exchange Online demands of the servers' certificate: the present one or the smart host where the
     certificate has it, else a name that it has."""
     present = str((now or {}).get("TlsDomain") or "").casefold()
-    candidates = [each for each in (present, wish.smart_host) if each]
-    return next((each for each in candidates if _is_for(wish.certificate_names, each)), wish.certificate_names[0])
+    candidates = [each for each in (present, desired.smart_host) if each]
+    return next((each for each in candidates if _is_for(desired.certificate_names, each)), desired.certificate_names[0])
 
 
 def _is_for(certificate_names: Iterable[str], host: str) -> bool:
@@ -242,21 +234,21 @@ def _is_for(certificate_names: Iterable[str], host: str) -> bool:
     return any(name in (host, f"{WILDCARD}{host.partition('.')[2]}") for name in certificate_names)
 
 
-def _send(wish: ExchangeWish, now: Objects) -> Wanted:
+def _send(desired: DesiredExchange, now: Objects) -> DesiredObject:
     name = _existing(now, "SendConnector", "Outbound to Office 365") or "SendConnector Outbound to Office 365"
     fields: dict[str, Any] = {
-        "AddressSpaces": [f"smtp:{wish.routing_domain};1"],
+        "AddressSpaces": [f"smtp:{desired.routing_domain};1"],
         "CloudServicesMailEnabled": True,
         "RequireTLS": True,
         "TlsAuthLevel": "DomainValidation",
         "TlsDomain": CLOUD_HOST,
-        "TlsCertificateName": wish.tls_certificate_name,
+        "TlsCertificateName": desired.tls_certificate_name,
         "Enabled": True,
     }
     if not (now.get(name) or {}).get("SmartHosts"):
         # A gateway that somebody put between stays; without one, the MX of the routing domain leads.
         fields["DNSRoutingEnabled"] = True
-    return Wanted(
+    return DesiredObject(
         side=ON_PREMISES,
         object=name,
         fields=fields,

@@ -14,15 +14,11 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Literal
 
-from gatepost.errors import GatepostError
+from gatepost.hybrid.errors import Busy
 from gatepost.hybrid.merge import Fields
 from gatepost.hybrid.plan import Plan, document, read_plan
 
 Mark = Literal["begun", "refused", "done", "found", "undoing", "undone", "finished", "taken-back"]
-
-
-class Busy(GatepostError):
-    """Somebody else is at it; one line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +164,7 @@ class Memory:
     def last_applied(self) -> Mapping[str, Mapping[str, Fields]]:
         """What the wizard answers for since the last apply that was finished."""
         finished = self.last_finished()
-        return finished.plan.wanted if finished else {}
+        return finished.plan.desired if finished else {}
 
     def last_finished(self) -> Apply | None:
         for apply in reversed(self._all()):

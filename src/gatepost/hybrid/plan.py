@@ -10,21 +10,18 @@ from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from typing import Any
 
-from gatepost.errors import GatepostError
+from gatepost.hybrid.errors import UnusablePlan
 from gatepost.hybrid.merge import Fields, Kept, merge
 
 _FORM = 1
+_IN_FILE = {"request": "wish", "desired": "wanted"}
 
 Objects = Mapping[str, Fields | None]
 """By name: `inbound-connector mail`; None: it does not exist."""
 
 
-class UnusablePlan(GatepostError):
-    """A plan file that cannot be applied; one line."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class DesiredObject:
     """One object as it should be: the fields the wizard answers for, and no others."""
 
     side: str
@@ -60,11 +57,11 @@ class Change:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     made_at: str
-    wish: Fields
+    request: Fields
     """What was asked for, to be asked again by `verify` and `undo`."""
     observed: Mapping[str, Objects]
     """By side: what the plan rests on. `apply` looks again, and begins only if it is still so."""
-    wanted: Mapping[str, Mapping[str, Fields]]
+    desired: Mapping[str, Mapping[str, Fields]]
     """By side: what the wizard answers for; the next plan's "last applied"."""
     changes: tuple[Change, ...]
     kept: tuple[Kept, ...] = ()
@@ -76,7 +73,7 @@ class Plan:
 
 
 def difference(
-    wanted: Sequence[Wanted],
+    desired: Sequence[DesiredObject],
     observed: Mapping[str, Objects],
     last: Mapping[str, Mapping[str, Fields]],
     overwrite: Collection[str] = (),
@@ -85,7 +82,7 @@ def difference(
     first: list[Change] = []
     finally_: list[Change] = []
     kept: list[Kept] = []
-    for each in wanted:
+    for each in desired:
         now = observed.get(each.side, {}).get(each.object)
         applied = last.get(each.side, {}).get(each.object)
         if now is None:
@@ -106,50 +103,50 @@ def difference(
     return changes, tuple(kept)
 
 
-def _named(wanted: Wanted, overwrite: Collection[str]) -> set[str]:
+def _named(desired: DesiredObject, overwrite: Collection[str]) -> set[str]:
     """The fields in which a hand-made value gives way."""
-    if wanted.object in overwrite:
-        return set(wanted.fields)
-    return {*wanted.facts, *(field for field in wanted.fields if f"{wanted.object}.{field}" in overwrite)}
+    if desired.object in overwrite:
+        return set(desired.fields)
+    return {*desired.facts, *(field for field in desired.fields if f"{desired.object}.{field}" in overwrite)}
 
 
-def _creation(wanted: Wanted) -> list[tuple[Change, bool]]:
+def _creation(desired: DesiredObject) -> list[tuple[Change, bool]]:
     """Made asleep first, woken last."""
-    whole = {**wanted.fresh, **wanted.fields}
-    if not wanted.last:
-        return [(_change(wanted, "create", None, whole), wanted.presents)]
-    asleep = {**whole, **{field: wanted.fresh[field] for field in wanted.last}}
-    steps = [(_change(replace(wanted, presents=False), "create", None, asleep), False)]
+    whole = {**desired.fresh, **desired.fields}
+    if not desired.last:
+        return [(_change(desired, "create", None, whole), desired.presents)]
+    asleep = {**whole, **{field: desired.fresh[field] for field in desired.last}}
+    steps = [(_change(replace(desired, presents=False), "create", None, asleep), False)]
     if asleep != whole:
-        steps.append((_change(wanted, "update", asleep, whole), True))
+        steps.append((_change(desired, "update", asleep, whole), True))
     return steps
 
 
-def _update(wanted: Wanted, now: Fields, merged: Fields) -> list[tuple[Change, bool]]:
+def _update(desired: DesiredObject, now: Fields, merged: Fields) -> list[tuple[Change, bool]]:
     """What is awake changes in one step, once the sides before it are ready."""
     whole = {**now, **{field: value for field, value in merged.items() if value is not None or field in now}}
     if whole == dict(now):
         return []
-    prepared = {**whole, **{field: now[field] for field in wanted.last if field in now}}
-    if prepared == whole or prepared == dict(now) or wanted.presents:
-        return [(_change(wanted, "update", now, whole), wanted.presents or prepared != whole)]
+    prepared = {**whole, **{field: now[field] for field in desired.last if field in now}}
+    if prepared == whole or prepared == dict(now) or desired.presents:
+        return [(_change(desired, "update", now, whole), desired.presents or prepared != whole)]
     return [
-        (_change(replace(wanted, presents=False), "update", now, prepared), False),
-        (_change(wanted, "update", prepared, whole), True),
+        (_change(replace(desired, presents=False), "update", now, prepared), False),
+        (_change(desired, "update", prepared, whole), True),
     ]
 
 
-def _change(wanted: Wanted, action: str, before: Fields | None, after: Fields | None) -> Change:
+def _change(desired: DesiredObject, action: str, before: Fields | None, after: Fields | None) -> Change:
     return Change(
         order=0,
-        side=wanted.side,
-        object=wanted.object,
+        side=desired.side,
+        object=desired.object,
         action=action,
         before=None if before is None else dict(before),
         after=None if after is None else dict(after),
-        why=wanted.why,
-        risk=wanted.risk,
-        rehearse_first=wanted.presents,
+        why=desired.why,
+        risk=desired.risk,
+        rehearse_first=desired.presents,
     )
 
 
@@ -168,7 +165,8 @@ def document(plan: Plan) -> dict[str, Any]:
 
 
 def _substance(plan: Plan) -> dict[str, Any]:
-    return {"gatepost_plan": _FORM, **asdict(plan)}
+    fields = asdict(plan)
+    return {"gatepost_plan": _FORM, **{_IN_FILE.get(name, name): value for name, value in fields.items()}}
 
 
 def read_plan(text: str, where: str) -> Plan:
@@ -180,9 +178,9 @@ def read_plan(text: str, where: str) -> Plan:
         form = found.pop("gatepost_plan")
         plan = Plan(
             made_at=found["made_at"],
-            wish=found["wish"],
+            request=found["wish"],
             observed=found["observed"],
-            wanted=found["wanted"],
+            desired=found["wanted"],
             changes=tuple(Change(**each) for each in found["changes"]),
             kept=tuple(Kept(**each) for each in found["kept"]),
             notes=tuple(found["notes"]),

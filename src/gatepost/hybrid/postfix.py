@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterator, Mapping
 from shlex import quote
 
-from gatepost.hybrid.desire import POSTFIX, Wish
+from gatepost.hybrid.desire import POSTFIX, Desired
 from gatepost.hybrid.merge import Fields
-from gatepost.hybrid.plan import Change, Objects, Wanted
+from gatepost.hybrid.plan import Change, DesiredObject, Objects
 
 TRANSPORT = "gatepost"
 PARAMETER, SERVICE = "main.cf", "master.cf"
@@ -65,34 +65,34 @@ def observed(set_parameters: Mapping[str, str], all_services: Mapping[str, Field
     }
 
 
-def desired_at_postfix(wish: Wish, postfix: Objects, roots: str | None) -> tuple[Wanted, ...]:
+def desired_at_postfix(desired: Desired, postfix: Objects, roots: str | None) -> tuple[DesiredObject, ...]:
     """`roots`: a file of authorities on that machine, to judge the relay by."""
-    return (_service(wish, postfix, roots), _default_transport(wish))
+    return (_service(desired, postfix, roots), _default_transport(desired))
 
 
-def _service(wish: Wish, postfix: Objects, roots: str | None) -> Wanted:
+def _service(desired: Desired, postfix: Objects, roots: str | None) -> DesiredObject:
     now = postfix.get(OWN_SERVICE) or {}
     level = now.get("-o smtp_tls_security_level", "")
     fields = {
         "command": "smtp",
         "-o smtp_tls_security_level": level if level in _STRONGER else "encrypt",
-        "-o smtp_tls_cert_file": wish.certificate,
-        "-o smtp_tls_key_file": wish.key,
+        "-o smtp_tls_cert_file": desired.certificate,
+        "-o smtp_tls_key_file": desired.key,
     }
     if roots:
         fields["-o smtp_tls_CAfile"] = roots
-    return Wanted(
+    return DesiredObject(
         side=POSTFIX,
         object=OWN_SERVICE,
         fields=fields,
         fresh={"columns": "- - n - -", "command": "smtp"},
-        why=f"a transport of its own shows the certificate to {wish.smart_host} and to nobody else, under TLS",
+        why=f"a transport of its own shows the certificate to {desired.smart_host} and to nobody else, under TLS",
     )
 
 
-def _default_transport(wish: Wish) -> Wanted:
-    host = wish.smart_host
-    return Wanted(
+def _default_transport(desired: Desired) -> DesiredObject:
+    host = desired.smart_host
+    return DesiredObject(
         side=POSTFIX,
         object=DEFAULT_TRANSPORT,
         fields={"value": f"{TRANSPORT}:[{host.host}]:{host.port}"},

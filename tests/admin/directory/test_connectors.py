@@ -14,7 +14,7 @@ from gatepost.admin.directory import domains, inbound_connectors, send_connector
 from gatepost.admin.directory.changes import Changes
 from gatepost.admin.directory.send_connectors import CredentialVerdict, apply_changes_but_tenant
 from gatepost.admin.directory.trust_anchors import read_trust_anchors
-from gatepost.app.admin_parts import check_credentials
+from gatepost.app.admin_wiring import check_credentials
 from gatepost.errors import BadRequest, NotAllowed, with_options
 from gatepost.store.directory.editor import SqliteDirectoryEditor as Editor
 from gatepost.tenancy.allowance import Allowance

@@ -4,22 +4,22 @@ Law: taking a change back puts the very octets of the file back, unless somebody
 what the change said is taken back.
 """
 
-import subprocess
 from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 
 from gatepost.hybrid import postfix
-from gatepost.hybrid.apply import Trouble, same
+from gatepost.hybrid.apply import same
+from gatepost.hybrid.errors import ApplyError
 from gatepost.hybrid.journal import private_folder
 from gatepost.hybrid.merge import Fields
 from gatepost.hybrid.plan import Change, Objects
-
-_PATIENCE_S = 30.0
+from gatepost.hybrid.ports import Done, RunProgram
 
 
 class PostfixSide:
-    def __init__(self, config_directory: Path | None, backups: Path) -> None:
+    def __init__(self, run: RunProgram, config_directory: Path | None, backups: Path) -> None:
+        self._run = run
         self._where = ["-c", str(config_directory)] if config_directory else []
         self._backups = backups
 
@@ -40,7 +40,7 @@ class PostfixSide:
 
     def write(self, change: Change) -> None:
         if not same(self.read([change.object])[change.object], change.before):
-            raise Trouble(
+            raise ApplyError(
                 f"{change.object} of Postfix was changed by somebody else just now; look at it, then make a new plan: "
                 "gatepost hybrid plan --postfix"
             )
@@ -81,31 +81,21 @@ class PostfixSide:
 
     def _reload(self) -> None:
         """A Postfix that does not run reads its files when it starts."""
-        if self._run("postfix", *self._where, "status").returncode == 0:
+        if self._run("postfix", *self._where, "status").exit_code == 0:
             done = self._run("postfix", *self._where, "reload")
-            if done.returncode:
-                raise Trouble(f"postfix reload: {_last_line(done)}; reload it by hand, then go on")
+            if done.exit_code:
+                raise ApplyError(f"postfix reload: {_last_line(done)}; reload it by hand, then go on")
 
     def _postconf(self, *arguments: str) -> str:
         done = self._run("postconf", *self._where, *arguments)
-        if done.returncode:
-            raise Trouble(f"postconf {' '.join(arguments)}: {_last_line(done)}")
-        return done.stdout
-
-    def _run(self, *command: str) -> "subprocess.CompletedProcess[str]":
-        try:
-            return subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE_S, check=False)
-        except FileNotFoundError:
-            raise Trouble(
-                f"there is no {command[0]} on this machine: run this where Postfix is, with its programs in PATH"
-            ) from None
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise Trouble(f"{command[0]} does not answer: {error}") from None
+        if done.exit_code:
+            raise ApplyError(f"postconf {' '.join(arguments)}: {_last_line(done)}")
+        return done.output
 
 
 def _digest(file: Path) -> str:
     return sha256(file.read_bytes()).hexdigest()
 
 
-def _last_line(done: "subprocess.CompletedProcess[str]") -> str:
-    return (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+def _last_line(done: Done) -> str:
+    return (done.errors.strip().splitlines() or [f"exit code {done.exit_code}"])[-1]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gatepost.hybrid.certificates import Candidate, Choice, compared
+from gatepost.hybrid.choices import Candidate, Choice, compared
 from gatepost.net.certificates import read_chain
 from gatepost.net.judgement import Judge
 from pki import Issued, Pki

@@ -2,18 +2,15 @@
 
 import secrets
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 
-from gatepost.admin.directory.domains import owned_by_another
-from gatepost.app import open_editor
-from gatepost.app.setup import EDGE_LIMITS
-from gatepost.config import Config
-from gatepost.hybrid.apply import NotChanged, Trouble, same
+from gatepost.hybrid import edge_defaults
+from gatepost.hybrid.apply import same
 from gatepost.hybrid.desire import DOMAIN, INBOUND, SEND, TENANT, kind_and_name
+from gatepost.hybrid.errors import ApplyError, NotChanged
 from gatepost.hybrid.merge import Fields
 from gatepost.hybrid.plan import Change, Objects
+from gatepost.hybrid.ports import Clock, Directory
 from gatepost.queue.store import StoreError
-from gatepost.store.directory.editor import SqliteDirectoryEditor
 from gatepost.tenancy.record import (
     domain_record,
     inbound_connector_from,
@@ -30,17 +27,15 @@ _UNSEEN_INBOUND_FIELDS = ("tenant", "name", "proven_pins")
 class EdgeSide:
     """Each change is one transaction with a look before it, so that a command run meanwhile is never overwritten."""
 
-    def __init__(self, config: Config) -> None:
-        self._editor: SqliteDirectoryEditor = open_editor(config)
-
-    def close(self) -> None:
-        self._editor.close()
+    def __init__(self, directory: Directory, clock: Clock) -> None:
+        self._directory = directory
+        self._clock = clock
 
     def everything(self) -> dict[str, Fields]:
         try:
             return dict(self._all())
         except StoreError as error:
-            raise Trouble(str(error)) from None
+            raise ApplyError(str(error)) from None
 
     def read(self, names: Iterable[str]) -> Objects:
         everything = self.everything()
@@ -49,7 +44,7 @@ class EdgeSide:
     def write(self, change: Change) -> None:
         kind, name = kind_and_name(change.object)
         try:
-            with self._editor.change():
+            with self._directory.change():
                 if not same(self.read([change.object])[change.object], change.before):
                     raise NotChanged(
                         f"{change.object} on this edge was changed by somebody else just now; look with gatepost "
@@ -57,21 +52,21 @@ class EdgeSide:
                     )
                 self._put(kind, name, change.after)
         except StoreError as error:
-            raise Trouble(str(error)) from None
+            raise ApplyError(str(error)) from None
 
     def _all(self) -> Iterator[tuple[str, Fields]]:
-        editor = self._editor
-        for tenant in editor.all_tenants():
+        directory = self._directory
+        for tenant in directory.all_tenants():
             yield f"{TENANT} {tenant.name}", {}
         # On an edge several tenants seldom claim one domain; then the owner's is the wizard's to see, which is last.
-        for domain in sorted(editor.all_domains(), key=lambda each: each.verified):
+        for domain in sorted(directory.all_domains(), key=lambda each: each.verified):
             record = domain_record(domain)
             yield f"{DOMAIN} {domain.domain}", {field: record[field] for field in _DOMAIN_FIELDS}
-        for inbound in editor.all_inbound_connectors():
+        for inbound in directory.all_inbound_connectors():
             record = inbound_connector_record(inbound)
             fields = {field: value for field, value in record.items() if field not in _UNSEEN_INBOUND_FIELDS}
             yield f"{INBOUND} {inbound.label}", fields
-        for sent in editor.all_send_connectors():
+        for sent in directory.all_send_connectors():
             record = send_connector_record(sent)
             yield f"{SEND} {sent.name}", {field: value for field, value in record.items() if field != "name"}
 
@@ -86,24 +81,27 @@ class EdgeSide:
             self._put_send(name, fields)
 
     def _put_tenant(self, name: str, fields: Fields | None) -> None:
-        existing = self._editor.tenant(name)
+        existing = self._directory.tenant(name)
         if fields is not None:
-            new = Tenant(name=name, created_at=datetime.now(UTC), limits=EDGE_LIMITS)
-            self._editor.put_tenant(existing or new, "hybrid")
+            new = Tenant(name=name, created_at=self._clock.now(), limits=edge_defaults.LIMITS)
+            self._directory.put_tenant(existing or new, "hybrid")
         elif existing:
-            self._editor.remove_tenant(existing)
+            self._directory.remove_tenant(existing)
 
     def _put_domain(self, name: str, fields: Fields | None) -> None:
         if fields is None:
-            for claim in self._editor.claims(name)[:1]:
-                self._editor.remove_domain(claim)
+            for claim in self._directory.claims(name)[:1]:
+                self._directory.remove_domain(claim)
             return
-        existing = self._editor.accepted_domain(name, fields["tenant"])
-        owner = self._editor.nearest_owner(name)
+        existing = self._directory.accepted_domain(name, fields["tenant"])
+        owner = self._directory.nearest_owner(name)
         if fields["verified"] and owner and owner.domain == name and owner.tenant != fields["tenant"]:
-            raise Trouble(str(owned_by_another(owner)))
-        now = datetime.now(UTC)
-        self._editor.put_domain(
+            raise NotChanged(
+                f"{name} is verified for tenant {owner.tenant} on this edge, and a domain has one owner; if it is not "
+                f"theirs: gatepost domain set {name} --tenant {owner.tenant} --no-verified"
+            )
+        now = self._clock.now()
+        self._directory.put_domain(
             AcceptedDomain(
                 domain=name,
                 tenant=fields["tenant"],
@@ -120,16 +118,16 @@ class EdgeSide:
 
     def _put_inbound(self, label: str, fields: Fields | None) -> None:
         tenant, _, name = label.partition("/")
-        existing = self._editor.inbound_connector(tenant, name)
+        existing = self._directory.inbound_connector(tenant, name)
         if fields is not None:
             proven = sorted(existing.proven_pins) if existing else []
             record = {**fields, "tenant": tenant, "name": name, "proven_pins": proven}
-            self._editor.put_inbound_connector(inbound_connector_from(record), "hybrid")
+            self._directory.put_inbound_connector(inbound_connector_from(record), "hybrid")
         elif existing:
-            self._editor.remove_inbound_connector(existing)
+            self._directory.remove_inbound_connector(existing)
 
     def _put_send(self, name: str, fields: Fields | None) -> None:
         if fields is not None:
-            self._editor.put_send_connector(send_connector_from({**fields, "name": name}), "hybrid")
-        elif existing := self._editor.send_connector(name):
-            self._editor.remove_send_connector(existing)
+            self._directory.put_send_connector(send_connector_from({**fields, "name": name}), "hybrid")
+        elif existing := self._directory.send_connector(name):
+            self._directory.remove_send_connector(existing)

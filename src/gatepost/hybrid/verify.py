@@ -1,18 +1,16 @@
 """`hybrid verify`: whether both sides are as they were applied, and whether mail would be relayed now."""
 
+from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from gatepost.app import hybrid
-from gatepost.app.in_use import presented_now
-from gatepost.app.relay_api import RelayApi, UnusableFile
-from gatepost.config import Config
-from gatepost.hybrid.apply import Trouble
-from gatepost.hybrid.desire import NotPossible
+from gatepost.hybrid.errors import HybridError, UnusableFile
+from gatepost.hybrid.installation import Installation
 from gatepost.hybrid.plan import Plan
-from gatepost.hybrid.rehearsal import why_refused
-from gatepost.net.certificates import CredentialError
-from gatepost.net.credentials import load_credentials
+from gatepost.hybrid.rehearsal import rehearse, why_refused
+from gatepost.hybrid.request import SetupRequest
+from gatepost.hybrid.setup import plan as planned
+from gatepost.hybrid.usable import usable_credentials
 
 _SOON = timedelta(days=30)
 
@@ -25,80 +23,75 @@ class Check:
     do: str | None = None
 
 
-def verify(config: Config) -> tuple[Check, ...]:
+def verify(here: Installation) -> tuple[Check, ...]:
     """Raises `NothingApplied`."""
-    ask = hybrid.last_ask(config)
-    kept_back = _kept_back(config, ask)
+    request = here.last_request()
+    kept_back = _kept_back(here, request)
     return (
-        _certificate(ask),
+        _certificate(here, request),
         *((kept_back,) if kept_back else ()),
-        _token(ask),
-        *_both_sides(config, ask),
-        _relayed(config, ask, kept_back),
+        _token(here, request),
+        *_both_sides(here, request),
+        _relayed(here, request, kept_back),
     )
 
 
-def _kept_back(config: Config, ask: hybrid.Ask) -> Check | None:
+def _kept_back(here: Installation, request: SetupRequest) -> Check | None:
     """Which certificate is presented, where that is not the one in the file."""
-    shown = None if ask.postfix else presented_now(config, *ask.pair)
+    shown = None if request.postfix else here.presented.of(*request.pair)
     try:
-        in_file = load_credentials(*ask.pair).leaf
-    except CredentialError:
+        in_file = here.ports.certificates.credentials(*request.files).leaf
+    except UnusableFile:
         in_file = None
     if shown is None or (in_file is not None and shown.leaf.sha256 == in_file.sha256):
         return None
     leaf = shown.leaf
-    over = leaf.not_after is not None and leaf.not_after <= datetime.now(UTC)
+    over = leaf.not_after is not None and leaf.not_after <= here.ports.clock.now()
     flows = "it has expired" if over else f"mail flows with it until {leaf.not_after:%Y-%m-%d %H:%M} UTC"
     return Check(
         name="presented",
         passed=not over,
         says=f"the certificate before it is presented, {', '.join(leaf.names)}: {flows}; the renewed one in "
-        f"{ask.pair[0]} follows when the relay would take it",
+        f"{request.pair[0]} follows when the relay would take it",
     )
 
 
-def _token(ask: hybrid.Ask) -> Check:
+def _token(here: Installation, request: SetupRequest) -> Check:
     """Without it nothing can be rehearsed, and a renewed certificate is not presented."""
     try:
-        api = RelayApi(ask.relay, ask.token_file, ask.relay_ca)
-        try:
+        with closing(here.ports.relay(request)) as api:
             ends = api.request("GET", "/v1/whoami").body["expires_at"]
-        finally:
-            api.close()
-    except (Trouble, UnusableFile) as error:
+    except HybridError as error:
         return Check(name="token", passed=False, says=str(error))
     if ends is None:
-        return Check(name="token", passed=True, says=f"{ask.token_file}, without an end")
-    left = datetime.fromisoformat(ends) - datetime.now(UTC)
+        return Check(name="token", passed=True, says=f"{request.token_file}, without an end")
+    left = datetime.fromisoformat(ends) - here.ports.clock.now()
     do = "have a new one made by the relay's operator (gatepost token add --tenant T --out FILE), and replace the file"
     return Check(
         name="token",
         passed=True,
-        says=f"{ask.token_file}, until {ends[:10]}: {left.days} days left",
+        says=f"{request.token_file}, until {ends[:10]}: {left.days} days left",
         do=do if left < _SOON else None,
     )
 
 
-def _certificate(ask: hybrid.Ask) -> Check:
-    now = datetime.now(UTC)
+def _certificate(here: Installation, request: SetupRequest) -> Check:
+    now = here.ports.clock.now()
     try:
-        leaf = hybrid.usable_credentials(*ask.files, now).leaf
+        leaf = usable_credentials(here.ports.certificates, *request.files, now).leaf
     except UnusableFile as error:
         return Check(name="certificate", passed=False, says=str(error))
     says = f"{', '.join(leaf.names)} from {leaf.issuer}, until {leaf.not_after:%Y-%m-%d}"
     if leaf.not_after and leaf.not_after - now < _SOON:
-        rehearse = "rehearse its successor with: gatepost hybrid rehearse --certificate NEXT.pem --key NEXT.key"
-        return Check(
-            name="certificate", passed=True, says=f"{says}: {(leaf.not_after - now).days} days left", do=rehearse
-        )
+        do = "rehearse its successor with: gatepost hybrid rehearse --certificate NEXT.pem --key NEXT.key"
+        return Check(name="certificate", passed=True, says=f"{says}: {(leaf.not_after - now).days} days left", do=do)
     return Check(name="certificate", passed=True, says=says)
 
 
-def _both_sides(config: Config, ask: hybrid.Ask) -> tuple[Check, ...]:
+def _both_sides(here: Installation, request: SetupRequest) -> tuple[Check, ...]:
     try:
-        plan = hybrid.plan(config, ask)
-    except (Trouble, UnusableFile, NotPossible) as error:
+        plan = planned(here, request)
+    except HybridError as error:
         return (Check(name="both-sides", passed=False, says=str(error)),)
     return (_as_applied(plan), *((_kept(plan),) if plan.kept else ()))
 
@@ -120,15 +113,15 @@ def _kept(plan: Plan) -> Check:
     return Check(name="changed-by-hand", passed=True, says=f"changed by hand since the last apply, and kept: {names}")
 
 
-def _relayed(config: Config, ask: hybrid.Ask, kept_back: Check | None) -> Check:
+def _relayed(here: Installation, request: SetupRequest, kept_back: Check | None) -> Check:
     try:
-        rehearsal = hybrid.rehearse(config, ask)
-    except (Trouble, UnusableFile, NotPossible) as error:
+        rehearsal = rehearse(here, request)
+    except HybridError as error:
         return Check(name="relayed", passed=False, says=str(error))
     if why := why_refused(rehearsal):
         of_renewed = "of the renewed certificate: " if kept_back else ""
         return Check(name="relayed", passed=False, says=f"{of_renewed}{why}")
     if rehearsal.differences:
         return Check(name="relayed", passed=True, says="; ".join(rehearsal.differences))
-    says = f"a session over {ask.smart_host} was recognised; own, null and foreign senders would be relayed"
+    says = f"a session over {request.smart_host} was recognised; own, null and foreign senders would be relayed"
     return Check(name="relayed", passed=True, says=says)

@@ -4,49 +4,23 @@ Laws: every write says which state it replaces (`If-Match`), so that two adminis
 unseen; waiting for DNS is bounded, tells what it waits for, and can be gone on with later.
 """
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlencode
 
-from gatepost.hybrid.apply import NotChanged, same
+from gatepost.hybrid.apply import same
 from gatepost.hybrid.desire import DOMAIN, INBOUND, fresh_inbound, kind_and_name
+from gatepost.hybrid.errors import NotChanged, RelayRefused
 from gatepost.hybrid.merge import Fields
 from gatepost.hybrid.plan import Change, Objects
+from gatepost.hybrid.ports import Clock, RelayApi
 
 _DOMAIN_FIELDS = ("match_subdomains", "verified")
 _INBOUND_FIELDS = tuple(fresh_inbound())
 _PATHS = {DOMAIN: "domains", INBOUND: "inbound-connectors"}
 _LOOK_EVERY_S = 2.0
-
-
-class Answer(Protocol):
-    @property
-    def status(self) -> int: ...
-
-    @property
-    def body(self) -> Any: ...
-
-    @property
-    def etag(self) -> str | None: ...
-
-
-class Refused(NotChanged):
-    """The relay's own "no": its status (4xx), stable code, and what it says."""
-
-    def __init__(self, says: str, status: int, code: str) -> None:
-        super().__init__(says)
-        self.status = status
-        self.code = code
-
-
-class Api(Protocol):
-    """Requests to the relay. Raises `Refused` for its "no", `Trouble` where it cannot be reached or trusted."""
-
-    def request(
-        self, method: str, path: str, body: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
-    ) -> Answer: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +36,17 @@ class Waiting:
 
 class RelaySide:
     def __init__(
-        self, api: Api, tenant: str, *, wait_s: float = 0.0, waiting: Callable[[Waiting], None] = lambda _: None
+        self,
+        api: RelayApi,
+        tenant: str,
+        clock: Clock,
+        *,
+        wait_s: float = 0.0,
+        waiting: Callable[[Waiting], None] = lambda _: None,
     ) -> None:
         self._api = api
         self._tenant = tenant
+        self._clock = clock
         self._wait_s = wait_s
         self._waiting = waiting
 
@@ -100,26 +81,26 @@ class RelaySide:
 
     def _verify(self, name: str) -> None:
         """Until DNS shows the record, or the time is over."""
-        deadline = time.monotonic() + self._wait_s
+        deadline = self._clock.elapsed() + self._wait_s
         while True:
             try:
                 self._api.request("POST", f"{self._path(name)}/verification")
                 return
-            except Refused as error:
+            except RelayRefused as error:
                 if error.code not in ("domain-not-verified", "too-many-requests"):
                     raise
                 says = str(error)
             body = self._api.request("GET", self._path(name)).body
             if body["verified"]:
                 return
-            record, left = body["record"], deadline - time.monotonic()
+            record, left = body["record"], deadline - self._clock.elapsed()
             if left <= 0:
                 raise NotChanged(
                     f'{body["domain"]} is not verified yet: publish {record["name"]} TXT "{record["value"]}", then go '
                     "on with the same gatepost hybrid apply; nothing that was done is done twice"
                 )
             self._waiting(Waiting(record_name=record["name"], record_value=record["value"], says=says, left_s=left))
-            time.sleep(min(_LOOK_EVERY_S, left))
+            self._clock.sleep(min(_LOOK_EVERY_S, left))
 
     def _unchanged(self, change: Change) -> dict[str, str]:
         """The condition under which `change` may be written."""
@@ -134,7 +115,7 @@ class RelaySide:
     def _read(self, name: str) -> tuple[Fields | None, str | None]:
         try:
             answer = self._api.request("GET", self._path(name))
-        except Refused as error:
+        except RelayRefused as error:
             if error.status == 404:
                 return None, None
             raise
@@ -160,3 +141,18 @@ class RelaySide:
 
 def _fields(kind: str, body: Mapping[str, Any]) -> Fields:
     return {field: body[field] for field in (_DOMAIN_FIELDS if kind == DOMAIN else _INBOUND_FIELDS)}
+
+
+def refusal_text(url: str, token_file: Path, status: int, code: str, says: str, do: str | None) -> str:
+    """The relay's "no", as one line with a next step."""
+    if status == 401:
+        return (
+            f"{url} does not accept the token in {token_file} ({code}): ask the relay's operator for a new one: "
+            "gatepost token add --tenant T --out FILE"
+        )
+    if status == 412:
+        return (
+            f"somebody else changed this at the relay at the same moment ({says}); look at what they did, then make a "
+            "new plan: gatepost hybrid plan"
+        )
+    return f"the relay says: {says}" + (f"; {do}" if do else "")
