@@ -7,13 +7,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from gatepost import config
 from gatepost.admin.forecast.forecast import ForecastCode
 from gatepost.api.application import document
+from gatepost.config.toml_reader import _Table
 from gatepost.logs.event_log import level
+from gatepost.queue.retry import RetrySettings
 from gatepost.tenancy.reasons import ReasonCode
 from gatepost.tenancy.tenant import DEFAULT_LIMITS
 
@@ -49,40 +53,32 @@ def _settings_example() -> str:
     return _page("settings.md").partition("## Every key")[2].partition("```toml\n")[2].partition("```")[0]
 
 
-def _keys() -> set[str]:
-    return {
-        key.value
-        for name in ("take", "need", "table", "tables")
-        for call in _calls(SOURCE / "config.py", name)
-        if call.args and isinstance(key := call.args[0], ast.Constant)
-    }
+def _taken() -> Iterator[tuple[str, str, bool]]:
+    """Every setting that is asked for while the example is read: its table, its key, and whether it is there."""
+    found: list[tuple[str, str, bool]] = []
+    take = _Table.take
+
+    def watched(table: _Table, key: str, *rest: Any) -> Any:
+        found.append((table._name, key, key in table._left))
+        return take(table, key, *rest)
+
+    with patch.object(_Table, "take", watched):
+        config.parse(ROOT / "gatepost.toml", _settings_example())
+    yield from found
 
 
-@pytest.mark.parametrize("key", sorted(_keys()))
+@pytest.mark.parametrize("key", sorted({key for _, key, _ in _taken()}))
 def test_every_setting_has_its_row(key: str) -> None:
     page = _page("settings.md")
     assert f"| `{key}` |" in page or re.search(rf"^#+ .*\b{key}\]+`$", page, re.MULTILINE), "docs/reference/settings.md"
 
 
-def test_the_example_with_every_key_has_every_key_at_its_default(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    missing = []
-    take = config._Table.take
-
-    def watched(table: config._Table, key: str, *rest: object) -> object:
-        if key not in table._left:
-            missing.append(f"{table._name}{key}")
-        return take(table, key, *rest)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(config._Table, "take", watched)
-    file = tmp_path / "gatepost.toml"
-    file.write_text(_settings_example(), "utf-8")
-    found = config.read(file)
-    assert missing == []
+def test_the_example_with_every_key_has_every_key_at_its_default() -> None:
+    assert [f"{table}{key}" for table, key, is_there in _taken() if not is_there] == []
+    found = config.parse(ROOT / "gatepost.toml", _settings_example())
     assert found.listeners[0].limits == config.ListenerLimits()
     assert found.api == config.ApiConfig(host="127.0.0.1", port=8443)
-    assert found.retry == config.RetrySettings()
+    assert found.retry == RetrySettings()
     assert found.delivery == config.DeliveryConfig()
     assert found.tenant_limits == DEFAULT_LIMITS
     assert found.queue == config.QueueConfig()

@@ -7,7 +7,9 @@ from email.message import EmailMessage
 from email.policy import SMTPUTF8
 
 from gatepost.admin.forecast.forecast import ForecastCode, ForecastItem
-from gatepost.admin.forecast.notices import Notice, notices, told_key
+from gatepost.admin.forecast.notices import Notice, message_of, notices, told_key
+from gatepost.mail.address import NULL_REVERSE_PATH
+from gatepost.mail.envelope import Body
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -95,3 +97,13 @@ def test_names_in_any_script_are_told() -> None:
 
 def test_the_key_is_the_same_at_each_look() -> None:
     assert told_key(EXPIRING, NOW) == told_key(replace(EXPIRING, says="in other words"), NOW + DAY)
+
+
+def test_a_notice_is_queued_so_that_nothing_comes_back() -> None:
+    for contact, body in (("post@contoso.com", Body.SEVEN_BIT), ("pöst@contoso.com", Body.EIGHT_BIT_MIME)):
+        (notice,) = notices([EXPIRING], {"contoso": contact}, set(), NOW, HOST)
+        message = message_of(notice, "08DF", NOW.timestamp())
+        assert str(message.reverse_path) == str(NULL_REVERSE_PATH)
+        assert [str(each.forward_path) for each in message.recipients] == [contact]
+        assert (message.body, message.smtputf8) == (body, not contact.isascii())
+        assert b"".join(message.content.chunks()) == notice.octets

@@ -6,10 +6,11 @@ lapses. A failure of the DNS says nothing about a domain, so it changes nothing.
 alone.
 """
 
-from asyncio import gather
-from collections.abc import Sequence
+from asyncio import gather, sleep
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from shlex import quote
 from typing import Protocol
 
@@ -19,9 +20,11 @@ from gatepost.admin.directory.lookups import claims_named, domain_named, say_who
 from gatepost.admin.directory.ownership import RECORD_PREFIX, record_name, record_value, txt_record
 from gatepost.errors import DomainNotVerified, NotAllowed
 from gatepost.queue.next_hop import DnsProblem
+from gatepost.queue.store import StoreError
 from gatepost.tenancy.tenant import AcceptedDomain
 
 CHECK_EVERY = timedelta(days=1)
+_ROUND_EVERY_S = 3600.0
 _ASKED_AT_ONCE = 50
 """One tenant's thousand domains whose name servers are silent must not put off everybody else's check for hours."""
 
@@ -99,6 +102,45 @@ def lapse(editor: DirectoryEditor, at: datetime, after: timedelta) -> Sequence[R
             )
             events.append(_event(domain, "lapsed", f"{says}gatepost domain add {quote(domain.tenant)} {domain.domain}"))
     return events
+
+
+class Events(Protocol):
+    def emit(self, event: str, /, **fields: object) -> None: ...
+
+
+class VerificationRounds:
+    """Each hour the domains whose day is over are asked for, and claims that nobody proved lapse; for as long as the
+    relay runs."""
+
+    def __init__(
+        self,
+        open_editor: Callable[[], AbstractContextManager[DirectoryEditor]],
+        lookup: TxtLookup,
+        events: Events,
+        *,
+        grace: timedelta,
+        claim: timedelta,
+    ) -> None:
+        self._open_editor = open_editor
+        self._lookup = lookup
+        self._events = events
+        self._grace = grace
+        self._claim = claim
+
+    async def run(self) -> None:
+        while True:
+            await self.go(datetime.now(UTC))
+            await sleep(_ROUND_EVERY_S)
+
+    async def go(self, at: datetime) -> None:
+        try:
+            with self._open_editor() as editor:
+                found = [*await recheck(editor, self._lookup, at, self._grace), *lapse(editor, at, self._claim)]
+        except (StoreError, OSError) as error:
+            self._events.emit("store-unavailable", problem=str(error))
+            return
+        for event in found:
+            self._events.emit("domain-verification", problem=str(event))
 
 
 def _judge(

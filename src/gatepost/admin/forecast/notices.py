@@ -14,6 +14,11 @@ from email.utils import format_datetime, make_msgid
 from textwrap import fill
 
 from gatepost.admin.forecast.forecast import ForecastCode, ForecastItem
+from gatepost.delivery.notifications import MadeContent
+from gatepost.mail.address import NULL_REVERSE_PATH, Mailbox
+from gatepost.mail.envelope import Body
+from gatepost.mail.path_grammar import read_mailbox
+from gatepost.queue.message import NewMessage, NewRecipient
 
 ToldKey = tuple[str, str, str, str, int]
 """Tenant, code, connector, subject, and the stage in days (0: without a date)."""
@@ -30,6 +35,21 @@ class Notice:
     keys: tuple[ToldKey, ...]
     """What is told in it: to be remembered once the message is kept."""
     octets: bytes
+
+
+def message_of(notice: Notice, session_id: str, at: float) -> NewMessage:
+    """As the queue takes it: with the null reverse-path, so that nothing comes back."""
+    contact = read_mailbox(notice.contact)
+    assert isinstance(contact, Mailbox), "what is stored as a contact was read as a mailbox"
+    return NewMessage(
+        session_id=session_id,
+        received_at=at,
+        reverse_path=NULL_REVERSE_PATH,
+        recipients=(NewRecipient(forward_path=contact, tenant=None, connector=None),),
+        content=MadeContent(notice.octets),
+        body=Body.SEVEN_BIT if notice.octets.isascii() else Body.EIGHT_BIT_MIME,
+        smtputf8=not notice.contact.isascii(),
+    )
 
 
 def told_key(prospect: ForecastItem, at: datetime) -> ToldKey:

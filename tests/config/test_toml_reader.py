@@ -6,7 +6,7 @@ import pytest
 
 from gatepost.config import ConfigError, read
 
-BAD = sorted((Path(__file__).parent / "bad_config").glob("*.toml"))
+BAD = sorted((Path(__file__).parents[1] / "bad_config").glob("*.toml"))
 
 
 @pytest.mark.parametrize("file", BAD, ids=[file.stem for file in BAD])

@@ -1,0 +1,41 @@
+"""`gatepost.toml`: what a process needs. Tenants, domains and connectors live in the store, not here.
+
+A file becomes a `Config` or one `ConfigError` of one line: where, what, and what to do. An unknown key is an error
+that names the nearest known one. Relative paths count from the folder of the file.
+"""
+
+from gatepost.config.toml_reader import ConfigError, parse, read
+from gatepost.config.values import (
+    ApiConfig,
+    ApiLimits,
+    CertificateFiles,
+    Config,
+    DeliveryConfig,
+    HybridConfig,
+    ListenerConfig,
+    ListenerLimits,
+    ProtocolLogConfig,
+    QueueConfig,
+    SessionsConfig,
+    TlsConfig,
+    server_settings,
+)
+
+__all__ = [
+    "ApiConfig",
+    "ApiLimits",
+    "CertificateFiles",
+    "Config",
+    "ConfigError",
+    "DeliveryConfig",
+    "HybridConfig",
+    "ListenerConfig",
+    "ListenerLimits",
+    "ProtocolLogConfig",
+    "QueueConfig",
+    "SessionsConfig",
+    "TlsConfig",
+    "parse",
+    "read",
+    "server_settings",
+]
