@@ -4,6 +4,7 @@ import os
 import signal
 import ssl
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -62,6 +63,24 @@ class TestTokens:
         with Api(relay, token_for(relay, "--tenant", "contoso", "--expires", "0.001s")) as api:
             answer = api.get("/v1/whoami")
             assert (answer.status_code, code_of(answer)) == (401, "token-expired")
+
+    def test_a_token_that_may_puts_off_its_own_end(self, relay: Installation, contoso: Api) -> None:
+        answer = contoso.post("/v1/whoami/renewal")
+        assert (answer.status_code, code_of(answer)) == (403, "scope-missing")
+        scopes = ("--scope", "read", "--scope", "write", "--scope", "renew")
+        with Api(relay, token_for(relay, "--tenant", "contoso", "--expires", "10d", *scopes)) as api:
+            before = api.get("/v1/whoami").json()
+            renewed = api.post("/v1/whoami/renewal").json()
+            assert api.get("/v1/whoami").json() == {**renewed, "directory_version": renewed["directory_version"]}
+            assert renewed["token"] == before["token"]
+            assert renewed["expires_at"] > before["expires_at"]
+            lives = [
+                datetime.fromisoformat(each["expires_at"]) - datetime.fromisoformat(each["created_at"])
+                for each in (before, renewed)
+            ]
+            assert lives == [timedelta(days=10)] * 2
+            relay("token", "revoke", before["token"])
+            assert code_of(api.post("/v1/whoami/renewal")) == "token-revoked"
 
     def test_the_tokens_of_a_removed_tenant_do_not_open_a_new_one_of_its_name(
         self, relay: Installation, operator: Api

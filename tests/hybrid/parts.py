@@ -15,6 +15,7 @@ from gatepost.config import read
 from gatepost.hybrid.errors import ApplyError, RelayRefused
 from gatepost.hybrid.installation import Installation
 from gatepost.hybrid.ports import Credentials, Done, Ports, ProbedSession
+from gatepost.hybrid.relay_token import note_token
 from gatepost.hybrid.request import SetupRequest
 from gatepost.tenancy.tenant import SmartHost
 from pki import Issued
@@ -57,7 +58,10 @@ class MemoryRelay:
     verified_after: int = 0
     """So many attempts to verify find nothing in DNS."""
     verdict: str = "relay"
+    created_at: str | None = None
     expires_at: str | None = None
+    renewed_life: tuple[str | None, str | None] = (None, None)
+    """What a renewal sets these two to."""
     scopes: tuple[str, ...] = ("read", "write")
     tenant: str | None = "contoso"
     seen_chain: tuple[str, ...] = ()
@@ -71,9 +75,13 @@ class MemoryRelay:
             raise ApplyError("the relay does not answer")
         url = urlsplit(path)
         self.requests.append((method, url.path, dict(headers or {})))
-        if url.path == "/v1/whoami":
-            who = {"token": "t1", "tenant": self.tenant, "scopes": self.scopes, "expires_at": self.expires_at}
-            return Reply(200, who)
+        if url.path == "/v1/whoami/renewal":
+            if "renew" not in self.scopes:
+                raise RelayRefused("this token may not renew itself", 403, "scope-missing")
+            self.created_at, self.expires_at = self.renewed_life
+        if url.path.startswith("/v1/whoami"):
+            who = {"token": "t1", "tenant": self.tenant, "scopes": self.scopes}
+            return Reply(200, {**who, "created_at": self.created_at, "expires_at": self.expires_at})
         name = url.path.removeprefix(f"{TENANT}/")
         if name.startswith("rehearsals"):
             return self._rehearsal(method)
@@ -173,6 +181,17 @@ class Scene:
         (self.folder / "mail.pem").write_bytes(issued.chain_file.read_bytes())
         (self.folder / "mail.key").write_bytes(issued.key_file.read_bytes())
         (self.folder / "mail.key").chmod(0o600)
+
+    def token_lives(self, days: int, ago: int) -> None:
+        """It was made for so many days, so many days ago, and may renew itself; the wizard has asked since."""
+
+        def life(began: datetime) -> tuple[str, str]:
+            return began.isoformat(), (began + timedelta(days=days)).isoformat()
+
+        self.relay.scopes = ("read", "write", "renew")
+        self.relay.created_at, self.relay.expires_at = life(self.clock.at - timedelta(days=ago))
+        self.relay.renewed_life = life(self.clock.at)
+        note_token(self.here.folder, self.relay.request("GET", "/v1/whoami").body)
 
     @property
     def request(self) -> SetupRequest:

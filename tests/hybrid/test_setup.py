@@ -191,6 +191,25 @@ def test_a_file_that_cannot_be_used_changes_nothing(scene: Scene) -> None:
     assert presented(scene) == ("mail.contoso.com",)
 
 
+@pytest.mark.parametrize(("ago", "renewed"), [(59, False), (61, True)])
+def test_the_token_is_renewed_when_a_third_of_its_life_is_left(scene: Scene, ago: int, renewed: bool) -> None:
+    applied(scene)
+    scene.token_lives(90, ago)
+    assert ("token_renewed" in renewal.look(scene.here, follow=False)) == renewed
+    noted = noted_token(scene.here.folder)
+    assert noted is not None and noted.expires_at is not None
+    assert (noted.expires_at - scene.clock.now() > timedelta(days=89)) == renewed
+
+
+def test_a_token_that_may_not_renew_itself_is_left_to_its_operator(scene: Scene) -> None:
+    applied(scene)
+    scene.token_lives(90, 80)
+    scene.relay.scopes = ("read", "write")
+    assert "may not renew" in renewal.look(scene.here, follow=False)["token_problem"]
+    verify.verify(scene.here)
+    assert renewal.look(scene.here, follow=False) == {"outcome": "unchanged"}
+
+
 # --- certificates side by side ----------------------------------------------------------------------------------------
 
 

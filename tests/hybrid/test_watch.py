@@ -99,6 +99,19 @@ def test_names_that_were_replaced_are_tidied_where_the_edge_follows(scene: Scene
         assert watched.look(3) == looks
 
 
+def test_the_token_is_renewed_in_time_and_a_failure_is_told_and_tried_again(scene: Scene) -> None:
+    watched = Watched(scene)
+    scene.token_lives(90, 50)
+    assert watched.look() == 0
+    scene.clock.sleep(11 * 86400)
+    watched.answer = {"outcome": "unchanged", "token_problem": "the relay says no"}
+    assert watched.look(3) == 1
+    scene.clock.sleep(3601)
+    watched.answer = {"outcome": "unchanged", "token_renewed": "2030-01-01 00:00Z"}
+    assert watched.look(3) == 2
+    assert (watched.events, watched.alarms) == (["token-not-renewed", "token-renewed"], [])
+
+
 def test_what_cannot_be_read_is_an_alarm_and_no_end_of_the_watch(scene: Scene) -> None:
     watched = Watched(scene)
     for plan in scene.here.folder.glob("applies/*/plan.json"):

@@ -71,7 +71,9 @@ class WhoAmI(Shown):
     token: str
     tenant: str | None
     operator: bool
-    scopes: list[Literal["read", "write"]]
+    scopes: list[Literal["read", "renew", "write"]]
+    created_at: str | None
+    """Or renewed."""
     expires_at: str | None
     hostname: str
     version: str

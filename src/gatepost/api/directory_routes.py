@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from gatepost import __version__
-from gatepost.admin.directory import domains, tenants, verification
+from gatepost.admin.directory import domains, tenants, tokens, verification
 from gatepost.admin.directory.editor import DirectoryEditor
 from gatepost.admin.directory.lookups import domain_named
 from gatepost.api.bodies import DomainBody, DomainShown, PageShown, TenantBody, TenantShown, WhoAmI
@@ -17,12 +17,14 @@ from gatepost.api.conditional import ConditionsOf, written
 from gatepost.api.names import DomainName, TenantName
 from gatepost.api.objects import domain_shown
 from gatepost.api.paging import PageOf
+from gatepost.api.problems import Problem
 from gatepost.app.admin_wiring import txt_lookup
 from gatepost.errors import NotFound
 from gatepost.mail.domain import DomainError, domain_key
 from gatepost.tenancy.fields import time_text
 from gatepost.tenancy.record import tenant_record
 from gatepost.tenancy.tenant import AcceptedDomain
+from gatepost.tenancy.token import Scope, Token
 
 router = APIRouter()
 
@@ -30,14 +32,26 @@ router = APIRouter()
 @router.get("/v1/whoami", response_model=WhoAmI)
 def who_am_i(caller: CallerOf) -> Any:
     """Whose the token is, what it may do, and which relay answers."""
-    token = caller.token
     with caller.directory() as editor:
-        version = editor.version
+        return _who(caller, caller.token, editor.version)
+
+
+@router.post("/v1/whoami/renewal", response_model=WhoAmI)
+def renew_token(caller: CallerOf) -> Any:
+    """The token is valid for as long from now as it was made for. It needs the scope `renew`."""
+    if Scope.RENEW not in caller.token.scopes:
+        raise Problem(403, "scope-missing", "this token may not renew itself", do="use one made with --scope renew")
+    with caller.directory() as editor:
+        return _who(caller, tokens.renew(editor, caller.token, datetime.now(UTC)), editor.version)
+
+
+def _who(caller: Caller, token: Token, version: int) -> dict[str, Any]:
     return {
         "token": token.id,
         "tenant": token.tenant,
         "operator": caller.is_operator,
         "scopes": sorted(token.scopes),
+        "created_at": time_text(token.created_at),
         "expires_at": time_text(token.expires_at),
         "hostname": caller.config.hostname,
         "version": __version__,

@@ -37,7 +37,7 @@ def own(config: Config, editor: DirectoryEditor, at: datetime, tenant: str | Non
 def _of_edge(config: Config, at: datetime) -> Iterator[ForecastItem]:
     """The token that this edge rehearses its renewals with, as the relay last told of it."""
     token = noted_token(wizard_folder(config))
-    if token and token.expires_at and token.expires_at - at <= HORIZON:
+    if token and token.expires_at and token.expires_at - at <= HORIZON and not token.is_left_alone(at):
         yield of_relay_token(token.id, token.expires_at, at)
 
 

@@ -26,7 +26,10 @@ def add(
     out: Annotated[Path, typer.Option(metavar="FILE", show_default=False, help="A new file for the token, mode 0600.")],
     tenant: Annotated[str | None, typer.Option(metavar="T", help="For this tenant and what is its own.")] = None,
     operator: Annotated[bool, typer.Option("--operator", help="For all tenants and the server's own.")] = False,
-    scope: Annotated[list[str] | None, typer.Option(metavar="read|write", help="Repeatable; default: both.")] = None,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(metavar="read|write|renew", help="Repeatable; default: read and write. renew: extend itself."),
+    ] = None,
     expires: Annotated[str, typer.Option(metavar="DURATION", help="12h, 90d, 52w, or never.")] = "90d",
 ) -> None:
     with directory_editor() as editor:

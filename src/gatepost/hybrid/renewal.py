@@ -1,9 +1,10 @@
-"""One look at a renewed certificate, in a process of its own (`python -m gatepost.app.renewal`).
+"""One look at a renewed certificate and at the token, in a process of its own (`python -m gatepost.app.renewal`).
 
 What flows through: the files of the last apply; a rehearsal with the relay; then either the copy that workers present
 is replaced, or the outcome says why not. If the edge follows, the relay's connector learns the new name first.
 """
 
+from contextlib import closing
 from typing import Any
 
 from gatepost.hybrid import setup
@@ -12,6 +13,7 @@ from gatepost.hybrid.errors import HybridError, UnusableFile
 from gatepost.hybrid.installation import Installation
 from gatepost.hybrid.ports import Credentials
 from gatepost.hybrid.rehearsal import rehearse, why_refused
+from gatepost.hybrid.relay_token import noted_token, renewed_token
 from gatepost.hybrid.request import SetupRequest
 from gatepost.hybrid.usable import usable_credentials
 
@@ -19,8 +21,25 @@ _FIX = "gatepost hybrid plan --out plan.json, then gatepost hybrid apply plan.js
 
 
 def look(here: Installation, *, follow: bool) -> dict[str, Any]:
-    """What came of it: `outcome` and what an operator wants to know."""
+    """What came of it: `outcome` and what an operator wants to know; of the token, if it was time to renew it."""
     request = here.last_request()
+    return {**_token(here, request), **_certificate(here, request, follow=follow)}
+
+
+def _token(here: Installation, request: SetupRequest) -> dict[str, Any]:
+    """First of all: without it nothing can be rehearsed."""
+    noted = noted_token(here.folder)
+    if noted is None or not noted.is_due(here.ports.clock.now()):
+        return {}
+    try:
+        with closing(here.ports.relay(request)) as api:
+            renewed = renewed_token(here.folder, api)
+    except HybridError as error:
+        return {"token_problem": str(error)}
+    return {"token_renewed": f"{renewed.expires_at:%Y-%m-%d %H:%M}Z"}
+
+
+def _certificate(here: Installation, request: SetupRequest, *, follow: bool) -> dict[str, Any]:
     presented = here.presented.of(*request.pair)
     try:
         renewed = usable_credentials(here.ports.certificates, *request.files, here.ports.clock.now())

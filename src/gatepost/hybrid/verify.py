@@ -11,6 +11,7 @@ from gatepost.hybrid.rehearsal import rehearse, why_refused
 from gatepost.hybrid.request import SetupRequest
 from gatepost.hybrid.setup import plan as planned
 from gatepost.hybrid.usable import usable_credentials
+from gatepost.tenancy.token import Scope
 
 _SOON = timedelta(days=30)
 
@@ -60,18 +61,20 @@ def _token(here: Installation, request: SetupRequest) -> Check:
     """Without it nothing can be rehearsed, and a renewed certificate is not presented."""
     try:
         with closing(here.ports.relay(request)) as api:
-            ends = api.request("GET", "/v1/whoami").body["expires_at"]
+            who = api.request("GET", "/v1/whoami").body
     except HybridError as error:
         return Check(name="token", passed=False, says=str(error))
+    ends = who["expires_at"]
     if ends is None:
         return Check(name="token", passed=True, says=f"{request.token_file}, without an end")
     left = datetime.fromisoformat(ends) - here.ports.clock.now()
+    renews = Scope.RENEW in who["scopes"] and not request.postfix
     do = "have a new one made by the relay's operator (gatepost token add --tenant T --out FILE), and replace the file"
     return Check(
         name="token",
         passed=True,
-        says=f"{request.token_file}, until {ends[:10]}: {left.days} days left",
-        do=do if left < _SOON else None,
+        says=f"{request.token_file}, until {ends[:10]}: {left.days} days left" + ("; renews itself" if renews else ""),
+        do=do if left < _SOON and not renews else None,
     )
 
 

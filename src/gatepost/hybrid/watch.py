@@ -1,4 +1,5 @@
-"""The edge notices a renewed certificate file of the connector that the wizard set up, and has it rehearsed.
+"""The edge notices a renewed certificate file of the connector that the wizard set up, and has it rehearsed; the token
+that this needs is renewed in time.
 
 The looking is here, in worker 0: two `stat` every few seconds. The rehearsal, with all it needs, is a process of its
 own, so that sessions never wait for it. Law: until a rehearsal has passed, workers go on presenting the certificate
@@ -12,11 +13,13 @@ from typing import Any, Protocol
 
 from gatepost.hybrid.errors import UnusableFile, UnusablePlan
 from gatepost.hybrid.installation import Installation
+from gatepost.hybrid.relay_token import noted_token
 
 _LOOK_EVERY_S = 2.0
 _TRY_AGAIN_S = 60.0
 """While a renewed certificate is not accepted: the relay, or the file, may have been mended."""
 _TIDY_EVERY_S = 6 * 3600.0
+_TOKEN_AGAIN_S = 3600.0
 
 _REFUSED = frozenset(("refused", "presented-unproven"))
 
@@ -55,7 +58,7 @@ class RenewalWatch:
         self._settled: tuple[str, str, object] | None = None
         """Paths and state of the files that are presented as they are."""
         self._reported: tuple[str, str] | None = None
-        self._again_at = 0.0
+        self._again_at = self._token_again_at = 0.0
         self._tidy_at = here.ports.clock.elapsed() + _TIDY_EVERY_S
 
     async def run(self) -> None:
@@ -73,9 +76,17 @@ class RenewalWatch:
 
     def _something_to_do(self) -> bool:
         pair = self._pair()
-        now = self._here.ports.clock.elapsed()
-        if pair is None:
+        return pair is not None and (self._certificate_is_new(pair) or self._token_is_due())
+
+    def _token_is_due(self) -> bool:
+        clock = self._here.ports.clock
+        if clock.elapsed() < self._token_again_at:
             return False
+        noted = noted_token(self._here.folder)
+        return noted is not None and noted.is_due(clock.now())
+
+    def _certificate_is_new(self, pair: tuple[str, str]) -> bool:
+        now = self._here.ports.clock.elapsed()
         certificates = self._here.ports.certificates
         state = (*pair, tuple(map(certificates.state, pair)))
         if state == self._settled:
@@ -101,7 +112,9 @@ class RenewalWatch:
     async def _have_it_rehearsed(self) -> None:
         now = self._here.ports.clock.elapsed()
         self._again_at, self._tidy_at = now + _TRY_AGAIN_S, now + _TIDY_EVERY_S
+        self._token_again_at = now + _TOKEN_AGAIN_S
         found = dict(await self._look())
+        self._tell_of_token(found.pop("token_renewed", None), found.pop("token_problem", None))
         outcome = found.pop("outcome")
         if outcome == "presented":
             self._events.emit(
@@ -109,6 +122,12 @@ class RenewalWatch:
             )
         elif outcome != "unchanged":
             self._warn(outcome, found)
+
+    def _tell_of_token(self, renewed: str | None, problem: str | None) -> None:
+        if renewed:
+            self._events.emit("token-renewed", until=renewed)
+        elif problem:
+            self._events.emit("token-not-renewed", problem=problem)
 
     def _warn(self, outcome: str, found: Mapping[str, Any]) -> None:
         """Once for each thing that is wrong; it is tried again all the same."""

@@ -46,6 +46,7 @@ _WARNINGS: Final = frozenset(
         "renewal-not-rehearsed",
         "enrolment-refused",
         "tenant-over-limit",
+        "token-not-renewed",
         "turned-away",
     }
 )

@@ -28,11 +28,19 @@ def certificate(ends_in: timedelta, **more: object) -> OwnCertificate:
     return OwnCertificate(**values)  # type: ignore[arg-type]
 
 
-def token(ends_in: timedelta | None, used_ago: timedelta | None, **more: object) -> Token:
+WITHOUT_RENEWAL = frozenset({Scope.READ, Scope.WRITE})
+
+
+def token(
+    ends_in: timedelta | None,
+    used_ago: timedelta | None,
+    scopes: frozenset[Scope] = WITHOUT_RENEWAL,
+    **more: object,
+) -> Token:
     return Token(
         id="0123456789ab",
         tenant="contoso",
-        scopes=frozenset(Scope),
+        scopes=scopes,
         secret_sha256="",
         created_at=NOW - 80 * DAY,
         expires_at=None if ends_in is None else NOW + ends_in,
@@ -69,6 +77,13 @@ def test_a_token_that_somebody_uses_is_told_of_and_no_other() -> None:
     found = list(of_tokens([*used, *others, token(DAY, DAY, revoked_at=NOW)], NOW))
     assert [each.due_at for each in found] == [NOW + 5 * DAY, NOW - DAY]
     assert {each.tenant for each in found} == {"contoso"}
+
+
+def test_a_token_that_renews_itself_is_told_of_when_it_has_not() -> None:
+    """It was made 80 days ago, and is renewed when a third of its life is left."""
+    ends = [20 * DAY, 29 * DAY]
+    found = [list(of_tokens([token(each, DAY, frozenset(Scope))], NOW)) for each in ends]
+    assert [len(each) for each in found] == [1, 0]
 
 
 def test_the_token_of_an_edge_is_told_of_with_what_stops_without_it() -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gatepost.admin.forecast.forecast import HORIZON, ForecastCode, ForecastItem
-from gatepost.tenancy.token import Token
+from gatepost.tenancy.token import Scope, Token
 
 _IN_USE = timedelta(days=30)
 """A token that was not used for so long is missed by nobody."""
@@ -93,7 +93,7 @@ def of_tokens(tokens: Iterable[Token], at: datetime) -> Iterator[ForecastItem]:
         ends = token.expires_at
         if ends is None or token.revoked_at or token.used_at is None:
             continue
-        if ends - at > HORIZON or at - token.used_at > _IN_USE:
+        if ends - at > HORIZON or at - token.used_at > _IN_USE or (_renews_itself(token) and not token.is_overdue(at)):
             continue
         whose = f" --tenant {token.tenant}" if token.tenant else ""
         yield ForecastItem(
@@ -106,6 +106,10 @@ def of_tokens(tokens: Iterable[Token], at: datetime) -> Iterator[ForecastItem]:
             f"{'expired' if token.has_expired(at) else 'expires'} {ends:%Y-%m-%d %H:%M} UTC",
             do=f"ask the relay's operator for a new one, and replace its file: gatepost token add{whose} --out FILE",
         )
+
+
+def _renews_itself(token: Token) -> bool:
+    return Scope.RENEW in token.scopes
 
 
 def of_relay_token(id: str, ends: datetime, at: datetime) -> ForecastItem:

@@ -46,7 +46,7 @@ def open_sides(
 def tenant_noting_token(here: Installation, api: RelayApi, request: SetupRequest) -> str:
     """The tenant that the token speaks for. Until when the token counts is noted for the forecast."""
     who = api.request("GET", "/v1/whoami").body
-    note_token(here.folder, str(who["token"]), who["expires_at"])
+    note_token(here.folder, who)
     return _tenant(who, request)
 
 
