@@ -12,11 +12,15 @@ from gatepost.app import open_editor
 from gatepost.app.hybrid import certificate_files
 from gatepost.app.setup import initialise
 from gatepost.config import read
+from gatepost.hybrid import setup
 from gatepost.hybrid.errors import ApplyError, RelayRefused
 from gatepost.hybrid.installation import Installation
+from gatepost.hybrid.plan import Change, Plan
 from gatepost.hybrid.ports import Credentials, Done, Ports, ProbedSession
+from gatepost.hybrid.rehearsal import Rehearsal
 from gatepost.hybrid.relay_token import note_token
 from gatepost.hybrid.request import SetupRequest
+from gatepost.hybrid.sides.relay import Waiting
 from gatepost.tenancy.tenant import SmartHost
 from pki import Issued
 
@@ -203,3 +207,28 @@ class Scene:
             certificate=self.folder / "mail.pem",
             key=self.folder / "mail.key",
         )
+
+
+class Quiet:
+    def __init__(self) -> None:
+        self.steps: list[str] = []
+        self.rehearsals: list[Rehearsal] = []
+
+    def step(self, change: Change, what: str) -> None:
+        self.steps.append(what)
+
+    def waiting(self, waiting: Waiting) -> None: ...
+
+    def rehearsed(self, found: Rehearsal) -> None:
+        self.rehearsals.append(found)
+
+
+def applied(scene: Scene) -> Plan:
+    plan = setup.plan(scene.here, scene.request)
+    assert setup.apply_plan(scene.here, plan, Quiet(), wait_s=0)
+    return plan
+
+
+def presented(scene: Scene) -> tuple[str, ...]:
+    found = scene.here.presented.of(*scene.request.pair)
+    return found.leaf.names if found else ()

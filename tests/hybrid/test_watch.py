@@ -9,8 +9,7 @@ import pytest
 
 from gatepost.hybrid import setup
 from gatepost.hybrid.watch import RenewalAlarm, RenewalWatch
-from hybrid.parts import Scene
-from hybrid.test_setup import Quiet
+from hybrid.parts import Quiet, Scene
 from pki import Pki
 
 
