@@ -76,9 +76,11 @@ class Certificates:
         except CredentialError as error:
             raise UnusableFile(str(error)) from None
 
-    def judge(self, chain: Sequence[CertificateFacts], at: datetime) -> ClientCertificate:
+    def judge(
+        self, chain: Sequence[CertificateFacts], at: datetime, trust_anchors: tuple[str, ...] = ()
+    ) -> ClientCertificate:
         self._judge = self._judge or Judge(self._roots)
-        return self._judge(tuple(chain), (), at)
+        return self._judge(tuple(chain), trust_anchors, at)
 
     def system_roots(self) -> str | None:
         found = system_roots_file()

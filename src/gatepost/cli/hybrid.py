@@ -205,6 +205,10 @@ def certificates_command(
     key: Annotated[
         list[Path] | None, typer.Option(metavar="PEM", help="A private key that lies elsewhere; repeatable.")
     ] = None,
+    trust_anchor: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="PEM", help="Root that the relay trusts for you; default: as applied last; repeatable."),
+    ] = None,
     json: Json = False,
 ) -> None:
     from gatepost.app.hybrid import certificate_files, installation
@@ -212,7 +216,8 @@ def certificates_command(
     with _declining():
         config = _config_if_any()
         here = installation(config) if config else None
-        found = certificates.compare(certificate_files(config), here, paths, key or [], datetime.now(UTC))
+        files, now = certificate_files(config), datetime.now(UTC)
+        found = certificates.compare(files, here, paths, key or [], now, trust_anchor or [])
     if json:
         context.print_json({"certificates": found.choices, "notes": found.notes})
     else:

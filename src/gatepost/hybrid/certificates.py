@@ -14,6 +14,7 @@ from gatepost.hybrid.merge import Fields
 from gatepost.hybrid.ports import CertificateFiles
 from gatepost.hybrid.sides import tenant_of
 from gatepost.hybrid.sides.relay import RelaySide
+from gatepost.hybrid.usable import read_anchor
 from gatepost.tenancy.evidence import CertificateFacts
 
 _SUFFIXES = frozenset({".pem", ".crt", ".cer", ".key", ".der"})
@@ -33,15 +34,20 @@ def compare(
     paths: Sequence[Path],
     keys: Sequence[Path],
     now: datetime,
+    trust_anchors: Sequence[Path] = (),
 ) -> Comparison:
-    """`here`: None where nothing is configured. Raises `UnusableFile` when there is no certificate to look at."""
+    """`here`: None where nothing is configured. `trust_anchors`: whom the relay trusts, where that is no public
+    authority; without any, those of the last apply. Raises `UnusableFile` when there is no certificate to look at."""
     files = list(dict.fromkeys(_files(paths)))
     chains = {file: chain for file in files if (chain := _chain(certificates, file)) is not None}
     if not chains:
         raise UnusableFile(
             f"no certificate in {', '.join(map(str, paths))}; name PEM files, or a folder that holds some"
         )
-    candidates = [_candidate(certificates, file, chain, [*keys, *files], now) for file, chain in chains.items()]
+    anchors = tuple(map(read_anchor, trust_anchors or _applied_anchors(here)))
+    candidates = [
+        _candidate(certificates, file, chain, [*keys, *files], now, anchors) for file, chain in chains.items()
+    ]
     relay, notes = _at_relay(here)
     connectors = {
         kind_and_name(name)[1]: fields["certificate_names"]
@@ -52,6 +58,13 @@ def compare(
         kind_and_name(name)[1] for name, fields in relay.items() if name.startswith(DOMAIN) and fields["verified"]
     ]
     return Comparison(choices=compared(candidates, connectors, domains, now), notes=notes)
+
+
+def _applied_anchors(here: Installation | None) -> Sequence[Path]:
+    try:
+        return here.last_request().trust_anchors if here else ()
+    except NothingApplied:
+        return ()
 
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
@@ -89,6 +102,7 @@ def _candidate(
     chain: tuple[CertificateFacts, ...],
     keys: Iterable[Path],
     now: datetime,
+    trust_anchors: tuple[str, ...],
 ) -> Candidate:
     """With the key that belongs to it, wherever it lies among the files; a namesake that does not belong is told."""
     key = next((each for each in keys if _fits(certificates, file, each)), None)
@@ -99,7 +113,7 @@ def _candidate(
     return Candidate(
         file=str(file),
         chain=chain,
-        judged=certificates.judge(chain, now),
+        judged=certificates.judge(chain, now, trust_anchors),
         key_file=str(key) if key else None,
         key_problem=problem,
     )

@@ -133,7 +133,10 @@ def _inbound_at_relay(
         wanted_names = list(now["certificate_names"])
     why = f"the relay recognises this server by the certificate name {', '.join(names)}"
     if earlier:
-        why += f"; {', '.join(earlier)} stays accepted for {OVERLAP.days} days after the renewal"
+        why += (
+            f"; {', '.join(earlier)} stays accepted for {OVERLAP.days} days after the renewal, until the next plan "
+            "removes it, or this edge does ([hybrid] follow)"
+        )
     fields: dict[str, Any] = {"certificate_names": wanted_names, "enabled": True}
     if desired.trust_anchors:
         fields["trust_anchors"] = list(desired.trust_anchors)

@@ -104,8 +104,10 @@ class CertificateFiles(Protocol):
 
     def credentials(self, certificate: Path, key: Path) -> Credentials: ...
 
-    def judge(self, chain: Sequence[CertificateFacts], at: datetime) -> ClientCertificate:
-        """As a relay would that trusts whom this installation trusts."""
+    def judge(
+        self, chain: Sequence[CertificateFacts], at: datetime, trust_anchors: tuple[str, ...] = ()
+    ) -> ClientCertificate:
+        """As a relay would that trusts the anchors, which are PEM texts; without any, whom this installation trusts."""
 
     def system_roots(self) -> str | None:
         """The file of the authorities that this machine trusts."""

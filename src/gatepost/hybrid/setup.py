@@ -7,7 +7,6 @@ applied last answers `undo`.
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Protocol
 
 from gatepost.hybrid import apply as applying
@@ -21,7 +20,7 @@ from gatepost.hybrid.desire import (
     desired_at_relay,
     domains_without_mailboxes,
 )
-from gatepost.hybrid.errors import ApplyError, HybridError, NothingApplied, UnusableFile
+from gatepost.hybrid.errors import ApplyError, HybridError, NothingApplied
 from gatepost.hybrid.installation import Installation
 from gatepost.hybrid.journal import Memory
 from gatepost.hybrid.merge import Fields, Kept
@@ -35,7 +34,7 @@ from gatepost.hybrid.request import SetupRequest, request_from
 from gatepost.hybrid.sides import WholeSide, open_sides
 from gatepost.hybrid.sides.postfix import PostfixSide
 from gatepost.hybrid.sides.relay import Waiting
-from gatepost.hybrid.usable import usable_credentials
+from gatepost.hybrid.usable import read_anchor, usable_credentials
 from gatepost.tenancy.names import certificate_name_key
 
 # --- planning --------------------------------------------------------------------------------------------------------
@@ -110,18 +109,11 @@ def _desired(request: SetupRequest, credentials: Credentials, hostname: str) -> 
         key=request.pair[1],
         names=tuple(filter(None, map(certificate_name_key, credentials.leaf.names))),
         hostname=hostname,
-        trust_anchors=tuple(_anchor(path) for path in request.trust_anchors),
+        trust_anchors=tuple(map(read_anchor, request.trust_anchors)),
         local_tenant=edge_defaults.TENANT,
         local_networks=edge_defaults.LOCAL_NETWORKS,
         mailboxes=request.mailboxes,
     )
-
-
-def _anchor(path: Path) -> str:
-    try:
-        return path.read_text("ascii").strip()
-    except (OSError, UnicodeDecodeError):
-        raise UnusableFile(f"--trust-anchor {path} cannot be read; it is your authority's root as PEM") from None
 
 
 # --- applying --------------------------------------------------------------------------------------------------------

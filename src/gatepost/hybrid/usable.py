@@ -25,6 +25,14 @@ def usable_certificate(files: CertificateFiles, certificate: Path, at: datetime)
     return leaf
 
 
+def read_anchor(file: Path) -> str:
+    """An authority's root, as PEM. Raises `UnusableFile`."""
+    try:
+        return file.read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        raise UnusableFile(f"--trust-anchor {file} cannot be read; it is your authority's root as PEM") from None
+
+
 def _check_time(certificate: Path, leaf: CertificateFacts, at: datetime) -> None:
     if leaf.not_before and leaf.not_before > at + CLOCK_SKEW:
         raise UnusableFile(
