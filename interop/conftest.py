@@ -1,6 +1,5 @@
 """One Gatepost with two tenants, the outside world, and real peers around it, for all checks of a run."""
 
-import itertools
 import os
 import shutil
 import smtplib
@@ -8,7 +7,6 @@ import ssl
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -21,29 +19,10 @@ from outside import Outside  # noqa: E402
 from peers import BUILD, PeerError, free_port, unpacked  # noqa: E402
 from receivers import EximReceiver, PostfixReceiver  # noqa: E402
 from relay import Relay  # noqa: E402
-from states import Authorities, State, states  # noqa: E402
+from states import Authorities, states  # noqa: E402
+from world import World  # noqa: E402
 
-from pki import Issued, Pki  # noqa: E402
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class World:
-    folder: Path
-    states: dict[str, State]
-    lone_states: dict[str, State]
-    """For senders that present the leaf alone."""
-    pki: Pki
-    outside: Outside
-    relay: Relay
-    port: int
-    """Gatepost's."""
-
-    def token(self, name: str) -> str:
-        """A local part of its own for each message of the run."""
-        return f"{name}-{next(_numbers)}"
-
-
-_numbers = itertools.count(1)
+from pki import Issued  # noqa: E402
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import World
 from messages import assert_same, awkward, submit
 from peers import Room, free_port, stop, wait_for_greeting
 from postfix import SERVICES, SETTINGS
 from relay import Relay
+from world import World
 
 from pki import Issued
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import World
 from receivers import PostfixReceiver
+from world import World
 
 SOURCE = Path(__file__).parents[1] / "src"
 

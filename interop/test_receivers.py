@@ -4,9 +4,9 @@ import smtplib
 import ssl
 
 import pytest
-from conftest import World
 from messages import assert_same, awkward, large
 from receivers import WAYS, EximReceiver, PostfixReceiver
+from world import World
 
 Receiver = PostfixReceiver | EximReceiver
 

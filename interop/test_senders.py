@@ -9,11 +9,11 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from conftest import World
 from messages import assert_same, awkward, large
 from peers import Room
 from senders import PROTOCOLS, EximSender, OpenSmtpdSender, PostfixSender, Sender, Way, all_ways, send
 from states import REASONS
+from world import World
 
 # OpenSMTPD keeps keys in a process that knows RSA and ECDSA only.
 OPENSMTPD_STATES = [name for name in REASONS if name != "ed25519"]
