@@ -14,6 +14,7 @@ from gatepost.delivery.connection import ConnectionSettings
 from gatepost.delivery.destination import DialServices
 from gatepost.delivery.scheduler import Scheduler, SchedulerSettings
 from gatepost.mail.address import NULL_REVERSE_PATH, Mailbox
+from gatepost.mail.domain import pattern_covers
 from gatepost.mail.envelope import Body, DsnRequest
 from gatepost.mail.session_id import SessionIds
 from gatepost.net.dns import Resolver
@@ -23,7 +24,6 @@ from gatepost.protocol_log.record import ProtocolLogRecord
 from gatepost.queue.message import Claim, NewMessage, NewRecipient
 from gatepost.queue.outcome import Deferred, Delivered, Failed, Rescheduled
 from gatepost.queue.retry import RetrySettings
-from gatepost.queue.routing import covers
 from gatepost.smtp.client_settings import ClientTimeouts
 from gatepost.store.queue.spool import MemoryContent
 from gatepost.store.queue.sqlite_queue import SqliteQueueStore
@@ -79,7 +79,7 @@ class ListedConnectors:
             connector
             for connector in self.connectors
             if connector.tenant in (None, tenant)
-            and any(covers(space.space, domain) for space in connector.address_spaces)
+            and any(pattern_covers(space.space, domain) for space in connector.address_spaces)
         ]
 
 

@@ -4,10 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from gatepost.mail.domain import is_below, parents
+from gatepost.mail.domain import is_below, parents, pattern_covers
 from gatepost.tenancy.directory import MOST_CLAIMANTS, MOST_OF_A_TENANT, MOST_OF_OTHERS
 from gatepost.tenancy.evidence import Address, CertificateFacts
-from gatepost.tenancy.names import WILDCARD, covering_patterns, pattern_covers, without_wildcard
+from gatepost.tenancy.names import WILDCARD, covering_patterns, without_wildcard
 from gatepost.tenancy.proof import Proof
 from gatepost.tenancy.tenant import AcceptedDomain, ConnectorType, InboundConnector, SendConnector, Tenant
 

@@ -4,14 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatepost.mail.domain import is_at_or_below
+from gatepost.mail.domain import is_at_or_below, pattern_covers
 from gatepost.tenancy.evidence import VerifiedCertificate
 from gatepost.tenancy.names import (
     MOST_NAMES,
     MatchKind,
     certificate_name_key,
     name_matches,
-    pattern_covers,
     presented_names,
     without_wildcard,
 )

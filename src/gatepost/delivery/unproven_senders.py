@@ -13,8 +13,8 @@ from typing import Final, Protocol
 
 from gatepost.delivery.ownership import Tenants, is_later, still_there
 from gatepost.mail.address import Mailbox
+from gatepost.mail.domain import pattern_covers
 from gatepost.queue.message import Claim
-from gatepost.tenancy.names import pattern_covers
 from gatepost.tenancy.tenant import AcceptedDomain, InboundConnector
 
 _SHOWN: Final = ("from", "to", "subject", "date", "message-id")

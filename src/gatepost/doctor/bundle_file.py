@@ -42,10 +42,6 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def is_bundle(text: str) -> bool:
-    return '"gatepost-evidence-bundle"' in text[:200]
-
-
 def load_bundle(text: str) -> EvidenceBundle:
     """Raises `BundleError` for what is no bundle of this version."""
     try:

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 
 from gatepost.doctor.addresses import refused_by_attribution
 from gatepost.doctor.evidence import CertificateSeen, EvidenceBundle, Moment, SmtpSession
-from gatepost.tenancy.names import WILDCARD, lies_deeper, pattern_covers, without_wildcard
+from gatepost.mail.domain import pattern_covers
+from gatepost.tenancy.names import WILDCARD, lies_deeper, without_wildcard
 
 _DAY = 86400.0
 _APPLIANCE = re.compile(

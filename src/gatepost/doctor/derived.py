@@ -68,10 +68,6 @@ class Derived:
         return tuple(each for each in self.attribution_refusals if each.enhanced == "5.7.64" and each.attr != "ATTR36")
 
     @cached_property
-    def condition_two_failed(self) -> tuple[ReplySeen, ...]:
-        return tuple(each for each in self.bundle.replies if each.attr == "ATTR36")
-
-    @cached_property
     def refused_sessions(self) -> tuple[SmtpSession, ...]:
         return refused_sessions(self.bundle)
 

@@ -14,9 +14,9 @@ from typing import Final
 from gatepost.errors import GatepostError
 from gatepost.exchange.objects import Exports
 from gatepost.exchange.translate import connector_of, not_told
-from gatepost.mail.domain import DomainError, domain_key, is_below, parents
+from gatepost.mail.domain import DomainError, domain_key, is_below, parents, pattern_covers
 from gatepost.tenancy.evidence import Address, CertificateFacts
-from gatepost.tenancy.names import pattern_covers, without_wildcard
+from gatepost.tenancy.names import without_wildcard
 from gatepost.tenancy.proof import Proof
 from gatepost.tenancy.tenant import (
     AcceptedDomain,

@@ -13,9 +13,9 @@ from typing import Any
 from gatepost.hybrid.errors import NotPossible
 from gatepost.hybrid.merge import Fields
 from gatepost.hybrid.plan import DesiredObject, Objects
-from gatepost.mail.domain import is_at_or_below
+from gatepost.mail.domain import is_at_or_below, pattern_covers
 from gatepost.queue import routing
-from gatepost.tenancy.names import WILDCARD, pattern_covers, without_wildcard
+from gatepost.tenancy.names import WILDCARD, without_wildcard
 from gatepost.tenancy.record import inbound_connector_record, send_connector_from, send_connector_record
 from gatepost.tenancy.tenant import AddressSpace, InboundConnector, Network, SendConnector, SmartHost, TlsLevel
 
@@ -104,7 +104,7 @@ def domains_without_mailboxes(desired: Desired, edge: Objects, to_relay: str) ->
 
 def _leads_to(connector: SendConnector, domain: str) -> bool:
     spaces = (each.space for each in connector.address_spaces)
-    return any(space != routing.EVERY_DOMAIN and routing.covers(space, domain) for space in spaces)
+    return any(space != routing.EVERY_DOMAIN and pattern_covers(space, domain) for space in spaces)
 
 
 def _domain_at_relay(domain: str) -> DesiredObject:

@@ -56,3 +56,12 @@ def is_below(key: str, ancestor: str) -> bool:
 def is_at_or_below(key: str, ancestor: str) -> bool:
     """Whether `key` is `ancestor` or one of its sub-domains."""
     return key == ancestor or is_below(key, ancestor)
+
+
+def pattern_covers(pattern: str, key: str) -> bool:
+    """Whether `*`, `domain` or `*.domain` covers `key`."""
+    if pattern == "*":
+        return True
+    if pattern.startswith("*."):
+        return is_at_or_below(key, pattern[2:])
+    return pattern == key

@@ -15,13 +15,13 @@ from ipaddress import ip_address
 from cryptography import x509
 from OpenSSL import SSL
 
-from gatepost.mail.domain import domain_key
+from gatepost.mail.domain import domain_key, pattern_covers
 from gatepost.net.certificates import CredentialError
 from gatepost.net.credentials import load_credentials
 from gatepost.net.files import FileSignature, signature
 from gatepost.net.tls_session import Judge, TlsSession, new_context, present
 from gatepost.tenancy.evidence import CertificateFacts, PresentedCertificate
-from gatepost.tenancy.names import MOST_NAMES, WILDCARD, certificate_name_key, pattern_covers, without_wildcard
+from gatepost.tenancy.names import MOST_NAMES, WILDCARD, certificate_name_key, without_wildcard
 
 _CONTEXTS_KEPT = 256
 

@@ -8,7 +8,7 @@ space wins, then the lowest cost, then the name, so that the choice never depend
 from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
 
-from gatepost.mail.domain import is_at_or_below
+from gatepost.mail.domain import pattern_covers
 
 EVERY_DOMAIN = "*"
 
@@ -39,15 +39,6 @@ class Route(Protocol):
 R = TypeVar("R", bound=Route)
 
 
-def covers(space: str, domain: str) -> bool:
-    """Whether address space `space` covers the domain key `domain`."""
-    if space == EVERY_DOMAIN:
-        return True
-    if space.startswith("*."):
-        return is_at_or_below(domain, space[2:])
-    return space == domain
-
-
 def choose(connectors: Iterable[R], tenant: str | None, domain: str) -> R | None:
     """The connector that carries mail of `tenant` to `domain`; None when none covers it."""
     ranked = [
@@ -55,7 +46,7 @@ def choose(connectors: Iterable[R], tenant: str | None, domain: str) -> R | None
         for connector in connectors
         if connector.tenant is None or connector.tenant == tenant
         for space in connector.address_spaces
-        if covers(space.space, domain)
+        if pattern_covers(space.space, domain)
     ]
     return min(ranked, key=lambda rank: rank[:4])[4] if ranked else None
 

@@ -19,9 +19,10 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from gatepost.mail.address import NullReversePath
+from gatepost.mail.domain import pattern_covers
 from gatepost.tenancy.candidates import Candidate, Candidates, NameClaim, unmapped
 from gatepost.tenancy.evidence import ClientCertificate, Evidence, PresentedCertificate
-from gatepost.tenancy.names import MatchKind, lies_deeper, pattern_covers
+from gatepost.tenancy.names import MatchKind, lies_deeper
 from gatepost.tenancy.ownership import is_owned
 from gatepost.tenancy.reasons import MEANINGS, Reason, ReasonCode, certificate_says, reason_for
 from gatepost.tenancy.refusal import (

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Final, NamedTuple, Protocol
 
 from gatepost.mail.address import Mailbox
+from gatepost.mail.domain import pattern_covers
 from gatepost.tenancy.directory import Directory
 from gatepost.tenancy.evidence import (
     Address,
@@ -30,7 +31,6 @@ from gatepost.tenancy.names import (
     PresentedName,
     answering,
     name_matches,
-    pattern_covers,
     presented_names,
     without_wildcard,
 )

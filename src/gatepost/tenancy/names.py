@@ -9,7 +9,7 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import NamedTuple
 
-from gatepost.mail.domain import DomainError, domain_key, is_at_or_below, parents
+from gatepost.mail.domain import DomainError, domain_key, is_at_or_below, parents, pattern_covers
 from gatepost.tenancy.evidence import CertificateFacts, VerifiedCertificate
 
 WILDCARD = "*."
@@ -131,15 +131,6 @@ def answering(names: tuple[PresentedName, ...]) -> Answering:
 def without_wildcard(name: str) -> str:
     """`contoso.com` for `*.contoso.com`, any other name as it is."""
     return name[2:] if name.startswith(WILDCARD) else name
-
-
-def pattern_covers(pattern: str, domain: str) -> bool:
-    """Whether `*`, `domain` or `*.domain` covers the domain key `domain`."""
-    if pattern == "*":
-        return True
-    if pattern.startswith(WILDCARD):
-        return is_at_or_below(domain, pattern[2:])
-    return pattern == domain
 
 
 def lies_deeper(name: str, pattern: str) -> bool:

@@ -20,13 +20,6 @@ class ProtocolLogs(Protocol):
     def oldest(self) -> datetime | None: ...
 
 
-class FollowedLogs(Protocol):
-    """Protocol logs as they grow."""
-
-    def new_rows(self) -> Sequence[ProtocolLogRecord]:
-        """What was written since the last call."""
-
-
 def conversation(logs: ProtocolLogs, session_id: str) -> Conversation | SessionNotFound:
     found = conversations(logs.session(session_id))
     if not found:

@@ -11,8 +11,8 @@ from functools import cache
 from typing import Any, Final
 
 from gatepost.admin.directory.editor import DirectoryEditor
+from gatepost.mail.domain import pattern_covers
 from gatepost.queue.message import QueuedMessage, QueuedRecipient
-from gatepost.queue.routing import covers
 from gatepost.tenancy.reasons import MEANINGS, ReasonCode
 from gatepost.tenancy.tenant import AcceptedDomain
 
@@ -79,7 +79,7 @@ def own_recipients(
         if owner is None or _was_own(owner, tenant, message):
             return recipient
         leads_to_own_servers = any(
-            covers(space.space, recipient.domain)
+            pattern_covers(space.space, recipient.domain)
             for each in connectors(owner.tenant)
             if each.smart_hosts
             for space in each.address_spaces
