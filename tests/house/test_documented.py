@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "gatepost"
 REFERENCE = ROOT / "docs" / "reference"
 
-sys.path.insert(0, str(ROOT / "docs"))
+sys.path.insert(0, str(ROOT / "tools"))
 import generate_api  # noqa: E402
 import generate_commands  # noqa: E402
 
@@ -92,7 +92,7 @@ def test_the_example_with_every_key_has_every_key_at_its_default() -> None:
 
 def test_every_command_and_option_is_on_the_page_of_commands() -> None:
     page = generate_commands.page()
-    assert page == generate_commands.PAGE.read_text("utf-8"), "run: python docs/generate_commands.py"
+    assert page == generate_commands.PAGE.read_text("utf-8"), "run: python tools/generate_commands.py"
 
 
 def test_every_command_and_option_says_what_it_is_for() -> None:
@@ -105,7 +105,7 @@ def test_every_command_and_option_says_what_it_is_for() -> None:
 
 
 def test_every_route_is_on_the_page_of_the_api() -> None:
-    assert generate_api.page() == generate_api.PAGE.read_text("utf-8"), "run: python docs/generate_api.py"
+    assert generate_api.page() == generate_api.PAGE.read_text("utf-8"), "run: python tools/generate_api.py"
 
 
 def test_every_status_the_api_answers_with_is_on_its_page() -> None:

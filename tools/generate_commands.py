@@ -1,4 +1,4 @@
-"""Writes docs/reference/commands.md from the command line itself: `python docs/generate_commands.py`.
+"""Writes docs/reference/commands.md from the command line itself: `python tools/generate_commands.py`.
 
 tests/house/test_documented.py compares the two, so that no command or option goes without its line.
 """
@@ -11,12 +11,12 @@ import typer
 
 from gatepost.cli.main import main_app
 
-PAGE = Path(__file__).parent / "reference" / "commands.md"
+PAGE = Path(__file__).parents[1] / "docs" / "reference" / "commands.md"
 
 _HEAD = """\
 # Commands
 
-This page is written by `docs/generate_commands.py` from the program itself. `gatepost COMMAND --help` says the same.
+This page is written by `tools/generate_commands.py` from the program itself. `gatepost COMMAND --help` says the same.
 
 - Without `--config FILE`, the file named by `$GATEPOST_CONFIG` is read, else `./gatepost.toml`.
 - Commands change the directory and the queues directly, whether `gatepost serve` runs or not. A change is live on every

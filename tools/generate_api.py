@@ -1,4 +1,4 @@
-"""Writes the table of routes into docs/reference/api.md from the OpenAPI document: `python docs/generate_api.py`.
+"""Writes the table of routes into docs/reference/api.md from the OpenAPI document: `python tools/generate_api.py`.
 
 tests/house/test_documented.py compares the two, so that no route goes without its line.
 """
@@ -8,7 +8,7 @@ from typing import Any
 
 from gatepost.api.application import document
 
-PAGE = Path(__file__).parent / "reference" / "api.md"
+PAGE = Path(__file__).parents[1] / "docs" / "reference" / "api.md"
 
 _HEADING = "## Routes\n\n"
 
