@@ -50,7 +50,7 @@ class HybridScene:
 
     def plan(self, *more: str, options: tuple[str, ...] | None = None) -> dict[str, Any]:
         """As a program asks for it; the plan file is `plan.json` in the edge's folder."""
-        done = self.edge.run(
+        done = self.edge.here(
             "hybrid", "plan", *(self.options if options is None else options), *more, "--out", "plan.json", "--json"
         )
         assert done.returncode == 0, done.stderr
@@ -58,7 +58,7 @@ class HybridScene:
         return found
 
     def apply(self, expect: int = 0, *more: str) -> "subprocess.CompletedProcess[str]":
-        done = self.edge.run("hybrid", "apply", "plan.json", *more)
+        done = self.edge.here("hybrid", "apply", "plan.json", *more)
         assert done.returncode == expect, (done.stdout, done.stderr)
         return done
 

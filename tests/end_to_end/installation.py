@@ -6,7 +6,8 @@
     with relay.serving():
         …
 
-Set-up commands run in this process, because a whole scene takes dozens of them; `run` and `json` start the real one.
+Set-up commands run in this process, because a whole scene takes dozens of them, and so does `here`, which is for those
+that are asked about often; `run` and `json` start the real one.
 """
 
 import itertools
@@ -20,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
@@ -126,16 +127,25 @@ class Installation:
 
     def __call__(self, *arguments: str, expect: int = 0) -> str:
         """One command in this process; what it printed."""
+        done = self._in_this_process(*arguments)
+        assert done.returncode == expect, f"gatepost {' '.join(arguments)}: exit {done.returncode}: {done.stderr}"
+        return done.stdout
+
+    def here(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """One command in this process, from the folder, however it ends."""
+        with chdir(self.folder):
+            return self._in_this_process(*arguments)
+
+    def _in_this_process(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         out, error = StringIO(), StringIO()
         context.config.cache_clear()
         with redirect_stdout(out), redirect_stderr(error):
             try:
-                code: object = run_command_line(["--config", str(self.config), *arguments])
+                code: Any = run_command_line(["--config", str(self.config), *arguments])
             except SystemExit as ended:
                 code = ended.code or 0
         context.config.cache_clear()
-        assert code == expect, f"gatepost {' '.join(arguments)}: exit {code}: {error.getvalue()}"
-        return out.getvalue()
+        return subprocess.CompletedProcess(arguments, code, out.getvalue(), error.getvalue())
 
     def told(self, *arguments: str, expect: int = 0) -> Any:
         """What a command prints with --json."""

@@ -16,7 +16,7 @@ MESSAGE = b"Subject: hello\r\n\r\nHello.\r\n"
 
 def prospects(relay: Installation) -> list[dict[str, Any]]:
     """Whatever the exit code says of their urgency."""
-    found: list[dict[str, Any]] = json.loads(relay.run("forecast", "--json").stdout)["prospects"]
+    found: list[dict[str, Any]] = json.loads(relay.here("forecast", "--json").stdout)["prospects"]
     return found
 
 
@@ -76,7 +76,7 @@ def test_the_relay_watches_its_own_certificates_and_tokens(tmp_path: Path) -> No
     with Outside() as outside:
         sink = outside.sink()
         host = ("--smart-host", f"127.0.0.1:{sink.port}")
-        done = relay.run(
+        done = relay.here(
             *("send-connector", "add", "partner", "--tenant", "contoso", "--address-space", "partner.example"),
             *(*host, *presenting),
         )
@@ -91,7 +91,7 @@ def test_the_relay_watches_its_own_certificates_and_tokens(tmp_path: Path) -> No
             }
             assert "expired" in relay("send-connector", "show", "partner")
             assert relay.told("send-connector", "show", "partner")["presented"]["names"] == ["mail.contoso.com"]
-            assert json.loads(relay.run("forecast", "--tenant", "fabrikam", "--json").stdout)["prospects"] == []
+            assert json.loads(relay.here("forecast", "--tenant", "fabrikam", "--json").stdout)["prospects"] == []
 
             def written() -> list[bytes]:
                 messages = tuple(sink.messages)
@@ -138,6 +138,6 @@ def test_connectors_and_tenants_show_how_they_are_used_each_its_own(tmp_path: Pa
             assert "ago" in relay("tenant", "list")
             server = ("--server", relay.api_url, "--ca", str(relay.folder / "server.pem"))
             token = ("--token-file", str(tmp_path / "fabrikam.token"))
-            listed = relay.run(*server, *token, "inbound-connector", "list", "--json")
+            listed = relay.here(*server, *token, "inbound-connector", "list", "--json")
             assert listed.returncode == 0, listed.stderr
             assert [(each["tenant"], each["use"]) for each in json.loads(listed.stdout)] == [("fabrikam", None)]

@@ -73,10 +73,10 @@ def test_the_way_to_the_mailboxes_is_missed_asked_for_and_planned(scene: HybridS
     way = scene.edge.told("send-connector", "show", "mailboxes")
     assert [each["space"] for each in way["address_spaces"]] == ["contoso.com"]
     assert way["certificate"] is None
-    again = scene.edge.run("hybrid", "plan")
+    again = scene.edge.here("hybrid", "plan")
     assert (again.returncode, again.stdout, again.stderr) == (0, "nothing to do\n", "")
-    assert scene.edge.run("hybrid", "verify").returncode == 0
-    assert scene.edge.run("hybrid", "undo").returncode == 0
+    assert scene.edge.here("hybrid", "verify").returncode == 0
+    assert scene.edge.here("hybrid", "undo").returncode == 0
     assert scene.edge.told("send-connector", "list") != [way]
 
 
@@ -98,7 +98,7 @@ def test_a_domain_that_is_not_verified_is_waited_for_and_gone_on_with_later(tmp_
         # What was done is not done again.
         assert "create accepted-domain contoso.com: done" not in done.stdout
         scene.relays()
-        assert scene.edge.run("hybrid", "undo").returncode == 0
+        assert scene.edge.here("hybrid", "undo").returncode == 0
         assert scene.state() == before
         scene.neighbour_is_served()
 
@@ -111,7 +111,7 @@ def test_a_domain_that_was_there_unverified_is_so_again_after_undo(tmp_path: Pat
         scene.outside.dns.add("_gatepost.contoso.com", "TXT", f'"gatepost-verification={value}"')
         scene.plan()
         scene.apply()
-        done = scene.edge.run("hybrid", "undo")
+        done = scene.edge.here("hybrid", "undo")
         assert done.returncode == 0, done.stderr
         assert _without_moments(scene.state()) == _without_moments(before)
 
@@ -125,12 +125,12 @@ def test_undo_leaves_what_the_operator_vouched_for_and_takes_the_rest_back(tmp_p
         scene.relay("domain", "add", "contoso", "contoso.com", "--verified")
         applied = scene.apply()
         assert "update accepted-domain contoso.com: was done" in applied.stdout
-        done = scene.edge.run("hybrid", "undo")
+        done = scene.edge.here("hybrid", "undo")
         assert done.returncode == 0, done.stderr
         state = scene.state()["relay"]
         assert [each["verified"] for each in state["domains"]] == [True]
         assert state["inbound"] == []
-        assert "nothing to undo" in scene.edge.run("hybrid", "undo").stderr
+        assert "nothing to undo" in scene.edge.here("hybrid", "undo").stderr
         scene.neighbour_is_served()
 
 
@@ -149,7 +149,7 @@ def test_nothing_is_applied_when_somebody_was_there_in_between(scene: HybridScen
     assert done.stderr.splitlines()[-1].startswith("gatepost: nothing was done: make a new plan")
     assert scene.state() == before
     # What did nothing is nothing to undo.
-    assert "nothing has been applied from here" in scene.edge.run("hybrid", "undo").stderr
+    assert "nothing has been applied from here" in scene.edge.here("hybrid", "undo").stderr
 
 
 def test_a_plan_that_is_in_force_is_not_applied_again(scene: HybridScene) -> None:
@@ -158,7 +158,7 @@ def test_a_plan_that_is_in_force_is_not_applied_again(scene: HybridScene) -> Non
     state = scene.state()
     assert scene.apply().stdout.startswith("nothing to do: this plan was applied before")
     assert scene.state() == state
-    assert scene.edge.run("hybrid", "undo").returncode == 0
+    assert scene.edge.here("hybrid", "undo").returncode == 0
     scene.apply()
     scene.relays()
 
@@ -194,9 +194,9 @@ def test_what_an_administrator_changed_since_is_kept_at_both_sides_and_by_undo(s
         ("opportunistic", "encrypt")
     ]
     scene.apply()
-    assert scene.edge.run("hybrid", "undo").returncode == 0
+    assert scene.edge.here("hybrid", "undo").returncode == 0
     assert scene.state() == by_hand
-    done = scene.edge.run("hybrid", "undo")
+    done = scene.edge.here("hybrid", "undo")
     assert done.returncode == 1
     assert "--overwrite" in done.stdout
     assert "app.contoso.com" in json.dumps(scene.state()["relay"])
@@ -374,7 +374,7 @@ def _complaint(scene: HybridScene, exit_code: int, **other: str) -> str:
     for name, value in other.items():
         options[options.index(f"--{name.replace('_', '-')}") + 1] = value
     before = scene.state()
-    done = scene.edge.run("hybrid", "plan", *options)
+    done = scene.edge.here("hybrid", "plan", *options)
     assert (done.returncode, len(done.stderr.splitlines())) == (exit_code, 1), (done.stdout, done.stderr)
     assert scene.state() == before
     return done.stderr

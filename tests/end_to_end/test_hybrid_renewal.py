@@ -22,7 +22,7 @@ MESSAGES_A_SECOND = 20
 
 
 def foreseen(installation: Installation, code: str) -> list[dict[str, Any]]:
-    found = json.loads(installation.run("forecast", "--json").stdout)["prospects"]
+    found = json.loads(installation.here("forecast", "--json").stdout)["prospects"]
     return [each for each in found if each["code"] == code]
 
 
@@ -80,7 +80,7 @@ def test_with_follow_a_renewal_under_another_name_costs_no_refusal(tmp_path: Pat
         assert " renewal-rehearsed " in scene.edge.output
         (connector,) = scene.state()["relay"]["inbound"]
         assert connector["certificate_names"] == ["mail.contoso.com", "mail2.contoso.com"]
-        assert scene.edge.run("hybrid", "plan").stdout == "nothing to do\n"
+        assert scene.edge.here("hybrid", "plan").stdout == "nothing to do\n"
         scene.neighbour_is_served()
 
 
@@ -100,7 +100,7 @@ def test_without_follow_the_old_certificate_stays_and_the_alarm_names_the_fix(tm
         scene.edge.start()
         scene.relays()
         assert "mail2.contoso.com" not in presented(scene)[-1]
-        done = scene.edge.run("hybrid", "verify")
+        done = scene.edge.here("hybrid", "verify")
         assert done.returncode == 1
         says = " ".join(done.stdout.split())
         assert "the certificate before it is presented, mail.contoso.com: mail flows with it until" in says
@@ -120,7 +120,7 @@ def test_without_follow_the_old_certificate_stays_and_the_alarm_names_the_fix(tm
             return "mail2.contoso.com" in presented(scene)[-1]
 
         wait_until(shown, "the new certificate", pause_s=0.5)
-        assert scene.edge.run("hybrid", "verify").returncode == 0
+        assert scene.edge.here("hybrid", "verify").returncode == 0
         scene.neighbour_is_served()
 
 
@@ -131,7 +131,7 @@ def test_the_token_that_renewals_need_is_told_of_before_it_ends(tmp_path: Path) 
         scene.relay(*options, str(scene.token))
         scene.plan()
         scene.apply()
-        done = scene.edge.run("hybrid", "verify")
+        done = scene.edge.here("hybrid", "verify")
         assert "4 days left" in " ".join(done.stdout.split())
         (own,) = foreseen(scene.edge, "token-expires")
         assert (own["tenant"], own["within_days"]) == ("", 7)
