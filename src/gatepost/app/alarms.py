@@ -14,7 +14,7 @@ from gatepost.admin.forecast.notices import Notice, alarm_notice
 from gatepost.app import open_directory
 from gatepost.config import Config
 from gatepost.logs.event_log import EventLog
-from gatepost.logs.sent_notices import ToldNotices
+from gatepost.logs.sent_notices import SentNotices
 from gatepost.queue.store import StoreError
 
 
@@ -37,7 +37,7 @@ class Alarms:
         self._config = config
         self._keep = keep
         self._events = events
-        self._told = ToldNotices(config.notices_file)
+        self._told = SentNotices(config.notices_file)
         self._seen: dict[tuple[str, str, str], str] = {}
         """The day on which this worker raised each."""
         self._sending: set[asyncio.Task[None]] = set()

@@ -19,7 +19,7 @@ from gatepost.app.child import run_module
 from gatepost.app.own_credentials import foreseen
 from gatepost.config import Config, parse
 from gatepost.logs.event_log import EventLog
-from gatepost.logs.sent_notices import ToldNotices
+from gatepost.logs.sent_notices import SentNotices
 from gatepost.queue.store import StoreError
 
 _EVERY_S = 3600.0
@@ -65,7 +65,7 @@ class NoticeRounds:
         self._config = config
         self._keep = keep
         self._events = events
-        self._told = ToldNotices(config.notices_file)
+        self._told = SentNotices(config.notices_file)
 
     async def run(self) -> None:
         pause = _FIRST_AFTER_S

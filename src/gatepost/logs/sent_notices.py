@@ -25,7 +25,7 @@ CREATE TABLE IF NOT EXISTS told (
 """
 
 
-class ToldNotices:
+class SentNotices:
     """Every method raises `StoreUnavailable` where the file cannot be used."""
 
     def __init__(self, path: Path) -> None:

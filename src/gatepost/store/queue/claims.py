@@ -15,7 +15,7 @@ from gatepost.queue.outcome import Settlement
 from gatepost.queue.store import Avoid, Lane
 from gatepost.store.queue import orders
 from gatepost.store.queue import statements as sql
-from gatepost.store.queue.due_index import DueLanes
+from gatepost.store.queue.due_index import DueIndex
 from gatepost.store.queue.rows import Row, message_from_row, recipient_from_row
 
 # A claim is looked for among so many rows of a domain at a time.
@@ -32,7 +32,7 @@ class Claims:
     def __init__(self, queue: str, reader: sqlite3.Connection) -> None:
         self._queue = queue
         self._reader = reader
-        self._due = DueLanes()
+        self._due = DueIndex()
         self._due_is_stale = True
         # The recipients under work, each with how often operators had changed the file when it was last looked at.
         self._claimed: dict[int, int] = {}
@@ -253,7 +253,7 @@ class Claims:
 
     def _read_if_stale(self) -> None:
         if self._due_is_stale:
-            self._due = DueLanes(self._reader.execute(sql.FIRST_DUE_OF_EACH_LANE))
+            self._due = DueIndex(self._reader.execute(sql.FIRST_DUE_OF_EACH_LANE))
             self._due_is_stale = False
             if not self._orders:
                 self._passed.clear()

@@ -61,7 +61,7 @@ class Bounds:
             heappop(heap)
 
 
-class DueLanes:
+class DueIndex:
     def __init__(self, bounds: Iterable[tuple[str | None, str, float]] = ()) -> None:
         self._domains: dict[str, Bounds] = {}
         self._resting = Bounds()
