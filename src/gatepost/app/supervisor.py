@@ -105,7 +105,7 @@ class _Supervisor:
         self._workers = [self._worker(number) for number in self._numbers]
         self._api_socket = bound.api
         self._api = _Child("the API", ("gatepost.api",), (bound.api.fileno(),)) if bound.api else None
-        self._keepers: dict[asyncio.Task[None], _Child] = {}
+        self._owners: dict[asyncio.Task[None], _Child] = {}
         """All whose process may run, those that were replaced among them."""
         self._stopping = asyncio.Event()
         self._reload_wanted = asyncio.Event()
@@ -116,17 +116,17 @@ class _Supervisor:
             loop.add_signal_handler(number, self._stopping.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload_wanted.set)
         for child in (*self._workers, *([self._api] if self._api else [])):
-            self._employ(child)
+            self._start(child)
         ready = asyncio.create_task(self._say_ready())
         reloading = asyncio.create_task(self._keep_reloading())
         await self._stopping.wait()
         reloading.cancel()
         self._pass_on(signal.SIGTERM)
-        keepers = tuple(self._keepers)
-        await asyncio.wait(keepers, timeout=_STOP_PATIENCE_S)
+        owners = tuple(self._owners)
+        await asyncio.wait(owners, timeout=_STOP_PATIENCE_S)
         ready.cancel()
         self._pass_on(signal.SIGKILL)
-        await asyncio.gather(*keepers)
+        await asyncio.gather(*owners)
         self._say("stopped")
         return 0
 
@@ -135,16 +135,16 @@ class _Supervisor:
         command = ("gatepost.app.worker", str(number))
         return _Child(f"worker {number}", command, (*(sock.fileno() for sock in sockets), self._counts), number)
 
-    def _employ(self, child: _Child) -> asyncio.Task[None]:
-        keeper = asyncio.create_task(self._keep(child))
-        self._keepers[keeper] = child
-        keeper.add_done_callback(self._keepers.pop)
-        return keeper
+    def _start(self, child: _Child) -> asyncio.Task[None]:
+        owner = asyncio.create_task(self._keep(child))
+        self._owners[owner] = child
+        owner.add_done_callback(self._owners.pop)
+        return owner
 
     async def _keep(self, child: _Child) -> None:
         """Start it, and again whenever it ends, until the server stops or a successor is there."""
         while not (self._stopping.is_set() or child.replaced):
-            await self._start(child)
+            await self._spawn(child)
             assert child.process is not None
             code = await child.process.wait()
             if child.number is not None:
@@ -162,7 +162,7 @@ class _Supervisor:
             self._say(f"{child.name} ended with {_described(code)}; it is started again in {pause:.1f} s")
             await self._wait(pause)
 
-    async def _start(self, child: _Child) -> None:
+    async def _spawn(self, child: _Child) -> None:
         ready_read, ready_write = os.pipe()
         os.set_inheritable(ready_write, True)
         child.started_at = time.monotonic()
@@ -225,10 +225,10 @@ class _Supervisor:
     async def _replace_all(self) -> None:
         leaving = []
         for place in range(len(self._workers)):
-            keeper = await self._replace(place)
-            if keeper is None:
+            owner = await self._replace(place)
+            if owner is None:
                 break
-            leaving.append(keeper)
+            leaving.append(owner)
         else:
             if self._api:
                 # It is started again at once, and its socket stays open meanwhile.
@@ -239,8 +239,8 @@ class _Supervisor:
         if leaving:
             # Their numbers are free for the next reload once they are gone.
             await asyncio.wait(leaving, timeout=_STOP_PATIENCE_S)
-            for keeper in leaving:
-                if child := self._keepers.get(keeper):
+            for owner in leaving:
+                if child := self._owners.get(owner):
                     _signal(child, signal.SIGKILL)
             await asyncio.wait(leaving)
 
@@ -256,17 +256,17 @@ class _Supervisor:
         worker, places = self._workers[place], len(self._workers)
         number = (self._numbers[place] + places) % (2 * places)
         successor = self._worker(number)
-        keeper = self._employ(successor)
+        owner = self._start(successor)
         await successor.tried.wait()
         if not successor.ready:
             successor.replaced = True
             _signal(successor, signal.SIGTERM)
-            await asyncio.wait((keeper,))
+            await asyncio.wait((owner,))
             self._say(f"reload stopped: {successor.name} could not start; {worker.name} goes on")
             return None
         self._workers[place], self._numbers[place] = successor, number
         worker.replaced = True
-        leaving = next(keeper for keeper, kept in self._keepers.items() if kept is worker)
+        leaving = next(owner for owner, kept in self._owners.items() if kept is worker)
         _signal(worker, RETIRE)
         return leaving
 
@@ -291,7 +291,7 @@ class _Supervisor:
             return
 
     def _pass_on(self, number: signal.Signals) -> None:
-        for child in self._keepers.values():
+        for child in self._owners.values():
             _signal(child, number)
 
     def _say(self, text: str) -> None:
