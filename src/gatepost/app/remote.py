@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from shlex import quote as shell_quote
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -66,6 +67,27 @@ def remote_forecast(
     relay = _opened(url, token_file, authority)
     try:
         return [forecast_item_from(each) for each in relay.read(relay.part("forecast", tenant))["prospects"]]
+    finally:
+        relay.close()
+
+
+def remote_enrolment(
+    url: str, token_file: Path | None, authority: Path | None, tenant: str, *, make: bool
+) -> Mapping[str, Any]:
+    """A new one, or the newest: one that something came for, if there is one. Raises `Refused`, `StoreError`."""
+    relay = _opened(url, token_file, authority)
+    try:
+        path = relay.part("enrolments", tenant)
+        if make:
+            made: Mapping[str, Any] = relay.ask("POST", path).body
+            return made
+        found: list[Mapping[str, Any]] = relay.read(path)["items"]
+        if not found:
+            raise NotFound(
+                f"tenant {tenant} has no enrolment yet",
+                next_step=f"make one with: gatepost enroll {shell_quote(tenant)}",
+            )
+        return next((each for each in found if each["seen"]), found[0])
     finally:
         relay.close()
 

@@ -1,6 +1,7 @@
 """`gatepost enroll`: one message from a server proves its certificate, and says which connector recognises it."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -8,8 +9,8 @@ import typer
 
 from gatepost.admin.enrolment import appointments
 from gatepost.cli import context
-from gatepost.cli.editing import day_and_time, directory_editor, print_facts
-from gatepost.tenancy.appointment import Appointment, Purpose, State
+from gatepost.cli.editing import day_and_time, directory_editor, exit_on_refusal, print_facts
+from gatepost.tenancy.appointment import Purpose, State
 
 enroll_app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -23,68 +24,87 @@ def enroll(
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="JSON, for programs.")] = False,
 ) -> None:
+    found = _remote(tenant, show=show) if context.INVOCATION.server else _local(tenant, show=show)
+    if json:
+        context.print_json(found.record)
+    elif not show:
+        _print_address(found)
+    else:
+        _print_seen(found)
+    if show and not found.record["seen"]:
+        raise typer.Exit(context.NO)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enrolment:
+    tenant: str
+    record: Mapping[str, Any]
+    """As the API shows it."""
+
+
+def _local(tenant: str, *, show: bool) -> Enrolment:
+    at, hostname = datetime.now(UTC), context.config().hostname
     with directory_editor() as editor:
         if show:
             appointment = appointments.newest(editor, tenant, Purpose.ENROLMENT)
         else:
-            appointment = appointments.make(editor, tenant, Purpose.ENROLMENT, datetime.now(UTC))
-        proposal = appointments.proposal(editor, appointment)
-        record = appointments.enrolment_shown(editor, appointment, context.config().hostname, datetime.now(UTC))
-    if json:
-        context.print_json(record)
-    elif not show:
-        _print_address(appointment, record)
-    else:
-        _print_seen(appointment, proposal)
-    if show and not appointment.seen:
-        raise typer.Exit(context.NO)
+            appointment = appointments.make(editor, tenant, Purpose.ENROLMENT, at)
+        record = appointments.enrolment_shown(editor, appointment, hostname, at)
+    return Enrolment(tenant=appointment.tenant, record=record)
 
 
-def _address(appointment: Appointment) -> str:
-    return appointments.address(appointment, context.config().hostname)
+def _remote(tenant: str, *, show: bool) -> Enrolment:
+    from gatepost.app.remote import remote_enrolment
+
+    asked = context.INVOCATION
+    assert asked.server is not None
+    with exit_on_refusal():
+        record = remote_enrolment(asked.server, asked.token_file, asked.authority, tenant, make=not show)
+    return Enrolment(tenant=tenant, record=record)
 
 
-def _print_address(appointment: Appointment, record: Mapping[str, Any]) -> None:
+def _print_address(found: Enrolment) -> None:
+    record, expires = found.record, datetime.fromisoformat(found.record["expires_at"])
     context.say(
         f"send one message, through the server that is to be recognised and from an address in a verified domain of "
-        f"{appointment.tenant}, until {day_and_time(appointment.expires_at)} to:"
+        f"{found.tenant}, until {day_and_time(expires)} to:"
     )
-    context.say(_address(appointment))
+    context.say(record["address"])
     context.say("\nfor this message the server must say EHLO with this name; set the old one again afterwards:")
     context.say(record["ehlo"])
     context.say("")
     for program, command in record["how"].items():
         context.say(f"  {program:<9} {command}")
-    context.suggest(f"gatepost enroll {appointment.tenant} --show")
+    context.suggest(f"gatepost enroll {found.tenant} --show")
 
 
-def _print_seen(appointment: Appointment, proposal: appointments.Proposal | None) -> None:
-    seen: Mapping[str, Any] | None = appointment.seen
-    if seen is None and appointment.refused:
-        _print_refused(appointment, appointment.refused, proposal)
+def _print_seen(found: Enrolment) -> None:
+    record = found.record
+    seen, proposal = record["seen"], record["proposal"]
+    if seen is None and record["refused"]:
+        _print_refused(found, record["refused"])
         return
     if seen is None or proposal is None:
-        ended = appointment.state(datetime.now(UTC)) is State.EXPIRED
+        ended = record["state"] == State.EXPIRED
         context.say(
-            "nothing came, and the address has expired" if ended else f"nothing came yet to {_address(appointment)}"
+            "nothing came, and the address has expired" if ended else f"nothing came yet to {record['address']}"
         )
         return
-    print_facts(f"a server of {appointment.tenant}", _facts(seen))
-    context.say("\nproven to be the tenant's: " + (", ".join(appointments.proved(appointment)) or "nothing"))
+    print_facts(f"a server of {found.tenant}", _facts(seen))
+    context.say("\nproven to be the tenant's: " + (", ".join(record["proved"]) or "nothing"))
     context.say("to recognise this server from now on:")
-    context.say(proposal.command)
+    context.say(proposal["command"])
 
 
-def _print_refused(
-    appointment: Appointment, refused: Mapping[str, Any], proposal: appointments.Proposal | None
-) -> None:
-    print_facts(f"a session that proved nothing for {appointment.tenant}", _facts(refused))
+def _print_refused(found: Enrolment, refused: Mapping[str, Any]) -> None:
+    print_facts(f"a session that proved nothing for {found.tenant}", _facts(refused))
     context.say(f"\nrefused: {refused['code']}: {refused['says']}")
-    if refused["claimed_by"]:
-        context.say(f"connectors of these tenants could claim the session: {', '.join(refused['claimed_by'])}")
+    if claimed_by := refused.get("claimed_by"):
+        context.say(f"connectors of these tenants could claim the session: {', '.join(claimed_by)}")
+    proposal = found.record["proposal"]
     if proposal and refused["code"] == "enrolment-public-certificate":
         context.say("to recognise this server by its name:")
-        context.say(proposal.command)
+        context.say(proposal["command"])
 
 
 def _facts(seen: Mapping[str, Any]) -> list[tuple[str, str]]:
