@@ -6,8 +6,8 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from gatepost.mail.address import Mailbox
-from gatepost.queue.message import NewMessage, NewRecipient
-from gatepost.store.queue.spool import MemoryContent
+from gatepost.mail.envelope import Envelope
+from gatepost.queue.message import MemoryContent, NewMessage, NewRecipient
 from gatepost.store.queue.sqlite_queue import SqliteQueueStore
 
 # As many changes share one sync as a group takes.
@@ -53,7 +53,7 @@ def _message(number: int, received_at: float, tenant: int, domain: int, below: s
     return NewMessage(
         session_id="08DF0A1B2C3D4E40",
         received_at=received_at,
-        reverse_path=Mailbox("sender", name, f"sender@{name}"),
+        envelope=Envelope(reverse_path=Mailbox("sender", name, f"sender@{name}")),
         recipients=(
             NewRecipient(
                 forward_path=Mailbox(f"user{number}", to, f"user{number}@{to}"), tenant=f"t{tenant}", connector=None

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 from gatepost.mail.address import Mailbox
+from gatepost.mail.envelope import Envelope
 from gatepost.mail.reply import LONGEST_REPLY_LINE, Reply, reply
 from gatepost.smtp.server_effects import (
     AskMail,
@@ -278,7 +279,7 @@ class Carrier:
             case EndContent():
                 refused = b"refuse" in self._content
                 return reply(554, "7.1", "Refused by content") if refused else reply(250, "0.0", "Queued")
-            case AskMail(reverse_path=path) | AskRecipient(forward_path=path):
+            case AskMail(envelope=Envelope(reverse_path=path)) | AskRecipient(forward_path=path):
                 if isinstance(path, Mailbox) and path.local_part == "no":
                     return reply(550, "7.64", "TenantAttribution; Relay Access Denied")
                 if isinstance(path, Mailbox) and path.local_part == "gone":

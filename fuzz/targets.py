@@ -12,8 +12,8 @@ from pathlib import Path
 
 from cutting import play_every_way
 
-from gatepost.mail.address import Mailbox
-from gatepost.mail.envelope import NO_DSN_REQUEST
+from gatepost.mail.address import NULL_REVERSE_PATH, Mailbox
+from gatepost.mail.envelope import NO_DSN_REQUEST, Envelope
 from gatepost.mail.path_grammar import BadPath, read_forward_path, read_mailbox, read_reverse_path
 from gatepost.net.certificates import facts, lineage
 from gatepost.net.judgement import Judge
@@ -23,6 +23,7 @@ from gatepost.smtp.client_effects import ClientEffect, Close, Ready, SendContent
 from gatepost.smtp.client_session import ClientSession, Transaction
 from gatepost.smtp.client_settings import ClientSettings, StartTlsUse
 from gatepost.smtp.parameters import mail_parameters, recipient_parameters
+from gatepost.smtp.server_effects import AskMail
 from pki import Issued, Pki
 from tls_wire import BareClient
 
@@ -91,8 +92,13 @@ class _Sender:
                     assert self._session.closed
 
 
+_ANN = Mailbox("ann", "tenant.example", "ann@tenant.example")
+
+
 def _transaction() -> Transaction:
-    return Transaction(reverse_path="ann@tenant.example", recipients=[_Recipient(), _Recipient()], content=_Content())
+    return Transaction(
+        envelope=Envelope(reverse_path=_ANN), recipients=[_Recipient(), _Recipient()], content=_Content()
+    )
 
 
 def proxy_header(octets: bytes) -> None:
@@ -118,7 +124,7 @@ def commands(octets: bytes) -> None:
         if not isinstance(found, BadPath) and isinstance(mailbox, Mailbox):
             again = read_mailbox(str(mailbox))
             assert again == mailbox, f"{mailbox} is read again as {again}"
-    mail_parameters(text)
+    mail_parameters(text, AskMail(envelope=Envelope(reverse_path=NULL_REVERSE_PATH)))
     recipient_parameters(text, smtputf8=True)
 
 

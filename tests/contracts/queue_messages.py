@@ -1,10 +1,9 @@
 """Messages and settlements for tests of queues, by what matters in them."""
 
 from gatepost.mail.address import NULL_REVERSE_PATH, Mailbox
-from gatepost.mail.envelope import NO_DSN_REQUEST, DsnRequest
-from gatepost.queue.message import Claim, Content, NewMessage, NewRecipient, QueuedRecipient
+from gatepost.mail.envelope import NO_DSN_REQUEST, DsnRequest, Envelope
+from gatepost.queue.message import Claim, Content, MemoryContent, NewMessage, NewRecipient, QueuedRecipient
 from gatepost.queue.outcome import Rescheduled, Settlement
-from gatepost.store.queue.spool import MemoryContent
 
 RECEIVED_AT = 1_800_000_000.0
 
@@ -28,7 +27,7 @@ def message(
     return NewMessage(
         session_id="08DF0A1B2C3D4E40",
         received_at=received_at,
-        reverse_path=NULL_REVERSE_PATH if reverse_path is None else mailbox(reverse_path),
+        envelope=Envelope(reverse_path=NULL_REVERSE_PATH if reverse_path is None else mailbox(reverse_path)),
         recipients=tuple(
             recipient(each, tenant) if isinstance(each, str) else each
             for each in recipients or ("bob@fabrikam.example",)

@@ -19,7 +19,7 @@ from contracts.queue_messages import (
     rescheduled,
 )
 from gatepost.mail.address import NULL_REVERSE_PATH
-from gatepost.mail.envelope import Body, DsnRequest
+from gatepost.mail.envelope import DsnRequest
 from gatepost.queue.message import RecipientState
 from gatepost.queue.orders import Action
 from gatepost.queue.outcome import Rescheduled, Settlement
@@ -98,10 +98,8 @@ class QueueStoreContract:
             (claim,) = q.store.claim_due(NOW, 10, NOBODY)
             assert claim.message.session_id == new.session_id
             assert claim.message.received_at == new.received_at
-            assert claim.message.reverse_path == new.reverse_path
-            assert str(claim.message.reverse_path) == "Alice@Contoso.example"
-            assert (claim.message.body, claim.message.smtputf8) == (Body.SEVEN_BIT, False)
-            assert (claim.message.ret, claim.message.envid) == (None, None)
+            assert claim.message.envelope == new.envelope
+            assert str(claim.message.envelope.reverse_path) == "Alice@Contoso.example"
             assert claim.message.size == len(b"\x00\xffoctets\r\n")
             assert (claim.domain, claim.tenant) == ("fabrikam.example", "contoso")
             found = only(claim.recipients)
@@ -118,7 +116,7 @@ class QueueStoreContract:
         async def scenario(q: Opened) -> None:
             await q.store.accept(message(reverse_path=None), claim=False)
             (claim,) = q.store.claim_due(NOW, 10, NOBODY)
-            assert claim.message.reverse_path is NULL_REVERSE_PATH
+            assert claim.message.envelope.reverse_path is NULL_REVERSE_PATH
 
         run(scenario)
 
@@ -279,7 +277,7 @@ class QueueStoreContract:
             (claim,) = (await q.store.accept(message(), claim=True)).claims
             notification = message("alice@contoso.example", reverse_path=None, content=b"failed\r\n")
             (about,) = await q.store.settle(finished(claim, notification))
-            assert about.message.reverse_path is NULL_REVERSE_PATH
+            assert about.message.envelope.reverse_path is NULL_REVERSE_PATH
             assert about.content is not None
             assert await q.states() == {"alice@contoso.example": RecipientState.ACTIVE}
 

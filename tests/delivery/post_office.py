@@ -15,17 +15,16 @@ from gatepost.delivery.destination import DialServices
 from gatepost.delivery.scheduler import Scheduler, SchedulerSettings
 from gatepost.mail.address import NULL_REVERSE_PATH, Mailbox
 from gatepost.mail.domain import pattern_covers
-from gatepost.mail.envelope import Body, DsnRequest
+from gatepost.mail.envelope import DsnRequest, Envelope
 from gatepost.mail.session_id import SessionIds
 from gatepost.net.dns import Resolver
 from gatepost.net.judgement import Judge
 from gatepost.net.tls_client import ClientTlsContexts
 from gatepost.protocol_log.record import ProtocolLogRecord
-from gatepost.queue.message import Claim, NewMessage, NewRecipient
+from gatepost.queue.message import Claim, MemoryContent, NewMessage, NewRecipient
 from gatepost.queue.outcome import Deferred, Delivered, Failed, Rescheduled
 from gatepost.queue.retry import RetrySettings
 from gatepost.smtp.client_settings import ClientTimeouts
-from gatepost.store.queue.spool import MemoryContent
 from gatepost.store.queue.sqlite_queue import SqliteQueueStore
 from gatepost.tenancy.reach import Reach
 from gatepost.tenancy.tenant import (
@@ -202,7 +201,7 @@ class PostOffice:
         tenant: str | None = "contoso",
         dsn: DsnRequest | None = None,
         fresh: bool = True,
-        **more: Any,
+        **envelope: Any,
     ) -> None:
         """Accept a message; deliver it straight away, or (not `fresh`) let the queue bring it."""
         recipients = [
@@ -214,11 +213,11 @@ class PostOffice:
                 NewMessage(
                     session_id="08DF0A1B2C3D4E40",
                     received_at=self.now(),
-                    reverse_path=NULL_REVERSE_PATH if sender is None else mailbox(sender),
+                    envelope=Envelope(
+                        reverse_path=NULL_REVERSE_PATH if sender is None else mailbox(sender), **envelope
+                    ),
                     recipients=tuple(recipients),
                     content=MemoryContent(content),
-                    body=more.pop("body", Body.SEVEN_BIT),
-                    **more,
                 ),
                 claim=fresh,
             )

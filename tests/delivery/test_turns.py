@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from contracts.queue_messages import RECEIVED_AT, mailbox
 from gatepost.delivery.turns import Turns
-from gatepost.mail.envelope import Body
+from gatepost.mail.envelope import Envelope
 from gatepost.queue.message import Claim, QueuedMessage
 
 TENANTS = st.sampled_from([None, "contoso", "tailspin"])
@@ -16,12 +16,8 @@ def claim(tenant: str | None) -> Claim:
         id="0-1",
         session_id="",
         received_at=RECEIVED_AT,
-        reverse_path=mailbox("a@a.example"),
+        envelope=Envelope(reverse_path=mailbox("a@a.example")),
         size=1,
-        body=Body.SEVEN_BIT,
-        smtputf8=False,
-        ret=None,
-        envid=None,
     )
     return Claim(message=message, domain="x.example", tenant=tenant, recipients=())
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from gatepost.mail.address import NULL_REVERSE_PATH, Mailbox
-from gatepost.mail.envelope import NO_DSN_REQUEST, Body
+from gatepost.mail.envelope import NO_DSN_REQUEST, Envelope
 from gatepost.mail.reply import Reply, reply
 from gatepost.queue.message import NewRecipient
 from gatepost.receiving.acceptance import Acceptance, News, Transaction, Verdict
@@ -42,14 +42,7 @@ def session(transaction: Transaction, why: str = "Remote") -> SessionEnd:
 
 
 def transaction(said: Reply, attribution: Attribution | None = RELAYED) -> Transaction:
-    mail = AskMail(
-        reverse_path=NULL_REVERSE_PATH,
-        declared_size=None,
-        body=Body.SEVEN_BIT,
-        smtputf8=False,
-        ret=None,
-        envid=None,
-    )
+    mail = AskMail(envelope=Envelope(reverse_path=NULL_REVERSE_PATH))
     recipient = NewRecipient(forward_path=BOB, tenant="contoso", connector="contoso/mail", dsn=NO_DSN_REQUEST)
     return Transaction(
         mail=mail,

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Protocol
 
 from gatepost.mail.address import Mailbox
+from gatepost.mail.envelope import Envelope
 from gatepost.mail.reply import Reply, reply
 from gatepost.smtp.server_effects import (
     AskMail,
@@ -254,7 +255,7 @@ class MachineWire:
                     self._content = b""
                 case ContentReceived(octets):
                     self._content += octets
-                case AskMail(reverse_path=path) | AskRecipient(forward_path=path):
+                case AskMail(envelope=Envelope(reverse_path=path)) | AskRecipient(forward_path=path):
                     name = path.text if isinstance(path, Mailbox) else "<>"
                     self._carry_out(self.session.answer(self._policy.get(name, reply(250, "1.0", "OK"))))
                 case EndContent():

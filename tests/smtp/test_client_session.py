@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatepost.mail.envelope import NO_DSN_REQUEST, Body, DsnRequest
+from gatepost.mail.address import NULL_REVERSE_PATH, Mailbox
+from gatepost.mail.envelope import NO_DSN_REQUEST, Body, DsnRequest, Envelope
 from gatepost.smtp.client_effects import (
     ClientEffect,
     Close,
@@ -55,10 +56,12 @@ class Octets:
 def transaction(*to: str, content: bytes = b"Subject: x\r\n\r\nhello\r\n", **more: object) -> Transaction:
     recipients = [Recipient(path) for path in to or ("bob@fabrikam.example",)]
     return Transaction(
-        reverse_path="ann@contoso.example",
+        envelope=Envelope(
+            reverse_path=Mailbox("ann", "contoso.example", "ann@contoso.example"),
+            **more,  # type: ignore[arg-type]
+        ),
         recipients=recipients,
         content=Octets(content),
-        **more,  # type: ignore[arg-type]
     )
 
 
@@ -346,13 +349,11 @@ def test_tls_refused_goes_on_in_plain_where_it_is_only_welcome() -> None:
 def test_parameters_go_out_only_where_they_were_offered() -> None:
     dsn = DsnRequest(notify=frozenset({"SUCCESS", "FAILURE"}), orcpt="rfc822;bob@fabrikam.example")
     mail = Transaction(
-        reverse_path="",
+        envelope=Envelope(
+            reverse_path=NULL_REVERSE_PATH, body=Body.EIGHT_BIT_MIME, smtputf8=True, ret="HDRS", envid="QQ314159"
+        ),
         recipients=[Recipient("bob@fabrikam.example", dsn)],
         content=Octets(b"x\r\n"),
-        body=Body.EIGHT_BIT_MIME,
-        smtputf8=True,
-        ret="HDRS",
-        envid="QQ314159",
     )
     assert (
         ready(EVERYTHING)

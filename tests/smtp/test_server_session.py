@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from gatepost.mail.address import NULL_REVERSE_PATH, Mailbox
-from gatepost.mail.envelope import Body, DsnRequest
+from gatepost.mail.envelope import Body, DsnRequest, Envelope
 from gatepost.mail.reply import Reply, reply
 from gatepost.smtp import replies
 from gatepost.smtp.server_effects import (
@@ -88,18 +88,20 @@ def test_after_a_554_greeting_only_quit_is_taken() -> None:
 def test_mail_is_asked_with_all_that_was_said() -> None:
     effects = greeted().receive(b"MAIL FROM:<Ann@Tenant.Example> SIZE=7 BODY=8BITMIME SMTPUTF8 RET=FULL ENVID=x\r\n")
     assert effects[-1] == AskMail(
-        reverse_path=Mailbox("Ann", "tenant.example", "Ann@Tenant.Example"),
+        envelope=Envelope(
+            reverse_path=Mailbox("Ann", "tenant.example", "Ann@Tenant.Example"),
+            body=Body.EIGHT_BIT_MIME,
+            smtputf8=True,
+            ret="FULL",
+            envid="x",
+        ),
         declared_size=7,
-        body=Body.EIGHT_BIT_MIME,
-        smtputf8=True,
-        ret="FULL",
-        envid="x",
     )
 
 
 def test_the_null_reverse_path_is_its_own_type() -> None:
     question = greeted().receive(b"MAIL FROM:<>\r\n")[-1]
-    assert isinstance(question, AskMail) and question.reverse_path is NULL_REVERSE_PATH
+    assert isinstance(question, AskMail) and question.envelope.reverse_path is NULL_REVERSE_PATH
 
 
 def test_a_recipient_is_asked_with_its_dsn_request() -> None:

@@ -67,10 +67,8 @@ class DeliveryEventLog:
         self._log.emit("failed", **_facts(claim, outcome), why=outcome.why, status=outcome.status)
 
     def notification_withheld(self, claim: Claim) -> None:
-        message = claim.message
-        self._log.emit(
-            "notification-withheld", queue_id=message.id, tenant=claim.tenant, mail_from=str(message.reverse_path)
-        )
+        mail_from = str(claim.message.envelope.reverse_path)
+        self._log.emit("notification-withheld", queue_id=claim.message.id, tenant=claim.tenant, mail_from=mail_from)
 
     def stuck(self, what: str, alarms: int) -> None:
         self._log.emit("message-stuck", problem=f"{what} is due and nobody sees to it", alarms=alarms)

@@ -268,7 +268,7 @@ def _print_messages(found: Overview) -> None:
         context.say(f"the oldest {len(found.first)} of {found.recipients}")
     for message, recipient in found.first:
         context.say(_cut(f"{message.id}  {_ago(message.received_at)} old, {_attempts(recipient)}"))
-        sender = str(message.reverse_path) or "<>"
+        sender = str(message.envelope.reverse_path) or "<>"
         context.say(_cut(f"  {_shortened(sender, _SENDER_SHOWN)} → {recipient.forward_path}"))
         if recipient.last_reply:
             context.say(_cut(f"  {' '.join(recipient.last_reply.split())}"))
@@ -335,15 +335,15 @@ def _whom(order: Order) -> str:
 
 
 def _print_message(found: MessageView) -> None:
-    message = found.message
+    message, envelope = found.message, found.message.envelope
     print_facts(
         f"message {message.id}",
         [
-            ("from", str(message.reverse_path) or "<> (a notification)"),
+            ("from", str(envelope.reverse_path) or "<> (a notification)"),
             ("received", _when(message.received_at)),
             ("session", message.session_id),
-            ("size", f"{message.size} octets, {message.body.value}{', SMTPUTF8' if message.smtputf8 else ''}"),
-            *([("envelope id", message.envid)] if message.envid else []),
+            ("size", f"{message.size} octets, {envelope.body.value}{', SMTPUTF8' if envelope.smtputf8 else ''}"),
+            *([("envelope id", envelope.envid)] if envelope.envid else []),
         ],
     )
     for recipient in found.recipients:

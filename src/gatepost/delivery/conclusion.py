@@ -60,7 +60,7 @@ def conclude(
     asked = {
         action: wanted
         for action, about in told.items()
-        if isinstance(claim.message.reverse_path, Mailbox)
+        if isinstance(claim.message.envelope.reverse_path, Mailbox)
         and (wanted := [outcome for outcome in about if wants(outcome, action)])
     }
     return Conclusion(_settlement(claim, finished, tuple(rescheduled)), final, asked)

@@ -490,18 +490,9 @@ class Connection(asyncio.Protocol):
     def _begin_transaction(self, claim: Claim) -> list[ClientEffect]:
         most = self._machine.most_recipients
         self._batch, self._left = self._left[:most], self._left[most:]
-        message = claim.message
         try:
             return self._machine.begin(
-                Transaction(
-                    reverse_path=str(message.reverse_path),
-                    recipients=self._batch,
-                    content=self._content,
-                    body=message.body,
-                    smtputf8=message.smtputf8,
-                    ret=message.ret,
-                    envid=message.envid,
-                )
+                Transaction(envelope=claim.message.envelope, recipients=self._batch, content=self._content)
             )
         except (StoreError, OSError) as error:
             return self._content_lost(error)

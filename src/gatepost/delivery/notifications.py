@@ -3,15 +3,15 @@
 NOTIFY decides; without it, failure and delay are told. Nobody is told about a message from the null reverse-path.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import islice
 
 from gatepost.delivery.unproven_senders import brief
 from gatepost.mail.address import NULL_REVERSE_PATH, Mailbox
 from gatepost.mail.dsn import Action, DeliveryReport, ReportedRecipient, compose
-from gatepost.mail.envelope import Body, Notify
-from gatepost.queue.message import Claim, Content, NewMessage, NewRecipient
+from gatepost.mail.envelope import Body, Envelope, Notify
+from gatepost.queue.message import Claim, Content, MemoryContent, NewMessage, NewRecipient
 from gatepost.queue.outcome import Delivered, DeliveryOutcome
 
 # The whole message is returned where RET asks for it and it is not huge, or where it is small and nobody asked.
@@ -25,25 +25,6 @@ LARGEST_HEADER = 64 * 1024
 _BY_DEFAULT: frozenset[Notify] = frozenset({"FAILURE", "DELAY"})
 
 _ASKED_BY: dict[Action, Notify] = {Action.FAILED: "FAILURE", Action.DELAYED: "DELAY", Action.RELAYED: "SUCCESS"}
-
-
-class MadeContent:
-    """Content that was made here."""
-
-    __slots__ = ("_octets",)
-
-    def __init__(self, octets: bytes) -> None:
-        self._octets = octets
-
-    @property
-    def size(self) -> int:
-        return len(self._octets)
-
-    def chunks(self) -> Iterator[bytes]:
-        yield self._octets
-
-    def release(self) -> None:
-        """Nothing to give back: the memory goes with the last reference."""
 
 
 def wants(outcome: DeliveryOutcome, action: Action) -> bool:
@@ -66,7 +47,7 @@ def notification(
     """The message that tells the sender; None where nobody can be told. `tenant`: of the new message. `in_brief`:
     the sender may be forged."""
     message = claim.message
-    sender = message.reverse_path
+    sender = message.envelope.reverse_path
     if not isinstance(sender, Mailbox):
         return None
     until = message.received_at + expiry_s if action is Action.DELAYED else None
@@ -80,22 +61,24 @@ def notification(
             received_at=message.received_at,
             reported_at=now,
             sender=str(sender),
-            envid=message.envid,
+            envid=message.envelope.envid,
             recipients=tuple(map(_unquoted, reported)) if in_brief else reported,
             original=original,
             original_is_whole=whole,
             original_size=message.size,
-            international=message.smtputf8,
+            international=message.envelope.smtputf8,
         )
     )
     return NewMessage(
         session_id=message.session_id,
         received_at=now,
-        reverse_path=NULL_REVERSE_PATH,
+        envelope=Envelope(
+            reverse_path=NULL_REVERSE_PATH,
+            body=Body.EIGHT_BIT_MIME if made.eight_bit else Body.SEVEN_BIT,
+            smtputf8=made.smtputf8,
+        ),
         recipients=(NewRecipient(forward_path=sender, tenant=tenant, connector=None),),
-        content=MadeContent(made.octets),
-        body=Body.EIGHT_BIT_MIME if made.eight_bit else Body.SEVEN_BIT,
-        smtputf8=made.smtputf8,
+        content=MemoryContent(made.octets),
     )
 
 
@@ -123,11 +106,11 @@ def _unquoted(recipient: ReportedRecipient) -> ReportedRecipient:
 
 def _returned(claim: Claim, action: Action, open_content: Callable[[], Content], in_brief: bool) -> tuple[bytes, bool]:
     """The whole message or its header. RET speaks of failures only (RFC 3461 4.3)."""
-    message = claim.message
-    largest = LARGEST_RETURNED if message.ret == "FULL" else 0 if message.ret == "HDRS" else SMALL
+    message, envelope = claim.message, claim.message.envelope
+    largest = LARGEST_RETURNED if envelope.ret == "FULL" else 0 if envelope.ret == "HDRS" else SMALL
     # Binary content cannot stand inside a text message; other reports than failures need the header only.
     whole = (
-        action is Action.FAILED and message.size <= largest and message.body is not Body.BINARY_MIME and not in_brief
+        action is Action.FAILED and message.size <= largest and envelope.body is not Body.BINARY_MIME and not in_brief
     )
     content = claim.content or open_content()
     try:

@@ -65,7 +65,7 @@ def _came_later(directory: Directory, owner: AcceptedDomain, claim: Claim) -> bo
         return True
     # A session may outlast the change, and a parent domain may have been verified long before: incoming mail is always
     # accepted for the owner of that time. Notifications are ours, and made for the owner of now.
-    if claim.tenant in (None, owner.tenant) or isinstance(claim.message.reverse_path, NullReversePath):
+    if claim.tenant in (None, owner.tenant) or isinstance(claim.message.envelope.reverse_path, NullReversePath):
         return False
     return claim.recipients[0].connector is None or _connector_type(directory, claim) is ConnectorType.PARTNER
 

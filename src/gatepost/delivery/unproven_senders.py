@@ -38,7 +38,7 @@ class Telling(Enum):
 
 def telling(claim: Claim, domains: Domains) -> Telling:
     """What the sender of the claim's message may be told."""
-    sender = claim.message.reverse_path
+    sender = claim.message.envelope.reverse_path
     owner = domains.covering_domain(sender.domain) if isinstance(sender, Mailbox) else None
     # The claim is of the tenant that was proven to send the message, else of the recipient's.
     if not isinstance(sender, Mailbox) or owner is None or owner.tenant == still_there(domains, claim):

@@ -122,7 +122,7 @@ class _Connection(asyncio.Protocol):
             case SendReply(said):
                 self._transport.write(said.octets)
             case AskMail():
-                self._reverse_path, self._recipients = str(effect.reverse_path), []
+                self._reverse_path, self._recipients = str(effect.envelope.reverse_path), []
                 return _OK
             case AskRecipient():
                 self._recipients.append(str(effect.forward_path))

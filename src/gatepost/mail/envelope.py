@@ -1,8 +1,14 @@
-"""Envelope parameters: what MAIL and RCPT say besides the path."""
+"""The envelope: what MAIL and RCPT say of a message.
+
+An `Envelope` is made where MAIL is read and goes as it is through acceptance, the queue and its file to the MAIL of the
+next hop.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
+
+from gatepost.mail.address import ReversePath
 
 Ret = Literal["FULL", "HDRS"]
 """RET of RFC 3461 4.3: how much of the message a failure report returns."""
@@ -16,6 +22,18 @@ class Body(StrEnum):
     SEVEN_BIT = "7BIT"
     EIGHT_BIT_MIME = "8BITMIME"
     BINARY_MIME = "BINARYMIME"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """What MAIL says of the message itself."""
+
+    reverse_path: ReversePath
+    body: Body = Body.SEVEN_BIT
+    smtputf8: bool = False
+    ret: Ret | None = None
+    envid: str | None = None
+    """RFC 3461 4.4, in xtext as it came."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from gatepost.mail.address import ForwardPath, ReversePath
-from gatepost.mail.envelope import NO_DSN_REQUEST, Body, DsnRequest, Ret
+from gatepost.mail.address import ForwardPath
+from gatepost.mail.envelope import NO_DSN_REQUEST, DsnRequest, Envelope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +33,25 @@ class Content(Protocol):
         """Give back what holds it (a file handle, memory). Idempotent."""
 
 
+class MemoryContent:
+    """Content that is small enough to keep."""
+
+    __slots__ = ("_octets",)
+
+    def __init__(self, octets: bytes) -> None:
+        self._octets = octets
+
+    @property
+    def size(self) -> int:
+        return len(self._octets)
+
+    def chunks(self) -> Iterator[bytes]:
+        yield self._octets
+
+    def release(self) -> None:
+        """Nothing to give back: the memory goes with the last reference."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewMessage:
     """A mail transaction whose content has come in whole. Durable only once the store says so."""
@@ -40,13 +59,9 @@ class NewMessage:
     session_id: str
     received_at: float
     """Seconds since the epoch."""
-    reverse_path: ReversePath
+    envelope: Envelope
     recipients: tuple[NewRecipient, ...]
     content: Content
-    body: Body = Body.SEVEN_BIT
-    smtputf8: bool = False
-    ret: Ret | None = None
-    envid: str | None = None
 
 
 class RecipientState(StrEnum):
@@ -87,12 +102,8 @@ class QueuedMessage:
     """`<queue>-<number>`, shown to people and in trace fields; never used twice."""
     session_id: str
     received_at: float
-    reverse_path: ReversePath
+    envelope: Envelope
     size: int
-    body: Body
-    smtputf8: bool
-    ret: Ret | None
-    envid: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -339,7 +339,7 @@ class Acceptance:
             return replies.rehearsal_seen(self._session_id)
         if transaction.recipients:
             return replies.ENROLMENT_ALONE
-        evidence = self.evidence(transaction.mail.reverse_path, (path,))
+        evidence = self.evidence(transaction.mail.envelope.reverse_path, (path,))
         if objection := appointments.objection(appointment, evidence, self._services.attributor.judge, at):
             appointments.refused(appointment, self._sighting(transaction, path), objection)
             self._services.events.emit(
@@ -365,7 +365,7 @@ class Acceptance:
         return replies.enrolled(self._session_id)
 
     def _sighting(self, transaction: Transaction, path: ForwardPath) -> Record:
-        return sighting(self.evidence(transaction.mail.reverse_path, (path,)), self._session_id, self._at())
+        return sighting(self.evidence(transaction.mail.envelope.reverse_path, (path,)), self._session_id, self._at())
 
     def _told(self, transaction: Transaction, path: ForwardPath, said: Reply) -> Reply:
         self._note(transaction, Verdict(forward_path=path, attribution=None, reply=said))
@@ -378,7 +378,7 @@ class Acceptance:
 
     def _attribute(self, transaction: Transaction, path: ForwardPath) -> Attribution:
         earlier = tuple(recipient.forward_path for recipient in transaction.recipients)
-        evidence = self.evidence(transaction.mail.reverse_path, (*earlier, path))
+        evidence = self.evidence(transaction.mail.envelope.reverse_path, (*earlier, path))
         return self._services.attributor(evidence, self._at())
 
     def _refuse(self, transaction: Transaction, path: ForwardPath, attribution: Attribution) -> Reply:
@@ -391,7 +391,7 @@ class Acceptance:
                 "refused",
                 session_id=self._session_id,
                 address=self.address_text,
-                mail_from=str(transaction.mail.reverse_path),
+                mail_from=str(transaction.mail.envelope.reverse_path),
                 rcpt_to=str(path),
                 reason=attribution.refusal.reason,
                 reply=str(refusal),
@@ -549,7 +549,7 @@ class Acceptance:
             session_id=self._session_id,
             queue_id=transaction.queue_id,
             tenant=transaction.recipients[0].tenant,
-            mail_from=str(transaction.mail.reverse_path),
+            mail_from=str(transaction.mail.envelope.reverse_path),
             recipients=len(transaction.recipients),
             size=transaction.size,
         )
@@ -571,17 +571,12 @@ class Acceptance:
         return None
 
     def _message(self, transaction: Transaction, content: Content) -> NewMessage:
-        mail = transaction.mail
         return NewMessage(
             session_id=self._session_id,
             received_at=self._services.now(),
-            reverse_path=mail.reverse_path,
+            envelope=transaction.mail.envelope,
             recipients=tuple(transaction.recipients),
             content=content,
-            body=mail.body,
-            smtputf8=mail.smtputf8,
-            ret=mail.ret,
-            envid=mail.envid,
         )
 
     def _count(self, transaction: Transaction) -> None:
@@ -595,7 +590,9 @@ class Acceptance:
             ehlo=self.ehlo,
             address=self.address_text,
             hostname=self._settings.hostname,
-            protocol=with_protocol(extended=self.extended, tls=tls is not None, smtputf8=transaction.mail.smtputf8),
+            protocol=with_protocol(
+                extended=self.extended, tls=tls is not None, smtputf8=transaction.mail.envelope.smtputf8
+            ),
             id=self._session_id,
             facts="; ".join((*_tls_facts(tls), *_attribution_facts(transaction))),
             at=self._services.now(),

@@ -41,7 +41,7 @@ def _transaction(news: News) -> Record:
     transaction = news.transaction
     return {
         "number": news.number,
-        "mail_from": str(transaction.mail.reverse_path),
+        "mail_from": str(transaction.mail.envelope.reverse_path),
         "recipients": [_recipient(verdict) for verdict in news.verdicts],
         "more_refused": transaction.more_refused,
         "first": news.first,

@@ -21,7 +21,7 @@ from enum import Enum, auto
 from typing import Literal, Protocol
 
 from gatepost.mail.domain import DomainError, domain_key
-from gatepost.mail.envelope import Body, DsnRequest, Ret
+from gatepost.mail.envelope import Body, DsnRequest, Envelope
 from gatepost.mail.reply import RemoteReply
 from gatepost.smtp.client_effects import (
     ClientEffect,
@@ -60,14 +60,9 @@ class OutgoingContent(Protocol):
 class Transaction:
     """One message to at most `most_recipients` recipients."""
 
-    reverse_path: str
-    """Empty: the null reverse-path."""
+    envelope: Envelope
     recipients: Sequence[OutgoingRecipient]
     content: OutgoingContent
-    body: Body = Body.SEVEN_BIT
-    smtputf8: bool = False
-    ret: Ret | None = None
-    envid: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -361,14 +356,14 @@ class ClientSession:
 
     def _why_not(self, transaction: Transaction) -> Verdict | None:
         """Why this server can never take this message unchanged."""
-        offers, content = self.offers, transaction.content
+        offers, content, envelope = self.offers, transaction.content, transaction.envelope
         largest = offers.largest_message
         if largest and content.size > largest:
             # RFC 1870 6.1: no use in sending what is larger than announced.
             return _never("5.3.4", f"the message has {content.size} octets; the next hop takes {largest} at most")
-        if transaction.smtputf8 and not offers.smtputf8 and not _fits_ascii(transaction):
+        if envelope.smtputf8 and not offers.smtputf8 and not _fits_ascii(transaction):
             return _never("5.6.7", "the message needs SMTPUTF8, which the next hop does not offer")
-        if transaction.body is Body.BINARY_MIME:
+        if envelope.body is Body.BINARY_MIME:
             if self._goes_as_binary(transaction):
                 return None
             if not is_text(content.chunks()):
@@ -376,14 +371,14 @@ class ClientSession:
             return self._why_not_text(transaction)
         if self._was_looked_at(transaction) and holds_nul(content.chunks()):
             return _NUL
-        return self._why_not_text(transaction) if transaction.body is Body.EIGHT_BIT_MIME else None
+        return self._why_not_text(transaction) if envelope.body is Body.EIGHT_BIT_MIME else None
 
     def _was_looked_at(self, transaction: Transaction) -> bool:
         """For NUL, before it is sent. Larger content is looked at meanwhile, so that it is not read twice."""
         return transaction.content.size <= self._settings.most_inline_content
 
     def _goes_as_binary(self, transaction: Transaction) -> bool:
-        return transaction.body is Body.BINARY_MIME and self.offers.chunking and self.offers.binarymime
+        return transaction.envelope.body is Body.BINARY_MIME and self.offers.chunking and self.offers.binarymime
 
     def _why_not_text(self, transaction: Transaction) -> Verdict | None:
         if self.offers.eight_bit_mime or is_seven_bit(transaction.content.chunks()):
@@ -409,21 +404,21 @@ class ClientSession:
         return path if path.isascii() or self.offers.smtputf8 else _with_a_labels(path)
 
     def _mail_command(self, transaction: Transaction) -> str:
-        offers = self.offers
-        line = f"MAIL FROM:<{self._on_the_wire(transaction.reverse_path)}>"
+        offers, envelope = self.offers, transaction.envelope
+        line = f"MAIL FROM:<{self._on_the_wire(str(envelope.reverse_path))}>"
         if offers.size:
             line += f" SIZE={transaction.content.size}"
         if self._goes_as_binary(transaction):
             line += " BODY=BINARYMIME"
-        elif transaction.body is not Body.SEVEN_BIT and offers.eight_bit_mime:
+        elif envelope.body is not Body.SEVEN_BIT and offers.eight_bit_mime:
             line += " BODY=8BITMIME"
-        if transaction.smtputf8 and offers.smtputf8:
+        if envelope.smtputf8 and offers.smtputf8:
             line += " SMTPUTF8"
         if offers.dsn:
-            if transaction.ret:
-                line += f" RET={transaction.ret}"
-            if transaction.envid:
-                line += f" ENVID={transaction.envid}"
+            if envelope.ret:
+                line += f" RET={envelope.ret}"
+            if envelope.envid:
+                line += f" ENVID={envelope.envid}"
         return line
 
     def _send_next(self, effects: list[ClientEffect]) -> None:
@@ -597,7 +592,7 @@ _NUL = _never("5.6.0", "the message holds a NUL octet, which is sent as BINARYMI
 def _fits_ascii(transaction: Transaction) -> bool:
     """SMTPUTF8 was declared and nothing needs it (RFC 6531 3.1 asks for it only where something does)."""
     return (
-        _with_a_labels(transaction.reverse_path).isascii()
+        _with_a_labels(str(transaction.envelope.reverse_path)).isascii()
         and all(
             _with_a_labels(recipient.forward_path).isascii()
             # RFC 6533 3: an original recipient beyond ASCII would need another form.

@@ -5,12 +5,13 @@ esmtp-param = esmtp-keyword ["=" esmtp-value] (RFC 5321 4.1.2). What is passed o
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Final, TypeVar, cast, get_args
+from dataclasses import replace
+from typing import Any, Final, TypeVar, cast, get_args
 
 from gatepost.mail.envelope import NO_DSN_REQUEST, Body, DsnRequest, Notify, Ret
 from gatepost.mail.reply import Reply
 from gatepost.smtp import replies
+from gatepost.smtp.server_effects import AskMail
 
 _SPACES = re.compile(r"[ \t]+")
 _KEYWORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
@@ -35,23 +36,11 @@ LONGEST_ENVID: Final = 100
 LONGEST_ORCPT: Final = 500
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MailParameters:
-    declared_size: int | None = None
-    body: Body = Body.SEVEN_BIT
-    smtputf8: bool = False
-    ret: Ret | None = None
-    envid: str | None = None
-
-
-NO_MAIL_PARAMETERS: Final = MailParameters()
-
-
-def mail_parameters(text: str) -> MailParameters | Reply:
-    """`text` is what follows the reverse-path."""
+def mail_parameters(text: str, ask: AskMail) -> AskMail | Reply:
+    """`ask` with what `text` says, which follows the reverse-path."""
     if not text:
-        return NO_MAIL_PARAMETERS
-    return _read(text, _MAIL_READERS, NO_MAIL_PARAMETERS)
+        return ask
+    return _read(text, _MAIL_READERS, ask)
 
 
 def recipient_parameters(text: str, *, smtputf8: bool) -> DsnRequest | Reply:
@@ -89,36 +78,40 @@ def _read(
     return values
 
 
-def _size(parameters: MailParameters, value: str | None) -> MailParameters | Reply:
+def _size(ask: AskMail, value: str | None) -> AskMail | Reply:
     if value is None or _SIZE.fullmatch(value) is None:
         return replies.bad_parameter("SIZE takes a number of octets")
-    return replace(parameters, declared_size=int(value))
+    return replace(ask, declared_size=int(value))
 
 
-def _body(parameters: MailParameters, value: str | None) -> MailParameters | Reply:
+def _body(ask: AskMail, value: str | None) -> AskMail | Reply:
     body = _BODIES.get((value or "").upper())
     if body is None:
         return replies.bad_parameter("BODY is 7BIT, 8BITMIME or BINARYMIME")
-    return replace(parameters, body=body)
+    return _with(ask, body=body)
 
 
-def _smtputf8(parameters: MailParameters, value: str | None) -> MailParameters | Reply:
+def _smtputf8(ask: AskMail, value: str | None) -> AskMail | Reply:
     if value is not None:
         return replies.bad_parameter("SMTPUTF8 takes no value")
-    return replace(parameters, smtputf8=True)
+    return _with(ask, smtputf8=True)
 
 
-def _ret(parameters: MailParameters, value: str | None) -> MailParameters | Reply:
+def _ret(ask: AskMail, value: str | None) -> AskMail | Reply:
     ret = (value or "").upper()
     if ret not in get_args(Ret):
         return replies.bad_parameter("RET is FULL or HDRS")
-    return replace(parameters, ret=cast(Ret, ret))
+    return _with(ask, ret=cast(Ret, ret))
 
 
-def _envid(parameters: MailParameters, value: str | None) -> MailParameters | Reply:
+def _envid(ask: AskMail, value: str | None) -> AskMail | Reply:
     if not value or len(value) > LONGEST_ENVID or _XTEXT.fullmatch(value) is None:
         return replies.bad_parameter(f"ENVID takes at most {LONGEST_ENVID} characters of xtext")
-    return replace(parameters, envid=value)
+    return _with(ask, envid=value)
+
+
+def _with(ask: AskMail, **said: Any) -> AskMail:
+    return replace(ask, envelope=replace(ask.envelope, **said))
 
 
 def _notify(request: DsnRequest, value: str | None) -> DsnRequest | Reply:

@@ -6,8 +6,8 @@ After an `Ask…` or `EndContent` the machine is paused: octets that arrive wait
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from gatepost.mail.address import ForwardPath, ReversePath
-from gatepost.mail.envelope import Body, DsnRequest, Ret
+from gatepost.mail.address import ForwardPath
+from gatepost.mail.envelope import DsnRequest, Envelope
 from gatepost.mail.reply import Reply
 
 
@@ -18,7 +18,7 @@ class CommandReceived(NamedTuple):
 
 
 class SendReply(NamedTuple):
-    """Write `reply.octets`; log `reply.log_lines`: one value feeds both, so log and wire cannot differ."""
+    """Write `reply.octets`; log `reply.log_row`: one value feeds both, so log and wire cannot differ."""
 
     reply: Reply
 
@@ -37,12 +37,8 @@ class Close(NamedTuple):
 class AskMail:
     """May this mail transaction begin? Answer 250, or the refusal."""
 
-    reverse_path: ReversePath
-    declared_size: int | None
-    body: Body
-    smtputf8: bool
-    ret: Ret | None
-    envid: str | None
+    envelope: Envelope
+    declared_size: int | None = None
     irregular: str | None = None
     """What the grammar says against the path, where it is taken all the same: the text of the refusal."""
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from gatepost.mail.domain import domain_key
-from gatepost.mail.envelope import Body
+from gatepost.mail.envelope import Body, Envelope
 from gatepost.mail.path_grammar import BadPath, read_forward_path, read_reverse_path
 from gatepost.mail.reply import Reply
 from gatepost.smtp import replies
@@ -50,11 +50,10 @@ _CHUNK = re.compile(r"([0-9]{1,20})(?: +(LAST))?", re.ASCII | re.IGNORECASE)
 class _Transaction:
     """A mail transaction that was accepted at MAIL."""
 
-    __slots__ = ("asked_recipients", "body", "chunks", "data", "failure", "size", "smtputf8", "taken_recipients")
+    __slots__ = ("asked_recipients", "chunks", "data", "envelope", "failure", "size", "taken_recipients")
 
-    def __init__(self, body: Body, smtputf8: bool) -> None:
-        self.body = body
-        self.smtputf8 = smtputf8
+    def __init__(self, envelope: Envelope) -> None:
+        self.envelope = envelope
         self.asked_recipients = 0
         self.taken_recipients = 0
         self.data: DataContent | None = None
@@ -324,7 +323,7 @@ class ServerSession:
             transaction = self._transaction
             assert transaction is not None and transaction.chunks is not None
             self._content(transaction, octets)
-            if transaction.body is not Body.BINARY_MIME:
+            if transaction.envelope.body is not Body.BINARY_MIME:
                 transaction.chunks.see(octets)
         if self._chunk_left:
             return False
@@ -484,22 +483,17 @@ class ServerSession:
         read = read_reverse_path(argument, start.end(), irregular=self._settings.irregular_paths)
         if isinstance(read, BadPath):
             return replies.bad_reverse_path(read.says)
-        parameters = mail_parameters(argument[read.end :])
-        if isinstance(parameters, Reply):
-            return parameters
-        if not parameters.smtputf8 and not argument.isascii():
-            return replies.NEEDS_SMTPUTF8
-        if parameters.declared_size is not None and parameters.declared_size > self._settings.largest_message:
-            return replies.TOO_LARGE  # RFC 1870 6.1
-        return AskMail(
-            reverse_path=read.path,
-            declared_size=parameters.declared_size,
-            body=parameters.body,
-            smtputf8=parameters.smtputf8,
-            ret=parameters.ret,
-            envid=parameters.envid,
-            irregular=read.irregular and read.irregular.says,
+        ask = mail_parameters(
+            argument[read.end :],
+            AskMail(envelope=Envelope(reverse_path=read.path), irregular=read.irregular and read.irregular.says),
         )
+        if isinstance(ask, Reply):
+            return ask
+        if not ask.envelope.smtputf8 and not argument.isascii():
+            return replies.NEEDS_SMTPUTF8
+        if ask.declared_size is not None and ask.declared_size > self._settings.largest_message:
+            return replies.TOO_LARGE  # RFC 1870 6.1
+        return ask
 
     def _mail_answered(self, reply: Reply) -> None:
         question = self._waiting_mail
@@ -507,7 +501,7 @@ class ServerSession:
         self._waiting_mail = None
         self._mail_was_refused = reply.kind != 2
         if not self._mail_was_refused:
-            self._transaction = _Transaction(question.body, question.smtputf8)
+            self._transaction = _Transaction(question.envelope)
         self._pass_on(reply)
 
     def _rcpt(self, argument: str) -> None:
@@ -521,7 +515,7 @@ class ServerSession:
             self.idle_commands += 1
             self._refuse(replies.TOO_MANY_RECIPIENTS)
         else:
-            question = self._read_rcpt(argument, transaction.smtputf8)
+            question = self._read_rcpt(argument, transaction.envelope.smtputf8)
             if isinstance(question, Reply):
                 self._refuse(question)
             else:
@@ -561,7 +555,7 @@ class ServerSession:
             self._refuse_out_of_order(refusal)
         elif transaction is not None and transaction.chunks is not None:
             self._refuse(replies.CONTENT_BEGUN)  # RFC 3030 2
-        elif transaction is not None and transaction.body is Body.BINARY_MIME:
+        elif transaction is not None and transaction.envelope.body is Body.BINARY_MIME:
             self._refuse(replies.BINARY_NEEDS_BDAT)  # RFC 3030 3
         elif transaction is not None:
             transaction.data = DataContent()

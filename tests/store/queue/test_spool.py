@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from contracts.queue_messages import RECEIVED_AT, finished, message
-from gatepost.queue.message import Content
+from gatepost.queue.message import Content, MemoryContent
 from gatepost.queue.store import Avoid, QueueFilter, StoreUnavailable
 from gatepost.store.queue.admin import SqliteQueueOffice
-from gatepost.store.queue.spool import FLUSH_AT, LARGEST_IN_MEMORY, MemoryContent
+from gatepost.store.queue.spool import FLUSH_AT, LARGEST_IN_MEMORY
 from gatepost.store.queue.sqlite_queue import SqliteQueueStore
 
 LARGE = os.urandom(LARGEST_IN_MEMORY + 1)

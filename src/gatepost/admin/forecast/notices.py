@@ -14,11 +14,10 @@ from email.utils import format_datetime, make_msgid
 from textwrap import fill
 
 from gatepost.admin.forecast.forecast import ForecastCode, ForecastItem
-from gatepost.delivery.notifications import MadeContent
 from gatepost.mail.address import NULL_REVERSE_PATH, Mailbox
-from gatepost.mail.envelope import Body
+from gatepost.mail.envelope import Body, Envelope
 from gatepost.mail.path_grammar import read_mailbox
-from gatepost.queue.message import NewMessage, NewRecipient
+from gatepost.queue.message import MemoryContent, NewMessage, NewRecipient
 
 ToldKey = tuple[str, str, str, str, int]
 """Tenant, code, connector, subject, and the stage in days (0: without a date)."""
@@ -44,11 +43,13 @@ def message_of(notice: Notice, session_id: str, at: float) -> NewMessage:
     return NewMessage(
         session_id=session_id,
         received_at=at,
-        reverse_path=NULL_REVERSE_PATH,
+        envelope=Envelope(
+            reverse_path=NULL_REVERSE_PATH,
+            body=Body.SEVEN_BIT if notice.octets.isascii() else Body.EIGHT_BIT_MIME,
+            smtputf8=not notice.contact.isascii(),
+        ),
         recipients=(NewRecipient(forward_path=contact, tenant=None, connector=None),),
-        content=MadeContent(notice.octets),
-        body=Body.SEVEN_BIT if notice.octets.isascii() else Body.EIGHT_BIT_MIME,
-        smtputf8=not notice.contact.isascii(),
+        content=MemoryContent(notice.octets),
     )
 
 

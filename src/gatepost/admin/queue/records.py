@@ -6,7 +6,7 @@ from typing import Any
 
 from gatepost.admin.queue.waiting_mail import MessageView, Overview
 from gatepost.mail.address import NULL_REVERSE_PATH, Mailbox, NullReversePath
-from gatepost.mail.envelope import NO_DSN_REQUEST, Body
+from gatepost.mail.envelope import NO_DSN_REQUEST, Body, Envelope
 from gatepost.queue.message import QueuedMessage, QueuedRecipient, RecipientState
 from gatepost.queue.orders import Order
 from gatepost.queue.store import QueueCount
@@ -65,11 +65,11 @@ def message_record(message: QueuedMessage) -> Record:
         "id": message.id,
         "session_id": message.session_id,
         "received_at": _utc(message.received_at),
-        "reverse_path": str(message.reverse_path),
+        "reverse_path": str(message.envelope.reverse_path),
         "size": message.size,
-        "body": message.body.value,
-        "smtputf8": message.smtputf8,
-        "envid": message.envid,
+        "body": message.envelope.body.value,
+        "smtputf8": message.envelope.smtputf8,
+        "envid": message.envelope.envid,
     }
 
 
@@ -119,12 +119,13 @@ def _message_from(record: ReadRecord) -> QueuedMessage:
         id=record["id"],
         session_id=record["session_id"],
         received_at=_seconds(record["received_at"]),
-        reverse_path=_reverse_path(record["reverse_path"]),
         size=record["size"],
-        body=Body(record["body"]),
-        smtputf8=record["smtputf8"],
-        ret=None,
-        envid=record["envid"],
+        envelope=Envelope(
+            reverse_path=_reverse_path(record["reverse_path"]),
+            body=Body(record["body"]),
+            smtputf8=record["smtputf8"],
+            envid=record["envid"],
+        ),
     )
 
 

@@ -18,7 +18,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from gatepost.queue.message import Content, QueuedMessage, QueuedRecipient, RecipientState
+from gatepost.queue.message import Content, MemoryContent, QueuedMessage, QueuedRecipient, RecipientState
 from gatepost.queue.orders import APPLIES_TO, Action, Order
 from gatepost.queue.store import QueueCount, QueueFilter, StoreDamaged, StoreUnavailable
 from gatepost.store.queue import orders, sender
@@ -26,7 +26,7 @@ from gatepost.store.queue import statements as sql
 from gatepost.store.queue.file import open_to_change, open_to_read, reporting
 from gatepost.store.queue.orders import Pending
 from gatepost.store.queue.rows import Row, message_from_row, recipient_from_row
-from gatepost.store.queue.spool import FileContent, MemoryContent
+from gatepost.store.queue.spool import FileContent
 
 # A worker's mail waits while so many are changed: some 10 ms.
 _CHANGED_AT_ONCE: Final = 500

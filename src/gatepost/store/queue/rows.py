@@ -4,7 +4,7 @@ from functools import lru_cache
 from typing import Any, Final, cast
 
 from gatepost.mail.address import NULL_REVERSE_PATH, Mailbox, ReversePath
-from gatepost.mail.envelope import NO_DSN_REQUEST, Body, DsnRequest, Notify
+from gatepost.mail.envelope import NO_DSN_REQUEST, Body, DsnRequest, Envelope, Notify
 from gatepost.queue.message import NewMessage, NewRecipient, QueuedMessage, QueuedRecipient, RecipientState
 
 Row = tuple[Any, ...]
@@ -15,7 +15,7 @@ _BODIES: Final = {body.value: body for body in Body}
 
 def message_row(number: int, message: NewMessage, content: bytes | None) -> Row:
     """For `INSERT_MESSAGE`."""
-    path = message.reverse_path
+    envelope, path = message.envelope, message.envelope.reverse_path
     parts = (path.text, path.local_part, path.domain) if isinstance(path, Mailbox) else (None, None, None)
     return (
         number,
@@ -23,10 +23,10 @@ def message_row(number: int, message: NewMessage, content: bytes | None) -> Row:
         message.received_at,
         *parts,
         message.content.size,
-        message.body.value,
-        message.smtputf8,
-        message.ret,
-        message.envid,
+        envelope.body.value,
+        envelope.smtputf8,
+        envelope.ret,
+        envelope.envid,
         content,
     )
 
@@ -55,12 +55,8 @@ def queued_message(id: str, message: NewMessage) -> QueuedMessage:
         id=id,
         session_id=message.session_id,
         received_at=message.received_at,
-        reverse_path=message.reverse_path,
+        envelope=message.envelope,
         size=message.content.size,
-        body=message.body,
-        smtputf8=message.smtputf8,
-        ret=message.ret,
-        envid=message.envid,
     )
 
 
@@ -87,12 +83,14 @@ def message_from_row(queue: str, row: Row) -> QueuedMessage:
         id=f"{queue}-{row[0]}",
         session_id=row[1],
         received_at=row[2],
-        reverse_path=_reverse_path(row[3], row[4], row[5]),
         size=row[6],
-        body=_BODIES[row[7]],
-        smtputf8=bool(row[8]),
-        ret=row[9],
-        envid=row[10],
+        envelope=Envelope(
+            reverse_path=_reverse_path(row[3], row[4], row[5]),
+            body=_BODIES[row[7]],
+            smtputf8=bool(row[8]),
+            ret=row[9],
+            envid=row[10],
+        ),
     )
 
 

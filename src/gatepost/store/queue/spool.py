@@ -19,7 +19,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Final, TypeVar
 
-from gatepost.queue.message import Content
+from gatepost.queue.message import Content, MemoryContent
 from gatepost.queue.store import StoreUnavailable
 
 LARGEST_IN_MEMORY: Final = 128 * 1024
@@ -30,25 +30,6 @@ FLUSH_AT: Final = 256 * 1024
 MOST_IN_DOUBT: Final = 256
 
 _Result = TypeVar("_Result")
-
-
-class MemoryContent:
-    """Content that was small enough to keep."""
-
-    __slots__ = ("_octets",)
-
-    def __init__(self, octets: bytes) -> None:
-        self._octets = octets
-
-    @property
-    def size(self) -> int:
-        return len(self._octets)
-
-    def chunks(self) -> Iterator[bytes]:
-        yield self._octets
-
-    def release(self) -> None:
-        """Nothing to give back: the memory goes with the last reference."""
 
 
 class FileContent:

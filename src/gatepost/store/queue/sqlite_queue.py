@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from gatepost.queue.message import Claim, Content, NewMessage, QueuedMessage
+from gatepost.queue.message import Claim, Content, MemoryContent, NewMessage, QueuedMessage
 from gatepost.queue.outcome import Settlement
 from gatepost.queue.store import Accepted, Avoid, Lane, StoreUnavailable
 from gatepost.store.queue import statements as sql
@@ -30,7 +30,7 @@ from gatepost.store.queue.claims import Claims
 from gatepost.store.queue.file import open_again_to_work, open_to_read, open_to_work, own, reporting
 from gatepost.store.queue.group_commit import GroupCommit
 from gatepost.store.queue.orders import first_due_of_each_lane
-from gatepost.store.queue.spool import LARGEST_IN_MEMORY, ContentWriter, MemoryContent, Spool, sync_folder
+from gatepost.store.queue.spool import LARGEST_IN_MEMORY, ContentWriter, Spool, sync_folder
 
 # As long as a part of the orders takes, or longer: half of the worker's time at most.
 _BETWEEN_ORDERS_S: Final = 0.02
