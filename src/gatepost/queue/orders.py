@@ -94,5 +94,5 @@ def standing(state: RecipientState, orders: Iterable[Order]) -> Standing:
         touched = touched or made is not now
         now = made
         if order.action in _MAKES_DUE:
-            due_at = order.given_at
+            due_at = order.given_at if due_at is None else min(due_at, order.given_at)
     return Standing(now, due_at, touched)
