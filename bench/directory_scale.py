@@ -36,7 +36,7 @@ from gatepost.app import open_editor
 from gatepost.config import read
 from gatepost.loadgen.load import Load
 from gatepost.mail.address import Mailbox
-from gatepost.receiving.acceptance import Attributor
+from gatepost.receiving.cached_attribution import CachedAttribution
 from gatepost.store.directory.sqlite_directory import SqliteDirectory
 from gatepost.tenancy.evidence import CertificateFacts, Evidence, TlsEvidence, VerifiedCertificate
 
@@ -259,8 +259,8 @@ def _look_ups(path: Path, options: argparse.Namespace, chance: random.Random) ->
         if some is asked[:cold] or most is None:
             _evict(path)
             directory = SqliteDirectory(path)
-            attributor = Attributor(directory, _never_asked)
-        took, used = _timed(attributor, some)
+            attribution = CachedAttribution(directory, _never_asked)
+        took, used = _timed(attribution, some)
         about = f"attribution, {title}, {len(some):,}"
         yield Finding(about=f"{about}: p50", figure=took[49], unit="ms")
         yield Finding(about=f"{about}: p99", figure=took[98], unit="ms", most=most)
@@ -281,14 +281,14 @@ def _evict(path: Path) -> None:
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-def _timed(attributor: Attributor, asked: list[Evidence]) -> tuple[list[float], list[float]]:
+def _timed(attribution: CachedAttribution, asked: list[Evidence]) -> tuple[list[float], list[float]]:
     """Percentiles of the time that passed and of the processor's, in milliseconds. On a busy machine only the latter
     says what a look-up costs."""
     at = datetime.now(UTC)
     took, used = [], []
     for evidence in asked:
         began, cpu_before = time.perf_counter(), time.thread_time()
-        verdict = attributor(evidence, at)
+        verdict = attribution(evidence, at)
         used.append((time.thread_time() - cpu_before) * 1000)
         took.append((time.perf_counter() - began) * 1000)
         if not verdict.tenant:

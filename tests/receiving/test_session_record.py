@@ -2,17 +2,13 @@
 
 import json
 from ipaddress import ip_address
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 from gatepost.mail.address import NULL_REVERSE_PATH, Mailbox
-from gatepost.mail.envelope import NO_DSN_REQUEST, Envelope
 from gatepost.mail.reply import Reply, reply
-from gatepost.queue.message import NewRecipient
-from gatepost.receiving.acceptance import Acceptance, News, Transaction, Verdict
-from gatepost.receiving.connection import SessionEnd
+from gatepost.receiving.account import SessionAccount, TransactionAccount
 from gatepost.receiving.session_record import session_record
-from gatepost.smtp.server_effects import AskMail
+from gatepost.receiving.transaction import Peer, RecipientDecision
 from gatepost.tenancy.attribution import Attribution, Basis, Outcome
 from gatepost.tenancy.reasons import Reason, ReasonCode
 
@@ -29,32 +25,34 @@ RELAYED = Attribution(
 QUEUED = reply(250, "6.0", "Queued")
 
 
-def session(transaction: Transaction, why: str = "Remote") -> SessionEnd:
-    return SessionEnd(
+def session(transaction: TransactionAccount, why: str = "Remote") -> SessionAccount:
+    return SessionAccount(
         session_id="08DD34FA3086278D",
         at=1_767_268_800.1234567,
         ended_at=1_767_268_801.0,
         listener="127.0.0.1:25",
-        acceptance=cast(Acceptance, SimpleNamespace(tls=None, address=ip_address("192.0.2.1"), ehlo="mail")),
-        news=(News(number=0, transaction=transaction, first=0, verdicts=tuple(transaction.verdicts)),),
+        peer=Peer(address=ip_address("192.0.2.1"), address_text="192.0.2.1", ehlo="mail"),
+        tenant="contoso",
+        by_stranger=False,
+        transactions=(transaction,),
         why=why,
     )
 
 
-def transaction(said: Reply, attribution: Attribution | None = RELAYED) -> Transaction:
-    mail = AskMail(envelope=Envelope(reverse_path=NULL_REVERSE_PATH))
-    recipient = NewRecipient(forward_path=BOB, tenant="contoso", connector="contoso/mail", dsn=NO_DSN_REQUEST)
-    return Transaction(
-        mail=mail,
-        recipients=[recipient],
-        verdicts=[Verdict(forward_path=BOB, attribution=attribution, reply=said)],
+def transaction(said: Reply, attribution: Attribution | None = RELAYED) -> TransactionAccount:
+    return TransactionAccount(
+        number=0,
+        reverse_path=NULL_REVERSE_PATH,
+        decisions=(RecipientDecision(forward_path=BOB, attribution=attribution, reply=said),),
+        first=0,
+        more_refused=0,
         reply=QUEUED,
         queue_id="0-1",
         size=42,
     )
 
 
-def stored(transaction: Transaction, why: str = "Remote") -> dict[str, Any]:
+def stored(transaction: TransactionAccount, why: str = "Remote") -> dict[str, Any]:
     record, chain = session_record(session(transaction, why))
     assert chain == ()
     assert next(iter(record)) == "session_id", "the look-up relies on it"

@@ -4,7 +4,7 @@ import mmap
 from ipaddress import ip_address
 
 from gatepost.app.shared_counts.unfinished import UnfinishedCounts, octets
-from gatepost.receiving.room import Room
+from gatepost.receiving.capacity import Capacity
 from gatepost.receiving.unfinished import Share, UnfinishedContent, UnfinishedLimits
 
 MIB = 1024 * 1024
@@ -20,7 +20,7 @@ class Workers:
         self.events: list[dict[str, object]] = []
         self.counts = [UnfinishedCounts(memory, worker, 2) for worker in range(2)]
         self.rooms = [
-            Room(least_free_disk=least_free_disk, reserved_disk=reserved_disk, most_recipients=0, emit=self._told)
+            Capacity(least_free_disk=least_free_disk, reserved_disk=reserved_disk, most_recipients=0, emit=self._told)
             for _ in range(2)
         ]
         self.first, self.second = (

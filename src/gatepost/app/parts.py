@@ -35,11 +35,13 @@ from gatepost.net.dns import Resolver
 from gatepost.net.own_addresses import OwnListeners, is_own_address
 from gatepost.protocol_log.codec import Side
 from gatepost.receiving import replies
-from gatepost.receiving.acceptance import AcceptanceSettings, Attributor, Services
-from gatepost.receiving.connection import ListenerServices, SessionEnd
+from gatepost.receiving.account import SessionAccount
+from gatepost.receiving.cached_attribution import CachedAttribution
+from gatepost.receiving.capacity import Capacity
+from gatepost.receiving.connection import ListenerServices
 from gatepost.receiving.limits import TenantGate
 from gatepost.receiving.own_servers import LATELY_S, REMEMBERED, OwnServers
-from gatepost.receiving.room import Room
+from gatepost.receiving.services import AcceptanceSettings, Services
 from gatepost.receiving.session_gate import SessionGate
 from gatepost.receiving.session_record import session_record
 from gatepost.receiving.sightings import sightings_of
@@ -60,17 +62,13 @@ class Logs:
     events: EventLog
     send: ProtocolLogFiles
     receive: ProtocolLogFiles | None
-    records: SessionRecords[SessionEnd]
-    sightings: Sightings[SessionEnd]
+    records: SessionRecords[SessionAccount]
+    sightings: Sightings[SessionAccount]
 
-    def session_ended(self, session: SessionEnd) -> None:
+    def record(self, session: SessionAccount) -> None:
         if self.receive:
-            acceptance = session.acceptance
             self.receive.belongs(
-                session.session_id,
-                acceptance.tenant,
-                by_stranger=acceptance.by_stranger,
-                ended=bool(session.why),
+                session.session_id, session.tenant, by_stranger=session.by_stranger, ended=bool(session.why)
             )
         self.records.add(session)
         self.sightings.add(session)
@@ -99,7 +97,7 @@ def _protocol_log(config: Config, folder: Path, side: Side, writer: LogWriter) -
     return ProtocolLogFiles(folder, side, writer, limits, in_shares=True, workers=config.workers)
 
 
-def _records(config: Config, number: int, writer: LogWriter) -> SessionRecords[SessionEnd]:
+def _records(config: Config, number: int, writer: LogWriter) -> SessionRecords[SessionAccount]:
     return SessionRecords(
         config.sessions_folder,
         number,
@@ -110,7 +108,7 @@ def _records(config: Config, number: int, writer: LogWriter) -> SessionRecords[S
             folder_size=config.sessions.max_folder_size,
             max_age_s=config.sessions.max_age_days * 86400,
         ),
-        whose=lambda session: Whose(session.acceptance.tenant, session.acceptance.by_stranger),
+        whose=lambda session: Whose(session.tenant, session.by_stranger),
         workers=config.workers,
     )
 
@@ -147,7 +145,7 @@ def dialling_of(config: Config, logs: Logs, tls: TlsFiles, resolver: Resolver, i
 class Bounds:
     """What strangers and tenants may take of the relay as a whole."""
 
-    room: Room
+    capacity: Capacity
     tenants: TenantGate
     unfinished: UnfinishedContent
     unfinished_counts: UnfinishedCounts
@@ -157,16 +155,16 @@ class Bounds:
 
 def bounds_of(config: Config, directory: Directory, counts: SharedCounts, events: EventLog) -> Bounds:
     disk = disk_size(config.queue_folder)
-    room = Room(
+    capacity = Capacity(
         least_free_disk=config.queue.least_free_disk,
         reserved_disk=reserved_disk(config.queue, disk),
         most_recipients=config.queue.most_recipients,
         emit=events.emit,
     )
     return Bounds(
-        room=room,
-        tenants=TenantGate(config.tenant_limits, directory, counts.tenants, room.queued, events.emit),
-        unfinished=UnfinishedContent(unfinished_limits(config.queue, disk), counts.unfinished, room, events.emit),
+        capacity=capacity,
+        tenants=TenantGate(config.tenant_limits, directory, counts.tenants, capacity.queued, events.emit),
+        unfinished=UnfinishedContent(unfinished_limits(config.queue, disk), counts.unfinished, capacity, events.emit),
         unfinished_counts=counts.unfinished,
         own_servers=OwnServers(directory, time.time, _servers_seen(config, events)),
         turns=Turns(),
@@ -213,19 +211,19 @@ def listener_of(shared: Reception, listener: ListenerConfig) -> ListenerServices
             postmaster=_postmaster(config),
             irregular_paths_of_strangers=listener.irregular_paths == "all",
         ),
-        services=Services(
-            attributor=Attributor(shared.directory, judge, rules_of(listener)),
+        shared=Services(
+            attribution=CachedAttribution(shared.directory, judge, rules_of(listener)),
             store=store,
             new_content=store.new_content,
             waiting=lambda: store.backlog,
             submit=shared.scheduler.submit,
             claim_at_once=shared.scheduler.has_room_for,
-            is_full=lambda: bounds.room.is_full,
+            is_full=lambda: bounds.capacity.is_full,
             unfinished=bounds.unfinished,
             tenants=bounds.tenants,
             events=logs.events,
             now=time.time,
-            appointments=shared.appointments,
+            one_time_addresses=shared.appointments,
         ),
         tls=shared.tls.for_listener(listener, judge),
         gate=SessionGate(gate_limits(listener.limits), bounds.own_servers, time.time, logs.events.emit),
@@ -234,7 +232,7 @@ def listener_of(shared: Reception, listener: ListenerConfig) -> ListenerServices
         proxy_from=listener.proxy_from,
         log=logs.receive,
         next_session_id=shared.ids.next,
-        session_ended=logs.session_ended,
+        record=logs.record,
         opened=set(),
     )
 

@@ -63,7 +63,7 @@ _COUNT_SHARE = 20
 """Counting what is queued takes a twentieth of the time at most."""
 _STOP_PATIENCE_S = 30.0
 _DELIVERIES_END_WITHIN_S = 8.0
-_COURTESY_S = 3.0
+_GRACE_S = 3.0
 """How old a session may be that is still let through with its first message when a successor serves already."""
 _TURN_AWAY_S = 2.0
 """How long connections are turned away before the store is tried again, by the next process."""
@@ -187,8 +187,8 @@ class Worker:
         """Finish transactions in flight, then deliveries in flight, then the store, then the logs."""
         for task in self._tasks:
             task.cancel()
-        courtesy_s = _COURTESY_S if self._successor_serves else 0.0
-        await asyncio.gather(*(listener.stop(_STOP_PATIENCE_S, courtesy_s) for listener in self._listeners))
+        grace_s = _GRACE_S if self._successor_serves else 0.0
+        await asyncio.gather(*(listener.stop(_STOP_PATIENCE_S, grace_s) for listener in self._listeners))
         await asyncio.gather(*(self._close(queue, _DELIVERIES_END_WITHIN_S) for queue in self._queues))
         self._directory.close()
         self._logs.writer.close()
@@ -299,7 +299,7 @@ class Worker:
             except _READ_ONLY_ERRORS as error:
                 self._events.emit("store-unavailable", problem=str(error))
             for listener in self._listeners:
-                listener.tell(time.time())
+                listener.record(time.time())
             if time.monotonic() >= next_files:
                 next_files = time.monotonic() + _FILES_EVERY_S
                 self._tls.look()
@@ -313,15 +313,15 @@ class Worker:
             await asyncio.sleep(_LOOK_EVERY_S)
 
     async def _look_for_room(self) -> None:
-        folder, room = self._config.queue_folder, self._bounds.room
+        folder, capacity = self._config.queue_folder, self._bounds.capacity
         next_count = 0.0
         while True:
             try:
                 written = self._bounds.unfinished_counts.ever
-                room.free_disk_is(free_disk(folder), written)
+                capacity.free_disk_is(free_disk(folder), written)
                 began = time.monotonic()
-                if room.counting_is_wanted and began >= next_count:
-                    room.counted(await asyncio.to_thread(recipients_by_tenant, folder))
+                if capacity.needs_counts and began >= next_count:
+                    capacity.counted(await asyncio.to_thread(recipients_by_tenant, folder))
                     now = time.monotonic()
                     next_count = now + max(_COUNT_EVERY_S, _COUNT_SHARE * (now - began))
             except _READ_ONLY_ERRORS as error:

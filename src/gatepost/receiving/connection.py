@@ -10,22 +10,25 @@ that has much to do, or is refused again and again, does it in turns that leave 
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any, Protocol
 
 from gatepost.mail.reply import Reply
-from gatepost.protocol_log.certificates import REMOTE_CERTIFICATE, SENDING_CERTIFICATE, certificate_row
+from gatepost.protocol_log.certificates import REMOTE_CERTIFICATE, certificate_row
 from gatepost.protocol_log.record import Event, ProtocolLogRecord
 from gatepost.protocol_log.tls import client_chain_row, tls_failure_row, tls_row
 from gatepost.receiving import replies
-from gatepost.receiving.acceptance import Acceptance, AcceptanceSettings, News, Services
+from gatepost.receiving.acceptance import Acceptance
+from gatepost.receiving.account import SessionAccount
 from gatepost.receiving.pace import ContentPace
 from gatepost.receiving.proxy_protocol import Incomplete, NotProxied, read_header
+from gatepost.receiving.services import AcceptanceSettings, Services
 from gatepost.receiving.session_gate import IDLE_COMMANDS, SessionGate, TurnedAway, Visitor
 from gatepost.receiving.tls import ServerTls, TlsSession
+from gatepost.receiving.transaction import Peer
 from gatepost.receiving.turns import Turns
 from gatepost.smtp.replies import TOO_SLOW
 from gatepost.smtp.server_effects import (
@@ -61,27 +64,13 @@ class ReceiveLog(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SessionEnd:
-    """What `why` needs to know of a session, and has not been told before."""
-
-    session_id: str
-    at: float
-    ended_at: float
-    listener: str
-    acceptance: Acceptance
-    news: tuple[News, ...]
-    why: str
-    """Empty while the session goes on."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ListenerServices:
     """What the connections of one listener share."""
 
     machine: ServerSettings
     greeting: Reply
     acceptance: AcceptanceSettings
-    services: Services
+    shared: Services
     tls: ServerTls | None
     gate: SessionGate
     turns: Turns
@@ -90,7 +79,7 @@ class ListenerServices:
     proxy_from: tuple[Network, ...]
     log: ReceiveLog | None
     next_session_id: Callable[[float], str]
-    session_ended: Callable[[SessionEnd], None]
+    record: Callable[[SessionAccount], None]
     opened: set["Connection"]
     """Connections that are open now."""
 
@@ -101,11 +90,12 @@ class Connection(asyncio.Protocol):
     def __init__(self, listener: ListenerServices) -> None:
         self._listener = listener
         # Wanted for every row of the protocol log.
-        self._log, self._now, self._name = listener.log, listener.services.now, listener.acceptance.listener
+        self._log, self._now, self._name = listener.log, listener.shared.now, listener.acceptance.listener
         self._loop = asyncio.get_running_loop()
         self._transport: Any = None
         self._machine: ServerSession | None = None
         self._acceptance: Acceptance | None = None
+        self._peer: Peer
         self._tls: TlsSession | None = None
         self._secured = False
         self._header = b""
@@ -222,11 +212,12 @@ class Connection(asyncio.Protocol):
             self._transport.pause_reading()
             self._late_answer = self._loop.call_later(entered.wait_s, self._turn_away, entered)
             return
-        now = listener.services.now()
+        now = listener.shared.now()
         self._session_id, self._began_at = listener.next_session_id(now), now
         self._machine = ServerSession(listener.machine)
-        self._acceptance = Acceptance(listener.acceptance, listener.services, self._session_id, address)
-        peer = self._acceptance.address_text
+        self._acceptance = Acceptance(listener.acceptance, listener.shared, self._session_id)
+        peer = str(address)
+        self._peer = Peer(address=address, address_text=peer)
         self._remote = f"[{peer}]:{port}" if address.version == 6 else f"{peer}:{port}"
         self._row_added(Event.CONNECT, "", "")
         if isinstance(entered, TurnedAway):
@@ -250,7 +241,7 @@ class Connection(asyncio.Protocol):
             return b""
         self._awaits_header = False
         if isinstance(found, NotProxied):
-            self._listener.services.events.emit("proxy-header-refused", local=self._local, problem=found.why)
+            self._listener.shared.events.emit("proxy-header-refused", local=self._local, problem=found.why)
             self._transport.abort()
             return b""
         peer = self._transport.get_extra_info("peername")
@@ -281,10 +272,10 @@ class Connection(asyncio.Protocol):
         return plaintext
 
     def _tls_established(self, tls: TlsSession) -> None:
-        assert self._machine is not None and self._acceptance is not None
+        assert self._machine is not None
         self._secured = True
-        at = datetime.fromtimestamp(self._listener.services.now(), UTC)
-        evidence = self._acceptance.tls = tls.evidence(at)
+        evidence = tls.evidence(datetime.fromtimestamp(self._now(), UTC))
+        self._peer = replace(self._peer, tls=evidence)
         if evidence.protocol != _TLS_1_3:
             # The client waits for our Finished. In TLS 1.3 it has had that; what is left are tickets that nobody will
             # ever use, and they go with the first reply.
@@ -304,9 +295,6 @@ class Connection(asyncio.Protocol):
         self._write_out()
         assert self._listener.tls is not None
         self._tls = self._listener.tls.accept()
-        own = getattr(self._tls, "own_certificate", None)
-        if own is not None:
-            self._row_added(Event.INFORMATION, *_certificate_row(SENDING_CERTIFICATE, own))
         self._set_deadline(_HANDSHAKE_TIMEOUT_S)
 
     def _flush_ciphertext(self) -> None:
@@ -381,15 +369,16 @@ class Connection(asyncio.Protocol):
             self._send(effect.reply)
 
     def _ask_mail(self, machine: ServerSession, acceptance: Acceptance, effect: AskMail) -> list[Effect]:
-        acceptance.ehlo, acceptance.extended = machine.ehlo, machine.extended
+        if (machine.ehlo, machine.extended) != (self._peer.ehlo, self._peer.extended):
+            self._peer = replace(self._peer, ehlo=machine.ehlo, extended=machine.extended)
         before = acceptance.refusals.total
-        answer = acceptance.mail(effect)
+        answer = acceptance.mail(effect, self._peer)
         if acceptance.refusals.total != before:
             return self._refused(machine, acceptance, answer)
         return machine.answer(answer)
 
     def _ask_recipient(self, machine: ServerSession, acceptance: Acceptance, effect: AskRecipient) -> list[Effect]:
-        before = len(acceptance.transaction.verdicts) if acceptance.transaction else 0
+        before = len(acceptance.transaction.decisions) if acceptance.transaction else 0
         refused_before = acceptance.refusals.total
         answer = acceptance.recipient(effect)
         if acceptance.refusals.total != refused_before:
@@ -403,7 +392,7 @@ class Connection(asyncio.Protocol):
 
     def _learn_tenant(self, acceptance: Acceptance) -> None:
         """The gate counts a tenant's own server otherwise than a stranger."""
-        found = acceptance.transaction.verdicts[-1].attribution if acceptance.transaction else None
+        found = acceptance.transaction.decisions[-1].attribution if acceptance.transaction else None
         if found and found.tenant and found.outcome is not Outcome.INCOMING and self._visitor:
             self._attributed = True
             self._listener.gate.attributed(self._visitor, found.tenant)
@@ -465,7 +454,7 @@ class Connection(asyncio.Protocol):
             await self._acceptance.flush()
         except Exception as error:
             # The disk is the operator's to mend; the peer hears 451 at the end of its content.
-            self._listener.services.events.emit("content-not-written", session_id=self._session_id, problem=str(error))
+            self._listener.shared.events.emit("content-not-written", session_id=self._session_id, problem=str(error))
         self._work = None
         if self._closing:
             self._end(self._closing)
@@ -495,14 +484,14 @@ class Connection(asyncio.Protocol):
         transaction = self._acceptance.transaction if self._acceptance else None
         if transaction is None or self._listener.log is None:
             return
-        for verdict in transaction.verdicts[before:]:
-            found = verdict.attribution
+        for decision in transaction.decisions[before:]:
+            found = decision.attribution
             if found is None:
                 continue
             told_before, self._told_attribution = found is self._told_attribution, found
             who = f" tenant={found.tenant}" if found.tenant else ""
             by = f" connector={found.connector} basis={found.basis}" if found.connector else ""
-            self._row_added(Event.INFORMATION, f"{found.outcome}{who}{by}", f"attribution of <{verdict.forward_path}>")
+            self._row_added(Event.INFORMATION, f"{found.outcome}{who}{by}", f"attribution of <{decision.forward_path}>")
             for reason in () if told_before else found.reasons:
                 self._row_added(Event.INFORMATION, reason.code, reason.says)
 
@@ -610,27 +599,29 @@ class Connection(asyncio.Protocol):
         acceptance, self._acceptance = self._acceptance, None
         if acceptance is None:
             return
-        acceptance.end()
+        acceptance.end(self._peer.address_text)
         for reason, count in acceptance.refusals.untold.items():
             self._row_added(Event.INFORMATION, reason, f"refused {count} more times, told in these rows no more")
         self._row_added(Event.DISCONNECT, "", why)
-        self._listener.session_ended(self._account(acceptance, why))
+        self._listener.record(self._account(acceptance, why))
 
-    def tell(self, now: float) -> None:
+    def record(self, now: float) -> None:
         """Record what was decided so far. The administrator who reads a refusal asks `why` before the session is over;
         other sessions are recorded before their end only where that is long in coming."""
         acceptance = self._acceptance
-        if acceptance and acceptance.has_news and (acceptance.refused or now - self._began_at > _LONG_SESSION_S):
-            self._listener.session_ended(self._account(acceptance, ""))
+        if acceptance and acceptance.has_unreported and (acceptance.refused or now - self._began_at > _LONG_SESSION_S):
+            self._listener.record(self._account(acceptance, ""))
 
-    def _account(self, acceptance: Acceptance, why: str) -> SessionEnd:
-        return SessionEnd(
+    def _account(self, acceptance: Acceptance, why: str) -> SessionAccount:
+        return SessionAccount(
             session_id=self._session_id,
             at=self._began_at,
-            ended_at=self._listener.services.now(),
-            listener=self._listener.acceptance.listener,
-            acceptance=acceptance,
-            news=acceptance.news(),
+            ended_at=self._now(),
+            listener=self._name,
+            peer=self._peer,
+            tenant=acceptance.tenant,
+            by_stranger=acceptance.by_stranger,
+            transactions=acceptance.take_unreported(),
             why=why,
         )
 

@@ -22,21 +22,21 @@ class Listener:
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: Connection(self._services), sock=self._socket, backlog=1024)
 
-    def tell(self, now: float) -> None:
+    def record(self, now: float) -> None:
         """Record what open sessions have decided, and what was only counted."""
         self._services.gate.look_at_clock()
         for connection in self._services.opened:
-            connection.tell(now)
+            connection.record(now)
 
-    async def stop(self, patience_s: float, courtesy_s: float) -> None:
+    async def stop(self, patience_s: float, grace_s: float) -> None:
         """Take no new connection; let transactions in flight finish for `patience_s`, then close. A session younger
-        than `courtesy_s` may have its first transaction."""
+        than `grace_s` may have its first transaction."""
         if self._server:
             self._server.close()
         deadline = asyncio.get_running_loop().time() + patience_s
         while self._services.opened and asyncio.get_running_loop().time() < deadline:
             for connection in list(self._services.opened):
-                if not connection.is_fresh(courtesy_s):
+                if not connection.is_fresh(grace_s):
                     connection.shut_down()
             await asyncio.sleep(0.05)
         for connection in list(self._services.opened):

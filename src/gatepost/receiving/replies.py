@@ -1,4 +1,4 @@
-"""Every reply of acceptance. Refusals by attribution are worded in `tenancy.attribution`, syntax in `smtp.replies`."""
+"""Every reply of acceptance. Refusals by attribution are worded in `tenancy.refusal`, syntax in `smtp.replies`."""
 
 from datetime import UTC, datetime
 from math import ceil

@@ -1,17 +1,17 @@
-"""What a session showed of tenants' servers. Made off the session's thread, from what the session left."""
+"""What a session showed of tenants' servers. Made off the session's thread, from the account of it."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from gatepost.receiving.connection import SessionEnd
+from gatepost.receiving.account import SessionAccount
 from gatepost.tenancy.attribution import Attribution, Basis
 from gatepost.tenancy.evidence import ClientCertificate, VerifiedCertificate
 from gatepost.tenancy.sighting import SeenCertificate, Sighting
 
 
-def sightings_of(session: SessionEnd) -> Iterator[Sighting]:
+def sightings_of(session: SessionAccount) -> Iterator[Sighting]:
     """One for each connector that decided, with the messages that it brought."""
-    tls = session.acceptance.tls
+    tls = session.peer.tls
     certificate = _seen(tls.certificate) if tls and tls.certificate else None
     at = datetime.fromtimestamp(session.at, UTC)
     for (tenant, connector, basis), messages in _messages_by_connector(session).items():
@@ -19,7 +19,7 @@ def sightings_of(session: SessionEnd) -> Iterator[Sighting]:
             tenant=tenant,
             connector=connector,
             basis=basis,
-            address=session.acceptance.address_text,
+            address=session.peer.address_text,
             certificate=certificate,
             first_at=at,
             last_at=at,
@@ -27,14 +27,14 @@ def sightings_of(session: SessionEnd) -> Iterator[Sighting]:
         )
 
 
-def _messages_by_connector(session: SessionEnd) -> dict[tuple[str, str, Basis], int]:
+def _messages_by_connector(session: SessionAccount) -> dict[tuple[str, str, Basis], int]:
     found: dict[tuple[str, str, Basis], int] = {}
-    for news in session.news:
-        # A transaction that was told of while it ran has no verdict that is new, and its queue id only now.
-        decided = {_decided(verdict.attribution) for verdict in news.transaction.verdicts}
+    for transaction in session.transactions:
+        # One of which an earlier account held the decisions has its queue id only now.
+        decided = {_decided(decision.attribution) for decision in transaction.decisions}
         for each in decided:
             if each:
-                found[each] = found.get(each, 0) + (news.transaction.queue_id is not None)
+                found[each] = found.get(each, 0) + (transaction.queue_id is not None)
     return found
 
 

@@ -1,4 +1,4 @@
-"""The TLS seam as receiving sees it: octets both ways, no sockets; `net.tls` implements it.
+"""The TLS seam as receiving sees it: octets both ways, no sockets; `net.tls_server` implements it.
 
 Law: the handshake never fails because of the client's certificate. One is asked for; whatever comes is recorded.
 """

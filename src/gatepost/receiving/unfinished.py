@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from gatepost.mail.reply import Reply
 from gatepost.receiving import replies
-from gatepost.receiving.room import Room
+from gatepost.receiving.capacity import Capacity
 from gatepost.receiving.session_gate import network_of
 from gatepost.tenancy.evidence import Address
 
@@ -49,11 +49,11 @@ class UnfinishedContent:
     """What one worker knows of it."""
 
     def __init__(
-        self, limits: UnfinishedLimits, counts: UnfinishedCounts, room: Room, emit: Callable[..., None]
+        self, limits: UnfinishedLimits, counts: UnfinishedCounts, capacity: Capacity, emit: Callable[..., None]
     ) -> None:
         self._limits = limits
         self._counts = counts
-        self._room = room
+        self._capacity = capacity
         self.emit = emit
 
     def share(self, tenant: str | None, address: Address) -> "Share":
@@ -63,16 +63,16 @@ class UnfinishedContent:
     @property
     def has_room_for_strangers(self) -> bool:
         """Whether they may begin another message."""
-        return self._room.has_room_for_strangers(self._counts.ever)
+        return self._capacity.has_room_for_strangers(self._counts.ever)
 
     def take(self, key: str, more: int, *, of_stranger: bool) -> Reply | None:
         limits, counts = self._limits, self._counts
         counts.add(key, more, of_stranger=of_stranger)
         if of_stranger:
             over = counts.of(key) > limits.of_network or counts.of_strangers > limits.of_strangers
-            over = over or not self._room.has_room_for_strangers(counts.ever)
+            over = over or not self._capacity.has_room_for_strangers(counts.ever)
         else:
-            over = counts.of(key) > limits.of_tenant or not self._room.has_room(counts.ever)
+            over = counts.of(key) > limits.of_tenant or not self._capacity.has_room(counts.ever)
         if not over:
             return None
         self.emit("content-full", whose=key, octets=counts.of(key))

@@ -105,5 +105,5 @@ def test_a_notice_is_queued_so_that_nothing_comes_back() -> None:
         message = message_of(notice, "08DF", NOW.timestamp())
         assert str(message.reverse_path) == str(NULL_REVERSE_PATH)
         assert [str(each.forward_path) for each in message.recipients] == [contact]
-        assert (message.body, message.smtputf8) == (body, not contact.isascii())
+        assert (message.envelope.body, message.envelope.smtputf8) == (body, not contact.isascii())
         assert b"".join(message.content.chunks()) == notice.octets

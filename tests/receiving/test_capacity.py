@@ -1,4 +1,4 @@
-from gatepost.receiving.room import Room
+from gatepost.receiving.capacity import Capacity
 
 MIB = 1024 * 1024
 
@@ -8,8 +8,8 @@ class Events(list[str]):
         self.append(" ".join([event, *map(str, fields.values())]))
 
 
-def room(events: Events, least_free_disk: int = 0, most_recipients: int = 0) -> Room:
-    return Room(least_free_disk=least_free_disk, most_recipients=most_recipients, emit=events.emit)
+def room(events: Events, least_free_disk: int = 0, most_recipients: int = 0) -> Capacity:
+    return Capacity(least_free_disk=least_free_disk, most_recipients=most_recipients, emit=events.emit)
 
 
 def test_too_little_free_disk_is_full_until_there_is_more() -> None:
@@ -28,7 +28,7 @@ def test_too_little_free_disk_is_full_until_there_is_more() -> None:
 def test_too_many_recipients_are_full_whoever_they_belong_to() -> None:
     events = Events()
     watched = room(events, most_recipients=10)
-    assert watched.counting_is_wanted
+    assert watched.needs_counts
     watched.counted({"contoso": 6, None: 3})
     assert not watched.is_full
     watched.counted({"contoso": 6, "tailspin": 4})
@@ -38,9 +38,9 @@ def test_too_many_recipients_are_full_whoever_they_belong_to() -> None:
 
 def test_nothing_is_counted_before_somebody_asks() -> None:
     watched = room(Events())
-    assert not watched.counting_is_wanted
+    assert not watched.needs_counts
     assert watched.queued("contoso") == 0
-    assert watched.counting_is_wanted
+    assert watched.needs_counts
     watched.counted({"contoso": 7})
     assert watched.queued("contoso") == 7
     assert not watched.is_full

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(slots=True, kw_only=True)
-class Room:
+class Capacity:
     least_free_disk: int
     """Octets; 0: no limit."""
     reserved_disk: int = 0
@@ -19,7 +19,7 @@ class Room:
     most_recipients: int
     """In the queue of the relay; 0: no limit."""
     emit: Callable[..., None]
-    counting_is_wanted: bool = False
+    needs_counts: bool = False
     """Somebody has asked for numbers, or will."""
     is_full: bool = False
     _queued: Mapping[str | None, int] = field(default_factory=dict)
@@ -28,11 +28,11 @@ class Room:
     """What had been written in all when the disk was looked at."""
 
     def __post_init__(self) -> None:
-        self.counting_is_wanted = bool(self.most_recipients)
+        self.needs_counts = bool(self.most_recipients)
 
     def queued(self, tenant: str) -> int:
         """Recipients of a tenant in the queue of the relay, as last counted."""
-        self.counting_is_wanted = True
+        self.needs_counts = True
         return self._queued.get(tenant, 0)
 
     def free_disk_is(self, octets: int, written: int = 0) -> None:

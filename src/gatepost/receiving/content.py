@@ -1,0 +1,80 @@
+"""The content of one message while it comes in.
+
+What flows through: the trace field, then octets as they arrive; out comes the content as the store takes it.
+
+Laws: what it takes of the room for unfinished content is given back whatever becomes of it (`release`); no more of it
+is searched for trace fields than a sensible header may have.
+"""
+
+from typing import Final, Protocol
+
+from gatepost.mail.reply import Reply
+from gatepost.mail.trace import MOST_HOPS, hops
+from gatepost.queue.message import Content
+from gatepost.receiving.unfinished import Share
+
+_HEADER_WATCHED: Final = 256 * 1024
+"""Octets at the start of a message that are searched for Received fields."""
+
+
+class ContentWriter(Protocol):
+    """Takes the content of one message, in memory while it is small."""
+
+    def write(self, octets: bytes) -> None: ...
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def needs_flush(self) -> bool:
+        """So much waits to be written that reading should pause until `flush`."""
+
+    async def flush(self) -> None: ...
+
+    def finish(self) -> Content: ...
+
+    def discard(self) -> None: ...
+
+
+class MessageContent:
+    __slots__ = ("_header", "_share", "_writer")
+
+    def __init__(self, writer: ContentWriter, share: Share, trace: bytes) -> None:
+        self._writer = writer
+        self._share = share
+        self._header = bytearray()
+        writer.write(trace)
+
+    def take(self, octets: bytes) -> None:
+        self._writer.write(octets)
+        if len(self._header) < _HEADER_WATCHED:
+            self._header += octets
+
+    def why_no_room(self) -> Reply | None:
+        """The refusal where so much as has come in is too much."""
+        return self._share.grow(self._writer.size)
+
+    @property
+    def needs_flush(self) -> bool:
+        return self._writer.needs_flush
+
+    async def flush(self) -> None:
+        await self._writer.flush()
+
+    @property
+    def has_looped(self) -> bool:
+        """RFC 5321 6.3: so many servers have seen it that it goes round in circles."""
+        return hops(bytes(self._header).partition(b"\r\n\r\n")[0]) > MOST_HOPS
+
+    async def finish(self) -> Content:
+        if self._writer.needs_flush:
+            await self._writer.flush()
+        return self._writer.finish()
+
+    def discard(self) -> None:
+        """Nobody wants it. Without effect once it is finished."""
+        self._writer.discard()
+
+    def release(self) -> None:
+        """It has ended, or was dropped: its room is free for others."""
+        self._share.release()

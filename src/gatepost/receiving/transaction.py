@@ -1,0 +1,74 @@
+"""One mail transaction of a session, as it grows, and what the peer had shown when it began."""
+
+from dataclasses import dataclass, field
+
+from gatepost.mail.address import ForwardPath
+from gatepost.mail.reply import Reply
+from gatepost.queue.message import NewRecipient
+from gatepost.receiving.content import MessageContent
+from gatepost.smtp.server_effects import AskMail
+from gatepost.tenancy.appointment import Appointment
+from gatepost.tenancy.attribution import Attribution
+from gatepost.tenancy.evidence import Address, Evidence, TlsEvidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """Who speaks, as far as the session has shown. RFC 3207 4.2, RFC 5321 4.1.4: no transaction outlives a change."""
+
+    address: Address
+    address_text: str
+    tls: TlsEvidence | None = None
+    ehlo: str = ""
+    """As it was at the last MAIL."""
+    extended: bool = True
+    """EHLO, not HELO."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipientDecision:
+    """What was decided about one forward-path, and the peer's reply."""
+
+    forward_path: ForwardPath
+    attribution: Attribution | None
+    """None where nothing was to be attributed: mail for this server's own postmaster."""
+    reply: Reply
+
+    @property
+    def reason_of_refusal(self) -> str | None:
+        """A word that stands for it; None where the recipient was taken."""
+        refusal = self.attribution and self.attribution.refusal
+        if refusal:
+            return str(refusal.reason)
+        return str(self.reply).partition(" ")[2][:60] if self.reply.kind >= 4 else None
+
+
+@dataclass(slots=True, kw_only=True)
+class Transaction:
+    mail: AskMail
+    peer: Peer
+    recipients: list[NewRecipient] = field(default_factory=list)
+    relaying: dict[str, int] = field(default_factory=dict)
+    """How many of them each tenant's own servers sent, which its limits count."""
+    decisions: list[RecipientDecision] = field(default_factory=list)
+    refused_later: Reply | None = None
+    """`refuse_at = "end-of-data"`: the refusal that waits for the end of the content."""
+    enrolment: Appointment | None = None
+    """The message is for this one-time address, and for nobody else."""
+    content: MessageContent | None = None
+    more_refused: int = 0
+    """Recipients that were refused like earlier ones of the session, and are not among the decisions."""
+    reply: Reply | None = None
+    queue_id: str | None = None
+    size: int = 0
+
+    def evidence(self, listener: str, *forward_paths: ForwardPath) -> Evidence:
+        peer = self.peer
+        return Evidence(
+            address=peer.address,
+            listener=listener,
+            tls=peer.tls,
+            ehlo=peer.ehlo,
+            reverse_path=self.mail.envelope.reverse_path,
+            forward_paths=forward_paths,
+        )
