@@ -137,7 +137,7 @@ def test_what_is_held_is_settled_when_the_server_stops(tmp_path: Path) -> None:
         async with Sink() as hop, Sink() as back, _scene(tmp_path, hop, back, gather_s=600.0) as office:
             hop.always("RCPT", b"550 5.1.1 no such user\r\n")
             await office.send("x@a.example", "x@b.example", "x@c.example", tenant="evil")
-            await office.until(lambda: len(office.scheduler._gathering) == 2 and office.told.failed)
+            await office.until(lambda: len(office.scheduler._settling._gathering) == 2 and office.told.failed)
             assert len(office.told.failed) == 1
             await office.scheduler.stop(grace_s=0.1)
             assert len(office.told.failed) == 3
@@ -152,6 +152,6 @@ def test_no_more_is_held_than_may_wait(tmp_path: Path) -> None:
             hop.always("RCPT", b"550 5.1.1 no such user\r\n")
             await office.send(*(f"x@d{number}.example" for number in range(20)), tenant="evil")
             await office.until(lambda: len(office.told.failed) >= 13)
-            assert len(office.scheduler._gathering) <= 5
+            assert len(office.scheduler._settling._gathering) <= 5
 
     run(story())

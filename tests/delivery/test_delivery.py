@@ -8,7 +8,7 @@ import pytest
 import uvloop
 
 from delivery.post_office import CONTENT, RETRY, post_office, to_smart_host
-from gatepost.delivery import scheduler
+from gatepost.delivery import settling
 from gatepost.mail.envelope import Body, DsnRequest
 from gatepost.queue.message import Claim
 from gatepost.queue.outcome import Settlement
@@ -366,7 +366,7 @@ def test_a_crowded_destination_leaves_its_due_mail_in_the_store(tmp_path: Path) 
                 to_smart_host(stuck.port, "stuck", address_spaces=(AddressSpace(space="stuck.example"),)),
                 to_smart_host(sink.port, "rest"),
             )
-            async with post_office(tmp_path, *connectors, crowded=5, most_waiting=20, per_destination=1) as office:
+            async with post_office(tmp_path, *connectors, over_share=5, most_waiting=20, per_destination=1) as office:
                 await asyncio.gather(*(office.send("x@stuck.example", fresh=False) for _ in range(60)))
                 await office.until(lambda: stuck.open_sessions)
                 await office.send("bob@fabrikam.example", fresh=False)
@@ -471,7 +471,7 @@ def test_an_operator_can_return_a_message_to_its_sender(tmp_path: Path) -> None:
 def test_while_the_queue_cannot_be_written_nothing_more_is_sent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scheduler, "SETTLE_AGAIN_S", 0.02)
+    monkeypatch.setattr(settling, "SETTLE_AGAIN_S", 0.02)
 
     async def story() -> None:
         async with Sink() as sink, post_office(tmp_path, to_smart_host(sink.port), per_destination=1) as office:

@@ -114,7 +114,7 @@ def test_senders_are_told_in_time_though_a_dead_next_hop_is_not_attempted_for_ea
         retry = RetrySettings(glitch_interval_s=900, delay_notice_s=1000, expiry_s=2000)
         async with (
             Sink(keep=False) as home,
-            post_office(tmp_path, to_smart_host(home.port), dead, retry=retry, crowded=10) as office,
+            post_office(tmp_path, to_smart_host(home.port), dead, retry=retry, over_share=10) as office,
         ):
             await backlog(office, number=300)
             await office.until(lambda: office.told.deferred)
@@ -136,7 +136,7 @@ def test_tenants_take_turns_at_one_next_hop(tmp_path: Path) -> None:
     async def story() -> None:
         async with (
             Sink() as sink,
-            post_office(tmp_path, to_smart_host(sink.port), per_destination=1, crowded=50) as office,
+            post_office(tmp_path, to_smart_host(sink.port), per_destination=1, over_share=50) as office,
         ):
             sink.always("MAIL", Pause(0.002), b"250 ok\r\n")
             for n in range(60):

@@ -12,7 +12,7 @@ Laws:
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol
@@ -23,7 +23,7 @@ from gatepost.delivery.tls import ClientTls, ClientTlsSession
 from gatepost.mail.reply import RemoteReply
 from gatepost.protocol_log.record import Event
 from gatepost.protocol_log.tls import tls_failure_row, tls_row
-from gatepost.queue.message import Claim, Content, QueuedRecipient
+from gatepost.queue.message import Claim, Content, QueuedMessage, QueuedRecipient
 from gatepost.queue.outcome import Deferred, Delivered, DeliveryOutcome, Failed
 from gatepost.queue.store import StoreError
 from gatepost.smtp.client_effects import (
@@ -80,61 +80,58 @@ class NotOpened(NamedTuple):
 class Owner(Protocol):
     """Whose mail a connection carries."""
 
-    def connected(self, connection: "Connection") -> None:
+    def connected(self, connection: "OutboundConnection") -> None:
         """The socket is open; from now on look at its `deadline`. `closed` will follow."""
 
-    def opened(self, connection: "Connection") -> None:
+    def opened(self, connection: "OutboundConnection") -> None:
         """The session is ready for mail."""
 
-    def next_claim(self, connection: "Connection") -> Claim | None:
+    def next_claim(self, connection: "OutboundConnection") -> Claim | None:
         """The next claim to deliver; None: wait, or quit."""
-
-    def open_content(self, claim: Claim) -> Content:
-        """Raises `StoreError` when it cannot be had."""
 
     def attempted(self, claim: Claim, outcomes: list[DeliveryOutcome]) -> None: ...
 
     def hand_back(self, claim: Claim) -> None:
         """The session ended before the claim was begun."""
 
-    def closed(self, connection: "Connection") -> None: ...
+    def closed(self, connection: "OutboundConnection") -> None: ...
 
 
-async def open_connection(
-    target: Target,
-    connector: SendConnector,
-    settings: ConnectionSettings,
-    tls: ClientTls,
-    log: SessionLog | None,
-    owner: Owner,
-    tenant: str | None = None,
-) -> "Connection | NotOpened":
-    """Dial one target, and open a session that meets the connector's TLS level. `tenant`: whose mail it is for."""
-    opened = await _open(target, connector, settings, tls, log, owner, tenant, _starttls_use(connector.tls))
-    if isinstance(opened, NotOpened) and opened.tls_failed and connector.tls is TlsLevel.OPPORTUNISTIC:
-        return await _open(target, connector, settings, tls, log, owner, tenant, StartTlsUse.NEVER)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dial:
+    """One target, and what a session with it is for."""
+
+    target: Target
+    connector: SendConnector
+    tenant: str | None
+    """Whose mail it is dialled for."""
+    settings: ConnectionSettings
+    tls: ClientTls
+    log: SessionLog | None
+    owner: Owner
+    open_content: Callable[[QueuedMessage], Content]
+    """Raises `StoreError` when it cannot be had."""
+
+
+async def open_connection(dial: Dial) -> "OutboundConnection | NotOpened":
+    """A session that meets the connector's TLS level."""
+    level = dial.connector.tls
+    opened = await _open(dial, _starttls_use(level))
+    if isinstance(opened, NotOpened) and opened.tls_failed and level is TlsLevel.OPPORTUNISTIC:
+        return await _open(dial, StartTlsUse.NEVER)
     return opened
 
 
-async def _open(
-    target: Target,
-    connector: SendConnector,
-    settings: ConnectionSettings,
-    tls: ClientTls,
-    log: SessionLog | None,
-    owner: Owner,
-    tenant: str | None,
-    starttls: StartTlsUse,
-) -> "Connection | NotOpened":
-    loop = asyncio.get_running_loop()
-    connection = Connection(target, connector, settings, tls, log, owner, tenant, starttls)
+async def _open(dial: Dial, starttls: StartTlsUse) -> "OutboundConnection | NotOpened":
+    target, log, connect_s = dial.target, dial.log, dial.settings.connect_s
+    connection = OutboundConnection(dial, starttls)
     if log:
         log.add(Event.INFORMATION, "", "attempting to connect")
     try:
-        async with asyncio.timeout(settings.connect_s):
-            await loop.create_connection(lambda: connection, target.address, target.port)
+        async with asyncio.timeout(connect_s):
+            await asyncio.get_running_loop().create_connection(lambda: connection, target.address, target.port)
     except TimeoutError:
-        return _not_connected(f"no answer from {target} within {settings.connect_s:g} s", log)
+        return _not_connected(f"no answer from {target} within {connect_s:g} s", log)
     except OSError as error:
         return _not_connected(f"cannot connect to {target}: {error.strerror or error}", log)
     try:
@@ -160,36 +157,27 @@ def _starttls_use(level: TlsLevel) -> StartTlsUse:
             return StartTlsUse.REQUIRED
 
 
-class Connection(asyncio.Protocol):
+class OutboundConnection(asyncio.Protocol):
     """One session, from dialling to the end."""
 
-    def __init__(
-        self,
-        target: Target,
-        connector: SendConnector,
-        settings: ConnectionSettings,
-        tls: ClientTls,
-        log: SessionLog | None,
-        owner: Owner,
-        tenant: str | None,
-        starttls: StartTlsUse,
-    ) -> None:
+    def __init__(self, dial: Dial, starttls: StartTlsUse) -> None:
         self._loop = asyncio.get_running_loop()
-        self.target = target
-        self.tenant = tenant
+        settings = dial.settings
+        self.tenant = dial.tenant
         """Whose mail it was dialled for."""
-        self.host = str(target)
+        self.host = str(dial.target)
         self.deadline = self._loop.time() + settings.timeouts.greeting_s
         self.opened: asyncio.Future[NotOpened | None] = self._loop.create_future()
         """None once the session is ready for mail."""
         self.was_ready = False
-        self._connector = connector
+        self._dial = dial
         self._settings = settings
-        self._client_tls = tls
-        self._log = log
-        self._owner = owner
+        self._log = dial.log
+        self._owner = dial.owner
         self._machine = ClientSession(
-            ClientSettings(ehlo_name=connector.fqdn or settings.hostname, starttls=starttls, timeouts=settings.timeouts)
+            ClientSettings(
+                ehlo_name=dial.connector.fqdn or settings.hostname, starttls=starttls, timeouts=settings.timeouts
+            )
         )
         self._transport: Any = None
         self._tls: ClientTlsSession | None = None
@@ -223,7 +211,7 @@ class Connection(asyncio.Protocol):
         return self._machine.idle
 
     @property
-    def worn_out(self) -> bool:
+    def retired(self) -> bool:
         """It has carried as many transactions as it may, or has shown a certificate that has since been renewed."""
         if self._tls is not None and self._tls.superseded:
             return True
@@ -340,7 +328,7 @@ class Connection(asyncio.Protocol):
             return
         if not self._machine.idle:
             self.deadline = self._loop.time() + self._machine.timeout_s
-        elif self.worn_out:
+        elif self.retired:
             self.quit()
         else:
             self.deadline = self._loop.time() + self._settings.idle_s
@@ -398,8 +386,8 @@ class Connection(asyncio.Protocol):
     # TLS
 
     def _start_tls(self) -> None:
-        host = self.target.host
-        self._tls = self._client_tls.connect(host, self._connector.certificate, self._connector.key)
+        dial = self._dial
+        self._tls = dial.tls.connect(dial.target.host, dial.connector.certificate, dial.connector.key)
         self.deadline = self._loop.time() + self._settings.handshake_s
         if self._tls.failure:
             # Our own files are at fault. Without the certificate the next hop would take us for somebody else, so
@@ -449,9 +437,10 @@ class Connection(asyncio.Protocol):
         self._carry_out(self._machine.tls_established())
 
     def _why_not_trusted(self, tls: ClientTlsSession) -> str | None:
-        if self._connector.tls is not TlsLevel.VERIFY:
+        connector = self._dial.connector
+        if connector.tls is not TlsLevel.VERIFY:
             return None
-        name = self._connector.tls_domain or self.target.host
+        name = connector.tls_domain or self._dial.target.host
         return tls.problem_with_host((name,), datetime.now(UTC))
 
     def _log_tls(self, log: SessionLog, tls: ClientTlsSession) -> None:
@@ -471,11 +460,11 @@ class Connection(asyncio.Protocol):
         while self._machine.idle:
             if self._claim is not None:
                 return self._begin_transaction(self._claim)
-            claim = None if self.worn_out else self._owner.next_claim(self)
+            claim = None if self.retired else self._owner.next_claim(self)
             if claim is None:
                 return []
             try:
-                self._content = claim.content or self._owner.open_content(claim)
+                self._content = claim.content or self._dial.open_content(claim.message)
             except StoreError as error:
                 self._owner.attempted(claim, [_deferred(recipient, str(error)) for recipient in claim.recipients])
                 continue

@@ -10,22 +10,28 @@ Laws:
 """
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
-from gatepost.delivery.connection import Connection, ConnectionSettings, NotOpened, open_connection
+from gatepost.delivery.backlog import Backlog
+from gatepost.delivery.connection import ConnectionSettings, Dial, NotOpened, OutboundConnection, open_connection
+from gatepost.delivery.connection_shares import ConnectionShares
+from gatepost.delivery.events import DeliveryEvents
+from gatepost.delivery.fair_queue import FairQueue
 from gatepost.delivery.log import SendLog, SessionLog
 from gatepost.delivery.next_hops import Resolver, Target, find_targets
+from gatepost.delivery.ownership import is_anothers
+from gatepost.delivery.settling import Settling
 from gatepost.delivery.tls import ClientTls
-from gatepost.delivery.turns import Turns
 from gatepost.mail.reply import says_not_recognised
-from gatepost.queue.message import Claim, Content
+from gatepost.queue.message import Claim
 from gatepost.queue.next_hop import DnsProblem, Shuffle
 from gatepost.queue.outcome import Deferred, DeliveryOutcome, Failed
 from gatepost.queue.retry import RetrySettings, pause
-from gatepost.queue.store import Lane
+from gatepost.queue.store import Lane, QueueStore
+from gatepost.tenancy.directory import Directory
 from gatepost.tenancy.reach import Reach
 from gatepost.tenancy.tenant import SendConnector
 
@@ -61,47 +67,37 @@ class DialServices:
     reach: Reach
 
 
-class Office(Protocol):
-    """What a destination asks of the scheduler."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """What all destinations share."""
 
-    def may_connect(self, destination: "Destination") -> bool:
-        """Whether one more connection may be opened now; if not, `pump` is called when it may."""
-
-    def connection_over(self, tenant: str | None) -> None:
-        """A connection that `may_connect` allowed is closed, or could not be opened; `tenant`: whose turn it was."""
-
-    def take_claim(self, destination: "Destination") -> Claim | None:
-        """The next claim of `destination.waiting` that is still wanted."""
-
-    def open_content(self, claim: Claim) -> Content: ...
-
-    def attempted(self, claim: Claim, outcomes: list[DeliveryOutcome], not_before: float = 0.0) -> None: ...
-
-    def put_back(self, destination: "Destination", claim: Claim) -> None: ...
-
-    def is_anothers(self, connector: SendConnector, claim: Claim) -> bool:
-        """Whether the sender of `claim` must not learn where `connector` leads."""
-
-    def warning(self, text: str) -> None: ...
+    store: QueueStore
+    directory: Directory
+    backlog: Backlog
+    shares: ConnectionShares
+    settling: Settling
+    events: DeliveryEvents
 
 
 class Destination:
-    def __init__(self, connector: SendConnector, domain: str | None, services: DialServices, office: Office) -> None:
+    def __init__(
+        self, connector: SendConnector, domain: str | None, services: DialServices, delivery: Delivery
+    ) -> None:
         self.connector = connector
-        self.waiting = Turns()
-        self.connections: set[Connection] = set()
+        self.waiting = FairQueue()
+        self.connections: set[OutboundConnection] = set()
         """All whose socket is open."""
-        self.idle: list[Connection] = []
+        self.idle: list[OutboundConnection] = []
         self.domain = domain
         """None: smart hosts take every domain."""
-        self.turned_back: set[Lane] = set()
+        self.parked: set[Lane] = set()
         """Whose due mail stays in the store: this is down, or too much of the tenant's waits here already."""
         self.down_until = 0.0
         self.late_again_at = 0.0
-        """When what is turned back is to be looked through for late mail again."""
+        """When what is parked is to be looked through for late mail again."""
         self._down: NotOpened | None = None
         self._services = services
-        self._office = office
+        self._delivery = delivery
         self._dials: set[asyncio.Task[None]] = set()
         self._ready = 0
         self._enough_until = 0.0
@@ -122,7 +118,7 @@ class Destination:
         return self._down is not None and self._services.clock() < self.down_until
 
     @property
-    def is_on_probation(self) -> bool:
+    def probing(self) -> bool:
         """It was down, and has not taken a session since."""
         return self._down is not None
 
@@ -135,6 +131,18 @@ class Destination:
         self.down_until = 0.0
         self._failures = 0
 
+    def deliver(self, claim: Claim) -> None:
+        if self.is_down():
+            self._turn_away(claim)
+        else:
+            self.waiting.append(self._delivery.backlog.kept(claim))
+            self.pump()
+
+    def take_all(self) -> Iterator[Claim]:
+        """What waits now, to be routed again."""
+        for _ in range(len(self.waiting)):
+            yield self._pop()
+
     def pump(self) -> None:
         """Bring what waits and the connections together."""
         for _ in range(len(self.idle)):
@@ -144,13 +152,14 @@ class Destination:
             connection = self.idle.pop()
             if connection.free:
                 connection.work()
-        while self._needs_connection() and self._office.may_connect(self):
+        delivery = self._delivery
+        while self._needs_connection() and delivery.settling.may_begin and delivery.shares.take(self):
             self._dial()
 
-    def turn_away(self, claim: Claim) -> None:
+    def _turn_away(self, claim: Claim) -> None:
         """Defer without dialling: the next hop was found dead a moment ago."""
         assert self._down is not None
-        self.turned_back.add((claim.tenant, claim.domain))
+        self.parked.add((claim.tenant, claim.domain))
         self._tell(claim, _outcomes(claim, self._down), self.down_until)
 
     def leave(self) -> bool:
@@ -174,21 +183,34 @@ class Destination:
 
     # What connections ask (connection.Owner)
 
-    def connected(self, connection: Connection) -> None:
+    def connected(self, connection: OutboundConnection) -> None:
         self.connections.add(connection)
 
-    def opened(self, connection: Connection) -> None:
+    def opened(self, connection: OutboundConnection) -> None:
         self._ready += 1
         self._down = None
 
-    def next_claim(self, connection: Connection) -> Claim | None:
-        claim = self._office.take_claim(self)
+    def next_claim(self, connection: OutboundConnection) -> Claim | None:
+        claim = self._next_wanted()
         if claim is None:
             self.idle.append(connection)
         return claim
 
-    def open_content(self, claim: Claim) -> Content:
-        return self._office.open_content(claim)
+    def _next_wanted(self) -> Claim | None:
+        delivery = self._delivery
+        if not delivery.settling.may_begin:
+            return None
+        while self.waiting:
+            claim = self._pop()
+            if delivery.settling.still_wanted(claim):
+                return claim
+        delivery.shares.one_is_idle()
+        return None
+
+    def _pop(self) -> Claim:
+        claim = self.waiting.popleft()
+        self._delivery.backlog.taken(claim)
+        return claim
 
     def attempted(self, claim: Claim, outcomes: list[DeliveryOutcome]) -> None:
         lost = next((outcome for outcome in outcomes if _session_was_lost(outcome)), None)
@@ -202,9 +224,10 @@ class Destination:
             self._leave_alone(NotOpened(lost.why, lost.status, lost.reply, lost.host))
 
     def _tell(self, claim: Claim, outcomes: list[DeliveryOutcome], not_before: float = 0.0) -> None:
-        if self.connector.tenant is not None and self._office.is_anothers(self.connector, claim):
+        delivery, connector = self._delivery, self.connector
+        if connector.tenant is not None and is_anothers(delivery.directory, connector, claim):
             outcomes = [_discreet(outcome) for outcome in outcomes]
-        self._office.attempted(claim, outcomes, not_before)
+        delivery.settling.attempted(claim, outcomes, not_before)
 
     def _kept_if_not_recognised(self, outcomes: list[DeliveryOutcome]) -> list[DeliveryOutcome]:
         """A relay of ours that does not recognise this server is its administrator's business: senders get their mail
@@ -214,15 +237,15 @@ class Destination:
         return [_kept(outcome) if _did_not_recognise_us(outcome) else outcome for outcome in outcomes]
 
     def hand_back(self, claim: Claim) -> None:
-        self._office.put_back(self, claim)
+        self.waiting.appendleft(self._delivery.backlog.kept(claim))
 
-    def closed(self, connection: Connection) -> None:
+    def closed(self, connection: OutboundConnection) -> None:
         self.connections.discard(connection)
         if connection in self.idle:
             self.idle.remove(connection)
         if connection.was_ready:
             self._ready -= 1
-            self._office.connection_over(connection.tenant)
+            self._delivery.shares.give_back(connection.tenant)
             self.pump()
 
     # Dialling
@@ -244,9 +267,9 @@ class Destination:
     def _dialled(self, tenant: str | None, dial: asyncio.Task[None]) -> None:
         self._dials.discard(dial)
         if dial.cancelled():
-            self._office.connection_over(tenant)
+            self._delivery.shares.give_back(tenant)
         elif error := dial.exception():
-            self._office.warning(f"dialling {self} broke: {error!r}")
+            self._delivery.events.warning(f"dialling {self} broke: {error!r}")
             self._not_reached(NotOpened(f"internal error: {error!r}", "4.3.0"), tenant)
         self.pump()
 
@@ -261,7 +284,7 @@ class Destination:
         told: NotOpened | None = None
         for target in targets:
             opened = await self._open(target, tenant)
-            if isinstance(opened, Connection):
+            if isinstance(opened, OutboundConnection):
                 return
             # Words of a host say more than silence.
             if told is None or (told.reply is None and opened.reply is not None):
@@ -269,10 +292,19 @@ class Destination:
         assert told is not None, "there is at least one target"
         self._not_reached(told, tenant)
 
-    async def _open(self, target: Target, tenant: str | None) -> Connection | NotOpened:
+    async def _open(self, target: Target, tenant: str | None) -> OutboundConnection | NotOpened:
         services = self._services
         return await open_connection(
-            target, self.connector, services.connection, services.tls, self._session_log(target), self, tenant
+            Dial(
+                target=target,
+                connector=self.connector,
+                tenant=tenant,
+                settings=services.connection,
+                tls=services.tls,
+                log=self._session_log(target),
+                owner=self,
+                open_content=self._delivery.store.open_content,
+            )
         )
 
     def _session_log(self, target: Target) -> SessionLog | None:
@@ -288,7 +320,7 @@ class Destination:
         return self.domain or ""
 
     def _not_reached(self, problem: NotOpened | DnsProblem, tenant: str | None) -> None:
-        self._office.connection_over(tenant)
+        self._delivery.shares.give_back(tenant)
         now = self._services.clock()
         if self._ready:
             self._enough_until = now + ENOUGH_FOR_S
@@ -306,8 +338,8 @@ class Destination:
         self._settle_waiting(lambda claim: _outcomes(claim, problem))
 
     def _settle_waiting(self, outcomes: Callable[[Claim], list[DeliveryOutcome]]) -> None:
-        while claim := self._office.take_claim(self):
-            self.turned_back.add((claim.tenant, claim.domain))
+        while claim := self._next_wanted():
+            self.parked.add((claim.tenant, claim.domain))
             self._tell(claim, outcomes(claim), self.down_until)
 
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.queue_messages import RECEIVED_AT, mailbox
-from gatepost.delivery.turns import Turns
+from gatepost.delivery.fair_queue import FairQueue
 from gatepost.mail.envelope import Envelope
 from gatepost.queue.message import Claim, QueuedMessage
 
@@ -24,7 +24,7 @@ def claim(tenant: str | None) -> Claim:
 
 @given(st.lists(TENANTS))
 def test_a_claim_waits_for_at_most_one_of_every_other_tenant_for_each_of_its_own(tenants: list[str | None]) -> None:
-    turns = Turns()
+    turns = FairQueue()
     for tenant in tenants:
         turns.append(claim(tenant))
     before: dict[str | None, int] = defaultdict(int)
@@ -39,7 +39,7 @@ def test_a_claim_waits_for_at_most_one_of_every_other_tenant_for_each_of_its_own
 
 @given(st.lists(TENANTS))
 def test_each_tenants_own_keep_their_order(tenants: list[str | None]) -> None:
-    turns = Turns()
+    turns = FairQueue()
     own: dict[str | None, deque[Claim]] = defaultdict(deque)
     for tenant in tenants:
         own[tenant].append(claim(tenant))
@@ -52,7 +52,7 @@ def test_each_tenants_own_keep_their_order(tenants: list[str | None]) -> None:
 
 
 def test_what_was_put_back_comes_before_all_others() -> None:
-    turns = Turns()
+    turns = FairQueue()
     back = claim("tailspin")
     for tenant in ("contoso", "tailspin", "contoso"):
         turns.append(claim(tenant))

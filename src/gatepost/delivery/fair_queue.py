@@ -7,7 +7,7 @@ from itertools import chain
 from gatepost.queue.message import Claim
 
 
-class Turns:
+class FairQueue:
     def __init__(self) -> None:
         # In the order of their turns; none is empty.
         self._by_tenant: OrderedDict[str | None, deque[Claim]] = OrderedDict()
