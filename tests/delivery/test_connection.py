@@ -165,12 +165,12 @@ def test_a_claim_under_way_when_the_session_is_broken_off_is_deferred() -> None:
             connection = await open_connection(dial(sink.port, mail))
             assert isinstance(connection, OutboundConnection)
             connection.work()
-            assert connection.busy and connection.claim is not None
+            assert connection.claim is not None
             connection.abort()
             await mail.until(lambda: mail.outcomes)
             (outcome,) = mail.outcomes
             assert isinstance(outcome, Deferred) and "this server stopped" in outcome.why
-            assert not connection.busy
+            assert connection.claim is None
 
     play(story)
 

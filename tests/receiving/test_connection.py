@@ -12,10 +12,10 @@ import pytest
 
 from gatepost.mail.session_id import SessionIds
 from gatepost.protocol_log.record import Event, ProtocolLogRecord
-from gatepost.receiving import replies
+from gatepost.receiving import connection, replies
 from gatepost.receiving.account import SessionAccount
-from gatepost.receiving.connection import ListenerServices
 from gatepost.receiving.listener import Listener
+from gatepost.receiving.listener_services import ListenerServices
 from gatepost.receiving.own_servers import OwnServers
 from gatepost.receiving.session_gate import GateLimits, SessionGate
 from gatepost.receiving.turns import Turns
@@ -60,7 +60,7 @@ class Port:
             greeting=replies.greeting(HOSTNAME),
             acceptance=opened.settings,
             shared=opened.services,
-            tls=None,
+            tls=said.pop("tls", None),
             gate=SessionGate(said.pop("limits", LIMITS), own, lambda: opened.now, opened.emit),
             turns=Turns(),
             least_content_rate=0,
@@ -114,7 +114,7 @@ Scenario = Callable[[Port], Awaitable[None]]
 
 @asynccontextmanager
 async def port(folder: Path, **said: Any) -> AsyncIterator[Port]:
-    of_port = {key: said.pop(key) for key in ("machine", "limits") if key in said}
+    of_port = {key: said.pop(key) for key in ("machine", "limits", "tls") if key in said}
     async with relay(folder, **said) as opened:
         found = Port(opened, **of_port)
         await found.listener.start()
@@ -251,6 +251,38 @@ def test_a_silent_peer_is_told_421_and_closed(run: Callable[..., None]) -> None:
         assert opened.log.of(Event.DISCONNECT) == [("", "the client was silent for too long")]
 
     run(scenario, machine=ServerSettings(hostname=HOSTNAME, offers_starttls=False, command_timeout_s=0.05))
+
+
+class SilentTls:
+    """A handshake that never ends."""
+
+    established = ended = False
+    failure = None
+
+    def accept(self) -> "SilentTls":
+        return self
+
+    def feed(self, ciphertext: bytes) -> bytes:
+        return b""
+
+    def take_ciphertext(self) -> bytes:
+        return b""
+
+
+def test_a_handshake_that_does_not_end_is_cut_after_its_own_time(
+    run: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "_HANDSHAKE_TIMEOUT_S", 0.05)
+
+    async def scenario(opened: Port) -> None:
+        peer = await opened.peer()
+        await peer.say("EHLO mail.peer.example\r\nSTARTTLS\r\n")
+        with suppress(ConnectionResetError):
+            assert "220 2.0.0" in await peer.rest()
+        await opened.closed()
+        assert opened.log.of(Event.DISCONNECT) == [("", "Local(TimedOut)")]
+
+    run(scenario, machine=ServerSettings(hostname=HOSTNAME), tls=SilentTls())
 
 
 def test_a_peer_that_half_closes_hears_what_it_asked_before(run: Callable[..., None]) -> None:

@@ -38,8 +38,8 @@ from gatepost.receiving import replies
 from gatepost.receiving.account import SessionAccount
 from gatepost.receiving.cached_attribution import CachedAttribution
 from gatepost.receiving.capacity import Capacity
-from gatepost.receiving.connection import ListenerServices
 from gatepost.receiving.limits import TenantGate
+from gatepost.receiving.listener_services import ListenerServices
 from gatepost.receiving.own_servers import LATELY_S, REMEMBERED, OwnServers
 from gatepost.receiving.services import AcceptanceSettings, Services
 from gatepost.receiving.session_gate import SessionGate

@@ -20,7 +20,7 @@ from gatepost.delivery.connection import ConnectionSettings, Dial, NotOpened, Ou
 from gatepost.delivery.connection_shares import ConnectionShares
 from gatepost.delivery.events import DeliveryEvents
 from gatepost.delivery.fair_queue import FairQueue
-from gatepost.delivery.log import SendLog, SessionLog
+from gatepost.delivery.log import OutboundLog, SendLog
 from gatepost.delivery.next_hops import Resolver, Target, find_targets
 from gatepost.delivery.ownership import is_anothers
 from gatepost.delivery.settling import Settling
@@ -307,12 +307,12 @@ class Destination:
             )
         )
 
-    def _session_log(self, target: Target) -> SessionLog | None:
+    def _session_log(self, target: Target) -> OutboundLog | None:
         services = self._services
         if services.log is None or not self.connector.protocol_log:
             return None
         session_id = services.next_session_id(services.clock())
-        log = SessionLog(services.log, services.clock, _label(self.connector), session_id, target.endpoint)
+        log = OutboundLog(services.log, services.clock, _label(self.connector), session_id, target.endpoint)
         log.carries(self.connector.tenant)
         return log
 

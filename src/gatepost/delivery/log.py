@@ -1,66 +1,35 @@
-"""The send side's protocol log: rows in, files elsewhere.
-
-One `SessionLog` numbers the rows of one session and knows its ends; a connector with its log off has none.
-"""
+"""The send side's protocol log: rows in, files elsewhere. A connector with its log off has none."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
-from gatepost.protocol_log.certificates import REMOTE_CERTIFICATE, SENDING_CERTIFICATE, certificate_row
-from gatepost.protocol_log.record import Event, ProtocolLogRecord
-from gatepost.tenancy.evidence import CertificateFacts
-
-Clock = Callable[[], float]
+from gatepost.carrier.session_log import Log, SessionLog
+from gatepost.protocol_log.record import Event
 
 # The next hop chooses the texts of its certificate: a row must not grow with them.
-_LONGEST_NAME = 512
-_MOST_NAMES = 50
+_LONGEST_NAME: Final = 512
+_MOST_NAMES: Final = 50
 
 
-class SendLog(Protocol):
-    def add(self, record: ProtocolLogRecord) -> None: ...
-
+class SendLog(Log, Protocol):
     def belongs(self, session_id: str, tenant: str | None, *, ended: bool = False) -> None:
         """Whose the session's rows are, from the first that waits; `ended`: no row will follow."""
 
 
-class SessionLog:
-    __slots__ = (
-        "_clock",
-        "_connector",
-        "_log",
-        "_sequence",
-        "_session_id",
-        "_tenant",
-        "local_endpoint",
-        "remote_endpoint",
-    )
+class OutboundLog:
+    """The rows of one session, and whose they are."""
 
-    def __init__(self, log: SendLog, clock: Clock, connector: str, session_id: str, remote_endpoint: str) -> None:
+    __slots__ = ("_log", "_session_id", "_tenant", "add", "rows")
+
+    def __init__(
+        self, log: SendLog, clock: Callable[[], float], connector: str, session_id: str, remote_endpoint: str
+    ) -> None:
+        self.rows = SessionLog(log, clock, connector, session_id, _LONGEST_NAME, _MOST_NAMES)
+        self.rows.remote_endpoint = remote_endpoint
+        self.add = self.rows.add
         self._log = log
-        self._clock = clock
-        self._connector = connector
         self._session_id = session_id
-        self._sequence = 0
         self._tenant: str | None = None
-        self.local_endpoint = ""
-        self.remote_endpoint = remote_endpoint
-
-    def add(self, event: Event, data: str, context: str = "") -> None:
-        self._log.add(
-            ProtocolLogRecord(
-                self._clock(),
-                self._connector,
-                self._session_id,
-                self._sequence,
-                self.local_endpoint,
-                self.remote_endpoint,
-                event,
-                data,
-                context,
-            )
-        )
-        self._sequence += 1
 
     def carries(self, tenant: str | None) -> None:
         """A message of `tenant` follows."""
@@ -78,22 +47,3 @@ class SessionLog:
             self.add(Event.RECEIVE, lines[0])
         else:
             self.add(Event.RECEIVE, f"{lines[-1][:3]}  " + " ".join(line[4:] for line in lines))
-
-    def own_certificate(self, leaf: CertificateFacts) -> None:
-        self._certificate(SENDING_CERTIFICATE, leaf)
-
-    def remote_certificate(self, leaf: CertificateFacts) -> None:
-        self._certificate(REMOTE_CERTIFICATE, leaf)
-
-    def _certificate(self, title: str, leaf: CertificateFacts) -> None:
-        data, context = certificate_row(
-            title,
-            subject=leaf.subject[:_LONGEST_NAME],
-            issuer=leaf.issuer[:_LONGEST_NAME],
-            serial=leaf.serial,
-            der=leaf.der,
-            not_before=leaf.not_before,
-            not_after=leaf.not_after,
-            names=leaf.names[:_MOST_NAMES],
-        )
-        self.add(Event.INFORMATION, data, context)

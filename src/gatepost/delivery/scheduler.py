@@ -46,7 +46,7 @@ class SchedulerSettings:
     gather_s: float = 2.0
     """How long the second notification of a message waits for others; each later one four times as long."""
     sweep_s: float = 1.0
-    """How often deadlines and the queue are looked at."""
+    """How often the queue and the clock are looked at."""
     watch_s: float = 20.0
     """How often it is looked for mail that nobody sees to."""
     stuck_after_s: float = 60.0
@@ -130,8 +130,8 @@ class Scheduler:
     @property
     def in_hand(self) -> int:
         """Claims that are not settled."""
-        under_way = [connection.busy for each in self._routes.destinations for connection in each.connections]
-        return len(self._backlog) + sum(under_way) + len(self._settling)
+        under_way = [connection.claim for each in self._routes.destinations for connection in each.connections]
+        return len(self._backlog) + sum(claim is not None for claim in under_way) + len(self._settling)
 
     def submit(self, claims: Iterable[Claim]) -> None:
         """Deliver these."""
@@ -193,15 +193,10 @@ class Scheduler:
     # --- keeping house ----------------------------------------------------------------------------------------------
 
     def _sweep(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(self._settings.sweep_s, self._sweep)
+        self._timer = asyncio.get_running_loop().call_later(self._settings.sweep_s, self._sweep)
         self._look_at_clock()
         self._notice_directory()
-        now = loop.time()
         for destination in self._routes.destinations:
-            for connection in tuple(destination.connections):
-                if connection.deadline < now:
-                    connection.expired()
             if destination.waiting:
                 destination.pump()
         self._claim_due()

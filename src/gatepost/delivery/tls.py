@@ -1,4 +1,4 @@
-"""The TLS seam as delivery sees it: octets both ways, no sockets; `net.tls_client` implements it.
+"""The TLS seam as delivery sees it; `net.tls_client` implements it.
 
 Law: the handshake itself judges nothing. What the next hop presented is judged afterwards, by the level the send
 connector asks for, before any mail command is sent.
@@ -8,25 +8,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+from gatepost.carrier.tls import TlsSession
 from gatepost.tenancy.evidence import CertificateFacts
 
 
-class ClientTlsSession(Protocol):
-    """One TLS connection over memory buffers. After `feed` or `write`, send what `take_ciphertext` gives; right after
-    `connect` that is the ClientHello."""
-
-    @property
-    def established(self) -> bool:
-        """The handshake is over."""
-
-    @property
-    def ended(self) -> bool:
-        """The peer said close_notify: no more plaintext will come."""
-
-    @property
-    def failure(self) -> str | None:
-        """Why the connection is unusable; its last alert, if any, is still in `take_ciphertext`. Set from the start
-        when the certificate or key to present cannot be used."""
+class ClientTlsSession(TlsSession, Protocol):
+    """Right after `connect`, `take_ciphertext` gives the ClientHello; `failure` is set from the start when the
+    certificate or key to present cannot be used."""
 
     @property
     def protocol(self) -> str:
@@ -57,16 +45,6 @@ class ClientTlsSession(Protocol):
     @property
     def peer_chain(self) -> tuple[CertificateFacts, ...]:
         """As presented, leaf first."""
-
-    def feed(self, ciphertext: bytes) -> bytes:
-        """Octets from the wire in, plaintext out (perhaps none)."""
-
-    def write(self, plaintext: bytes) -> None: ...
-
-    def take_ciphertext(self) -> bytes: ...
-
-    def close(self) -> None:
-        """Queue close_notify."""
 
     def problem_with_host(self, names: Sequence[str], at: datetime) -> str | None:
         """Why the peer's chain does not prove that it is one of `names`; None: it does."""

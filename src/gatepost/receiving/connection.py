@@ -1,7 +1,7 @@
-"""One inbound connection: carries octets to the SMTP machine and carries out what it asks.
+"""One inbound connection: carries octets to the SMTP machine and back.
 
-What flows through: octets from the socket, through TLS once it is up, into `ServerSession`; its effects become replies,
-questions to `Acceptance`, protocol log rows. The replies to one packet leave in one write.
+What flows through: octets from the socket, through TLS once it is up (`carrier.pipe`), into `ServerSession`; the
+`Conversation` carries out its effects. The replies to one packet leave in one write.
 
 Laws: reading pauses while an answer is awaited and more than a little is buffered, or while the content waits for the
 disk, so that no peer can fill our memory; the handshake's outcome never depends on the client's certificate; a peer
@@ -9,196 +9,144 @@ that has much to do, or is refused again and again, does it in turns that leave 
 """
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import lru_cache
 from ipaddress import ip_address
-from typing import Any, Protocol
+from typing import Final
 
+from gatepost.carrier.deadline import Deadline
+from gatepost.carrier.pipe import Pipe
+from gatepost.carrier.session_log import SessionLog
 from gatepost.mail.reply import Reply
-from gatepost.protocol_log.certificates import REMOTE_CERTIFICATE, certificate_row
-from gatepost.protocol_log.record import Event, ProtocolLogRecord
+from gatepost.protocol_log.record import Event
 from gatepost.protocol_log.tls import client_chain_row, tls_failure_row, tls_row
 from gatepost.receiving import replies
-from gatepost.receiving.acceptance import Acceptance
-from gatepost.receiving.account import SessionAccount
-from gatepost.receiving.pace import ContentPace
+from gatepost.receiving.listener_services import ListenerServices
 from gatepost.receiving.proxy_protocol import Incomplete, NotProxied, read_header
-from gatepost.receiving.services import AcceptanceSettings, Services
-from gatepost.receiving.session_gate import IDLE_COMMANDS, SessionGate, TurnedAway, Visitor
-from gatepost.receiving.tls import ServerTls, TlsSession
-from gatepost.receiving.transaction import Peer
-from gatepost.receiving.turns import Turns
+from gatepost.receiving.session import Session, open_session
+from gatepost.receiving.session_gate import TurnedAway
+from gatepost.receiving.tls import ServerTlsSession
 from gatepost.smtp.replies import TOO_SLOW
-from gatepost.smtp.server_effects import (
-    AskMail,
-    AskRecipient,
-    BeginContent,
-    Close,
-    CommandReceived,
-    ContentReceived,
-    DropContent,
-    Effect,
-    EndContent,
-    SendReply,
-    StartTls,
-)
-from gatepost.smtp.server_session import ServerSession
-from gatepost.smtp.server_settings import ServerSettings
-from gatepost.tenancy.attribution import Attribution, Outcome
-from gatepost.tenancy.evidence import Address, CertificateFacts, PresentedCertificate
-from gatepost.tenancy.tenant import Network
+from gatepost.smtp.server_effects import Effect
+from gatepost.tenancy.evidence import Address, PresentedCertificate, TlsEvidence
 
-_MOST_BUFFERED = 64 * 1024
+_MOST_BUFFERED: Final = 64 * 1024
 """Octets that may wait in the machine before reading pauses: a packet or two of pipelined commands."""
 
-_TLS_1_3 = "TLSv1.3"
-_HANDSHAKE_TIMEOUT_S = 60.0
-_PROXY_HEADER_TIMEOUT_S = 10.0
-_LONG_SESSION_S = 0.5
+_TLS_1_3: Final = "TLSv1.3"
+_HANDSHAKE_TIMEOUT_S: Final = 60.0
+_PROXY_HEADER_TIMEOUT_S: Final = 10.0
 
 
-class ReceiveLog(Protocol):
-    def add(self, record: ProtocolLogRecord) -> None: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListenerServices:
-    """What the connections of one listener share."""
-
-    machine: ServerSettings
-    greeting: Reply
-    acceptance: AcceptanceSettings
-    shared: Services
-    tls: ServerTls | None
-    gate: SessionGate
-    turns: Turns
-    least_content_rate: int
-    """Octets a second; 0: no limit."""
-    proxy_from: tuple[Network, ...]
-    log: ReceiveLog | None
-    next_session_id: Callable[[float], str]
-    record: Callable[[SessionAccount], None]
-    opened: set["Connection"]
-    """Connections that are open now."""
-
-
-class Connection(asyncio.Protocol):
+class InboundConnection(asyncio.Protocol):
     """One session, from the first octet to the last."""
 
     def __init__(self, listener: ListenerServices) -> None:
         self._listener = listener
-        # Wanted for every row of the protocol log.
-        self._log, self._now, self._name = listener.log, listener.shared.now, listener.acceptance.listener
         self._loop = asyncio.get_running_loop()
-        self._transport: Any = None
-        self._machine: ServerSession | None = None
-        self._acceptance: Acceptance | None = None
-        self._peer: Peer
-        self._tls: TlsSession | None = None
-        self._secured = False
-        self._header = b""
-        self._awaits_header = False
-        self._paused = False
-        self._out: list[bytes] = []
-        self._timer: asyncio.TimerHandle | None = None
-        self._deadline = 0.0
+        self._deadline = Deadline(self._loop, self._time_is_up)
+        self._pipe: Pipe[ServerTlsSession]
+        self._header: bytes | None = None
+        """Of the PROXY protocol, as far as it has come; None: none is awaited."""
+        self._session: Session | None = None
+        """None until the peer is known, and where it is turned away without one."""
         self._work: asyncio.Task[None] | None = None
         self._closing = ""
-        self._visitor: Visitor | None = None
+        self._farewell: asyncio.TimerHandle | None = None
+        """Of a peer that waits outside to be turned away."""
         self._waits_outside = False
-        self._attributed = False
         self._busy = False
         """It has had more to do than one turn, or is refused again and again: it takes its turns with the others."""
-        self._late_answer: asyncio.TimerHandle | None = None
-        self._held_command: str | None = None
-        self._mutes_reply = False
         self._has_turn = False
-        self._idle_until = IDLE_COMMANDS
-        self._told_attribution: Attribution | None = None
-        self._pace: ContentPace | None = None
-        self._paused_at = 0.0
-        self._session_id = ""
-        self._began_at = 0.0
-        self._opened_at = 0.0
+        self._opened_at = self._loop.time()
         self._shutting_down = False
-        self._row = 0
-        self._local = self._remote = ""
 
-    # --- asyncio ----------------------------------------------------------------------------------------------------
+    # --- what the transport says ------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
-        self._opened_at = self._loop.time()
+        self._pipe = Pipe(transport, self._loop.time)
         self._listener.opened.add(self)
         peer = transport.get_extra_info("peername")
         if peer is None:
             # The peer was gone before we could ask who it was.
-            transport.abort()  # type: ignore[attr-defined]
+            self.abort()
             return
-        self._local = _endpoint(transport.get_extra_info("sockname"))
         address = ip_address(peer[0].partition("%")[0])
         if any(address in network for network in self._listener.proxy_from):
-            self._awaits_header = True
-            self._set_deadline(_PROXY_HEADER_TIMEOUT_S)
+            self._header = b""
+            self._deadline.move(_PROXY_HEADER_TIMEOUT_S)
         else:
             self._begin(address, peer[1])
 
     def data_received(self, data: bytes) -> None:
         if self._closing:
             return
-        if self._awaits_header:
-            self._header += data
-            data = self._take_proxy_header()
-            if self._awaits_header or not data:
-                return
-        if self._tls is not None:
-            data = self._decrypted(data)
+        if self._header is not None:
+            data = self._after_header(self._header + data)
             if not data:
-                self._write_out()
                 return
-        assert self._machine is not None
-        self._carry_out(self._machine.receive(data, at_once=not self._busy))
-        if self._pace is not None and self._pace.is_too_slow(self._loop.time()):
-            self._carry_out(self._machine.break_off(TOO_SLOW, "the content came too slowly"))
-        self._write_out()
+        if self._pipe.tls is not None:
+            data = self._decrypted(self._pipe.tls, data)
+            if not data:
+                self._pipe.flush()
+                return
+        session = self._session
+        assert session is not None
+        self._carry_out(session, session.machine.receive(data, at_once=not self._busy))
+        pace = session.conversation.pace
+        if pace is not None and pace.is_too_slow(self._loop.time()):
+            self._carry_out(session, session.machine.break_off(TOO_SLOW, "the content came too slowly"))
+        self._pipe.flush()
 
     def eof_received(self) -> bool:
         """The peer will say no more, but may still read: what it asked before is answered, then the machine closes."""
-        if self._machine is None or self._tls is not None or self._closing:
+        session = self._session
+        if session is None or self._pipe.tls is not None or self._closing:
             return False
-        self._carry_out(self._machine.peer_closed())
-        self._write_out()
+        self._carry_out(session, session.machine.peer_closed())
+        self._pipe.flush()
         return not self._closing
 
     def pause_writing(self) -> None:
         # A peer that does not read our replies gets no more of them.
-        self._pause()
+        self._pipe.pause()
 
     def resume_writing(self) -> None:
         self._resume()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._listener.opened.discard(self)
-        if self._timer:
-            self._timer.cancel()
-        if self._late_answer:
-            self._late_answer.cancel()
-        if self._visitor:
-            self._listener.gate.leave(self._visitor)
+        self._deadline.cancel()
+        if self._farewell is not None:
+            self._farewell.cancel()
         if self._waits_outside:
             self._listener.gate.waited()
-        if self._machine is None or self._acceptance is None:
+        session = self._session
+        if session is None:
             return
-        why = self._closing or ("Remote" if exc is None else "Remote(ConnectionReset)")
-        self._closing = why
-        self._machine.peer_closed()
+        session.conversation.leave()
+        self._closing = self._closing or ("Remote" if exc is None else "Remote(ConnectionReset)")
+        session.machine.peer_closed()
         if self._work is None:
-            self._end(why)
+            session.report.end(session.conversation.peer, self._closing)
         # Else content is on its way to the disk: `_finish_content` ends the session when that is decided.
 
     # --- beginning --------------------------------------------------------------------------------------------------
+
+    def _after_header(self, header: bytes) -> bytes:
+        found = read_header(header)
+        if isinstance(found, Incomplete):
+            self._header = header
+            return b""
+        self._header = None
+        if isinstance(found, NotProxied):
+            local = self._pipe.local_endpoint
+            self._listener.shared.events.emit("proxy-header-refused", local=local, problem=found.why)
+            self.abort()
+            return b""
+        peer = self._pipe.transport.get_extra_info("peername")
+        source, port = found.source or (ip_address(peer[0].partition("%")[0]), peer[1])
+        self._begin(source, port)
+        return b"" if self._closing else found.rest
 
     def _begin(self, address: Address, port: int) -> None:
         listener = self._listener
@@ -209,452 +157,190 @@ class Connection(asyncio.Protocol):
             # One of very many: no session, no row, no record, so that it costs next to nothing.
             self._closing = "Local"
             self._waits_outside = entered.wait_s > 0
-            self._transport.pause_reading()
-            self._late_answer = self._loop.call_later(entered.wait_s, self._turn_away, entered)
+            self._pipe.pause()
+            self._farewell = self._loop.call_later(entered.wait_s, self._turn_away, entered.reply)
             return
-        now = listener.shared.now()
-        self._session_id, self._began_at = listener.next_session_id(now), now
-        self._machine = ServerSession(listener.machine)
-        self._acceptance = Acceptance(listener.acceptance, listener.shared, self._session_id)
-        peer = str(address)
-        self._peer = Peer(address=address, address_text=peer)
-        self._remote = f"[{peer}]:{port}" if address.version == 6 else f"{peer}:{port}"
-        self._row_added(Event.CONNECT, "", "")
+        visitor = None if isinstance(entered, TurnedAway) else entered
+        session = open_session(listener, self, address, port, self._pipe.local_endpoint, visitor)
+        self._session = session
         if isinstance(entered, TurnedAway):
-            self._send(entered.reply)
-            self._write_out()
-            self._close("Local")
+            session.conversation.say(entered.reply)
+            self.close("Local")
             return
-        self._visitor = entered
-        self._carry_out(self._machine.connected(listener.greeting))
-        self._write_out()
-        self._set_deadline(listener.machine.command_timeout_s)
+        self._carry_out(session, session.machine.connected(listener.greeting))
+        self._pipe.flush()
 
-    def _turn_away(self, turned_away: TurnedAway) -> None:
-        self._late_answer = None
-        self._transport.write(turned_away.reply.octets)
-        self._transport.close()
-
-    def _take_proxy_header(self) -> bytes:
-        found = read_header(self._header)
-        if isinstance(found, Incomplete):
-            return b""
-        self._awaits_header = False
-        if isinstance(found, NotProxied):
-            self._listener.shared.events.emit("proxy-header-refused", local=self._local, problem=found.why)
-            self._transport.abort()
-            return b""
-        peer = self._transport.get_extra_info("peername")
-        source, port = found.source or (ip_address(peer[0].partition("%")[0]), peer[1])
-        self._header = b""
-        self._begin(source, port)
-        return b"" if self._closing else found.rest
+    def _turn_away(self, farewell: Reply) -> None:
+        self._farewell = None
+        self._pipe.write(farewell.octets)
+        self._pipe.transport.close()
 
     # --- TLS --------------------------------------------------------------------------------------------------------
 
-    def _decrypted(self, data: bytes) -> bytes:
-        tls = self._tls
-        assert tls is not None
-        plaintext = tls.feed(data)
+    def start_tls(self) -> None:
+        assert self._listener.tls is not None
+        self._pipe.start_tls(self._listener.tls.accept())
+        self._deadline.move(_HANDSHAKE_TIMEOUT_S)
+
+    def _decrypted(self, tls: ServerTlsSession, data: bytes) -> bytes:
+        plaintext, session = self._pipe.feed(data), self._session
+        assert session is not None
         if tls.failure is not None:
-            self._flush_ciphertext()
-            self._row_added(Event.INFORMATION, "", tls_failure_row(tls.failure))
-            self._close("Local(TlsFailure)")
+            if session.log is not None:
+                session.log.add(Event.INFORMATION, "", tls_failure_row(tls.failure))
+            self.close("Local(TlsFailure)")
             return b""
-        if tls.established and not self._secured:
-            self._tls_established(tls)
-        elif not self._secured or not plaintext:
-            # The next step of the handshake, or the answer to what is no data, such as an alert.
-            self._flush_ciphertext()
+        if tls.established and not self._pipe.secured:
+            self._tls_established(session, tls)
         if tls.ended and not plaintext:
-            self._close("Remote")
+            self.close("Remote")
             return b""
         return plaintext
 
-    def _tls_established(self, tls: TlsSession) -> None:
-        assert self._machine is not None
-        self._secured = True
-        evidence = tls.evidence(datetime.fromtimestamp(self._now(), UTC))
-        self._peer = replace(self._peer, tls=evidence)
+    def _tls_established(self, session: Session, tls: ServerTlsSession) -> None:
+        self._pipe.secured = True
+        evidence = tls.evidence(datetime.fromtimestamp(self._listener.shared.now(), UTC))
+        session.conversation.secured(evidence)
         if evidence.protocol != _TLS_1_3:
             # The client waits for our Finished. In TLS 1.3 it has had that; what is left are tickets that nobody will
             # ever use, and they go with the first reply.
-            self._flush_ciphertext()
-        self._row_added(
-            Event.INFORMATION, "", tls_row(evidence.protocol, evidence.cipher, evidence.cipher_bits, "SERVER")
-        )
-        certificate = evidence.certificate
-        error = certificate.errors[0].code if isinstance(certificate, PresentedCertificate) else None
-        if certificate is not None:
-            self._row_added(Event.INFORMATION, *_certificate_row(REMOTE_CERTIFICATE, certificate.leaf))
-        self._row_added(Event.INFORMATION, "", client_chain_row(certificate is not None, error))
-        self._carry_out(self._machine.tls_established())
-        self._set_deadline(self._listener.machine.command_timeout_s)
+            self._pipe.flush_ciphertext()
+        if session.log is not None:
+            _log_tls(session.log, evidence)
+        self._carry_out(session, session.machine.tls_established())
 
-    def _start_tls(self) -> None:
-        self._write_out()
-        assert self._listener.tls is not None
-        self._tls = self._listener.tls.accept()
-        self._set_deadline(_HANDSHAKE_TIMEOUT_S)
+    # --- what the machine asks for ----------------------------------------------------------------------------------
 
-    def _flush_ciphertext(self) -> None:
-        assert self._tls is not None
-        octets = self._tls.take_ciphertext()
-        if octets:
-            self._transport.write(octets)
+    def say(self, octets: bytes) -> None:
+        self._pipe.say(octets)
 
-    # --- effects ----------------------------------------------------------------------------------------------------
-
-    def _carry_out(self, effects: list[Effect]) -> None:
-        """Do what the machine asks, in order; an answer, always to the last of them, may bring further effects."""
-        machine, acceptance = self._machine, self._acceptance
-        assert machine is not None and acceptance is not None
-        while effects:
-            following: list[Effect] | None = None
-            for effect in effects:
-                following = _CARRIED_OUT_BY[type(effect)](self, machine, acceptance, effect)
-            effects = following or []
-        limits = self._listener.machine
-        self._deadline = self._loop.time() + (
-            limits.content_timeout_s if machine.in_content else limits.command_timeout_s
-        )
-        if acceptance.no_room is not None:
-            refused = machine.refuse_content(acceptance.no_room)
-            if refused:
-                self._carry_out(refused)
-        if machine.idle_commands >= self._idle_until and self._visitor:
-            times = 1 + (machine.idle_commands - self._idle_until) // IDLE_COMMANDS
-            self._idle_until += times * IDLE_COMMANDS
-            farewell = self._listener.gate.idled(self._visitor, times)
-            if farewell is not None:
-                self._carry_out(machine.break_off(farewell, "too many commands without mail, and refusals"))
-                return
+    def _carry_out(self, session: Session, effects: list[Effect]) -> None:
+        _, machine, acceptance, conversation, *_ = session
+        conversation.carry_out(effects)
+        if not self._pipe.shakes_hands:
+            limits = self._listener.machine
+            self._deadline.move(limits.content_timeout_s if machine.in_content else limits.command_timeout_s)
+        if acceptance.no_room is not None and (refused := machine.refuse_content(acceptance.no_room)):
+            self._carry_out(session, refused)
+        farewell = conversation.too_idle()
+        if farewell is not None:
+            self._carry_out(session, machine.break_off(farewell, "too many commands without mail, and refusals"))
+            return
         if machine.waiting:
             self._busy = True
             if not self._has_turn:
                 self._has_turn = True
                 self._listener.turns.take(self._next_turn)
-        self._govern_reading(machine, acceptance)
+        if (machine.paused or machine.waiting) and machine.buffered > _MOST_BUFFERED:
+            self._pipe.pause()
+        elif self._work is None and acceptance.needs_flush:
+            self._pipe.pause()
+            self._work = self._loop.create_task(self._flush_content(session))
 
     def _next_turn(self) -> None:
-        machine, acceptance = self._machine, self._acceptance
+        session = self._session
         self._has_turn = False
-        if machine is None or acceptance is None or not machine.waiting or self._transport.is_closing():
+        if session is None or not session.machine.waiting or self._pipe.closing:
             return
-        self._busy = acceptance.refusals.may_repeat
-        self._carry_out(machine.go_on())
-        self._write_out()
+        self._busy = session.acceptance.refusals.may_repeat
+        self._go_on(session, session.machine.go_on())
+
+    def answer(self, reply: Reply) -> None:
+        session = self._session
+        if session is not None:
+            self._go_on(session, session.machine.answer(reply))
+
+    def _go_on(self, session: Session, effects: list[Effect]) -> None:
+        """After a turn of ours or an answer that took a while."""
+        self._carry_out(session, effects)
+        self._pipe.flush()
+        machine = session.machine
         if not machine.waiting and not machine.paused and self._work is None:
             self._resume()
 
-    def _log_command(self, machine: ServerSession, acceptance: Acceptance, effect: CommandReceived) -> None:
-        if acceptance.refusals.may_repeat:
-            # Its row waits until it is known whether it tells anything new.
-            self._release_command()
-            self._held_command = effect.line
-        else:
-            self._row_added(Event.RECEIVE, effect.line, "")
+    def end_content(self, size: int) -> None:
+        assert self._session is not None
+        self._work = self._loop.create_task(self._finish_content(self._session, size))
 
-    def _release_command(self) -> None:
-        line, self._held_command = self._held_command, None
-        if line is not None:
-            self._row_added(Event.RECEIVE, line, "")
-
-    def _send_reply(self, machine: ServerSession, acceptance: Acceptance, effect: SendReply) -> None:
-        if self._mutes_reply:
-            self._mutes_reply = False
-            self._held_command = None
-            self._out.append(effect.reply.octets)
-        else:
-            self._send(effect.reply)
-
-    def _ask_mail(self, machine: ServerSession, acceptance: Acceptance, effect: AskMail) -> list[Effect]:
-        if (machine.ehlo, machine.extended) != (self._peer.ehlo, self._peer.extended):
-            self._peer = replace(self._peer, ehlo=machine.ehlo, extended=machine.extended)
-        before = acceptance.refusals.total
-        answer = acceptance.mail(effect, self._peer)
-        if acceptance.refusals.total != before:
-            return self._refused(machine, acceptance, answer)
-        return machine.answer(answer)
-
-    def _ask_recipient(self, machine: ServerSession, acceptance: Acceptance, effect: AskRecipient) -> list[Effect]:
-        before = len(acceptance.transaction.decisions) if acceptance.transaction else 0
-        refused_before = acceptance.refusals.total
-        answer = acceptance.recipient(effect)
-        if acceptance.refusals.total != refused_before:
-            if acceptance.refusals.last_was_told:
-                self._log_verdicts(before)
-            return self._refused(machine, acceptance, answer)
-        self._log_verdicts(before)
-        if not self._attributed:
-            self._learn_tenant(acceptance)
-        return machine.answer(answer)
-
-    def _learn_tenant(self, acceptance: Acceptance) -> None:
-        """The gate counts a tenant's own server otherwise than a stranger."""
-        found = acceptance.transaction.decisions[-1].attribution if acceptance.transaction else None
-        if found and found.tenant and found.outcome is not Outcome.INCOMING and self._visitor:
-            self._attributed = True
-            self._listener.gate.attributed(self._visitor, found.tenant)
-
-    def _refused(self, machine: ServerSession, acceptance: Acceptance, answer: Reply) -> list[Effect]:
-        """Mail was refused. Who is refused again and again hears it ever more slowly, and then no more."""
-        assert self._visitor is not None
-        patience = self._listener.gate.refused(self._visitor, acceptance.refusals.total)
-        if patience.farewell:
-            return machine.answer(patience.farewell)
-        self._mutes_reply = not acceptance.refusals.last_was_told
-        if not patience.wait_s:
-            return machine.answer(answer)
-        self._late_answer = self._loop.call_later(patience.wait_s, self._answer_late, machine, answer)
-        return []
-
-    def _answer_late(self, machine: ServerSession, answer: Reply) -> None:
-        self._late_answer = None
-        self._carry_out(machine.answer(answer))
-        self._write_out()
-        if not machine.waiting and not machine.paused:
-            self._resume()
-
-    def _begin_content(self, machine: ServerSession, acceptance: Acceptance, effect: BeginContent) -> None:
-        acceptance.begin_content()
-        self._pace = ContentPace(self._listener.least_content_rate, self._loop.time())
-
-    def _take_content(self, machine: ServerSession, acceptance: Acceptance, effect: ContentReceived) -> None:
-        acceptance.content(effect.octets)
-        if self._pace is not None:
-            self._pace.took(len(effect.octets))
-
-    def _end_content(self, machine: ServerSession, acceptance: Acceptance, effect: EndContent) -> None:
-        self._pace = None
-        self._work = self._loop.create_task(self._finish_content(effect.size))
-
-    def _drop_content(self, machine: ServerSession, acceptance: Acceptance, effect: DropContent) -> None:
-        self._pace = None
-        acceptance.drop_content()
-
-    def _begin_tls(self, machine: ServerSession, acceptance: Acceptance, effect: StartTls) -> None:
-        self._start_tls()
-
-    def _end_session(self, machine: ServerSession, acceptance: Acceptance, effect: Close) -> None:
-        if machine.wore_out and self._visitor:
-            self._listener.gate.wore_out(self._visitor)
-        self._close(effect.why)
-
-    def _govern_reading(self, machine: ServerSession, acceptance: Acceptance) -> None:
-        if (machine.paused or machine.waiting) and machine.buffered > _MOST_BUFFERED:
-            self._pause()
-        elif self._work is None and acceptance.needs_flush:
-            self._pause()
-            self._work = self._loop.create_task(self._flush_content())
-
-    async def _flush_content(self) -> None:
-        assert self._acceptance is not None
+    async def _flush_content(self, session: Session) -> None:
         try:
-            await self._acceptance.flush()
+            await session.acceptance.flush()
         except Exception as error:
             # The disk is the operator's to mend; the peer hears 451 at the end of its content.
-            self._listener.shared.events.emit("content-not-written", session_id=self._session_id, problem=str(error))
+            self._listener.shared.events.emit("content-not-written", session_id=session.id, problem=str(error))
         self._work = None
         if self._closing:
-            self._end(self._closing)
+            session.report.end(session.conversation.peer, self._closing)
         else:
             self._resume()
 
-    async def _finish_content(self, size: int) -> None:
-        machine, acceptance = self._machine, self._acceptance
-        assert machine is not None and acceptance is not None
+    async def _finish_content(self, session: Session, size: int) -> None:
         try:
-            answer = await acceptance.end_content(size)
+            answer = await session.acceptance.end_content(size)
         except Exception as error:
             # A bug of ours must not leave the peer waiting: it keeps its mail and comes back.
             self._loop.call_exception_handler({"message": "content was not accepted", "exception": error})
-            answer = replies.store_unavailable(self._session_id)
+            answer = replies.store_unavailable(session.id)
         self._work = None
-        if self._transport.is_closing():
-            self._end(self._closing or "Remote")
+        if self._pipe.closing:
+            session.report.end(session.conversation.peer, self._closing or "Remote")
             return
-        self._carry_out(machine.answer(answer))
-        self._write_out()
+        self.answer(answer)
         self._resume()
 
-    def _log_verdicts(self, before: int) -> None:
-        """The verdict and each reason as `*` rows, which is how the operator reads a refusal in the log. The reasons of
-        a verdict that is the one before, for another recipient of the domain, are not repeated."""
-        transaction = self._acceptance.transaction if self._acceptance else None
-        if transaction is None or self._listener.log is None:
-            return
-        for decision in transaction.decisions[before:]:
-            found = decision.attribution
-            if found is None:
-                continue
-            told_before, self._told_attribution = found is self._told_attribution, found
-            who = f" tenant={found.tenant}" if found.tenant else ""
-            by = f" connector={found.connector} basis={found.basis}" if found.connector else ""
-            self._row_added(Event.INFORMATION, f"{found.outcome}{who}{by}", f"attribution of <{decision.forward_path}>")
-            for reason in () if told_before else found.reasons:
-                self._row_added(Event.INFORMATION, reason.code, reason.says)
-
-    # --- output -----------------------------------------------------------------------------------------------------
-
-    def _send(self, answer: Reply) -> None:
-        self._out.append(answer.octets)
-        self._row_added(Event.SEND, answer.log_row, "")
-
-    def _write_out(self, *, last: bool = False) -> None:
-        if not self._out and not last:
-            return
-        octets = b"".join(self._out)
-        self._out.clear()
-        if self._tls is not None and self._secured:
-            self._tls.write(octets)
-            if last:
-                self._tls.close()
-            octets = self._tls.take_ciphertext()
-        if octets:
-            self._transport.write(octets)
-
-    def _row_added(self, event: Event, data: str, context: str) -> None:
-        if self._log is None:
-            return
-        if self._held_command is not None:
-            self._release_command()
-        self._log.add(
-            ProtocolLogRecord(
-                self._now(),
-                self._name,
-                self._session_id,
-                self._row,
-                self._local,
-                self._remote,
-                event,
-                data,
-                context,
-            )
-        )
-        self._row += 1
+    def _resume(self) -> None:
+        paused_s = self._pipe.resume()
+        pace = self._session.conversation.pace if paused_s and self._session is not None else None
+        if pace is not None:
+            pace.not_reading(paused_s)
 
     # --- time and end -----------------------------------------------------------------------------------------------
 
-    def _set_deadline(self, seconds: float) -> None:
-        """The timer is armed once and looks at the deadline when it fires: moving a deadline costs nothing."""
-        self._deadline = self._loop.time() + seconds
-        if self._timer is None or self._timer.when() > self._deadline:
-            if self._timer:
-                self._timer.cancel()
-            self._timer = self._loop.call_at(self._deadline, self._time_is_up)
-
     def _time_is_up(self) -> None:
-        self._timer = None
-        if self._loop.time() < self._deadline - 0.01 or self._work is not None:
-            self._timer = self._loop.call_at(max(self._deadline, self._loop.time() + 1.0), self._time_is_up)
-        elif self._machine is None or (self._tls is not None and not self._secured):
+        session = self._session
+        if self._work is not None:
+            self._deadline.move(1.0)
+        elif session is None or self._pipe.shakes_hands:
             self._closing = self._closing or "Local(TimedOut)"
-            self._transport.abort()
+            self.abort()
         else:
-            self._carry_out(self._machine.timed_out())
-            self._write_out()
-            self._close("Local(TimedOut)")
+            self._carry_out(session, session.machine.timed_out())
+            self._pipe.flush()
+            self.close("Local(TimedOut)")
 
     def is_fresh(self, age_s: float) -> bool:
-        """Whether it is younger than `age_s` and has not had a mail transaction."""
-        return self._loop.time() - self._opened_at < age_s and not (self._machine and self._machine.transactions)
+        session = self._session
+        return self._loop.time() - self._opened_at < age_s and not (session and session.machine.transactions)
 
     def shut_down(self) -> None:
-        """The server stops: a transaction in flight is finished, then 421. To be called again: a TLS handshake is
-        finished first."""
-        if self._machine is None:
-            self._transport.abort()
-        elif not self._shutting_down and not self._closing and not (self._tls is not None and not self._secured):
+        session = self._session
+        if session is None:
+            self.abort()
+        elif not self._shutting_down and not self._closing and not self._pipe.shakes_hands:
             self._shutting_down = True
-            self._carry_out(self._machine.shutting_down())
-            self._write_out()
+            self._carry_out(session, session.machine.shutting_down())
+            self._pipe.flush()
 
     def abort(self) -> None:
-        self._transport.abort()
+        self._pipe.transport.abort()
 
-    def _pause(self) -> None:
-        if not self._paused and not self._transport.is_closing():
-            self._paused = True
-            self._paused_at = self._loop.time()
-            self._transport.pause_reading()
-
-    def _resume(self) -> None:
-        if self._paused and not self._transport.is_closing():
-            self._paused = False
-            if self._pace is not None:
-                self._pace.not_reading(self._loop.time() - self._paused_at)
-            self._transport.resume_reading()
-
-    def _close(self, why: str) -> None:
+    def close(self, why: str) -> None:
         if self._closing:
             return
         self._closing = why
         # The last reply and the end of TLS leave in one packet.
-        self._write_out(last=True)
-        self._transport.close()
-
-    def _end(self, why: str) -> None:
-        """Once per session: the last row, and the record for `why`."""
-        acceptance, self._acceptance = self._acceptance, None
-        if acceptance is None:
-            return
-        acceptance.end(self._peer.address_text)
-        for reason, count in acceptance.refusals.untold.items():
-            self._row_added(Event.INFORMATION, reason, f"refused {count} more times, told in these rows no more")
-        self._row_added(Event.DISCONNECT, "", why)
-        self._listener.record(self._account(acceptance, why))
+        self._pipe.say_goodbye()
+        self._pipe.transport.close()
 
     def record(self, now: float) -> None:
-        """Record what was decided so far. The administrator who reads a refusal asks `why` before the session is over;
-        other sessions are recorded before their end only where that is long in coming."""
-        acceptance = self._acceptance
-        if acceptance and acceptance.has_unreported and (acceptance.refused or now - self._began_at > _LONG_SESSION_S):
-            self._listener.record(self._account(acceptance, ""))
-
-    def _account(self, acceptance: Acceptance, why: str) -> SessionAccount:
-        return SessionAccount(
-            session_id=self._session_id,
-            at=self._began_at,
-            ended_at=self._now(),
-            listener=self._name,
-            peer=self._peer,
-            tenant=acceptance.tenant,
-            by_stranger=acceptance.by_stranger,
-            transactions=acceptance.take_unreported(),
-            why=why,
-        )
+        if self._session is not None:
+            self._session.report.so_far(self._session.conversation.peer, now)
 
 
-_CARRIED_OUT_BY: dict[type, Callable[[Connection, ServerSession, Acceptance, Any], list[Effect] | None]] = {
-    CommandReceived: Connection._log_command,
-    SendReply: Connection._send_reply,
-    AskMail: Connection._ask_mail,
-    AskRecipient: Connection._ask_recipient,
-    BeginContent: Connection._begin_content,
-    ContentReceived: Connection._take_content,
-    EndContent: Connection._end_content,
-    DropContent: Connection._drop_content,
-    StartTls: Connection._begin_tls,
-    Close: Connection._end_session,
-}
-
-
-def _endpoint(name: tuple[str, int] | None) -> str:
-    if name is None:
-        return ""
-    return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
-
-
-@lru_cache(maxsize=128)
-def _certificate_row(title: str, leaf: CertificateFacts) -> tuple[str, str]:
-    return certificate_row(
-        title,
-        subject=leaf.subject,
-        issuer=leaf.issuer,
-        serial=leaf.serial,
-        der=leaf.der,
-        not_before=leaf.not_before,
-        not_after=leaf.not_after,
-        names=leaf.names,
-    )
+def _log_tls(log: SessionLog, evidence: TlsEvidence) -> None:
+    log.add(Event.INFORMATION, "", tls_row(evidence.protocol, evidence.cipher, evidence.cipher_bits, "SERVER"))
+    certificate = evidence.certificate
+    error = certificate.errors[0].code if isinstance(certificate, PresentedCertificate) else None
+    if certificate is not None:
+        log.remote_certificate(certificate.leaf)
+    log.add(Event.INFORMATION, "", client_chain_row(certificate is not None, error))

@@ -1,4 +1,4 @@
-"""Listening sockets of one worker: every accepted connection becomes a `Connection`."""
+"""Listening sockets of one worker: every accepted connection becomes an `InboundConnection`."""
 
 import asyncio
 import socket
@@ -7,7 +7,8 @@ from contextlib import suppress
 from typing import Any
 
 from gatepost.receiving import replies
-from gatepost.receiving.connection import Connection, ListenerServices
+from gatepost.receiving.connection import InboundConnection
+from gatepost.receiving.listener_services import ListenerServices
 
 
 class Listener:
@@ -20,7 +21,9 @@ class Listener:
 
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Connection(self._services), sock=self._socket, backlog=1024)
+        self._server = await loop.create_server(
+            lambda: InboundConnection(self._services), sock=self._socket, backlog=1024
+        )
 
     def record(self, now: float) -> None:
         """Record what open sessions have decided, and what was only counted."""

@@ -1,0 +1,90 @@
+"""One claim on its way over one session: which recipients are left, and what became of the others.
+
+Recipients go in transactions as large as the next hop takes. What it found too many goes again in the next one.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from gatepost.queue.message import Claim, Content, QueuedRecipient
+from gatepost.queue.outcome import Deferred, Delivered, DeliveryOutcome, Failed
+from gatepost.smtp.client_effects import Verdict
+from gatepost.smtp.client_session import Transaction
+
+# How much of a message is searched for its Message-ID.
+HEAD: Final = 4096
+
+# RFC 5321 4.5.3.1.10: "too many recipients" is 452; 552 from old servers means the same.
+TOO_MANY_RECIPIENTS: Final = (452, 552)
+
+
+class Errand:
+    __slots__ = ("_batch", "_content", "_left", "claim", "outcomes")
+
+    def __init__(self, claim: Claim, content: Content) -> None:
+        self.claim = claim
+        self.outcomes: list[DeliveryOutcome] = []
+        self._content = content
+        self._left: Sequence[QueuedRecipient] = claim.recipients
+        self._batch: Sequence[QueuedRecipient] = ()
+
+    def transaction(self, most: int) -> Transaction:
+        """The next one, to at most so many recipients."""
+        self._batch, self._left = self._left[:most], self._left[most:]
+        return Transaction(envelope=self.claim.message.envelope, recipients=self._batch, content=self._content)
+
+    def ended(self, verdicts: tuple[Verdict, ...], untouched: bool, host: str, passes_dsn: bool) -> None:
+        """`untouched`: the session ended before the next hop said anything about it."""
+        some_taken = any(verdict.kind == 2 for verdict in verdicts)
+        for recipient, verdict in zip(self._batch, verdicts, strict=True):
+            if some_taken and _too_many(verdict):
+                self._left = (*self._left, recipient)
+            else:
+                self.outcomes.append(_outcome(recipient, verdict, untouched, host, passes_dsn))
+
+    @property
+    def is_done(self) -> bool:
+        """Every recipient has its outcome."""
+        return not self._left
+
+    def break_off(self) -> None:
+        self.outcomes += [deferred(recipient, "the session ended before its turn") for recipient in self._left]
+        self._left = ()
+
+    def release(self) -> None:
+        self._content.release()
+
+    @property
+    def row(self) -> str:
+        """Before the message. Its Message-ID is told where it costs no reading from disk."""
+        text = f"sending message with RecordId {self.claim.message.id}"
+        if self.claim.content is None:
+            return text
+        head = next(self.claim.content.chunks(), b"")[:HEAD]
+        at = head.lower().find(b"\nmessage-id:")
+        if at < 0:
+            return text
+        words = head[at + 12 : at + 512].split(None, 1)
+        return f"{text} and InternetMessageId {words[0].decode('utf-8', 'replace')}" if words else text
+
+
+def _outcome(
+    recipient: QueuedRecipient, verdict: Verdict, untouched: bool, host: str, passes_dsn: bool
+) -> DeliveryOutcome:
+    kind, status, why, reply = verdict
+    if kind == 2 and reply is not None:
+        return Delivered(recipient=recipient, reply=reply, host=host, dsn_passed_on=passes_dsn)
+    if kind == 5:
+        return Failed(recipient=recipient, why=why, status=status, reply=reply, host=host)
+    glitch = untouched and reply is None
+    return Deferred(recipient=recipient, why=why, status=status, reply=reply, host=host, glitch=glitch)
+
+
+def deferred(recipient: QueuedRecipient, why: str) -> Deferred:
+    """For a reason on this side."""
+    return Deferred(recipient=recipient, why=why, status="4.3.0")
+
+
+def _too_many(verdict: Verdict) -> bool:
+    reply = verdict.reply
+    return reply is not None and reply.code in TOO_MANY_RECIPIENTS and reply.enhanced in (None, "4.5.3", "5.5.3")
