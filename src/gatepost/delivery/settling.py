@@ -93,7 +93,10 @@ class Settling:
         """`not_before`: the next hop is left alone until then."""
         attempt = Attempt(claim, outcomes, not_before)
         conclusion = self._concluded(attempt)
-        delay_s = self._gathering.delay_s(claim) if conclusion.asked else 0.0
+        if not conclusion.asked:
+            self._in_background((conclusion.settlement, conclusion.outcomes))
+            return
+        delay_s = self._gathering.delay_s(claim)
         if not delay_s or self.stopping:
             self._conclude([attempt], [conclusion])
             return
@@ -146,7 +149,8 @@ class Settling:
     # --- settling ---------------------------------------------------------------------------------------------------
 
     def _in_background(self, *changes: Change) -> None:
-        task = asyncio.get_running_loop().create_task(self._settle_in_turn(changes))
+        settling = self._settle(*changes[0]) if len(changes) == 1 else self._settle_in_turn(changes)
+        task = asyncio.get_running_loop().create_task(settling)
         self._tasks[task] = [settlement.claim for settlement, _ in changes]
         task.add_done_callback(self._tasks.pop)
 
@@ -154,8 +158,7 @@ class Settling:
         """The first holds the notification of all."""
         first, *others = changes
         await self._settle(*first)
-        if others:
-            await asyncio.gather(*(self._settle(*each) for each in others))
+        await asyncio.gather(*(self._settle(*each) for each in others))
 
     async def _settle(self, settlement: Settlement, outcomes: list[DeliveryOutcome]) -> None:
         try:
