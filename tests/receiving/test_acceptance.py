@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,7 @@ import pytest
 from gatepost.mail.trace import MOST_HOPS
 from gatepost.queue.store import Avoid
 from gatepost.receiving import replies
-from gatepost.tenancy.appointment import Appointment, Purpose
-from gatepost.tenancy.enrolment import Objection
-from gatepost.tenancy.evidence import Evidence
-from gatepost.tenancy.record import Record
-from gatepost.tenancy.tenant import TenantLimits
-from receiving.relay_side import CONTOSO, FABRIKAM, HOSTNAME, LETTER, MIB, STRANGER, Relay, mailbox, relay
+from receiving.relay_side import CONTOSO, FABRIKAM, LETTER, MIB, STRANGER, Relay, relay
 
 Scenario = Callable[[Relay], Awaitable[None]]
 NOBODY = Avoid(tenants=frozenset(), lanes=frozenset())
@@ -154,54 +148,6 @@ def test_a_message_that_goes_in_circles_ends_here(run: Callable[..., None]) -> N
     run(scenario)
 
 
-# --- limits ----------------------------------------------------------------------------------------------------------
-
-
-def test_a_tenants_limit_is_no_other_tenants(run: Callable[..., None]) -> None:
-    async def scenario(opened: Relay) -> None:
-        for sender, address, codes in (
-            ("ann@contoso.com", CONTOSO, [250, 450]),
-            ("joe@fabrikam.com", FABRIKAM, [250, 250]),
-        ):
-            said = []
-            for _ in range(2):
-                session = opened.session(address)
-                session.mail(sender)
-                said.append(session.recipient().code)
-                if said[-1] == 250:
-                    await session.content()
-            assert said == codes
-
-    run(scenario, limits=TenantLimits(messages_per_minute=1))
-
-
-def test_a_session_counts_among_its_tenants_until_it_ends(run: Callable[..., None]) -> None:
-    async def scenario(opened: Relay) -> None:
-        first, second = opened.session(), opened.session()
-        for session, code in ((first, 250), (second, 450)):
-            session.mail()
-            assert session.recipient().code == code
-        first.acceptance.end(CONTOSO)
-        assert second.recipient().code == 250
-
-    run(scenario, limits=TenantLimits(sessions=1))
-
-
-def test_a_message_too_large_for_its_tenant_is_refused_when_declared_and_when_it_came(run: Callable[..., None]) -> None:
-    async def scenario(opened: Relay) -> None:
-        session = opened.session()
-        session.mail(declared_size=1001)
-        assert session.recipient().code == 552
-        session.mail(declared_size=10)
-        assert session.recipient().code == 250
-        assert (await session.content(LETTER + b"x" * 1000)).code == 552
-        joe = await opened.session(FABRIKAM).message("joe@fabrikam.com", "b@x.example", octets=LETTER + b"x" * 1000)
-        assert joe.code == 250
-        assert queued(opened) == [("fabrikam", "b@x.example")]
-
-    run(scenario, limits=TenantLimits(message_size=1000))
-
-
 def test_room_for_unfinished_content_is_given_back_whatever_becomes_of_it(run: Callable[..., None]) -> None:
     async def scenario(opened: Relay) -> None:
         session = opened.session()
@@ -219,132 +165,6 @@ def test_room_for_unfinished_content_is_given_back_whatever_becomes_of_it(run: C
                 assert code == (250 if ends == "taken" else 452)
             assert opened.unfinished.of("tenant contoso") == 0
             assert session.acceptance.no_room is None
-
-    run(scenario)
-
-
-# --- mail for this server --------------------------------------------------------------------------------------------
-
-
-def test_mail_for_postmaster_is_taken_from_anybody_and_goes_where_the_operator_says(run: Callable[..., None]) -> None:
-    async def scenario(opened: Relay) -> None:
-        reply = await opened.session(STRANGER).message("x@outside.example", f"PostMaster@{HOSTNAME}")
-        assert (reply.code, queued(opened)) == (250, [(None, "admin@contoso.com")])
-
-    run(scenario, postmaster=mailbox("admin@contoso.com"))
-
-
-class Addresses:
-    """One-time addresses that wait, and what was seen there."""
-
-    def __init__(self, *appointments: Appointment, objection: Objection | None = None) -> None:
-        self.waiting = {each.local_part: each for each in appointments}
-        self.verdict = objection
-        self.seen: list[tuple[str, Record]] = []
-
-    def at(self, local_part: str) -> Appointment | None:
-        return self.waiting.get(local_part)
-
-    def objection(self, appointment: Appointment, evidence: Evidence, judge: object, at: datetime) -> Objection | None:
-        return self.verdict
-
-    def refused(self, appointment: Appointment, seen: Record, objection: Objection) -> None:
-        self.seen.append(("refused", seen))
-
-    def rehearsed(self, appointment: Appointment, seen: Record, at: datetime) -> None:
-        self.seen.append(("rehearsed", seen))
-
-    async def enrolled(self, appointment: Appointment, seen: Record, at: datetime) -> bool:
-        self.seen.append(("enrolled", seen))
-        return self.waiting.pop(appointment.local_part, None) is not None
-
-
-def one_time(purpose: Purpose) -> Appointment:
-    made_at = datetime(2026, 3, 1, tzinfo=UTC)
-    return Appointment(
-        id="1",
-        purpose=purpose,
-        tenant="contoso",
-        local_part=f"{purpose}-{'a' * 32}",
-        made_at=made_at,
-        expires_at=made_at + timedelta(hours=1),
-    )
-
-
-def test_a_rehearsal_records_the_session_and_takes_nothing(run: Callable[..., None]) -> None:
-    addresses = Addresses(rehearsal := one_time(Purpose.REHEARSAL))
-
-    async def scenario(opened: Relay) -> None:
-        session = opened.session(STRANGER)
-        session.mail("x@outside.example")
-        assert session.recipient(f"{rehearsal.local_part}@{HOSTNAME}").code == 554
-        ((what, seen),) = addresses.seen
-        assert (what, seen["address"], seen["mail_from"]) == ("rehearsed", STRANGER, "x@outside.example")
-        assert session.recipient(f"rehearsal-{'b' * 32}@{HOSTNAME}") is replies.ONE_TIME_ADDRESS
-
-    run(scenario, one_time_addresses=addresses)
-
-
-def test_an_enrolment_takes_a_message_of_its_own_which_goes_no_further(run: Callable[..., None]) -> None:
-    addresses = Addresses(enrolment := one_time(Purpose.ENROLMENT))
-    to = f"{enrolment.local_part}@{HOSTNAME}"
-
-    async def scenario(opened: Relay) -> None:
-        session = opened.session()
-        session.mail()
-        assert session.recipient(to).code == 250
-        assert session.recipient("bob@outside.example") is replies.ENROLMENT_ALONE
-        assert (await session.content()).code == 250
-        assert (addresses.seen[-1][0], queued(opened)) == ("enrolled", [])
-        session.mail()
-        assert session.recipient("bob@outside.example").code == 250
-        assert session.recipient(to) is replies.ONE_TIME_ADDRESS, "it is good once"
-
-    run(scenario, one_time_addresses=addresses)
-
-
-def test_an_enrolment_address_is_refused_beside_other_recipients_and_to_whom_proves_nothing(
-    run: Callable[..., None],
-) -> None:
-    enrolment = one_time(Purpose.ENROLMENT)
-    addresses = Addresses(enrolment)
-    to = f"{enrolment.local_part}@{HOSTNAME}"
-
-    async def scenario(opened: Relay) -> None:
-        session = opened.session()
-        session.mail()
-        session.recipient("bob@outside.example")
-        assert session.recipient(to) is replies.ENROLMENT_ALONE
-        addresses.verdict = Objection(code="no-certificate", says="No certificate was presented", claimed_by=())
-        session.mail()
-        assert session.recipient(to).code == 550
-        assert addresses.seen[-1][0] == "refused"
-
-    run(scenario, one_time_addresses=addresses)
-
-
-# --- what is recorded ------------------------------------------------------------------------------------------------
-
-
-def test_an_account_holds_what_is_new_and_never_changes(run: Callable[..., None]) -> None:
-    async def scenario(opened: Relay) -> None:
-        session = opened.session()
-        acceptance = session.acceptance
-        assert not acceptance.has_unreported
-        session.mail()
-        session.recipient("one@outside.example")
-        assert acceptance.has_unreported
-        (first,) = acceptance.take_unreported()
-        assert not acceptance.has_unreported
-        session.recipient("two@outside.example")
-        await session.content()
-        (second,) = acceptance.take_unreported()
-        assert [len(first.decisions), first.first, first.queue_id] == [1, 0, None]
-        assert [len(second.decisions), second.first, second.number] == [2, 1, 0]
-        assert second.queue_id is not None and second.reply is not None
-        await session.message("ann@contoso.com", "three@outside.example")
-        (third,) = acceptance.take_unreported()
-        assert (third.number, third.first) == (1, 0)
 
     run(scenario)
 

@@ -15,8 +15,8 @@ from gatepost.protocol_log.record import Event, ProtocolLogRecord
 from gatepost.receiving import connection, replies
 from gatepost.receiving.account import SessionAccount
 from gatepost.receiving.listener import Listener
-from gatepost.receiving.listener_services import ListenerServices
 from gatepost.receiving.own_servers import OwnServers
+from gatepost.receiving.services import ListenerServices
 from gatepost.receiving.session_gate import GateLimits, SessionGate
 from gatepost.receiving.turns import Turns
 from gatepost.smtp.server_settings import ServerSettings
@@ -70,7 +70,7 @@ class Port:
             record=self.accounts.append,
             opened=set(),
         )
-        listening = socket.create_server(("127.0.0.1", 0))
+        self._listening = listening = socket.create_server(("127.0.0.1", 0))
         self.number = listening.getsockname()[1]
         self.listener = Listener(listening, self.services)
 
@@ -79,6 +79,10 @@ class Port:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.number)
         writer.write(f"PROXY TCP4 {address} 127.0.0.1 4711 25\r\n".encode())
         return Peer(reader, writer)
+
+    def close(self) -> None:
+        """Of a port that was never started."""
+        self._listening.close()
 
     async def closed(self) -> None:
         while self.services.opened:

@@ -19,7 +19,7 @@ from gatepost.tenancy.fields import Record
 
 
 class Appointments:
-    """`receiving.one_time_addresses.OneTimeAddresses`."""
+    """`receiving.services.OneTimeAddresses`."""
 
     def __init__(self, config: Config, directory: Directory, events: EventLog) -> None:
         self._config = config

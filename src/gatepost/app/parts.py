@@ -39,9 +39,8 @@ from gatepost.receiving.account import SessionAccount
 from gatepost.receiving.cached_attribution import CachedAttribution
 from gatepost.receiving.capacity import Capacity
 from gatepost.receiving.limits import TenantGate
-from gatepost.receiving.listener_services import ListenerServices
 from gatepost.receiving.own_servers import LATELY_S, REMEMBERED, OwnServers
-from gatepost.receiving.services import AcceptanceSettings, Services
+from gatepost.receiving.services import AcceptanceSettings, ListenerServices, Services
 from gatepost.receiving.session_gate import SessionGate
 from gatepost.receiving.session_record import session_record
 from gatepost.receiving.sightings import sightings_of

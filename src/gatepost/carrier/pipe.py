@@ -9,9 +9,35 @@ together leaves in one write; a peer that is not read sends no more than the ker
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
-from gatepost.carrier.tls import TlsSession
+
+class TlsSession(Protocol):
+    """One TLS connection over memory buffers: `net.tls_server` and `net.tls_client` implement it. After `feed` or
+    `write`, send what `take_ciphertext` gives."""
+
+    @property
+    def established(self) -> bool:
+        """The handshake is over."""
+
+    @property
+    def ended(self) -> bool:
+        """The peer said close_notify: no more plaintext will come."""
+
+    @property
+    def failure(self) -> str | None:
+        """Why the connection is unusable; its last alert, if any, is still in `take_ciphertext`."""
+
+    def feed(self, ciphertext: bytes) -> bytes:
+        """Octets from the wire in, plaintext out (perhaps none)."""
+
+    def write(self, plaintext: bytes) -> None: ...
+
+    def take_ciphertext(self) -> bytes: ...
+
+    def close(self) -> None:
+        """Queue close_notify."""
+
 
 Tls = TypeVar("Tls", bound=TlsSession)
 

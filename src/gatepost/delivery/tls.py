@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from gatepost.carrier.tls import TlsSession
+from gatepost.carrier.pipe import TlsSession
 from gatepost.tenancy.evidence import CertificateFacts
 
 

@@ -20,8 +20,8 @@ from gatepost.mail.reply import Reply
 from gatepost.protocol_log.record import Event
 from gatepost.protocol_log.tls import client_chain_row, tls_failure_row, tls_row
 from gatepost.receiving import replies
-from gatepost.receiving.listener_services import ListenerServices
 from gatepost.receiving.proxy_protocol import Incomplete, NotProxied, read_header
+from gatepost.receiving.services import ListenerServices
 from gatepost.receiving.session import Session, open_session
 from gatepost.receiving.session_gate import TurnedAway
 from gatepost.receiving.tls import ServerTlsSession

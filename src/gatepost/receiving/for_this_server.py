@@ -10,8 +10,7 @@ from gatepost.mail.address import ForwardPath
 from gatepost.mail.reply import Reply
 from gatepost.queue.message import NewRecipient
 from gatepost.receiving import replies
-from gatepost.receiving.one_time_addresses import OneTimeAddresses
-from gatepost.receiving.services import AcceptanceSettings, Services
+from gatepost.receiving.services import AcceptanceSettings, OneTimeAddresses, Services
 from gatepost.receiving.transaction import Transaction
 from gatepost.smtp.server_effects import AskRecipient
 from gatepost.tenancy.appointment import Appointment, Purpose, State, may_be_appointment, sighting

@@ -8,7 +8,7 @@ from typing import Any
 
 from gatepost.receiving import replies
 from gatepost.receiving.connection import InboundConnection
-from gatepost.receiving.listener_services import ListenerServices
+from gatepost.receiving.services import ListenerServices
 
 
 class Listener:

@@ -1,17 +1,50 @@
-"""What acceptance uses of its listener and of the worker."""
+"""What receiving uses of its listener and of the worker."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
+from gatepost.carrier.session_log import Log
 from gatepost.mail.address import Mailbox
+from gatepost.mail.reply import Reply
 from gatepost.queue.message import Claim
 from gatepost.queue.store import QueueStore
+from gatepost.receiving.account import SessionAccount
 from gatepost.receiving.cached_attribution import CachedAttribution
 from gatepost.receiving.content import ContentWriter
 from gatepost.receiving.limits import TenantGate
-from gatepost.receiving.one_time_addresses import OneTimeAddresses
+from gatepost.receiving.session_gate import SessionGate
+from gatepost.receiving.tls import ServerTls
+from gatepost.receiving.turns import Turns
 from gatepost.receiving.unfinished import UnfinishedContent
+from gatepost.smtp.server_settings import ServerSettings
+from gatepost.tenancy.appointment import Appointment
+from gatepost.tenancy.candidates import ChainJudge
+from gatepost.tenancy.enrolment import Objection
+from gatepost.tenancy.evidence import Evidence
+from gatepost.tenancy.fields import Record
+from gatepost.tenancy.tenant import Network
+
+
+class OneTimeAddresses(Protocol):
+    """Of this server; `tenancy.appointment` says what they are."""
+
+    def at(self, local_part: str) -> Appointment | None: ...
+
+    def objection(
+        self, appointment: Appointment, evidence: Evidence, judge: ChainJudge, at: datetime
+    ) -> Objection | None:
+        """Why the session does not prove its certificate to be the tenant's."""
+
+    def refused(self, appointment: Appointment, seen: Record, objection: Objection) -> None:
+        """Keep what was seen and why it proves nothing, a moment later."""
+
+    def rehearsed(self, appointment: Appointment, seen: Record, at: datetime) -> None:
+        """Keep what was seen, a moment later: no session waits for it."""
+
+    async def enrolled(self, appointment: Appointment, seen: Record, at: datetime) -> bool:
+        """Keep what was seen, on stable storage; False: somebody was seen there before. Raises `StoreError`."""
 
 
 class Events(Protocol):
@@ -56,3 +89,40 @@ class Services:
     events: Events
     now: Callable[[], float]
     one_time_addresses: OneTimeAddresses | None = None
+
+
+class OpenConnection(Protocol):
+    """As the listener sees it."""
+
+    def record(self, now: float) -> None:
+        """Record what was decided so far."""
+
+    def is_fresh(self, age_s: float) -> bool:
+        """Whether it is younger than `age_s` and has not had a mail transaction."""
+
+    def shut_down(self) -> None:
+        """The server stops: a transaction in flight is finished, then 421. To be called again: a TLS handshake is
+        finished first."""
+
+    def abort(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenerServices:
+    """What the connections of one listener share."""
+
+    machine: ServerSettings
+    greeting: Reply
+    acceptance: AcceptanceSettings
+    shared: Services
+    tls: ServerTls | None
+    gate: SessionGate
+    turns: Turns
+    least_content_rate: int
+    """Octets a second; 0: no limit."""
+    proxy_from: tuple[Network, ...]
+    log: Log | None
+    next_session_id: Callable[[float], str]
+    record: Callable[[SessionAccount], None]
+    opened: set[OpenConnection]
+    """Connections that are open now."""

@@ -7,7 +7,7 @@ from gatepost.carrier.session_log import SessionLog
 from gatepost.protocol_log.record import Event
 from gatepost.receiving.acceptance import Acceptance
 from gatepost.receiving.conversation import Carrier, Conversation
-from gatepost.receiving.listener_services import ListenerServices
+from gatepost.receiving.services import ListenerServices
 from gatepost.receiving.session_gate import Visitor
 from gatepost.receiving.session_report import SessionReport
 from gatepost.receiving.transaction import Peer

@@ -6,7 +6,7 @@ Law: the handshake never fails because of the client's certificate. One is asked
 from datetime import datetime
 from typing import Protocol
 
-from gatepost.carrier.tls import TlsSession
+from gatepost.carrier.pipe import TlsSession
 from gatepost.tenancy.evidence import TlsEvidence
 
 
