@@ -103,7 +103,7 @@ def test_a_notice_is_queued_so_that_nothing_comes_back() -> None:
     for contact, body in (("post@contoso.com", Body.SEVEN_BIT), ("pöst@contoso.com", Body.EIGHT_BIT_MIME)):
         (notice,) = notices([EXPIRING], {"contoso": contact}, set(), NOW, HOST)
         message = message_of(notice, "08DF", NOW.timestamp())
-        assert str(message.reverse_path) == str(NULL_REVERSE_PATH)
+        assert str(message.envelope.reverse_path) == str(NULL_REVERSE_PATH)
         assert [str(each.forward_path) for each in message.recipients] == [contact]
         assert (message.envelope.body, message.envelope.smtputf8) == (body, not contact.isascii())
         assert b"".join(message.content.chunks()) == notice.octets
