@@ -28,7 +28,7 @@ def test_a_log_that_is_switched_off_is_not_made(config: Config) -> None:
 def test_the_bounds_are_those_of_the_configuration(config: Config) -> None:
     counts = SharedCounts(_memory_shared_by_workers(config), 0, config.workers)
     bounds = bounds_of(config, open_directory(config), counts, logs_of(config, 0).events)
-    assert not bounds.room.is_full
-    bounds.room.counted({"contoso": 5})
-    assert bounds.room.is_full
+    assert not bounds.capacity.is_full
+    bounds.capacity.counted({"contoso": 5})
+    assert bounds.capacity.is_full
     assert bounds.unfinished_counts is counts.unfinished
