@@ -10,7 +10,7 @@ import uvloop
 from delivery.post_office import PostOffice, post_office, to_smart_host
 from gatepost.mail.envelope import DsnRequest
 from gatepost.queue.store import QueueFilter
-from gatepost.store.queue.admin import SqliteQueueOffice
+from gatepost.store.queue.admin import SqliteQueueAdmin
 from gatepost.tenancy.tenant import AddressSpace, ConnectorType, InboundConnector
 from sink import Sink
 
@@ -103,7 +103,7 @@ def test_what_a_tenant_returns_is_not_this_servers_word(tmp_path: Path) -> None:
             hop.answer("RCPT", b"451 4.3.0 later\r\n")
             await office.send("nobody@evil.example", tenant="evil", sender="x@outside.example")
             await office.until(lambda: office.told.deferred)
-            SqliteQueueOffice(tmp_path).bounce(QueueFilter(tenant="evil"), office.now())
+            SqliteQueueAdmin(tmp_path).bounce(QueueFilter(tenant="evil"), office.now())
             assert office.store.changed_by_others()
             office.scheduler.wake()
             await office.until(lambda: office.told.failed)

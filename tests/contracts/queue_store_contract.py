@@ -1,4 +1,4 @@
-"""What every `QueueStore` keeps, with a `QueueOffice` beside it: a store's own tests derive from it."""
+"""What every `QueueStore` keeps, with a `QueueAdmin` beside it: a store's own tests derive from it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -23,7 +23,7 @@ from gatepost.mail.envelope import DsnRequest
 from gatepost.queue.message import RecipientState
 from gatepost.queue.orders import Action
 from gatepost.queue.outcome import Rescheduled, Settlement
-from gatepost.queue.store import Avoid, QueueFilter, QueueOffice, QueueStore, StoreUnavailable
+from gatepost.queue.store import Avoid, QueueAdmin, QueueFilter, QueueStore, StoreUnavailable
 
 NOW = RECEIVED_AT + 10
 NOBODY = Avoid()
@@ -31,31 +31,31 @@ ALL = QueueFilter()
 
 
 class Opened:
-    """A store, and the operator's office over the same data."""
+    """A store, and the operator's side of the same data."""
 
-    def __init__(self, store: Any, office: QueueOffice) -> None:
+    def __init__(self, store: Any, admin: QueueAdmin) -> None:
         self.store = store
-        self.office = office
+        self.admin = admin
 
     async def states(self) -> dict[str, RecipientState]:
         await self.flushed()
-        return {each.forward_path: each.state for _, each in self.office.listed(ALL, 1000)}
+        return {each.forward_path: each.state for _, each in self.admin.listed(ALL, 1000)}
 
     async def carried_out(self) -> None:
         """Every order is."""
         self.store.changed_by_others()
         await self.store.carry_out_orders()
-        assert all(order.carried_out for _, order in self.office.orders(100))
+        assert all(order.carried_out for _, order in self.admin.orders(100))
 
     async def flushed(self) -> None:
         """Everything asked for before is written."""
         await self.store.accept(message("flush@flush.example", received_at=9e9), claim=False)
-        self.office.remove(QueueFilter(domain="flush.example"))
+        self.admin.remove(QueueFilter(domain="flush.example"))
         self.store.changed_by_others()
 
 
 class QueueStoreContract:
-    def open(self, folder: Path) -> tuple[QueueStore, QueueOffice]:
+    def open(self, folder: Path) -> tuple[QueueStore, QueueAdmin]:
         raise NotImplementedError
 
     async def close(self, store: Any) -> None:
@@ -63,9 +63,9 @@ class QueueStoreContract:
 
     @asynccontextmanager
     async def opened(self, folder: Path) -> AsyncIterator[Opened]:
-        store, office = self.open(folder)
+        store, admin = self.open(folder)
         try:
-            yield Opened(store, office)
+            yield Opened(store, admin)
         finally:
             await self.close(store)
 
@@ -179,7 +179,7 @@ class QueueStoreContract:
     def test_many_accepts_at_once_are_all_kept(self, run: Any) -> None:
         async def scenario(q: Opened) -> None:
             await asyncio.gather(*(q.store.accept(message(f"{n}@a.example"), claim=False) for n in range(600)))
-            assert len(q.office.listed(ALL, 1000)) == 600
+            assert len(q.admin.listed(ALL, 1000)) == 600
 
         run(scenario)
 
@@ -212,7 +212,7 @@ class QueueStoreContract:
             for n in range(50):
                 await q.store.accept(message(f"{n}@busy.example", received_at=RECEIVED_AT), claim=False)
             await q.store.accept(message("free@free.example", received_at=RECEIVED_AT + 5), claim=False)
-            avoid = Avoid(lanes=frozenset({("contoso", "busy.example")}))
+            avoid = Avoid(keys=frozenset({("contoso", "busy.example")}))
             assert paths(*q.store.claim_due(NOW, 10, avoid)) == ["free@free.example"]
             assert len(q.store.claim_due(NOW, 100, NOBODY)) == 50
 
@@ -232,8 +232,8 @@ class QueueStoreContract:
         async def scenario(q: Opened) -> None:
             (claim,) = (await q.store.accept(message(), claim=True)).claims
             assert await q.store.settle(finished(claim)) == []
-            assert q.office.message(claim.message.id) is None
-            assert q.office.content(claim.message.id) is None
+            assert q.admin.message(claim.message.id) is None
+            assert q.admin.content(claim.message.id) is None
             assert q.store.next_due_at() is None
 
         run(scenario)
@@ -352,10 +352,10 @@ class QueueStoreContract:
         async def scenario(q: Opened) -> None:
             await q.store.accept(message("a@x.example"), claim=False)
             await q.store.accept(message("b@y.example"), claim=False)
-            assert q.office.hold(QueueFilter(domain="x.example")) == 1
+            assert q.admin.hold(QueueFilter(domain="x.example")) == 1
             assert q.store.changed_by_others()
             assert paths(*q.store.claim_due(NOW, 10, NOBODY)) == ["b@y.example"]
-            assert q.office.release(ALL, NOW) == 1
+            assert q.admin.release(ALL, NOW) == 1
             await q.carried_out()
             assert paths(*q.store.claim_due(NOW, 10, NOBODY)) == ["a@x.example"]
 
@@ -368,8 +368,8 @@ class QueueStoreContract:
                 for name in ("held", "removed", "kept")
             ]
             assert all(map(q.store.still_wanted, (held, removed, kept)))
-            q.office.hold(QueueFilter(domain="held.example"))
-            q.office.remove(QueueFilter(domain="removed.example"))
+            q.admin.hold(QueueFilter(domain="held.example"))
+            q.admin.remove(QueueFilter(domain="removed.example"))
             assert q.store.changed_by_others()
             assert not q.store.changed_by_others()
             assert [q.store.still_wanted(each) for each in (held, removed, kept)] == [False, False, True]
@@ -382,7 +382,7 @@ class QueueStoreContract:
                 (await q.store.accept(message(f"{name}@x.example"), claim=True)).claims[0]
                 for name in ("later", "done", "idle")
             ]
-            assert q.office.hold(ALL) == 3
+            assert q.admin.hold(ALL) == 3
             await q.store.settle(rescheduled(deferred, NOW))
             await q.store.settle(finished(delivered))
             await q.store.settle(given_back(untouched))
@@ -395,7 +395,7 @@ class QueueStoreContract:
         async def scenario(q: Opened) -> None:
             (claim,) = (await q.store.accept(message("a@x.example", "b@x.example"), claim=True)).claims
             await q.store.settle(rescheduled(claim, NOW + 3600))
-            assert q.office.bounce(QueueFilter(domain="x.example"), NOW) == 2
+            assert q.admin.bounce(QueueFilter(domain="x.example"), NOW) == 2
             assert q.store.changed_by_others()
             await q.carried_out()
             (bouncing,) = q.store.claim_due(NOW, 10, NOBODY)
@@ -410,7 +410,7 @@ class QueueStoreContract:
     def test_what_is_to_bounce_still_is_after_a_crash(self, run: Any) -> None:
         async def crash(q: Opened) -> None:
             await q.store.accept(message(), claim=False)
-            q.office.bounce(ALL, NOW)
+            q.admin.bounce(ALL, NOW)
             await q.carried_out()
             assert q.store.claim_due(NOW, 10, NOBODY)
             await q.flushed()
@@ -425,7 +425,7 @@ class QueueStoreContract:
     def test_bouncing_that_did_not_work_is_tried_again_when_told(self, run: Any) -> None:
         async def scenario(q: Opened) -> None:
             await q.store.accept(message(), claim=False)
-            q.office.bounce(ALL, NOW)
+            q.admin.bounce(ALL, NOW)
             await q.carried_out()
             (bouncing,) = q.store.claim_due(NOW, 10, NOBODY)
             await q.store.settle(rescheduled(bouncing, NOW + 60))
@@ -438,7 +438,7 @@ class QueueStoreContract:
     def test_what_was_to_bounce_during_an_attempt_bounces_after_it(self, run: Any) -> None:
         async def scenario(q: Opened) -> None:
             (claim,) = (await q.store.accept(message(), claim=True)).claims
-            assert q.office.bounce(ALL, NOW) == 1
+            assert q.admin.bounce(ALL, NOW) == 1
             q.store.changed_by_others()
             assert not q.store.still_wanted(claim)
             assert q.store.claim_due(NOW, 10, NOBODY) == []
@@ -456,8 +456,8 @@ class QueueStoreContract:
             ]
             await q.store.settle(rescheduled(waiting, NOW + 3600))
             await q.store.settle(rescheduled(held, NOW + 3600))
-            q.office.hold(QueueFilter(message_id=held.message.id))
-            assert q.office.retry(ALL, NOW) == 1
+            q.admin.hold(QueueFilter(message_id=held.message.id))
+            assert q.admin.retry(ALL, NOW) == 1
             assert q.store.changed_by_others()
             await q.carried_out()
             assert paths(*q.store.claim_due(NOW, 10, NOBODY)) == ["w@x.example"]
@@ -468,7 +468,7 @@ class QueueStoreContract:
         async def scenario(q: Opened) -> None:
             await q.store.accept(message("a@x.example", tenant="contoso"), claim=False)
             await q.store.accept(message("b@x.example", tenant="tailspin"), claim=False)
-            assert q.office.remove(QueueFilter(tenant="contoso", domain="x.example")) == 1
+            assert q.admin.remove(QueueFilter(tenant="contoso", domain="x.example")) == 1
             assert q.store.changed_by_others()
             await q.carried_out()
             assert paths(*q.store.claim_due(NOW, 10, NOBODY)) == ["b@x.example"]
@@ -478,7 +478,7 @@ class QueueStoreContract:
     def test_an_order_reaches_what_waits_and_nothing_that_comes_later(self, run: Any) -> None:
         async def scenario(q: Opened) -> None:
             await q.store.accept(message("before@x.example"), claim=False)
-            assert q.office.hold(ALL) == 1
+            assert q.admin.hold(ALL) == 1
             await q.store.accept(message("after@x.example"), claim=False)
             assert q.store.changed_by_others()
             assert paths(*q.store.claim_due(NOW, 10, NOBODY)) == ["after@x.example"]
@@ -489,12 +489,12 @@ class QueueStoreContract:
         async def scenario(q: Opened) -> None:
             for name in ("a", "b", "c"):
                 await q.store.accept(message(f"{name}@{name}.example"), claim=False)
-            assert q.office.hold(ALL) == 3
-            assert q.office.bounce(QueueFilter(domain="b.example"), NOW) == 1
-            assert q.office.release(QueueFilter(state=RecipientState.HELD), NOW) == 2
-            assert q.office.remove(QueueFilter(domain="c.example")) == 1
+            assert q.admin.hold(ALL) == 3
+            assert q.admin.bounce(QueueFilter(domain="b.example"), NOW) == 1
+            assert q.admin.release(QueueFilter(state=RecipientState.HELD), NOW) == 2
+            assert q.admin.remove(QueueFilter(domain="c.example")) == 1
             states = {"a@a.example": RecipientState.QUEUED, "b@b.example": RecipientState.BOUNCING}
-            assert {each.forward_path: each.state for _, each in q.office.listed(ALL, 10)} == states
+            assert {each.forward_path: each.state for _, each in q.admin.listed(ALL, 10)} == states
             await q.carried_out()
             assert sorted(paths(*q.store.claim_due(NOW, 10, NOBODY))) == sorted(states)
 
@@ -504,14 +504,14 @@ class QueueStoreContract:
         async def before(q: Opened) -> None:
             await q.store.accept(message("a@x.example"), claim=False)
             await q.store.accept(message("b@x.example", tenant="tailspin"), claim=False)
-            assert q.office.hold(QueueFilter(tenant="contoso")) == 1
+            assert q.admin.hold(QueueFilter(tenant="contoso")) == 1
 
         async def after(q: Opened) -> None:
             assert paths(*q.store.claim_due(NOW, 10, NOBODY)) == ["b@x.example"]
-            ((_, order),) = q.office.orders(10)
+            ((_, order),) = q.admin.orders(10)
             assert (order.action, order.tenant, order.recipients) == (Action.HOLD, "contoso", 1)
             assert order.given_by == "the operator"
-            assert q.office.release(QueueFilter(tenant="contoso"), NOW) == 1
+            assert q.admin.release(QueueFilter(tenant="contoso"), NOW) == 1
             await q.carried_out()
             assert paths(*q.store.claim_due(NOW, 10, NOBODY)) == ["a@x.example"]
 

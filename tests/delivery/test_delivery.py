@@ -15,7 +15,7 @@ from gatepost.queue.outcome import Settlement
 from gatepost.queue.retry import RetrySettings
 from gatepost.queue.store import QueueFilter, StoreUnavailable
 from gatepost.smtp.client_settings import ClientTimeouts
-from gatepost.store.queue.admin import SqliteQueueOffice
+from gatepost.store.queue.admin import SqliteQueueAdmin
 from gatepost.tenancy.tenant import AddressSpace, SendConnector, SmartHost
 from sink import CLOSE, KEYWORDS, SILENCE, Action, Pause, Sink
 
@@ -442,7 +442,7 @@ def test_content_that_an_operator_removed_meanwhile_is_not_sent(tmp_path: Path) 
             sink.answer("GREETING", Pause(0.2), b"220 now\r\n")
             await office.send("bob@fabrikam.example")
             await office.send("eve@adatum.example")
-            SqliteQueueOffice(tmp_path).remove(QueueFilter(domain="adatum.example"))
+            SqliteQueueAdmin(tmp_path).remove(QueueFilter(domain="adatum.example"))
             assert office.store.changed_by_others()
             await office.until(lambda: office.told.delivered)
             await office.until(lambda: not office.scheduler.in_hand)
@@ -458,7 +458,7 @@ def test_an_operator_can_return_a_message_to_its_sender(tmp_path: Path) -> None:
             async with post_office(tmp_path, to_smart_host(out.port), home) as office:
                 await office.send("defer@fabrikam.example")
                 await office.until(lambda: office.told.deferred)
-                SqliteQueueOffice(tmp_path).bounce(QueueFilter(domain="fabrikam.example"), office.now())
+                SqliteQueueAdmin(tmp_path).bounce(QueueFilter(domain="fabrikam.example"), office.now())
                 assert office.store.changed_by_others()
                 office.scheduler.wake()
                 await office.until(lambda: back.messages)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from delivery.post_office import post_office, to_smart_host
 from gatepost.queue.store import QueueFilter
-from gatepost.store.queue.admin import SqliteQueueOffice
+from gatepost.store.queue.admin import SqliteQueueAdmin
 from sink import SILENCE, Sink
 
 
@@ -22,7 +22,7 @@ def test_a_message_an_operator_held_meanwhile_is_given_back_untouched(tmp_path: 
             await office.send("first@fabrikam.example")
             await office.until(lambda: any(line.startswith("MAIL") for line in sink.commands))
             await office.send("second@adatum.example")
-            assert SqliteQueueOffice(tmp_path).hold(QueueFilter(domain="adatum.example")) == 1
+            assert SqliteQueueAdmin(tmp_path).hold(QueueFilter(domain="adatum.example")) == 1
             assert office.store.changed_by_others()
             office.directory.change(replace(to_smart_host(sink.port), name="again"))
             await office.until(lambda: office.scheduler.in_hand <= 1)

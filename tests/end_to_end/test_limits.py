@@ -16,7 +16,7 @@ from end_to_end.installation import Installation, wait_until
 from end_to_end.outside import Outside, taken
 from end_to_end.scene import Certificates
 from end_to_end.smtp_client import SmtpClient
-from gatepost.app import open_queue_office
+from gatepost.app import open_queue_admin
 from gatepost.queue.store import QueueFilter
 from sink import Sink
 from smtp.dialogue import Dialogue, all_dialogues, play
@@ -444,7 +444,7 @@ class LiveWire:
         self._smtp.handshake()
 
     def last_content(self) -> bytes | None:
-        office = open_queue_office(self._relay.settings)
+        office = open_queue_admin(self._relay.settings)
         wait_until(lambda: not office.counts(QueueFilter(tenant="dialogues")), "the queue to be empty")
         content = self._sink.messages[-1].content
         received = re.match(rb"Received: [^\r\n]+\r\n(?:\t[^\r\n]+\r\n)+", content)

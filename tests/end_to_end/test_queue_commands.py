@@ -12,7 +12,7 @@ from end_to_end.installation import Installation, wait_until
 from end_to_end.outside import Outside, taken
 from end_to_end.scene import Certificates
 from end_to_end.smtp_client import SmtpClient
-from gatepost.app import open_queue_office
+from gatepost.app import open_queue_admin
 from gatepost.queue.store import QueueFilter
 from sink import Sink
 
@@ -59,7 +59,7 @@ def everybody_behaves(relay: Installation, internet: Sink, home: Sink) -> Iterat
     yield
     internet.behave()
     home.behave()
-    open_queue_office(relay.settings).remove(QueueFilter())
+    open_queue_admin(relay.settings).remove(QueueFilter())
 
 
 def send(relay: Installation, recipient: str, tenant: str = "contoso") -> str:

@@ -15,7 +15,7 @@ from end_to_end.installation import Installation, wait_until
 from end_to_end.outside import Outside, taken
 from end_to_end.scene import CONTOSO_ADDRESS, UNLISTED_ADDRESS, Certificates
 from end_to_end.smtp_client import SmtpClient
-from gatepost.app import open_queue_office
+from gatepost.app import open_queue_admin
 from gatepost.queue.store import QueueFilter
 from pki import Pki
 from sink import SILENCE, Sink, SunkMessage
@@ -62,7 +62,7 @@ class World:
 
     def is_done(self, domain: str) -> bool:
         """Nothing waits for `domain`."""
-        return not open_queue_office(self.relay.settings).counts(QueueFilter(domain=domain))
+        return not open_queue_admin(self.relay.settings).counts(QueueFilter(domain=domain))
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from gatepost.receiving import replies
 from receiving.relay_side import CONTOSO, FABRIKAM, LETTER, MIB, STRANGER, Relay, relay
 
 Scenario = Callable[[Relay], Awaitable[None]]
-NOBODY = Avoid(tenants=frozenset(), lanes=frozenset())
+NOBODY = Avoid(tenants=frozenset(), keys=frozenset())
 TRACE = b"Received: from a by b; Sun, 1 Mar 2026 00:00:00 +0000\r\n"
 
 

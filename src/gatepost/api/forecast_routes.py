@@ -19,7 +19,7 @@ from gatepost.api.bodies import ForecastShown
 from gatepost.api.caller import Caller, CallerOf
 from gatepost.api.conditional import ConditionsOf
 from gatepost.api.names import TenantName
-from gatepost.app import open_queue_office
+from gatepost.app import open_queue_admin
 from gatepost.app.own_credentials import certificates, foreseen
 from gatepost.queue.store import QueueFilter
 from gatepost.tenancy.fields import time_text
@@ -117,7 +117,7 @@ class _Gauges:
         oldest = GaugeMetricFamily("gatepost_queue_oldest_seconds", "Since the oldest of them came.", labels=("state",))
         counted: Counter[str] = Counter()
         received_at: dict[str, float] = {}
-        for each in open_queue_office(self._caller.config).counts(QueueFilter()):
+        for each in open_queue_admin(self._caller.config).counts(QueueFilter()):
             counted[each.state.value] += each.recipients
             received_at[each.state.value] = min(received_at.get(each.state.value, time.time()), each.oldest_received_at)
         for state, count in counted.items():

@@ -30,12 +30,12 @@ from gatepost.api.caller import Caller, CallerOf
 from gatepost.api.conditional import ConditionsOf, written
 from gatepost.api.names import MessageId, SessionId, TenantName, Version
 from gatepost.api.paging import Page, PageOf
-from gatepost.app import open_queue_office, open_sessions
+from gatepost.app import open_queue_admin, open_sessions
 from gatepost.errors import BadRequest, NotFound, Said
 from gatepost.mail.domain import DomainError, domain_key
 from gatepost.queue.message import QueuedMessage, QueuedRecipient
 from gatepost.queue.orders import Action
-from gatepost.queue.store import QueueFilter, QueueOffice
+from gatepost.queue.store import QueueAdmin, QueueFilter
 from gatepost.tenancy.record import audit_record
 from gatepost.tenancy.tenant import AuditEntry, Tenant
 
@@ -112,14 +112,14 @@ def list_whole_queue(
     wanted = waiting_mail.choice(
         message_id=message_id, tenant=tenant, domain=domain, state=state, older_than=older_than, sender=sender
     )
-    return conditions.read(overview_record(waiting_mail.overview(_office(caller), wanted, limit)))
+    return conditions.read(overview_record(waiting_mail.overview(_admin(caller), wanted, limit)))
 
 
 @router.get("/v1/queue/messages/{message}", response_model=QueueMessageShown)
 def show_any_message(caller: CallerOf, message: MessageId, conditions: ConditionsOf) -> Response:
     """One message that waits (operator)."""
     caller.must_be_operator()
-    return conditions.read(shown_record(waiting_mail.shown(_office(caller), message)))
+    return conditions.read(shown_record(waiting_mail.shown(_admin(caller), message)))
 
 
 @router.get("/v1/tenants/{tenant}/queue", response_model=QueueShown)
@@ -145,7 +145,7 @@ def list_queue(
         older_than=older_than,
         sender=sender,
     )
-    found = waiting_mail.overview(_office(caller), wanted, limit)
+    found = waiting_mail.overview(_admin(caller), wanted, limit)
     return conditions.read(overview_record(replace(found, first=_told(caller, owner, found.first))))
 
 
@@ -153,7 +153,7 @@ def list_queue(
 def show_message(caller: CallerOf, tenant: TenantName, message: MessageId, conditions: ConditionsOf) -> Response:
     """One message that waits, with the tenant's recipients."""
     owner = _tenant(caller, tenant)
-    found = waiting_mail.shown(_office(caller), message)
+    found = waiting_mail.shown(_admin(caller), message)
     own = [each for each in found.recipients if each.tenant == owner.name]
     if not own or found.message.received_at < owner.created_at.timestamp():
         raise NotFound(f"message {message} is not in the queue: it is done with, or was removed")
@@ -227,7 +227,7 @@ def _carried_out(caller: Caller, action: Action, wanted: QueueFilter, *, is_ever
     if is_everything is not meant:
         raise BadRequest("say which mail: message_id, domain, state, older_than, sender, or all and nothing else")
     with caller.directory() as editor:
-        changed = waiting_mail.carry_out(_office(caller), editor, action, wanted, time.time())
+        changed = waiting_mail.carry_out(_admin(caller), editor, action, wanted, time.time())
     return written({"recipients": changed})
 
 
@@ -237,8 +237,8 @@ def _tenant(caller: Caller, name: str) -> Tenant:
         return tenant_named(editor, caller.tenant(editor, name))
 
 
-def _office(caller: Caller) -> QueueOffice:
-    return open_queue_office(caller.config, who=f"token {caller.token.id}")
+def _admin(caller: Caller) -> QueueAdmin:
+    return open_queue_admin(caller.config, who=f"token {caller.token.id}")
 
 
 # --- the audit --------------------------------------------------------------------------------------------------------

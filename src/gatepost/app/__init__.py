@@ -15,7 +15,7 @@ from gatepost.admin.sessions.explain import Relay
 from gatepost.config import Config, ListenerConfig
 from gatepost.errors import GatepostError
 from gatepost.protocol_log.codec import Side
-from gatepost.queue.store import QueueOffice, StoreUnavailable
+from gatepost.queue.store import QueueAdmin, StoreUnavailable
 from gatepost.store.directory.editor import SqliteDirectoryEditor as DirectoryEditor
 from gatepost.store.directory.sqlite_directory import SqliteDirectory as Directory
 from gatepost.tenancy.allowance import Allowance
@@ -36,7 +36,7 @@ __all__ = [
     "Directory",
     "DirectoryEditor",
     "ListenerNotFound",
-    "QueueOffice",
+    "QueueAdmin",
     "follow_protocol_logs",
     "forecast_terms",
     "open_bulk_editor",
@@ -44,7 +44,7 @@ __all__ = [
     "open_editor",
     "open_judge",
     "open_protocol_logs",
-    "open_queue_office",
+    "open_queue_admin",
     "open_relay",
     "open_sessions",
     "operator_name",
@@ -101,12 +101,12 @@ def _make_data_folder(config: Config) -> None:
         raise StoreUnavailable(f"data folder {config.data} cannot be made: {error.strerror}") from None
 
 
-def open_queue_office(config: Config, who: str | None = None) -> QueueOffice:
+def open_queue_admin(config: Config, who: str | None = None) -> QueueAdmin:
     """All queues of the data folder, whether their workers run or not; orders are given by `who`, or whoever runs
     this."""
-    from gatepost.store.queue.admin import SqliteQueueOffice
+    from gatepost.store.queue.admin import SqliteQueueAdmin
 
-    return SqliteQueueOffice(config.queue_folder, operator=who or operator_name())
+    return SqliteQueueAdmin(config.queue_folder, operator=who or operator_name())
 
 
 def open_sessions(config: Config) -> "StoredSessions":

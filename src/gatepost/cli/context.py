@@ -107,9 +107,9 @@ def queue_commands() -> "Iterator[QueueCommands]":
             yield remote
     else:
         from gatepost.admin.queue.commands import LocalQueue
-        from gatepost.app import open_queue_office
+        from gatepost.app import open_queue_admin
 
-        yield LocalQueue(open_queue_office(config()), lambda: closing(editor()))
+        yield LocalQueue(open_queue_admin(config()), lambda: closing(editor()))
 
 
 @contextmanager

@@ -66,7 +66,7 @@ def list_queue(
     limit: Annotated[int, typer.Option(min=0, metavar="COUNT", help="How many messages to list.")] = 50,
     json: Json = False,
 ) -> None:
-    with _office() as admin:
+    with _queue_commands() as admin:
         wanted = waiting_mail.choice(tenant=tenant, domain=domain, state=state, older_than=older_than, sender=sender)
         found = admin.overview(wanted, limit)
         is_whole = not admin.unreadable()
@@ -80,7 +80,7 @@ def list_queue(
 
 @queue_app.command(help="One message: envelope, recipients, last replies, header.")
 def show(id: Id, json: Json = False) -> None:
-    with _office() as admin:
+    with _queue_commands() as admin:
         found = admin.shown(id)
     if json:
         context.print_json(shown_record(found))
@@ -99,7 +99,7 @@ def retry(
     sender: Sender = None,
     all: All = False,
 ) -> None:
-    with _office() as admin:
+    with _queue_commands() as admin:
         _carry_out(admin, Action.RETRY, _chosen(id, tenant, domain, state, older_than, sender, all))
 
 
@@ -113,7 +113,7 @@ def hold(
     sender: Sender = None,
     all: All = False,
 ) -> None:
-    with _office() as admin:
+    with _queue_commands() as admin:
         _carry_out(admin, Action.HOLD, _chosen(id, tenant, domain, state, older_than, sender, all))
     context.suggest("gatepost queue list --state held")
 
@@ -128,7 +128,7 @@ def release(
     sender: Sender = None,
     all: All = False,
 ) -> None:
-    with _office() as admin:
+    with _queue_commands() as admin:
         _carry_out(admin, Action.RELEASE, _chosen(id, tenant, domain, state, older_than, sender, all))
 
 
@@ -143,7 +143,7 @@ def remove(
     all: All = False,
     yes: Yes = False,
 ) -> None:
-    with _office() as admin:
+    with _queue_commands() as admin:
         wanted = _chosen(id, tenant, domain, state, older_than, sender, all)
         if not yes:
             _ask(admin, wanted)
@@ -160,7 +160,7 @@ def bounce(
     sender: Sender = None,
     all: All = False,
 ) -> None:
-    with _office() as admin:
+    with _queue_commands() as admin:
         _carry_out(admin, Action.BOUNCE, _chosen(id, tenant, domain, state, older_than, sender, all))
 
 
@@ -169,7 +169,7 @@ def orders(
     limit: Annotated[int, typer.Option(min=1, metavar="COUNT", help="How many orders to list.")] = 50,
     json: Json = False,
 ) -> None:
-    with _office() as admin:
+    with _queue_commands() as admin:
         found = admin.orders(limit)
     if json:
         context.print_json([order_record(*each) for each in found])
@@ -180,7 +180,7 @@ def orders(
 
 
 @contextmanager
-def _office() -> "Iterator[QueueCommands]":
+def _queue_commands() -> "Iterator[QueueCommands]":
     try:
         with context.queue_commands() as admin:
             for line in admin.unreadable():

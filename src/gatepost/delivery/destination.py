@@ -30,7 +30,7 @@ from gatepost.queue.message import Claim
 from gatepost.queue.next_hop import DnsProblem, Shuffle
 from gatepost.queue.outcome import Deferred, DeliveryOutcome, Failed
 from gatepost.queue.retry import RetrySettings, pause
-from gatepost.queue.store import Lane, QueueStore
+from gatepost.queue.store import QueueKey, QueueStore
 from gatepost.tenancy.directory import Directory
 from gatepost.tenancy.reach import Reach
 from gatepost.tenancy.tenant import SendConnector
@@ -90,7 +90,7 @@ class Destination:
         self.idle: list[OutboundConnection] = []
         self.domain = domain
         """None: smart hosts take every domain."""
-        self.parked: set[Lane] = set()
+        self.parked: set[QueueKey] = set()
         """Whose due mail stays in the store: this is down, or too much of the tenant's waits here already."""
         self.down_until = 0.0
         self.late_again_at = 0.0

@@ -13,7 +13,7 @@ from gatepost.delivery.routes import Routes
 from gatepost.delivery.settling import Settling
 from gatepost.queue.message import Claim
 from gatepost.queue.retry import RetrySettings
-from gatepost.queue.store import Avoid, Lane, QueueStore, StoreError
+from gatepost.queue.store import Avoid, QueueKey, QueueStore, StoreError
 
 CLAIMED_AT_ONCE = 100
 # As much waits for a next hop that was down, until it takes a session again.
@@ -80,14 +80,14 @@ class DueMail:
         return destination.waiting.of(tenant) >= self._most_of_tenant
 
     def avoided(self) -> Avoid:
-        lanes: set[Lane] = set()
+        keys: set[QueueKey] = set()
         for destination in self._routes.destinations:
             if not destination.parked:
                 continue
             if not destination.is_down():
-                destination.parked = {lane for lane in destination.parked if self._is_over_share(destination, lane[0])}
-            lanes |= destination.parked
-        return Avoid(tenants=frozenset(self._backlog.without_room()), lanes=frozenset(lanes))
+                destination.parked = {key for key in destination.parked if self._is_over_share(destination, key[0])}
+            keys |= destination.parked
+        return Avoid(tenants=frozenset(self._backlog.without_room()), keys=frozenset(keys))
 
     def late(self) -> Iterator[Claim]:
         """Of what is parked because its next hop is down: what its sender is to be told of, or is given up."""
@@ -100,8 +100,8 @@ class DueMail:
                 continue
             is_more = False
             try:
-                for lane in tuple(destination.parked):
-                    late = self._store.claim_late(lane, now, expired, delayed, CLAIMED_AT_ONCE)
+                for key in tuple(destination.parked):
+                    late = self._store.claim_late(key, now, expired, delayed, CLAIMED_AT_ONCE)
                     is_more = is_more or len(late) == CLAIMED_AT_ONCE
                     yield from late
             except StoreError as error:

@@ -9,7 +9,7 @@ from gatepost.delivery.routes import Routes
 from gatepost.delivery.settling import Settling
 from gatepost.delivery.watchdog import Watchdog
 from gatepost.queue.message import Claim
-from gatepost.queue.store import Lane, QueueStore, StoreError
+from gatepost.queue.store import QueueKey, QueueStore, StoreError
 
 
 class Watch:
@@ -45,7 +45,7 @@ class Watch:
             for what in self._watchdog.look(self._unattended(overdue), self._elapsed()):
                 self._events.stuck(what, self._watchdog.alarms)
 
-    def _unattended(self, overdue: Sequence[Lane]) -> Iterator[str]:
+    def _unattended(self, overdue: Sequence[QueueKey]) -> Iterator[str]:
         attended = {recipient.id for claim in self._claims_in_hand() for recipient in claim.recipients}
         for recipient in self._store.claimed():
             if recipient not in attended:
@@ -54,7 +54,7 @@ class Watch:
             return
         avoided = self._due.avoided()
         for tenant, domain in overdue:
-            if tenant not in avoided.tenants and (tenant, domain) not in avoided.lanes:
+            if tenant not in avoided.tenants and (tenant, domain) not in avoided.keys:
                 yield f"mail{f' of {tenant}' if tenant else ''} to {domain}"
 
     def _claims_in_hand(self) -> Iterator[Claim]:

@@ -41,7 +41,7 @@ class Accepted(NamedTuple):
     claims: Sequence[Claim]
 
 
-Lane = tuple[str | None, str]
+QueueKey = tuple[str | None, str]
 """A tenant and a domain: what one tenant has waiting for one domain."""
 
 
@@ -50,7 +50,7 @@ class Avoid:
     """Whose mail stays in the store for now, due or not."""
 
     tenants: frozenset[str | None] = frozenset()
-    lanes: frozenset[Lane] = frozenset()
+    keys: frozenset[QueueKey] = frozenset()
 
 
 class QueueStore(Protocol):
@@ -65,9 +65,9 @@ class QueueStore(Protocol):
         first. Recipients that are to bounce come in claims of their own, by their state."""
 
     def claim_late(
-        self, lane: Lane, now: float, received_until: float, told_until: float, limit: int
+        self, key: QueueKey, now: float, received_until: float, told_until: float, limit: int
     ) -> Sequence[Claim]:
-        """Claim up to `limit` due deliveries of a lane that is avoided: those received until `received_until`, and
+        """Claim up to `limit` due deliveries of a key that is avoided: those received until `received_until`, and
         those received until `told_until` whose sender was not told of the delay."""
 
     def hasten(self, later_than: float, due_at: float) -> None:
@@ -78,7 +78,7 @@ class QueueStore(Protocol):
 
     def message_id_of(self, recipient: int) -> str: ...
 
-    def overdue(self, since: float) -> Sequence[Lane]:
+    def overdue(self, since: float) -> Sequence[QueueKey]:
         """What has been due since then, as the file says it and not as it is remembered. To be called in a thread."""
 
     def next_due_at(self) -> float | None:
@@ -120,7 +120,7 @@ class QueueCount:
     oldest_received_at: float
 
 
-class QueueOffice(Protocol):
+class QueueAdmin(Protocol):
     """The operator's view of all queues of a data folder, whether their workers run or not. What it was told to change
     is seen as changed from then on, however many recipients that are; mail that arrives later is not touched."""
 

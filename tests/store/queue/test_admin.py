@@ -13,7 +13,7 @@ from contracts.queue_messages import RECEIVED_AT, finished, message
 from gatepost.queue.message import RecipientState
 from gatepost.queue.store import Avoid, QueueFilter, StoreUnavailable
 from gatepost.store.queue import statements as sql
-from gatepost.store.queue.admin import SqliteQueueOffice
+from gatepost.store.queue.admin import SqliteQueueAdmin
 from gatepost.store.queue.sqlite_queue import SqliteQueueStore
 
 ALL = QueueFilter()
@@ -58,25 +58,25 @@ def test_several_queues_are_one_view(tmp_path: Path) -> None:
     asyncio.run(filled(tmp_path, 0, "late@a.example", received_at=RECEIVED_AT + 5))
     asyncio.run(filled(tmp_path, 1, "early@a.example"))
     asyncio.run(filled(tmp_path, 7, "other@a.example", tenant="tailspin", received_at=RECEIVED_AT + 3))
-    office = SqliteQueueOffice(tmp_path)
-    assert [(each.tenant, each.recipients, each.oldest_received_at) for each in office.counts(ALL)] == [
+    admin = SqliteQueueAdmin(tmp_path)
+    assert [(each.tenant, each.recipients, each.oldest_received_at) for each in admin.counts(ALL)] == [
         ("contoso", 2, RECEIVED_AT),
         ("tailspin", 1, RECEIVED_AT + 3),
     ]
-    listed = office.listed(ALL, 2)
+    listed = admin.listed(ALL, 2)
     assert [each.forward_path for _, each in listed] == ["early@a.example", "other@a.example"]
     assert [each.id.partition("-")[0] for each, _ in listed] == ["1", "7"]
-    found = office.message(listed[1][0].id)
+    found = admin.message(listed[1][0].id)
     assert found is not None
     assert found[1][0].tenant == "tailspin"
-    assert office.hold(QueueFilter(tenant="contoso")) == 2
+    assert admin.hold(QueueFilter(tenant="contoso")) == 2
 
 
 def test_the_age_of_mail_is_counted_from_its_reception(tmp_path: Path) -> None:
     asyncio.run(filled(tmp_path, 0, "a@a.example"))
-    office = SqliteQueueOffice(tmp_path, clock=lambda: RECEIVED_AT + 60)
-    assert len(office.listed(QueueFilter(older_than_s=60), 10)) == 1
-    assert office.listed(QueueFilter(older_than_s=61), 10) == []
+    admin = SqliteQueueAdmin(tmp_path, clock=lambda: RECEIVED_AT + 60)
+    assert len(admin.listed(QueueFilter(older_than_s=60), 10)) == 1
+    assert admin.listed(QueueFilter(older_than_s=61), 10) == []
 
 
 @pytest.mark.parametrize("at_once", [500, 0])
@@ -84,12 +84,12 @@ def test_what_was_received_before_a_moment_is_out_of_reach(tmp_path: Path, at_on
     asyncio.run(filled(tmp_path, 0, "early@a.example"))
     asyncio.run(filled(tmp_path, 0, "late@a.example", received_at=RECEIVED_AT + 3))
     asyncio.run(filled(tmp_path, 1, "early@b.example"))
-    office = SqliteQueueOffice(tmp_path, changed_at_once=at_once)
+    admin = SqliteQueueAdmin(tmp_path, changed_at_once=at_once)
     own = QueueFilter(tenant="contoso", received_since=RECEIVED_AT + 1)
-    assert [each.recipients for each in office.counts(own)] == [1]
-    assert [each.forward_path for _, each in office.listed(own, 9)] == ["late@a.example"]
-    assert office.hold(own) == 1
-    states = {each.forward_path: each.state for _, each in office.listed(ALL, 9)}
+    assert [each.recipients for each in admin.counts(own)] == [1]
+    assert [each.forward_path for _, each in admin.listed(own, 9)] == ["late@a.example"]
+    assert admin.hold(own) == 1
+    states = {each.forward_path: each.state for _, each in admin.listed(ALL, 9)}
     assert states == {
         "early@a.example": RecipientState.QUEUED,
         "late@a.example": RecipientState.HELD,
@@ -102,53 +102,53 @@ def test_what_was_received_before_a_moment_is_out_of_reach(tmp_path: Path, at_on
 )
 def test_an_id_that_names_nothing_finds_nothing(tmp_path: Path, message_id: str) -> None:
     asyncio.run(filled(tmp_path, 0, "a@a.example"))
-    office = SqliteQueueOffice(tmp_path)
-    assert office.message(message_id) is None
-    assert office.content(message_id) is None
-    assert office.remove(QueueFilter(message_id=message_id)) == 0
+    admin = SqliteQueueAdmin(tmp_path)
+    assert admin.message(message_id) is None
+    assert admin.content(message_id) is None
+    assert admin.remove(QueueFilter(message_id=message_id)) == 0
 
 
 def test_a_data_folder_without_queues_is_an_empty_view(tmp_path: Path) -> None:
-    office = SqliteQueueOffice(tmp_path / "queue")
-    assert (office.counts(ALL), office.listed(ALL, 10), office.hold(ALL)) == ([], [], 0)
+    admin = SqliteQueueAdmin(tmp_path / "queue")
+    assert (admin.counts(ALL), admin.listed(ALL, 10), admin.hold(ALL)) == ([], [], 0)
 
 
 def test_a_large_backlog_is_changed_as_soon_as_it_is_ordered(tmp_path: Path) -> None:
     backlog(tmp_path, 5_000)
-    office = SqliteQueueOffice(tmp_path, clock=lambda: RECEIVED_AT + 2_500)
-    assert sum(each.recipients for each in office.counts(ALL)) == 5_000
-    assert office.hold(QueueFilter(tenant="t1")) == 1_667
-    assert {each.state for each in office.counts(QueueFilter(tenant="t1"))} == {RecipientState.HELD}
-    assert office.retry(ALL, RECEIVED_AT + 9) == 3_333
-    assert office.release(ALL, RECEIVED_AT) == 1_667
-    assert office.remove(QueueFilter(domain="7.example")) == 25
-    assert office.bounce(QueueFilter(older_than_s=0), RECEIVED_AT) == 2_487
-    assert office.hold(QueueFilter(state=RecipientState.BOUNCING, tenant="t2")) == 829
-    assert [each.recipients for _, each in office.orders(10)].count(1_667) == 2
-    listed = office.listed(QueueFilter(state=RecipientState.HELD), 3)
+    admin = SqliteQueueAdmin(tmp_path, clock=lambda: RECEIVED_AT + 2_500)
+    assert sum(each.recipients for each in admin.counts(ALL)) == 5_000
+    assert admin.hold(QueueFilter(tenant="t1")) == 1_667
+    assert {each.state for each in admin.counts(QueueFilter(tenant="t1"))} == {RecipientState.HELD}
+    assert admin.retry(ALL, RECEIVED_AT + 9) == 3_333
+    assert admin.release(ALL, RECEIVED_AT) == 1_667
+    assert admin.remove(QueueFilter(domain="7.example")) == 25
+    assert admin.bounce(QueueFilter(older_than_s=0), RECEIVED_AT) == 2_487
+    assert admin.hold(QueueFilter(state=RecipientState.BOUNCING, tenant="t2")) == 829
+    assert [each.recipients for _, each in admin.orders(10)].count(1_667) == 2
+    listed = admin.listed(QueueFilter(state=RecipientState.HELD), 3)
     assert [each.tenant for _, each in listed] == ["t2"] * 3
-    shown = office.message("0-7")
+    shown = admin.message("0-7")
     assert shown is None, "it was removed, though its row is still there"
-    before = {(each.tenant, each.domain, each.state, each.recipients) for each in office.counts(ALL)}
-    asyncio.run(all_orders_carried_out(tmp_path, office))
-    assert {(each.tenant, each.domain, each.state, each.recipients) for each in office.counts(ALL)} == before
-    assert office.message("0-7") is None
+    before = {(each.tenant, each.domain, each.state, each.recipients) for each in admin.counts(ALL)}
+    asyncio.run(all_orders_carried_out(tmp_path, admin))
+    assert {(each.tenant, each.domain, each.state, each.recipients) for each in admin.counts(ALL)} == before
+    assert admin.message("0-7") is None
 
 
-async def all_orders_carried_out(folder: Path, office: SqliteQueueOffice) -> None:
+async def all_orders_carried_out(folder: Path, admin: SqliteQueueAdmin) -> None:
     store = SqliteQueueStore(folder, 0)
     await store.carry_out_orders()
-    assert all(order.carried_out for _, order in office.orders(100))
+    assert all(order.carried_out for _, order in admin.orders(100))
     await store.close()
 
 
 def test_no_more_orders_are_taken_than_can_be_told_apart(tmp_path: Path) -> None:
     asyncio.run(filled(tmp_path, 0, "a@a.example"))
-    office = SqliteQueueOffice(tmp_path, changed_at_once=0)
+    admin = SqliteQueueAdmin(tmp_path, changed_at_once=0)
     for _ in range(16):
-        assert office.hold(ALL) == office.release(ALL, RECEIVED_AT) == 1
+        assert admin.hold(ALL) == admin.release(ALL, RECEIVED_AT) == 1
     with pytest.raises(StoreUnavailable, match="32 orders wait to be carried out, which gatepost serve does"):
-        office.hold(ALL)
+        admin.hold(ALL)
 
 
 def test_the_queue_of_an_older_gatepost_is_read_as_it_is_and_brought_up_to_date_at_the_start(tmp_path: Path) -> None:
@@ -160,13 +160,13 @@ def test_the_queue_of_an_older_gatepost_is_read_as_it_is_and_brought_up_to_date_
         " WHERE state IN ('queued', 'bouncing')"
     )
     connection.close()
-    office = SqliteQueueOffice(tmp_path)
-    assert len(office.listed(ALL, 10)) == 2
-    assert sum(each.recipients for each in office.counts(ALL)) == 2
+    admin = SqliteQueueAdmin(tmp_path)
+    assert len(admin.listed(ALL, 10)) == 2
+    assert sum(each.recipients for each in admin.counts(ALL)) == 2
     with pytest.raises(StoreUnavailable, match=r"0.sqlite has format 1 .* start gatepost serve"):
-        office.hold(ALL)
+        admin.hold(ALL)
     asyncio.run(filled(tmp_path, 0, "c@c.example"))
-    assert office.hold(ALL) == 3
+    assert admin.hold(ALL) == 3
 
 
 def test_counts_and_choices_of_a_large_backlog_read_indexes_only(tmp_path: Path) -> None:
@@ -189,11 +189,11 @@ def test_a_worker_goes_on_while_its_backlog_is_changed(tmp_path: Path) -> None:
 
     async def scenario() -> None:
         store = SqliteQueueStore(tmp_path, 0)
-        office = SqliteQueueOffice(tmp_path)
+        admin = SqliteQueueAdmin(tmp_path)
         loop = asyncio.get_running_loop()
         accepted = 0
         with ThreadPoolExecutor(1) as operator:
-            assert await loop.run_in_executor(operator, office.hold, ALL) == 20_000
+            assert await loop.run_in_executor(operator, admin.hold, ALL) == 20_000
             assert store.changed_by_others()
             carrying_out = asyncio.ensure_future(store.carry_out_orders())
             while not carrying_out.done():
@@ -203,8 +203,8 @@ def test_a_worker_goes_on_while_its_backlog_is_changed(tmp_path: Path) -> None:
                 accepted += 1
         assert accepted > 0
         assert store.claim_due(RECEIVED_AT + 1e6, 10, Avoid()) == []
-        assert {each.state for each in office.counts(ALL)} == {RecipientState.HELD}
-        assert sum(each.recipients for each in office.counts(ALL)) == 20_000
+        assert {each.state for each in admin.counts(ALL)} == {RecipientState.HELD}
+        assert sum(each.recipients for each in admin.counts(ALL)) == 20_000
         await store.close()
 
     asyncio.run(scenario())
@@ -215,7 +215,7 @@ def test_what_is_held_is_not_overdue_though_its_row_says_that_it_waits(tmp_path:
         store = SqliteQueueStore(tmp_path, 0)
         for name in ("a", "b"):
             await store.accept(message(f"x@{name}.example"), claim=False)
-        assert SqliteQueueOffice(tmp_path, changed_at_once=0).hold(QueueFilter(domain="a.example")) == 1
+        assert SqliteQueueAdmin(tmp_path, changed_at_once=0).hold(QueueFilter(domain="a.example")) == 1
         assert store.overdue(RECEIVED_AT + 60) == [("contoso", "b.example")]
         await store.close()
 
@@ -251,42 +251,42 @@ def test_mail_is_chosen_by_its_sender_and_no_other_is(
     tmp_path: Path, sender: str, chosen: set[str], at_once: int
 ) -> None:
     asyncio.run(sent(tmp_path, *FROM_TO))
-    office = SqliteQueueOffice(tmp_path, changed_at_once=at_once)
+    admin = SqliteQueueAdmin(tmp_path, changed_at_once=at_once)
     wanted = QueueFilter(sender=sender)
-    assert {each.forward_path[0] for _, each in office.listed(wanted, 10)} == chosen
-    assert sum(each.recipients for each in office.counts(wanted)) == len(chosen)
-    assert office.hold(wanted) == len(chosen)
-    held = office.listed(QueueFilter(state=RecipientState.HELD), 10)
+    assert {each.forward_path[0] for _, each in admin.listed(wanted, 10)} == chosen
+    assert sum(each.recipients for each in admin.counts(wanted)) == len(chosen)
+    assert admin.hold(wanted) == len(chosen)
+    held = admin.listed(QueueFilter(state=RecipientState.HELD), 10)
     assert {each.forward_path[0] for _, each in held} == chosen
-    assert office.release(wanted, RECEIVED_AT) == len(chosen)
-    assert office.remove(wanted) == len(chosen)
-    assert {each.forward_path[0] for _, each in office.listed(ALL, 10)} == {"a", "b", "c", "d"} - chosen
+    assert admin.release(wanted, RECEIVED_AT) == len(chosen)
+    assert admin.remove(wanted) == len(chosen)
+    assert {each.forward_path[0] for _, each in admin.listed(ALL, 10)} == {"a", "b", "c", "d"} - chosen
 
 
 def test_an_order_by_sender_is_known_to_the_worker_and_carried_out_by_it(tmp_path: Path) -> None:
     async def story() -> None:
         await sent(tmp_path, *FROM_TO)
-        office = SqliteQueueOffice(tmp_path, changed_at_once=0)
-        assert office.hold(QueueFilter(sender="@kunde04.example")) == 2
+        admin = SqliteQueueAdmin(tmp_path, changed_at_once=0)
+        assert admin.hold(QueueFilter(sender="@kunde04.example")) == 2
         store = SqliteQueueStore(tmp_path, 0)
         claims = store.claim_due(RECEIVED_AT + 1, 10, Avoid())
         assert sorted(each.forward_path[0] for claim in claims for each in claim.recipients) == ["c", "d"]
-        assert office.remove(QueueFilter(sender="news@kunde04.example")) == 1
+        assert admin.remove(QueueFilter(sender="news@kunde04.example")) == 1
         await store.carry_out_orders()
         await store.close()
-        assert {each.forward_path[0] for _, each in office.listed(ALL, 10)} == {"b", "c", "d"}
-        assert [order.sender for _, order in office.orders(1)] == ["news@kunde04.example"]
+        assert {each.forward_path[0] for _, each in admin.listed(ALL, 10)} == {"b", "c", "d"}
+        assert [order.sender for _, order in admin.orders(1)] == ["news@kunde04.example"]
 
     asyncio.run(story())
 
 
 def test_orders_of_format_2_are_read_beside_a_worker_of_an_older_gatepost(tmp_path: Path) -> None:
     asyncio.run(filled(tmp_path, 0, "a@a.example"))
-    office = SqliteQueueOffice(tmp_path, changed_at_once=0)
-    office.hold(ALL)
+    admin = SqliteQueueAdmin(tmp_path, changed_at_once=0)
+    admin.hold(ALL)
     with closing(sqlite3.connect(tmp_path / "0.sqlite", isolation_level=None)) as connection:
         connection.executescript("ALTER TABLE operator_order DROP COLUMN sender; PRAGMA user_version = 2")
-    (held,) = SqliteQueueOffice(tmp_path).listed(ALL, 10)
+    (held,) = SqliteQueueAdmin(tmp_path).listed(ALL, 10)
     assert held[1].state is RecipientState.HELD
     asyncio.run(filled(tmp_path, 0))
-    assert [order.sender for _, order in SqliteQueueOffice(tmp_path).orders(5)] == [None]
+    assert [order.sender for _, order in SqliteQueueAdmin(tmp_path).orders(5)] == [None]

@@ -3,7 +3,7 @@ from pathlib import Path
 
 from contracts.queue_messages import message
 from gatepost.queue.store import QueueFilter
-from gatepost.store.queue.admin import SqliteQueueOffice
+from gatepost.store.queue.admin import SqliteQueueAdmin
 from gatepost.store.queue.capacity import free_disk, recipients_by_tenant
 from gatepost.store.queue.sqlite_queue import SqliteQueueStore
 
@@ -18,7 +18,7 @@ def test_recipients_of_all_queues_and_states_are_counted_by_tenant(tmp_path: Pat
     asyncio.run(fill(0, "contoso", 3))
     asyncio.run(fill(1, "contoso", 1))
     asyncio.run(fill(1, None, 1))
-    SqliteQueueOffice(tmp_path).hold(QueueFilter(domain="a.example"))
+    SqliteQueueAdmin(tmp_path).hold(QueueFilter(domain="a.example"))
     assert recipients_by_tenant(tmp_path) == {"contoso": 8, None: 2}
 
 

@@ -11,7 +11,7 @@ import pytest
 from contracts.queue_messages import RECEIVED_AT, finished, message
 from gatepost.queue.message import Content, MemoryContent
 from gatepost.queue.store import Avoid, QueueFilter, StoreUnavailable
-from gatepost.store.queue.admin import SqliteQueueOffice
+from gatepost.store.queue.admin import SqliteQueueAdmin
 from gatepost.store.queue.spool import FLUSH_AT, LARGEST_IN_MEMORY
 from gatepost.store.queue.sqlite_queue import SqliteQueueStore
 
@@ -61,7 +61,7 @@ def test_content_of_any_size_comes_back_octet_for_octet(on_store: Any, tmp_path:
         assert b"".join(opened.chunks()) == b"".join(opened.chunks()) == octets
         assert max(map(len, opened.chunks()), default=0) <= LARGEST_IN_MEMORY
         assert len(spooled(tmp_path)) == (size > LARGEST_IN_MEMORY)
-        office_content = SqliteQueueOffice(tmp_path).content(claim.message.id)
+        office_content = SqliteQueueAdmin(tmp_path).content(claim.message.id)
         assert office_content is not None
         assert b"".join(office_content.chunks()) == octets
 
@@ -98,7 +98,7 @@ def test_large_content_is_no_longer_there_when_its_message_is_done(on_store: Any
 def test_large_content_goes_when_an_operator_removes_its_message(on_store: Any, tmp_path: Path) -> None:
     async def scenario(store: SqliteQueueStore) -> None:
         await store.accept(message(content=await written(store, LARGE)), claim=False)
-        assert SqliteQueueOffice(tmp_path).remove(QueueFilter()) == 1
+        assert SqliteQueueAdmin(tmp_path).remove(QueueFilter()) == 1
         assert spooled(tmp_path) == []
 
     on_store(scenario)

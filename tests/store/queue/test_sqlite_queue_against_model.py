@@ -18,7 +18,7 @@ from gatepost.queue.message import Claim, QueuedRecipient, RecipientState
 from gatepost.queue.orders import Action
 from gatepost.queue.outcome import Rescheduled, Settlement
 from gatepost.queue.store import Avoid, QueueFilter
-from gatepost.store.queue.admin import SqliteQueueOffice
+from gatepost.store.queue.admin import SqliteQueueAdmin
 from gatepost.store.queue.sqlite_queue import SqliteQueueStore
 from soak import rounds
 
@@ -58,7 +58,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.number = 0
         self.generation = 0
         self.store = SqliteQueueStore(self.path, 0)
-        self.office = SqliteQueueOffice(self.path, changed_at_once=self.changed_at_once)
+        self.admin = SqliteQueueAdmin(self.path, changed_at_once=self.changed_at_once)
 
     def teardown(self) -> None:
         self.loop.run_until_complete(self.store.close())
@@ -88,15 +88,15 @@ class QueueMachine(RuleBasedStateMachine):
         target=claims,
         limit=st.integers(1, 5),
         tenants=st.frozensets(TENANTS),
-        lanes=st.frozensets(st.tuples(TENANTS, DOMAINS)),
+        keys=st.frozensets(st.tuples(TENANTS, DOMAINS)),
     )
-    def claim_due(self, limit: int, tenants: frozenset[str], lanes: frozenset[tuple[str, str]]) -> Any:
-        avoid = Avoid(tenants=tenants, lanes=lanes)
+    def claim_due(self, limit: int, tenants: frozenset[str], keys: frozenset[tuple[str, str]]) -> Any:
+        avoid = Avoid(tenants=tenants, keys=keys)
         given = self._in_loop(lambda: self.store.claim_due(self.now, limit, avoid))
         due = {
             path
             for path, each in self.model.items()
-            if self._is_due(each) and each.tenant not in tenants and (each.tenant, each.domain) not in lanes
+            if self._is_due(each) and each.tenant not in tenants and (each.tenant, each.domain) not in keys
         }
         taken = set(paths(given))
         assert taken <= due
@@ -127,13 +127,13 @@ class QueueMachine(RuleBasedStateMachine):
 
     @property
     def orders_wait(self) -> bool:
-        return not all(order.carried_out for _, order in self.office.orders(1000))
+        return not all(order.carried_out for _, order in self.admin.orders(1000))
 
     def carry_out_orders(self) -> None:
         """Settling comes after: what an order makes due, an attempt that ends later makes due later."""
         if self.orders_wait:
             # A hold by itself is left as it is.
-            self.office.retry(QueueFilter(), self.now + 1e6)
+            self.admin.retry(QueueFilter(), self.now + 1e6)
             self._in_loop(self.store.changed_by_others)
         self.loop.run_until_complete(self.store.carry_out_orders())
 
@@ -191,14 +191,14 @@ class QueueMachine(RuleBasedStateMachine):
         if waiting.state is ACTIVE:
             waiting.state = QUEUED
 
-    @rule(target=claims, lane=st.tuples(TENANTS, DOMAINS), age=SECONDS)
-    def claim_late(self, lane: tuple[str, str], age: int) -> Any:
+    @rule(target=claims, key=st.tuples(TENANTS, DOMAINS), age=SECONDS)
+    def claim_late(self, key: tuple[str, str], age: int) -> Any:
         received_until = self.now - age
-        given = self._in_loop(lambda: self.store.claim_late(lane, self.now, received_until, received_until, 1000))
+        given = self._in_loop(lambda: self.store.claim_late(key, self.now, received_until, received_until, 1000))
         late = {
             path
             for path, each in self.model.items()
-            if self._is_due(each) and (each.tenant, each.domain) == lane and each.received_at <= received_until
+            if self._is_due(each) and (each.tenant, each.domain) == key and each.received_at <= received_until
         }
         assert set(paths(given)) == late or (self.orders_wait and set(paths(given)) <= late)
         self._take(given)
@@ -217,8 +217,8 @@ class QueueMachine(RuleBasedStateMachine):
 
     def _due_again_as_ordered(self) -> None:
         """What was claimed before an order to retry was carried out, and now waits again, is reached by it."""
-        retried = {order.given_at for _, order in self.office.orders(1000) if order.action is Action.RETRY}
-        for _, each in self.office.listed(QueueFilter(), 10_000):
+        retried = {order.given_at for _, order in self.admin.orders(1000) if order.action is Action.RETRY}
+        for _, each in self.admin.listed(QueueFilter(), 10_000):
             if each.due_at in retried:
                 self.model[each.forward_path].due_at = each.due_at
 
@@ -231,7 +231,7 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(wanted=CHOICES)
     def hold(self, wanted: QueueFilter) -> None:
         chosen = [each for each in self._chosen(wanted) if each.state is not HELD]
-        assert self.office.hold(wanted) == len(chosen)
+        assert self.admin.hold(wanted) == len(chosen)
         for each in chosen:
             each.state = HELD
         self._noticed(chosen)
@@ -239,7 +239,7 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(wanted=CHOICES)
     def release(self, wanted: QueueFilter) -> None:
         chosen = [each for each in self._chosen(wanted) if each.state is HELD]
-        assert self.office.release(wanted, self.now) == len(chosen)
+        assert self.admin.release(wanted, self.now) == len(chosen)
         for each in chosen:
             each.state, each.due_at = QUEUED, min(each.due_at, self.now)
         self._noticed(chosen)
@@ -247,7 +247,7 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(wanted=CHOICES)
     def retry(self, wanted: QueueFilter) -> None:
         chosen = [each for each in self._chosen(wanted) if each.state is QUEUED]
-        assert self.office.retry(wanted, self.now) == len(chosen)
+        assert self.admin.retry(wanted, self.now) == len(chosen)
         for each in chosen:
             each.due_at = min(each.due_at, self.now)
         self._noticed(chosen)
@@ -255,7 +255,7 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(wanted=CHOICES)
     def bounce(self, wanted: QueueFilter) -> None:
         chosen = [each for each in self._chosen(wanted) if each.state is not BOUNCING]
-        assert self.office.bounce(wanted, self.now) == len(chosen)
+        assert self.admin.bounce(wanted, self.now) == len(chosen)
         for each in chosen:
             each.state, each.due_at = BOUNCING, min(each.due_at, self.now)
         self._noticed(chosen)
@@ -263,7 +263,7 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(wanted=CHOICES)
     def remove(self, wanted: QueueFilter) -> None:
         chosen = list(self._chosen(wanted))
-        assert self.office.remove(wanted) == len(chosen)
+        assert self.admin.remove(wanted) == len(chosen)
         self.model = {path: each for path, each in self.model.items() if not any(each is one for one in chosen)}
         self._noticed(chosen)
 
@@ -280,9 +280,9 @@ class QueueMachine(RuleBasedStateMachine):
     # -- What always holds
 
     @invariant()
-    def the_office_sees_what_the_model_says(self) -> None:
-        counts = self.office.counts(QueueFilter())
-        listed = {each.forward_path: (each.state, each.due_at) for _, each in self.office.listed(QueueFilter(), 10_000)}
+    def the_admin_sees_what_the_model_says(self) -> None:
+        counts = self.admin.counts(QueueFilter())
+        listed = {each.forward_path: (each.state, each.due_at) for _, each in self.admin.listed(QueueFilter(), 10_000)}
         assert listed == {path: (each.state, each.due_at) for path, each in self.model.items()}
         counted = {(each.tenant, each.domain, each.state): each.recipients for each in counts}
         assert counted == Counter((each.tenant, each.domain, each.state) for each in self.model.values())

@@ -15,7 +15,7 @@ import pytest
 
 from contracts.queue_messages import RECEIVED_AT, message
 from gatepost.queue.store import Avoid, StoreDamaged, StoreUnavailable
-from gatepost.store.queue.admin import SqliteQueueOffice
+from gatepost.store.queue.admin import SqliteQueueAdmin
 from gatepost.store.queue.sqlite_queue import SqliteQueueStore
 
 TESTS = Path(__file__).parents[2]
@@ -224,7 +224,7 @@ def test_a_damaged_file_is_named_with_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(StoreDamaged, match=says):
         SqliteQueueStore(tmp_path, 0)
     with pytest.raises(StoreDamaged, match=says):
-        SqliteQueueOffice(tmp_path).message("0-1")
+        SqliteQueueAdmin(tmp_path).message("0-1")
 
 
 def test_a_folder_that_cannot_be_made_is_the_stores_refusal(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from gatepost.admin.directory.editor import DirectoryEditor
 from gatepost.admin.queue import waiting_mail
 from gatepost.admin.queue.waiting_mail import MessageView, Overview
 from gatepost.queue.orders import Action, Order
-from gatepost.queue.store import QueueFilter, QueueOffice
+from gatepost.queue.store import QueueAdmin, QueueFilter
 
 
 class QueueCommands(Protocol):
@@ -31,26 +31,26 @@ class QueueCommands(Protocol):
 class LocalQueue:
     """On the queues of this machine."""
 
-    def __init__(self, office: QueueOffice, directory: Callable[[], AbstractContextManager[DirectoryEditor]]) -> None:
+    def __init__(self, admin: QueueAdmin, directory: Callable[[], AbstractContextManager[DirectoryEditor]]) -> None:
         """`directory` is opened where there is something to audit."""
-        self._office = office
+        self._admin = admin
         self._directory = directory
 
     def unreadable(self) -> Sequence[str]:
-        return self._office.unreadable()
+        return self._admin.unreadable()
 
     def overview(self, wanted: QueueFilter, limit: int) -> Overview:
-        return waiting_mail.overview(self._office, wanted, limit)
+        return waiting_mail.overview(self._admin, wanted, limit)
 
     def shown(self, message_id: str) -> MessageView:
-        return waiting_mail.shown(self._office, message_id)
+        return waiting_mail.shown(self._admin, message_id)
 
     def affected(self, action: Action, wanted: QueueFilter) -> int:
-        return waiting_mail.affected(self._office, action, wanted)
+        return waiting_mail.affected(self._admin, action, wanted)
 
     def carry_out(self, action: Action, wanted: QueueFilter) -> int:
         with self._directory() as editor:
-            return waiting_mail.carry_out(self._office, editor, action, wanted, time.time())
+            return waiting_mail.carry_out(self._admin, editor, action, wanted, time.time())
 
     def orders(self, limit: int) -> Sequence[tuple[str, Order]]:
-        return waiting_mail.orders(self._office, limit)
+        return waiting_mail.orders(self._admin, limit)

@@ -11,7 +11,7 @@ from gatepost.errors import BadRequest, Named, NotAllowed, NotFound
 from gatepost.mail.domain import DomainError, domain_key
 from gatepost.queue.message import Content, QueuedMessage, QueuedRecipient, RecipientState
 from gatepost.queue.orders import APPLIES_TO, Action, Order
-from gatepost.queue.store import QueueCount, QueueFilter, QueueOffice
+from gatepost.queue.store import QueueAdmin, QueueCount, QueueFilter
 from gatepost.tenancy.notation import duration_s
 
 _SENDER: Final = Named(name="sender", option="sender")
@@ -62,51 +62,51 @@ def choice(
     )
 
 
-def overview(office: QueueOffice, wanted: QueueFilter, limit: int) -> Overview:
-    return Overview(counts=office.counts(wanted), first=office.listed(wanted, limit))
+def overview(admin: QueueAdmin, wanted: QueueFilter, limit: int) -> Overview:
+    return Overview(counts=admin.counts(wanted), first=admin.listed(wanted, limit))
 
 
-def shown(office: QueueOffice, message_id: str) -> MessageView:
+def shown(admin: QueueAdmin, message_id: str) -> MessageView:
     """One message with all its recipients. Raises `Refused`."""
-    found = office.message(_message_id(message_id))
+    found = admin.message(_message_id(message_id))
     if found is None:
         raise NotFound(f"message {message_id} is not in the queue: it is done with, or was removed")
     message, recipients = found
-    content = office.content(message_id)
+    content = admin.content(message_id)
     return MessageView(message=message, recipients=recipients, headers=_headers(content) if content else "")
 
 
-def affected(office: QueueOffice, action: Action, wanted: QueueFilter) -> int:
+def affected(admin: QueueAdmin, action: Action, wanted: QueueFilter) -> int:
     """How many recipients `action` would change now."""
-    return sum(count.recipients for count in office.counts(wanted) if count.state in APPLIES_TO[action])
+    return sum(count.recipients for count in admin.counts(wanted) if count.state in APPLIES_TO[action])
 
 
-def carry_out(office: QueueOffice, directory: DirectoryEditor, action: Action, wanted: QueueFilter, now: float) -> int:
+def carry_out(admin: QueueAdmin, directory: DirectoryEditor, action: Action, wanted: QueueFilter, now: float) -> int:
     """Do it, and audit it. Returns how many recipients were changed; raises `No` when there was none."""
-    changed = _CARRY_OUT[action](office, wanted, now)
+    changed = _CARRY_OUT[action](admin, wanted, now)
     if not changed:
-        raise _nothing_to_do(office, action, wanted)
+        raise _nothing_to_do(admin, action, wanted)
     chosen = {name: each for name, each in asdict(wanted).items() if each is not None}
     directory.note(action, "queue", {**chosen, "recipients": changed})
     return changed
 
 
-_CARRY_OUT: Final[dict[Action, Callable[[QueueOffice, QueueFilter, float], int]]] = {
-    Action.RETRY: lambda office, wanted, now: office.retry(wanted, now),
-    Action.HOLD: lambda office, wanted, now: office.hold(wanted),
-    Action.RELEASE: lambda office, wanted, now: office.release(wanted, now),
-    Action.REMOVE: lambda office, wanted, now: office.remove(wanted),
-    Action.BOUNCE: lambda office, wanted, now: office.bounce(wanted, now),
+_CARRY_OUT: Final[dict[Action, Callable[[QueueAdmin, QueueFilter, float], int]]] = {
+    Action.RETRY: lambda admin, wanted, now: admin.retry(wanted, now),
+    Action.HOLD: lambda admin, wanted, now: admin.hold(wanted),
+    Action.RELEASE: lambda admin, wanted, now: admin.release(wanted, now),
+    Action.REMOVE: lambda admin, wanted, now: admin.remove(wanted),
+    Action.BOUNCE: lambda admin, wanted, now: admin.bounce(wanted, now),
 }
 
 
-def orders(office: QueueOffice, limit: int) -> Sequence[tuple[str, Order]]:
+def orders(admin: QueueAdmin, limit: int) -> Sequence[tuple[str, Order]]:
     """What operators ordered, the newest first, each with its queue."""
-    return office.orders(limit)
+    return admin.orders(limit)
 
 
-def _nothing_to_do(office: QueueOffice, action: Action, wanted: QueueFilter) -> NotAllowed:
-    states = sorted({count.state.value for count in office.counts(wanted)})
+def _nothing_to_do(admin: QueueAdmin, action: Action, wanted: QueueFilter) -> NotAllowed:
+    states = sorted({count.state.value for count in admin.counts(wanted)})
     if not states:
         return NotAllowed("nothing in the queue is chosen by that", next_step="see: gatepost queue list")
     return NotAllowed(f"nothing to {action.value}: what is chosen is {' and '.join(states)}")

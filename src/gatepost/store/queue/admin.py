@@ -44,8 +44,8 @@ _Counted = tuple[str | None, str, RecipientState, int, float]
 _Result = TypeVar("_Result")
 
 
-class SqliteQueueOffice:
-    """`QueueOffice` over `<folder>/*.sqlite`."""
+class SqliteQueueAdmin:
+    """`QueueAdmin` over `<folder>/*.sqlite`."""
 
     def __init__(
         self,

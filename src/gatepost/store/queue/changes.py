@@ -91,8 +91,8 @@ class Arrival:
             self._queue.claims.remember(given)
             return given
         for recipient in self._message.recipients:
-            lane = (recipient.tenant, recipient.forward_path.domain)
-            self._queue.claims.note_due(lane, self._message.received_at)
+            key = (recipient.tenant, recipient.forward_path.domain)
+            self._queue.claims.note_due(key, self._message.received_at)
         return ()
 
     def failed(self, error: Exception) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 
 from gatepost.queue.message import Claim, QueuedRecipient, RecipientState
 from gatepost.queue.outcome import Settlement
-from gatepost.queue.store import Avoid, Lane
+from gatepost.queue.store import Avoid, QueueKey
 from gatepost.store.queue import orders
 from gatepost.store.queue import statements as sql
 from gatepost.store.queue.due_index import DueIndex
@@ -21,7 +21,7 @@ from gatepost.store.queue.rows import Row, message_from_row, recipient_from_row
 # A claim is looked for among so many rows of a domain at a time.
 _ROWS_AT_ONCE: Final = 20
 
-# Lanes in which only what orders are about to change is due: a turn and a round look into so many, then others come.
+# Keys of which only what orders are about to change is due: a turn and a round look into so many, then others come.
 _FRUITLESS_IN_TURN: Final = 2
 _FRUITLESS_IN_ROUND: Final = 50
 
@@ -38,8 +38,8 @@ class Claims:
         self._claimed: dict[int, int] = {}
         self._times_changed = 0
         self._orders = orders.pending(reader, queue)
-        # Up to where an order is about to change all that is due in a lane.
-        self._passed: dict[Lane, Row] = {}
+        # Up to where an order is about to change all that is due of a key.
+        self._passed: dict[QueueKey, Row] = {}
 
     # -- What changes the picture
 
@@ -69,10 +69,10 @@ class Claims:
         for tenant, domain, due_at in done.due:
             self.note_due((tenant, domain), due_at)
 
-    def note_due(self, lane: Lane, due_at: float) -> None:
-        if due_at <= self._passed.get(lane, _BEFORE_ALL)[0]:
-            del self._passed[lane]
-        self._due.note(lane, due_at)
+    def note_due(self, key: QueueKey, due_at: float) -> None:
+        if due_at <= self._passed.get(key, _BEFORE_ALL)[0]:
+            del self._passed[key]
+        self._due.note(key, due_at)
 
     def remember(self, claims: Iterable[Claim]) -> None:
         for claim in claims:
@@ -84,7 +84,7 @@ class Claims:
         claim = settlement.claim
         self._forget(claim)
         for again in settlement.rescheduled:
-            self.note_due(_lane(claim), again.due_at)
+            self.note_due(_key_of(claim), again.due_at)
         if len(settlement.finished) + len(settlement.rescheduled) < len(claim.recipients):
             self._note_again(claim)
 
@@ -101,7 +101,7 @@ class Claims:
 
     def _note_again(self, claim: Claim) -> None:
         for recipient in claim.recipients:
-            self.note_due(_lane(claim), recipient.due_at)
+            self.note_due(_key_of(claim), recipient.due_at)
 
     # -- What comes next
 
@@ -118,7 +118,7 @@ class Claims:
         return wanted
 
     def claim_due(self, now: float, limit: int, avoid: Avoid) -> Sequence[Claim]:
-        """Looks only into the lanes whose turn comes."""
+        """Looks only at the keys whose turn comes."""
         self._read_if_stale()
         self._due.begin(now)
         round = _Round(now, avoid)
@@ -132,8 +132,8 @@ class Claims:
                 self._due.let_others()
             else:
                 self._due.rest()
-        for bound, lane in (*round.set_aside, *round.fruitless):
-            self._due.note(lane, bound)
+        for bound, key in (*round.set_aside, *round.fruitless):
+            self._due.note(key, bound)
         return claims
 
     def _next_of_tenant(self, round: "_Round") -> Claim | None:
@@ -141,50 +141,52 @@ class Claims:
             return None
         looks = len(round.fruitless)
         while len(round.fruitless) - looks < _FRUITLESS_IN_TURN and (first := self._due.take(round.now)):
-            bound, lane = first
-            if lane in round.avoid.lanes:
+            bound, key = first
+            if key in round.avoid.keys:
                 round.set_aside.append(first)
-            elif claim := self._first_of_lane(round, lane, bound):
+            elif claim := self._first_of_key(round, key, bound):
                 return claim
         return None
 
-    def _first_of_lane(self, round: "_Round", lane: Lane, bound: float) -> Claim | None:
-        """Claim the first of a lane's due rows, unless it is due later than thought: then another lane may be first."""
-        if lane not in round.rows:
-            round.rows[lane] = _DueRows(self._due_rows(lane, round.now))
-        rows = round.rows[lane]
-        if not self._find_claimable(rows, lane):
-            round.fruitless.append((bound, lane))
+    def _first_of_key(self, round: "_Round", key: QueueKey, bound: float) -> Claim | None:
+        """Claim the first of a key's due rows, unless it is due later than thought: then another key may be first."""
+        if key not in round.rows:
+            round.rows[key] = _DueRows(self._due_rows(key, round.now))
+        rows = round.rows[key]
+        if not self._find_claimable(rows, key):
+            round.fruitless.append((bound, key))
             return None
         if rows.head is None:
-            later = self._first_due_after(lane, round.now)
+            later = self._first_due_after(key, round.now)
             if later is not None:
-                self._due.note(lane, later)
+                self._due.note(key, later)
             return None
         due_at, id = rows.head[:2]
-        self._due.note(lane, due_at)
+        self._due.note(key, due_at)
         return self._claim(id, round.now) if due_at <= bound else None
 
-    def _find_claimable(self, rows: "_DueRows", lane: Lane) -> bool:
+    def _find_claimable(self, rows: "_DueRows", key: QueueKey) -> bool:
         """Go to the next row that can be claimed, or to the end. False: a page was left to orders, the next is for
         another time."""
         left_to_orders = 0
         while rows.head and left_to_orders < _ROWS_AT_ONCE:
             if self._is_frozen(rows.head):
-                self._passed[lane] = rows.head
+                self._passed[key] = rows.head
                 left_to_orders += 1
             elif not self._is_claimed(rows.head):
                 break
             rows.advance()
         return left_to_orders < _ROWS_AT_ONCE
 
-    def claim_late(self, lane: Lane, now: float, received_until: float, told_until: float, limit: int) -> list[Claim]:
+    def claim_late(
+        self, key: QueueKey, now: float, received_until: float, told_until: float, limit: int
+    ) -> list[Claim]:
         late = self._reader.execute(
-            sql.LATE_IN_LANE.format(reached=self._orders.reached),
+            sql.LATE_OF_KEY.format(reached=self._orders.reached),
             {
                 **self._orders.parameters,
-                "tenant": lane[0],
-                "domain": lane[1],
+                "tenant": key[0],
+                "domain": key[1],
                 "now": now,
                 "given_up_before": received_until,
                 "told_before": told_until,
@@ -227,18 +229,18 @@ class Claims:
         """Whether an order is about to change it: it is left to that."""
         return self._orders.standing(row[2], row[3]).touched
 
-    def _due_rows(self, lane: Lane, now: float) -> Iterator[Row]:
-        statement = sql.NEXT_DUE_IN_LANE.format(reached=self._orders.reached)
-        wanted = {**self._orders.parameters, "tenant": lane[0], "domain": lane[1], "now": now, "most": _ROWS_AT_ONCE}
-        after: Row = self._passed.get(lane, _BEFORE_ALL)
+    def _due_rows(self, key: QueueKey, now: float) -> Iterator[Row]:
+        statement = sql.NEXT_DUE_OF_KEY.format(reached=self._orders.reached)
+        wanted = {**self._orders.parameters, "tenant": key[0], "domain": key[1], "now": now, "most": _ROWS_AT_ONCE}
+        after: Row = self._passed.get(key, _BEFORE_ALL)
         while rows := self._reader.execute(
             statement, {**wanted, "after_due_at": after[0], "after_id": after[1]}
         ).fetchall():
             yield from rows
             after = rows[-1]
 
-    def _first_due_after(self, lane: Lane, now: float) -> float | None:
-        due_at: float | None = self._reader.execute(sql.FIRST_DUE_AFTER, (lane[1], lane[0], now)).fetchone()[0]
+    def _first_due_after(self, key: QueueKey, now: float) -> float | None:
+        due_at: float | None = self._reader.execute(sql.FIRST_DUE_AFTER, (key[1], key[0], now)).fetchone()[0]
         return due_at
 
     def _is_still_wanted(self, recipient: QueuedRecipient) -> bool:
@@ -253,14 +255,14 @@ class Claims:
 
     def _read_if_stale(self) -> None:
         if self._due_is_stale:
-            self._due = DueIndex(self._reader.execute(sql.FIRST_DUE_OF_EACH_LANE))
+            self._due = DueIndex(self._reader.execute(sql.FIRST_DUE_OF_EACH_KEY))
             self._due_is_stale = False
             if not self._orders:
                 self._passed.clear()
 
 
 class _DueRows:
-    """A lane's due rows `(due_at, id, state, reached)`, with a look at the next one."""
+    """A key's due rows `(due_at, id, state, reached)`, with a look at the next one."""
 
     def __init__(self, rows: Iterator[Row]) -> None:
         self._rows = rows
@@ -272,15 +274,15 @@ class _DueRows:
 
 @dataclass(frozen=True, slots=True)
 class _Round:
-    """One round of claiming: how far it has read each lane, and which lanes it leaves for the next."""
+    """One round of claiming: how far it has read each key, and which keys it leaves for the next."""
 
     now: float
     avoid: Avoid
-    rows: dict[Lane, _DueRows] = field(default_factory=dict)
-    set_aside: list[tuple[float, Lane]] = field(default_factory=list)
-    fruitless: list[tuple[float, Lane]] = field(default_factory=list)
+    rows: dict[QueueKey, _DueRows] = field(default_factory=dict)
+    set_aside: list[tuple[float, QueueKey]] = field(default_factory=list)
+    fruitless: list[tuple[float, QueueKey]] = field(default_factory=list)
     """Where a page of rows was left to orders."""
 
 
-def _lane(claim: Claim) -> Lane:
+def _key_of(claim: Claim) -> QueueKey:
     return claim.tenant, claim.domain

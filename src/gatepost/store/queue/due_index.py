@@ -1,11 +1,11 @@
 """Whose turn it is: the store's index in memory over the index on disk.
 
-A lane is what one tenant has waiting for one domain. Each lane's time is a lower bound: nothing of the lane is due
-earlier. A bound that is too low costs one look into the file, a bound that is too high would delay mail; so bounds are
-lowered freely and raised only by who has looked.
+A key, tenant and domain, stands for what that tenant has waiting for that domain. Each key's time is a lower bound:
+nothing of it is due earlier. A bound that is too low costs one look into the file, a bound that is too high would delay
+mail; so bounds are lowered freely and raised only by who has looked.
 
 Laws: tenants that have something due take turns, one claim each, whatever the age and the size of their backlogs;
-within a tenant the lane that is due first comes first.
+within a tenant the key that is due first comes first.
 """
 
 from collections import deque
@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from heapq import heapify, heappop, heappush
 from typing import Final
 
-from gatepost.queue.store import Lane
+from gatepost.queue.store import QueueKey
 
 _NOBODY: Final = ""
 
@@ -65,19 +65,19 @@ class DueIndex:
     def __init__(self, bounds: Iterable[tuple[str | None, str, float]] = ()) -> None:
         self._domains: dict[str, Bounds] = {}
         self._resting = Bounds()
-        # Of each tenant that is not in turn, a lower bound of all its lanes.
+        # Of each tenant that is not in turn, a lower bound of all its keys.
         self._turn: deque[str] = deque()
         self._in_turn: set[str] = set()
         for tenant, domain, due_at in bounds:
             self.note((tenant, domain), due_at)
 
-    def note(self, lane: Lane, due_at: float) -> None:
-        """Something of `lane` becomes due at `due_at`."""
-        tenant = lane[0] or _NOBODY
+    def note(self, key: QueueKey, due_at: float) -> None:
+        """Something of `key` becomes due at `due_at`."""
+        tenant = key[0] or _NOBODY
         domains = self._domains.get(tenant)
         if domains is None:
             domains = self._domains[tenant] = Bounds()
-        domains.note(lane[1], due_at)
+        domains.note(key[1], due_at)
         if tenant not in self._in_turn:
             self._resting.note(tenant, due_at)
 
@@ -102,8 +102,8 @@ class DueIndex:
         """Whose turn it is."""
         return self._turn[0] or None
 
-    def take(self, now: float) -> tuple[float, Lane] | None:
-        """Remove and return the lane with the lowest bound of the tenant in turn, if that has come."""
+    def take(self, now: float) -> tuple[float, QueueKey] | None:
+        """Remove and return the key with the lowest bound of the tenant in turn, if that has come."""
         first = self._domains[self._turn[0]].take(now)
         return first and (first[0], (self.tenant, first[1]))
 
@@ -112,7 +112,7 @@ class DueIndex:
         self._turn.rotate(-1)
 
     def rest(self) -> None:
-        """The tenant in turn comes again when its next lane is due."""
+        """The tenant in turn comes again when its next key is due."""
         tenant = self._turn.popleft()
         self._in_turn.discard(tenant)
         earliest = self._domains[tenant].earliest()

@@ -58,12 +58,12 @@ def pending(connection: sqlite3.Connection, queue: str) -> Pending:
     return Pending([_order(queue, row) for row in connection.execute(sql.ORDERS_PENDING)])
 
 
-def first_due_of_each_lane(connection: sqlite3.Connection, queue: str) -> list[tuple[str | None, str, float]]:
+def first_due_of_each_key(connection: sqlite3.Connection, queue: str) -> list[tuple[str | None, str, float]]:
     """Tenant, domain and when, of what no order is about to change."""
     changing = Pending([order for order in pending(connection, queue).orders if order.action is not Action.RETRY])
     if not changing:
-        return connection.execute(sql.FIRST_DUE_OF_EACH_LANE).fetchall()
-    statement = sql.FIRST_DUE_OF_EACH_LANE_BESIDE_ORDERS.format(reached=changing.reached)
+        return connection.execute(sql.FIRST_DUE_OF_EACH_KEY).fetchall()
+    statement = sql.FIRST_DUE_OF_EACH_KEY_BESIDE_ORDERS.format(reached=changing.reached)
     return connection.execute(statement, changing.parameters).fetchall()
 
 

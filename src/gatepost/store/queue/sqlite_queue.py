@@ -14,7 +14,7 @@ from typing import Final
 
 from gatepost.queue.message import Claim, Content, MemoryContent, NewMessage, QueuedMessage
 from gatepost.queue.outcome import Settlement
-from gatepost.queue.store import Accepted, Avoid, Lane, StoreUnavailable
+from gatepost.queue.store import Accepted, Avoid, QueueKey, StoreUnavailable
 from gatepost.store.queue import statements as sql
 from gatepost.store.queue.changes import (
     Accept,
@@ -29,7 +29,7 @@ from gatepost.store.queue.changes import (
 from gatepost.store.queue.claims import Claims
 from gatepost.store.queue.file import open_again_to_work, open_to_read, open_to_work, own, reporting
 from gatepost.store.queue.group_commit import GroupCommit
-from gatepost.store.queue.orders import first_due_of_each_lane
+from gatepost.store.queue.orders import first_due_of_each_key
 from gatepost.store.queue.spool import LARGEST_IN_MEMORY, ContentWriter, Spool, sync_folder
 
 # As long as a part of the orders takes, or longer: half of the worker's time at most.
@@ -124,10 +124,10 @@ class SqliteQueueStore:
             return self._marked(self._queue.claims.claim_due(now, limit, avoid))
 
     def claim_late(
-        self, lane: Lane, now: float, received_until: float, told_until: float, limit: int
+        self, key: QueueKey, now: float, received_until: float, told_until: float, limit: int
     ) -> Sequence[Claim]:
         with reporting(self._file):
-            return self._marked(self._queue.claims.claim_late(lane, now, received_until, told_until, limit))
+            return self._marked(self._queue.claims.claim_late(key, now, received_until, told_until, limit))
 
     def _marked(self, claims: Sequence[Claim]) -> Sequence[Claim]:
         if claims:
@@ -143,10 +143,10 @@ class SqliteQueueStore:
     def message_id_of(self, recipient: int) -> str:
         return f"{self._queue.name}-{sql.message_of(recipient)}"
 
-    def overdue(self, since: float) -> Sequence[Lane]:
+    def overdue(self, since: float) -> Sequence[QueueKey]:
         with reporting(self._file), closing(open_to_read(self._file)) as connection:
-            lanes = first_due_of_each_lane(connection, self._file.stem)
-            return [(tenant, domain) for tenant, domain, due_at in lanes if due_at < since]
+            keys = first_due_of_each_key(connection, self._file.stem)
+            return [(tenant, domain) for tenant, domain, due_at in keys if due_at < since]
 
     def next_due_at(self) -> float | None:
         with reporting(self._file):

@@ -34,38 +34,38 @@ RESERVE: Final = "UPDATE numbering SET reserved = ?"
 # -- Claiming
 
 # The first due time of each domain and tenant, some index seeks each however many recipients wait there.
-FIRST_DUE_OF_EACH_LANE: Final = """
-WITH RECURSIVE lane (domain, tenant) AS (
+FIRST_DUE_OF_EACH_KEY: Final = """
+WITH RECURSIVE waiting (domain, tenant) AS (
   SELECT * FROM (
     SELECT domain, tenant FROM recipient WHERE state IN ('queued', 'bouncing') ORDER BY domain, tenant LIMIT 1
   )
   UNION ALL
-  SELECT following.domain, following.tenant FROM lane JOIN recipient following ON following.id = coalesce(
+  SELECT following.domain, following.tenant FROM waiting JOIN recipient following ON following.id = coalesce(
     (
       SELECT r.id FROM recipient r
-      WHERE r.state IN ('queued', 'bouncing') AND r.domain = lane.domain AND r.tenant > ifnull(lane.tenant, '')
+      WHERE r.state IN ('queued', 'bouncing') AND r.domain = waiting.domain AND r.tenant > ifnull(waiting.tenant, '')
       ORDER BY r.domain, r.tenant LIMIT 1
     ), (
-      SELECT r.id FROM recipient r WHERE r.state IN ('queued', 'bouncing') AND r.domain > lane.domain
+      SELECT r.id FROM recipient r WHERE r.state IN ('queued', 'bouncing') AND r.domain > waiting.domain
       ORDER BY r.domain, r.tenant LIMIT 1
     )
   )
 )
-SELECT lane.tenant, lane.domain, (
+SELECT waiting.tenant, waiting.domain, (
   SELECT min(r.due_at) FROM recipient r
-  WHERE r.state IN ('queued', 'bouncing') AND r.domain = lane.domain AND r.tenant IS lane.tenant
+  WHERE r.state IN ('queued', 'bouncing') AND r.domain = waiting.domain AND r.tenant IS waiting.tenant
 )
-FROM lane
+FROM waiting
 """
 
 # As above where orders wait, without what those of `{reached}` are about to change: that is left to them.
-FIRST_DUE_OF_EACH_LANE_BESIDE_ORDERS: Final = """
+FIRST_DUE_OF_EACH_KEY_BESIDE_ORDERS: Final = """
 SELECT r.tenant, r.domain, min(r.due_at) FROM recipient r
 WHERE r.state IN ('queued', 'bouncing') AND NOT ({reached}) GROUP BY r.domain, r.tenant
 """
 
 # After (due_at, id), so that reading goes on where it stopped. `{reached}`: which orders reach it.
-NEXT_DUE_IN_LANE: Final = """
+NEXT_DUE_OF_KEY: Final = """
 SELECT r.due_at, r.id, r.state, {reached} FROM recipient r
 WHERE r.state IN ('queued', 'bouncing') AND r.domain = :domain AND r.tenant IS :tenant AND r.due_at <= :now
   AND (r.due_at, r.id) > (:after_due_at, :after_id)
@@ -78,7 +78,7 @@ WHERE state IN ('queued', 'bouncing') AND domain = ?1 AND tenant IS ?2 AND due_a
 """
 
 # What is old enough for the sender to be told, or to be given up, though its next hop is left alone for now.
-LATE_IN_LANE: Final = """
+LATE_OF_KEY: Final = """
 SELECT r.due_at, r.id, r.state, {reached} FROM recipient r
 WHERE r.state IN ('queued', 'bouncing') AND r.domain = :domain AND r.tenant IS :tenant AND r.due_at <= :now
   AND (r.received_at <= :given_up_before OR r.received_at <= :told_before AND NOT r.delay_notified)
