@@ -29,9 +29,11 @@ from soak import rounds
 DOCS = Path(__file__).parents[2] / "docs"
 BUNDLES = sorted(each for each in (Path(__file__).parent / "bundles").iterdir() if each.is_dir())
 POWERSHELL = Parser(Language(tree_sitter_powershell.language()))
-IN_POWERSHELL = frozenset(("Exchange", "Exchange Online", "Windows"))
-IN_A_SHELL = frozenset(("Postfix", "Exim", "Gatepost"))
-FOR_PEOPLE = frozenset(("network", "PKI", "application", "certificate authority"))
+IN_POWERSHELL = frozenset(("Exchange", "Exchange Online", "Windows", ".NET"))
+IN_A_SHELL = frozenset(
+    ("Postfix", "Exim", "Gatepost", "OpenSMTPD", "sendmail", "qmail", "Java", "Python", "PHP", "Node.js", "Go")
+)
+FOR_PEOPLE = frozenset(("network", "PKI", "application", "certificate authority", "device"))
 
 
 # --- what is well formed ---------------------------------------------------------------------------------------------

@@ -56,7 +56,7 @@ class Candidate:
 def explained(bundle: EvidenceBundle) -> Explained:
     path = mail_path(bundle, symptoms(bundle))
     checks = all_checks(path)
-    candidates = sorted(_candidates(path, checks), key=lambda each: each.rank)
+    candidates = sorted(_without_echoes(list(_candidates(path, checks))), key=lambda each: each.rank)
     return Explained(
         findings=tuple(_findings(path, checks, candidates)),
         by_state=frozenset(each.check.cause for each in candidates if each.check.alone),
@@ -72,6 +72,19 @@ def _candidates(path: MailPath, checks: Iterable[Check]) -> Iterator[Candidate]:
         fitting = tuple(each for each in path.symptoms if _comes_of(each, check))
         if fitting or check.alone:
             yield Candidate(check=check, symptoms=fitting)
+
+
+def _without_echoes(candidates: list[Candidate]) -> Iterator[Candidate]:
+    """What a reply alone names, and an object explains, is said once: by the object."""
+    explained_by_objects = {
+        id(symptom)
+        for each in candidates
+        if not each.check.by_reply and each.known >= How.INFERRED
+        for symptom in each.symptoms
+    }
+    for each in candidates:
+        if not each.check.by_reply or not {id(symptom) for symptom in each.symptoms} <= explained_by_objects:
+            yield each
 
 
 def _comes_of(symptom: Symptom, check: Check) -> bool:

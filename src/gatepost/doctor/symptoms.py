@@ -67,12 +67,19 @@ def meaning_of(reply: ReplySeen) -> Meaning | None:
     return next((each for each in meanings() if each.is_of(reply, text)), None)
 
 
+@cache
+def _named_by_signs() -> dict[str, str]:
+    """Kinds of signs.toml with the cause that their lines name."""
+    document = tomllib.loads((files("gatepost.doctor") / "signs.toml").read_text("utf-8"))
+    return {each["kind"]: each["cause"] for each in document["sign"] if "cause" in each}
+
+
 def symptoms(bundle: EvidenceBundle) -> tuple[Symptom, ...]:
     return tuple(_symptoms(bundle))
 
 
 def _symptoms(bundle: EvidenceBundle) -> Iterator[Symptom]:
-    for reply in bundle.replies:
+    for reply in (*bundle.replies, *_said_here(bundle)):
         yield from _of_reply(reply)
     for event in bundle.events:
         if event.event_id == 12014:
@@ -106,7 +113,9 @@ def _symptoms(bundle: EvidenceBundle) -> Iterator[Symptom]:
                 at=each.at,
             )
     for sign in bundle.signs:
-        yield Symptom(kind=sign.kind, how=How.SEEN, fact=sign, says=sign.quote)
+        yield Symptom(
+            kind=sign.kind, how=How.SEEN, fact=sign, says=sign.quote, cause=_named_by_signs().get(sign.kind, "")
+        )
     for fact in bundle.prose:
         if (told := _IN_WORDS.get(fact.topic)) and not fact.negated:
             yield Symptom(kind=told, how=How.CLAIMED, fact=fact, says=fact.quote, way=_WAYS.get(told, ""))
@@ -117,6 +126,34 @@ _IN_WORDS = {"cloud-to-on-premises": "nothing-comes", "on-premises-to-cloud": "n
 _WAYS: dict[str, Literal["out", "in", ""]] = {"nothing-comes": "in", "nothing-goes": "out"}
 _QUEUES = ("queue", "event")
 _CLOUD = ("outlook.com", "office365.us", "partner.outlook.cn", "mx.microsoft")
+
+
+def _said_here(bundle: EvidenceBundle) -> Iterator[ReplySeen]:
+    """Why the sender's own program did not deliver, where no peer said it: `mail for x loops back to myself`."""
+    for delivery in bundle.postfix_deliveries:
+        if delivery.status != "sent" and " said: " not in delivery.response:
+            yield ReplySeen(
+                source=delivery.source,
+                quote=delivery.response,
+                kind="queue",
+                code=0,
+                enhanced=delivery.enhanced,
+                text=delivery.response,
+                forward_path=delivery.forward_path,
+                reverse_path=delivery.reverse_path,
+                at=delivery.at,
+            )
+    for line in bundle.exim:
+        if line.mark in ("**", "==") and "SMTP error" not in line.text:
+            yield ReplySeen(
+                source=line.source,
+                quote=line.quote,
+                kind="queue",
+                code=0,
+                text=line.text,
+                forward_path=line.address,
+                at=line.at,
+            )
 
 
 def _of_reply(reply: ReplySeen) -> Iterator[Symptom]:

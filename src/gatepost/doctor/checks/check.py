@@ -38,6 +38,8 @@ class Check:
     needs: tuple[Need, ...] = ()
     alone: bool = False
     """The objects contradict each other: it is a fault without anybody's complaint."""
+    by_reply: bool = False
+    """Nothing but a reply or a program's line names it: whoever explains that line by an object goes first, alone."""
     names_what_happens: bool = False
     """It says what happens, and leaves open why: whoever knows why goes first."""
     place: int = 50

@@ -1,12 +1,21 @@
-"""Causes that a reply names by itself: what they say and what repairs them stands in causes.toml."""
+"""Causes that a reply or a program's own line names: what they say and what repairs them stands in causes.toml.
 
-from collections.abc import Iterator
+Law: where the evidence shows which program sends, the repair speaks of that program and of no other.
+"""
+
+# ruff: noqa: E501 - a pattern broken over lines reads worse
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 from gatepost.doctor.addresses import refused_by_attribution
-from gatepost.doctor.causes import cause_named
+from gatepost.doctor.causes import Cause, cause_named
 from gatepost.doctor.checks.check import Check, Need
+from gatepost.doctor.checks.endpoint import endpoint_of
 from gatepost.doctor.evidence import ReplySeen
 from gatepost.doctor.path.objects import MailPath, Symptom
+from gatepost.doctor.path.software import PROGRAMS, programs_of
 from gatepost.doctor.path.told import How, Told
 from gatepost.doctor.repairs import Advice
 from gatepost.doctor.senders import domain_of
@@ -20,7 +29,8 @@ def the_reply_names_it(path: MailPath) -> Iterator[Check]:
         if symptom.cause:
             named.setdefault(symptom.cause, []).append(symptom)
     for cause, told in named.items():
-        if refusals <= sum(each.fact.count for each in told if isinstance(each.fact, ReplySeen)):
+        replies = [each.fact for each in told if isinstance(each.fact, ReplySeen)]
+        if (len(replies) < len(told) and not refusals) or refusals <= sum(each.count for each in replies):
             yield _named(path, cause, told)
 
 
@@ -35,31 +45,61 @@ def _named(path: MailPath, cause: str, symptoms: list[Symptom]) -> Check:
         cause=cause,
         standing="broken",
         subject=cause,
-        says=described.says,
+        says=filled(described.says, values),
         premises=premises,
         explains=frozenset(each.kind for each in symptoms),
-        edits=tuple(Advice(where, _filled(command, values)) for where, command in described.repair),
-        verify=_filled(described.verify, values),
+        edits=tuple(Advice(where, filled(command, values)) for where, command in repair_for(path, described)),
+        verify=filled(described.verify, values),
         needs=(Need(described.needs, 2),) if described.needs else (),
+        by_reply=True,
         names_what_happens=described.root_open,
         place=90,
     )
 
 
+def repair_for(path: MailPath, cause: Cause) -> Sequence[tuple[str, str]]:
+    """What concerns the programs that are there, and what is anybody's; all of it where no program was shown."""
+    there = programs_of(path.bundle)
+    fitting = [(where, command) for where, command in cause.repair if where not in PROGRAMS or where in there]
+    return fitting if there and fitting else cause.repair
+
+
+_OWN_ADDRESS: Final = re.compile(
+    r"(?:\[|\bip[:=] ?\[?|\bip=|\bfrom |\bhost )(?P<address>(?:\d{1,3}\.){3}\d{1,3}|[0-9a-f]{1,4}:[0-9a-f:]{4,40})(?=[\]\s,;)]|$)",
+    re.IGNORECASE,
+)
+_HELO: Final = re.compile(r"<(?P<helo>[\w.-]{1,253})>: helo command rejected", re.IGNORECASE)
+_LOGIN: Final = re.compile(
+    r"(?:owned by user|user(?:name)?|;|login) <?(?P<login>[\w.+-]{1,64}@[\w.-]{1,253}\w)>?(?= not allowed| ?\(|\s|$)",
+    re.IGNORECASE,
+)
+
+
 def _values(path: MailPath, symptom: Symptom) -> dict[str, str]:
+    """What fills the gaps of a repair; a gap for which nothing was shown is a name in capitals."""
     reply = symptom.fact if isinstance(symptom.fact, ReplySeen) else None
     recipient = (reply.forward_path if reply else None) or "RECIPIENT"
     sender = (reply.reverse_path if reply else None) or ""
     host = (reply.said_by if reply else "") or "HOST"
+    said = f"{reply.text} {reply.quote}" if reply else symptom.says
+    own, helo, login = _OWN_ADDRESS.search(said), _HELO.search(said), _LOGIN.search(said)
+    address = next((each.log.hello_address for each in path.sessions if each.log.hello_address), "")
+    endpoint = endpoint_of(path)
+    name = path.bundle.postfix_setting("myhostname")
     return {
         "recipient": recipient,
         "recipient_domain": domain_of(recipient) or "DOMAIN",
+        "sender": sender or "SENDER",
         "sender_domain": domain_of(sender) or "DOMAIN",
         "host": host,
+        "address": own["address"] if own else address or "ADDRESS",
+        "helo": helo["helo"] if helo else name.value if name else "HOSTNAME",
+        "login": login["login"] if login else "MAILBOX",
+        "endpoint": endpoint.value if endpoint else "<initial-domain>.mail.protection.outlook.com",
     }
 
 
-def _filled(text: str, values: dict[str, str]) -> str:
+def filled(text: str, values: dict[str, str]) -> str:
     for name, value in values.items():
         text = text.replace("{" + name + "}", value)
     return text

@@ -135,13 +135,14 @@ def own_relay_takes_its_clients(path: MailPath) -> Iterator[Check]:
     )
 
 
+_POLICY: Final = ("access denied", "relay", "not permitted", "rcpthosts", "invalid recipient")
+
+
 def _is_policy(reject: RelayPolicyReject) -> bool:
     text = (reject.text or reject.quote).casefold()
     if "outbound.protection.outlook" in reject.client_name.casefold() or "blocked using" in text:
         return False
-    return reject.code in (None, 454, 550, 551, 554) and any(
-        each in text for each in ("access denied", "relay", "not permitted")
-    )
+    return reject.code in (None, 454, 550, 551, 553, 554) and any(each in text for each in _POLICY)
 
 
 def _networks(value: str) -> Iterator[Network]:
@@ -153,8 +154,9 @@ def _networks(value: str) -> Iterator[Network]:
 
 
 def _let_in(reject: RelayPolicyReject, networks: PostfixSetting | None, listed: bool) -> Iterator[Edit]:
-    if "exim" in reject.software.casefold():
-        yield Advice("Exim", f"# add {reject.client_address} to the hostlist relay_from_hosts, then reload Exim")
+    address = reject.client_address or "CLIENT"
+    if (program := _OTHER_PROGRAMS.get(reject.software.casefold())) is not None:
+        yield Advice(program[0], program[1].replace("{client}", address))
         return
     if listed:
         yield Advice(
@@ -162,7 +164,6 @@ def _let_in(reject: RelayPolicyReject, networks: PostfixSetting | None, listed: 
             "postconf smtpd_recipient_restrictions smtpd_relay_restrictions   # permit_mynetworks must stand before what rejects",
         )
         return
-    address = reject.client_address
     entry = f"[{address}]/128" if ":" in address else f"{address}/32"
     if networks is not None:
         yield Advice(
@@ -173,6 +174,27 @@ def _let_in(reject: RelayPolicyReject, networks: PostfixSetting | None, listed: 
             "Postfix",
             f"# add {entry} to mynetworks (postconf mynetworks shows what is there); smtpd_relay_restrictions must begin with permit_mynetworks; then: postfix reload",
         )
+
+
+_OTHER_PROGRAMS: Final = {
+    "exim": (
+        "Exim",
+        "# add {client} to the hostlist relay_from_hosts (Debian: dc_relay_nets in /etc/exim4/update-exim4.conf.conf, then update-exim4.conf), then reload Exim",
+    ),
+    "opensmtpd": (
+        "OpenSMTPD",
+        '# smtpd.conf: match from src {client} for any action "outbound"   # before other rules; then: smtpd -n && rcctl restart smtpd (systemctl restart opensmtpd)',
+    ),
+    "sendmail": (
+        "sendmail",
+        "echo 'Connect:{client} RELAY' >> /etc/mail/access && makemap hash /etc/mail/access < /etc/mail/access   # no restart is needed; give the address a PTR record where the log says 'IP name lookup failed'",
+    ),
+    "qmail": (
+        "qmail",
+        "echo '{client}:allow,RELAYCLIENT=\"\"' >> /etc/tcp.smtp && qmailctl cdb   # RELAYCLIENT lets that client relay, whatever rcpthosts says",
+    ),
+}
+"""Where another program than Postfix lists its clients; `{client}` is the one that was refused."""
 
 
 # --- its login at the smart host ------------------------------------------------------------------------------------

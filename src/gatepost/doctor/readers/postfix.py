@@ -377,5 +377,19 @@ _BEGINNINGS = [
 ]
 
 
+_OF_EXIM = (
+    "tls_certificate",
+    "tls_privatekey",
+    "tls_verify_certificates",
+    "tls_require_ciphers",
+    "tls_advertise_hosts",
+    "tls_dhparam",
+    "tls_on_connect_ports",
+    "tls_try_verify_hosts",
+    "tls_verify_hosts",
+    "tls_sni",
+)
+
+
 def _known(name: str) -> bool:
-    return name.startswith(tuple(_BEGINNINGS))
+    return name.startswith(tuple(_BEGINNINGS)) and name not in _OF_EXIM

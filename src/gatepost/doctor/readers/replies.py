@@ -56,7 +56,7 @@ _INNER = re.compile(
     r"(?:responded with:?|returned|->|-&gt;|said:|response was:?|with ')\s{0,40}[\"'<#(]*\s*$", re.IGNORECASE
 )
 _END = re.compile(
-    r"\s{0,40}(?:\}[;\]]|'\)|\"|”|“|\s##|(?<=\S)'(?=\s|$|[.,;)])|>(?=['\s.]|$)|\(in reply to|Attempted failover|\s->\s|"
+    r"\s{0,40}(?:\}[;\]]|'\)|\"|”|“|\s##|(?<=\S)'(?=\s|$|[.,;)])|>(?=['\s]|\.(?!\.)|$)|\(in reply to|Attempted failover|\s->\s|"
     r"\sAS\(\d+\)|Original message headers|Remote Server at )"
 )
 _SAID = re.compile(

@@ -65,14 +65,16 @@ _FORMS: Final = (
     _Form(
         "exim",
         re.compile(
-            r"^\s+(?P<name>(?:hosts?|tls|driver|interface|helo|port|protocol|dnssec|command|return_path)\w{0,40})\s*=\s*(?P<value>.{0,300})$"
+            r"^\s*(?P<name>(?:hosts?|tls|driver|interface|helo|port|protocol|dnssec|command|return_path|route_list|hostlist|primary_hostname|dc_)\w{0,40})\s*=\s*(?P<value>.{0,300})$"
         ),
         re.compile(r"^(?P<section>[a-z]\w{1,60}):\s*$"),
-        re.compile(r"driver\s*=\s*(?:smtp|manualroute|dnslookup)"),
+        re.compile(r"driver\s*=\s*(?:smtp|manualroute|dnslookup)|^tls_privatekey|^dc_\w+=", re.M),
     ),
     _Form(
         "sendmail",
-        re.compile(r"^(?P<name>define|FEATURE|DAEMON_OPTIONS|CLIENT_OPTIONS|MAILER)\(`?(?P<value>[^\n]{1,300})\)"),
+        re.compile(
+            r"^(?:define\(`(?P<name>\w{2,60})',\s*`(?P<value>[^'\n]{0,300})'\)|(?P<name2>FEATURE|DAEMON_OPTIONS|CLIENT_OPTIONS|MAILER|INPUT_MAIL_FILTER)\(`?(?P<value2>[^\n]{1,300})\))"
+        ),
     ),
     _Form(
         "php",

@@ -23,12 +23,16 @@ class _Sign(NamedTuple):
     kind: str
     words: tuple[str, ...]
     beside: tuple[str, ...]
+    never: tuple[str, ...]
 
 
 @cache
 def _signs() -> tuple[_Sign, ...]:
     document = tomllib.loads((files("gatepost.doctor") / "signs.toml").read_text("utf-8"))
-    return tuple(_Sign(each["kind"], tuple(each["words"]), tuple(each.get("with", ()))) for each in document["sign"])
+    return tuple(
+        _Sign(each["kind"], tuple(each["words"]), tuple(each.get("with", ())), tuple(each.get("never", ())))
+        for each in document["sign"]
+    )
 
 
 def read(page: Page) -> Iterator[SignSeen]:
@@ -40,6 +44,8 @@ def read(page: Page) -> Iterator[SignSeen]:
             if given[sign.kind] >= _MOST_OF_A_KIND or not any(word in plain or word in text for word in sign.words):
                 continue
             if sign.beside and not any(word in plain for word in sign.beside):
+                continue
+            if any(word in plain for word in sign.never):
                 continue
             given[sign.kind] += 1
             yield SignSeen(source=page.source(index), quote=line.strip()[:400], kind=sign.kind)

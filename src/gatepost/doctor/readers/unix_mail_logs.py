@@ -66,9 +66,12 @@ _SENDMAIL: Final = re.compile(
     r"(?:\[ID \d{1,9} \w{1,12}\.\w{1,12}\]\s)?(?:(?P<id>[0-9A-Za-z]{12,18}):\s)?(?P<rest>.*)$"
 )
 _FIELD: Final = re.compile(
-    r"\b(?P<name>from|to|ctladdr|relay|dsn|stat|size|version|verify|cipher|error|reason|errno|ruleset|arg1|reject)="
+    r"\b(?P<name>from|to|ctladdr|relay|dsn|stat|size|version|verify|cipher|error|reason|errno|ruleset|arg1|reject|reply)="
 )
-_RELAY: Final = re.compile(r"(?P<name>[\w.-]{1,253}?)\.?(?:\s\[(?P<address>[0-9A-Fa-f.:]{2,45})\])?(?:\s\(.*\))?$")
+_RELAY: Final = re.compile(
+    r"(?P<name>[\w.-]{0,253}?)\.?(?:\s?\[(?:IPv6:)?(?P<address>[0-9A-Fa-f.:]{2,45})\])?(?:\s\(.*\))?$"
+)
+_NOTICE: Final = re.compile(r"(?:\w{12,18}: )?(?:DSN|return to sender|sender notify): (?P<said>[45]\d\d .{0,1000})$")
 
 
 def read_sendmail(page: Page) -> Iterator[Fact]:
@@ -97,8 +100,11 @@ def read_sendmail(page: Page) -> Iterator[Fact]:
                 "host": match["host"],
             }
             sent = told["stat"].startswith("Sent")
-            said = told["stat"] if sent else told["stat"].partition(": ")[2] or told["stat"]
+            said = told.get("reply") or told["stat"].partition(": ")[2] or told["stat"]
             yield _delivery(page, index, "" if sent else said, "sendmail-log", accepted=sent or None, **known)
+        elif notice := _NOTICE.match(match["rest"]):
+            known = {"sender": senders.get(match["id"] or ""), "id": match["id"], "host": match["host"]}
+            yield _delivery(page, index, notice["said"], "sendmail-log", accepted=None, **known)
         elif "from" in told and match["id"]:
             senders[match["id"]] = told["from"].strip("<> ")
 

@@ -812,7 +812,7 @@ def _client_certificate_settings(bundle: EvidenceBundle) -> list[Cited]:
 @rule(
     "postfix-has-no-client-certificate",
     "B13",
-    title="Postfix has no client certificate for this transport",
+    title="No client certificate is set for what sends to the relay",
     side="sender",
 )
 def postfix_has_no_client_certificate(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:

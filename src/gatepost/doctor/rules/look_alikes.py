@@ -72,58 +72,6 @@ def relay_pool_refused_by_next_hop(bundle: EvidenceBundle, facts: Derived) -> Fi
     )
 
 
-@rule("recipient-unknown", "N02", title="The recipient does not exist", side="none")
-def recipient_unknown(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
-    reply = next(
-        (
-            each
-            for each in bundle.replies
-            if each.code >= 500
-            and (
-                (each.enhanced == "5.4.1" and "relay access" not in each.text.casefold())
-                or each.enhanced in ("5.1.10", "5.1.1")
-                or re.search(
-                    r"recipient (?:address )?(?:rejected|not found)|user unknown|RESOLVER\.ADR\.(?:RecipNotFound|RecipientNotFound)|no such user",
-                    each.text,
-                    re.IGNORECASE,
-                )
-            )
-            and "relay access denied" not in each.text.casefold()
-        ),
-        None,
-    )
-    if reply is None:
-        return None
-    who = reply.forward_path or next(iter(re.findall(r"[\w.+-]{1,255}@[\w.-]+", reply.text)), "")
-    exists = next(
-        (
-            each
-            for each in bundle.prose
-            if re.search(
-                r"(?:mailbox|user|recipient|address)\b.{0,30}\b(?:exists|is (?:there|on-?prem\w*))|not (?:yet )?(?:synced|synchroni[sz]ed)|on-?premises only",
-                each.quote,
-                re.IGNORECASE,
-            )
-        ),
-        None,
-    )
-    return found(
-        "high" if reply.enhanced in ("5.4.1", "5.1.10") else "medium",
-        weighed(bundle, reply, 92),
-        NOT_A_CONNECTOR
-        + f"the recipient {who or ''} is not known at the receiving domain".replace("  ", " ")
-        + (" (directory-based edge blocking)." if reply.enhanced == "5.4.1" else "."),
-        [cite(reply)] + ([cite(exists)] if exists else []),
-        fix=(
-            Fix(
-                "Exchange Online",
-                f"Get-EXORecipient -Identity {quoted(who or '<recipient>')}   # check the address; a mailbox that is on-premises only must be synchronised, or the domain InternalRelay",
-            ),
-        ),
-        verify="The recipient shows in Get-EXORecipient and the message passes.",
-    )
-
-
 @rule("refused-by-recipients-own-server", "N03", title="The recipient's own server refuses to relay", side="none")
 def refused_by_recipients_own_server(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     reply = next(
