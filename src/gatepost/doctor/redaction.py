@@ -13,11 +13,13 @@ import hashlib
 import ipaddress
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, TypeVar
 
 from gatepost.doctor.addresses import Address, is_private, parsed_address
 from gatepost.doctor.evidence import EvidenceBundle, Moment, ReadItem
 from gatepost.doctor.phrases import phrases
+from gatepost.doctor.symptoms import words_of_tables
 from gatepost.doctor.vocabulary import WORDS
 from gatepost.exchange.distinguished_names import DistinguishedName, issuer_and_subject
 from gatepost.exchange.source import Source
@@ -161,6 +163,11 @@ _THIS_NETWORK = ipaddress.ip_network("0.0.0.0/8")  # RFC 1122 3.2.1.3: nobody's,
 T = TypeVar("T")
 
 
+@cache
+def _known_words() -> frozenset[str]:
+    return WORDS | words_of_tables()
+
+
 def redacted(bundle: EvidenceBundle, key: bytes) -> EvidenceBundle:
     """`bundle` with other names. The same key gives the same names again."""
     return _Redaction(key, frozenset(_names_of(bundle))).value(bundle)
@@ -293,7 +300,7 @@ class _Redaction:
         folded = word.casefold().replace("\u2019", "'")
         if folded in self._names:
             return self._label(folded)
-        known = WORDS
+        known = _known_words()
         parts = [each for each in re.split(r"[-_']", folded) if each and not each.isdigit()]
         if folded in known or all(part in known or len(part) < 3 or phrases().hold(part) for part in parts):
             return word

@@ -7,6 +7,7 @@ our queue, and the peer's in a trace of the cloud.
 
 # ruff: noqa: E501 - a pattern or a sentence broken over lines reads worse
 
+import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -60,6 +61,15 @@ def meanings() -> tuple[Meaning, ...]:
         )
         for each in document["reply"]
     )
+
+
+@cache
+def words_of_tables() -> frozenset[str]:
+    """Every word by which replies.toml and signs.toml tell something, so that redaction keeps it."""
+    texts = [word for each in meanings() for word in (*each.words, *each.never)]
+    signs = tomllib.loads((files("gatepost.doctor") / "signs.toml").read_text("utf-8"))["sign"]
+    texts += [word for each in signs for key in ("words", "with", "never") for word in each.get(key, ())]
+    return frozenset(part for text in texts for part in re.findall(r"[^\W_]+", text))
 
 
 def meaning_of(reply: ReplySeen) -> Meaning | None:

@@ -314,5 +314,7 @@ writes written wrong wrote ws wu wurde www wwwrun xa xaf xb xbc xcf xd xe xexch 
 xrdst xshadowrequest xx xxxx xxxxxxxa yahoo yaml yandex ye year yearly years yes yesterday yet yield yn you young
 your yours yourself yr yyyymmddhh za zabbix zam zb zeros zerossl zertifikat zip zone zonemta zones zscaler zu zuf
 zugriff zur zweite zweiter zwischenzertifikat zyxel
+cafile capath certfile docker hostlist keyfile md5sum modulus noout openssl pkey privkey pubin pubkey pubout sha256sum
+userland x509
 """.split()
 )
