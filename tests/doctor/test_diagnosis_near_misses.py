@@ -16,8 +16,7 @@ RULES = {
     for each in reversed(all_causes().values())
     if each.catalogue and (not each.catalogue[0].startswith("O") or each.catalogue[0] in NEAR_MISSES)
 }
-"""By the cause that a rule or check is for; the first that is for it. Some beside the first catalogue have tests of their
-own."""
+"""By the cause that a rule or check is for; the first that is for it. Some of the later causes have their own tests."""
 
 
 def test_every_cause_has_a_bundle_that_gives_it_and_a_near_miss_that_must_not():
