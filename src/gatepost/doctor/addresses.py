@@ -161,6 +161,7 @@ def _sightings(bundle: EvidenceBundle) -> Iterator[Egress]:
                 quote=f"Hello [{population.hello_address}]",
             )
     yield from _in_trace_headers(bundle)
+    yield from _in_logs(bundle)
     for verdict in bundle.verdicts:
         if (address := parsed_address(verdict.address)) is not None:
             yield Egress(
@@ -170,6 +171,40 @@ def _sightings(bundle: EvidenceBundle) -> Iterator[Egress]:
                 source=verdict.source,
                 quote=verdict.quote,
             )
+
+
+_INTERFACE = re.compile(r"\bI=\[(?P<address>[0-9A-Fa-f.:]{3,45})\]")
+
+
+def _in_logs(bundle: EvidenceBundle) -> Iterator[Egress]:
+    """OpenSMTPD's `source=` and Exim's `I=[address]`: the own end of a delivery, where no translation can hide it."""
+    for session in bundle.sessions:
+        address = parsed_address(session.local_endpoint)
+        if session.log != "transcript" or session.hello_address or address is None or is_private(address):
+            continue
+        refusal = next((reply for reply in session.replies if refused_by_attribution(reply)), None)
+        accepted = session.accepted is True and refusal is None
+        yield Egress(
+            address=address,
+            accepted=int(accepted),
+            refused=int(refusal is not None),
+            source=session.source,
+            quote=f"sent from {address}",
+            refusal=refusal,
+        )
+    for line in bundle.exim:
+        told = _INTERFACE.search(line.quote)
+        address = parsed_address(told["address"]) if told else None
+        if address is None or is_private(address) or line.mark not in ("**", "==", "=>", "->"):
+            continue
+        refused = line.mark in ("**", "==") and any(code in line.quote for code in ATTRIBUTION_CODES)
+        yield Egress(
+            address=address,
+            accepted=int(line.mark in ("=>", "->")),
+            refused=int(refused),
+            source=line.source,
+            quote=f"sent from {address}",
+        )
 
 
 _HANDED_OVER = re.compile(

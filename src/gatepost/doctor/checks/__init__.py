@@ -16,6 +16,7 @@ def all_checks(path: MailPath) -> tuple[Check, ...]:
     """Every answer that the path gives."""
     from gatepost.doctor.checks import (
         client_certificate,
+        egress,
         endpoint,
         handshake,
         keys,
@@ -49,6 +50,7 @@ def all_checks(path: MailPath) -> tuple[Check, ...]:
         keys.own_chain_is_no_list_of_authorities,
         keys.client_trusts_the_peer,
         keys.renewed_file_is_presented,
+        keys.peer_is_called_by_a_name_of_its_certificate,
         client_certificate.program_has_a_client_certificate,
         receivers.receiver_finds_what_it_demands,
         relays.relay_sees_its_clients,
@@ -67,6 +69,8 @@ def all_checks(path: MailPath) -> tuple[Check, ...]:
         postfix.fingerprints_are_of_one_digest,
         postfix.own_relay_takes_its_clients,
         postfix.logs_in_where_login_is_demanded,
+        postfix.certificate_is_for_its_destination,
+        egress.connector_can_list_the_address,
         restriction.connector_names_somebody,
         restriction.restriction_covers_what_the_filter_does,
         restriction.exception_is_an_identity,

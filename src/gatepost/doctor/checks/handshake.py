@@ -25,7 +25,7 @@ def signs(path: MailPath, *kinds: str) -> tuple[SignSeen, ...]:
 
 def begins_as_the_other_side_does(path: MailPath) -> Iterator[Check]:
     """RFC 8314 3: port 465 begins with TLS; RFC 3207: ports 25 and 587 begin in plain text and change by STARTTLS."""
-    told = signs(path, "wrong-version-number")
+    told = signs(path, "wrong-version-number", "greeting-never-came")
     settings = next((each for each in path.bundle.submissions if each.port and each.tls), None)
     wrapper = path.bundle.postfix_setting("smtp_tls_wrappermode")
     relay = path.bundle.postfix_setting("relayhost")
@@ -33,7 +33,7 @@ def begins_as_the_other_side_does(path: MailPath) -> Iterator[Check]:
         Check,
         cause="implicit-tls-mismatch",
         subject="begin",
-        explains=frozenset(("wrong-version-number", "handshake-broke")),
+        explains=frozenset(("wrong-version-number", "handshake-broke", "greeting-never-came")),
         way="out",
         place=40,
     )
@@ -50,15 +50,18 @@ def begins_as_the_other_side_does(path: MailPath) -> Iterator[Check]:
             else "The session shows the greeting after TLS.",
             alone=True,
         )
-    elif wrapper is not None and relay is not None and (found := _postfix(wrapper, relay)):
+    elif relay is not None and (found := _postfix(wrapper, relay)):
         yield answer(
             standing="broken",
             says=found,
-            premises=(seen(wrapper, wrapper), seen(relay, relay)),
+            premises=(
+                *((seen(wrapper, wrapper),) if wrapper else ()),
+                (seen if wrapper or told else inferred)(relay, relay),
+            ),
             edits=(_postfix_edit(relay),),
             alone=True,
         )
-    elif told:
+    elif signs(path, "wrong-version-number"):
         yield answer(
             standing="broken",
             says="The client begins with TLS at once, and the port answers in plain text, for it waits for STARTTLS: ports 25 and 587 begin in plain text, port 465 with TLS.",
@@ -102,8 +105,8 @@ def _begin_rightly(settings: SubmissionSettings) -> Iterator[Edit]:
     )
 
 
-def _postfix(wrapper: PostfixSetting, relay: PostfixSetting) -> str:
-    at_once = wrapper.value.strip().casefold() == "yes"
+def _postfix(wrapper: PostfixSetting | None, relay: PostfixSetting) -> str:
+    at_once = wrapper is not None and wrapper.value.strip().casefold() == "yes"
     implicit = relay.value.rstrip().endswith((":465", ":smtps", ":submissions"))
     if at_once and not implicit:
         return f"smtp_tls_wrappermode begins with TLS at once, and relayhost {relay.value} is a port that waits for STARTTLS."

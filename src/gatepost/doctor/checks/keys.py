@@ -179,7 +179,7 @@ def _is_own_chain(path: MailPath, anchors: PostfixSetting) -> bool:
 
 def client_trusts_the_peer(path: MailPath) -> Iterator[Check]:
     """The client's own verdict on the peer's chain: the peer sends too little, or the client's list lacks the root."""
-    failed = signs(path, "issuer-not-found")
+    failed = [each for each in signs(path, "issuer-not-found") if "postfix/smtpd[" not in each.quote]
     if not failed or signs(path, "anti-virus-issuer", "trust-store-updated"):
         return
     chain = [
@@ -336,3 +336,56 @@ def _newer_file(path: MailPath, presented: CertificateSeen) -> CertificateSeen |
 
 def _ends(certificate: CertificateSeen) -> str:
     return certificate.not_after.text if certificate.not_after else "at a time not shown"
+
+
+# --- the name by which the peer is called ---------------------------------------------------------------------------
+
+_CALLED: Final = re.compile(
+    r"(?:not valid for|matching|for host|host(?:name)?:?)\s['\"]?(?P<host>[\w-]{1,63}(?:\.[\w-]{1,63}){1,8})",
+    re.IGNORECASE,
+)
+_HELD: Final = re.compile(
+    r"(?:valid for|altnames:? |expected|DNS:)\s?['\"]?(?P<host>\*?[\w-]{0,63}(?:\.[\w-]{1,63}){1,8})", re.IGNORECASE
+)
+
+
+def peer_is_called_by_a_name_of_its_certificate(path: MailPath) -> Iterator[Check]:
+    """RFC 6125: the name that the client asked for must be in the certificate; an alias in DNS does not count."""
+    told = signs(path, "host-name-differs")
+    if not told:
+        return
+    called = _CALLED.search(told[0].quote)
+    host = called["host"].casefold() if called else ""
+    alias = next(
+        (each for each in path.bundle.dns if each.name == host and each.values and not each.values[0][:1].isdigit()),
+        None,
+    )
+    target = alias.values[0].rstrip(".") if alias else ""
+    names = [name for each in path.bundle.certificates if each.role in ("remote", "file") for name in names_of(each)]
+    held = next((each for each in names if not each.startswith("*")), "")
+    if not held and (found := _HELD.search(told[0].quote)) and found["host"].casefold() != host:
+        held = found["host"].lstrip("*.").casefold()
+    name = target or held or "THE-NAME-IN-THE-CERTIFICATE"
+    yield Check(
+        cause="host-name-not-in-peers-certificate",
+        standing="broken",
+        subject=host or "host",
+        says=f"The program calls the server {host or 'by a name'} that the server's certificate does not hold"
+        + (f"; that name leads to {target}." if target else f"; it holds {held}." if held else "."),
+        premises=(seen(told[0], told[0]), *((seen(alias, alias),) if alias else ())),
+        explains=frozenset(("host-name-differs", "handshake-broke", "issuer-not-found", "peer-untrusted")),
+        way="out",
+        edits=(
+            Advice(
+                "application",
+                f"Set the mail host to {name} (a name that the certificate holds), not to an alias or an address; do not switch the check of the name off",
+            ),
+            Advice("Postfix", f"postconf -e 'relayhost = [{name}]:25' && postfix reload"),
+            Advice(
+                "certificate authority",
+                f"Or, where the server is your own: a certificate that holds {host or 'the name that clients use'} as subject alternative name",
+            ),
+        ),
+        verify=f"openssl s_client -starttls smtp -connect {name}:25 -verify_hostname {name} ends with Verify return code: 0 (ok).",
+        place=52,
+    )

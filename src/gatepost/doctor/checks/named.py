@@ -50,7 +50,7 @@ def _named(path: MailPath, cause: str, symptoms: list[Symptom]) -> Check:
         explains=frozenset(each.kind for each in symptoms),
         edits=tuple(Advice(where, filled(command, values)) for where, command in repair_for(path, described)),
         verify=filled(described.verify, values),
-        needs=(Need(described.needs, 2),) if described.needs else (),
+        needs=(Need(filled(described.needs, values), 2),) if described.needs else (),
         by_reply=True,
         names_what_happens=described.root_open,
         place=90,

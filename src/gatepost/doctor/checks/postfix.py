@@ -10,6 +10,8 @@ from typing import Final
 from gatepost.doctor.addresses import Network, parsed_address, refused_by_attribution
 from gatepost.doctor.causes import cause_named
 from gatepost.doctor.checks.check import Check, Need
+from gatepost.doctor.checks.endpoint import endpoint_of
+from gatepost.doctor.checks.named import filled, repair_for
 from gatepost.doctor.evidence import PostfixSetting, RelayPolicyReject
 from gatepost.doctor.path.objects import MailPath
 from gatepost.doctor.path.told import Told, inferred, seen
@@ -210,6 +212,7 @@ def logs_in_where_login_is_demanded(path: MailPath) -> Iterator[Check]:
     broken = not used and (sasl is None or sasl.value.casefold() != "yes")
     host = next((each.fact.said_by for each in demanded if hasattr(each.fact, "said_by") and each.fact.said_by), "HOST")
     reply = demanded[0]
+    endpoint = endpoint_of(path)
     yield Check(
         cause=cause.id,
         standing="broken" if broken else "unknown",
@@ -223,9 +226,14 @@ def logs_in_where_login_is_demanded(path: MailPath) -> Iterator[Check]:
         explains=frozenset(("login-demanded",)),
         way="out",
         edits=tuple(
-            Advice(where, command.replace("{host}", host))
-            for where, command in cause.repair
-            if where != "Exchange" or path.bundle.send_connectors
+            Advice(
+                where,
+                filled(
+                    command,
+                    {"host": host, "endpoint": endpoint.value if endpoint else "TENANT.mail.protection.outlook.com"},
+                ),
+            )
+            for where, command in repair_for(path, cause)
         ),
         verify=cause.verify,
         needs=()
@@ -282,3 +290,44 @@ def _of_level(value: str) -> str:
         return "sha256" if float(".".join(value.strip().split(".")[:2])) >= _LIKE_SHA256 else "md5"
     except ValueError:
         return ""
+
+
+# --- its certificate is for one destination ---------------------------------------------------------------------------
+
+_OF_CERTIFICATES: Final = (42, 43, 46, 48)
+"""Alerts by which a server says what it thinks of a client's certificate: bad, unsupported, unknown, unknown authority."""
+
+
+def certificate_is_for_its_destination(path: MailPath) -> Iterator[Check]:
+    """Set globally it is shown to every server that asks; one that refuses it is no fault of the relay's."""
+    shown = next(
+        (each for name in _CERTIFICATES if (each := _setting(path, name)) is not None and each.value.strip()), None
+    )
+    passing = {each.relay for each in path.bundle.postfix_deliveries if each.status == "sent"}
+    refusing = [
+        each
+        for each in path.bundle.postfix_deliveries
+        if each.status != "sent" and each.relay not in passing and "Cannot start TLS" in each.response
+    ]
+    alert = next((each for each in path.bundle.postfix_tls if each.alert in _OF_CERTIFICATES), None)
+    if shown is None or not passing or not refusing or alert is None or path.symptoms_of(("not-attributed",)):
+        return
+    relay = next(iter(passing))
+    yield Check(
+        cause="client-certificate-for-every-destination",
+        standing="broken",
+        subject=refusing[0].relay,
+        says=f"{shown.name} is set for every destination; {refusing[0].relay} ends the handshake over the client certificate, which only {relay} needs.",
+        premises=(seen(shown, shown), seen(alert, alert), seen(refusing[0], refusing[0])),
+        explains=frozenset(("handshake-broke", "handshake-failure", "not-for-clients", "nothing-goes")),
+        way="out",
+        edits=(
+            Advice(
+                "Postfix",
+                f"postconf -X smtp_tls_cert_file smtp_tls_key_file smtp_tls_chain_files; postconf -M 'relay-tls/unix=relay-tls unix - - n - - smtp'; postconf -P 'relay-tls/unix/{shown.name}={shown.value}'; postconf -e 'transport_maps = hash:/etc/postfix/transport'; postfix reload   # transport: the destinations over {relay} go by relay-tls:; its key file goes there as well",
+            ),
+        ),
+        verify=f"{refusing[0].relay} takes the mail, and sessions with {relay} still present the certificate.",
+        alone=True,
+        place=16,
+    )

@@ -88,10 +88,13 @@ def _balancer(path: MailPath) -> tuple[str, tuple[Told[object], ...]] | None:
         if each.way == "in" and (found := parsed_address(each.log.remote_endpoint)) is not None:
             clients[str(found)] += 1
             named.setdefault(str(found), each.log)
-    if (
-        not clients
-        or len({each.log.ehlo_name for each in path.sessions if each.way == "in" and each.log.ehlo_name}) < 2
-    ):
+    greetings = {each.log.ehlo_name for each in path.sessions if each.way == "in" and each.log.ehlo_name}
+    for reject in path.bundle.relay_rejects:
+        if (found := parsed_address(reject.client_address)) is not None:
+            clients[str(found)] += 1
+            named.setdefault(str(found), reject)
+            greetings.add(reject.helo)
+    if not clients or len(greetings) < 2:
         return None
     address, count = clients.most_common(1)[0]
     bound = next((each for each in binds if each.value.startswith(f"{address}:")), None)

@@ -126,6 +126,8 @@ def read(page: Page) -> Iterator[Fact]:
     for index, line in page.free():
         if prompt := _PROMPTED.match(line[:200]):
             server = prompt["host"]
+        if not line[:1].isspace():
+            sections.pop("exim", None)  # options of the main section stand at the line's beginning
         for form in forms:
             if form.section is not None and (head := form.section.match(line)):
                 sections[form.software] = head["section"].strip()
