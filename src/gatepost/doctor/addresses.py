@@ -180,7 +180,7 @@ def _in_logs(bundle: EvidenceBundle) -> Iterator[Egress]:
     """OpenSMTPD's `source=` and Exim's `I=[address]`: the own end of a delivery, where no translation can hide it."""
     for session in bundle.sessions:
         address = parsed_address(session.local_endpoint)
-        if session.log != "transcript" or session.hello_address or address is None or is_private(address):
+        if not session.session_id.startswith("opensmtpd-log:") or address is None or is_private(address):
             continue
         refusal = next((reply for reply in session.replies if refused_by_attribution(reply)), None)
         accepted = session.accepted is True and refusal is None

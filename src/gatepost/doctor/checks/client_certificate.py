@@ -76,7 +76,7 @@ def _lacking(path: MailPath) -> tuple[str, Told[object], str, str] | None:
         says = f"transport {one.section}: tls_certificate is not set"
         return (
             "Exim",
-            seen(one, one, says),
+            inferred(one, one, says),
             values.get(("exim", "tls_certificate"), ""),
             values.get(("exim", "tls_privatekey"), ""),
         )
@@ -84,7 +84,7 @@ def _lacking(path: MailPath) -> tuple[str, Told[object], str, str] | None:
         one_fact = by_software["sendmail"][0]
         return (
             "sendmail",
-            seen(one_fact, one_fact, "confCLIENT_CERT is not set"),
+            inferred(one_fact, one_fact, "confCLIENT_CERT is not set"),
             values.get(("sendmail", "confserver_cert"), ""),
             values.get(("sendmail", "confserver_key"), ""),
         )
@@ -94,7 +94,7 @@ def _lacking(path: MailPath) -> tuple[str, Told[object], str, str] | None:
         if each.software == "opensmtpd" and each.name == "action" and " relay" in each.value
     ]
     if actions and not any(" pki " in f"{each.value} " for each in actions):
-        return "OpenSMTPD", seen(actions[0], actions[0], f"action {actions[0].value}: no pki"), "", ""
+        return "OpenSMTPD", inferred(actions[0], actions[0], f"action {actions[0].value}: no pki"), "", ""
     java = [each for each in path.bundle.settings if each.software == "java"]
     if java and not any("keystore" in each.name.casefold() for each in java):
         return "Java", inferred(java[0], java[0], "no key store is set"), "", ""

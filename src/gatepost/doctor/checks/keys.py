@@ -198,7 +198,7 @@ def client_trusts_the_peer(path: MailPath) -> Iterator[Check]:
         says="The program does not trust the certificate that the mail server presents: its own list of authorities lacks the root"
         + (f", {root}" if root else "")
         + ". The certificate of the server need not be changed, if other clients accept its chain.",
-        premises=tuple((seen if root else inferred)(each, each) for each in failed[:2]),
+        premises=tuple(inferred(each, each) for each in failed[:2]),
         explains=frozenset(("issuer-not-found", "peer-untrusted", "handshake-broke")),
         way="out",
         edits=tuple(_trusted_in(path, root)),

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from gatepost.doctor.checks.check import Check, Need
 from gatepost.doctor.evidence import DnsAnswer, Fact, ReplySeen
 from gatepost.doctor.path.objects import MailPath
-from gatepost.doctor.path.told import How, Told, seen
+from gatepost.doctor.path.told import How, Told, inferred, seen
 from gatepost.doctor.repairs import Advice, Edit
 from gatepost.doctor.senders import domain_of
 
@@ -128,7 +128,7 @@ def _shown_by_dns(path: MailPath, demands: list[str], address: str, domain: str)
             yield seen(answer, answer, f"{address} has no PTR record")
     record = _spf_record(path, domain)
     if record is not None and "SPF" in demands and address and address not in record.values[0]:
-        yield seen(
+        yield inferred(
             record, record, f"the SPF record of {record.name} does not list {address} itself: {record.values[0]}"
         )
 

@@ -12,7 +12,7 @@ from gatepost.doctor.checks.check import Check, Need
 from gatepost.doctor.checks.handshake import signs
 from gatepost.doctor.evidence import Fact
 from gatepost.doctor.path.objects import MailPath
-from gatepost.doctor.path.told import Told, seen
+from gatepost.doctor.path.told import Told, inferred, seen
 from gatepost.doctor.repairs import Advice, Edit
 
 # --- the relay sees its clients -------------------------------------------------------------------------------------
@@ -26,7 +26,7 @@ def relay_sees_its_clients(path: MailPath) -> Iterator[Check]:
     """A container's bridge or a balancer puts its own address in the clients' place: a list of them is worth nothing."""
     told = signs(path, "clients-come-from-the-bridge")
     if told and (found := _BRIDGE.search(told[0].quote)):
-        yield _hidden(path, found["address"], (seen(told[0], told[0]),), _past_the_bridge(path, found["address"]))
+        yield _hidden(path, found["address"], (inferred(told[0], told[0]),), _past_the_bridge(path, found["address"]))
         return
     balancer = _balancer(path)
     if balancer is not None:
@@ -130,7 +130,7 @@ def port_25_answers(path: MailPath) -> Iterator[Check]:
     if not silent:
         return
     greeted = next((each for each in path.sessions if each.way == "out" and each.log.banner), None)
-    premises = tuple(seen(each, each) for each in silent[:2])
+    premises = tuple(inferred(each, each) for each in silent[:2])  # a silence does not say who keeps it
     if greeted is not None:
         yield Check(
             cause="port-25-blocked",
