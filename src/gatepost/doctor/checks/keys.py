@@ -25,7 +25,7 @@ _EXPLAINS: Final = frozenset(
 _DIGEST: Final = re.compile(r"\b(?P<digits>[0-9a-fA-F]{32,128})\b|Modulus=(?P<modulus>[0-9A-Fa-f]{64,4096})")
 _OF_CERTIFICATE: Final = re.compile(r"\bopenssl x509\b.{0,200}-(?:modulus|pubkey)\b")
 _OF_KEY: Final = re.compile(r"\bopenssl (?:rsa|pkey|ec)\b.{0,200}-(?:modulus|pubout)\b")
-_FILE: Final = re.compile(r"(?:-in\s+|<\s{0,3})(?P<file>[^\s|;<>]{1,200})")
+_FILE: Final = re.compile(r"(?:-in\s{1,10}|<\s{0,3})(?P<file>[^\s|;<>]{1,200})")
 
 
 def key_is_the_certificates(path: MailPath) -> Iterator[Check]:

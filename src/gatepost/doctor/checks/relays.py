@@ -71,9 +71,6 @@ def _past_the_bridge(path: MailPath, address: str) -> Iterator[Edit]:
     yield Advice("network", "Until then limit port 25 of the host to the clients by its firewall (chain DOCKER-USER)")
 
 
-_SERVER: Final = re.compile(r"\S+ (?P<address>(?:\d{1,3}\.){3}\d{1,3})(?::\d+)?")
-
-
 def _balancer(path: MailPath) -> tuple[str, tuple[Told[object], ...]] | None:
     """HAProxy hands over in its own name, and all sessions that the relay saw come from one private address."""
     binds = [each for each in path.bundle.settings if each.software == "haproxy" and each.name == "bind"]
