@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from gatepost.doctor.checks.check import Check
-from gatepost.doctor.evidence import Fact, InboundConnector
 from gatepost.doctor.path.objects import MailPath
 from gatepost.doctor.path.told import Told, inferred, seen
 from gatepost.doctor.repairs import Advice
+from gatepost.exchange.objects import InboundConnector
+from gatepost.exchange.source import Fact
 
 _HOW: Final = {
     "Exim": "# in the smtp transport that sends to {host}: tls_certificate = {certificate} and tls_privatekey = {key}   # those of the main section are for receiving only; then: systemctl reload exim4",

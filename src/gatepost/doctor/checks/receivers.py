@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from gatepost.doctor.checks.check import Check, Need
-from gatepost.doctor.evidence import DnsAnswer, Fact, ReplySeen
+from gatepost.doctor.evidence import DnsAnswer, ReplySeen
 from gatepost.doctor.path.objects import MailPath
 from gatepost.doctor.path.told import How, Told, inferred, seen
 from gatepost.doctor.repairs import Advice, Edit
 from gatepost.doctor.senders import domain_of
+from gatepost.exchange.source import Fact
 
 _ADDRESS: Final = re.compile(
     r"(?<![\w.:])(?P<address>(?:\d{1,3}\.){3}\d{1,3}|(?:[0-9a-f]{1,4}:){2,7}[0-9a-f:]{0,20}[0-9a-f])(?![\w.:])",

@@ -10,10 +10,10 @@ from typing import Final
 from gatepost.doctor.addresses import is_private, parsed_address
 from gatepost.doctor.checks.check import Check, Need
 from gatepost.doctor.checks.handshake import signs
-from gatepost.doctor.evidence import Fact
 from gatepost.doctor.path.objects import MailPath
 from gatepost.doctor.path.told import Told, inferred, seen
 from gatepost.doctor.repairs import Advice, Edit
+from gatepost.exchange.source import Fact
 
 # --- the relay sees its clients -------------------------------------------------------------------------------------
 
