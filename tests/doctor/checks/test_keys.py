@@ -1,0 +1,74 @@
+"""Key and certificate outside Windows, and what a program trusts the peer by."""
+
+# ruff: noqa: E501 - evidence is as long as it is
+
+from textwrap import dedent
+
+from gatepost.doctor.diagnosis import diagnose
+from gatepost.doctor.finding import Finding
+from gatepost.doctor.reading import Collection, read_octets
+
+
+def first(**files: str) -> Finding | None:
+    collection = Collection()
+    for name, text in files.items():
+        read_octets(f"{name}.txt", dedent(text).lstrip("\n").encode(), collection)
+    findings = diagnose(collection.bundle()).findings
+    return findings[0] if findings else None
+
+
+def commands(finding: Finding) -> str:
+    return "\n".join(fix.command for fix in finding.fix)
+
+
+CERTIFICATE = """
+    # openssl x509 -noout -modulus -in /etc/ssl/gw.pem | openssl md5
+    MD5(stdin)= 1c0a3b5ad0be3a7a9c1b2d3e4f5a6b7c
+"""
+KEY = """
+    # openssl rsa -noout -modulus -in /etc/ssl/gw.key | openssl md5
+    MD5(stdin)= {digest}
+"""
+
+
+def test_two_digests_that_differ_are_two_key_pairs():
+    found = first(certificate=CERTIFICATE, key=KEY.format(digest="9e8d7c6b5a493827161504f3e2d1c0b9"))
+    assert found and found.rule == "key-of-another-certificate"
+    assert "/etc/ssl/gw.key" in commands(found)
+
+
+def test_two_digests_that_agree_are_no_fault():
+    assert first(certificate=CERTIFICATE, key=KEY.format(digest="1c0a3b5ad0be3a7a9c1b2d3e4f5a6b7c")) is None
+
+
+def test_a_program_that_distrusts_the_chain_gets_the_repair_of_its_own_language():
+    error = """
+        javax.net.ssl.SSLHandshakeException: PKIX path building failed: unable to find valid certification path to requested target
+    """
+    found = first(error=error)
+    assert found and "C05" in found.catalogue and found.confidence == "medium"
+    assert "keytool -importcert" in commands(found) and "openssl.cafile" not in commands(found)
+
+
+def test_an_alias_is_replaced_by_what_it_leads_to():
+    error = "ssl.SSLCertVerificationError: certificate verify failed: Hostname mismatch, certificate is not valid for 'smtp.own.example'."
+    alias = "$ dig +short CNAME smtp.own.example\nmx7.provider.example.\n"
+    found = first(error=error, alias=alias)
+    assert found and found.rule == "host-name-not-in-peers-certificate"
+    assert "relayhost = [mx7.provider.example]" in commands(found)
+
+
+def test_a_file_that_ends_later_than_what_is_presented_was_not_loaded():
+    evidence = """
+        # certbot certificates
+          Certificate Name: mail.own.example
+            Domains: mail.own.example
+            Expiry Date: 2026-05-20 07:00:00+00:00 (VALID: 76 days)
+            Certificate Path: /etc/letsencrypt/live/mail.own.example/fullchain.pem
+        # echo | openssl s_client -starttls smtp -connect localhost:25 2>/dev/null | openssl x509 -noout -subject -enddate
+        subject=CN = mail.own.example
+        notAfter=Mar  6 07:00:00 2026 GMT
+    """
+    found = first(evidence=evidence)
+    assert found and "B09" in found.catalogue
+    assert "--deploy-hook 'postfix reload'" in commands(found)

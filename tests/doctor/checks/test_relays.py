@@ -1,0 +1,61 @@
+"""A relay behind a bridge or a balancer, and a port that nobody answers."""
+
+# ruff: noqa: E501 - evidence is as long as it is
+
+from textwrap import dedent
+
+from gatepost.doctor.diagnosis import diagnose
+from gatepost.doctor.finding import Finding
+from gatepost.doctor.reading import Collection, read_octets
+
+
+def first(**files: str) -> Finding | None:
+    collection = Collection()
+    for name, text in files.items():
+        read_octets(f"{name}.txt", dedent(text).lstrip("\n").encode(), collection)
+    findings = diagnose(collection.bundle()).findings
+    return findings[0] if findings else None
+
+
+def commands(finding: Finding) -> str:
+    return "\n".join(fix.command for fix in finding.fix)
+
+
+def test_clients_that_come_from_the_bridge_make_the_list_worthless():
+    log = """
+        Jun  1 08:00:01 2f3a postfix/smtpd[99]: connect from unknown[172.18.0.1]
+        Jun  1 08:00:01 2f3a postfix/smtpd[99]: 51A2B3: client=unknown[172.18.0.1]
+    """
+    found = first(log=log)
+    assert found and found.rule == "relay-list-sees-the-bridge" and "J03" in found.catalogue
+
+
+REJECTS = """
+    Mar 11 05:11:11 r1 postfix/smtpd[7]: NOQUEUE: reject: RCPT from unknown[10.1.0.50]: 554 5.7.1 <x@far.example>: Relay access denied; from=<a@own.example> to=<x@far.example> proto=ESMTP helo=<printer>
+    Mar 11 05:11:19 r1 postfix/smtpd[7]: NOQUEUE: reject: RCPT from unknown[10.1.0.50]: 554 5.7.1 <y@far.example>: Relay access denied; from=<b@own.example> to=<y@far.example> proto=ESMTP helo=<erp>
+"""
+BALANCER = """
+frontend smtp
+    bind {address}:25
+    default_backend pf
+backend pf
+    server r1 10.1.0.11:25 check
+"""
+
+
+def test_different_clients_from_the_balancers_address_are_hidden_by_it():
+    found = first(log=REJECTS, haproxy=BALANCER.format(address="10.1.0.50"))
+    assert found and found.rule == "relay-list-sees-the-bridge"
+    assert "usesrc" in commands(found)
+
+
+def test_a_balancer_of_another_address_hides_nobody():
+    found = first(log=REJECTS, haproxy=BALANCER.format(address="10.9.0.1"))
+    assert found is None or found.rule != "relay-list-sees-the-bridge"
+
+
+def test_a_silence_on_port_25_is_never_certain():
+    found = first(
+        tool="nc: connect to own-example.mail.protection.outlook.com port 25 (tcp) failed: Connection timed out"
+    )
+    assert found and "H06" in found.catalogue and found.confidence == "medium"
