@@ -65,10 +65,10 @@ _FORMS: Final = (
     _Form(
         "exim",
         re.compile(
-            r"^\s*(?P<name>(?:hosts?|tls|driver|interface|helo|port|protocol|dnssec|command|return_path|route_list|hostlist|primary_hostname|dc_)\w{0,40})\s*=\s*(?P<value>.{0,300})$"
+            r"^\s{0,40}(?P<name>(?:hosts?|tls|driver|interface|helo|port|protocol|dnssec|command|return_path|route_list|hostlist|primary_hostname|dc_)\w{0,40})\s{0,40}=\s{0,40}(?P<value>.{0,300})$"
         ),
         re.compile(r"^(?P<section>[a-z]\w{1,60}):\s*$"),
-        re.compile(r"driver\s*=\s*(?:smtp|manualroute|dnslookup)|^tls_privatekey|^dc_\w+=", re.M),
+        re.compile(r"driver\s{0,40}=\s{0,40}(?:smtp|manualroute|dnslookup)|^tls_privatekey|^dc_\w{1,40}=", re.M),
     ),
     _Form(
         "sendmail",
