@@ -20,8 +20,9 @@ from gatepost.net.judgement import Judge
 from gatepost.net.tls_server import ServerTlsContexts
 from gatepost.receiving.proxy_protocol import Incomplete, Proxied, read_header
 from gatepost.smtp.client_effects import ClientEffect, Close, Ready, SendContent, StartTls, TransactionEnded
-from gatepost.smtp.client_session import ClientSession, Transaction
+from gatepost.smtp.client_session import ClientSession
 from gatepost.smtp.client_settings import ClientSettings, StartTlsUse
+from gatepost.smtp.outgoing import OutgoingTransaction
 from gatepost.smtp.parameters import mail_parameters, recipient_parameters
 from gatepost.smtp.server_effects import AskMail
 from pki import Issued, Pki
@@ -95,8 +96,8 @@ class _Sender:
 _ANN = Mailbox("ann", "tenant.example", "ann@tenant.example")
 
 
-def _transaction() -> Transaction:
-    return Transaction(
+def _transaction() -> OutgoingTransaction:
+    return OutgoingTransaction(
         envelope=Envelope(reverse_path=_ANN), recipients=[_Recipient(), _Recipient()], content=_Content()
     )
 

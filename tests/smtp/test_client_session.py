@@ -20,8 +20,9 @@ from gatepost.smtp.client_effects import (
     StartTls,
     TransactionEnded,
 )
-from gatepost.smtp.client_session import ClientSession, Transaction
+from gatepost.smtp.client_session import ClientSession
 from gatepost.smtp.client_settings import ClientSettings, StartTlsUse
+from gatepost.smtp.outgoing import OutgoingTransaction
 from soak import rounds
 
 GREETING = b"220 relay.example ESMTP\r\n"
@@ -53,9 +54,9 @@ class Octets:
             yield self.octets[at : at + 7]
 
 
-def transaction(*to: str, content: bytes = b"Subject: x\r\n\r\nhello\r\n", **more: object) -> Transaction:
+def transaction(*to: str, content: bytes = b"Subject: x\r\n\r\nhello\r\n", **more: object) -> OutgoingTransaction:
     recipients = [Recipient(path) for path in to or ("bob@fabrikam.example",)]
-    return Transaction(
+    return OutgoingTransaction(
         envelope=Envelope(
             reverse_path=Mailbox("ann", "contoso.example", "ann@contoso.example"),
             **more,  # type: ignore[arg-type]
@@ -82,7 +83,7 @@ class Wire:
             self.do(self.session.octets_received(octets[at : at + step]))
         return self
 
-    def begin(self, what: Transaction) -> "Wire":
+    def begin(self, what: OutgoingTransaction) -> "Wire":
         self.do(self.session.begin(what))
         return self
 
@@ -348,7 +349,7 @@ def test_tls_refused_goes_on_in_plain_where_it_is_only_welcome() -> None:
 
 def test_parameters_go_out_only_where_they_were_offered() -> None:
     dsn = DsnRequest(notify=frozenset({"SUCCESS", "FAILURE"}), orcpt="rfc822;bob@fabrikam.example")
-    mail = Transaction(
+    mail = OutgoingTransaction(
         envelope=Envelope(
             reverse_path=NULL_REVERSE_PATH, body=Body.EIGHT_BIT_MIME, smtputf8=True, ret="HDRS", envid="QQ314159"
         ),

@@ -9,7 +9,7 @@ from typing import Final
 from gatepost.queue.message import Claim, Content, QueuedRecipient
 from gatepost.queue.outcome import Deferred, Delivered, DeliveryOutcome, Failed
 from gatepost.smtp.client_effects import Verdict
-from gatepost.smtp.client_session import Transaction
+from gatepost.smtp.outgoing import OutgoingTransaction
 
 # How much of a message is searched for its Message-ID.
 HEAD: Final = 4096
@@ -28,10 +28,10 @@ class Errand:
         self._left: Sequence[QueuedRecipient] = claim.recipients
         self._batch: Sequence[QueuedRecipient] = ()
 
-    def transaction(self, most: int) -> Transaction:
+    def transaction(self, most: int) -> OutgoingTransaction:
         """The next one, to at most so many recipients."""
         self._batch, self._left = self._left[:most], self._left[most:]
-        return Transaction(envelope=self.claim.message.envelope, recipients=self._batch, content=self._content)
+        return OutgoingTransaction(envelope=self.claim.message.envelope, recipients=self._batch, content=self._content)
 
     def ended(self, verdicts: tuple[Verdict, ...], untouched: bool, host: str, passes_dsn: bool) -> None:
         """`untouched`: the session ended before the next hop said anything about it."""

@@ -15,14 +15,12 @@ Laws:
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from enum import Enum, auto
-from typing import Literal, Protocol
+from typing import Literal
 
-from gatepost.mail.domain import DomainError, domain_key
-from gatepost.mail.envelope import Body, DsnRequest, Envelope
 from gatepost.mail.reply import RemoteReply
+from gatepost.smtp.client_answers import Answers, verdict
 from gatepost.smtp.client_effects import (
     ClientEffect,
     Close,
@@ -36,66 +34,19 @@ from gatepost.smtp.client_effects import (
     TransactionEnded,
     Verdict,
 )
-from gatepost.smtp.client_settings import ClientSettings, StartTlsUse
+from gatepost.smtp.client_opening import opening_answered
+from gatepost.smtp.client_settings import Awaited, ClientSettings, patience_s
+from gatepost.smtp.outgoing import (
+    NOTHING_OFFERED,
+    NUL,
+    OutgoingTransaction,
+    goes_as_binary,
+    read_offers,
+    script,
+    why_not,
+)
 from gatepost.smtp.reply_reader import Garbled, ReplyReader
-from gatepost.smtp.transparency import dot_stuffed, header_is_ascii, holds_nul, is_seven_bit, is_text, until_nul
-
-
-class OutgoingRecipient(Protocol):
-    @property
-    def forward_path(self) -> str: ...
-
-    @property
-    def dsn(self) -> DsnRequest: ...
-
-
-class OutgoingContent(Protocol):
-    @property
-    def size(self) -> int: ...
-
-    def chunks(self) -> Iterator[bytes]: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transaction:
-    """One message to at most `most_recipients` recipients."""
-
-    envelope: Envelope
-    recipients: Sequence[OutgoingRecipient]
-    content: OutgoingContent
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offers:
-    """The EHLO keywords of the server that change what we do."""
-
-    pipelining: bool = False
-    starttls: bool = False
-    chunking: bool = False
-    binarymime: bool = False
-    eight_bit_mime: bool = False
-    smtputf8: bool = False
-    dsn: bool = False
-    size: bool = False
-    largest_message: int | None = None
-    most_recipients: int | None = None
-    most_transactions: int | None = None
-
-
-NOTHING_OFFERED = Offers()
-
-
-class _Awaited(Enum):
-    GREETING = "the greeting"
-    EHLO = "the reply to EHLO"
-    HELO = "the reply to HELO"
-    STARTTLS = "the reply to STARTTLS"
-    RSET = "the reply to RSET"
-    MAIL = "the reply to MAIL"
-    RCPT = "the reply to RCPT"
-    DATA = "the reply to DATA"
-    CONTENT = "the reply to the content"
-    QUIT = "the reply to QUIT"
+from gatepost.smtp.transparency import dot_stuffed, until_nul
 
 
 class _State(Enum):
@@ -112,22 +63,18 @@ class ClientSession:
 
     def __init__(self, settings: ClientSettings) -> None:
         self.offers = NOTHING_OFFERED
-        self._settings = settings
+        self.settings = settings
         self._state = _State.OPENING
-        self._secured = False
+        self.secured = False
         self._reader = ReplyReader()
         self._replies: deque[RemoteReply | Garbled] = deque()
-        self._awaited: deque[_Awaited] = deque((_Awaited.GREETING,))
+        self._awaited: deque[Awaited] = deque((Awaited.GREETING,))
         self._needs_reset = False
         self._content_under_way = False
         self._nul_met = False
-        self._transaction: Transaction
-        self._script: deque[tuple[_Awaited, str]] = deque()
-        self._verdicts: list[Verdict | None] = []
-        self._accepted: list[int] = []
-        self._asked = 0
-        self._answered = False
-        self._taken_nevertheless = False
+        self._transaction: OutgoingTransaction
+        self._script: deque[tuple[Awaited, str]] = deque()
+        self._answers: Answers
 
     @property
     def idle(self) -> bool:
@@ -141,25 +88,15 @@ class ClientSession:
     @property
     def most_recipients(self) -> int:
         """In one transaction: ours, or what the server says it takes (RFC 9422)."""
-        return min(self._settings.most_recipients, self.offers.most_recipients or self._settings.most_recipients)
+        return min(self.settings.most_recipients, self.offers.most_recipients or self.settings.most_recipients)
 
     @property
     def timeout_s(self) -> float:
         """How long the present silence may last."""
-        timeouts = self._settings.timeouts
+        timeouts = self.settings.timeouts
         if self._content_under_way:
             return timeouts.block_s
-        match self._awaited[0] if self._awaited else None:
-            case _Awaited.GREETING:
-                return timeouts.greeting_s
-            case _Awaited.DATA:
-                return timeouts.data_s
-            case _Awaited.CONTENT:
-                return timeouts.end_of_data_s
-            case _Awaited.QUIT:
-                return timeouts.quit_s
-            case _:
-                return timeouts.command_s
+        return patience_s(timeouts, self._awaited[0]) if self._awaited else timeouts.command_s
 
     # What happened
 
@@ -173,10 +110,10 @@ class ClientSession:
         """RFC 3207 4.2: what the server said before TLS is forgotten, and EHLO is said again."""
         self._reader = ReplyReader()
         self._replies.clear()
-        self._secured = True
+        self.secured = True
         self.offers = NOTHING_OFFERED
         self._state = _State.OPENING
-        return [self._command(_Awaited.EHLO, f"EHLO {self._settings.ehlo_name}")]
+        return [self.command(Awaited.EHLO, f"EHLO {self.settings.ehlo_name}")]
 
     def content_sent(self) -> list[ClientEffect]:
         """The octets of `SendContent` are out. Replies that came meanwhile count from now."""
@@ -188,7 +125,7 @@ class ClientSession:
     def _end_before_nul(self) -> list[ClientEffect]:
         """The content that is under way is not whole, and only hanging up keeps the next hop from taking it so."""
         effects: list[ClientEffect] = []
-        self._end(_NUL, effects)
+        self._end(NUL, effects)
         self._close("Local", effects)
         return effects
 
@@ -196,7 +133,7 @@ class ClientSession:
         effects = self.content_sent()
         if self._state is not _State.CLOSED:
             awaited = f" while waiting for {self._awaited[0].value}" if self._awaited else ""
-            self._break_off(why + awaited, "4.4.2", effects, who="Remote")
+            self.break_off_with(why + awaited, "4.4.2", effects, who="Remote")
         return effects
 
     def break_off(self, why: str) -> list[ClientEffect]:
@@ -204,7 +141,7 @@ class ClientSession:
         effects: list[ClientEffect] = []
         if self._state is not _State.CLOSED:
             self._content_under_way = False
-            self._break_off(why, "4.4.2", effects)
+            self.break_off_with(why, "4.4.2", effects)
         return effects
 
     def timed_out(self) -> list[ClientEffect]:
@@ -212,7 +149,7 @@ class ClientSession:
         if self._state is not _State.CLOSED:
             awaited = self._awaited[0].value if self._awaited else "the next transaction"
             within = "took the content too slowly" if self._content_under_way else f"did not send {awaited} in time"
-            self._break_off(f"the next hop {within}", "4.4.2", effects)
+            self.break_off_with(f"the next hop {within}", "4.4.2", effects)
         return effects
 
     def _work_off(self) -> list[ClientEffect]:
@@ -221,7 +158,7 @@ class ClientSession:
             reply = self._replies.popleft()
             if isinstance(reply, Garbled):
                 effects.append(GarbageReceived(reply.said))
-                self._break_off(reply.why, "4.5.0", effects)
+                self.break_off_with(reply.why, "4.5.0", effects)
             else:
                 kept = reply.kept()
                 effects.append(ReplyReceived(kept))
@@ -232,23 +169,21 @@ class ClientSession:
 
     # Orders
 
-    def begin(self, transaction: Transaction) -> list[ClientEffect]:
+    def begin(self, transaction: OutgoingTransaction) -> list[ClientEffect]:
         """Start a mail transaction; only while `idle`."""
-        refusal = self._why_not(transaction)
+        looked_at = transaction.content.size <= self.settings.most_inline_content
+        refusal = why_not(transaction, self.offers, looked_at)
         if refusal:
             return [TransactionEnded((refusal,) * len(transaction.recipients), untouched=False)]
         self._state = _State.SENDING
         self._transaction = transaction
-        self._verdicts = [None] * len(transaction.recipients)
-        self._accepted = []
-        self._asked = 0
-        self._answered = False
-        self._taken_nevertheless = False
+        self._answers = Answers(len(transaction.recipients))
         self._nul_met = False
-        self._script = self._commands(transaction)
+        self._script = script(transaction, self.offers, reset=self._needs_reset)
+        self._needs_reset = False
         effects: list[ClientEffect] = []
         if self._reader.pending:
-            self._break_off("the next hop broke the protocol: a reply that nobody asked for", "4.5.0", effects)
+            self.break_off_with("the next hop broke the protocol: a reply that nobody asked for", "4.5.0", effects)
         else:
             self._send_next(effects)
         return effects
@@ -257,7 +192,7 @@ class ClientSession:
         if self._state is not _State.IDLE:
             self._state = _State.CLOSED
             return [Close("Local")]
-        return self._leave()
+        return self.leave()
 
     # The opening
 
@@ -268,164 +203,39 @@ class ClientSession:
             self._close("Remote", effects)
             return
         awaited = self._awaited.popleft()
-        if awaited is _Awaited.EHLO and reply.kind == 2:
-            self.offers = _offers(whole)
-        if reply.code == 421 and awaited is not _Awaited.QUIT:
+        if awaited is Awaited.EHLO and reply.kind == 2:
+            self.offers = read_offers(whole)
+        if reply.code == 421 and awaited is not Awaited.QUIT:
             self._service_closing(awaited, reply, effects)
             return
-        match awaited:
-            case _Awaited.RCPT:
-                self._rcpt_answered(reply, effects)
-            case _Awaited.MAIL:
-                self._mail_answered(reply, effects)
-            case _Awaited.CONTENT:
-                self._content_answered(reply, effects)
-            case _Awaited.DATA:
-                self._data_answered(reply, effects)
-            case _Awaited.RSET:
-                self._advance(effects)
-            case _Awaited.GREETING:
-                self._greeted(reply, effects)
-            case _Awaited.EHLO:
-                self._ehlo_answered(reply, effects)
-            case _Awaited.HELO:
-                self._helo_answered(reply, effects)
-            case _Awaited.STARTTLS:
-                self._starttls_answered(reply, effects)
-            case _Awaited.QUIT:
-                self._close("Local", effects)
-
-    def _greeted(self, reply: RemoteReply, effects: list[ClientEffect]) -> None:
-        if reply.kind == 2:
-            effects.append(self._command(_Awaited.EHLO, f"EHLO {self._settings.ehlo_name}"))
-        else:
-            self._refused("the next hop does not take mail now", reply, effects)
-
-    def _ehlo_answered(self, reply: RemoteReply, effects: list[ClientEffect]) -> None:
-        if reply.kind == 2:
-            self._greeting_over(effects)
-        elif reply.kind == 5 and not self._secured:
-            # RFC 5321 3.2: a server that does not know EHLO is greeted with HELO.
-            effects.append(self._command(_Awaited.HELO, f"HELO {self._settings.ehlo_name}"))
-        else:
-            self._refused("the next hop refused EHLO", reply, effects)
-
-    def _helo_answered(self, reply: RemoteReply, effects: list[ClientEffect]) -> None:
-        if reply.kind == 2:
-            self._greeting_over(effects)
-        else:
-            self._refused("the next hop refused HELO", reply, effects)
-
-    def _greeting_over(self, effects: list[ClientEffect]) -> None:
-        use = self._settings.starttls
-        if self._secured or use is StartTlsUse.NEVER or (use is StartTlsUse.WHEN_OFFERED and not self.offers.starttls):
-            self._become_ready(effects)
-        elif self.offers.starttls:
-            effects.append(self._command(_Awaited.STARTTLS, "STARTTLS"))
-        else:
-            self._fail("the next hop does not offer STARTTLS, which the send connector demands", None, effects)
-
-    def _starttls_answered(self, reply: RemoteReply, effects: list[ClientEffect]) -> None:
-        if reply.kind == 2:
-            self._state = _State.SECURING
-            effects.append(StartTls())
-        elif self._settings.starttls is StartTlsUse.REQUIRED:
-            self._fail("the next hop refused STARTTLS, which the send connector demands", reply, effects)
-        else:
-            self._become_ready(effects)
-
-    def _become_ready(self, effects: list[ClientEffect]) -> None:
-        self._state = _State.IDLE
-        effects.append(Ready())
-
-    def _refused(self, why: str, reply: RemoteReply, effects: list[ClientEffect]) -> None:
-        if reply.kind == 3:
-            self._break_off(f"the next hop broke the protocol: {reply.lines[0][:100]}", "4.5.0", effects)
+        if awaited is Awaited.MAIL:
+            self._answers.begun = True
+        if _contradicts(reply, awaited):
+            self.break_off_with(f"the next hop broke the protocol: {reply.lines[0][:100]}", "4.5.0", effects)
             return
-        # Another host of the domain may take it, and this one may be mended: a session refused is never the end of a
-        # message (RFC 5321 5.1).
-        effects.append(SessionFailed(why, "4.3.2", reply))
-        effects.extend(self._leave())
-
-    def _fail(self, why: str, reply: RemoteReply | None, effects: list[ClientEffect]) -> None:
-        # RFC 3463 3.8: X.7.4, security features not supported.
-        effects.append(SessionFailed(why, "4.7.4", reply))
-        effects.extend(self._leave())
+        match awaited:
+            case Awaited.RCPT:
+                self._rcpt_answered(reply, effects)
+            case Awaited.MAIL:
+                self._mail_answered(reply, effects)
+            case Awaited.CONTENT:
+                self._content_answered(reply, effects)
+            case Awaited.DATA:
+                self._data_answered(reply, effects)
+            case Awaited.RSET:
+                self._advance(effects)
+            case Awaited.QUIT:
+                self._close("Local", effects)
+            case _:
+                opening_answered(self, awaited, reply, effects)
 
     # The mail transaction
-
-    def _why_not(self, transaction: Transaction) -> Verdict | None:
-        """Why this server can never take this message unchanged."""
-        offers, content, envelope = self.offers, transaction.content, transaction.envelope
-        largest = offers.largest_message
-        if largest and content.size > largest:
-            # RFC 1870 6.1: no use in sending what is larger than announced.
-            return _never("5.3.4", f"the message has {content.size} octets; the next hop takes {largest} at most")
-        if envelope.smtputf8 and not offers.smtputf8 and not _fits_ascii(transaction):
-            return _never("5.6.7", "the message needs SMTPUTF8, which the next hop does not offer")
-        if envelope.body is Body.BINARY_MIME:
-            if self._goes_as_binary(transaction):
-                return None
-            if not is_text(content.chunks()):
-                return _never("5.6.1", "the message is binary and the next hop does not offer BINARYMIME")
-            return self._why_not_text(transaction)
-        if self._was_looked_at(transaction) and holds_nul(content.chunks()):
-            return _NUL
-        return self._why_not_text(transaction) if envelope.body is Body.EIGHT_BIT_MIME else None
-
-    def _was_looked_at(self, transaction: Transaction) -> bool:
-        """For NUL, before it is sent. Larger content is looked at meanwhile, so that it is not read twice."""
-        return transaction.content.size <= self._settings.most_inline_content
-
-    def _goes_as_binary(self, transaction: Transaction) -> bool:
-        return transaction.envelope.body is Body.BINARY_MIME and self.offers.chunking and self.offers.binarymime
-
-    def _why_not_text(self, transaction: Transaction) -> Verdict | None:
-        if self.offers.eight_bit_mime or is_seven_bit(transaction.content.chunks()):
-            return None
-        # RFC 6152 3: convert, or return as undeliverable. Converting would break signatures.
-        return _never("5.6.3", "the message holds 8-bit text and the next hop does not offer 8BITMIME")
-
-    def _commands(self, transaction: Transaction) -> deque[tuple[_Awaited, str]]:
-        script = deque(((_Awaited.MAIL, self._mail_command(transaction)),))
-        if self._needs_reset:
-            script.appendleft((_Awaited.RSET, "RSET"))
-            self._needs_reset = False
-        passes_dsn = self.offers.dsn
-        for recipient in transaction.recipients:
-            line = f"RCPT TO:<{self._on_the_wire(recipient.forward_path)}>"
-            if passes_dsn and (recipient.dsn.notify or recipient.dsn.orcpt):
-                line += _dsn_parameters(recipient.dsn)
-            script.append((_Awaited.RCPT, line))
-        return script
-
-    def _on_the_wire(self, path: str) -> str:
-        """RFC 6531 3.2: where SMTPUTF8 is not to be had, a domain beyond ASCII may go as A-labels."""
-        return path if path.isascii() or self.offers.smtputf8 else _with_a_labels(path)
-
-    def _mail_command(self, transaction: Transaction) -> str:
-        offers, envelope = self.offers, transaction.envelope
-        line = f"MAIL FROM:<{self._on_the_wire(str(envelope.reverse_path))}>"
-        if offers.size:
-            line += f" SIZE={transaction.content.size}"
-        if self._goes_as_binary(transaction):
-            line += " BODY=BINARYMIME"
-        elif envelope.body is not Body.SEVEN_BIT and offers.eight_bit_mime:
-            line += " BODY=8BITMIME"
-        if envelope.smtputf8 and offers.smtputf8:
-            line += " SMTPUTF8"
-        if offers.dsn:
-            if envelope.ret:
-                line += f" RET={envelope.ret}"
-            if envelope.envid:
-                line += f" ENVID={envelope.envid}"
-        return line
 
     def _send_next(self, effects: list[ClientEffect]) -> None:
         """RFC 2920: with PIPELINING the whole envelope goes in one write, and DATA or the small content with it."""
         if not self.offers.pipelining:
             awaited, line = self._script.popleft()
-            effects.append(self._command(awaited, line))
+            effects.append(self.command(awaited, line))
             return
         self._awaited.extend([awaited for awaited, _ in self._script])
         lines = [line for _, line in self._script]
@@ -434,11 +244,11 @@ class ClientSession:
         inline: list[bytes] = []
         if not self.offers.chunking:
             lines.append("DATA")
-            self._awaited.append(_Awaited.DATA)
-        elif content.size <= self._settings.most_inline_content:
+            self._awaited.append(Awaited.DATA)
+        elif content.size <= self.settings.most_inline_content:
             # RFC 3030 4.2: BDAT may be pipelined, its octets with it.
             lines.append(f"BDAT {content.size} LAST")
-            self._awaited.append(_Awaited.CONTENT)
+            self._awaited.append(Awaited.CONTENT)
             inline.extend(content.chunks())
         octets = ("\r\n".join(lines) + "\r\n").encode()
         effects.append(SendCommands(b"".join((octets, *inline)) if inline else octets, tuple(lines)))
@@ -449,7 +259,7 @@ class ClientSession:
             return
         if self._script:
             self._send_next(effects)
-        elif self._accepted:
+        elif self._answers.accepted:
             self._begin_content(effects)
         else:
             # Every RCPT was refused: each recipient has its own verdict by now.
@@ -458,15 +268,17 @@ class ClientSession:
 
     def _begin_content(self, effects: list[ClientEffect]) -> None:
         if not self.offers.chunking:
-            effects.append(self._command(_Awaited.DATA, "DATA"))
+            effects.append(self.command(Awaited.DATA, "DATA"))
             return
         content = self._transaction.content
-        effects.append(self._command(_Awaited.CONTENT, f"BDAT {content.size} LAST"))
+        effects.append(self.command(Awaited.CONTENT, f"BDAT {content.size} LAST"))
         self._stream(content.chunks(), effects)
 
     def _stream(self, octets: Iterator[bytes], effects: list[ClientEffect]) -> None:
         self._content_under_way = True
-        if not self._was_looked_at(self._transaction) and not self._goes_as_binary(self._transaction):
+        # Small content was looked through before.
+        large = self._transaction.content.size > self.settings.most_inline_content
+        if large and not goes_as_binary(self._transaction, self.offers):
             octets = until_nul(octets, self._meet_nul)
         effects.append(SendContent(octets))
 
@@ -474,75 +286,58 @@ class ClientSession:
         self._nul_met = True
 
     def _mail_answered(self, reply: RemoteReply, effects: list[ClientEffect]) -> None:
-        self._answered = True
-        if reply.kind == 3:
-            self._contradicted(reply, effects)
-            return
         if reply.kind != 2:
-            self._verdicts = [_verdict(reply)] * len(self._verdicts)
+            self._answers.all_refused(reply)
             self._script.clear()
         self._advance(effects)
 
     def _rcpt_answered(self, reply: RemoteReply, effects: list[ClientEffect]) -> None:
-        if reply.kind == 3:
-            self._contradicted(reply, effects)
-            return
-        at = self._asked
-        self._asked += 1
-        if self._verdicts[at] is None:
-            if reply.kind == 2:
-                self._accepted.append(at)
-            else:
-                self._verdicts[at] = _verdict(reply)
-        elif reply.kind == 2:
-            self._taken_nevertheless = True
+        self._answers.recipient(reply)
         self._advance(effects)
 
     def _data_answered(self, reply: RemoteReply, effects: list[ClientEffect]) -> None:
-        if reply.kind == 2:
-            self._contradicted(reply, effects)
-        elif reply.kind != 3:
+        if reply.kind != 3:
             self._needs_reset = True
-            self._end(_verdict(reply), effects)
-        elif self._accepted:
-            self._awaited.append(_Awaited.CONTENT)
+            self._end(verdict(reply), effects)
+        elif self._answers.accepted:
+            self._awaited.append(Awaited.CONTENT)
             self._stream(dot_stuffed(self._transaction.content.chunks()), effects)
-        elif self._taken_nevertheless:
+        elif self._answers.taken_nevertheless:
             # MAIL was refused, RCPT and DATA were not: an empty content would be taken for the message.
-            self._break_off("the next hop took recipients though it had refused MAIL", "4.5.0", effects)
+            self.break_off_with("the next hop took recipients though it had refused MAIL", "4.5.0", effects)
         else:
             # RFC 2920 3.1: every recipient was refused and DATA taken nevertheless: an empty content ends it.
-            self._awaited.append(_Awaited.CONTENT)
+            self._awaited.append(Awaited.CONTENT)
             effects.append(SendCommands(b".\r\n", (".",)))
 
     def _content_answered(self, reply: RemoteReply, effects: list[ClientEffect]) -> None:
-        if reply.kind == 3:
-            self._contradicted(reply, effects)
-            return
         # RFC 3030 2: after a failed BDAT only RSET makes a new transaction possible.
-        self._needs_reset = reply.kind != 2 or not self._accepted
-        self._end(_verdict(reply), effects)
+        self._needs_reset = reply.kind != 2 or not self._answers.accepted
+        self._end(verdict(reply), effects)
 
-    def _contradicted(self, reply: RemoteReply, effects: list[ClientEffect]) -> None:
-        """A reply code that this command cannot have."""
-        self._break_off(f"the next hop broke the protocol: {reply.lines[0][:100]}", "4.5.0", effects)
-
-    def _service_closing(self, awaited: _Awaited, reply: RemoteReply, effects: list[ClientEffect]) -> None:
+    def _service_closing(self, awaited: Awaited, reply: RemoteReply, effects: list[ClientEffect]) -> None:
         """421 may come in answer to anything (RFC 5321 3.8): the server is about to hang up."""
         if self._state is _State.SENDING:
-            self._end(_verdict(reply), effects)
+            self._end(verdict(reply), effects)
         else:
             effects.append(SessionFailed("the next hop closes the session", "4.3.2", reply))
         self._close("Remote", effects)
 
-    # Endings
+    # Endings, and what the opening asks for
+
+    def secure(self, effects: list[ClientEffect]) -> None:
+        self._state = _State.SECURING
+        effects.append(StartTls())
+
+    def become_ready(self, effects: list[ClientEffect]) -> None:
+        self._state = _State.IDLE
+        effects.append(Ready())
 
     def _end(self, verdict_of_rest: Verdict, effects: list[ClientEffect]) -> None:
-        verdicts = tuple(own or verdict_of_rest for own in self._verdicts)
         self._state = _State.IDLE
-        effects.append(TransactionEnded(verdicts, untouched=not self._answered))
+        effects.append(TransactionEnded(self._answers.verdicts(verdict_of_rest), untouched=not self._answers.begun))
 
-    def _break_off(
+    def break_off_with(
         self, why: str, status: str, effects: list[ClientEffect], who: Literal["Local", "Remote"] = "Local"
     ) -> None:
         if self._state is _State.SENDING:
@@ -551,16 +346,16 @@ class ClientSession:
             effects.append(SessionFailed(why, status, None))
         self._close(who, effects)
 
-    def _leave(self) -> list[ClientEffect]:
+    def leave(self) -> list[ClientEffect]:
         self._state = _State.LEAVING
-        return [self._command(_Awaited.QUIT, "QUIT")]
+        return [self.command(Awaited.QUIT, "QUIT")]
 
     def _close(self, who: Literal["Local", "Remote"], effects: list[ClientEffect]) -> None:
         self._state = _State.CLOSED
         self._awaited.clear()
         effects.append(Close(who))
 
-    def _command(self, awaited: _Awaited, line: str) -> SendCommands:
+    def command(self, awaited: Awaited, line: str) -> SendCommands:
         self._awaited.append(awaited)
         return SendCommands(line.encode() + b"\r\n", (line,))
 
@@ -568,78 +363,8 @@ class ClientSession:
 _NEVER_SENT = Verdict(4, "4.5.0", "the content was never sent", None)
 
 
-def _verdict(reply: RemoteReply) -> Verdict:
-    kind = reply.kind
-    if kind == 2:
-        return Verdict(2, _status(reply), "", reply)
-    return Verdict(5 if kind == 5 else 4, _status(reply), "the next hop refused it", reply)
-
-
-def _status(reply: RemoteReply) -> str:
-    """The enhanced status code where it agrees with the reply code, else the plainest of its class (RFC 3463 3.1)."""
-    if reply.enhanced and int(reply.enhanced[0]) == reply.kind:
-        return reply.enhanced
-    return f"{reply.kind}.0.0"
-
-
-def _never(status: str, why: str) -> Verdict:
-    return Verdict(5, status, why, None)
-
-
-_NUL = _never("5.6.0", "the message holds a NUL octet, which is sent as BINARYMIME or not at all")
-
-
-def _fits_ascii(transaction: Transaction) -> bool:
-    """SMTPUTF8 was declared and nothing needs it (RFC 6531 3.1 asks for it only where something does)."""
-    return (
-        _with_a_labels(str(transaction.envelope.reverse_path)).isascii()
-        and all(
-            _with_a_labels(recipient.forward_path).isascii()
-            # RFC 6533 3: an original recipient beyond ASCII would need another form.
-            and (recipient.dsn.orcpt or "").isascii()
-            for recipient in transaction.recipients
-        )
-        and header_is_ascii(transaction.content.chunks())
-    )
-
-
-def _with_a_labels(path: str) -> str:
-    """The path with its domain in ASCII; as it is, where its local part is not, or its domain is none."""
-    local_part, _, domain = path.rpartition("@")
-    if path.isascii() or not local_part.isascii():
-        return path
-    try:
-        return f"{local_part}@{domain_key(domain)}"
-    except DomainError:
-        return path
-
-
-def _dsn_parameters(dsn: DsnRequest) -> str:
-    notify = f" NOTIFY={','.join(sorted(dsn.notify))}" if dsn.notify else ""
-    return f"{notify} ORCPT={dsn.orcpt}" if dsn.orcpt else notify
-
-
-def _offers(reply: RemoteReply) -> Offers:
-    keywords = {}
-    for line in reply.lines[1:]:
-        keyword, _, parameters = line[4:].strip().partition(" ")
-        keywords[keyword.upper()] = parameters
-    limits = dict(item.upper().partition("=")[::2] for item in keywords.get("LIMITS", "").split())
-    return Offers(
-        pipelining="PIPELINING" in keywords,
-        starttls="STARTTLS" in keywords,
-        chunking="CHUNKING" in keywords,
-        binarymime="BINARYMIME" in keywords,
-        eight_bit_mime="8BITMIME" in keywords,
-        smtputf8="SMTPUTF8" in keywords,
-        dsn="DSN" in keywords,
-        size="SIZE" in keywords,
-        largest_message=_number(keywords.get("SIZE", "")),
-        most_recipients=_number(limits.get("RCPTMAX", "")),
-        most_transactions=_number(limits.get("MAILMAX", "")),
-    )
-
-
-def _number(text: str) -> int | None:
-    """A positive number, or None: SIZE=0 means no fixed maximum (RFC 1870 4)."""
-    return int(text) or None if text.isascii() and text.isdigit() and len(text) <= 18 else None
+def _contradicts(reply: RemoteReply, awaited: Awaited) -> bool:
+    """Whether the command cannot have such a reply."""
+    if reply.kind == 3:
+        return awaited in (Awaited.MAIL, Awaited.RCPT, Awaited.CONTENT)
+    return reply.kind == 2 and awaited is Awaited.DATA

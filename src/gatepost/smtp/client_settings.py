@@ -42,3 +42,30 @@ class ClientSettings:
     most_inline_content: int = 128 * 1024
     """Content up to this size follows its BDAT command in the same write, before RCPT is answered."""
     timeouts: ClientTimeouts = RFC_TIMEOUTS
+
+
+class Awaited(Enum):
+    GREETING = "the greeting"
+    EHLO = "the reply to EHLO"
+    HELO = "the reply to HELO"
+    STARTTLS = "the reply to STARTTLS"
+    RSET = "the reply to RSET"
+    MAIL = "the reply to MAIL"
+    RCPT = "the reply to RCPT"
+    DATA = "the reply to DATA"
+    CONTENT = "the reply to the content"
+    QUIT = "the reply to QUIT"
+
+
+def patience_s(timeouts: ClientTimeouts, awaited: Awaited) -> float:
+    match awaited:
+        case Awaited.GREETING:
+            return timeouts.greeting_s
+        case Awaited.DATA:
+            return timeouts.data_s
+        case Awaited.CONTENT:
+            return timeouts.end_of_data_s
+        case Awaited.QUIT:
+            return timeouts.quit_s
+        case _:
+            return timeouts.command_s
