@@ -256,7 +256,7 @@ def test_rows_are_followed_as_they_are_written_across_files(tmp_path: Path) -> N
 
 def test_a_row_that_is_still_being_written_is_followed_when_it_is_whole(tmp_path: Path) -> None:
     followed = FollowedProtocolLogs({Side.SEND: tmp_path})
-    line = RecordWriter().line(row()).encode()
+    line = RecordWriter().text([row()]).encode()
     path = tmp_path / "SEND2026010112-1.LOG"
     path.write_bytes(line + line[:40])
     assert len(followed.new_rows()) == 1

@@ -35,8 +35,7 @@ def read_one(text: str | bytes) -> ProtocolLogRecord:
 
 @given(st.lists(records, max_size=8))
 def test_what_is_written_is_read_back(rows: list[ProtocolLogRecord]) -> None:
-    writer = RecordWriter()
-    text = header(Side.SEND, 0.0) + "".join(map(writer.line, rows))
+    text = header(Side.SEND, 0.0) + RecordWriter().text(rows)
     log = read_protocol_log(text.encode())
     assert [row for _, row in log.records] == rows
     assert log.damaged == []
@@ -46,16 +45,21 @@ def test_what_is_written_is_read_back(rows: list[ProtocolLogRecord]) -> None:
 @given(data=st.text(), context=st.text())
 def test_no_octet_of_a_peer_can_begin_a_second_row(data: str, context: str) -> None:
     record = ProtocolLogRecord(0.0, "c", "0" * 16, 0, "", "", Event.RECEIVE, data, context)
-    line = RecordWriter().line(record)
+    line = RecordWriter().text([record])
     assert line.endswith("\r\n")
     assert len(line.splitlines()) == 1
     octets = line.encode("utf-8", "backslashreplace")
     assert len(read_protocol_log(octets).records) == 1
 
 
+@given(st.lists(records, max_size=8))
+def test_rows_that_are_written_together_are_the_rows_written_one_by_one(rows: list[ProtocolLogRecord]) -> None:
+    assert RecordWriter().text(rows) == "".join([RecordWriter().text([row]) for row in rows])
+
+
 def test_rows_are_quoted_as_other_csv_readers_expect() -> None:
     record = ProtocolLogRecord(0.0, "a,b", "0" * 16, 7, "", "", Event.SEND, 'say "hi", twice', "x,y")
-    [row] = csv.reader([RecordWriter().line(record)])
+    [row] = csv.reader([RecordWriter().text([record])])
     assert row == ["1970-01-01T00:00:00.000Z", "a,b", "0" * 16, "7", "", "", ">", 'say "hi", twice', "x,y"]
 
 

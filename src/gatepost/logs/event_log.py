@@ -156,7 +156,7 @@ def json_line(logged: LoggedEvent) -> str:
     return visible_json(_encoded({**fields, **line})) + "\n"
 
 
-_PLAIN_ASCII = re.compile(r"[!#-<>-\[\]-~]+\Z")
+_PLAIN_ASCII = re.compile(rf"[!#-<>-\[\]-~]{{1,{_LONGEST_VALUE}}}\Z")
 _PLAIN = re.compile(r"[^\s\"=\\\x00-\x1f\x7f]+\Z")
 
 
@@ -164,8 +164,11 @@ def text_line(logged: LoggedEvent) -> str:
     """`time level event name=value …`; a value with blanks or quotes in it is written as a JSON string."""
     parts = [timestamp_text(logged.at), level(logged.event), logged.event]
     for name, value in logged.fields.items():
-        shown = _shown(name, value)
-        if shown is not None:
+        # Where there is no blank, there is no secret except in a URL.
+        plain = type(value) is int or (isinstance(value, str) and _PLAIN_ASCII.match(value) and "://" not in value)
+        if plain and not _is_secret(name):
+            parts.append(f"{name}={value}")
+        elif (shown := _shown(name, value)) is not None:
             parts.append(f"{name}={_word(shown)}")
     return " ".join(parts) + "\n"
 

@@ -72,10 +72,10 @@ class SharedSeries:
 
     def share_of(self, whose: Whose, address: str, octets: int, now: float) -> str:
         """Where `octets` of a tenant go, or of a stranger at `address`."""
-        network = network_of(address)
-        by_stranger = whose.tenant is None or whose.by_stranger
-        if by_stranger and not self._allows(network, octets, now):
-            return _busy("strangers", network, _BUSY_STRANGERS)
+        if whose.tenant is None or whose.by_stranger:
+            network = network_of(address)
+            if not self._allows(network, octets, now):
+                return _busy("strangers", network, _BUSY_STRANGERS)
         if whose.tenant is None:
             return STRANGERS
         tenant = f"tenant {whose.tenant}"

@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final, Generic, TypeVar
 
@@ -75,7 +74,7 @@ class BackgroundLog(ABC, Generic[Entry]):
         self._name = name
         self._most_waiting = most_waiting
         self._clock = clock
-        self._entries: deque[Entry] = deque()
+        self._entries: list[Entry] = []
         self._paused_from = self._paused_until = 0.0
         self._failing = False
         # The session side counts one, the thread the others: neither needs a lock.
@@ -121,7 +120,8 @@ class BackgroundLog(ABC, Generic[Entry]):
         waiting = len(self._entries)
         # A clock that went back ends the pause.
         while (waiting or self._is_overdue(now)) and not self._paused_from <= now < self._paused_until:
-            batch = [self._entries.popleft() for _ in range(min(waiting, _BATCH))]
+            batch = self._entries[: min(waiting, _BATCH)]
+            del self._entries[: len(batch)]
             waiting -= len(batch)
             try:
                 self._write(batch, now)

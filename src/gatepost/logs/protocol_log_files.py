@@ -120,7 +120,7 @@ class ProtocolLogFiles(BackgroundLog[ProtocolLogRecord | Belongs]):
     ) -> None:
         super().__init__(writer, f"protocol log {folder}", _MOST_WAITING, clock)
         self._shares = SharedSeries(folder, _NAMES[side], limits, workers, lambda now: header(side, now).encode())
-        self._line = RecordWriter().line
+        self._text = RecordWriter().text
         self._owners = _Owners() if in_shares else None
 
     def belongs(self, session_id: str, tenant: str | None, *, by_stranger: bool = False, ended: bool = False) -> None:
@@ -136,29 +136,30 @@ class ProtocolLogFiles(BackgroundLog[ProtocolLogRecord | Belongs]):
 
     def _write(self, entries: Sequence[ProtocolLogRecord | Belongs], now: float) -> None:
         if self._owners is None:
-            self._append(TENANTS, [self._line(each) for each in entries if isinstance(each, ProtocolLogRecord)], now)
+            rows = [each for each in entries if isinstance(each, ProtocolLogRecord)]
+            self._append(TENANTS, self._text(rows), now)
         else:
             self._append_shared(self._owners.sorted(entries, now), now)
 
     def _append_shared(self, sorted_rows: Iterator[Rows], now: float) -> None:
         ready: dict[str, list[str]] = {}
         for whose, rows in sorted_rows:
-            lines = [self._line(row) for row in rows]
-            octets = sum(map(len, lines))
-            share = self._shares.share_of(whose, _address_in(rows[0].remote_endpoint), octets, now)
-            ready.setdefault(share, []).extend(lines)
+            text = self._text(rows)
+            address = _address_in(rows[0].remote_endpoint) if whose.tenant is None or whose.by_stranger else ""
+            share = self._shares.share_of(whose, address, len(text), now)
+            ready.setdefault(share, []).append(text)
         # One share that cannot be written must not take the others' rows along.
         failures = []
-        for share, lines in ready.items():
+        for share, texts in ready.items():
             try:
-                self._append(share, lines, now)
+                self._append(share, "".join(texts), now)
             except OSError as error:
                 failures.append(error)
         if failures:
             raise failures[0]
 
-    def _append(self, share: str, lines: Sequence[str], now: float) -> None:
-        octets = "".join(lines).encode("utf-8", "backslashreplace")
+    def _append(self, share: str, text: str, now: float) -> None:
+        octets = text.encode("utf-8", "backslashreplace")
         series = self._shares.of(share)
         series.begin(now, len(octets))
         series.write(octets)

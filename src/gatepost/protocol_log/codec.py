@@ -67,30 +67,45 @@ class RecordWriter:
         self._second_text = ""
         self._texts: dict[int, str] = {}
 
-    def line(self, record: ProtocolLogRecord) -> str:
-        at, connector_id, session_id, sequence_number, local_endpoint, remote_endpoint, event, data, context = record
-        milliseconds = int(at * 1000 + 0.5)
-        when = self._texts.get(milliseconds) or self._timestamp(milliseconds)
-        row = (
-            f"{when},{connector_id},{session_id},{sequence_number},{local_endpoint},{remote_endpoint},"
-            f"{event._value_},{data},{context}"
-        )
-        # A line break inside a value would let a peer write rows of its own; readers of a log go line by line.
-        if row.isascii() and row.isprintable() and row.count(",") == _COMMAS and '"' not in row:
-            return f"{row}\r\n"
+    def text(self, records: Sequence[ProtocolLogRecord]) -> str:
+        """Their lines, one after the other."""
+        rows: list[str] = []
+        shown, when = -1, ""
+        for record in records:
+            at, connector, session_id, number, local, remote, event, data, context = record
+            milliseconds = int(at * 1000 + 0.5)
+            if milliseconds != shown:
+                shown, when = milliseconds, self._timestamp(milliseconds)
+            row = f"{when},{connector},{session_id},{number},{local},{remote},{event._value_},{data},{context}"
+            rows.append(row if row.count(",") == _COMMAS and '"' not in row else self._quoted(record))
+        # A line break inside a value would let a peer write rows of its own. Hardly any row has one, and looking at
+        # all of them together costs little more than looking at one.
+        if not _is_plain("".join(rows)):
+            rows = [row if _is_plain(row) else self._quoted(each) for row, each in zip(rows, records, strict=True)]
+        return "\r\n".join([*rows, ""])
+
+    def _quoted(self, record: ProtocolLogRecord) -> str:
+        at, connector, session_id, number, local, remote, event, data, context = record
         return (
-            f"{when},{_quoted(connector_id)},{session_id},{sequence_number},{local_endpoint},{remote_endpoint},"
-            f"{event._value_},{_quoted(data)},{_quoted(context)}\r\n"
+            f"{self._timestamp(int(at * 1000 + 0.5))},{_quoted(connector)},{session_id},{number},{local},{remote},"
+            f"{event._value_},{_quoted(data)},{_quoted(context)}"
         )
 
     def _timestamp(self, milliseconds: int) -> str:
-        second, rest = divmod(milliseconds, 1000)
-        if second != self._second:
-            self._second = second
-            self._second_text = _to_the_second(second)
-            self._texts.clear()
-        text = self._texts[milliseconds] = f"{self._second_text}.{rest:03d}Z"
+        text = self._texts.get(milliseconds)
+        if text is None:
+            second, rest = divmod(milliseconds, 1000)
+            if second != self._second:
+                self._second = second
+                self._second_text = _to_the_second(second)
+                self._texts.clear()
+            text = self._texts[milliseconds] = f"{self._second_text}.{rest:03d}Z"
         return text
+
+
+def _is_plain(text: str) -> bool:
+    """Whether it shows all it holds, on one line."""
+    return text.isascii() and text.isprintable()
 
 
 def _quoted(value: str) -> str:
