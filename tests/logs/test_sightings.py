@@ -137,6 +137,7 @@ def test_messages_are_counted_by_connector_for_24_hours_and_30_days(tmp_path: Pa
         first.now = second.now = NOON - days_ago * day
         first.sees(replace(sighting(first.now), messages=messages), sighting(first.now, tenant="fabrikam"))
         second.sees(replace(sighting(first.now, address="192.0.2.2", certificate=False), messages=messages))
+    first.now = NOON + 1
     first.sees(replace(sighting(NOON + 1), messages=1))
     contoso, fabrikam = StoredSightings(tmp_path).use(datetime.fromtimestamp(NOON + 2, UTC))
     assert (contoso.messages_24h, contoso.messages_30d) == (21, 221)
@@ -146,6 +147,27 @@ def test_messages_are_counted_by_connector_for_24_hours_and_30_days(tmp_path: Pa
     assert StoredSightings(tmp_path).use(datetime.fromtimestamp(NOON, UTC), "fabrikam") == [fabrikam]
     first.close()
     second.close()
+
+
+def test_messages_of_one_second_are_counted_together_and_none_is_lost_when_the_log_is_closed(tmp_path: Path) -> None:
+    seeing = Seeing(tmp_path)
+
+    def counted() -> int:
+        (use,) = StoredSightings(tmp_path).use(datetime.fromtimestamp(NOON + 9, UTC))
+        return use.messages_24h
+
+    one = replace(sighting(NOON), messages=1)
+    seeing.sees(one)
+    assert counted() == 1
+    seeing.now = NOON + 0.5
+    seeing.sees(one, one)
+    assert counted() == 1
+    seeing.now = NOON + 1
+    seeing.sees()
+    assert counted() == 3
+    seeing.sees(one)
+    seeing.close()
+    assert counted() == 4
 
 
 def test_a_file_of_an_earlier_version_counts_no_messages(tmp_path: Path) -> None:

@@ -94,7 +94,10 @@ class Pipe(Generic[Tls]):
         if self._out:
             octets = b"".join(self._out)
             self._out.clear()
-            self.write(octets)
+            if self.tls is None:
+                self.transport.write(octets)
+            else:
+                self.write(octets)
 
     def write(self, octets: bytes) -> None:
         tls = self.tls

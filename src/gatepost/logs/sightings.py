@@ -1,8 +1,9 @@
 """What was seen of tenants' servers, on disk: one SQLite file a worker, read together.
 
 Sightings arrive with every session and are written seldom: one that was written in the last minute is not written
-again. Laws: neither a session nor the log of it ever waits for this; a file that cannot be used costs sightings, never
-mail; what was not seen for `KEPT` is forgotten, and of one connector no more than `_MOST_OF_A_CONNECTOR` are kept.
+again, and how many messages each connector brought is added up for a moment. Laws: neither a session nor the log of it
+ever waits for this; a file that cannot be used costs sightings, never mail; what was not seen for `KEPT` is forgotten,
+and of one connector no more than `_MOST_OF_A_CONNECTOR` are kept.
 """
 
 import json
@@ -10,7 +11,7 @@ import sqlite3
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
@@ -27,6 +28,8 @@ _MOST_WAITING: Final = 10_000
 _MOST_OF_A_CONNECTOR: Final = 200
 """A connector by certificate may be used from any number of addresses."""
 _WRITE_AGAIN_S: Final = 60.0
+_COUNTED_EVERY_S: Final = 1.0
+"""Each writing is a transaction, which costs as much as receiving a message does."""
 _REMEMBERED: Final = 10_000
 _TIDY_EVERY_S: Final = 3600.0
 
@@ -82,23 +85,34 @@ class Sightings(BackgroundLog[Session], Generic[Session]):
         self._connection: sqlite3.Connection | None = None
         self._written: OrderedDict[_Key, float] = OrderedDict()
         self._tidied_at = 0.0
+        self._counts: Counter[tuple[str, str]] = Counter()
+        """Messages by tenant and connector, since they were last written."""
+        self._counted_at = 0.0
+
+    @property
+    def waiting(self) -> int:
+        return super().waiting + len(self._counts)
+
+    def _is_overdue(self, now: float) -> bool:
+        # A clock that went back is no reason to wait longer.
+        return bool(self._counts) and not self._counted_at <= now < self._counted_at + _COUNTED_EVERY_S
 
     def _write(self, entries: Sequence[Session], now: float) -> None:
         new: dict[_Key, Sighting] = {}
-        counts: Counter[tuple[str, str]] = Counter()
         for entry in entries:
             for sighting in self._describe(entry):
                 key = _key(sighting)
                 if sighting.messages:
-                    counts[sighting.tenant, sighting.connector] += sighting.messages
+                    self._counts[sighting.tenant, sighting.connector] += sighting.messages
                 if now - self._written.get(key, 0.0) >= _WRITE_AGAIN_S:
                     new[key] = sighting
-        if not new and not counts:
+        if not new and not self._is_overdue(now):
             return
+        counts, self._counts, self._counted_at = self._counts, Counter(), now
         try:
             self._store(new, counts, now)
         except sqlite3.Error as error:
-            self.close_file()
+            self._disconnect()
             raise OSError(str(error)) from error
         for key in new:
             self._written[key] = now
@@ -132,6 +146,13 @@ class Sightings(BackgroundLog[Session], Generic[Session]):
                 _tidy(connection, now)
 
     def close_file(self) -> None:
+        if self._counts:
+            with suppress(sqlite3.Error):
+                self._store({}, self._counts, self._clock())
+            self._counts.clear()
+        self._disconnect()
+
+    def _disconnect(self) -> None:
         if self._connection:
             self._connection.close()
             self._connection = None

@@ -34,7 +34,7 @@ class Reply:
     def enhanced(self) -> str | None:
         return f"{self.code // 100}.{self.status}" if self.status else None
 
-    @property
+    @cached_property
     def kind(self) -> Literal[2, 3, 4, 5]:
         return self.code // 100  # type: ignore[return-value]
 
@@ -67,7 +67,7 @@ def reply(code: int, status: str | None, *lines: str) -> Reply:
     return Reply(code, status, lines)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RemoteReply:
     """A reply another host gave: `lines` are verbatim, without CRLF and with their codes, unless `kept` cut them."""
 
@@ -75,7 +75,7 @@ class RemoteReply:
     enhanced: str | None
     lines: tuple[str, ...]
 
-    @property
+    @cached_property
     def kind(self) -> int:
         return self.code // 100
 

@@ -215,9 +215,9 @@ class InboundConnection(asyncio.Protocol):
         self._pipe.say(octets)
 
     def _carry_out(self, session: Session, effects: list[Effect]) -> None:
-        _, machine, acceptance, conversation, *_ = session
+        machine, acceptance, conversation = session.machine, session.acceptance, session.conversation
         conversation.carry_out(effects)
-        if not self._pipe.shakes_hands:
+        if self._pipe.tls is None or self._pipe.secured:
             limits = self._listener.machine
             self._deadline.move(limits.content_timeout_s if machine.in_content else limits.command_timeout_s)
         if acceptance.no_room is not None and (refused := machine.refuse_content(acceptance.no_room)):

@@ -141,7 +141,13 @@ class Conversation:
     def _ask_mail(self, effect: AskMail) -> list[Effect]:
         machine, acceptance, peer = self._machine, self._acceptance, self.peer
         if machine.ehlo != peer.ehlo or machine.extended != peer.extended:
-            peer = self.peer = replace(peer, ehlo=machine.ehlo, extended=machine.extended)
+            peer = self.peer = Peer(
+                address=peer.address,
+                address_text=peer.address_text,
+                tls=peer.tls,
+                ehlo=machine.ehlo,
+                extended=machine.extended,
+            )
         before = acceptance.refusals.total
         answer = acceptance.mail(effect, peer)
         if acceptance.refusals.total != before:
