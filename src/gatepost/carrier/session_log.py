@@ -5,7 +5,7 @@ row that waits (`hold`) comes before the next, or never.
 """
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Protocol
 
 from gatepost.protocol_log.certificates import REMOTE_CERTIFICATE, SENDING_CERTIFICATE, certificate_row
@@ -15,6 +15,12 @@ from gatepost.tenancy.evidence import CertificateFacts
 
 class Log(Protocol):
     def add(self, record: ProtocolLogRecord) -> None: ...
+
+
+_Fields = tuple[float, str, str, int, str, str, Event, str, str]
+
+# Two dozen rows a message: without the call of a function of Python that `ProtocolLogRecord(…)` is.
+_record: Callable[[_Fields], ProtocolLogRecord] = partial(tuple.__new__, ProtocolLogRecord)
 
 
 class SessionLog:
@@ -56,16 +62,18 @@ class SessionLog:
         if self._held is not None:
             self._release()
         self._add(
-            ProtocolLogRecord(
-                self._clock(),
-                self._connector,
-                self._session_id,
-                self._sequence,
-                self.local_endpoint,
-                self.remote_endpoint,
-                event,
-                data,
-                context,
+            _record(
+                (
+                    self._clock(),
+                    self._connector,
+                    self._session_id,
+                    self._sequence,
+                    self.local_endpoint,
+                    self.remote_endpoint,
+                    event,
+                    data,
+                    context,
+                )
             )
         )
         self._sequence += 1

@@ -9,7 +9,9 @@ that has much to do, or is refused again and again, does it in turns that leave 
 """
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
 
@@ -36,6 +38,9 @@ _TLS_1_3: Final = "TLSv1.3"
 _HANDSHAKE_TIMEOUT_S: Final = 60.0
 _PROXY_HEADER_TIMEOUT_S: Final = 10.0
 
+# Reading an address takes thirty calls, and peers come back.
+_address = lru_cache(maxsize=4096)(ip_address)
+
 
 class InboundConnection(asyncio.Protocol):
     """One session, from the first octet to the last."""
@@ -45,6 +50,7 @@ class InboundConnection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._deadline = Deadline(self._loop, self._time_is_up)
         self._pipe: Pipe[ServerTlsSession]
+        self.say: Callable[[bytes], None]
         self._header: bytes | None = None
         """Of the PROXY protocol, as far as it has come; None: none is awaited."""
         self._session: Session | None = None
@@ -64,13 +70,14 @@ class InboundConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._pipe = Pipe(transport, self._loop.time)
+        self.say = self._pipe.say
         self._listener.opened.add(self)
         peer = transport.get_extra_info("peername")
         if peer is None:
             # The peer was gone before we could ask who it was.
             self.abort()
             return
-        address = ip_address(peer[0].partition("%")[0])
+        address = _address(peer[0].partition("%")[0])
         if any(address in network for network in self._listener.proxy_from):
             self._header = b""
             self._deadline.move(_PROXY_HEADER_TIMEOUT_S)
@@ -144,7 +151,7 @@ class InboundConnection(asyncio.Protocol):
             self.abort()
             return b""
         peer = self._pipe.transport.get_extra_info("peername")
-        source, port = found.source or (ip_address(peer[0].partition("%")[0]), peer[1])
+        source, port = found.source or (_address(peer[0].partition("%")[0]), peer[1])
         self._begin(source, port)
         return b"" if self._closing else found.rest
 
@@ -210,9 +217,6 @@ class InboundConnection(asyncio.Protocol):
         self._carry_out(session, session.machine.tls_established())
 
     # --- what the machine asks for ----------------------------------------------------------------------------------
-
-    def say(self, octets: bytes) -> None:
-        self._pipe.say(octets)
 
     def _carry_out(self, session: Session, effects: list[Effect]) -> None:
         machine, acceptance, conversation = session.machine, session.acceptance, session.conversation

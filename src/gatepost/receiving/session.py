@@ -29,7 +29,8 @@ def open_session(
 ) -> Session:
     """`visitor`: None where the peer is not let in, and told so."""
     now = listener.shared.now()
-    id, name, text = listener.next_session_id(now), listener.acceptance.listener, str(address)
+    id, name = listener.next_session_id(now), listener.acceptance.listener
+    text = str(address) if visitor is None else visitor.address
     log = None
     if listener.log is not None:
         log = SessionLog(listener.log, listener.shared.now, name, id)
