@@ -62,7 +62,7 @@ class SqliteDirectory:
             self._send_connectors,
         )
         self._data_version = self._read_data_version()
-        self._version = queries.version
+        self.version = queries.version
 
     def refresh(self) -> bool:
         """Notice what others have changed. Cheap when they have not; call it several times a second."""
@@ -71,19 +71,15 @@ class SqliteDirectory:
             return False
         self._data_version = data_version
         version = self._queries.version
-        if version == self._version:
+        if version == self.version:
             return False
-        self._version = version
+        self.version = version
         for cache in self._caches:
             cache.cache_clear()
         return True
 
     def close(self) -> None:
         self._connection.close()
-
-    @property
-    def version(self) -> int:
-        return self._version
 
     def tenant(self, name: str) -> Tenant | None:
         return self._tenant(name)
