@@ -59,5 +59,5 @@ def test_only_its_own_tenant_reads_where_a_next_hop_is(
             (message,) = queue["messages"]
             shown = api.get(f"/v1/tenants/fabrikam/queue/messages/{message['id']}").json()
             said = {last_reply(queue, "ceo@contoso.net"), shown["recipients"][0]["last_reply"]}
-            assert said == {"the recipient's mail server did not take it"}
+            assert said == {"the recipient's mail server did not accept it"}
         fabrikam_relays(relay, certificates)

@@ -63,7 +63,7 @@ def test_address_and_certificate_are_taken_from_a_send_log_beside_the_exports(ex
     done = explain(exports, *to_outside())
     assert done.returncode == 0, done.stderr
     assert "SEND.log" in done.stdout
-    assert "taken for complete" in done.stdout
+    assert "assumed complete" in done.stdout
     assert "connector From HQ" in done.stdout
 
 

@@ -31,7 +31,7 @@ def test_a_value_changed_by_hand_comes_with_the_option_that_overwrites_it(capsys
 
 def test_a_drift_says_what_was_planned_and_what_is(capsys: pytest.CaptureFixture[str]) -> None:
     show_drifts((Drift(side="relay", object="inbound-connector mail", differences={"names": (["a"], [])}),))
-    assert "relay: inbound-connector mail.names was a, is nothing" in capsys.readouterr().err
+    assert "relay: inbound-connector mail.names was a, is now nothing" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("number", "text"), [(1, "1 change"), (2, "2 changes"), (0, "0 changes")])

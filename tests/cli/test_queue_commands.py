@@ -118,7 +118,7 @@ def test_a_filter_that_finds_nothing_exits_with_1(gatepost: Gatepost, mail: list
     assert gatepost("queue", "list", "--tenant", "nobody").exit_code == 1
     result = gatepost("queue", "hold", "--tenant", "nobody")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr == "gatepost: nothing in the queue is chosen by that; see: gatepost queue list\n"
+    assert result.stderr == "gatepost: no queued mail matches; see: gatepost queue list\n"
 
 
 def test_show_has_envelope_recipients_last_reply_and_header_but_not_the_body(
@@ -150,7 +150,7 @@ def test_hold_and_release_touch_what_was_chosen_and_no_other_tenant(gatepost: Ga
     held = {path for path, state in states(gatepost).items() if state == "held"}
     assert held == {"a@one.example", "c@one.example", "d@one.example"}
     again = gatepost("queue", "hold", "--tenant", "contoso", "--domain", "one.example")
-    assert (again.exit_code, again.stderr) == (1, "gatepost: nothing to hold: what is chosen is held\n")
+    assert (again.exit_code, again.stderr) == (1, "gatepost: nothing to hold: the matching mail is held\n")
     assert gatepost("queue", "release", "--all").stdout == "3 recipients released\n"
     assert set(states(gatepost).values()) == {"queued"}
 
@@ -184,7 +184,7 @@ def test_remove_with_yes_does_not_ask(gatepost: Gatepost, mail: list[str]) -> No
 def test_no_action_without_a_choice(gatepost: Gatepost, mail: list[str], action: str) -> None:
     result = gatepost("queue", action)
     assert result.exit_code == 2
-    assert "say which mail" in result.stderr
+    assert "choose the mail" in result.stderr
     assert gatepost("queue", action, "--all", "--tenant", "contoso").exit_code == 2
     assert set(states(gatepost).values()) == {"queued"}
 

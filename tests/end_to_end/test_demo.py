@@ -95,11 +95,11 @@ def test_the_whole_story_comes_out_and_nothing_is_left_running(folder: Path) -> 
     for told in (
         "Subject: Undeliverable",
         "certificate-name-matches-no-connector",
-        "It asks for mail.contoso.com; presented: smtp.contoso.com.",
+        "Expected mail.contoso.com; the client presented smtp.contoso.com.",
         "Sending certificate",
         "inbound-connector set contoso edge",
         "Bob has 'Saturday'",
-        "127.0.0.3 is listed in no enabled on-premises connector.",
+        "127.0.0.3 is not listed by any enabled on-premises connector.",
         "inbound-connector set contoso scanner --address 127.0.0.3",
         "Bob has 'Invoice 2'",
         "none refused",

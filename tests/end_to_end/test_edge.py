@@ -132,7 +132,7 @@ def test_a_renewed_certificate_with_another_name_is_bounced_explained_and_mended
     text = notice.content.decode()
     assert notice.recipients == ("ann@contoso.com",)
     assert "certificate-name-matches-no-connector" in text and "mail2.contoso.com" in text
-    assert "could not tell whose mail this is" in " ".join(text.split())
+    assert "could not identify the sending organisation" in " ".join(text.split())
     session = re.search(r"gatepost why ([0-9A-F]{16})", text)
     assert session
 

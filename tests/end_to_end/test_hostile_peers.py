@@ -198,7 +198,7 @@ def test_content_in_a_hundred_thousand_pieces_holds_up_nobody_and_comes_to_an_en
             assert [smtp.reply().code for _ in range(100)] == [250] * 100
         _neighbour_sends(relay)
         smtp.send(chunk)
-        assert smtp.reply().text == "421 4.7.0 Too many commands without mail, closing the connection"
+        assert smtp.reply().text == "421 4.7.0 Too many commands without sending mail, closing connection"
         assert smtp.closed()
 
 

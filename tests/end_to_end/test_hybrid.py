@@ -145,8 +145,8 @@ def test_nothing_is_applied_when_somebody_was_there_in_between(scene: HybridScen
     scene.relay("inbound-connector", "add", "contoso", "edge.contoso.com", "--address", "192.0.2.1")
     before = scene.state()
     done = scene.apply(1)
-    assert f"relay: {CONNECTOR} was absent, is present" in done.stderr
-    assert done.stderr.splitlines()[-1].startswith("gatepost: nothing was done: make a new plan")
+    assert f"relay: {CONNECTOR} was absent, is now present" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("gatepost: nothing was changed; create a new plan")
     assert scene.state() == before
     # What did nothing is nothing to undo.
     assert "nothing has been applied from here" in scene.edge.here("hybrid", "undo").stderr

@@ -497,7 +497,7 @@ def test_a_tenant_over_its_limits_is_told_when_to_come_back_and_the_other_is_not
         if time.time() // 60 == began:
             assert accepted == 8, "by both workers together"
         assert re.match(
-            r"450 4\.7\.1 tenant-over-limit Too many messages in this minute, 8 allowed; "
+            r"450 4\.7\.1 tenant-over-limit Message rate limit exceeded (8/minute); "
             r"come back in \d+ s, after \d\d:\d\d:00Z \[[0-9A-F]{16}\]$",
             text,
         )
@@ -516,7 +516,7 @@ def test_a_tenant_over_its_limits_is_told_when_to_come_back_and_the_other_is_not
                 return told.text if told.code != 250 else smtp.content(MESSAGE.ljust(size, b"x") + b"\r\n").text
 
         # Each worker sees the change within a second.
-        too_large = "552 5.3.4 tenant-message-too-large More than the 1024 octets allowed here ["
+        too_large = "552 5.3.4 tenant-message-too-large Message exceeds the limit of 1024 bytes ["
         wait_until(lambda: answer_to(2000).startswith(too_large), "the tenant's own size to be live")
         wait_until(lambda: answer_to(100, " SIZE=2000").startswith(too_large), "it to be live at the other worker")
         wait_until(lambda: answer_to(100).startswith("250 "), "its own rate to be live")
@@ -539,7 +539,7 @@ def test_a_full_queue_is_told_and_takes_mail_again_once_there_is_room(
                 smtp.ehlo()
                 return smtp.command("MAIL FROM:<ben@fabrikam.com>").text
 
-        full = "452 4.3.1 queue-full There is no room for more mail at present; come back later"
+        full = "452 4.3.1 queue-full The queue is full; try again later"
         wait_until(lambda: answer_to_mail() == full, "both workers to have counted")
         relay.wait_for_output("queue-full .*3 recipients are queued")
         relay("queue", "remove", "--domain", "nowhere.example", "--yes")

@@ -229,7 +229,7 @@ def test_a_data_folder_that_is_open_to_others_is_closed(folder: Path) -> None:
     with relay.serving():
         assert stat.S_IMODE(relay.data.stat().st_mode) == 0o750
         assert stat.S_IMODE((relay.data / "directory.sqlite").stat().st_mode) == 0o640
-        assert relay.output.count("was open to every user of this machine and is closed now") == 1
+        assert relay.output.count("was accessible to every user of this machine; now restricted") == 1
 
 
 def test_an_open_data_folder_of_somebody_else_is_refused_with_the_command(folder: Path) -> None:

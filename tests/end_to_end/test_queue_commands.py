@@ -213,7 +213,7 @@ def test_a_removed_tenant_leaves_word_of_what_still_waits(relay: Installation, i
     wait_until(waits, "the tenant to be known")
     done = relay.run("tenant", "remove", "leaving", "--yes")
     assert done.returncode == 0
-    assert "1 recipient of its mail still waits" in done.stderr
+    assert "1 recipient of its mail is still queued" in done.stderr
     assert "still waits" not in relay.run("tenant", "remove", "nobody", "--yes").stderr
     internet.behave()
     relay("queue", "retry", "--tenant", "leaving")

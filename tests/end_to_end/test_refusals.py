@@ -24,7 +24,7 @@ from gatepost.tenancy.reasons import MEANINGS, ReasonKind
 
 TRAILER = r" \[relay\.example\.net \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z [0-9A-F]{16}\]"
 RELAY_DENIED = "550 5.7.64 TenantAttribution; Relay Access Denied; "
-SOURCE_DENIED = "550 5.7.51 TenantInboundAttribution; The recipient takes this mail from known sources only; "
+SOURCE_DENIED = "550 5.7.51 TenantInboundAttribution; Recipient domain only accepts this mail from its own connectors; "
 ENCRYPTION_NEEDED = "550 5.7.10 TenantAttribution; Encryption Needed; "
 
 OUTSIDE = "someone@outside.example"
@@ -75,7 +75,7 @@ CASES = {
     "missing intermediate": Case(
         code="certificate-intermediate-missing",
         certificate="without_intermediate",
-        fact=r"certificate mail\.contoso\.com issued by .*Test Intermediate CA.*, whose own certificate was not sent",
+        fact=r"certificate mail\.contoso\.com issued by .*Test Intermediate CA.*, which was not sent",
     ),
     "purpose, where clientAuth is demanded": Case(
         code="certificate-purpose",

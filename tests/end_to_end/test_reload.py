@@ -140,8 +140,11 @@ def test_new_settings_are_in_force_after_a_reload(relay: Installation) -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ("half-written [", "nothing is reloaded: .*gatepost.toml"),
-        ('hostname = "a.example"\ndata = "data"\nworkers = 3\n', "nothing is reloaded: .*no listener"),
+        ("half-written [", "reload failed, keeping the running configuration: .*gatepost.toml"),
+        (
+            'hostname = "a.example"\ndata = "data"\nworkers = 3\n',
+            "reload failed, keeping the running configuration: .*no listener",
+        ),
     ],
 )
 def test_settings_that_are_wrong_change_nothing(change: str, says: str, relay: Installation) -> None:
@@ -158,14 +161,17 @@ def test_what_only_a_restart_can_change_is_said(relay: Installation) -> None:
     workers = relay.worker_pids()
     relay.workers = 3
     relay.write_config()
-    reload(relay, "nothing is reloaded: workers of .* changed, and that needs a restart")
+    reload(
+        relay,
+        "reload failed, keeping the running configuration: workers changed in .*; restart the service to apply it",
+    )
     assert relay.worker_pids() == workers
 
 
 def test_a_successor_that_cannot_start_leaves_the_worker_where_it_is(relay: Installation, sink: Sink) -> None:
     (relay.data / "queue" / "2.sqlite").write_bytes(b"this is no database" * 1000)
     workers = relay.worker_pids()
-    reload(relay, "reload stopped: worker 2 could not start; worker 0 goes on")
+    reload(relay, "reload stopped: worker 2 could not start; worker 0 continues")
     assert relay.worker_pids() == workers
     with SmtpClient(relay.port, source="127.0.2.1") as smtp:
         smtp.ehlo()

@@ -212,6 +212,6 @@ def test_a_tenant_enrols_a_server_from_elsewhere(contoso: Elsewhere, operator: E
     assert "has no enrolment yet" in contoso("enroll", "contoso", "--show", expect=1)[1]
     made = json.loads(contoso("enroll", "contoso", "--json")[0])
     assert made["address"].endswith("@relay.example.net") and made["ehlo"] in made["how"]["postfix"]
-    assert f"nothing came yet to {made['address']}" in contoso("enroll", "contoso", "--show", expect=1)[0]
+    assert f"no message has arrived yet at {made['address']}" in contoso("enroll", "contoso", "--show", expect=1)[0]
     assert made["ehlo"] in operator("enroll", "contoso", "--json", "--show", expect=1)[0]
     assert "no tenant" in contoso("enroll", "fabrikam", expect=1)[1]

@@ -59,7 +59,7 @@ def test_without_starttls_that_is_what_is_told_first() -> None:
 
 
 def test_a_way_that_leads_elsewhere_is_told() -> None:
-    assert "this way may not lead to it" in why_refused(session(None))
+    assert "the path may not lead to it" in why_refused(session(None))
     assert concluded(PRESENTED, None, ("cannot connect",), starttls=False, reached=False).problems == (
         "cannot connect",
     )

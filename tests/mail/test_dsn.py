@@ -96,7 +96,7 @@ def test_a_delay_says_until_when_it_is_tried() -> None:
     assert fields["Will-Retry-Until"] == "Mon, 23 Nov 2026 11:00:00 +0000"
     assert fields["Diagnostic-Code"] == "x-gatepost; the next hop refused it"
     assert fields["Original-Recipient"] is None
-    assert "It will be tried until Mon, 23 Nov 2026 11:00:00 +0000." in words_of(words)
+    assert "Delivery will be retried until Mon, 23 Nov 2026 11:00:00 +0000." in words_of(words)
 
 
 def test_every_recipient_has_a_block() -> None:

@@ -335,7 +335,7 @@ def test_bad_files_at_the_start_are_refused(judge: Judge, live: tuple[Path, Path
 
 
 class EchoServer:
-    """Serves TLS from the first octet on a real socket; every connection's evidence is kept."""
+    """Serves implicit TLS on a real socket; every connection's evidence is kept."""
 
     def __init__(self, contexts: ServerTlsContexts) -> None:
         self.contexts = contexts

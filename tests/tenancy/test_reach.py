@@ -77,4 +77,4 @@ def test_a_tenants_smart_host_has_the_ports_of_smtp(port: int, allowed: bool) ->
     assert needs_allowance(SmartHost(host="hub.example", port=port)) is not allowed
     if port == 465:
         assert why is not None
-        assert "TLS from the first octet" in why
+        assert "implicit TLS" in why

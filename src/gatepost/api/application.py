@@ -24,21 +24,21 @@ _ROUTERS = tuple(
 )
 
 _PROBLEMS = {
-    400: "This cannot be read, or is a cursor that was not given for this list.",
+    400: "The request is malformed, or the cursor does not belong to this list.",
     401: "The token is missing, unknown, expired or revoked.",
     403: "The token may not do this.",
     404: "It does not exist, or is not the caller's.",
-    405: "There is no such method here.",
+    405: "Method not allowed.",
     408: "The request took too long to arrive.",
-    409: "The relay will not do this, and says why.",
+    409: "The relay refuses the change and gives the reason.",
     412: "If-Match or If-None-Match does not hold.",
     413: "The body is too large.",
     422: "The body or a parameter is not as described here.",
     429: "Too many requests; see Retry-After.",
     431: "The header has too many fields or octets.",
-    500: "Something is wrong inside the relay.",
+    500: "Internal error.",
     501: "Another Transfer-Encoding than chunked.",
-    503: "What is stored cannot be had, or the relay is busy; see Retry-After.",
+    503: "Stored data is unavailable, or the relay is busy; see Retry-After.",
 }
 
 

@@ -202,7 +202,9 @@ class _TenantBody(Sent):
 
 class _DomainBody(Sent):
     match_subdomains: bool = False
-    verified: bool | None = Field(default=None, description="The operator vouches, or takes verification back.")
+    verified: bool | None = Field(
+        default=None, description="Mark as verified without a DNS check, or revoke verification (operator)."
+    )
 
 
 class ConnectorBody(Sent):
@@ -276,14 +278,14 @@ class QueueChoice(Sent):
     """Which recipients: those of which all that is said holds."""
 
     message_id: Line | None = None
-    tenant: Line | None = Field(default=None, description="The operator's to say.")
+    tenant: Line | None = Field(default=None, description="Only the operator may set it.")
     domain: Line | None = None
     state: QueueState | None = None
     older_than: Annotated[str, Field(max_length=20)] | None = Field(
         default=None, description="Such as 90s, 15m, 4h, 2d."
     )
     sender: Line | None = Field(default=None, description="ann@contoso.com, @contoso.com or <>.")
-    all: bool = Field(default=False, description="Everything there is; with nothing else said.")
+    all: bool = Field(default=False, description="Everything; excludes the other filters.")
 
 
 class QueueChanged(Shown):
@@ -339,7 +341,7 @@ class AuditShown(Shown):
     version: int
     at: str
     who: str
-    address: str | None = Field(description="Where it was asked from; null: on the relay, or not yours to know.")
+    address: str | None = Field(description="Address of the client; null: on the relay itself, or not visible to you.")
     action: str
     subject: str
     before: dict[str, Any] | None
@@ -482,7 +484,7 @@ class WaysToSend(Shown):
 class RefusedSightingShown(SightingShown):
     code: str
     says: str
-    claimed_by: list[str] | None = Field(default=None, description="Tenants; told to operators only.")
+    claimed_by: list[str] | None = Field(default=None, description="Tenants; shown to operators only.")
 
 
 class EnrolmentShown(Shown):
@@ -490,7 +492,9 @@ class EnrolmentShown(Shown):
     address: str
     expires_at: str
     state: AppointmentState
-    ehlo: str = Field(description="What the server must say in EHLO for this message; behind the first label any name.")
+    ehlo: str = Field(
+        description="EHLO name the server must use for this message; any name may follow the first label."
+    )
     how: WaysToSend
     seen: SightingShown | None
     refused: RefusedSightingShown | None = Field(description="The last session that proved nothing, and why.")

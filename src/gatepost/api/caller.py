@@ -66,7 +66,7 @@ class Caller:
 
     def must_be_operator(self, field: str | None = None) -> None:
         if not self.is_operator:
-            what = f"{field} is the operator's to set" if field else "this is the operator's to do"
+            what = f"only the operator may set {field}" if field else "only the operator may do this"
             raise Problem(403, "operator-only", what, field=field, do="ask the relay's operator")
 
 

@@ -28,9 +28,9 @@ class Conditions:
         """`shown` is the object as it would be read now; None: there is none."""
         stands = None if shown is None else etag(shown)
         if self._match and (stands is None or not {"*", stands} & self._match):
-            raise Problem(412, "precondition-failed", "it was changed meanwhile", do="read it again, then decide again")
+            raise Problem(412, "precondition-failed", "it has changed in the meantime", do="read it again, then retry")
         if self._none_match and stands is not None and {"*", stands} & self._none_match:
-            raise Problem(412, "precondition-failed", "it exists already", do="read it, then decide")
+            raise Problem(412, "precondition-failed", "it already exists", do="read it first")
 
     def read(self, shown: Any) -> Response:
         """The answer to a read."""

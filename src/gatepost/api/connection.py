@@ -162,7 +162,7 @@ def _unreadable(error: BaseException | None) -> Any:
     hint = getattr(error, "error_status_hint", 400)
     if hint == 501:
         # RFC 9112 6.1
-        return Problem(501, "not-implemented", "this Transfer-Encoding is not known", do="use chunked").response
+        return Problem(501, "not-implemented", "unsupported Transfer-Encoding", do="use chunked").response
     if hint == 431:
         says = f"the header is too large: at most {_MOST_FIELDS} fields and {LARGEST_HEADER} octets"
         return Problem(431, "header-too-large", says, do="send less").response

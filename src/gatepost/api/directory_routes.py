@@ -174,7 +174,7 @@ def put_domain(
 
 @router.delete("/v1/tenants/{tenant}/domains/{domain}", status_code=204, response_class=Response)
 def remove_domain(caller: CallerOf, tenant: TenantName, domain: DomainName, conditions: ConditionsOf) -> None:
-    """Take a domain from its tenant."""
+    """Remove a domain from its tenant."""
     with caller.directory() as editor, editor.change():
         existing = _visible(editor, domain, caller.tenant(editor, tenant))
         conditions.must_hold(domain_shown(existing))

@@ -113,7 +113,7 @@ class _Gauges:
         return gauge
 
     def _queue(self) -> Iterator[Metric]:
-        recipients = GaugeMetricFamily("gatepost_queue_recipients", "Recipients in the queue.", labels=("state",))
+        recipients = GaugeMetricFamily("gatepost_queue_recipients", "Queued recipients.", labels=("state",))
         oldest = GaugeMetricFamily("gatepost_queue_oldest_seconds", "Since the oldest of them came.", labels=("state",))
         counted: Counter[str] = Counter()
         received_at: dict[str, float] = {}

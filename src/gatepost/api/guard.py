@@ -79,8 +79,8 @@ class Guard:
             await answer.instead(scope, receive, _too_slow())
         except Exception as error:
             _tell(error)
-            says = "something is wrong inside the relay"
-            do = "tell its operator, whose log has the cause"
+            says = "internal error"
+            do = "report it to the relay's operator; the log has the cause"
             await answer.instead(scope, receive, Problem(500, "internal-error", says, do=do))
 
     async def _answered(self, scope: _Message, receive: _Receive, answer: "_Answer") -> None:
@@ -136,7 +136,7 @@ class Guard:
         except BadToken as error:
             raise unauthenticated(error) from None
         except StoreError:
-            says = "what is stored cannot be had at present"
+            says = "stored data is unavailable right now"
             raise Problem(503, "store-unavailable", says, do="try again", headers={"Retry-After": "5"}) from None
 
 
@@ -214,7 +214,7 @@ def _too_slow() -> Problem:
 def _must_be_read_by_all_alike(scope: _Message) -> None:
     """RFC 9112 6.1, 6.3: with two lengths, what one program takes for the body another takes for the next request."""
     if scope["http_version"] not in ("1.0", "1.1"):
-        says = f"HTTP/{scope['http_version']} is not spoken here"
+        says = f"HTTP/{scope['http_version']} is not supported"
         raise Problem(400, "bad-request", says, do="use HTTP/1.1", headers={"Connection": "close"})
     names = {name for name, _ in scope["headers"]}
     if {b"content-length", b"transfer-encoding"} <= names:

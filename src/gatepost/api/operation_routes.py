@@ -204,8 +204,8 @@ _DOES = {
     Action.RETRY: "Attempt delivery now",
     Action.HOLD: "Attempt no delivery until it is released",
     Action.RELEASE: "Deliver again what was held",
-    Action.REMOVE: "Delete without a word to the sender",
-    Action.BOUNCE: "Give up now; the sender is notified",
+    Action.REMOVE: "Delete without notifying the sender",
+    Action.BOUNCE: "Give up delivery now and notify the sender",
 }
 
 for _each in Action:
@@ -225,7 +225,7 @@ def _choice(body: QueueChoice, tenant: str | None) -> QueueFilter:
 
 def _carried_out(caller: Caller, action: Action, wanted: QueueFilter, *, is_everything: bool, meant: bool) -> Response:
     if is_everything is not meant:
-        raise BadRequest("say which mail: message_id, domain, state, older_than, sender, or all and nothing else")
+        raise BadRequest("choose the mail: message_id, domain, state, older_than, sender, or all alone")
     with caller.directory() as editor:
         changed = waiting_mail.carry_out(_admin(caller), editor, action, wanted, time.time())
     return written({"recipients": changed})

@@ -76,7 +76,7 @@ def _mark(list_: str) -> bytes:
 
 
 def _bad_cursor() -> Problem:
-    return Problem(400, "bad-cursor", "this cursor was not given for this list", field="cursor", do="begin without")
+    return Problem(400, "bad-cursor", "the cursor does not belong to this list", field="cursor", do="begin without")
 
 
 PageOf = Annotated[Page, Depends()]

@@ -78,8 +78,8 @@ def refusal(error: Refused, *, to_tenant: bool) -> Problem:
 
 
 _STATUS_PROBLEMS = {
-    404: ("not-found", "there is nothing here", "see /v1/openapi.json for what there is"),
-    405: ("method-not-allowed", "this cannot be done here", "see the Allow header"),
+    404: ("not-found", "not found", "see /v1/openapi.json for what there is"),
+    405: ("method-not-allowed", "method not allowed", "see the Allow header"),
 }
 
 
@@ -94,7 +94,7 @@ def install(app: FastAPI, routes: Sequence[Route]) -> None:
 
     @app.exception_handler(StoreError)
     def store(request: Request, error: StoreError) -> JSONResponse:
-        says = "what is stored cannot be had at present"
+        says = "stored data is unavailable right now"
         return Problem(503, "store-unavailable", says, do="try again", headers={"Retry-After": "5"}).response
 
     @app.exception_handler(RequestValidationError)
@@ -109,7 +109,7 @@ def install(app: FastAPI, routes: Sequence[Route]) -> None:
         if error.status_code == 400:
             # The body is not even text.
             return Problem(422, "invalid", "the body is not JSON").response
-        code, says, do = _STATUS_PROBLEMS.get(error.status_code, ("bad-request", "this request cannot be read", None))
+        code, says, do = _STATUS_PROBLEMS.get(error.status_code, ("bad-request", "the request is malformed", None))
         headers = {"Allow": _allowed(routes, request.url.path)} if error.status_code == 405 else error.headers
         return Problem(error.status_code, code, says, do=do, headers=headers).response
 

@@ -70,8 +70,8 @@ def _counted(counts: Counter[str], key: str) -> Iterator[None]:
 
 
 def _too_many(whose: str, most: int) -> Problem:
-    says = f"too many requests at once {whose}, {most} allowed"
-    return Problem(429, "too-many-requests", says, do="wait for those under way", headers=_SHORTLY)
+    says = f"too many concurrent requests {whose} ({most} allowed)"
+    return Problem(429, "too-many-requests", says, do="wait for the running ones", headers=_SHORTLY)
 
 
 def _too_busy() -> Problem:

@@ -203,7 +203,7 @@ def _listener(config: Config, name: str | None) -> ListenerConfig:
         if listener.name == name:
             return listener
     known = ", ".join(listener.name for listener in config.listeners)
-    raise ListenerNotFound(f"there is no listener {name} in {config.file}; there are: {known}")
+    raise ListenerNotFound(f"no listener {name} in {config.file}; available: {known}")
 
 
 def operator_name() -> str:

@@ -64,7 +64,7 @@ class Alarms:
                 contact=contact,
                 keys=(key,),
                 title=alarm.title,
-                paragraphs=(alarm.says, f"To do: {alarm.do}"),
+                paragraphs=(alarm.says, f"Action: {alarm.do}"),
                 at=at,
                 hostname=self._config.hostname,
             )

@@ -71,7 +71,7 @@ class DeliveryEventLog:
         self._log.emit("notification-withheld", queue_id=claim.message.id, tenant=claim.tenant, mail_from=mail_from)
 
     def stuck(self, what: str, alarms: int) -> None:
-        self._log.emit("message-stuck", problem=f"{what} is due and nobody sees to it", alarms=alarms)
+        self._log.emit("message-stuck", problem=f"{what} is overdue and not being processed", alarms=alarms)
 
     def warning(self, text: str) -> None:
         self._log.emit("delivery-warning", problem=text)

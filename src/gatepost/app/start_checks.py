@@ -156,9 +156,11 @@ def _closed_to_others(config: Config) -> Iterator[str]:
         try:
             path.chmod(mode & ~0o007)
         except OSError:
-            raise StartError(f"{path} is open to every user of this machine; close it: chmod o-rwx {path}") from None
+            raise StartError(
+                f"{path} is accessible to every user of this machine; restrict it: chmod o-rwx {path}"
+            ) from None
         if path == config.data:
-            yield f"{path} was open to every user of this machine and is closed now (mode {mode & ~0o007:04o})"
+            yield f"{path} was accessible to every user of this machine; now restricted (mode {mode & ~0o007:04o})"
 
 
 def _files_are_ours(config: Config) -> None:

@@ -159,7 +159,7 @@ class _Supervisor:
                 child.early_deaths = 0
             pause = min(2.0**child.early_deaths * 0.1, 10.0)
             child.early_deaths += 1
-            self._say(f"{child.name} ended with {_described(code)}; it is started again in {pause:.1f} s")
+            self._say(f"{child.name} exited with {_described(code)}; restarting in {pause:.1f} s")
             await self._wait(pause)
 
     async def _spawn(self, child: _Child) -> None:
@@ -200,7 +200,7 @@ class _Supervisor:
                 config = configuration.read(self._config.file)
                 self._check_reload(config)
             except (ConfigError, StartError, StoreError) as error:
-                self._say(f"nothing is reloaded: {error}")
+                self._say(f"reload failed, keeping the running configuration: {error}")
                 continue
             self._config = config
             await self._replace_all()
@@ -216,7 +216,7 @@ class _Supervisor:
             ("the address of [api]", before.api and before.api.name, config.api and config.api.name),
         ):
             if old != new:
-                raise StartError(f"{what} of {config.file} changed, and that needs a restart of the service")
+                raise StartError(f"{what} changed in {config.file}; restart the service to apply it")
         if 2 * config.workers > MOST_WORKERS:
             raise StartError(f"more than {MOST_WORKERS // 2} workers cannot be replaced one by one; restart instead")
         for warning in check(config):
@@ -262,7 +262,7 @@ class _Supervisor:
             successor.replaced = True
             _signal(successor, signal.SIGTERM)
             await asyncio.wait((owner,))
-            self._say(f"reload stopped: {successor.name} could not start; {worker.name} goes on")
+            self._say(f"reload stopped: {successor.name} could not start; {worker.name} continues")
             return None
         self._workers[place], self._numbers[place] = successor, number
         worker.replaced = True
@@ -310,4 +310,4 @@ def _signal(child: _Child, number: signal.Signals) -> None:
 
 
 def _described(code: int) -> str:
-    return f"signal {-code}" if code < 0 else f"exit code {code}"
+    return f"signal {-code}" if code < 0 else f"status {code}"

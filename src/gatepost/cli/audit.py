@@ -11,19 +11,22 @@ from gatepost.tenancy.record import audit_record
 from gatepost.tenancy.tenant import AuditEntry
 
 audit_app = typer.Typer(
-    add_completion=False, rich_markup_mode=None, no_args_is_help=True, help="Who changed what, and when."
+    add_completion=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="List and show configuration changes: who changed what, and when.",
 )
 
-Json = Annotated[bool, typer.Option("--json", help="JSON, for programs.")]
+Json = Annotated[bool, typer.Option("--json", help="Output JSON.")]
 
 
-@audit_app.command("list", help="Changes of tenants, domains and connectors, newest first.")
+@audit_app.command("list", help="List changes of tenants, domains and connectors, newest first.")
 def list_changes(
     subject: Annotated[
         str | None, typer.Argument(metavar="SUBJECT", show_default=False, help="Such as 'domain contoso.com'.")
     ] = None,
-    after: Annotated[int, typer.Option(metavar="VERSION", help="Changes after this one only.")] = 0,
-    limit: Annotated[int, typer.Option(metavar="COUNT", help="At most so many; 0: all.")] = 50,
+    after: Annotated[int, typer.Option(metavar="VERSION", help="Only changes after this one.")] = 0,
+    limit: Annotated[int, typer.Option(metavar="COUNT", help="Maximum number; 0: all.")] = 50,
     json: Json = False,
 ) -> None:
     with administration() as admin:
@@ -37,9 +40,9 @@ def list_changes(
         context.suggest(f"gatepost audit show {found[0].version}")
 
 
-@audit_app.command(help="One change: before and after.")
+@audit_app.command(help="Show one change: before and after.")
 def show(
-    version: Annotated[int, typer.Argument(metavar="VERSION", show_default=False, help="As audit list shows it.")],
+    version: Annotated[int, typer.Argument(metavar="VERSION", show_default=False, help="As shown by audit list.")],
     json: Json = False,
 ) -> None:
     with administration() as admin:

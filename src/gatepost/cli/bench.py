@@ -16,7 +16,7 @@ bench_app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     no_args_is_help=True,
-    help="Measure a mail server, this one or another.",
+    help="Measure the throughput of a mail server.",
 )
 
 
@@ -25,14 +25,14 @@ def bench() -> None:
     """A group, though it has one command yet."""
 
 
-@bench_app.command(help="Send messages as fast as the server answers, or at a rate; say how fast it was.")
+@bench_app.command(help="Send messages as fast as the server answers, or at a fixed rate, and report the throughput.")
 def load(
     target: Annotated[str, typer.Argument(metavar="HOST[:PORT]", show_default=False, help="Port 25 unless given.")],
     messages: Annotated[int, typer.Option(metavar="COUNT", min=1, help="In all.")] = 1000,
     size: Annotated[int, typer.Option(metavar="OCTETS", min=0, help="Of each message.")] = 10240,
     connections: Annotated[int, typer.Option(metavar="COUNT", min=1, help="At the same time.")] = 20,
     per_connection: Annotated[
-        int, typer.Option(metavar="COUNT", min=0, help="Messages on each; 1: always a new one; 0: no end.")
+        int, typer.Option(metavar="COUNT", min=0, help="Messages per connection; 1: always a new one; 0: unlimited.")
     ] = 100,
     recipients: Annotated[int, typer.Option(metavar="COUNT", min=1, help="Of each message.")] = 1,
     sender: Annotated[str, typer.Option("--from", metavar="ADDRESS", help="Reverse-path.")] = "load@contoso.com",
@@ -40,17 +40,17 @@ def load(
         str, typer.Option("--to", metavar="ADDRESS", help="Forward-path; of several recipients: to0@, to1@ and so on.")
     ] = "sink@example.net",
     pipelining: Annotated[bool, typer.Option("--pipelining", help="Send a transaction's commands at once.")] = False,
-    rate: Annotated[float, typer.Option(metavar="PER_SECOND", min=0, help="Messages a second; 0: no brake.")] = 0,
+    rate: Annotated[float, typer.Option(metavar="PER_SECOND", min=0, help="Messages per second; 0: unlimited.")] = 0,
     starttls: Annotated[bool, typer.Option("--starttls", help="Over TLS, never resumed.")] = False,
     certificate: Annotated[
         Path | None, typer.Option(metavar="PEM", help="Client certificate with its chain; implies --starttls.")
     ] = None,
     key: Annotated[Path | None, typer.Option(metavar="PEM", help="Its private key.")] = None,
-    tls: Annotated[str, typer.Option(metavar="1.2|1.3", help="The one version of TLS that is spoken.")] = "1.3",
+    tls: Annotated[str, typer.Option(metavar="1.2|1.3", help="Only use this TLS version.")] = "1.3",
     i_own_this_host: Annotated[
-        str | None, typer.Option(metavar="HOST", help="Needed for any host but this machine: HOST once more.")
+        str | None, typer.Option(metavar="HOST", help="Required for any host but this machine: repeat HOST.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="JSON, for programs.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Output JSON.")] = False,
 ) -> None:
     from gatepost.loadgen.load import Load, LoadError, run
     from gatepost.loadgen.native import CompileError
@@ -58,7 +58,7 @@ def load(
     if (certificate is None) != (key is None):
         context.fail("--certificate and --key go together", context.WRONG_USE)
     if tls not in ("1.2", "1.3"):
-        context.fail(f"--tls {tls}: 1.2 or 1.3 is wanted", context.WRONG_USE)
+        context.fail(f"--tls {tls}: must be 1.2 or 1.3", context.WRONG_USE)
     try:
         host, port = _target(target, i_own_this_host)
         wanted = Load(
@@ -101,7 +101,7 @@ def _target(text: str, owned: str | None) -> tuple[str, int]:
         context.fail(str(error), context.WRONG_USE)
     if owned != target.host and not is_this_machine(target.host):
         context.fail(
-            f"{target.host} is not this machine; if it is yours to load, say so: --i-own-this-host {target.host}",
+            f"{target.host} is not this machine; if you may load it, confirm with: --i-own-this-host {target.host}",
             context.WRONG_USE,
         )
     return address_of(target.host), target.port

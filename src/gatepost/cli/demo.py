@@ -22,14 +22,12 @@ _INTERRUPTED = 130
 
 @demo_app.command(
     "demo",
-    help="A certificate is renewed, mail comes back, the cause is found and mended: real processes on this machine, "
-    "in a minute. Exit code 1: something went another way.",
+    help="Run the demo: a certificate is renewed, mail bounces, the cause is found and fixed. Real processes on this "
+    "machine, in a minute. Exit code 1: a step failed.",
 )
 def demo(
-    keep: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Play in this folder, and keep it for looking around.")
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="A summary, for programs.")] = False,
+    keep: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Run in this folder and keep it.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Output a JSON summary.")] = False,
 ) -> None:
     from rich.console import Console
 
@@ -99,13 +97,13 @@ def _conclude(result: "Run", folder: Path | None) -> None:
     console = context.console()
     console.print()
     if result.ok:
-        console.print(f"[bold green]Every step went as told[/], in {result.seconds:.0f} s.")
+        console.print(f"[bold green]Every step succeeded[/] in {result.seconds:.0f} s.")
     else:
         failed = result.steps[-1]
-        console.print(f"[bold red]Step {len(result.steps)} went another way:[/] {failed.title}")
+        console.print(f"[bold red]Step {len(result.steps)} failed:[/] {failed.title}")
     if folder:
         console.print(f"Kept in {folder}: relay and edge, and all their mail.", soft_wrap=True, markup=False)
         context.suggest(f"cd {quote(str(folder / 'relay'))} && gatepost inbound-connector list")
     else:
-        context.suggest("gatepost demo --keep demo   (the same, and keeps the two folders to look around in)")
+        context.suggest("gatepost demo --keep demo   (the same, and keeps both folders)")
         context.suggest("gatepost init   (a relay of your own, in this folder)")

@@ -29,40 +29,42 @@ _LARGE = 64 * 1024 * 1024
 
 
 @doctor_app.command(
-    "doctor", help="What is wrong, from bounces, logs, exports and certificates. Exit code 1: no cause found."
+    "doctor", help="Diagnose a problem from bounces, logs, exports and certificates. Exit code 1: no cause found."
 )
 def doctor_command(
     evidence: Annotated[
         list[str] | None,
         typer.Argument(metavar="FILE|FOLDER|-...", show_default=False, help="'-' reads standard input."),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="JSON, for programs.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Output JSON.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Markdown, for a ticket.")] = False,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write one HTML file.")] = None,
     save: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the evidence, to be read by --bundle.")
+        Path | None, typer.Option(metavar="FILE", help="Write the evidence to a file for --bundle.")
     ] = None,
     bundle: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="Evidence written by --save; repeatable.")
     ] = None,
     following: Annotated[
         Path | None,
-        typer.Option("--next", metavar="PEM", help="Rehearse a renewal on paper: what this certificate would break."),
+        typer.Option("--next", metavar="PEM", help="Check offline what this renewed certificate would break."),
     ] = None,
     probe: Annotated[
         str | None,
-        typer.Option(metavar="HOST[:PORT]", help="Hold a session with the host now, and judge it with the rest."),
+        typer.Option(
+            metavar="HOST[:PORT]", help="Also connect to this host now and include the session in the diagnosis."
+        ),
     ] = None,
     certificate: Annotated[Path | None, typer.Option(metavar="PEM", help="With --probe: chain to present.")] = None,
     key: Annotated[Path | None, typer.Option(metavar="PEM", help="With --probe: its key.")] = None,
-    mail_from: Annotated[str | None, typer.Option(metavar="A", help="With --probe: go on to MAIL.")] = None,
-    rcpt_to: Annotated[list[str] | None, typer.Option(metavar="B", help="With --probe: go on to RCPT.")] = None,
+    mail_from: Annotated[str | None, typer.Option(metavar="A", help="With --probe: also send MAIL.")] = None,
+    rcpt_to: Annotated[list[str] | None, typer.Option(metavar="B", help="With --probe: also send RCPT.")] = None,
     pfx_password_file: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Password of PFX files, in its first line; else a terminal is asked."),
+        typer.Option(metavar="FILE", help="File with the password of PFX files in its first line; default: prompt."),
     ] = None,
     redact: Annotated[
-        bool, typer.Option("--redact", help="Hide names, addresses and serials, in all that is written.")
+        bool, typer.Option("--redact", help="Hide names, addresses and serial numbers in all output.")
     ] = False,
 ) -> None:
     password_of = _password_of(pfx_password_file)

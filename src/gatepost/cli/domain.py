@@ -14,25 +14,28 @@ from gatepost.tenancy.record import domain_record
 from gatepost.tenancy.tenant import AcceptedDomain
 
 domain_app = typer.Typer(
-    add_completion=False, rich_markup_mode=None, no_args_is_help=True, help="Accepted domains and their verification."
+    add_completion=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="Manage accepted domains and their verification.",
 )
 
 Domain = Annotated[str, typer.Argument(metavar="DOMAIN", show_default=False, help="Such as contoso.com.")]
 Whose = Annotated[
     str | None,
-    typer.Option("--tenant", metavar="NAME", show_default=False, help="Whose, where several tenants claim the domain."),
+    typer.Option("--tenant", metavar="NAME", show_default=False, help="Tenant, if several claim the domain."),
 ]
-Json = Annotated[bool, typer.Option("--json", help="JSON, for programs.")]
+Json = Annotated[bool, typer.Option("--json", help="Output JSON.")]
 
 
-@domain_app.command(help="Add a domain; prints the TXT record for it.")
+@domain_app.command(help="Add a domain and print its TXT record.")
 def add(
-    tenant: Annotated[str, typer.Argument(metavar="TENANT", show_default=False, help="Whose it is.")],
+    tenant: Annotated[str, typer.Argument(metavar="TENANT", show_default=False, help="Tenant that owns the domain.")],
     domain: Domain,
-    match_subdomains: Annotated[
-        bool, typer.Option("--match-subdomains", help="Names below it belong to it too.")
+    match_subdomains: Annotated[bool, typer.Option("--match-subdomains", help="Include subdomains.")] = False,
+    verified: Annotated[
+        bool, typer.Option("--verified", help="Mark as verified without a DNS check (operator).")
     ] = False,
-    verified: Annotated[bool, typer.Option("--verified", help="The operator vouches; no DNS check.")] = False,
     json: Json = False,
 ) -> None:
     with administration() as admin:
@@ -52,7 +55,7 @@ def add(
     context.suggest(f"gatepost domain verify {made.domain.domain}   (once DNS shows the record)")
 
 
-@domain_app.command(help="Ask DNS for the TXT record. Exit code 1: not verified, and why.")
+@domain_app.command(help="Check the TXT record in DNS. Exit code 1: not verified.")
 def verify(domain: Domain, tenant: Whose = None, json: Json = False) -> None:
     with administration() as admin:
         made, waiting = admin.do(operations.VERIFY_DOMAIN, name=domain, tenant=tenant)
@@ -72,8 +75,10 @@ def verify(domain: Domain, tenant: Whose = None, json: Json = False) -> None:
 def set_domain(
     domain: Domain,
     tenant: Whose = None,
-    match_subdomains: Annotated[bool | None, typer.Option(help="Whether names below it belong to it too.")] = None,
-    verified: Annotated[bool | None, typer.Option(help="The operator vouches, or takes verification back.")] = None,
+    match_subdomains: Annotated[bool | None, typer.Option(help="Include subdomains or not.")] = None,
+    verified: Annotated[
+        bool | None, typer.Option(help="Mark as verified without a DNS check, or revoke verification (operator).")
+    ] = None,
 ) -> None:
     with administration() as admin:
         made = admin.do(
@@ -97,7 +102,7 @@ def show(domain: Domain, tenant: Whose = None, json: Json = False) -> None:
         ("TXT record", txt_record(found)),
         (
             "last asked",
-            "not asked: the operator vouches" if found.verified_by_operator else day_and_time(found.checked_at),
+            "not checked: verified by the operator" if found.verified_by_operator else day_and_time(found.checked_at),
         ),
     ]
     print_facts(found.domain, facts)
@@ -105,10 +110,10 @@ def show(domain: Domain, tenant: Whose = None, json: Json = False) -> None:
         context.suggest(f"gatepost domain verify {found.domain}")
 
 
-@domain_app.command("list", help="List accepted domains and claims, of all tenants or of one.")
+@domain_app.command("list", help="List accepted domains and claims of all tenants or one.")
 def list_domains(
     tenant: Annotated[
-        str | None, typer.Argument(metavar="TENANT", show_default=False, help="Its domains only.")
+        str | None, typer.Argument(metavar="TENANT", show_default=False, help="Only this tenant's domains.")
     ] = None,
     json: Json = False,
 ) -> None:
@@ -124,7 +129,7 @@ def list_domains(
         context.suggest(f"gatepost domain verify {waiting}")
 
 
-@domain_app.command(help="Take a domain from its tenant.")
+@domain_app.command(help="Remove a domain from its tenant.")
 def remove(domain: Domain, tenant: Whose = None) -> None:
     with administration() as admin:
         made = admin.do(operations.REMOVE_DOMAIN, name=domain, tenant=tenant)

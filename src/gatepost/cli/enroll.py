@@ -15,14 +15,18 @@ from gatepost.tenancy.appointment import Purpose, State
 enroll_app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
-@enroll_app.command("enroll", help="Make a one-time address; one message to it proves the certificate of its server.")
+@enroll_app.command(
+    "enroll", help="Create a one-time address; one message to it proves the certificate of the sending server."
+)
 def enroll(
-    tenant: Annotated[str, typer.Argument(metavar="TENANT", show_default=False, help="Whose server it is.")],
+    tenant: Annotated[
+        str, typer.Argument(metavar="TENANT", show_default=False, help="Tenant that operates the server.")
+    ],
     show: Annotated[
         bool,
-        typer.Option("--show", help="What the relay saw, and the connector it proposes. Exit code 1: nothing yet."),
+        typer.Option("--show", help="Show what the relay saw and the connector it proposes. Exit code 1: nothing yet."),
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="JSON, for programs.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Output JSON.")] = False,
 ) -> None:
     found = _remote(tenant, show=show) if context.INVOCATION.server else _local(tenant, show=show)
     if json:
@@ -66,11 +70,11 @@ def _remote(tenant: str, *, show: bool) -> Enrolment:
 def _print_address(found: Enrolment) -> None:
     record, expires = found.record, datetime.fromisoformat(found.record["expires_at"])
     context.say(
-        f"send one message, through the server that is to be recognised and from an address in a verified domain of "
+        f"send one message through the server to enrol, from an address in a verified domain of "
         f"{found.tenant}, until {day_and_time(expires)} to:"
     )
     context.say(record["address"])
-    context.say("\nfor this message the server must say EHLO with this name; set the old one again afterwards:")
+    context.say("\nfor this message the server must use this EHLO name; restore the old one afterwards:")
     context.say(record["ehlo"])
     context.say("")
     for program, command in record["how"].items():
@@ -87,7 +91,9 @@ def _print_seen(found: Enrolment) -> None:
     if seen is None or proposal is None:
         ended = record["state"] == State.EXPIRED
         context.say(
-            "nothing came, and the address has expired" if ended else f"nothing came yet to {record['address']}"
+            "no message arrived, and the address has expired"
+            if ended
+            else f"no message has arrived yet at {record['address']}"
         )
         return
     print_facts(f"a server of {found.tenant}", _facts(seen))
@@ -97,7 +103,7 @@ def _print_seen(found: Enrolment) -> None:
 
 
 def _print_refused(found: Enrolment, refused: Mapping[str, Any]) -> None:
-    print_facts(f"a session that proved nothing for {found.tenant}", _facts(refused))
+    print_facts(f"a session that did not prove a certificate for {found.tenant}", _facts(refused))
     context.say(f"\nrefused: {refused['code']}: {refused['says']}")
     if claimed_by := refused.get("claimed_by"):
         context.say(f"connectors of these tenants could claim the session: {', '.join(claimed_by)}")
@@ -111,7 +117,7 @@ def _facts(seen: Mapping[str, Any]) -> list[tuple[str, str]]:
     facts = [("session", f"{seen['session_id']} at {seen['at']}"), ("address", seen["address"]), ("EHLO", seen["ehlo"])]
     tls = seen["tls"]
     if tls is None:
-        return [*facts, ("TLS", "none, so no certificate could be shown")]
+        return [*facts, ("TLS", "none, so no certificate could be presented")]
     facts.append(("TLS", f"{tls['protocol']} {tls['cipher']}"))
     certificate = tls["certificate"]
     if certificate is None:

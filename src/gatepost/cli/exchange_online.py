@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gatepost.exchange.translate import NoEqual
     from gatepost.tenancy.tenant import AuditEntry
 
-Json = Annotated[bool, typer.Option("--json", help="JSON, for programs.")]
+Json = Annotated[bool, typer.Option("--json", help="Output JSON.")]
 
 
 def import_exchange_online(
@@ -28,10 +28,10 @@ def import_exchange_online(
             metavar="FOLDER", help="Exports of Get-AcceptedDomain, Get-InboundConnector, Get-OutboundConnector."
         ),
     ],
-    tenant: Annotated[str, typer.Option(metavar="NAME", help="Whose they become; made where it is missing.")],
-    apply: Annotated[bool, typer.Option("--apply", help="Do it; else it is only planned.")] = False,
+    tenant: Annotated[str, typer.Option(metavar="NAME", help="Tenant to import into; created if missing.")],
+    apply: Annotated[bool, typer.Option("--apply", help="Carry out the import; default: only show the plan.")] = False,
     verified: Annotated[
-        bool, typer.Option("--verified", help="You vouch for the domains: no TXT record is asked for.")
+        bool, typer.Option("--verified", help="Mark the domains as verified without a TXT record.")
     ] = False,
     json: Json = False,
 ) -> None:
@@ -55,7 +55,9 @@ def import_exchange_online(
 
 def export_exchange_online(
     tenant: Annotated[str, typer.Argument(metavar="TENANT", show_default=False, help="Whose.")],
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", show_default=False, help="Three JSON files go there.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", show_default=False, help="Folder for the three JSON files.")
+    ],
 ) -> None:
     from gatepost.admin.directory import exchange_online_export
 
@@ -63,7 +65,7 @@ def export_exchange_online(
         exported = exchange_online_export.export(editor, tenant, folder)
     for file in exported.files:
         context.say(f"wrote {file}")
-    _print_no_equal("No equal in Exchange Online, left out:", exported.no_equal)
+    _print_no_equal("No equivalent in Exchange Online, left out:", exported.no_equal)
 
 
 def _wanted(folder: Path, tenant: str) -> "Translation":
@@ -77,7 +79,7 @@ def _wanted(folder: Path, tenant: str) -> "Translation":
         context.fail(str(error), context.WRONG_USE)
     if not (found.domains or found.inbound_connectors or found.send_connectors):
         context.fail(
-            f"{folder}: no export of Get-AcceptedDomain, Get-InboundConnector or Get-OutboundConnector is in it; "
+            f"{folder}: contains no export of Get-AcceptedDomain, Get-InboundConnector or Get-OutboundConnector; "
             "make one with: Get-InboundConnector | ConvertTo-Json -Depth 5 > inbound.json",
             context.WRONG_USE,
         )
@@ -99,13 +101,13 @@ def _document(outcome: "Imported", *, applied: bool) -> dict[str, Any]:
 
 def _print_import(outcome: "Imported", *, applied: bool) -> None:
     if outcome.changes:
-        context.say("Done:" if applied else "To be done:")
+        context.say("Done:" if applied else "Planned changes:")
         print_table("", ["", "what", "how"], [_row(each) for each in outcome.changes])
     elif not outcome.not_taken:
-        context.say("nothing to do: everything exported is here")
-    _print_refusals("Stored, and disabled until its name is owned:", outcome.not_enabled)
+        context.say("nothing to do: all exported objects exist already")
+    _print_refusals("Stored, but disabled until its name is verified:", outcome.not_enabled)
     _print_refusals("Not taken:", outcome.not_taken)
-    _print_no_equal("No equal here, left out:", outcome.no_equal)
+    _print_no_equal("No equivalent in Gatepost, left out:", outcome.no_equal)
 
 
 def _row(entry: "AuditEntry") -> list[str]:

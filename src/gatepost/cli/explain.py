@@ -20,30 +20,31 @@ from gatepost.tenancy.session_record import attribution_record
 explain_app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
-@explain_app.command("explain", help="What would happen to such a session, and why. Exit code 1: it would be refused.")
+@explain_app.command("explain", help="Show what would happen to a session, and why. Exit code 1: it would be refused.")
 def explain_command(
     mail_from: Annotated[str, typer.Option(metavar="A", help="Reverse-path; '' for the null reverse-path.")],
     rcpt_to: Annotated[list[str], typer.Option(metavar="B", help="Forward-path; repeatable.")],
     address: Annotated[
-        str, typer.Option(metavar="IP", help="Where the server connects from; default: somewhere.", show_default=False)
+        str,
+        typer.Option(
+            metavar="IP", help="Address the server connects from; default: an unlisted one.", show_default=False
+        ),
     ] = str(SOMEWHERE),
     certificate: Annotated[
-        Path | None, typer.Option(metavar="PEM", help="Chain the server would present, leaf first.")
+        Path | None, typer.Option(metavar="PEM", help="Certificate chain the server would present, leaf first.")
     ] = None,
-    ehlo: Annotated[str, typer.Option(metavar="NAME", help="What it calls itself.", show_default=False)] = "",
-    tls: Annotated[bool, typer.Option("--tls", help="Under TLS without a certificate.")] = False,
-    listener: Annotated[
-        str | None, typer.Option(metavar="ADDRESS:PORT", help="Which listener; default: the first.")
-    ] = None,
+    ehlo: Annotated[str, typer.Option(metavar="NAME", help="EHLO name.", show_default=False)] = "",
+    tls: Annotated[bool, typer.Option("--tls", help="TLS without a client certificate.")] = False,
+    listener: Annotated[str | None, typer.Option(metavar="ADDRESS:PORT", help="Listener; default: the first.")] = None,
     exchange_online: Annotated[
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="What Exchange Online would do, by the exports of a tenant in this folder (Get-InboundConnector, "
-            "Get-AcceptedDomain). Address and certificate not given are taken from a log in it.",
+            help="Evaluate as Exchange Online, using the exports of a tenant in this folder (Get-InboundConnector, "
+            "Get-AcceptedDomain). Address and certificate default to those in a log in the folder.",
         ),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="JSON, for programs.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Output JSON.")] = False,
 ) -> None:
     question = Question(
         address=_address(address),

@@ -14,18 +14,19 @@ from gatepost.cli.exchange_online import export_exchange_online
 from gatepost.mail.visible import visible_json
 
 export_app = typer.Typer(
-    add_completion=False, rich_markup_mode=None, no_args_is_help=True, help="Many objects at once, into a file."
+    add_completion=False, rich_markup_mode=None, no_args_is_help=True, help="Export many objects into a file."
 )
 
 export_app.command(
-    "exchange-online", help="A tenant as Exchange Online's cmdlets would print it, and what they could not say."
+    "exchange-online",
+    help="Export a tenant as Exchange Online's cmdlets would print it, and list what has no equivalent.",
 )(export_exchange_online)
 
 
 @export_app.command(help="Write every tenant, domain and connector as JSON Lines, for `gatepost import directory`.")
 def directory(
     file: Annotated[
-        Path | None, typer.Argument(metavar="FILE", show_default=False, help="A new file; else standard output.")
+        Path | None, typer.Argument(metavar="FILE", show_default=False, help="A new file; default: standard output.")
     ] = None,
 ) -> None:
     from gatepost.admin.directory.import_lines import export_directory

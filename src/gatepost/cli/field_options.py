@@ -58,7 +58,7 @@ def _options(field: Field, edits_lists: bool) -> list[Parameter]:
     options = [_option(field, "", field.help)]
     if edits_lists and field.form.way is Way.TEXTS:
         options.append(_option(field, "add-", "Add to the list; repeatable."))
-        options.append(_option(field, "remove-", "Take off the list; repeatable."))
+        options.append(_option(field, "remove-", "Remove from the list; repeatable."))
     return options
 
 

@@ -20,8 +20,8 @@ forecast_app = typer.Typer(add_completion=False, rich_markup_mode=None)
     "Exit code 1: mail of somebody stops within 7 days."
 )
 def forecast_command(
-    tenant: Annotated[str | None, typer.Option(metavar="NAME", help="One tenant's; default: all.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="JSON, for programs.")] = False,
+    tenant: Annotated[str | None, typer.Option(metavar="NAME", help="Only this tenant; default: all.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Output JSON.")] = False,
 ) -> None:
     at = datetime.now(UTC)
     found = _remote(tenant) if context.INVOCATION.server else _local(tenant, at)
@@ -50,7 +50,9 @@ def _remote(tenant: str | None) -> list[ForecastItem]:
 
 def _print(found: list[ForecastItem], at: datetime) -> None:
     if not found:
-        context.say("nothing in sight: no certificate or token expires within 30 days, no name is about to be lost")
+        context.say(
+            "nothing to report: no certificate or token expires within 30 days, and no name is about to be lost"
+        )
         return
     for prospect in found:
         label = f"{_when(prospect, at):<9}"

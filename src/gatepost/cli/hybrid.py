@@ -32,13 +32,13 @@ hybrid_app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     no_args_is_help=True,
-    help="Set both sides up: plan, apply, verify, undo, rehearse.",
+    help="Set up both sides of a hybrid mail flow: plan, apply, verify, undo, rehearse.",
 )
 
-Json = Annotated[bool, typer.Option("--json", help="JSON, for programs.")]
+Json = Annotated[bool, typer.Option("--json", help="Output JSON.")]
 Overwrite = Annotated[
     list[str] | None,
-    typer.Option(metavar="OBJECT.FIELD", help="A value changed by hand that is to give way; repeatable."),
+    typer.Option(metavar="OBJECT.FIELD", help="Overwrite this manually changed value; repeatable."),
 ]
 
 
@@ -50,60 +50,71 @@ class SessionOptions:
         None
     )
     relay_ca: Annotated[
-        Path | None, typer.Option(metavar="PEM", help="What vouches for it; default: the system's authorities.")
+        Path | None, typer.Option(metavar="PEM", help="CA certificates that verify it; default: the system's.")
     ] = None
     token_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="From the relay's operator: gatepost token add.")
+        Path | None, typer.Option(metavar="FILE", help="Token from the relay's operator (gatepost token add).")
     ] = None
-    tenant: Annotated[str | None, typer.Option(metavar="T", help="With an operator's token: for whom.")] = None
-    smart_host: Annotated[str | None, typer.Option(metavar="HOST[:PORT]", help="Where the relay takes mail.")] = None
-    certificate: Annotated[Path | None, typer.Option(metavar="PEM", help="Chain to present, leaf first.")] = None
+    tenant: Annotated[str | None, typer.Option(metavar="T", help="Tenant; needed with an operator's token.")] = None
+    smart_host: Annotated[
+        str | None, typer.Option(metavar="HOST[:PORT]", help="Host and port where the relay accepts mail.")
+    ] = None
+    certificate: Annotated[
+        Path | None, typer.Option(metavar="PEM", help="Certificate chain to present, leaf first.")
+    ] = None
     key: Annotated[Path | None, typer.Option(metavar="PEM", help="Its private key.")] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetupOptions(SessionOptions):
     domain: Annotated[
-        list[str] | None, typer.Option("--domain", metavar="D", help="A domain of yours; repeatable.")
+        list[str] | None, typer.Option("--domain", metavar="D", help="A domain of your organisation; repeatable.")
     ] = None
     trust_anchor: Annotated[
-        list[Path] | None, typer.Option(metavar="PEM", help="Root of your own authority, if it is no public one.")
+        list[Path] | None,
+        typer.Option(metavar="PEM", help="Root certificate of your own CA, if it is not a public one."),
     ] = None
     postfix: Annotated[
-        bool, typer.Option("--postfix", help="Postfix on this machine sends to the relay, not this edge.")
+        bool, typer.Option("--postfix", help="Postfix on this machine sends to the relay instead of this edge.")
     ] = False
     config_directory: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="With --postfix: where its main.cf is.")
+        Path | None, typer.Option(metavar="DIR", help="With --postfix: folder of its main.cf.")
     ] = None
     mailboxes: Annotated[
         str | None,
-        typer.Option(metavar="HOST[:PORT]", help="Your own mail server: the edge's notices to your users go there."),
+        typer.Option(metavar="HOST[:PORT]", help="Your own mail server; receives the edge's notices to your users."),
     ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExchangeOptions:
-    domain: Annotated[list[str], typer.Option("--domain", metavar="D", help="A domain of yours; repeatable.")]
-    smart_host: Annotated[str, typer.Option(metavar="NAME", help="Where Exchange Online finds your servers.")]
-    certificate: Annotated[Path, typer.Option(metavar="PEM", help="What your servers show; without its key.")]
+    domain: Annotated[
+        list[str], typer.Option("--domain", metavar="D", help="A domain of your organisation; repeatable.")
+    ]
+    smart_host: Annotated[
+        str, typer.Option(metavar="NAME", help="Host name where Exchange Online connects to your servers.")
+    ]
+    certificate: Annotated[Path, typer.Option(metavar="PEM", help="Certificate of your servers, without its key.")]
     routing_domain: Annotated[
         str | None, typer.Option(metavar="D", help="Default: the accepted domain below mail.onmicrosoft.com.")
     ] = None
     centralized: Annotated[
-        bool, typer.Option("--centralized", help="Mail of the cloud to the outside leaves by your servers.")
+        bool, typer.Option("--centralized", help="Route outbound mail of the cloud through your servers.")
     ] = False
     none: Annotated[
         list[str] | None,
-        typer.Option("--none", metavar="KIND", help="There is no such connector yet, so create it; repeatable."),
+        typer.Option(
+            "--none", metavar="KIND", help="Confirm that no such connector exists, so it is created; repeatable."
+        ),
     ] = None
 
 
-@hybrid_app.command("plan", help="Show what would have to change at both sides. Changes nothing.")
+@hybrid_app.command("plan", help="Show what would have to change on both sides. Changes nothing.")
 @grouped
 def plan_command(
     options: SetupOptions,
     overwrite: Overwrite = None,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the plan, to be applied.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the plan to this file.")] = None,
     json: Json = False,
 ) -> None:
     with _declining():
@@ -118,11 +129,11 @@ def plan_command(
         context.suggest(f"gatepost hybrid apply {quote(str(out))}")
 
 
-@hybrid_app.command("apply", help="Carry a plan out. Run again, it goes on where it stopped.")
+@hybrid_app.command("apply", help="Apply a plan. If interrupted, run it again to continue.")
 def apply_command(
     plan: Annotated[Path, typer.Argument(metavar="FILE", show_default=False, help="Written by hybrid plan --out.")],
     wait: Annotated[
-        float, typer.Option(metavar="SECONDS", min=0, help="How long to wait for a domain's TXT record.")
+        float, typer.Option(metavar="SECONDS", min=0, help="Maximum time to wait for a domain's TXT record.")
     ] = 300.0,
 ) -> None:
     with _declining():
@@ -136,13 +147,13 @@ def apply_command(
         progress = output.ApplyProgress()
         applied = setup.apply_plan(_here(), found, progress, wait_s=wait)
     if not applied:
-        context.say("nothing to do: this plan was applied before; does it still hold? gatepost hybrid verify")
+        context.say("nothing to do: this plan was applied before; check the current state: gatepost hybrid verify")
         return
-    context.say(f"applied {output.count(len(found.changes), 'change')}; to take them back: gatepost hybrid undo")
+    context.say(f"applied {output.count(len(found.changes), 'change')}; to revert them: gatepost hybrid undo")
     context.suggest("gatepost hybrid verify")
 
 
-@hybrid_app.command("verify", help="Whether both sides are as they were applied, and mail would be relayed.")
+@hybrid_app.command("verify", help="Check that both sides are as applied and mail would be relayed.")
 def verify_command(json: Json = False) -> None:
     with _declining():
         checks = verify.verify(_here())
@@ -154,19 +165,19 @@ def verify_command(json: Json = False) -> None:
         raise typer.Exit(context.NO)
 
 
-@hybrid_app.command("undo", help="Take the last apply back, on both sides. What somebody changed since is kept.")
+@hybrid_app.command("undo", help="Revert the last apply on both sides. Later changes by others are kept.")
 def undo_command(overwrite: Overwrite = None) -> None:
     with _declining():
         undone = setup.undo(_here(), output.show_step, overwrite or [])
     if undone.warning:
         context.warn(f"note: {undone.warning}")
     if undone.kept:
-        output.show_kept(undone.kept, "changed by hand since, and left as it is:")
+        output.show_kept(undone.kept, "changed manually since, and kept:")
     if undone.left:
         output.show_left(undone.left)
     if undone.kept or undone.left:
         raise typer.Exit(context.NO)
-    context.say("both sides are as they were before")
+    context.say("both sides are restored")
 
 
 @hybrid_app.command(
@@ -178,7 +189,7 @@ def undo_command(overwrite: Overwrite = None) -> None:
 def rehearse_command(
     options: SessionOptions,
     source_address: Annotated[
-        str | None, typer.Option(metavar="IP", help="Of this machine: a new line or address to be tried.")
+        str | None, typer.Option(metavar="IP", help="Local address to connect from, to try a new line.")
     ] = None,
     json: Json = False,
 ) -> None:
@@ -203,7 +214,7 @@ def certificates_command(
         list[Path], typer.Argument(metavar="FILE|FOLDER...", show_default=False, help="PEM files, or folders of them.")
     ],
     key: Annotated[
-        list[Path] | None, typer.Option(metavar="PEM", help="A private key that lies elsewhere; repeatable.")
+        list[Path] | None, typer.Option(metavar="PEM", help="A private key in another file; repeatable.")
     ] = None,
     trust_anchor: Annotated[
         list[Path] | None,
@@ -241,7 +252,7 @@ def exchange_command(
     options: ExchangeOptions,
     overwrite: Overwrite = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Write scripts there, and what exports have shown.")
+        Path | None, typer.Option(metavar="FOLDER", help="Folder for the scripts and a summary of the exports.")
     ] = None,
     json: Json = False,
 ) -> None:
@@ -297,9 +308,7 @@ def _request(said: dict[str, Any], optional: frozenset[str] = frozenset()) -> Se
     except NothingApplied:
         missing = [option for field, option in _OPTION_OF.items() if field not in said and field not in optional]
         if missing:
-            context.fail(
-                f"{', '.join(missing)} missing: nothing was applied from here yet that says it", context.WRONG_USE
-            )
+            context.fail(f"{', '.join(missing)} required: no earlier apply to take it from", context.WRONG_USE)
         return SetupRequest(**said)
 
 
@@ -366,7 +375,7 @@ def _declining() -> Iterator[None]:
         context.fail(str(error), context.WRONG_USE)
     except PlanOutdated as error:
         output.show_drifts(error.drifts)
-        context.fail("nothing was done: make a new plan from what is there now: gatepost hybrid plan …", context.NO)
+        context.fail("nothing was changed; create a new plan: gatepost hybrid plan …", context.NO)
     except HybridError as error:
         context.fail(str(error), context.WRONG_USE if error.wrong_use else context.NO)
 

@@ -22,7 +22,7 @@ def show_plan(plan: Plan) -> None:
     for change in plan.changes:
         _show_change(change)
     if plan.kept:
-        show_kept(plan.kept, "set by hand, and kept:")
+        show_kept(plan.kept, "changed manually, and kept:")
     _show_commands(plan)
     for note in plan.notes:
         context.warn(f"note: {note}")
@@ -75,7 +75,7 @@ def _shown(value: Any) -> str:
 
 
 def show_left(left: tuple[NotUndone, ...]) -> None:
-    context.say("could not be taken back:")
+    context.say("could not be reverted:")
     for each in left:
         context.print_point(each.change.object, f" ({each.change.side})", each.message)
     if not all(each.final for each in left):
@@ -86,18 +86,18 @@ def show_kept(kept: tuple[Kept, ...], title: str) -> None:
     context.say(title)
     for each in kept:
         if each.field:
-            says = f"it is {_shown(each.now)}; the wizard would say {_shown(each.wanted)}"
+            says = f"it is {_shown(each.now)}; the wizard would set {_shown(each.wanted)}"
         else:
-            says = "it was removed" if each.now is None else "it is not as it was applied"
+            says = "it was removed" if each.now is None else "it differs from what was applied"
         context.print_point(each.name, f" ({each.side})", f"{says}; to overwrite it: --overwrite {quote(each.name)}")
 
 
 def show_drifts(drifts: tuple[Drift, ...]) -> None:
-    context.say("the world has moved since the plan was made:", err=True)
+    context.say("the configuration has changed since the plan was created:", err=True)
     for each in drifts:
         for field, (planned, now) in each.differences.items():
             name = f"{each.object}.{field}" if field else each.object
-            context.say(f"  {each.side}: {name} was {_shown(planned)}, is {_shown(now)}", err=True)
+            context.say(f"  {each.side}: {name} was {_shown(planned)}, is now {_shown(now)}", err=True)
 
 
 def show_checks(checks: tuple[Check, ...]) -> None:
@@ -162,7 +162,7 @@ def show_choices(choices: tuple[Choice, ...]) -> None:
         context.print_point(
             choice.file, "" if choice.usable else " cannot be used", ", ".join(choice.names) or "no name", style
         )
-        end = f"{choice.not_after:%Y-%m-%d}, {choice.days_left} days left" if choice.not_after else "not told"
+        end = f"{choice.not_after:%Y-%m-%d}, {choice.days_left} days left" if choice.not_after else "not shown"
         facts = [
             ("subject", choice.subject or "empty"),
             ("issuer", choice.issuer),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gatepost.admin.directory.import_lines import Imported
 
 import_app = typer.Typer(
-    add_completion=False, rich_markup_mode=None, no_args_is_help=True, help="Many objects at once, from a file."
+    add_completion=False, rich_markup_mode=None, no_args_is_help=True, help="Import many objects from a file."
 )
 
 _TOLD_EVERY_S = 2.0
@@ -33,19 +33,19 @@ def import_() -> None:
 
 import_app.command(
     "exchange-online",
-    help="A tenant from exports of Exchange Online: a plan, or with --apply the import. Exit code 1: not all of it.",
+    help="Import a tenant from exports of Exchange Online; only plans without --apply. Exit code 1: incomplete.",
 )(import_exchange_online)
 
 
 @import_app.command(
-    help="Tenants, domains and connectors as `gatepost export directory` writes them: all of the file, or nothing."
+    help="Import tenants, domains and connectors as `gatepost export directory` writes them: the whole file or nothing."
 )
 def directory(
     file: Annotated[str, typer.Argument(metavar="FILE", show_default=False, help="JSON Lines; - is standard input.")],
     yes: Annotated[
-        bool, typer.Option("--yes", help="Beyond tenants' limits, and networks wider than /16 or /32 (IPv6).")
+        bool, typer.Option("--yes", help="Allow more than the tenants' limits and networks wider than /16 (IPv6: /32).")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="JSON, for programs.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Output JSON.")] = False,
 ) -> None:
     from gatepost.admin.directory.import_lines import ImportRefused, import_directory
     from gatepost.app.admin_wiring import check_credentials

@@ -29,15 +29,18 @@ from gatepost.tenancy.sighting import ConnectorUse
 from gatepost.tenancy.tenant import InboundConnector
 
 inbound_connector_app = typer.Typer(
-    add_completion=False, rich_markup_mode=None, no_args_is_help=True, help="How a tenant's servers are recognised."
+    add_completion=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="Manage inbound connectors: how a tenant's servers are recognised.",
 )
 
-Tenant = Annotated[str, typer.Argument(metavar="TENANT", show_default=False, help="Whose server it is.")]
+Tenant = Annotated[str, typer.Argument(metavar="TENANT", show_default=False, help="Tenant that operates the server.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", show_default=False, help="Of the connector.")]
 BeyondLimits = Annotated[
-    bool, typer.Option("--yes", help="Beyond the tenant's limits, and networks wider than /16 or /32 (IPv6).")
+    bool, typer.Option("--yes", help="Allow more than the tenant's limits and networks wider than /16 (IPv6: /32).")
 ]
-Json = Annotated[bool, typer.Option("--json", help="JSON, for programs.")]
+Json = Annotated[bool, typer.Option("--json", help="Output JSON.")]
 
 
 def _certificates_in(files: Sequence[str] | None) -> list[str] | None:
@@ -46,14 +49,14 @@ def _certificates_in(files: Sequence[str] | None) -> list[str] | None:
     return None if named is None else [anchor for file in named for anchor in read_trust_anchors(Path(file))]
 
 
-@inbound_connector_app.command(help="Add a connector. Exit code 1: stored, but not enabled, and what to do.")
+@inbound_connector_app.command(help="Add a connector. Exit code 1: stored, but not enabled.")
 @takes_fields(INBOUND_CONNECTOR, read={"trust_anchors": _certificates_in})
 def add(
     tenant: Tenant,
     name: Name,
     changes: Changes,
     yes: BeyondLimits = False,
-    disabled: Annotated[bool, typer.Option("--disabled", help="Store it without using it.")] = False,
+    disabled: Annotated[bool, typer.Option("--disabled", help="Store it disabled.")] = False,
 ) -> None:
     with administration(beyond_limits=yes) as admin:
         saved = admin.do(
@@ -95,10 +98,10 @@ def show(tenant: Tenant, name: Name, json: Json = False) -> None:
         context.suggest(f"gatepost inbound-connector enable {_arguments(found)}")
 
 
-@inbound_connector_app.command("list", help="List connectors, of all tenants or of one.")
+@inbound_connector_app.command("list", help="List connectors of all tenants or one.")
 def list_connectors(
     tenant: Annotated[
-        str | None, typer.Argument(metavar="TENANT", show_default=False, help="Its connectors only.")
+        str | None, typer.Argument(metavar="TENANT", show_default=False, help="Only this tenant's connectors.")
     ] = None,
     json: Json = False,
 ) -> None:
@@ -127,7 +130,7 @@ def list_connectors(
         context.suggest(f"gatepost inbound-connector show {_arguments(found[0])}")
 
 
-@inbound_connector_app.command(help="Use a connector. Exit code 1: not enabled, and what is missing.")
+@inbound_connector_app.command(help="Enable a connector. Exit code 1: not enabled.")
 def enable(tenant: Tenant, name: Name) -> None:
     with administration() as admin:
         saved = admin.do(operations.ENABLE_INBOUND_CONNECTOR, tenant=tenant, name=name)
@@ -135,7 +138,7 @@ def enable(tenant: Tenant, name: Name) -> None:
     context.say(f"enabled inbound connector {saved.connector.label}")
 
 
-@inbound_connector_app.command(help="Stop using a connector, without losing it.")
+@inbound_connector_app.command(help="Disable a connector.")
 def disable(tenant: Tenant, name: Name) -> None:
     with administration() as admin:
         connector = admin.do(operations.DISABLE_INBOUND_CONNECTOR, tenant=tenant, name=name)

@@ -14,24 +14,24 @@ if TYPE_CHECKING:
 init_app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
-@init_app.command(help="Write gatepost.toml, a data folder and a self-signed server certificate. Overwrites nothing.")
+@init_app.command(help="Create gatepost.toml, a data folder and a self-signed server certificate. Overwrites nothing.")
 def init(
     data: Annotated[Path, typer.Option(metavar="DIR", help="Data folder: queue, directory, logs.")] = Path("data"),
     hostname: Annotated[
-        str | None, typer.Option(metavar="NAME", help="This server's name; default: the machine's.")
+        str | None, typer.Option(metavar="NAME", help="Host name of this server; default: the machine's.")
     ] = None,
-    edge: Annotated[bool, typer.Option("--edge", help="The role beside an on-premises server.")] = False,
-    smart_host: Annotated[str | None, typer.Option(metavar="HOST[:PORT]", help="Edge: the relay to send to.")] = None,
+    edge: Annotated[bool, typer.Option("--edge", help="Set up an edge beside an on-premises server.")] = False,
+    smart_host: Annotated[str | None, typer.Option(metavar="HOST[:PORT]", help="Edge: relay to send to.")] = None,
     domain: Annotated[
-        list[str] | None, typer.Option(metavar="D", help="Edge: a domain of this organisation; repeatable.")
+        list[str] | None, typer.Option(metavar="D", help="Edge: domain of this organisation; repeatable.")
     ] = None,
     certificate: Annotated[
-        Path | None, typer.Option(metavar="PEM", help="Edge: chain to present to the smart host.")
+        Path | None, typer.Option(metavar="PEM", help="Edge: certificate chain to present to the smart host.")
     ] = None,
     key: Annotated[Path | None, typer.Option(metavar="PEM", help="Edge: the key of that certificate.")] = None,
     mailboxes: Annotated[
         str | None,
-        typer.Option(metavar="HOST[:PORT]", help="Edge: your own mail server; notices to your users go there."),
+        typer.Option(metavar="HOST[:PORT]", help="Edge: your own mail server; receives notices to your users."),
     ] = None,
 ) -> None:
     from gatepost.app.setup import SetupError, initialise
@@ -52,7 +52,7 @@ def init(
         context.say(f"wrote {path}")
     if os.geteuid() == 0:
         context.warn(
-            f'written by root; to serve as a user of its own, set user = "gatepost" in {file}, and: '
+            f'written by root; to run as a dedicated user, set user = "gatepost" in {file}, and: '
             f"chown -R gatepost: {made[1]} {made[3]}"
         )
     if edge and mailboxes is None:

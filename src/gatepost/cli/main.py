@@ -18,28 +18,36 @@ from gatepost.cli.rights import explained
 from gatepost.queue.store import StoreError
 
 _COMMANDS: dict[str, tuple[str, str, str]] = {
-    "init": ("gatepost.cli.init", "init_app", "Write a first gatepost.toml and what it names."),
+    "init": ("gatepost.cli.init", "init_app", "Create gatepost.toml, a data folder and a server certificate."),
     "serve": ("gatepost.cli.serve", "serve_app", "Run the relay."),
-    "tenant": ("gatepost.cli.tenant", "tenant_app", "Organisations that relay through this server."),
-    "domain": ("gatepost.cli.domain", "domain_app", "Accepted domains and their verification."),
-    "inbound-connector": ("gatepost.cli.inbound_connector", "inbound_connector_app", "Whose server is talking."),
-    "enroll": ("gatepost.cli.enroll", "enroll_app", "Prove a server's certificate by one message from it."),
-    "send-connector": ("gatepost.cli.send_connector", "send_connector_app", "Where mail leaves, and how."),
-    "explain": ("gatepost.cli.explain", "explain_app", "What would happen to a session, and why."),
-    "why": ("gatepost.cli.why", "why_app", "What did happen to a session, and why."),
-    "queue": ("gatepost.cli.queue", "queue_app", "Mail that waits."),
+    "tenant": ("gatepost.cli.tenant", "tenant_app", "Manage tenants."),
+    "domain": ("gatepost.cli.domain", "domain_app", "Manage accepted domains and their verification."),
+    "inbound-connector": (
+        "gatepost.cli.inbound_connector",
+        "inbound_connector_app",
+        "Manage inbound connectors: how tenants' servers are recognised.",
+    ),
+    "enroll": ("gatepost.cli.enroll", "enroll_app", "Prove a server's certificate with one message."),
+    "send-connector": ("gatepost.cli.send_connector", "send_connector_app", "Manage send connectors."),
+    "explain": ("gatepost.cli.explain", "explain_app", "Show what would happen to a session, and why."),
+    "why": ("gatepost.cli.why", "why_app", "Show what happened to a session, and why."),
+    "queue": ("gatepost.cli.queue", "queue_app", "List, hold, retry and remove queued mail."),
     "protocol-log": ("gatepost.cli.protocol_log", "protocol_log_app", "SMTP conversations."),
-    "probe": ("gatepost.cli.probe", "probe_app", "What a host does with a session and a certificate."),
-    "doctor": ("gatepost.cli.doctor", "doctor_app", "What is wrong, from bounces, logs, exports, certificates."),
-    "token": ("gatepost.cli.token", "token_app", "Who may use the Management API."),
-    "proof": ("gatepost.cli.proof", "proof_app", "Pins that tenants have proven: list, take back."),
-    "forecast": ("gatepost.cli.forecast", "forecast_app", "What will stop working, and when."),
-    "import": ("gatepost.cli.importing", "import_app", "Many objects at once, from a file."),
-    "export": ("gatepost.cli.exporting", "export_app", "The whole directory, as a file that import reads."),
-    "hybrid": ("gatepost.cli.hybrid", "hybrid_app", "Set both sides up: plan, apply, verify, undo, rehearse."),
-    "audit": ("gatepost.cli.audit", "audit_app", "Who changed what, and when."),
-    "bench": ("gatepost.cli.bench", "bench_app", "Measure a mail server, this one or another."),
-    "demo": ("gatepost.cli.demo", "demo_app", "The whole story on this machine, in a minute."),
+    "probe": ("gatepost.cli.probe", "probe_app", "Test how a host responds to a session and a certificate."),
+    "doctor": ("gatepost.cli.doctor", "doctor_app", "Diagnose from bounces, logs, exports and certificates."),
+    "token": ("gatepost.cli.token", "token_app", "Manage tokens of the Management API."),
+    "proof": ("gatepost.cli.proof", "proof_app", "List and revoke proven pins."),
+    "forecast": ("gatepost.cli.forecast", "forecast_app", "List what will stop working, and when."),
+    "import": ("gatepost.cli.importing", "import_app", "Import many objects from a file."),
+    "export": ("gatepost.cli.exporting", "export_app", "Export the directory to a file."),
+    "hybrid": (
+        "gatepost.cli.hybrid",
+        "hybrid_app",
+        "Set up both sides of a hybrid mail flow: plan, apply, verify, undo, rehearse.",
+    ),
+    "audit": ("gatepost.cli.audit", "audit_app", "List and show configuration changes: who changed what, and when."),
+    "bench": ("gatepost.cli.bench", "bench_app", "Measure the throughput of a mail server."),
+    "demo": ("gatepost.cli.demo", "demo_app", "Run the whole story on this machine, in a minute."),
     "help": ("gatepost.cli.help", "help_app", "Print the page of a reason code, a cause or the settings."),
 }
 """name: (module, typer application in it, one line for the overview)"""
@@ -96,11 +104,14 @@ def root(
     ] = None,
     server: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="Manage the relay whose Management API this is, not this machine's."),
+        typer.Option(metavar="URL", help="Manage another relay through its Management API."),
     ] = None,
-    token_file: Annotated[Path | None, typer.Option(metavar="FILE", help="--server: a token of that relay.")] = None,
+    token_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="--server: token file for that relay.")
+    ] = None,
     ca: Annotated[
-        Path | None, typer.Option(metavar="PEM", help="--server: who vouches for it; default: the system's roots.")
+        Path | None,
+        typer.Option(metavar="PEM", help="--server: CA certificates that verify it; default: the system's."),
     ] = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")

@@ -30,20 +30,20 @@ probe_app = typer.Typer(add_completion=False, rich_markup_mode=None)
 def probe_command(
     host: Annotated[str, typer.Argument(metavar="HOST[:PORT]", help="A name or an address; port 25 unless given.")],
     certificate: Annotated[
-        Path | None, typer.Option(metavar="PEM", help="Chain to present when asked, leaf first.")
+        Path | None, typer.Option(metavar="PEM", help="Certificate chain to present on request, leaf first.")
     ] = None,
     key: Annotated[
         Path | None, typer.Option(metavar="PEM", help="Its key; default: in the file of the certificate.")
     ] = None,
     mail_from: Annotated[
-        str | None, typer.Option(metavar="A", help="Go on to MAIL; '' for the null reverse-path.")
+        str | None, typer.Option(metavar="A", help="Also send MAIL; '' for the null reverse-path.")
     ] = None,
-    rcpt_to: Annotated[list[str] | None, typer.Option(metavar="B", help="Go on to RCPT; repeatable.")] = None,
+    rcpt_to: Annotated[list[str] | None, typer.Option(metavar="B", help="Also send RCPT; repeatable.")] = None,
     ehlo: Annotated[
         str | None, typer.Option(metavar="NAME", help="Default: the name in gatepost.toml, else this machine's.")
     ] = None,
-    timeout: Annotated[float, typer.Option(metavar="SECONDS", min=0.1, help="For each step.")] = PATIENCE_S,
-    json: Annotated[bool, typer.Option("--json", help="JSON, for programs.")] = False,
+    timeout: Annotated[float, typer.Option(metavar="SECONDS", min=0.1, help="Timeout of each step.")] = PATIENCE_S,
+    json: Annotated[bool, typer.Option("--json", help="Output JSON.")] = False,
 ) -> None:
     from gatepost.admin.sessions.probe import Outcome
 

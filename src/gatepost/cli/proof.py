@@ -11,9 +11,7 @@ from gatepost.admin.enrolment.proofs import ListedProof, ProofState
 from gatepost.cli import context
 from gatepost.cli.editing import day_and_time, directory_editor, print_table
 
-proof_app = typer.Typer(
-    add_completion=False, rich_markup_mode=None, no_args_is_help=True, help="Pins that tenants have proven to hold."
-)
+proof_app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True, help="Manage proven pins.")
 
 _STATES = {
     ProofState.COUNTS: "counts",
@@ -24,10 +22,12 @@ _STATES = {
 }
 
 
-@proof_app.command("list", help="Proofs of pins, of all tenants or of one, and whether they count.")
+@proof_app.command("list", help="List proofs of pins of all tenants or one, and whether they count.")
 def list_proofs(
-    tenant: Annotated[str | None, typer.Argument(metavar="TENANT", show_default=False, help="Its proofs only.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="JSON, for programs.")] = False,
+    tenant: Annotated[
+        str | None, typer.Argument(metavar="TENANT", show_default=False, help="Only this tenant's proofs.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Output JSON.")] = False,
 ) -> None:
     with directory_editor() as editor:
         found = list(proofs.every(editor, tenant, datetime.now(UTC)))
@@ -51,11 +51,11 @@ def _until(listed: ListedProof) -> str:
     return day_and_time(listed.proof.ends_at) if listed.proof.ends_at else "no date"
 
 
-@proof_app.command(help="Take a proof back. The pin counts like an address from now on.")
+@proof_app.command(help="Revoke a proof. From then on the pin counts like an address.")
 def remove(
-    tenant: Annotated[str, typer.Argument(metavar="TENANT", show_default=False, help="Whose proof it is.")],
-    pin: Annotated[str, typer.Argument(metavar="PIN", show_default=False, help="The SHA-256, as proof list shows it.")],
+    tenant: Annotated[str, typer.Argument(metavar="TENANT", show_default=False, help="Tenant that holds the proof.")],
+    pin: Annotated[str, typer.Argument(metavar="PIN", show_default=False, help="The SHA-256, as shown by proof list.")],
 ) -> None:
     with directory_editor() as editor:
         taken = proofs.take_back(editor, tenant, pin, datetime.now(UTC))
-    context.say(f"took back the proof that {taken.proof.tenant} holds the key of {taken.pin}")
+    context.say(f"revoked the proof that {taken.proof.tenant} holds the key of {taken.pin}")

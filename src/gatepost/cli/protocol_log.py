@@ -18,7 +18,7 @@ protocol_log_app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     no_args_is_help=True,
-    help="SMTP conversations, out of the protocol logs.",
+    help="Read SMTP sessions from the protocol logs.",
 )
 
 _STYLES = {
@@ -33,12 +33,12 @@ _STYLES = {
 _LOOK_EVERY_S = 0.2
 
 
-@protocol_log_app.command(help="One session's conversation.")
+@protocol_log_app.command(help="Show the protocol log of one session.")
 def show(
     session: Annotated[
-        str, typer.Argument(metavar="SESSION-ID", help="From the reply or a log; or the whole reply, quoted.")
+        str, typer.Argument(metavar="SESSION-ID", help="Session id from a reply or log, or the whole reply in quotes.")
     ],
-    json: Annotated[bool, typer.Option("--json", help="JSON, for programs.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Output JSON.")] = False,
 ) -> None:
     from gatepost.app import open_protocol_logs
 
@@ -54,10 +54,10 @@ def show(
         context.suggest(f"gatepost why {found.session_id}")
 
 
-@protocol_log_app.command(help="Every row as it is written, until Ctrl-C.")
+@protocol_log_app.command(help="Show every row as it is written, until Ctrl-C.")
 def follow(
-    side: Annotated[Side | None, typer.Option(metavar="send|receive", help="One side only.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object a row.")] = False,
+    side: Annotated[Side | None, typer.Option(metavar="send|receive", help="Only this side.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Output one JSON object per row.")] = False,
 ) -> None:
     from gatepost.app import follow_protocol_logs
 

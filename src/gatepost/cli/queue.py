@@ -26,7 +26,7 @@ queue_app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     no_args_is_help=True,
-    help="Mail that waits.",
+    help="List, hold, retry and remove queued mail.",
 )
 
 Id = Annotated[str, typer.Argument(metavar="ID", show_default=False, help="Such as 0-4711.")]
@@ -35,14 +35,14 @@ Tenant = Annotated[str | None, typer.Option(metavar="NAME", help="Mail of this t
 Domain = Annotated[str | None, typer.Option(metavar="DOMAIN", help="Mail to this domain.")]
 State = Annotated[str | None, typer.Option(metavar="STATE", help="queued, active, held or bouncing.")]
 OlderThan = Annotated[
-    str | None, typer.Option(metavar="DURATION", help="Received at least so long ago: 90s, 15m, 4h, 2d.")
+    str | None, typer.Option(metavar="DURATION", help="Received at least this long ago: 90s, 15m, 4h, 2d.")
 ]
 Sender = Annotated[
-    str | None, typer.Option(metavar="ADDRESS|@DOMAIN", help="Of this reverse-path; '<>': notifications.")
+    str | None, typer.Option(metavar="ADDRESS|@DOMAIN", help="With this reverse-path; '<>': notifications.")
 ]
 All = Annotated[bool, typer.Option("--all", help="Everything in the queue.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
-Json = Annotated[bool, typer.Option("--json", help="JSON, for programs.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Skip the confirmation prompt.")]
+Json = Annotated[bool, typer.Option("--json", help="Output JSON.")]
 
 # A terminal's height; a large queue has thousands of destinations.
 _COUNTS_SHOWN = 30
@@ -56,14 +56,14 @@ _DONE = {
 }
 
 
-@queue_app.command("list", help="What waits, for whom and since when; then the oldest messages.")
+@queue_app.command("list", help="Summarise the queue, then list the oldest messages.")
 def list_queue(
     tenant: Tenant = None,
     domain: Domain = None,
     state: State = None,
     older_than: OlderThan = None,
     sender: Sender = None,
-    limit: Annotated[int, typer.Option(min=0, metavar="COUNT", help="How many messages to list.")] = 50,
+    limit: Annotated[int, typer.Option(min=0, metavar="COUNT", help="Maximum number of messages.")] = 50,
     json: Json = False,
 ) -> None:
     with _queue_commands() as admin:
@@ -78,7 +78,7 @@ def list_queue(
         raise typer.Exit(context.NO)
 
 
-@queue_app.command(help="One message: envelope, recipients, last replies, header.")
+@queue_app.command(help="Show one message: envelope, recipients, last replies, header.")
 def show(id: Id, json: Json = False) -> None:
     with _queue_commands() as admin:
         found = admin.shown(id)
@@ -89,7 +89,7 @@ def show(id: Id, json: Json = False) -> None:
     context.suggest(f"gatepost why {found.message.session_id}")
 
 
-@queue_app.command(help="Attempt delivery now, whatever the schedule says.")
+@queue_app.command(help="Attempt delivery now.")
 def retry(
     id: MaybeId = None,
     tenant: Tenant = None,
@@ -103,7 +103,7 @@ def retry(
         _carry_out(admin, Action.RETRY, _chosen(id, tenant, domain, state, older_than, sender, all))
 
 
-@queue_app.command(help="Attempt no delivery until it is released.")
+@queue_app.command(help="Hold mail until it is released.")
 def hold(
     id: MaybeId = None,
     tenant: Tenant = None,
@@ -118,7 +118,7 @@ def hold(
     context.suggest("gatepost queue list --state held")
 
 
-@queue_app.command(help="Deliver again what was held.")
+@queue_app.command(help="Release held mail.")
 def release(
     id: MaybeId = None,
     tenant: Tenant = None,
@@ -132,7 +132,7 @@ def release(
         _carry_out(admin, Action.RELEASE, _chosen(id, tenant, domain, state, older_than, sender, all))
 
 
-@queue_app.command(help="Delete without a word to the sender. Asks first.")
+@queue_app.command(help="Delete queued mail without notifying the sender. Prompts first.")
 def remove(
     id: MaybeId = None,
     tenant: Tenant = None,
@@ -150,7 +150,7 @@ def remove(
         _carry_out(admin, Action.REMOVE, wanted)
 
 
-@queue_app.command(help="Give up now: the sender is notified.")
+@queue_app.command(help="Give up delivery now and notify the sender.")
 def bounce(
     id: MaybeId = None,
     tenant: Tenant = None,
@@ -164,9 +164,9 @@ def bounce(
         _carry_out(admin, Action.BOUNCE, _chosen(id, tenant, domain, state, older_than, sender, all))
 
 
-@queue_app.command(help="What operators ordered, newest first, and whether it is carried out.")
+@queue_app.command(help="List orders to the queue, newest first, and their state.")
 def orders(
-    limit: Annotated[int, typer.Option(min=1, metavar="COUNT", help="How many orders to list.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, metavar="COUNT", help="Maximum number of orders.")] = 50,
     json: Json = False,
 ) -> None:
     with _queue_commands() as admin:
@@ -205,7 +205,7 @@ def _chosen(
         message_id=id, tenant=tenant, domain=domain, state=state, older_than=older_than, sender=sender
     )
     if wanted == QueueFilter() and not all:
-        raise BadRequest("say which mail: an ID, --tenant, --domain, --state, --older-than, --sender, or --all")
+        raise BadRequest("choose the mail: an ID, --tenant, --domain, --state, --older-than, --sender, or --all")
     if wanted != QueueFilter() and all:
         raise BadRequest("--all means everything: leave it out, or leave the rest out")
     return wanted
@@ -231,7 +231,7 @@ def _recipients(number: int) -> str:
 
 def _print_overview(found: Overview, *, is_everything: bool) -> None:
     if not found.counts:
-        context.say("the queue is empty" if is_everything else "nothing in the queue is chosen by that")
+        context.say("the queue is empty" if is_everything else "no queued mail matches")
         return
     _print_counts(found)
     if found.first:

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from gatepost.admin.forecast.own_credentials import OwnCertificate
 
 send_connector_app = typer.Typer(
-    add_completion=False, rich_markup_mode=None, no_args_is_help=True, help="Where mail leaves, and how."
+    add_completion=False, rich_markup_mode=None, no_args_is_help=True, help="Manage send connectors."
 )
 
 Name = Annotated[str, typer.Argument(metavar="NAME", show_default=False, help="Of the connector.")]
-Tenant = Annotated[str | None, typer.Option(metavar="T", help="For this tenant's mail only; default: everybody's.")]
-Json = Annotated[bool, typer.Option("--json", help="JSON, for programs.")]
+Tenant = Annotated[str | None, typer.Option(metavar="T", help="Only for this tenant's mail; default: all tenants.")]
+Json = Annotated[bool, typer.Option("--json", help="Output JSON.")]
 
 
 @send_connector_app.command(help="Add a send connector.")
@@ -36,7 +36,7 @@ def add(
     *,
     tenant: Tenant = None,
     changes: Changes,
-    disabled: Annotated[bool, typer.Option("--disabled", help="Store it without using it.")] = False,
+    disabled: Annotated[bool, typer.Option("--disabled", help="Store it disabled.")] = False,
 ) -> None:
     with administration() as admin:
         saved = admin.do(
@@ -83,7 +83,7 @@ def show(name: Name, json: Json = False) -> None:
 
 @send_connector_app.command("list", help="List send connectors.")
 def list_connectors(
-    tenant: Annotated[str | None, typer.Option(metavar="T", help="That tenant's own only.")] = None, json: Json = False
+    tenant: Annotated[str | None, typer.Option(metavar="T", help="Only this tenant's.")] = None, json: Json = False
 ) -> None:
     with administration() as admin:
         found = admin.do(operations.SEND_CONNECTORS, tenant=tenant)
@@ -99,14 +99,14 @@ def list_connectors(
         context.suggest(f"gatepost send-connector show {quote(found[0].name)}")
 
 
-@send_connector_app.command(help="Use a send connector.")
+@send_connector_app.command(help="Enable a send connector.")
 def enable(name: Name) -> None:
     with administration() as admin:
         connector = admin.do(operations.ENABLE_SEND_CONNECTOR, name=name)
     context.say(f"enabled send connector {connector.name}")
 
 
-@send_connector_app.command(help="Stop using a send connector, without losing it.")
+@send_connector_app.command(help="Disable a send connector.")
 def disable(name: Name) -> None:
     with administration() as admin:
         connector = admin.do(operations.DISABLE_SEND_CONNECTOR, name=name)

@@ -23,11 +23,11 @@ tenant_app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     no_args_is_help=True,
-    help="Organisations that relay through this server.",
+    help="Manage tenants.",
 )
 
 Name = Annotated[str, typer.Argument(metavar="NAME", show_default=False, help="Such as contoso.")]
-Json = Annotated[bool, typer.Option("--json", help="JSON, for programs.")]
+Json = Annotated[bool, typer.Option("--json", help="Output JSON.")]
 
 
 @tenant_app.command(help="Add a tenant.")
@@ -38,17 +38,21 @@ def add(name: Name) -> None:
     context.suggest(f"gatepost domain add {quote(tenant.name)} DOMAIN")
 
 
-@tenant_app.command("set", help="Change a tenant. Of a limit 0 is none, 'default' the server's for everybody.")
+@tenant_app.command(
+    "set", help="Change a tenant. A limit of 0 means unlimited; 'default' restores the server-wide limit."
+)
 def set_tenant(
     name: Name,
     contact: Annotated[
-        str | None, typer.Option(metavar="MAILBOX", help="Who is told what will stop working; '': nobody.")
+        str | None, typer.Option(metavar="MAILBOX", help="Mailbox that receives forecasts; '': none.")
     ] = None,
-    messages_per_minute: Annotated[str | None, typer.Option(metavar="COUNT", help="Messages in a minute.")] = None,
-    recipients_per_minute: Annotated[str | None, typer.Option(metavar="COUNT", help="Recipients in a minute.")] = None,
-    message_size: Annotated[str | None, typer.Option(metavar="SIZE", help="Of a message, such as 25MiB.")] = None,
-    sessions: Annotated[str | None, typer.Option(metavar="COUNT", help="Sessions open at the same time.")] = None,
-    queued: Annotated[str | None, typer.Option(metavar="COUNT", help="Recipients in the queue.")] = None,
+    messages_per_minute: Annotated[str | None, typer.Option(metavar="COUNT", help="Messages per minute.")] = None,
+    recipients_per_minute: Annotated[str | None, typer.Option(metavar="COUNT", help="Recipients per minute.")] = None,
+    message_size: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="Maximum message size, such as 25MiB.")
+    ] = None,
+    sessions: Annotated[str | None, typer.Option(metavar="COUNT", help="Concurrent sessions.")] = None,
+    queued: Annotated[str | None, typer.Option(metavar="COUNT", help="Queued recipients.")] = None,
     limit: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=COUNT", help="Any limit of [tenant_limits], such as inbound-connectors=400."),
@@ -112,10 +116,10 @@ def show(name: Name, json: Json = False) -> None:
     context.suggest(_next_step(found))
 
 
-@tenant_app.command(help="Remove a tenant; with --yes also its domains and connectors.")
+@tenant_app.command(help="Remove a tenant; with --yes, also its domains and connectors.")
 def remove(
     name: Name,
-    yes: Annotated[bool, typer.Option("--yes", help="Remove its domains and connectors too.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Also remove its domains and connectors.")] = False,
 ) -> None:
     with administration() as admin:
         found = admin.do(operations.REMOVE_TENANT, name=name, with_contents=yes)
@@ -130,7 +134,11 @@ def _tell_what_waits(tenant: str) -> None:
     with context.queue_commands() as queue:
         waiting = queue.overview(waiting_mail.choice(tenant=tenant), 0).recipients
     if waiting:
-        what = "1 recipient of its mail still waits" if waiting == 1 else f"{waiting} recipients of its mail still wait"
+        what = (
+            "1 recipient of its mail is still queued"
+            if waiting == 1
+            else f"{waiting} recipients of its mail are still queued"
+        )
         context.warn(
             f"note: {what} in the queue. It leaves by server-wide send connectors only; what came in for a domain that "
             f"another tenant then verifies stays until you decide: gatepost queue list --tenant {quote(tenant)}"

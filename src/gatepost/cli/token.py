@@ -15,17 +15,17 @@ from gatepost.tenancy.record import token_record
 from gatepost.tenancy.token import Token
 
 token_app = typer.Typer(
-    add_completion=False, rich_markup_mode=None, no_args_is_help=True, help="Who may use the Management API."
+    add_completion=False, rich_markup_mode=None, no_args_is_help=True, help="Manage tokens of the Management API."
 )
 
-Json = Annotated[bool, typer.Option("--json", help="JSON, for programs.")]
+Json = Annotated[bool, typer.Option("--json", help="Output JSON.")]
 
 
-@token_app.command(help="Make a token; it is written into a file of yours alone, and never shown.")
+@token_app.command(help="Create a token and write it to a file with mode 0600; it is never displayed.")
 def add(
-    out: Annotated[Path, typer.Option(metavar="FILE", show_default=False, help="A new file for the token, mode 0600.")],
-    tenant: Annotated[str | None, typer.Option(metavar="T", help="For this tenant and what is its own.")] = None,
-    operator: Annotated[bool, typer.Option("--operator", help="For all tenants and the server's own.")] = False,
+    out: Annotated[Path, typer.Option(metavar="FILE", show_default=False, help="New file for the token.")],
+    tenant: Annotated[str | None, typer.Option(metavar="T", help="Scope the token to this tenant.")] = None,
+    operator: Annotated[bool, typer.Option("--operator", help="Scope the token to the whole server.")] = False,
     scope: Annotated[
         list[str] | None,
         typer.Option(metavar="read|write|renew", help="Repeatable; default: read and write. renew: extend itself."),
@@ -34,7 +34,7 @@ def add(
 ) -> None:
     with directory_editor() as editor:
         if (tenant is None) is not operator:
-            raise BadRequest("say whose the token is: --tenant T, or --operator")
+            raise BadRequest("choose the owner of the token: --tenant T or --operator")
         with editor.change():
             token, text = tokens.add(editor, tenant, scope or (), expires, datetime.now(UTC))
             _write(out, text)
@@ -42,7 +42,7 @@ def add(
     context.suggest(f"gatepost --server https://HOST:PORT --token-file {out} tenant list")
 
 
-@token_app.command("list", help="List tokens: whose, what for, until when, last used.")
+@token_app.command("list", help="List tokens: owner, scope, expiry, last use.")
 def list_tokens(
     tenant: Annotated[str | None, typer.Option(metavar="T", help="That tenant's only.")] = None, json: Json = False
 ) -> None:
@@ -66,9 +66,9 @@ def list_tokens(
     print_table("", ["token", "for", "scopes", "state", "until", "last used"], rows)
 
 
-@token_app.command(help="Make a token useless, at once and for good.")
+@token_app.command(help="Revoke a token.")
 def revoke(
-    id: Annotated[str, typer.Argument(metavar="TOKEN", show_default=False, help="As token list shows it.")],
+    id: Annotated[str, typer.Argument(metavar="TOKEN", show_default=False, help="As shown by token list.")],
 ) -> None:
     with directory_editor() as editor:
         token = tokens.revoke(editor, id, datetime.now(UTC))
@@ -81,7 +81,7 @@ def _write(file: Path, text: str) -> None:
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as out:
             out.write(f"{text}\n")
     except FileExistsError:
-        raise BadRequest(f"{file} exists already; nothing was changed: name a new file") from None
+        raise BadRequest(f"{file} already exists; name a new file") from None
     except OSError as error:
         raise BadRequest(f"{file} cannot be written: {error.strerror}; no token was made") from None
 

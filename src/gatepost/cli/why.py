@@ -13,12 +13,12 @@ from gatepost.cli.wait_for_record import found_soon, wanted_session
 why_app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
-@why_app.command("why", help="What did happen to a session, and why.")
+@why_app.command("why", help="Show what happened to a session, and why.")
 def why_command(
     session: Annotated[
-        str, typer.Argument(metavar="SESSION-ID", help="From the reply or a log; or the whole reply, quoted.")
+        str, typer.Argument(metavar="SESSION-ID", help="Session id from a reply or log, or the whole reply in quotes.")
     ],
-    json: Annotated[bool, typer.Option("--json", help="JSON, for programs.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Output JSON.")] = False,
 ) -> None:
     session_id = wanted_session(session)
     with exit_on_refusal(), context.sessions() as why:
@@ -54,7 +54,7 @@ _HEADLINES = {
     "deliver": "[bold green]accepted[/]: delivered to tenant {tenant}'s own domain",
     "incoming": "[bold green]accepted[/] as incoming mail of tenant {tenant}",
     "refused": "[bold red]refused[/]{reason}",
-    None: "no mail transaction of this session came to a verdict",
+    None: "this session has no mail transaction with a verdict",
 }
 
 
@@ -106,7 +106,7 @@ def _show_other_recipients(document: Mapping[str, Any]) -> None:
     more = sum(transaction.get("more_refused", 0) for transaction in document["transactions"])
     console = context.console()
     if more:
-        console.print(f"\n  {more} more were refused for the same reasons")
+        console.print(f"\n  {more} more recipients were refused for the same reasons")
     if len(recipients) < 2:
         return
     console.print(f"\n  {'the first' if more else 'all'} {len(recipients)} recipients of this session:")

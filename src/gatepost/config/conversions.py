@@ -18,31 +18,31 @@ _SIZES = {None: 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 
 def text(value: Any) -> str:
     if not isinstance(value, str) or not value:
-        raise ValueError("a text in quotes is wanted")
+        raise ValueError("must be a string in quotes")
     return value
 
 
 def texts(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list):
-        raise ValueError('a list is wanted, such as ["127.0.0.1:5353"]')
+        raise ValueError('must be a list, such as ["127.0.0.1:5353"]')
     return tuple(text(each) for each in value)
 
 
 def boolean(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise ValueError("true or false is wanted")
+        raise ValueError("must be true or false")
     return value
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
     if not isinstance(value, dict):
-        raise ValueError("a table is wanted: [name] on a line of its own")
+        raise ValueError("must be a table: [name] on a line of its own")
     return value
 
 
 def mappings(value: Any) -> list[Mapping[str, Any]]:
     if not isinstance(value, list):
-        raise ValueError("a list of tables is wanted: [[name]] on a line of its own")
+        raise ValueError("must be a list of tables: [[name]] on a line of its own")
     return [mapping(each) for each in value]
 
 
@@ -75,7 +75,7 @@ def _name_server(text: str) -> str:
 def whole(least: int, most: int) -> Callable[[Any], int]:
     def convert(value: Any) -> int:
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-            raise ValueError(f"a whole number from {least} to {most} is wanted")
+            raise ValueError(f"must be a whole number from {least} to {most}")
         return value
 
     return convert
@@ -86,7 +86,7 @@ def one_of(*words: str) -> Callable[[Any], str]:
         if value not in words:
             near = difflib.get_close_matches(str(value), words, n=1)
             hint = f"; did you mean '{near[0]}'?" if near else ""
-            raise ValueError(f"one of {', '.join(words)} is wanted{hint}")
+            raise ValueError(f"must be one of {', '.join(words)}{hint}")
         return str(value)
 
     return convert
@@ -96,7 +96,7 @@ def duration(value: Any) -> float:
     """Seconds. Written `90s`, `15m`, `4h`, `2d`."""
     found = _DURATION.match(value) if isinstance(value, str) else None
     if not found:
-        raise ValueError('a duration is wanted, such as "90s", "15m", "4h", "2d"')
+        raise ValueError('must be a duration, such as "90s", "15m", "4h", "2d"')
     return float(found[1]) * _UNITS[found[2]]
 
 
@@ -109,7 +109,7 @@ def octets(least: int) -> Callable[[Any], int]:
     def convert(value: Any) -> int:
         found = _SIZE.match(str(value)) if not isinstance(value, bool) else None
         if not found or int(found[1]) * _SIZES[found[2]] < least:
-            raise ValueError(f'a size of at least {least} octets is wanted, such as "150MiB"')
+            raise ValueError(f'must be a size of at least {least} bytes, such as "150MiB"')
         return int(found[1]) * _SIZES[found[2]]
 
     return convert
@@ -127,9 +127,9 @@ def endpoint(value: Any) -> tuple[str, int]:
     try:
         address = ip_address(bare)
     except ValueError:
-        raise ValueError('an IP address and a port are wanted, such as "0.0.0.0:25" or "[::]:25"') from None
+        raise ValueError('must be an IP address and a port, such as "0.0.0.0:25" or "[::]:25"') from None
     if not separator or not port.isdigit() or not 0 <= int(port) <= 65535 or (address.version == 6 and bare == host):
-        raise ValueError('an IP address and a port are wanted, such as "0.0.0.0:25" or "[::]:25"')
+        raise ValueError('must be an IP address and a port, such as "0.0.0.0:25" or "[::]:25"')
     return str(address), int(port)
 
 
@@ -137,7 +137,7 @@ def networks(value: Any) -> tuple[IPv4Network | IPv6Network, ...]:
     try:
         return tuple(ip_network(each) for each in texts(value))
     except ValueError as error:
-        raise ValueError(f'networks are wanted, such as ["192.0.2.0/24"]: {error}') from None
+        raise ValueError(f'must be a list of networks, such as ["192.0.2.0/24"]: {error}') from None
 
 
 def shown(value: Any) -> str:

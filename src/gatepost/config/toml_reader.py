@@ -126,7 +126,7 @@ class _Table:
     def need(self, key: str, convert: Convert, example: str) -> Any:
         if key not in self._left:
             near = difflib.get_close_matches(key, self._left, n=1)
-            hint = f"is '{near[0]}' meant to be it?" if near else f"for example: {key} = {example}"
+            hint = f"did you mean '{near[0]}'?" if near else f"for example: {key} = {example}"
             raise ConfigError(f"{self.file}: {self._name}{key} is missing; {hint}")
         return self.take(key, convert)
 
@@ -144,7 +144,7 @@ class _Table:
         for key in self._left:
             near = difflib.get_close_matches(key, self._known, n=1)
             hint = f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(sorted(self._known))}"
-            raise ConfigError(f"{self.file}: there is no setting '{self._name}{key}'; {hint}")
+            raise ConfigError(f"{self.file}: unknown setting '{self._name}{key}'; {hint}")
 
 
 def _without_unit(field: str) -> str:

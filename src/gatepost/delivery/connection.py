@@ -402,7 +402,9 @@ class OutboundConnection(asyncio.Protocol):
         if problem:
             if self._log:
                 self._log.add(Event.INFORMATION, "", tls_failure_row(problem))
-            self._end_opening(NotOpened(f"{self.host} did not prove who it is: {problem}", "4.7.5", host=self.host))
+            self._end_opening(
+                NotOpened(f"the certificate of {self.host} could not be verified: {problem}", "4.7.5", host=self.host)
+            )
             self._carry_out(self._machine.quit())
             return
         self._carry_out(self._machine.tls_established())

@@ -172,7 +172,7 @@ class Settling:
     async def _settle_later(self, settlement: Settlement, error: StoreError) -> Sequence[Claim]:
         """What was done must be recorded before anything else is begun."""
         self._unsettled += 1
-        self._events.warning(f"delivery stands still until the queue can be written: {error}")
+        self._events.warning(f"delivery is stopped until the queue can be written: {error}")
         while True:
             await asyncio.sleep(SETTLE_AGAIN_S)
             try:

@@ -83,9 +83,9 @@ class Story:
     def _introduce(self) -> None:
         self._console.title("A certificate is renewed, and mail stops. Why?")
         self._console.text(
-            """Two organisations send their mail to the outside through one relay. The relay must tell whose mail it
+            """Two organisations send their mail to the outside through one relay. The relay must know which
             is: by the certificate that a server presents, or by its address. When it cannot, it refuses with '550
-            5.7.64 TenantAttribution; Relay Access Denied'. You will see that happen, see why, and see it mended."""
+            5.7.64 TenantAttribution; Relay Access Denied'. You will see that happen, see why, and see it fixed."""
         )
         self._console.picture(_PICTURE)
         self._console.text(
@@ -156,7 +156,7 @@ class Story:
             name in contoso's connector 'edge', so this is contoso's mail, and it goes on to Bob."""
         )
         arrived = self._ann_reaches_bob("Friday")
-        self._console.text("In the trace at the top of Bob's copy the relay tells how it knew:")
+        self._console.text("The Received header at the top of Bob's copy shows how the relay knew:")
         self._console.quote(_received_by(arrived, RELAY))
         self._fabrikam_flows()
 
@@ -173,7 +173,7 @@ class Story:
         renewed = stage.edge.wait_until_says("certificate-renewed")
         console.quote((renewed.partition(" sha256=")[0] + " …",))
         console.text(
-            "But nobody told the relay. Ann writes again, the relay refuses, and the edge returns her message:"
+            "But the relay does not know. Ann writes again, the relay refuses, and the edge returns her message:"
         )
         sent = self._hand_over(_from_ann("Saturday"))
         bounce = _arrival(stage.premises, lambda mail: _is_bounce_of(mail, sent), "the bounce in Ann's mailbox")
@@ -192,10 +192,10 @@ class Story:
         stage, console, session = self._stage, self._console, self._refused_session
         console.text(
             f"""The refusal ends in the session id at the relay, {session}. With it the relay's operator asks why,
-            and is told what was presented, and every reason:"""
+            and sees what was presented, and every reason:"""
         )
         why = _done(stage.relay.run("why", session))
-        _insist(NEW_NAME in why.text and "certificate-name-matches-no-connector" in why.text, "why tells the cause")
+        _insist(NEW_NAME in why.text and "certificate-name-matches-no-connector" in why.text, "why shows the cause")
         console.command(why, excerpt(why.output, ("refused", "issuer"), ("MAIL FROM", why.output[-1])))
         console.text("With the same id contoso's administrator finds in the edge's send log what the edge presented:")
         log = _done(stage.edge.run("protocol-log", "show", session))
@@ -237,14 +237,14 @@ class Story:
             domain must be contoso's as well."""
         )
         self._scan("Invoice 1", OLD_ADDRESS)
-        console.text(f"The network is rebuilt, and the scanner connects from {NEW_ADDRESS}. The relay tells it:")
+        console.text(f"The network is rebuilt, and the scanner connects from {NEW_ADDRESS}. The relay refuses:")
         refused = send(_scanned("Invoice 2"), stage.scanner(NEW_ADDRESS))
         session = find_session_id(refused.text)
         if refused.accepted or session is None:
-            raise Setback(f"mail from {NEW_ADDRESS} should be refused with a session id; it is told: {refused}")
+            raise Setback(f"mail from {NEW_ADDRESS} should be refused with a session id; the reply is: {refused}")
         console.quote((str(refused),), style="yellow")
         why = _done(stage.relay.run("why", session))
-        _insist("address-matches-no-connector" in why.text, "why tells the cause")
+        _insist("address-matches-no-connector" in why.text, "why shows the cause")
         console.command(why)
         console.command(
             _done(stage.relay.run("inbound-connector", "set", "contoso", "scanner", "--address", NEW_ADDRESS))
@@ -297,7 +297,7 @@ class Story:
     def _fabrikam_flows(self) -> None:
         fabrikam = self._stage.fabrikam
         wait_for(lambda: fabrikam.accepted or fabrikam.refused or None, "fabrikam's first message")
-        _insist(not fabrikam.refused, f"fabrikam's mail is never refused; it is told: {fabrikam.refused[:1]}")
+        _insist(not fabrikam.refused, f"fabrikam's mail is never refused; the reply is: {fabrikam.refused[:1]}")
         sent = fabrikam.accepted
         wait_for(lambda: self._arrived_from(CAROL) >= sent or None, f"fabrikam's {sent} messages in Bob's mailbox")
         self._console.aside(f"fabrikam.com so far: {sent} sent, {sent} arrived, none refused")

@@ -114,7 +114,7 @@ def lines(diagnosis: Diagnosis, width: int = 80) -> list[Line]:
 
 def _lines(diagnosis: Diagnosis, width: int) -> Iterator[Line]:
     if not diagnosis.findings:
-        yield from _wrapped("No cause could be told from this.", width, Style.CAUSE)
+        yield from _wrapped("No cause found in this evidence.", width, Style.CAUSE)
     for number, finding in enumerate(diagnosis.findings):
         if number == 1:
             yield _BLANK
@@ -148,7 +148,7 @@ def _whose(finding: Finding) -> str:
     """Whose it is to fix."""
     if finding.side != "none":
         return f"To be fixed by {_SIDES[finding.side]}"
-    return "It is not a connector problem" if finding.catalogue else "Whose it is to fix is not known yet"
+    return "It is not a connector problem" if finding.catalogue else "Owner of the fix: unknown"
 
 
 def _first(finding: Finding, width: int) -> Iterator[Line]:
@@ -237,7 +237,7 @@ def markdown(diagnosis: Diagnosis) -> str:
             out += ["", f"Then check: {_in_line(finding.verify)}"]
         out += [""]
     if not diagnosis.findings:
-        out += ["No cause could be told from this.", ""]
+        out += ["No cause found in this evidence.", ""]
     for title, items in (
         ("What does not fit together", [f"{each.source}: {each.says}" for each in diagnosis.contradictions]),
         (_IN_ORDER, list(diagnosis.missing)),
@@ -298,7 +298,7 @@ pre{background:#161b22}
 def html(diagnosis: Diagnosis) -> str:
     """One file that needs nothing else: no script, no address outside."""
     body = "".join(_section(number, each) for number, each in enumerate(diagnosis.findings, 1))
-    body = body or "<p>No cause could be told from this.</p>"
+    body = body or "<p>No cause found in this evidence.</p>"
     for title, items in (
         ("What does not fit together", [f"{each.source}: {each.says}" for each in diagnosis.contradictions]),
         (_IN_ORDER, list(diagnosis.missing)),

@@ -115,7 +115,7 @@ def _fatal(candidate: Candidate, at: datetime) -> Iterable[str]:
         else:
             yield f"it would not verify: {judged.errors[0].text}"
     if not leaf.names:
-        yield "it carries no name at all, so no connector can ask for it"
+        yield "it carries no name at all, so no connector can require it"
 
 
 def _advice(
@@ -129,7 +129,7 @@ def _advice(
     if leaf.purposes is not None and not {"clientAuth", "anyExtendedKeyUsage"} & set(leaf.purposes):
         yield "it is for serverAuth only: a relay that demands clientAuth (require_client_auth) refuses it"
     if domains and (foreign := _foreign(leaf.names, domains)):
-        yield f"no verified domain of yours covers {', '.join(foreign)}: a connector cannot ask for it"
+        yield f"no verified domain of yours covers {', '.join(foreign)}: a connector cannot require it"
     if leaf.not_after and at < leaf.not_after < at + _SOON:
         yield f"it ends in {(leaf.not_after - at).days} days"
 

@@ -275,7 +275,7 @@ def _send_connector(desired: Desired, edge: Objects, last: Mapping[str, Fields])
         fields=fields,
         fresh={field: value for field, value in record.items() if field != "name"},
         why=f"mail to the outside goes to {desired.smart_host} under TLS, with this certificate shown",
-        risk="from here on all mail to the outside takes this way",
+        risk="from then on all mail to the outside uses this route",
         last=("enabled",),
         presents=True,
     )

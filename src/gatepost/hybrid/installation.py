@@ -35,6 +35,6 @@ class Installation:
         last = self.memory.last_finished()
         if last is None:
             raise NothingApplied(
-                "nothing has been applied from here yet; begin with: gatepost hybrid plan --relay https://HOST:PORT …"
+                "nothing has been applied from here yet; start with: gatepost hybrid plan --relay https://HOST:PORT …"
             )
         return request_from(last.plan.request)

@@ -98,7 +98,7 @@ def _default_transport(desired: Desired) -> DesiredObject:
         fields={"value": f"{TRANSPORT}:[{host.host}]:{host.port}"},
         fresh={},
         why=f"mail to the outside goes to {host} by that transport",
-        risk="from here on all mail to the outside takes this way",
+        risk="from then on all mail to the outside uses this route",
         presents=True,
     )
 

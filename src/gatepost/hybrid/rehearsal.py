@@ -55,11 +55,11 @@ def concluded(
     found = [*problems]
     if reached and not starttls:
         found.append(
-            "STARTTLS was not offered on this way, although the relay offers it: a device between (firewall, proxy) "
-            "takes it out; exempt this connection from SMTP inspection"
+            "STARTTLS was not offered on this path, although the relay offers it: a device between (firewall, proxy) "
+            "removes it; exempt this connection from SMTP inspection"
         )
     if seen is None and reached:
-        found.append("the relay has no record of the session: this way may not lead to it; check the smart host")
+        found.append("the relay has no record of the session: the path may not lead to it; check the smart host")
     return Rehearsal(
         seen=seen,
         verdicts=verdicts,

@@ -148,8 +148,8 @@ def apply_plan(here: Installation, found: Plan, progress: Progress, *, wait_s: f
                 progress.rehearsed(outcome)
                 if why := why_refused(outcome):
                     raise ApplyError(
-                        f"{why}; this edge was left as it was. Mend that and go on with the same gatepost hybrid "
-                        "apply, or take back what was done: gatepost hybrid undo"
+                        f"{why}; this edge is unchanged. Fix that and repeat the same gatepost hybrid apply, or "
+                        "revert what was done: gatepost hybrid undo"
                     )
 
             applying.apply(found, journal, sides, rehearse_or_stop, progress.step)

@@ -69,7 +69,7 @@ def _token(here: Installation, request: SetupRequest) -> Check:
         return Check(name="token", passed=True, says=f"{request.token_file}, without an end")
     left = datetime.fromisoformat(ends) - here.ports.clock.now()
     renews = Scope.RENEW in who["scopes"] and not request.postfix
-    do = "have a new one made by the relay's operator (gatepost token add --tenant T --out FILE), and replace the file"
+    do = "ask the relay's operator for a new one (gatepost token add --tenant T --out FILE), and replace the file"
     return Check(
         name="token",
         passed=True,
@@ -106,14 +106,14 @@ def _as_applied(plan: Plan) -> Check:
     return Check(
         name="both-sides",
         passed=False,
-        says=f"not as it should be: {objects}",
-        do="see it and mend it with: gatepost hybrid plan --out plan.json, then gatepost hybrid apply plan.json",
+        says=f"differs from the last apply: {objects}",
+        do="see and repair it with: gatepost hybrid plan --out plan.json, then gatepost hybrid apply plan.json",
     )
 
 
 def _kept(plan: Plan) -> Check:
     names = ", ".join(each.name for each in plan.kept)
-    return Check(name="changed-by-hand", passed=True, says=f"changed by hand since the last apply, and kept: {names}")
+    return Check(name="changed-by-hand", passed=True, says=f"changed manually since the last apply, and kept: {names}")
 
 
 def _relayed(here: Installation, request: SetupRequest, kept_back: Check | None) -> Check:

@@ -145,7 +145,7 @@ class BackgroundLog(ABC, Generic[Entry]):
         if not self._failing:
             self._failing = True
             self._writer.report(
-                f"{self._name} cannot be written: {error}; mail goes on without it, free some space or mend the folder"
+                f"{self._name} cannot be written: {error}; mail continues; free disk space or repair the folder"
             )
 
     def _succeeded(self) -> None:

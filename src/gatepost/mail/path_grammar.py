@@ -106,7 +106,7 @@ def read_forward_path(
         mailbox = Mailbox("postmaster", postmaster_at, f"{match[1]}@{postmaster_at}")
         return ReadForwardPath(mailbox, match.end())
     if text.startswith("<>", start):
-        return BadPath("a recipient cannot be the null path")
+        return BadPath("the null path cannot be a recipient")
     read = _irregular(text, start) if irregular else None
     defect = BadPath(_defect(text[start:]))
     return ReadForwardPath(*read, defect) if read else defect
@@ -165,7 +165,7 @@ def _domain_or_literal_key(domain: str) -> str | BadPath:
     try:
         return domain_key(domain)
     except DomainError:
-        return BadPath("what follows @ is no domain name")
+        return BadPath("the part after @ is not a domain name")
 
 
 def _literal_key(literal: str) -> str | BadPath:
@@ -181,7 +181,7 @@ def _literal_key(literal: str) -> str | BadPath:
 def _defect(text: str) -> str:
     """The first thing that is wrong with a text that is no path."""
     if not text.startswith("<"):
-        return "a path stands in angle brackets, as in <user@example.com>"
+        return "the path must be in angle brackets, as in <user@example.com>"
     local_part = _LOCAL_PART.match(text, 1)
     if ">" not in text:
         return "the closing angle bracket is missing"

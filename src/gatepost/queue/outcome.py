@@ -6,7 +6,7 @@ from gatepost.mail.reply import RemoteReply
 from gatepost.queue.message import Claim, NewMessage, QueuedRecipient
 
 _OUR_FAULTS = frozenset({"4.3.0", "4.3.5"})
-_DISCREET = "the recipient's mail server did not take it"
+_DISCREET = "the recipient's mail server did not accept it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -228,7 +228,9 @@ class InboundConnection(asyncio.Protocol):
             self._carry_out(session, refused)
         farewell = conversation.too_idle()
         if farewell is not None:
-            self._carry_out(session, machine.break_off(farewell, "too many commands without mail, and refusals"))
+            self._carry_out(
+                session, machine.break_off(farewell, "too many commands without mail, or rejected commands")
+            )
             return
         if machine.waiting:
             self._busy = True

@@ -61,7 +61,7 @@ class TenantGate:
             return False
         minute = int(now // 60)
         if limits.sessions and self._tally.of(tenant, minute)[2] >= limits.sessions:
-            says = f"Too many sessions at once, {limits.sessions} allowed"
+            says = f"Too many concurrent sessions ({limits.sessions} allowed)"
             return self._refused(tenant, "sessions", says, now, now + _LATER_S)
         self._tally.add(tenant, minute, sessions=1)
         return True
@@ -78,13 +78,13 @@ class TenantGate:
         messages, counted, _ = self._tally.of(tenant, minute)
         next_minute = (minute + 1) * 60.0
         if limits.messages_per_minute and messages >= limits.messages_per_minute:
-            says = f"Too many messages in this minute, {limits.messages_per_minute} allowed"
+            says = f"Message rate limit exceeded ({limits.messages_per_minute}/minute)"
             return self._refused(tenant, "messages_per_minute", says, now, next_minute)
         if limits.recipients_per_minute and counted + recipients >= limits.recipients_per_minute:
-            says = f"Too many recipients in this minute, {limits.recipients_per_minute} allowed"
+            says = f"Recipient rate limit exceeded ({limits.recipients_per_minute}/minute)"
             return self._refused(tenant, "recipients_per_minute", says, now, next_minute)
         if limits.queued and self._queued(tenant) + recipients >= limits.queued:
-            says = f"Too many recipients in the queue, {limits.queued} allowed"
+            says = f"Too many queued recipients ({limits.queued} allowed)"
             return self._refused(tenant, "queued", says, now, now + _LATER_S)
         return None
 

@@ -50,7 +50,7 @@ class SessionReport:
         acceptance.end(peer.address_text)
         if self._log is not None:
             for reason, count in acceptance.refusals.untold.items():
-                self._log.add(Event.INFORMATION, reason, f"refused {count} more times, told in these rows no more")
+                self._log.add(Event.INFORMATION, reason, f"refused {count} more times, not logged individually")
             self._log.add(Event.DISCONNECT, "", why)
         self._record(self._account(peer, why))
 

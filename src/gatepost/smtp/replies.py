@@ -44,52 +44,52 @@ def goodbye(hostname: str) -> Reply:
 
 
 READY_FOR_TLS: Final = reply(220, "0.0", "Ready to start TLS")
-TLS_NOT_AVAILABLE: Final = reply(454, "7.0", "TLS is not available here")
+TLS_NOT_AVAILABLE: Final = reply(454, "7.0", "TLS is not available")
 TLS_ALREADY: Final = reply(503, "5.1", "TLS is already in use")
 
-SHUTTING_DOWN: Final = reply(421, "3.2", "The service is shutting down, try again later")
-TIMED_OUT: Final = reply(421, "4.2", "Nothing came for too long, closing the connection")
-TOO_MANY_ERRORS: Final = reply(421, "7.0", "Too many errors, closing the connection")
-TOO_MANY_IDLE_COMMANDS: Final = reply(421, "7.0", "Too many commands without mail, closing the connection")
-TOO_MANY_TRANSACTIONS: Final = reply(421, "7.0", "Too many mail transactions in one session, connect again")
-BARE_LINE_END_CLOSES: Final = reply(421, "7.0", "Content with bare CR or LF ends the session, closing the connection")
-NUL_CLOSES: Final = reply(421, "7.0", "Content with a NUL octet ends the session, closing the connection")
-TOO_SLOW: Final = reply(421, "4.2", "The content comes too slowly, closing the connection; send it on a faster line")
-TURNED_AWAY: Final = reply(503, "5.1", "This session was refused, only QUIT is left")
+SHUTTING_DOWN: Final = reply(421, "3.2", "Server shutting down, try again later")
+TIMED_OUT: Final = reply(421, "4.2", "Timeout waiting for client input, closing connection")
+TOO_MANY_ERRORS: Final = reply(421, "7.0", "Too many errors, closing connection")
+TOO_MANY_IDLE_COMMANDS: Final = reply(421, "7.0", "Too many commands without sending mail, closing connection")
+TOO_MANY_TRANSACTIONS: Final = reply(421, "7.0", "Too many mail transactions in one session; reconnect to send more")
+BARE_LINE_END_CLOSES: Final = reply(421, "7.0", "Bare CR or LF in message content is not allowed, closing connection")
+NUL_CLOSES: Final = reply(421, "7.0", "NUL in message content is not allowed, closing connection")
+TOO_SLOW: Final = reply(421, "4.2", "Message content arrives too slowly, closing connection")
+TURNED_AWAY: Final = reply(503, "5.1", "Session refused; only QUIT is accepted")
 
 # --- command lines -----------------------------------------------------------------------------------------------
 
-LINE_TOO_LONG: Final = reply(500, "5.2", "The command line is too long")
-LINE_END_NOT_CRLF: Final = reply(500, "5.2", "A command ends with CRLF and holds no other CR or LF")
-NOT_UTF8: Final = reply(500, "5.2", "The command is neither ASCII nor UTF-8")
-EMPTY_COMMAND: Final = reply(500, "5.2", "A command was expected, the line is empty")
-UNKNOWN_COMMAND: Final = reply(500, "5.1", "Unknown command; HELP lists the known ones")
+LINE_TOO_LONG: Final = reply(500, "5.2", "Command line too long")
+LINE_END_NOT_CRLF: Final = reply(500, "5.2", "Commands must end with CRLF and contain no other CR or LF")
+NOT_UTF8: Final = reply(500, "5.2", "Command is neither ASCII nor UTF-8")
+EMPTY_COMMAND: Final = reply(500, "5.2", "Empty command line")
+UNKNOWN_COMMAND: Final = reply(500, "5.1", "Unknown command; HELP lists the supported ones")
 NO_HTTP: Final = reply(500, "5.1", "This is SMTP, not HTTP")
-NOT_IMPLEMENTED: Final = reply(502, "5.1", "The command is not implemented")
-AUTH_NOT_OFFERED: Final = reply(502, "5.1", "AUTH is not offered: senders are known by TLS certificate or address")
+NOT_IMPLEMENTED: Final = reply(502, "5.1", "Command not implemented")
+AUTH_NOT_OFFERED: Final = reply(502, "5.1", "AUTH is not offered; senders are identified by TLS certificate or address")
 
 OK: Final = reply(250, "0.0", "OK")
-RESET: Final = reply(250, "0.0", "The mail transaction is forgotten")
+RESET: Final = reply(250, "0.0", "Reset OK")
 HELP: Final = reply(
     214, "0.0", "EHLO HELO STARTTLS MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT", "See RFC 5321 for what they do"
 )
-CANNOT_VERIFY: Final = reply(252, "0.0", "Mailboxes are not verified here; send the message, delivery will tell")
+CANNOT_VERIFY: Final = reply(252, "0.0", "Cannot VRFY user, but will accept message and attempt delivery")
 
-NAME_EXPECTED: Final = reply(501, "5.4", "One domain name or address literal is expected, as in EHLO mail.example.com")
-NO_ARGUMENT_ALLOWED: Final = reply(501, "5.4", "The command takes no argument")
-MAILBOX_EXPECTED: Final = reply(501, "5.4", "A mailbox or a name is expected")
+NAME_EXPECTED: Final = reply(501, "5.4", "Syntax: EHLO hostname or address literal")
+NO_ARGUMENT_ALLOWED: Final = reply(501, "5.4", "Command takes no argument")
+MAILBOX_EXPECTED: Final = reply(501, "5.4", "Syntax: VRFY user or mailbox")
 
-EHLO_FIRST: Final = reply(503, "5.1", "EHLO comes first")
-MAIL_FIRST: Final = reply(503, "5.1", "MAIL comes first")
-RCPT_FIRST: Final = reply(503, "5.1", "RCPT comes first")
-MAIL_ALREADY: Final = reply(503, "5.1", "A mail transaction is open; RSET ends it")
-CONTENT_BEGUN: Final = reply(503, "5.1", "The content has begun; only BDAT or RSET can follow")
-BINARY_NEEDS_BDAT: Final = reply(503, "5.1", "BODY=BINARYMIME needs BDAT")
+EHLO_FIRST: Final = reply(503, "5.1", "Send EHLO first")
+MAIL_FIRST: Final = reply(503, "5.1", "Need MAIL command")
+RCPT_FIRST: Final = reply(503, "5.1", "Need RCPT command")
+MAIL_ALREADY: Final = reply(503, "5.1", "Mail transaction already open; use RSET to cancel it")
+CONTENT_BEGUN: Final = reply(503, "5.1", "BDAT in progress; only BDAT or RSET is accepted")
+BINARY_NEEDS_BDAT: Final = reply(503, "5.1", "BODY=BINARYMIME requires BDAT")
 
 # --- envelope ----------------------------------------------------------------------------------------------------
 
-MAIL_SYNTAX: Final = reply(501, "5.4", "The form is MAIL FROM:<user@example.com>")
-RCPT_SYNTAX: Final = reply(501, "5.4", "The form is RCPT TO:<user@example.com>")
+MAIL_SYNTAX: Final = reply(501, "5.4", "Syntax: MAIL FROM:<user@example.com>")
+RCPT_SYNTAX: Final = reply(501, "5.4", "Syntax: RCPT TO:<user@example.com>")
 
 
 def bad_reverse_path(says: str) -> Reply:
@@ -101,27 +101,27 @@ def bad_forward_path(says: str) -> Reply:
 
 
 # RFC 6531 3.5: 553 for an address that needs SMTPUTF8 where the transaction has none.
-NEEDS_SMTPUTF8: Final = reply(553, "6.7", "An address beyond ASCII needs MAIL with SMTPUTF8")
+NEEDS_SMTPUTF8: Final = reply(553, "6.7", "Non-ASCII address requires SMTPUTF8")
 
 
 def unknown_parameter(keyword: str) -> Reply:
     """`keyword` has the form of an esmtp-keyword, so it is safe to say back."""
-    return reply(555, "5.4", f"The parameter {keyword} is not offered")
+    return reply(555, "5.4", f"Parameter {keyword} is not supported")
 
 
 def bad_parameter(says: str) -> Reply:
     return reply(501, "5.4", says)
 
 
-TOO_MANY_RECIPIENTS: Final = reply(452, "5.3", "Too many recipients, send the rest in another transaction")
+TOO_MANY_RECIPIENTS: Final = reply(452, "5.3", "Too many recipients; send the rest in another transaction")
 NO_VALID_RECIPIENTS: Final = reply(554, "5.1", "No valid recipients")
 
 # --- content -----------------------------------------------------------------------------------------------------
 
-SEND_CONTENT: Final = reply(354, None, "Send the content, end it with <CRLF>.<CRLF>")
-CHUNK_TAKEN: Final = reply(250, "0.0", "Chunk taken")
-CHUNK_SIZE_EXPECTED: Final = reply(501, "5.4", "The form is BDAT octets [LAST]; closing the connection")
-TOO_LARGE: Final = reply(552, "3.4", "The message is larger than SIZE allows")
-BARE_LINE_END: Final = reply(550, "6.0", "The content holds a bare CR or LF; lines must end with CRLF")
+SEND_CONTENT: Final = reply(354, None, "Start mail input; end with <CRLF>.<CRLF>")
+CHUNK_TAKEN: Final = reply(250, "0.0", "Chunk OK")
+CHUNK_SIZE_EXPECTED: Final = reply(501, "5.4", "Syntax: BDAT size [LAST]; closing connection")
+TOO_LARGE: Final = reply(552, "3.4", "Message exceeds the size limit")
+BARE_LINE_END: Final = reply(550, "6.0", "Message content contains a bare CR or LF; lines must end with CRLF")
 # RFC 2045 2.7, 2.8: neither 7bit nor 8bit data holds a NUL. A host that drops it sees another end of the content.
-NUL: Final = reply(550, "6.0", "The content holds a NUL octet; encode it, or send it with BODY=BINARYMIME")
+NUL: Final = reply(550, "6.0", "Message content contains a NUL; encode it or send it with BODY=BINARYMIME")

@@ -161,7 +161,7 @@ class _Deliberation:
             strong = self._strong_claim(candidate)
             weak = self._weak_claims(candidate, strong)
             if not candidate.connector.enabled:
-                self._note(ReasonCode.CONNECTOR_DISABLED, candidate.connector, "It is switched off.")
+                self._note(ReasonCode.CONNECTOR_DISABLED, candidate.connector, "The connector is disabled.")
                 self._switched_off += [strong, *weak] if strong else weak
                 continue
             self._weak += weak
@@ -254,7 +254,7 @@ class _Deliberation:
         self._note(
             ReasonCode.WILDCARD_CERTIFICATE_FOR_EXACT_NAME,
             connector,
-            f"It asks for {match.pattern}; the certificate is for {match.presented}.",
+            f"Expected {match.pattern}; the certificate is for {match.presented}.",
         )
 
     def _counts(self, claim: NameClaim) -> bool:
@@ -420,7 +420,7 @@ class _Deliberation:
         return self._rules.on_premises_require_tls and claim.connector.require_tls and self._evidence.tls is None
 
     def _refuse_plaintext(self, connector: InboundConnector) -> Attribution:
-        says = "The connector demands TLS, and the session is not encrypted."
+        says = "The connector requires TLS, and the session is not encrypted."
         code, status = self._rules.tls_refusal
         return self._refuse((code, status, ENCRYPTION_NEEDED), Reason(ReasonCode.TLS_REQUIRED, connector.label, says))
 
@@ -488,10 +488,10 @@ class _Deliberation:
         for partner in restricting:
             connector = partner.connector
             if connector.restrict_to_certificate and not self._certificate_satisfies(partner):
-                says = f"It takes this sender's mail over its certificate only; {self._certificate_text()}."
+                says = f"It accepts this sender's mail only with its certificate; {self._certificate_text()}."
                 leading.append(Reason(ReasonCode.PARTNER_RESTRICTED_TO_CERTIFICATE, connector.label, says))
             if connector.restrict_to_address and not self._address_satisfies(partner):
-                says = f"It takes this sender's mail from its addresses only; this is {self._evidence.address}."
+                says = f"It accepts this sender's mail only from its addresses, not from {self._evidence.address}."
                 leading.append(Reason(ReasonCode.PARTNER_RESTRICTED_TO_ADDRESS, connector.label, says))
         leading.sort(key=lambda reason: reason.code is not ReasonCode.PARTNER_RESTRICTED_TO_CERTIFICATE)
         self._reasons[:0] = leading
@@ -504,7 +504,7 @@ class _Deliberation:
         self._note_session()
         reasons = [Reason(ReasonCode.RECIPIENT_HOSTED, None, f"{domain} is a verified domain of {tenant}.")]
         if partner:
-            says = f"It speaks of mail from {self._sender_text()}."
+            says = f"It applies to mail from {self._sender_text()}."
             reasons.append(Reason(ReasonCode.PARTNER_MATCHED, partner.connector.label, says))
         return Attribution(
             Outcome.INCOMING,
@@ -524,7 +524,7 @@ class _Deliberation:
         if not self._is_rejected_direct_send(tenant) or self._labelling(partners):
             return None
         self._note_session()
-        says = f"The reverse-path is in a domain of {tenant}, and no connector of {tenant} speaks of the sender."
+        says = f"The reverse-path is in a domain of {tenant}, and no connector of {tenant} applies to the sender."
         return self._refuse(DIRECT_SEND_DENIED, Reason(ReasonCode.DIRECT_SEND_REJECTED, None, says))
 
     def _labels(self, partner: Candidate) -> bool:
@@ -556,7 +556,7 @@ class _Deliberation:
     def _refused(self) -> Attribution:
         self._note_session()
         if self._found.recipient is None:
-            says = f"{self._evidence.forward_paths[-1].domain} is a verified domain of no tenant."
+            says = f"No tenant has verified {self._evidence.forward_paths[-1].domain}."
             self._note(ReasonCode.RECIPIENT_NOT_HOSTED, None, says)
         code, presented = self._ground()
         return self._refuse(RELAY_DENIED, self._noted(code), presented)
@@ -673,7 +673,7 @@ class _Deliberation:
         for claim in self._weak:
             self._note_unmet(claim)
         if not any(claim.basis is Basis.ADDRESS for claim in self._weak):
-            says = f"{self._evidence.address} is listed in no enabled on-premises connector."
+            says = f"{self._evidence.address} is not listed by any enabled on-premises connector."
             self._note(ReasonCode.ADDRESS_MATCHES_NO_CONNECTOR, None, says)
         for unproven in self._found.sender_claims:
             self._note_unproven(unproven)
@@ -688,7 +688,7 @@ class _Deliberation:
         elif isinstance(certificate, PresentedCertificate):
             self._note(reason_for(certificate), None, certificate_says(certificate))
         elif not any(candidate.names or candidate.pin for candidate in self._found.connectors):
-            says = f"No on-premises connector has a name of the certificate ({_names_text(certificate)})."
+            says = f"No on-premises connector names the certificate ({_names_text(certificate)})."
             self._note(ReasonCode.CERTIFICATE_NAME_MATCHES_NO_CONNECTOR, None, says)
 
     def _note_unproven(self, unproven: AcceptedDomain) -> None:
@@ -709,10 +709,10 @@ class _Deliberation:
         certificate = self._evidence.certificate
         if connector.certificate_names:
             names = _names_text(certificate) if certificate else "no certificate"
-            says = f"It asks for {', '.join(connector.certificate_names)}; presented: {names}."
+            says = f"Expected {', '.join(connector.certificate_names)}; the client presented {names}."
             self._note(ReasonCode.CERTIFICATE_NAME_DOES_NOT_MATCH, connector, says)
         if connector.pins:
-            says = f"It pins {len(connector.pins)} certificate or key digests; presented: " + (
+            says = f"It pins {len(connector.pins)} certificate or key digests; the client presented " + (
                 f"certificate {certificate.leaf.sha256}." if certificate else "no certificate."
             )
             self._note(ReasonCode.PIN_DOES_NOT_MATCH, connector, says)

@@ -49,11 +49,10 @@ def objection(
     if not carries_token(evidence.ehlo, appointment):
         return Objection(
             code="enrolment-ehlo",
-            says="In this session the EHLO name must be the one that was made with this address; it was "
-            f"'{evidence.ehlo}'",
+            says=f"The EHLO name must be the one printed with this address; it was '{evidence.ehlo}'",
         )
     if certificate is None:
-        return Objection(code="enrolment-certificate", says="This session shows no client certificate to be proved")
+        return Objection(code="enrolment-certificate", says="The session presented no client certificate")
     if has_public_marks or leads_to_root(certificate):
         return _public(certificate)
     return _claimed(directory, appointment.tenant, evidence, certificate, judge, at)
@@ -82,7 +81,7 @@ def leads_to_root(certificate: ClientCertificate) -> bool:
 def _public(certificate: ClientCertificate) -> Objection:
     names = certificate.leaf.names
     name = next((each for each in names if not each.startswith("*")), next(iter(names), ""))
-    instead = f"name it on a connector instead: --certificate-name {name}" if name else "it has no DNS name to go by"
+    instead = f"name it on a connector instead: --certificate-name {name}" if name else "it has no DNS name"
     return Objection(
         code="enrolment-public-certificate",
         says=f"The certificate {name or certificate.leaf.subject} is publicly issued, which proves its names and no "
@@ -107,7 +106,7 @@ def _claimed(
         if others:
             return Objection(
                 code="enrolment-claimed",
-                says=f"A server of somebody else is recognised by {what}; ask the relay's operator",
+                says=f"Another tenant's connector could claim this server by {what}; ask the relay's operator",
                 claimed_by=tuple(others),
             )
     return None

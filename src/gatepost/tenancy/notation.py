@@ -35,7 +35,7 @@ def object_name(text: str, kind: str) -> str:
             f"'{text}' cannot be the name of a {kind}: use visible characters, without a blank at either end"
         )
     if text in (".", ".."):
-        raise BadRequest(f"'{text}' cannot be the name of a {kind}: in a path it stands for a folder")
+        raise BadRequest(f"'{text}' cannot be the name of a {kind}: it would mean a folder in a path")
     if "/" in text or "\\" in text or text.startswith("-"):
         raise BadRequest(f"'{text}' cannot be the name of a {kind}: no '/' or '\\' in it, and no '-' in front")
     if len(text) > LONGEST_NAME:
@@ -96,7 +96,7 @@ def network(text: str) -> Network:
         raise BadRequest(f"'{text}' is a range: write it as {_range_as_networks(found[1], found[2])}")
     if "%" in text:
         raise BadRequest(
-            f"'{text}': an address with a zone (%) means something on one host only", next_step="leave the zone away"
+            f"'{text}': an address with a zone (%) is valid on one host only", next_step="leave out the zone"
         )
     try:
         parsed = ip_network(text.strip("[]"))
@@ -114,7 +114,7 @@ def domain_pattern(text: str) -> str:
         return text
     wildcard, base = text.startswith("*."), text.removeprefix("*.")
     if "*" in base:
-        raise BadRequest(f"'{text}': '*' stands alone or before a domain, as in *.contoso.com")
+        raise BadRequest(f"'{text}': '*' must stand alone or before a domain, as in *.contoso.com")
     return f"*.{_domain(base)}" if wildcard else _domain(base)
 
 
@@ -134,7 +134,7 @@ def smart_host(text: str) -> SmartHost:
         address, bracket, rest = text[1:].partition("]")
         if not bracket or not _is_address(address) or (rest and not rest.startswith(":")):
             raise BadRequest(
-                f"'{text}' is not a host: an address in brackets and perhaps a port are wanted, as in [2001:db8::25]:25"
+                f"'{text}' is not a host: write an address in brackets and an optional port, as in [2001:db8::25]:25"
             )
         return SmartHost(host=str(ip_address(address)), port=_port(rest[1:], text) if rest else 25)
     if text.count(":") > 1:

@@ -23,7 +23,7 @@ from gatepost.tenancy.tenant import Network, SendConnector, SmartHost
 NOT_ALLOWED: Final = "next-hop-not-allowed"
 LEADS_BACK: Final = "next-hop-is-this-relay"
 
-# 465 expects TLS from the first octet (RFC 8314 3.3), which delivery does not speak; 587 is submission (RFC 6409).
+# 465 expects implicit TLS (RFC 8314 3.3), which delivery does not speak; 587 is submission (RFC 6409).
 PORTS_OF_TENANTS: Final = (25, 587)
 
 # The special-purpose address registries (RFC 6890).
@@ -35,7 +35,7 @@ _KINDS: Final = tuple(
         "a private address": ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fec0::/10"),
         "an address shared behind a carrier's NAT": ("100.64.0.0/10",),
         "a multicast address": ("224.0.0.0/4", "ff00::/8"),
-        "an address that is in no public use": (
+        "an address that is not publicly routable": (
             "0.0.0.0/8",
             "192.0.0.0/24",
             "192.0.2.0/24",
@@ -82,7 +82,7 @@ class Reach:
         except ValueError:
             return None
         if any(self.is_own_listener(str(each), port) for each in (parsed, *_embedded(parsed))):
-            return f"{LEADS_BACK}: {host} port {port} is this relay itself: mail would go round in circles"
+            return f"{LEADS_BACK}: {host} port {port} is this relay itself, so mail would loop"
         return None
 
     def why_not(self, connector: SendConnector, host: str, address: str, port: int, *, smart: bool) -> str | None:
@@ -102,7 +102,7 @@ class Reach:
         try:
             parsed = ip_address(address.partition("%")[0])
         except ValueError:
-            return "no address that can be read"
+            return "not a readable address"
         everything = (parsed, *_embedded(parsed))
         if any(everything[-1] in network for network in self.allowed):
             return None
@@ -116,7 +116,7 @@ class Reach:
 
 def port_not_allowed(port: int) -> str:
     if port == 465:
-        return "port 465 expects TLS from the first octet, which this relay does not speak to next hops: use 587 or 25"
+        return "port 465 uses implicit TLS, which this relay does not support for next hops: use 587 or 25"
     return f"port {port} is not for a tenant's smart host: use {' or '.join(map(str, PORTS_OF_TENANTS))}"
 
 

@@ -81,17 +81,18 @@ MEANINGS: Final[dict[ReasonCode, Meaning]] = {
         _REFUSAL, "The client certificate, or one above it in its chain, is before its first day."
     ),
     ReasonCode.CERTIFICATE_SELF_SIGNED: Meaning(
-        _REFUSAL, "The client certificate is signed by itself, so nobody vouches for the names in it."
+        _REFUSAL, "The client certificate is self-signed, so no authority vouches for the names in it."
     ),
     ReasonCode.CERTIFICATE_ISSUER_UNKNOWN: Meaning(
-        _REFUSAL, "The client certificate leads to no root certificate that the relay trusts."
+        _REFUSAL, "The client certificate does not chain to a root certificate that the relay trusts."
     ),
     ReasonCode.CERTIFICATE_INTERMEDIATE_MISSING: Meaning(
         _REFUSAL,
         "The client certificate was sent without the intermediate certificate that links it to a trusted root.",
     ),
     ReasonCode.CERTIFICATE_PURPOSE: Meaning(
-        _REFUSAL, "The client certificate is not meant for TLS clients, and this listener insists on that purpose."
+        _REFUSAL,
+        "The client certificate is not valid for client authentication, and this listener requires that purpose.",
     ),
     ReasonCode.CERTIFICATE_WEAK_KEY: Meaning(
         _REFUSAL, "The client certificate, or one above it in its chain, has a key or signature too weak to rely on."
@@ -100,10 +101,10 @@ MEANINGS: Final[dict[ReasonCode, Meaning]] = {
         _REFUSAL, "The client certificate did not verify, for a cause that has no reason code of its own."
     ),
     ReasonCode.CERTIFICATE_NAME_MATCHES_NO_CONNECTOR: Meaning(
-        _REFUSAL, "The client certificate is good, but no inbound connector has any of its names."
+        _REFUSAL, "The client certificate is valid, but no inbound connector names it."
     ),
     ReasonCode.WILDCARD_CERTIFICATE_FOR_EXACT_NAME: Meaning(
-        _REFUSAL, "The client certificate is for a wildcard name, and the connector asks for one exact host name."
+        _REFUSAL, "The client certificate is for a wildcard name, and the connector requires one exact host name."
     ),
     ReasonCode.CERTIFICATE_NAME_NOT_OWNED: Meaning(
         _REFUSAL, "The name matches a connector whose tenant has not verified the domain that owns the name."
@@ -130,30 +131,31 @@ MEANINGS: Final[dict[ReasonCode, Meaning]] = {
         "reverse-path in a verified domain of that tenant.",
     ),
     ReasonCode.CONNECTOR_DISABLED: Meaning(
-        _REFUSAL, "The inbound connector that would have recognised this server is switched off."
+        _REFUSAL, "The inbound connector that would have recognised this server is disabled."
     ),
     ReasonCode.CONFLICTING_TENANTS: Meaning(
         _REFUSAL,
-        "The certificate matches connectors of several tenants equally well, and the reverse-path is nobody's.",
+        "The certificate matches connectors of several tenants equally well, and no tenant owns the reverse-path.",
     ),
     ReasonCode.RECIPIENT_NOT_HOSTED: Meaning(
-        _REFUSAL, "The session is no tenant's server, and the recipient's domain is not one the relay takes mail for."
+        _REFUSAL, "The session belongs to no tenant, and the relay does not accept mail for the recipient's domain."
     ),
     ReasonCode.PARTNER_RESTRICTED_TO_CERTIFICATE: Meaning(
-        _REFUSAL, "The recipient's tenant takes mail from this sender domain only over a certain certificate."
+        _REFUSAL, "The recipient's tenant accepts mail from this sender domain only with a specific certificate."
     ),
     ReasonCode.PARTNER_RESTRICTED_TO_ADDRESS: Meaning(
-        _REFUSAL, "The recipient's tenant takes mail from this sender domain only from certain addresses."
+        _REFUSAL, "The recipient's tenant accepts mail from this sender domain only from specific addresses."
     ),
     ReasonCode.TLS_REQUIRED: Meaning(
-        _REFUSAL, "The connector that speaks for this mail demands TLS, and the session is not encrypted."
+        _REFUSAL, "The connector that applies to this mail requires TLS, and the session is not encrypted."
     ),
     ReasonCode.DIRECT_SEND_REJECTED: Meaning(
-        _REFUSAL, "The recipient's tenant refuses mail that bears its own domain but came by none of its connectors."
+        _REFUSAL,
+        "The recipient's tenant rejects mail from its own domain that did not arrive over one of its connectors.",
     ),
     ReasonCode.LESS_SPECIFIC_THAN_ANOTHER: Meaning(_NOTE, "The connector matched, and another one matched better."),
     ReasonCode.CERTIFICATE_NAME_DOES_NOT_MATCH: Meaning(
-        _NOTE, "The connector has certificate names, and none of them was presented."
+        _NOTE, "The connector has certificate names, and the session presented no such name."
     ),
     ReasonCode.PIN_NAMES_ANOTHER_TENANT: Meaning(
         _NOTE,
@@ -166,10 +168,10 @@ MEANINGS: Final[dict[ReasonCode, Meaning]] = {
         "only together with an owned reverse-path.",
     ),
     ReasonCode.PIN_DOES_NOT_MATCH: Meaning(
-        _NOTE, "The connector pins a certificate or public key, and another one, or none, was presented."
+        _NOTE, "The connector pins a certificate or public key; the session presented another one, or none."
     ),
     ReasonCode.ADDRESS_NOT_IN_RANGE: Meaning(
-        _NOTE, "The connector lists addresses, and the connecting address is none of them."
+        _NOTE, "The connector lists addresses, and the connecting address is not one of them."
     ),
     ReasonCode.RECIPIENT_HAS_NO_ROUTE: Meaning(
         _NOTE, "The recipient's domain is verified, but no send connector leads to its servers."
@@ -180,14 +182,16 @@ MEANINGS: Final[dict[ReasonCode, Meaning]] = {
     ReasonCode.CERTIFICATE_NAME_MATCHED: Meaning(
         _MATCH, "A name in the verified client certificate matches the connector."
     ),
-    ReasonCode.PIN_MATCHED: Meaning(_MATCH, "The client certificate is the very one the connector pins."),
+    ReasonCode.PIN_MATCHED: Meaning(_MATCH, "The client certificate is the one the connector pins."),
     ReasonCode.ADDRESS_MATCHED: Meaning(
         _MATCH, "The connecting address is listed in the connector, and a path names a verified domain of its tenant."
     ),
     ReasonCode.RECIPIENT_HOSTED: Meaning(
-        _MATCH, "The recipient's domain is a verified domain of a tenant, and mail for it has somewhere to go."
+        _MATCH, "The recipient's domain is a verified domain of a tenant, and a route exists for it."
     ),
-    ReasonCode.PARTNER_MATCHED: Meaning(_MATCH, "A partner connector of the recipient's tenant speaks of this sender."),
+    ReasonCode.PARTNER_MATCHED: Meaning(
+        _MATCH, "A partner connector of the recipient's tenant applies to this sender."
+    ),
 }
 
 

@@ -17,8 +17,16 @@ _LONGEST_NAME = 80
 _NAMES_SHOWN = 3
 
 RELAY_DENIED: Final = (550, "7.64", "TenantAttribution; Relay Access Denied")
-SOURCE_DENIED: Final = (550, "7.51", "TenantInboundAttribution; The recipient takes this mail from known sources only")
-DIRECT_SEND_DENIED: Final = (550, "7.68", "TenantInboundAttribution; The recipient's own domain came by an unknown way")
+SOURCE_DENIED: Final = (
+    550,
+    "7.51",
+    "TenantInboundAttribution; Recipient domain only accepts this mail from its own connectors",
+)
+DIRECT_SEND_DENIED: Final = (
+    550,
+    "7.68",
+    "TenantInboundAttribution; Sender domain belongs to the recipient but the source is not recognised",
+)
 ENCRYPTION_NEEDED: Final = "TenantAttribution; Encryption Needed"
 
 
@@ -147,7 +155,7 @@ class _Facts:
         missing = certificate.missing_issuer if isinstance(certificate, PresentedCertificate) else ""
         if certificate and missing and missing != certificate.leaf.issuer:
             return f"{self.certificate()} came without {_short(missing)}, which issued the last certificate sent"
-        return f"{self.issuer()}, whose own certificate was not sent"
+        return f"{self.issuer()}, which was not sent"
 
     def purposes(self) -> str:
         certificate = self.evidence.certificate

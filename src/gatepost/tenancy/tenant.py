@@ -24,7 +24,7 @@ class TenantLimits:
     sessions: int | None = None
     """Open at the same time."""
     queued: int | None = None
-    """Recipients in the queue."""
+    """Queued recipients."""
 
     # What may be stored: of the tenant, then of one of its connectors.
     domains: int | None = None
@@ -94,7 +94,7 @@ class Tenant:
     """Exchange Online's RejectDirectSend: refuse the tenant's own domains as reverse-path where no connector matched.
     Read by rule set `eop`; Gatepost's own rule set has no such switch."""
     contact: str | None = None
-    """The mailbox that is told what will stop working."""
+    """The mailbox that receives forecasts."""
     limits: TenantLimits = NO_LIMITS
     """Its own, instead of the server's for everybody."""
 

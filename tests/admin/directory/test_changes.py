@@ -25,5 +25,5 @@ def test_what_a_list_becomes(wish: ListEdit | list[str], result: tuple[str, ...]
 
 
 def test_what_is_not_there_cannot_be_removed_and_what_is_there_is_named() -> None:
-    with pytest.raises(BadRequest, match="--remove-name: x is not there; there is: a, b"):
+    with pytest.raises(BadRequest, match="--remove-name: x is not in the list; it contains: a, b"):
         edited(STORED, ListEdit(remove=["x"]), str, NAME)

@@ -64,7 +64,7 @@ def test_a_proof_of_what_another_owns_is_refused_and_names_them_to_the_operator_
     with pytest.raises(OwnedByAnother, match="verified for tenant contoso, and a domain has one owner") as refused:
         verify(editor, zone_of(theirs), at, "fabrikam")
     assert "tenant contoso" not in str(refused.value.to_tenant)
-    assert "somebody else" in str(refused.value.to_tenant) and "_gatepost.contoso.com" in str(refused.value.to_tenant)
+    assert "another tenant" in str(refused.value.to_tenant) and "_gatepost.contoso.com" in str(refused.value.to_tenant)
     for vouch in (
         lambda: domains.change(editor, "contoso.com", match_subdomains=None, verified=True, at=at, tenant="fabrikam"),
         lambda: added(editor, at, "contoso.com", "tailspin", verified=True),
@@ -173,7 +173,7 @@ def test_ownership_that_is_lost_goes_to_whoever_proves_next(editor: Editor, at: 
     with pytest.raises(OwnedByAnother, match="its record is missing since"):
         verify(editor, theirs, at + 3 * DAY, "fabrikam")
     (event,) = asyncio.run(recheck(editor, theirs, at + 10 * DAY, GRACE))
-    assert event.kind == "unverified" and "whoever proves it next owns it" in event.says
+    assert event.kind == "unverified" and "the next tenant to prove it owns it" in event.says
     assert owner_of(editor) is None, "nobody's until somebody proves it"
     lost = editor.accepted_domain("contoso.com", "contoso")
     assert lost and (lost.verified, lost.claimed_at) == (False, at + 10 * DAY)

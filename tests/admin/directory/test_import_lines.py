@@ -150,7 +150,7 @@ def test_a_new_connector_with_an_unowned_name_is_stored_disabled_and_says_why(bu
 def test_a_domain_that_takes_names_from_another_tenant_is_warned_of(bulk: SqliteBulkEditor) -> None:
     done = imported(bulk, tenant(), domain("mail.fabrikam.com"))
     assert done.warnings == [
-        "new.jsonl:2: from now on these do not count, their certificate name is no longer owned: "
+        "new.jsonl:2: these connectors no longer count, because their certificate name is no longer owned: "
         "fabrikam/mail: mail.fabrikam.com"
     ]
 
@@ -160,7 +160,7 @@ def test_a_tenants_own_authority_comes_with_its_certificate(bulk: SqliteBulkEdit
     imported(bulk, tenant(), domain(), connector(trust_anchors=[root]))
     stored = bulk.inbound_connector("contoso", "mail")
     assert stored is not None and len(stored.trust_anchors) >= 1
-    assert "holds no readable certificate" in refusal(bulk, connector(trust_anchors=["nothing"]))
+    assert "contains no readable certificate" in refusal(bulk, connector(trust_anchors=["nothing"]))
 
 
 # --- what is refused -------------------------------------------------------------------------------------------------
@@ -169,9 +169,9 @@ def test_a_tenants_own_authority_comes_with_its_certificate(bulk: SqliteBulkEdit
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        (b"{\n", "this is no JSON: "),
-        (b"\xff\xfe\n", "this is no JSON: "),
-        (b"[]\n", "a JSON object is wanted"),
+        (b"{\n", "invalid JSON: "),
+        (b"\xff\xfe\n", "invalid JSON: "),
+        (b"[]\n", "must be a JSON object"),
         ({"name": "contoso"}, "'kind' is null, and must be one of tenant, domain, inbound-connector, send-connector"),
         (tenant(created="x"), "a tenant has no 'created'; did you mean 'created_at'?"),
         (tenant(created_at="yesterday"), "'created_at' wants a time such as 2026-01-02T03:04:05Z, not \"yesterday\""),

@@ -47,7 +47,7 @@ def test_a_notice_says_what_when_and_what_to_do() -> None:
     assert message["Auto-Submitted"] == "auto-generated"
     body = message.get_content()
     assert "* 2026-12-05 12:00 UTC: certificate-expires, connector mail" in body
-    assert "  To do: renew it" in body
+    assert "  Action: renew it" in body
     assert "* no date: connector-never-used" in body
     assert max(map(len, body.splitlines())) <= 78
     assert notice.octets.count(b"\n") == notice.octets.count(b"\r\n")
@@ -92,7 +92,7 @@ def test_names_in_any_script_are_told() -> None:
     message = read(notice)
     assert message["To"] == "jürgen@münchen.example"
     assert message["Subject"].startswith("münchen: ")
-    assert "foresees for münchen" in message.get_content()
+    assert "problems for münchen" in message.get_content()
 
 
 def test_the_key_is_the_same_at_each_look() -> None:

@@ -216,7 +216,7 @@ class QueueMachine(RuleBasedStateMachine):
         self._due_again_as_ordered()
 
     def _due_again_as_ordered(self) -> None:
-        """What was claimed before an order to retry was carried out, and now waits again, is reached by it."""
+        """What was claimed before an order to retry was carried out, and now waits again, is now reached by it."""
         retried = {order.given_at for _, order in self.admin.orders(1000) if order.action is Action.RETRY}
         for _, each in self.admin.listed(QueueFilter(), 10_000):
             if each.due_at in retried:

@@ -88,7 +88,10 @@ def with_edit(stored: tuple[T, ...], add: Sequence[T], remove: Sequence[T], fiel
         if each not in stored:
             removing = Named(name=field.name, option=f"remove-{field.option}")
             raise BadRequest(
-                removing, f": {_short(each)} is not there", next_step=f"there is: {_listed(stored)}", field=field
+                removing,
+                f": {_short(each)} is not in the list",
+                next_step=f"it contains: {_listed(stored)}",
+                field=field,
             )
     return tuple(dict.fromkeys([*(each for each in stored if each not in remove), *add]))
 

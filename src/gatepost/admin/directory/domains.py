@@ -127,9 +127,9 @@ def owned_by_another(owner: AcceptedDomain) -> OwnedByAnother:
     lost = f", and its record is missing since {owner.lost_at:%Y-%m-%d}" if owner.lost_at else ""
     return OwnedByAnother(
         f"{name} is verified for tenant {owner.tenant}{lost}, and a domain has one owner",
-        next_step=f"if it is not theirs: gatepost domain set {name} --tenant {quote(owner.tenant)} --no-verified",
+        next_step=f"if that is wrong: gatepost domain set {name} --tenant {quote(owner.tenant)} --no-verified",
         to_tenant=Said(
-            message=f"{name} is verified for somebody else at this relay",
+            message=f"{name} is verified for another tenant of this relay",
             next_step=f"if it is yours, remove every other gatepost-verification record at {record_name(name)} and "
             "verify again after the grace time, or ask the relay's operator",
         ),
@@ -157,4 +157,4 @@ def _lines(silenced: frozenset[tuple[str, str, str]]) -> tuple[str, ...]:
 
 
 def stopped_warning(stopped: Sequence[str]) -> str:
-    return f"from now on these do not count, their certificate name is no longer owned: {', '.join(stopped)}"
+    return f"these connectors no longer count, because their certificate name is no longer owned: {', '.join(stopped)}"

@@ -176,7 +176,7 @@ def warnings_of(editor: DirectoryEditor, connector: InboundConnector) -> tuple[S
         if connector.sender_domains:
             no_effect = " has no effect on an on-premises connector: it narrows partner connectors"
             warnings.append((_FIELD["sender_domains"], no_effect))
-        anybody = f" is every host there is: whoever knows a domain of {connector.tenant} can relay"
+        anybody = f" is every host: whoever knows a domain of {connector.tenant} can relay"
         warnings += [(_FIELD["addresses"], f" {each}{anybody}") for each in connector.addresses if each.prefixlen == 0]
         if set(connector.pins) - connector.proven_pins:
             warnings.append(

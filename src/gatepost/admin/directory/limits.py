@@ -50,10 +50,10 @@ def limit_of(allowance: Allowance, tenant: Tenant, owned: str) -> int:
 
 
 def too_many(tenant: Tenant, owned: str, limit: int) -> LimitReached:
-    what = f"tenant {tenant.name} has as many {owned.replace('_', ' ')} as it may, {limit}"
+    what = f"tenant {tenant.name} has reached its limit of {limit} {owned.replace('_', ' ')}"
     return LimitReached(
         what,
-        next_step=f"remove what it does not need, or allow it more: {_more(tenant, owned, limit)}",
+        next_step=f"remove what it does not need, or raise the limit: {_more(tenant, owned, limit)}",
         to_tenant=Said(message=what, next_step="remove what you do not need, or ask the relay's operator for more"),
     )
 
@@ -91,10 +91,10 @@ def _lists_must_fit(
     for name, fields in lists.items():
         count, limit = len(getattr(connector, name)), getattr(limits, name)
         if limit and count > limit and count > len(getattr(stored, name, ())):
-            what = (*fields, f": {count} are more than the {limit} that one connector of {tenant.name} may have")
+            what = (*fields, f": {count} exceed the limit of {limit} for one connector of {tenant.name}")
             raise LimitReached(
                 *what,
-                next_step=f"use several connectors, or allow it more: {_more(tenant, name, limit)}",
+                next_step=f"use several connectors, or raise the limit: {_more(tenant, name, limit)}",
                 to_tenant=Said(message=what, next_step="use several connectors, or ask the relay's operator for more"),
             )
 
@@ -124,10 +124,10 @@ def _shortest(limits: TenantLimits, version: int) -> int:
 
 def _too_wide(network: Network, shortest: int) -> NetworkTooWide:
     what = (INBOUND_CONNECTOR["addresses"], f" {network} is wider than /{shortest}")
-    anybody = "whoever is in it and knows a domain of the tenant can relay"
+    anybody = "any host in it that knows a domain of the tenant can relay"
     return NetworkTooWide(
         *what,
-        next_step=(f"{anybody}: list narrower networks, or say ", _BEYOND_LIMITS),
+        next_step=(f"{anybody}: list narrower networks, or add ", _BEYOND_LIMITS),
         to_tenant=Said(
             message=(*what, ", the widest that a tenant may list"),
             next_step="list narrower networks, or ask the relay's operator",

@@ -64,9 +64,9 @@ def read_line(number: int, octets: bytes) -> Line:
     try:
         record = json.loads(octets.decode("utf-8"))
     except ValueError as error:
-        raise BadRequest(f"this is no JSON: {error}") from None
+        raise BadRequest(f"invalid JSON: {error}") from None
     if not isinstance(record, dict):
-        raise BadRequest('a JSON object is wanted, such as {"kind":"tenant","name":"contoso"}')
+        raise BadRequest('must be a JSON object, such as {"kind":"tenant","name":"contoso"}')
     kind = _kind(record.pop("kind", None))
     known = _FIELDS[kind]
     for name, value in record.items():

@@ -21,7 +21,7 @@ _NOBODYS_SECRET = sha256(secrets.token_bytes(32)).hexdigest()
 """A token that does not exist is compared with this, and so takes as long as a wrong secret."""
 
 
-_ANOTHER = "have another made with: gatepost token add"
+_ANOTHER = "create another: gatepost token add"
 
 
 def add(
@@ -81,7 +81,7 @@ def opened(editor: DirectoryEditor, text: str, at: datetime) -> Token:
     if token is None or not token.is_opened_by(secret):
         if token is None:
             secrets.compare_digest(_NOBODYS_SECRET, sha256(secret.encode()).hexdigest())
-        raise BadToken("this token is not known here: use one that gatepost token add wrote on this relay")
+        raise BadToken("unknown token: use one created by gatepost token add on this relay")
     if token.revoked_at is not None:
         raise RevokedToken(f"token {id} was revoked", next_step=_ANOTHER)
     if token.has_expired(at):

@@ -40,7 +40,7 @@ def trust_anchors(content: bytes, source: str) -> tuple[str, ...]:
         certificates = load_pem_x509_certificates(content)
     except ValueError:
         raise BadRequest(
-            f"the trust anchor {source} holds no readable certificate: PEM is wanted, -----BEGIN CERTIFICATE-----"
+            f"the trust anchor {source} contains no readable certificate; it must be PEM (-----BEGIN CERTIFICATE-----)"
         ) from None
     for certificate in certificates:
         _must_be_bounded(certificate, source)
@@ -86,7 +86,7 @@ def _must_be_authority(certificate: "Certificate", source: str) -> None:
     if not is_authority:
         subject = certificate.subject.rfc4514_string()
         raise BadRequest(
-            f"{source}: {subject} is no certificate authority",
+            f"{source}: {subject} is not a certificate authority",
             next_step=(
                 "to accept this one certificate: ",
                 INBOUND_CONNECTOR["certificate_sha256"],

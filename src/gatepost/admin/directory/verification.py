@@ -69,7 +69,7 @@ def give_up(editor: DirectoryEditor, text: str, at: datetime, tenant: str | None
     with editor.change():
         domain = domain_named(editor, text, tenant)
         if domain.verified_by_operator:
-            raise NotAllowed(f"{domain.domain} was vouched for by the operator, who alone can take that back")
+            raise NotAllowed(f"{domain.domain} was verified by the operator; only the operator can revoke that")
         made = put(editor, unverified(domain, at), "unverify")
         if made.stopped:
             raise NotAllowed(
@@ -164,7 +164,9 @@ def _judge(
             return None
         stopped = put(editor, replace(unverified(domain, at), checked_at=at), "unverify").stopped
         silenced = f"; connectors that stop counting: {', '.join(stopped)}" if stopped else ""
-        says = f"{_what_was_seen(domain, answer)}; it no longer counts, and whoever proves it next owns it{silenced}"
+        says = (
+            f"{_what_was_seen(domain, answer)}; it no longer counts, and the next tenant to prove it owns it{silenced}"
+        )
         return _event(domain, "unverified", says)
 
 

@@ -206,7 +206,7 @@ def _reverse_path(text: str) -> ReversePath:
 def _mailbox(text: str) -> Mailbox:
     read = read_mailbox(text)
     if isinstance(read, BadPath):
-        raise BadRequest(f"'{text}' is no address: {read.says}")
+        raise BadRequest(f"'{text}' is not an address: {read.says}")
     return read
 
 

@@ -287,7 +287,7 @@ def _of_proofs(editor: DirectoryEditor, at: datetime, tenant: str | None) -> Ite
                 owner,
                 listed.pin,
                 f"the pin is proven, but {_WHY_NOT[listed.state]}; it counts like an address",
-                f"{again}, or take the proof back: gatepost proof remove {quote(owner)} {listed.pin}",
+                f"{again}, or revoke the proof: gatepost proof remove {quote(owner)} {listed.pin}",
             )
         elif ends_at and ends_at - at <= HORIZON:
             says = f"the proof of this pin ends with its certificate, on {ends_at:%Y-%m-%d %H:%M} UTC"
@@ -352,8 +352,8 @@ def _of_use(
         yield _without_date(
             ForecastCode.CONNECTOR_NEVER_USED,
             connector,
-            f"no session was its own since {began:%Y-%m-%d}",
-            "see what its server presents, with: gatepost hybrid rehearse; or remove it: "
+            f"no session has used it since {began:%Y-%m-%d}",
+            "check what its server presents: gatepost hybrid rehearse; or remove it: "
             f"gatepost inbound-connector remove {_arguments(connector)}",
         )
     by_address = [each for each in seen if each.basis is Basis.ADDRESS]
@@ -381,7 +381,7 @@ def _of_networks(editor: DirectoryEditor, connector: InboundConnector) -> Iterat
                 connector=connector.name,
                 subject=str(network),
                 due_at=None,
-                says=f"it lists {network}: whoever is in it and knows a domain of {connector.tenant} can relay",
+                says=f"it lists {network}: any host in it that knows a domain of {connector.tenant} can relay",
                 do="list the addresses of its servers, or have them present a certificate: "
                 f"gatepost inbound-connector set {_arguments(connector)} --address CIDR",
             )

@@ -122,6 +122,6 @@ def of_relay_token(id: str, ends: datetime, at: datetime) -> ForecastItem:
         due_at=ends,
         says=f"this edge's token at the relay, {id}, {'expired' if ends <= at else 'expires'} "
         f"{ends:%Y-%m-%d %H:%M} UTC; without it a renewed certificate cannot be rehearsed, and is not presented",
-        do="have a new one made by the relay's operator (gatepost token add --tenant T --out FILE), replace the token "
+        do="ask the relay's operator for a new one (gatepost token add --tenant T --out FILE), replace the token "
         "file, then: gatepost hybrid verify",
     )

@@ -1,1 +1,1 @@
-"""Mail that waits."""
+"""List, hold, retry and remove queued mail."""

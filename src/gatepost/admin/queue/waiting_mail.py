@@ -108,8 +108,8 @@ def orders(admin: QueueAdmin, limit: int) -> Sequence[tuple[str, Order]]:
 def _nothing_to_do(admin: QueueAdmin, action: Action, wanted: QueueFilter) -> NotAllowed:
     states = sorted({count.state.value for count in admin.counts(wanted)})
     if not states:
-        return NotAllowed("nothing in the queue is chosen by that", next_step="see: gatepost queue list")
-    return NotAllowed(f"nothing to {action.value}: what is chosen is {' and '.join(states)}")
+        return NotAllowed("no queued mail matches", next_step="see: gatepost queue list")
+    return NotAllowed(f"nothing to {action.value}: the matching mail is {' and '.join(states)}")
 
 
 def _message_id(text: str) -> str:

@@ -88,7 +88,7 @@ def not_considered(relay: Relay, question: Question, answers: Sequence[Answer]) 
         if connector.label in considered:
             continue
         if not connector.enabled:
-            found.append(_not_considered(connector, ReasonCode.CONNECTOR_DISABLED, "It is switched off."))
+            found.append(_not_considered(connector, ReasonCode.CONNECTOR_DISABLED, "The connector is disabled."))
         elif unowned_names(connector, relay.directory):
             says = f"A name of it is in no verified domain of {connector.tenant}."
             found.append(_not_considered(connector, ReasonCode.CERTIFICATE_NAME_NOT_OWNED, says))

@@ -61,7 +61,7 @@ _REPLIES: Final = {
 _OTHER_READINGS: Final = (
     (
         replace(EOP, unowned_name_with_reverse_path=False),
-        "whether a connector whose certificate name is no accepted domain still counts",
+        "whether a connector counts if its certificate name is not an accepted domain",
     ),
     (
         replace(EOP, wildcard_certificate_for_exact_name=True),
@@ -138,7 +138,7 @@ def _cloud_answer(
 
 
 _ABOUT_ALL_TENANTS: Final = {
-    ReasonCode.RECIPIENT_NOT_HOSTED: "The recipient's domain is no accepted domain in these exports.",
+    ReasonCode.RECIPIENT_NOT_HOSTED: "The recipient's domain is not an accepted domain in these exports.",
     ReasonCode.CERTIFICATE_NAME_MATCHES_NO_CONNECTOR: "No connector in these exports has one of its names.",
     ReasonCode.ADDRESS_MATCHES_NO_CONNECTOR: "No connector in these exports lists the address.",
 }
@@ -171,7 +171,7 @@ def _not_public(
 ) -> Iterator[str]:
     for asks, other in others:
         if _summary(other) != _summary(answer):
-            yield f"Microsoft's texts do not settle {asks}; read the other way, the answer is: {_in_words(other)}."
+            yield f"Microsoft's documentation does not settle {asks}; otherwise the answer is: {_in_words(other)}."
     if answer.attribution.connector in tenant.associated_domains:
         yield (
             f"AssociatedAcceptedDomains of '{answer.attribution.connector}' was left aside: one page says it limits "
@@ -179,14 +179,14 @@ def _not_public(
         )
     if question.chain and answer.attribution.basis is Basis.CERTIFICATE:
         if question.chain[0].der:
-            yield "Which roots Exchange Online trusts is Microsoft's list; the chain was judged by this machine's."
+            yield "Exchange Online trusts Microsoft's list of roots; the chain was verified against this machine's."
         purposes = question.chain[0].purposes
         if purposes is not None and "clientAuth" not in purposes:
-            yield "Whether it demands the purpose clientAuth, which this certificate lacks, is nowhere said."
+            yield "Microsoft does not document whether clientAuth, which this certificate lacks, is required."
     if outcome in (CloudOutcome.REFUSED, CloudOutcome.NOT_KNOWN):
-        yield "At which command it refuses is told both ways: after RCPT TO, and at the end of the content."
+        yield "Reports differ on the command it refuses: after RCPT TO, or at the end of the content."
     if outcome is CloudOutcome.DELIVER and not _owns_sender(tenant, question):
-        yield "Whether such mail counts as originating or as incoming is not said; either way it is taken."
+        yield "Microsoft does not document whether such mail is originating or incoming; it is accepted."
 
 
 def _summary(answer: Answer) -> tuple[object, ...]:
@@ -209,11 +209,11 @@ def _beyond_the_tenant(question: Question, answer: Answer, outcome: CloudOutcome
     domain = answer.forward_path.domain
     if outcome is CloudOutcome.NOT_KNOWN:
         yield (
-            f"{domain} is no accepted domain in these exports. If it belongs to another tenant of Exchange Online, the "
-            "mail is taken there as incoming; only if it belongs to none is it refused."
+            f"{domain} is not an accepted domain in these exports. If another tenant of Exchange Online owns it, the "
+            "mail is accepted there as incoming; it is refused only if no tenant owns it."
         )
     if question.chain and not question.chain[0].der:
-        yield "The log tells the certificate's name only: its chain was taken for complete and trusted."
+        yield "The log shows only the certificate's name; its chain is assumed complete and trusted."
     if question.chain:
         yield (
             "Another tenant whose connector and accepted domain fit the certificate's name more exactly would take the "

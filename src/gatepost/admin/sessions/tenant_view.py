@@ -17,7 +17,7 @@ from gatepost.tenancy.reasons import MEANINGS, ReasonCode
 from gatepost.tenancy.tenant import AcceptedDomain
 
 _SMTP_REPLY: Final = re.compile(r"[245][0-9]{2}[ -]")
-_DISCREET: Final = "the recipient's mail server did not take it"
+_DISCREET: Final = "the recipient's mail server did not accept it"
 
 _NAMES_RIVALS = frozenset({ReasonCode.LESS_SPECIFIC_THAN_ANOTHER})
 

@@ -25,7 +25,7 @@ class NoSessionId:
 
     def __str__(self) -> str:
         return (
-            f"there is no session id in '{self.text}'; it is the 16 hexadecimal digits at the end of a refusal, "
+            f"no session id found in '{self.text}'; it is the 16 hexadecimal digits at the end of a refusal, "
             "or the whole refusal in quotes"
         )
 
@@ -44,7 +44,7 @@ class SessionNotFound:
     @property
     def message(self) -> str:
         if self._began is None:
-            return f"{self.session_id} is no session id: it speaks of no time"
+            return f"{self.session_id} is not a valid session id"
         said = f"session {self.session_id}, of {self._began}"
         if self.oldest is None:
             return f"{said}: there are no {self.what} here yet"
@@ -54,7 +54,7 @@ class SessionNotFound:
     def next_step(self) -> str:
         if self._began is None:
             return "copy it again from the refusal"
-        return "is this the right server?" if self.oldest is None else "was it another server's?"
+        return "is this the right server?" if self.oldest is None else "check whether it belongs to another server"
 
     @property
     def _began(self) -> str | None:

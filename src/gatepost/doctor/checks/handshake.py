@@ -163,7 +163,7 @@ def client_speaks_a_version_of_today(path: MailPath) -> Iterator[Check]:
         cause="only-old-tls-versions",
         standing="broken",
         subject="schannel",
-        says="TLS 1.2 is switched off for the client side in SCHANNEL's registry, so this server only offers versions that the service no longer takes.",
+        says="TLS 1.2 is disabled for the client side in SCHANNEL's registry, so this server only offers versions that the service no longer accepts.",
         premises=(seen(off[0], off[0]),),
         explains=frozenset(("socket-error", "handshake-broke", "nothing-goes", "old-tls-only")),
         way="out",

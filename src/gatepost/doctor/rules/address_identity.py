@@ -125,7 +125,7 @@ def egress_address_changed(bundle: EvidenceBundle, facts: Derived) -> Finding | 
         return found(
             "high" if certain else "medium",
             88 if certain else 55,
-            f"Mail leaves from {joined(addresses)}, but the connector lists {listed}: the service cannot tell whose mail it is.",
+            f"Mail leaves from {joined(addresses)}, but the connector lists {listed}: the service cannot attribute the mail.",
             evidence,
             fix=_add_address(connector, addresses),
             verify=f"A new session greets you with Hello [{addresses[0]}] and RCPT TO is answered 250 2.1.5; add the address to SPF too.",
@@ -477,7 +477,7 @@ def address_shared_with_other_tenants(bundle: EvidenceBundle, facts: Derived) ->
         return found(
             "medium",
             86 if other or conflict else 58,
-            f"{value} is listed by {len(by_tenant)} tenants: an address does not tell whose mail it is, the reverse-path has to, and a move inside the service may flip it.",
+            f"{value} is listed by {len(by_tenant)} tenants: an address does not identify the tenant, the reverse-path has to, and a move inside the service may change the answer.",
             evidence,
             fix=(
                 Fix(

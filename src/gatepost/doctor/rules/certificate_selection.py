@@ -179,7 +179,7 @@ def connector_names_missing_certificate(bundle: EvidenceBundle, facts: Derived) 
             _set_name(bundle, replacement),
             Fix(
                 "Exchange",
-                "Get-ReceiveConnector | Where-Object TlsCertificateName | Format-List 'Identity','TlsCertificateName'   # the same value stands there too",
+                "Get-ReceiveConnector | Where-Object TlsCertificateName | Format-List 'Identity','TlsCertificateName'   # the same value is there too",
             ),
             _RESTART,
         ],
@@ -1163,7 +1163,7 @@ def fell_back_to_plain_text(bundle: EvidenceBundle, facts: Derived) -> Finding |
                 "Postfix",
                 "postconf -e 'smtp_tls_security_level = encrypt' && postfix reload   # or per next hop in smtp_tls_policy_maps",
             ),
-            Fix("Postfix", "# then mend what broke the handshake: the alert in the first lines says what"),
+            Fix("Postfix", "# then fix what broke the handshake: the alert in the first lines names it"),
         ],
         verify="A failed handshake now defers (4.7.5) instead of bouncing.",
     )

@@ -360,7 +360,7 @@ def restricting_partner_connector(bundle: EvidenceBundle, facts: Derived) -> Fin
         fix = (
             Fix(
                 "Exchange Online",
-                f"Set-InboundConnector -Identity {quoted(one.name)} -SenderIPAddresses @{{Add={quoted(address or '<address of the sender>')}}}   # once you know that this sender is wanted",
+                f"Set-InboundConnector -Identity {quoted(one.name)} -SenderIPAddresses @{{Add={quoted(address or '<address of the sender>')}}}   # once you know that you expect this sender's mail",
             ),
         )
     elif "RestrictDomainsToCertificate" in flags and not hybrid:
@@ -368,7 +368,7 @@ def restricting_partner_connector(bundle: EvidenceBundle, facts: Derived) -> Fin
         fix = (
             Fix(
                 "Exchange Online",
-                f"New-InboundConnector -Name {quoted(one.name + ' (by address)')} -ConnectorType Partner -SenderDomains * -SenderIPAddresses {quoted(other or '<address of the sender>')} -RestrictDomainsToIPAddresses $true   # beside {quoted(one.name)}, once you know that this sender is wanted",
+                f"New-InboundConnector -Name {quoted(one.name + ' (by address)')} -ConnectorType Partner -SenderDomains * -SenderIPAddresses {quoted(other or '<address of the sender>')} -RestrictDomainsToIPAddresses $true   # beside {quoted(one.name)}, once you know that you expect this sender's mail",
             ),
         )
     own_match = hybrid or bool(sent and any(each.connector_type == "onpremises" for each in bundle.inbound_connectors))

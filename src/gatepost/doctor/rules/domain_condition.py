@@ -183,7 +183,7 @@ def certificate_and_sender_domain_not_accepted(bundle: EvidenceBundle, facts: De
 @rule(
     "null-sender-by-address",
     "F02",
-    title="Mail with a null reverse-path cannot be told apart by address",
+    title="Mail with a null reverse-path cannot be attributed by address",
     side="tenant",
 )
 def null_sender_by_address(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
@@ -552,7 +552,7 @@ def accepted_domain_removed(bundle: EvidenceBundle, facts: Derived) -> Finding |
         )
         if proved
         else (),
-        verify="Get-AcceptedDomain lists the domain again; the audit log tells when it went (Search-UnifiedAuditLog -Operations 'Remove-AcceptedDomain').",
+        verify="Get-AcceptedDomain lists the domain again; the audit log shows when it was removed (Search-UnifiedAuditLog -Operations 'Remove-AcceptedDomain').",
     )
 
 
@@ -593,7 +593,7 @@ def foreign_domain_expected_to_relay(bundle: EvidenceBundle, facts: Derived) -> 
     return found(
         "medium",
         88,
-        "A certificate covers mail of your own tenant; mail in the name of a domain that is in nobody's or another tenant is not relayed for a certificate bought for it unless the certificate's own domain is accepted.",
+        "A certificate covers mail of your own tenant; mail from a domain of no tenant or another tenant is not relayed for a certificate bought for it unless the certificate's own domain is accepted.",
         [cite(expectation.source, expectation.quote)]
         + ([cite(not_ours.source, not_ours.quote)] if not_ours is not expectation else [])
         + [cite(reply.source, reply.quote or reply.text)],

@@ -90,7 +90,7 @@ def tenant_or_address_reputation(bundle: EvidenceBundle, facts: Derived) -> Find
         fix=(
             Fix(
                 "Exchange Online",
-                "Get-BlockedConnector; Remove-BlockedConnector -ConnectorId '<id>'   # when what was abused is found and mended"
+                "Get-BlockedConnector; Remove-BlockedConnector -ConnectorId '<id>'   # once the abused account or server is found and secured"
                 if blocked
                 else "# find and stop the unwanted mail, then open a support request with the reply",
             ),
@@ -123,7 +123,7 @@ def external_recipient_rate(bundle: EvidenceBundle, facts: Derived) -> Finding |
     )
 
 
-@rule("basic-auth-retired", "L05", title="SMTP AUTH with a password is switched off", side="sender")
+@rule("basic-auth-retired", "L05", title="SMTP AUTH with a password is disabled", side="sender")
 def basic_auth_retired(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     reply = _reply(
         bundle,
@@ -135,7 +135,7 @@ def basic_auth_retired(bundle: EvidenceBundle, facts: Derived) -> Finding | Rule
     return found(
         "high",
         weighed(bundle, reply, 95),
-        "The device logs in with a password (SMTP AUTH), and that is switched off for the tenant or mailbox; no connector is involved yet.",
+        "The device logs in with a password (SMTP AUTH), and that is disabled for the tenant or mailbox; no connector is involved yet.",
         [cite(reply.source, reply.quote or reply.text)],
         fix=(
             Fix(

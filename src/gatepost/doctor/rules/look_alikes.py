@@ -157,7 +157,7 @@ def recipient_accepts_authenticated_only(bundle: EvidenceBundle, facts: Derived)
         fix=(
             Fix(
                 "Exchange Online",
-                f"Set-DistributionGroup -Identity {quoted(who)} -RequireSenderAuthenticationEnabled $false   # if outside senders are wanted",
+                f"Set-DistributionGroup -Identity {quoted(who)} -RequireSenderAuthenticationEnabled $false   # to allow outside senders",
             ),
         ),
         verify="A message from outside to the group arrives.",

@@ -207,7 +207,7 @@ def proxy_ends_tls(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut
         "The session is not end to end: "
         + (f"the certificate met is {shown(seen)}" if seen else "the other side sees another certificate than the one sent")
         + ", so a proxy or appliance ends TLS on the way and your certificate never arrives.",
-        [*([cite(seen, f"certificate met: {shown(seen)}, issued by {seen.issuer.text if seen.issuer else 'not told'}")] if seen else []), *([cite(sent, f"certificate sent: {shown(sent)}")] if sent else []),
+        [*([cite(seen, f"certificate met: {shown(seen)}, issued by {seen.issuer.text if seen.issuer else 'not shown'}")] if seen else []), *([cite(sent, f"certificate sent: {shown(sent)}")] if sent else []),
          *([cite(said)] if said else []), *([cite(box)] if box else [])],
         fix=[
             Fix("network", "except port 25 to the service's ranges from SMTP proxy, antivirus and TLS inspection; nothing may stand between Exchange and Exchange Online that ends TLS"),

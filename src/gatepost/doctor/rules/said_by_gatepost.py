@@ -21,7 +21,7 @@ class _Cause(NamedTuple):
 _CAUSES: dict[str, _Cause] = {
     "no-certificate-presented": _Cause(("B13", "B03", "B17"), "sender", "gatepost probe HOST --certificate CERT.pem --key KEY.pem   # then set that certificate on the sending side"),
     "certificate-expired": _Cause(("C03",), "sender", "openssl x509 -noout -enddate -in CERT.pem   # renew it, and reload the sender"),
-    "certificate-not-yet-valid": _Cause(("C07",), "sender", "timedatectl   # mend the clock, or wait for the certificate's beginning"),
+    "certificate-not-yet-valid": _Cause(("C07",), "sender", "timedatectl   # correct the clock, or wait until the certificate becomes valid"),
     "certificate-self-signed": _Cause(("C02",), "pki", "gatepost inbound-connector set TENANT NAME --add-certificate-sha256 HEX   # or a certificate of a known authority"),
     "certificate-issuer-unknown": _Cause(("C02", "C01"), "pki", "gatepost inbound-connector set TENANT NAME --add-trust-anchor ROOT.pem"),
     "certificate-intermediate-missing": _Cause(("C01",), "sender", "cat leaf.pem intermediate.pem > fullchain.pem   # and present that file"),
@@ -38,7 +38,7 @@ _CAUSES: dict[str, _Cause] = {
     "conflicting-tenants": _Cause(("G07",), "tenant", "# give each tenant's connector a certificate name of its own"),
     "tls-required": _Cause(("B17",), "sender", "postconf -e 'smtp_tls_security_level = encrypt' && postfix reload"),
     "direct-send-rejected": _Cause(("G09",), "tenant", "gatepost inbound-connector add TENANT NAME --add-certificate-name '<name>'"),
-    "several-recipient-domains": _Cause(("F08",), "tenant", "# mend the attribution; meanwhile one recipient domain a transaction"),
+    "several-recipient-domains": _Cause(("F08",), "tenant", "# repair the attribution; until then send one recipient domain per transaction"),
 }  # fmt: skip
 
 

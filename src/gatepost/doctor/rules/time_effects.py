@@ -305,7 +305,7 @@ def certificate_connector_never_tested(bundle: EvidenceBundle, facts: Derived) -
     return found(
         "medium",
         90 if strong else 80 if said else 76 if by_address and on else 46,
-        "Since the connector by address was switched off, the connector by certificate has to match, and it does not: while both were on, nobody could see that.",
+        "Since the connector by address was disabled, the connector by certificate has to match, and it does not; while both were enabled, nothing showed that.",
         evidence,
         fix=(
             Fix(

@@ -108,7 +108,7 @@ def only_old_tls_versions(bundle: EvidenceBundle, facts: Derived) -> Finding | R
     return found(
         "high" if (sockets or alert) and (old or settings or registry) else "medium",
         94 if (sockets or alert) and proofs else 90 if alert else 80,
-        "The handshake is cut because the sender offers TLS 1.0 or 1.1 only; the service has taken 1.2 and later since its old versions were switched off.",
+        "The handshake is cut because the sender offers TLS 1.0 or 1.1 only; the service has taken 1.2 and later since older versions were disabled.",
         [*alert[:1], *sockets[:2], *proofs[:3]],
         fix=[
             Fix(

@@ -69,7 +69,7 @@ def _peers_certificate_rejected(bundle: EvidenceBundle) -> bool:
 def _shows(certificate: CertificateSeen) -> Cited:
     return cite(
         certificate.source,
-        f"{shown(certificate)}, issued by {certificate.issuer.text if certificate.issuer else 'an issuer not told'}",
+        f"{shown(certificate)}, issued by {certificate.issuer.text if certificate.issuer else 'an issuer not shown'}",
     )
 
 
