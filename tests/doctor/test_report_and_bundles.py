@@ -170,7 +170,7 @@ def test_a_damaged_bundle_is_one_clear_line(text):
 
 def test_the_report_on_a_diagnosis_of_nothing_says_so():
     diagnosis = diagnose(read_text("nothing of interest"))
-    assert report.lines(diagnosis)[0].text == "No cause could be told from this."
+    assert report.lines(diagnosis)[0].text == "No cause found in this evidence."
 
 
 def test_a_page_is_named_for_every_finding(folder):

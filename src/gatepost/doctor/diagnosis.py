@@ -15,6 +15,7 @@ from gatepost.doctor.derived import Derived, derive
 from gatepost.doctor.evidence import EvidenceBundle, ReadItem, Unread
 from gatepost.doctor.explanation import Explained, explained
 from gatepost.doctor.finding import Cited, Confidence, Finding, Fix, RuledOut
+from gatepost.doctor.gaps import filled
 from gatepost.doctor.missing import missing
 from gatepost.doctor.near_causes import spoken_against
 from gatepost.doctor.rules import all_rules
@@ -23,6 +24,8 @@ from gatepost.exchange.source import Fact, Source
 _ORDER: dict[Confidence, int] = {"high": 0, "medium": 1, "low": 2}
 _EQUAL = 4
 """Specificities closer than this point equally well."""
+_OBJECTS = 8
+"""By so much objects that contradict each other outweigh what a reply or somebody's words point at."""
 _LAST_RESORT = 10
 """Said only where nothing else is."""
 
@@ -44,7 +47,9 @@ def diagnose(bundle: EvidenceBundle) -> Diagnosis:
     facts = derive(bundle)
     verdicts = [rule(bundle, facts) for rule in all_rules()]
     model = explained(bundle)
-    findings = _said_once(together(model, ranked([each for each in verdicts if isinstance(each, Finding)], bundle)))
+    findings = together(model, ranked([each for each in verdicts if isinstance(each, Finding)], bundle))
+    foreign = _software_not_there(bundle)
+    findings = tuple(_for_what_is_there(each, foreign) for each in filled(_said_once(findings), model.path))
     named = {each.rule for each in findings}
     spoken = [each for each in verdicts if isinstance(each, RuledOut) and each.rule not in named]
     spoken += spoken_against(bundle, facts, named | {each.rule for each in spoken}) if findings else ()
@@ -96,7 +101,7 @@ def together(path: Explained, rules: Sequence[Finding]) -> tuple[Finding, ...]:
     only = [each for each in path.findings if each.rule not in known]
     if not rules or rules[0].confidence == "low":
         return (*only, *(each for each in joined if each.confidence != "low" or not only))
-    if path.findings and _is_better(path.findings[0], rules[0]):
+    if path.findings and _is_better(path.findings[0], rules[0], path.by_state):
         best = path.findings[0]
         first = next((each for each in joined if each.rule == best.rule), best)
         surest = min(first.confidence, best.confidence, key=_ORDER.__getitem__)
@@ -109,16 +114,24 @@ def together(path: Explained, rules: Sequence[Finding]) -> tuple[Finding, ...]:
     return (*joined, *shown)
 
 
-def _is_better(path: Finding, rule: Finding) -> bool:
+def _is_better(path: Finding, rule: Finding, by_state: frozenset[str]) -> bool:
     """Whether the path's first finding goes before the rules': it is surer, or as sure and more telling."""
     if path.symptom:
         return False
+    if path.confidence == "high" and path.rule in by_state and path.specificity >= 88:
+        return True
     surer = _ORDER[rule.confidence] - _ORDER[path.confidence]
     kin = rule.catalogue[:1] != path.catalogue[:1] and set(rule.catalogue[:1]) <= set(path.catalogue)
     return (
         surer > 0
         or (surer == 0 and kin)
         or (surer == 0 and rule.confidence != "high" and path.specificity > rule.specificity)
+        or (
+            surer == 0
+            and path.rule in by_state
+            and path.specificity + _OBJECTS > rule.specificity
+            and rule.confidence != "high"
+        )
     )
 
 
@@ -167,8 +180,7 @@ def ranked(findings: Sequence[Finding], bundle: EvidenceBundle) -> tuple[Finding
     held = _without_kin_of_the_first(_causes_before_symptoms(held))
     if held and held[0].confidence == "high":  # guesses beside a proof only distract
         held = [each for each in held if each.confidence != "low"]
-    foreign = _software_not_there(bundle)
-    return tuple(_for_what_is_there(_without_unproved_commands(each), foreign) for each in _equal_ones_medium(held))
+    return tuple(map(_without_unproved_commands, _equal_ones_medium(held)))
 
 
 def _weak_sources(bundle: EvidenceBundle) -> frozenset[Source]:

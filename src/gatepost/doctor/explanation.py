@@ -27,6 +27,7 @@ from gatepost.doctor.symptoms import symptoms
 class Explained:
     """What the model says of a bundle."""
 
+    path: MailPath
     findings: tuple[Finding, ...] = ()
     by_state: frozenset[str] = frozenset()
     """Those findings, by rule, that objects show by themselves, whatever was observed."""
@@ -58,6 +59,7 @@ def explained(bundle: EvidenceBundle) -> Explained:
     checks = all_checks(path)
     candidates = sorted(_without_echoes(list(_candidates(path, checks))), key=lambda each: each.rank)
     return Explained(
+        path=path,
         findings=tuple(_findings(path, checks, candidates)),
         by_state=frozenset(each.check.cause for each in candidates if each.check.alone),
         ruled_out=tuple(_ruled_out(checks, path.symptoms)),
@@ -146,7 +148,7 @@ def _confidence(path: MailPath, candidate: Candidate, candidates: Sequence[Candi
     if any(_both_needed(candidate, each) for each in candidates):
         return "medium"
     seen = {id(each) for each in candidate.symptoms if each.how is How.SEEN}
-    if any(isinstance(each.fact, ReplySeen) and id(each) not in seen for each in path.symptoms if each.how is How.SEEN):
+    if any(id(each) not in seen for each in _refusals(path, candidate)):
         return "medium"
     for other in candidates:
         if other is candidate or other.check.cause == candidate.check.cause or other.known < How.SEEN:
@@ -154,6 +156,13 @@ def _confidence(path: MailPath, candidate: Candidate, candidates: Sequence[Candi
         if seen <= {id(each) for each in other.symptoms}:
             return "medium"
     return "high"
+
+
+def _refusals(path: MailPath, candidate: Candidate) -> Iterator[Symptom]:
+    """The refusals that were seen; beside objects that contradict each other, one that names its cause is another story."""
+    for each in path.symptoms:
+        if isinstance(each.fact, ReplySeen) and each.how is How.SEEN and not (candidate.check.alone and each.cause):
+            yield each
 
 
 _THE_RELAYS: Final = 60

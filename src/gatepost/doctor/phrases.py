@@ -72,7 +72,7 @@ def _any_of(words: list[str]) -> str:
 
 
 def _spelt(word: str) -> str:
-    spaced = r"\s+".join(map(re.escape, word.removesuffix("*").split()))
+    spaced = r"\s\s?".join(map(re.escape, word.removesuffix("*").split()))
     if _WITHOUT_BLANKS.search(word):
         return spaced
     return rf"\b{spaced}{_ENDING if word.endswith('*') else ''}\b"

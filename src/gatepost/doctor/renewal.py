@@ -176,7 +176,7 @@ def _issuer_and_subject(
             [cite(connector.where("TlsCertificateName"), connector.certificate_name), cite(leaf.source, f"next: issuer {leaf.issuer.text}, subject {leaf.subject.text or 'empty'}")],
             [
                 Fix("Exchange", f"Enable-ExchangeCertificate -Thumbprint {thumbprint} -Services SMTP   # on every source server, after importing it with its key; answer No to replacing the default certificate"),
-                Fix("Exchange", f"$c = Get-ExchangeCertificate -Thumbprint {thumbprint}; {cmdlet} -Identity {quoted(name)} -TlsCertificateName \"<I>$($c.Issuer)<S>$($c.Subject)\""),
+                Fix("Exchange", f"$cert = Get-ExchangeCertificate -Thumbprint {thumbprint}; {cmdlet} -Identity {quoted(name)} -TlsCertificateName \"<I>$($cert.Issuer)<S>$($cert.Subject)\""),
                 Fix("Exchange", "Restart-Service MSExchangeTransport; Restart-Service MSExchangeFrontEndTransport"),
             ],
         )  # fmt: skip

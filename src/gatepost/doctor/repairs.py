@@ -91,8 +91,8 @@ class SetPin:
                 Fix("Exchange", restart + _on(", ".join(self.end.servers))),
             )
         if self.certificate.thumbprint:
-            value = '"<I>$($c.Issuer)<S>$($c.Subject)"'
-            command = f"$c = Get-ExchangeCertificate -Thumbprint {self.certificate.thumbprint}"
+            value = '"<I>$($cert.Issuer)<S>$($cert.Subject)"'
+            command = f"$cert = Get-ExchangeCertificate -Thumbprint {self.certificate.thumbprint}"
             names = f"   # {shown(self.certificate)}"
             return (
                 Fix("Exchange", f"{command}; {_connector(self.end, f'-TlsCertificateName {value}')}{names}"),

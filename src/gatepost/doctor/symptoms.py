@@ -11,6 +11,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cache
 from importlib.resources import files
 from typing import Literal
@@ -36,7 +37,7 @@ class Meaning:
     def is_of(self, reply: ReplySeen, text: str) -> bool:
         if self.codes and reply.code not in self.codes:
             return False
-        if self.enhanced and reply.enhanced not in self.enhanced:
+        if self.enhanced and not any(fnmatchcase(reply.enhanced, each) for each in self.enhanced):
             return False
         if any(word in text for word in self.never):
             return False

@@ -27,7 +27,7 @@ COLOURED = re.compile(r"\s---\s*(?:Red|Yellow|Green|Warning|Error)\b", re.IGNORE
 SERVER_BESIDE = re.compile(
     r"^\s{0,40}([A-Za-z][\w-]{1,20}):\s*(?:\[PS\][^>]{0,2000}>\s*|PS[^>]{0,2000}>\s*)?Get-|\s-Server\s+([\w.-]+)|\bGet-\w+.{0,2000}\s(?:on|auf) ([A-Z][\w-]+)\s*$"
 )
-CMDLET = re.compile(r"\b(?:Get|Set|New)-([A-Za-z]+)", re.IGNORECASE)
+CMDLET = re.compile(r"\b(?:Get|Set|New|Test)-([A-Za-z]+)", re.IGNORECASE)
 
 _SIGNS: tuple[tuple[str, frozenset[str]], ...] = (
     (
@@ -143,6 +143,13 @@ _SIGNS: tuple[tuple[str, frozenset[str]], ...] = (
                 "rejectdirectsend",
                 "admindisplayversion",
                 "internalsmtpservers",
+                "createddatetime",
+                "routemessageoutboundconnector",
+                "exceptifheadercontainsmessageheader",
+                "exceptifheadermatchesmessageheader",
+                "syncstatus",
+                "sendconnectorstatus",
+                "lastsynchronizedutc",
             ]
         ),
     ),
@@ -161,6 +168,9 @@ CMDLETS = {
     "organizationconfig": "transport",
     "transportconfig": "transport",
     "exchangeserver": "transport",
+    "blockedconnector": "transport",
+    "transportrule": "transport",
+    "edgesynchronization": "transport",
 }
 _TYPES: dict[str, type[ExportedObject]] = {
     "inbound": InboundConnector,
@@ -328,7 +338,8 @@ def property_from(name: str, value: Any, source: Source) -> Property:
         value = _scalar(value)
     if value is None:
         return Property(source=source, quote=f"{name}: null", name=name)
-    return property_of(name, str(value), source, f"{name}: {value}"[:500], exact=bool(str(value).strip()))
+    text = str(value).replace("\n", " ")
+    return property_of(name, text, source, f"{name}: {text}"[:500], exact=bool(text.strip()))
 
 
 def _scalar(value: Any) -> str:

@@ -95,5 +95,5 @@ _ISSUER_SUBJECT = re.compile(r"\s*<I>(.{0,2000}?)<S>(.*)", re.IGNORECASE | re.DO
 
 def issuer_and_subject(name: str) -> tuple[DistinguishedName, DistinguishedName] | None:
     """The two names of Exchange's `<I>...<S>...`; None where the tags are gone or were never there."""
-    found = _ISSUER_SUBJECT.fullmatch(name)
+    found = _ISSUER_SUBJECT.fullmatch(name.strip().strip("`'\""))
     return (distinguished_name(found[1]), distinguished_name(found[2])) if found else None

@@ -122,6 +122,9 @@ def connector_routes_to_what_it_expects(path: MailPath) -> Iterator[Check]:
         expects = connector.text("TlsDomain").casefold()
         if connector.flag("DNSRoutingEnabled") is not True or "protection.outlook" not in expects:
             continue
+        if (whole := _routed_by_star(path, connector, expects)) is not None:
+            yield whole
+            continue
         for domain in (_space(each) for each in connector.values("AddressSpaces")):
             exchanger = next((each for each in path.bundle.dns if each.kind == "MX" and each.name == domain), None)
             if exchanger is None or any(
@@ -153,8 +156,32 @@ def connector_routes_to_what_it_expects(path: MailPath) -> Iterator[Check]:
             )
 
 
+def _routed_by_star(path: MailPath, connector: SendConnector, expects: str) -> Check | None:
+    """Address space `*` by DNS: every domain's own exchanger would have to present the service's certificate."""
+    endpoint = endpoint_of(path)
+    if "*" not in {_space(each) for each in connector.values("AddressSpaces")} or endpoint is None:
+        return None
+    failed = next((each for each in path.bundle.queue_errors if each.next_hop and "4.7.5" in each.last_error), None)
+    return Check(
+        cause="dns-routing-instead-of-smart-host",
+        standing="broken",
+        subject=connector.name,
+        says=f"Connector {connector.label} sends everything to the recipients' own mail exchangers (DNSRoutingEnabled, address space *), and demands a certificate for {expects} there; it never hands anything to the service.",
+        premises=(
+            seen(connector, connector, f"DNSRoutingEnabled True, TlsDomain {expects}, address space *"),
+            *((seen(failed, failed),) if failed else ()),
+        ),
+        explains=frozenset(("peer-untrusted", "nothing-goes", "no-secure-channel", "handshake-broke")),
+        way="out",
+        edits=tuple(_reroute(connector, endpoint.value)),
+        verify="The session's banner names the tenant's endpoint; the queue for outside domains drains.",
+        alone=True,
+        place=50,
+    )
+
+
 def _space(text: str) -> str:
-    return text.casefold().removeprefix("smtp:").partition(";")[0].removeprefix("*.").strip()
+    return text.casefold().strip("{} ").removeprefix("smtp:").partition(";")[0].removeprefix("*.").strip()
 
 
 def _reroute(connector: SendConnector, endpoint: str) -> Iterator[Edit]:
@@ -167,6 +194,33 @@ def _reroute(connector: SendConnector, endpoint: str) -> Iterator[Edit]:
     yield Advice(
         "Exchange",
         "Get-Queue | Where-Object Status -eq 'Retry' | Retry-Queue -Resubmit $true   # queued messages keep the old next hop until they are resubmitted",
+    )
+
+
+# --- a connector that is off ----------------------------------------------------------------------------------------
+
+
+def connector_to_the_cloud_is_enabled(path: MailPath) -> Iterator[Check]:
+    """With the connector to the cloud off, its mail takes the next fitting one, by MX and as a stranger's."""
+    leading = [each for each in path.ends_now("out") if each.to_cloud]
+    if not leading or any(each.enabled for each in leading):
+        return
+    end = leading[0]
+    yield Check(
+        cause="dns-routing-instead-of-smart-host",
+        standing="broken",
+        subject=end.name,
+        says=f"Send connector {end.label}, which leads to the cloud, is disabled: its mail leaves by another connector, or waits.",
+        premises=(seen(False, end.fact, f"{end.name}: Enabled False"),),
+        explains=frozenset(("nothing-goes", "not-attributed", "marked-external")),
+        way="out",
+        servers=end.servers,
+        edits=(Advice("Exchange", f"Set-SendConnector -Identity {quoted(end.name)} -Enabled $true"),)
+        if end.name
+        else (),
+        verify="Get-Queue shows the connector as next hop, and the message arrives with AuthAs Internal.",
+        alone=True,
+        place=15,
     )
 
 

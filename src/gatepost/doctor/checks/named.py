@@ -48,13 +48,28 @@ def _named(path: MailPath, cause: str, symptoms: list[Symptom]) -> Check:
         says=filled(described.says, values),
         premises=premises,
         explains=frozenset(each.kind for each in symptoms),
-        edits=tuple(Advice(where, filled(command, values)) for where, command in repair_for(path, described)),
+        edits=tuple(
+            Advice(where, filled(command, values))
+            for where, command in _of_what_is_said_first(repair_for(path, described), symptoms)
+        ),
         verify=filled(described.verify, values),
         needs=(Need(filled(described.needs, values), 2),) if described.needs else (),
         by_reply=True,
         names_what_happens=described.root_open,
         place=90,
     )
+
+
+_DEMANDS: Final = re.compile(r"\b(?:SPF|DKIM|DMARC|PTR|TLS)\b")
+
+
+def _of_what_is_said_first(repair: Sequence[tuple[str, str]], symptoms: Sequence[Symptom]) -> Sequence[tuple[str, str]]:
+    """First the repairs of what the reply names: SPF, DKIM, ..."""
+    said = " ".join(each.says for each in symptoms).casefold()
+    named = [
+        each for each in repair if (demand := _DEMANDS.search(each[1])) is not None and demand[0].casefold() in said
+    ]
+    return [*named, *(each for each in repair if each not in named)]
 
 
 def repair_for(path: MailPath, cause: Cause) -> Sequence[tuple[str, str]]:
@@ -90,13 +105,26 @@ def _values(path: MailPath, symptom: Symptom) -> dict[str, str]:
         "recipient": recipient,
         "recipient_domain": domain_of(recipient) or "DOMAIN",
         "sender": sender or "SENDER",
-        "sender_domain": domain_of(sender) or "DOMAIN",
+        "sender_domain": domain_of(sender) or _domain_said(said) or "DOMAIN",
         "host": host,
         "address": own["address"] if own else address or "ADDRESS",
         "helo": helo["helo"] if helo else name.value if name else "HOSTNAME",
         "login": login["login"] if login else "MAILBOX",
         "endpoint": endpoint.value if endpoint else "<initial-domain>.mail.protection.outlook.com",
     }
+
+
+_SAID: Final = re.compile(
+    r"(?:sending domain|domain of|domain|email from|from|SPF|DKIM)\s{1,9}"
+    r"[\[<'\"]?(?P<domain>\w[\w.-]{1,100}\.[a-z]{2,24})\b",
+    re.IGNORECASE,
+)
+
+
+def _domain_said(text: str) -> str:
+    """`sending domain [x.example] does not pass`."""
+    found = _SAID.search(text)
+    return found["domain"].casefold() if found and "outlook.com" not in found["domain"] else ""
 
 
 def filled(text: str, values: dict[str, str]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from gatepost.doctor.checks.check import Check
 from gatepost.doctor.evidence import NameSeen
 from gatepost.doctor.path.objects import MailPath
-from gatepost.doctor.path.told import Told, claimed, seen
+from gatepost.doctor.path.told import Told, claimed, inferred, seen
 from gatepost.doctor.repairs import Advice
 from gatepost.doctor.senders import domain_of
 from gatepost.exchange.objects import InboundConnector
@@ -107,6 +107,45 @@ def _filtered_domain(path: MailPath, initial: str) -> str:
         each.value for each in path.bundle.names if each.kind == "domain" and each.value.partition(".")[0] == label
     ]
     return next((each for each in (*accepted, *named) if not each.endswith(_INITIAL)), "")
+
+
+def no_two_tenants_claim_one_address(path: MailPath) -> Iterator[Check]:
+    """Exports of two tenants that list one address: the service has to guess whose mail it is."""
+    owners: dict[str, dict[str, InboundConnector]] = {}
+    for connector in path.bundle.inbound_connectors:
+        tenant = (
+            connector.text("OrganizationId", "OrganizationalUnitRoot", "Organization").rpartition("/")[2].casefold()
+        )
+        if connector.enabled is not False and tenant:
+            for address in connector.addresses:
+                owners.setdefault(address, {})[tenant] = connector
+    for address, by_tenant in owners.items():
+        if len(by_tenant) < 2:
+            continue
+        (one, first), (other, second) = list(by_tenant.items())[:2]
+        own = f"relay.{other.removesuffix(_INITIAL)}.example"
+        yield Check(
+            cause="address-shared-with-other-tenants",
+            standing="broken",
+            subject=address,
+            says=f"{address} is listed by connectors of {one} and of {other}: an address does not say which tenant sends the mail.",
+            premises=(
+                inferred(address, first, f"{one}: {first.label} lists {address}"),
+                inferred(address, second, f"{other}: {second.label} lists {address}"),
+            ),
+            explains=frozenset(("not-attributed", "domain-condition")),
+            way="out",
+            edits=(
+                Advice(
+                    "Exchange Online",
+                    f"New-InboundConnector -Name {quoted(second.name + ' by certificate')} -ConnectorType OnPremises -SenderDomains * -TlsSenderCertificateName '<name of this tenant>' -RequireTls $true   # in each tenant, a name of that tenant only, such as {own}; one send connector with its own certificate for each",
+                ),
+            ),
+            verify="The message trace of each tenant shows its own mail only.",
+            alone=True,
+            place=62,
+        )
+        return
 
 
 def exception_is_an_identity(path: MailPath) -> Iterator[Check]:

@@ -6,7 +6,15 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final
 
-from gatepost.doctor.certificates_told import at, is_public, is_self_signed, names_of, same_certificate, shown
+from gatepost.doctor.certificates_told import (
+    at,
+    is_internal_name,
+    is_public,
+    is_self_signed,
+    names_of,
+    same_certificate,
+    shown,
+)
 from gatepost.doctor.checks.check import Check, Need
 from gatepost.doctor.evidence import CertificateSeen, EventLogEntry
 from gatepost.doctor.path.objects import End, MailPath, Pin, Store, carries
@@ -23,6 +31,7 @@ from gatepost.doctor.repairs import (
     SetPin,
     pin_of,
 )
+from gatepost.exchange.powershell import quoted
 
 Answer = Callable[..., Check]
 """`Check` with what every answer of a question has in common."""
@@ -260,6 +269,38 @@ def _enabled(path: MailPath, store: Store) -> Iterator[Check]:
         )
 
 
+def a_public_certificate_is_enabled(path: MailPath) -> Iterator[Check]:
+    """Without any connector shown: only the machine's own certificates are enabled for SMTP, and mail has stopped."""
+    if any(end.pin or end.fqdn for end in path.ends_now()) or path.symptoms_of(("listener-refused",)):
+        return
+    if not path.symptoms_of(sorted(_OUT)):
+        return
+    for store in path.stores:
+        enabled = [each for each in store.held if each.smtp_bound]
+        idle = [each for each in store.held if each.smtp_bound is False and not _is_machines(each)]
+        if store.when != "now" or not enabled or not all(map(_is_machines, enabled)) or len(idle) != 1:
+            continue
+        new = idle[0]
+        yield Check(
+            cause="certificate-not-bound-to-smtp",
+            standing="broken",
+            subject=f"{new.thumbprint}@{store.server}",
+            says=f"The only certificate for a public name, {shown(new)}, is in the store{_at(store.server)}, but not enabled for SMTP; what is enabled is the machine's own.",
+            premises=(
+                seen(new, new, f"{new.thumbprint or shown(new)}: Services is '{new.services}'"),
+                seen(enabled[0], enabled[0], f"enabled for SMTP: {shown(enabled[0])}"),
+            ),
+            explains=_OUT,
+            way="out",
+            servers=(store.server,) if store.server else (),
+            edits=(EnableForSmtp(store, new), RestartTransport(store.server)),
+            verify="Get-ExchangeCertificate shows S in its Services.",
+            alone=True,
+            place=5,
+        )
+        return
+
+
 def _has_web(certificate: CertificateSeen) -> bool:
     services = (certificate.services or "").casefold()
     return "iis" in services or ("W" in (certificate.services or "") and "." in services)
@@ -367,7 +408,7 @@ def key_is_there(path: MailPath) -> Iterator[Check]:
         for each in store.held if store.when == "now" else ():
             if each.has_private_key is None or each.is_authority or is_public(each) is False:
                 continue
-            used = [end for end in path.ends_now() if end.pin and end.pin.names(each)]
+            used = [end for end in path.ends_now() if end.pin and end.pin.names(each) is not False]
             if not used and not each.smtp_bound:
                 continue
             held = seen(each, each, f"{each.thumbprint or shown(each)}: HasPrivateKey {each.has_private_key}")
@@ -436,6 +477,90 @@ def _as_the_others(path: MailPath, end: End, model: End) -> Iterator[Edit]:
         yield SetCapabilities(end, capabilities)
 
 
+def one_authority_answers_for_a_name(path: MailPath) -> Iterator[Check]:
+    """Two certificates of one name enabled for SMTP, one of a private authority: Exchange may take either."""
+    for store in path.stores:
+        if store.when != "now":
+            continue
+        for private in store.held:
+            if not private.smtp_bound or is_public(private) is not False or _is_machines(private):
+                continue
+            public = next((each for each in _twins_of(store, private) if is_public(each)), None)
+            if public is None or not private.thumbprint:
+                continue
+            others = [each for each in ("IIS", "POP", "IMAP") if each in (private.services or "").upper()]
+            yield Check(
+                cause="private-certificate-bound-to-smtp",
+                standing="broken",
+                subject=private.thumbprint,
+                says=f"Two certificates for {shown(private)} are enabled for SMTP{_at(store.server)}, one of them of a private authority ({private.issuer.common_name if private.issuer else ''}): Exchange may present either.",
+                premises=(
+                    seen(
+                        private,
+                        private,
+                        f"{private.thumbprint}: issued by {private.issuer.text if private.issuer else 'a private authority'}",
+                    ),
+                    seen(public, public, f"{public.thumbprint}: public, enabled for SMTP"),
+                ),
+                explains=_OUT | _IN | {"we-are-untrusted"},
+                servers=(store.server,) if store.server else (),
+                edits=(
+                    Advice(
+                        "Exchange",
+                        f"Enable-ExchangeCertificate -Thumbprint {private.thumbprint} -Services {','.join(map(quoted, others or ['IIS', 'POP', 'IMAP']))}   # takes SMTP away from it; or Remove-ExchangeCertificate where nothing else needs it",
+                    ),
+                    RestartTransport(store.server),
+                ),
+                verify="Get-ExchangeCertificate shows S for the public certificate alone.",
+                alone=True,
+                place=7,
+            )
+            return
+
+
+def _twins_of(store: Store, certificate: CertificateSeen) -> Iterator[CertificateSeen]:
+    names = set(names_of(certificate))
+    for each in store.held:
+        if each is not certificate and each.smtp_bound and names & set(names_of(each)):
+            yield each
+
+
+def edges_hold_one_certificate(path: MailPath) -> Iterator[Check]:
+    """Hybrid mail needs one authority and one subject on every Edge server: the tenant's connector knows one name."""
+    stores = [each for each in path.stores if each.when == "now" and "edge" in each.server.casefold()]
+    for store in stores:
+        for other in stores:
+            held = next((each for each in other.held if each.smtp_bound and not _is_machines(each)), None)
+            if store is other or held is None or store.holding(held) or _has_its_like(store, held):
+                continue
+            yield Check(
+                cause="edge-servers-differ",
+                standing="broken",
+                subject=store.server,
+                says=f"{other.server} presents {shown(held)}; {store.server} has no certificate of that name enabled for SMTP.",
+                premises=(
+                    seen(held, held, f"{other.server}: {held.thumbprint or shown(held)}"),
+                    *(seen(each, each, f"{store.server}: {each.thumbprint or shown(each)}") for each in store.held[:1]),
+                ),
+                explains=_OUT | {"we-are-untrusted"},
+                way="out",
+                edits=(ImportWithKey(store, held), RestartTransport(store.server)),
+                verify="Get-ExchangeCertificate on every Edge shows the same thumbprint for SMTP.",
+                alone=True,
+                place=9,
+            )
+            return
+
+
+def _is_machines(certificate: CertificateSeen) -> bool:
+    return is_self_signed(certificate) or all(is_internal_name(each) for each in names_of(certificate))
+
+
+def _has_its_like(store: Store, certificate: CertificateSeen) -> bool:
+    subject = certificate.subject.key if certificate.subject else None
+    return any(each.smtp_bound and each.subject and each.subject.key == subject for each in store.held)
+
+
 def listener_offers_tls(path: MailPath) -> Iterator[Check]:
     """A receive connector whose AuthMechanism lacks Tls never offers STARTTLS, whatever certificate it names."""
     for connector in path.bundle.receive_connectors:
@@ -472,12 +597,13 @@ def certificate_is_in_the_store_that_is_read(path: MailPath) -> Iterator[Check]:
     told = [each for each in path.bundle.signs if each.kind == "other-windows-store"]
     if not told or not path.symptoms_of(("no-certificate-found", "no-starttls", "nothing-goes", "nothing-comes")):
         return
+    lost = [each for each in path.bundle.events if each.event_id == 12014]
     yield Check(
         cause="certificate-in-wrong-windows-store",
         standing="broken",
         subject="windows store",
         says="The renewed certificate lies in another Windows store than transport reads, which is the computer's Personal store.",
-        premises=(inferred(told[0], told[0]),),
+        premises=((seen if lost else inferred)(told[0], told[0]), *(seen(each, each) for each in lost[:1])),
         explains=_OUT | _IN,
         edits=(
             Advice(
@@ -490,5 +616,6 @@ def certificate_is_in_the_store_that_is_read(path: MailPath) -> Iterator[Check]:
             ),
         ),
         verify="Get-ExchangeCertificate lists the thumbprint with S in its Services.",
+        alone=bool(lost),
         place=4,
     )

@@ -3,15 +3,18 @@
 # ruff: noqa: E501 - a sentence broken over lines reads worse
 
 from collections.abc import Iterator
+from ipaddress import ip_network
 from typing import Final
 
+from gatepost.doctor.addresses import parsed_address
 from gatepost.doctor.certificates_told import at, shown
 from gatepost.doctor.checks.check import Check, Need
 from gatepost.doctor.checks.handshake import signs
-from gatepost.doctor.evidence import CertificateSeen, OpensslVerify
+from gatepost.doctor.evidence import CertificateSeen, OpensslVerify, QueueError
 from gatepost.doctor.path.objects import MailPath, Session
 from gatepost.doctor.path.told import Told, inferred, seen
 from gatepost.doctor.repairs import RESTART_BOTH, RESTART_FRONT_END, Advice, Edit
+from gatepost.exchange.powershell import quoted
 
 _CLOUD: Final = ("protection.outlook", "mx.microsoft", "office365.us", "outlook.office365.com", "smtp.office365.com")
 _UNTRUSTED: Final = ("untrustedroot", "untrusted root", "partialchain")
@@ -29,6 +32,9 @@ def we_trust_the_peer(path: MailPath) -> Iterator[Check]:
             continue
         if _expects_another_cloud(path, error.fqdn):
             continue
+        if "subjectmismatch" in text.replace(" ", ""):
+            yield from _expects_another_name(path, error)
+            return
         peer = next((each for each in path.sessions if each.way == "out" and _is_microsofts(each.theirs)), None)
         yield _stale_roots(
             "trust-store-frozen",
@@ -42,7 +48,7 @@ def we_trust_the_peer(path: MailPath) -> Iterator[Check]:
         if (
             session.way == "in"
             and session.verdict_on_theirs.casefold() in _UNTRUSTED
-            and _is_microsofts(session.theirs)
+            and (_is_microsofts(session.theirs) or (session.theirs is None and _comes_from_the_service(session)))
         ):
             yield _stale_roots(
                 "listener-root-store-too-old",
@@ -55,6 +61,45 @@ def we_trust_the_peer(path: MailPath) -> Iterator[Check]:
                 "in",
             )
             return
+
+
+_SERVICE: Final = tuple(map(ip_network, ("40.92.0.0/15", "40.107.0.0/16", "52.100.0.0/14", "104.47.0.0/17")))
+"""Where Exchange Online dials from, as it publishes."""
+
+
+def _comes_from_the_service(session: Session) -> bool:
+    if "outbound.protection.outlook.com" in session.log.ehlo_name.casefold():
+        return True
+    address = parsed_address(session.log.remote_endpoint.rpartition(":")[0])
+    return address is not None and address.version == 4 and any(address in network for network in _SERVICE)
+
+
+def _expects_another_name(path: MailPath, error: QueueError) -> Iterator[Check]:
+    """SubjectMismatch in our queue: the connector's TlsDomain is not on the service's certificate."""
+    for end in path.ends_now("out"):
+        connector = next((each for each in path.bundle.send_connectors if each.name == end.name), None)
+        if connector is None or not end.to_cloud or not (domain := connector.text("TlsDomain")):
+            continue
+        right = "mail.protection.office365.us" if error.fqdn.endswith(".us") else "mail.protection.outlook.com"
+        if domain.casefold() == right:
+            continue
+        yield Check(
+            cause="other-cloud-tls-domain",
+            standing="broken",
+            subject=end.name,
+            says=f"{end.label} demands {domain} on the peer's certificate (TlsDomain); the service presents {right}.",
+            premises=(
+                seen(domain, connector, f"{end.name}: TlsDomain {domain}"),
+                seen(error, error, error.last_error[:200]),
+            ),
+            explains=frozenset(("peer-untrusted", "nothing-goes")),
+            way="out",
+            edits=(Advice("Exchange", f"Set-SendConnector -Identity {quoted(end.name)} -TlsDomain {right}"),),
+            verify="The queue drains, and the log shows no further SubjectMismatch.",
+            alone=True,
+            place=30,
+        )
+        return
 
 
 def _expects_another_cloud(path: MailPath, host: str) -> bool:
@@ -106,6 +151,47 @@ def _trust(restart: str) -> Iterator[Edit]:
         "Set-ItemProperty -Path HKLM:\\SOFTWARE\\Policies\\Microsoft\\SystemCertificates\\AuthRoot -Name DisableRootAutoUpdate -Value 0   # so that it stays current",
     )
     yield Advice("Exchange", restart)
+
+
+# --- revocation -----------------------------------------------------------------------------------------------------
+
+
+def revocation_can_be_checked(path: MailPath) -> Iterator[Check]:
+    """Exchange takes no certificate of which it cannot ask whether it was revoked."""
+    for store in path.stores:
+        for held in store.held if store.when == "now" else ():
+            if held.status.casefold() != "revocationcheckfailure" or held.smtp_bound is False:
+                continue
+            yield Check(
+                cause="certificate-revoked-or-uncheckable",
+                standing="broken",
+                subject=held.thumbprint or shown(held),
+                says=f"The server cannot check whether {shown(held)} is revoked (Status RevocationCheckFailure), so Exchange treats it as unusable.",
+                premises=(seen(held, held, f"{held.thumbprint or shown(held)}: Status {held.status}"),),
+                explains=frozenset(
+                    ("no-certificate-found", "peer-untrusted", "nothing-goes", "no-starttls", "we-are-untrusted")
+                ),
+                servers=(store.server,) if store.server else (),
+                edits=tuple(_reach_the_lists(path)),
+                verify="Get-ExchangeCertificate says Status Valid; certutil -verify -urlfetch retrieves the CRL.",
+                alone=True,
+                place=7,
+            )
+            return
+
+
+def _reach_the_lists(path: MailPath) -> Iterator[Edit]:
+    hosts = [each.value for each in path.bundle.names if each.value.startswith(("crl", "ocsp"))]
+    proxy = next((each.value for each in path.bundle.names if each.value.startswith(("proxy", "squid"))), "")
+    yield Advice(
+        "Windows",
+        f"netsh winhttp set proxy 'proxy-server={proxy or '<proxy>'}:8080' 'bypass-list=<local>'   # where the server reaches the Internet by a proxy only: it reads WinHTTP's setting, not the browser's",
+    )
+    yield Advice(
+        "network",
+        f"Or allow HTTP from the Exchange servers to the CRL and OCSP hosts named in the certificate{f' ({chr(44).join(dict.fromkeys(hosts))})' if hosts else ''}",
+    )
+    yield Advice("Exchange", RESTART_BOTH)
 
 
 # --- an update took the authority away ------------------------------------------------------------------------------

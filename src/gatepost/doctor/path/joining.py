@@ -130,7 +130,7 @@ def _end_of_event(event: EventLogEntry) -> End:
     connector = _CONNECTOR_OF_EVENT.search(event.message)
     fqdn = _FQDN_OF_EVENT.search(event.message)
     pinned = _PIN_OF_EVENT.search(event.message)
-    name = connector["name"].strip() if connector else ""
+    name = connector["name"].strip() if connector else event.connector
     spoken = f"{event.message} {event.provider}".casefold()
     inwards = "frontend" in spoken or "receive" in name.casefold()
     server = event.server.split(".")[0]
@@ -140,8 +140,8 @@ def _end_of_event(event: EventLogEntry) -> End:
         name=name,
         way="in" if inwards else "out",
         servers=(event.server,) if event.server else (),
-        fqdn=fqdn["fqdn"].casefold() if fqdn else None,
-        pin=_pin(pinned["pin"]) if pinned else None,
+        fqdn=fqdn["fqdn"].casefold() if fqdn else event.fqdn.casefold() or None,
+        pin=_pin(pinned["pin"] if pinned else event.certificate_name),
         pin_is_empty=bool(_IN_PERSONAL_STORE.search(event.message)),
         when="now",
         fact=event,
@@ -165,7 +165,8 @@ def _stores(bundle: EvidenceBundle, servers: Sequence[str]) -> tuple[Store, ...]
     grouped: defaultdict[tuple[str, str], list[CertificateSeen]] = defaultdict(list)
     for each in bundle.certificates:
         if each.role == "stored":
-            grouped[each.source.file, each.server or _server_in(each.source.file, servers)].append(each)
+            server = each.server or _host_asked(bundle, each) or _server_in(each.source.file, servers)
+            grouped[each.source.file, server].append(each)
     found = [
         Store(
             server=server,
@@ -177,6 +178,18 @@ def _stores(bundle: EvidenceBundle, servers: Sequence[str]) -> tuple[Store, ...]
         for (file, server), held in grouped.items()
     ]
     return _joined_stores(found)
+
+
+def _host_asked(bundle: EvidenceBundle, certificate: CertificateSeen) -> str:
+    """What `hostname` answered above it in the same file."""
+    above = [
+        each.output.strip()
+        for each in bundle.shell
+        if each.command.strip().casefold() in ("hostname", "$env:computername")
+        and each.source.file == certificate.source.file
+        and each.source.line < certificate.source.line
+    ]
+    return above[-1] if above and re.fullmatch(r"[\w.-]{1,63}", above[-1]) else ""
 
 
 def _joined_stores(stores: Sequence[Store]) -> tuple[Store, ...]:

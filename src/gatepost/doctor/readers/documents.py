@@ -29,7 +29,7 @@ def read_json(page: Page) -> Iterator[Fact]:
     starts = [0]
     for line in lines:
         starts.append(starts[-1] + len(line) + 1)
-    decoder = json.JSONDecoder()
+    decoder = json.JSONDecoder(strict=False)  # a mail program may have broken a string at its width
     patience = _PATIENCE
     while index < len(lines) and patience > 0:
         line = lines[index].lstrip("\ufeff \t")

@@ -45,6 +45,7 @@ _LABELS = re.compile(r"^\s{0,40}(?:Status|\u00c9tat|Estado|Name|Nombre|Nom|From|
 
 def read_portal(page: Page) -> Iterator[Fact]:
     """A connector as the Exchange admin centre describes it, each label before its value or above it."""
+    yield from _listed(page)
     told: dict[str, tuple[int, str]] = {}
     for index, line in _labelled(page):
         for name, value in _of_portal(line):
@@ -67,6 +68,35 @@ def read_portal(page: Page) -> Iterator[Fact]:
     hint = "outboundconnector" if outbound else "inboundconnector"
     if found := exported(properties, page.source(first), hint=hint, quote=page.lines[first].strip()[:500]):
         yield found
+
+
+_ROW = re.compile(
+    r"^\s{0,40}(?P<status>On|Off|Ein|Aus|Activ\u00e9|D\u00e9sactiv\u00e9|Activado|Desactivado)(?:\s{2,40}|\t|\s?\|\s?)(?P<name>\S[^\n|\t]{0,100}?)"
+    r"(?:\s{2,40}|\t|\s?\|\s?)(?P<from>\S[^\n|\t]{2,80}?)(?:\s{2,40}|\t|\s?\|\s?)(?P<to>\S[^\n]{2,80}?)\s{0,40}$",
+    re.I,
+)
+
+
+def _listed(page: Page) -> Iterator[Fact]:
+    """The centre's list of connectors: status, name, from, to."""
+    for index, line in page.free():
+        match = _ROW.match(line[:400])
+        cloud = re.compile(r"(?:Microsoft|Office) 365", re.I)
+        if match is None or (not cloud.search(match["from"]) and not cloud.search(match["to"])):
+            continue
+        outbound = bool(cloud.search(match["from"]))
+        partner = re.search(r"partner|asociad", match["from"] + match["to"], re.I)
+        source, quote = page.source(index), line.strip()[:500]
+        properties = (
+            property_of("Name", match["name"].strip(), source, quote),
+            property_of("Enabled", str(match["status"].casefold() in _ON), source, quote),
+            property_of("ConnectorType", "Partner" if partner else "OnPremises", source, quote),
+        )
+        page.take(index)
+        if found := exported(
+            properties, source, hint="outboundconnector" if outbound else "inboundconnector", quote=quote
+        ):
+            yield found
 
 
 def _labelled(page: Page) -> Iterator[tuple[int, str]]:

@@ -46,6 +46,8 @@ _HIDDEN: Final = frozenset(("script", "style"))
 
 
 def looks_like_html(text: str) -> bool:
+    if re.match(r"\s{0,200}(?:<!doctype html|<html)\b", text[:400], re.IGNORECASE):
+        return True
     return bool(re.search(r"<(?:html|body|div|p|table|br)\b", text[:20000], re.IGNORECASE)) and text.count("</") > 5
 
 

@@ -77,7 +77,7 @@ _TOPICS: tuple[tuple[Topic, str], ...] = (
     ),
     (
         "only-forwarded",
-        r"(?:(?<!-- )forwarded(?! (?:message|this|the thread|from|by)\b|, from)|redirected|forwarding|forwards\b|redirect|weiterleit|weitergeleitet|umgeleitet|auto-?forward)\w*",
+        r"(?:(?<!-- )forwarded(?! (?:message|this|the thread|from|by)\b|, from)|redirected|forwarding|forwards\b|redirect|weiterleit|weitergeleitet|umgeleitet|auto-?forward|\ba forward\b|\bforward to)\w*",
     ),
     (
         "only-one-domain",

@@ -60,7 +60,7 @@ def read_dns(page: Page) -> Iterator[Fact]:
                 quote=text,
                 name=_key(match["name"]),
                 kind=match["kind"],
-                values=(match["value"].strip(),),
+                values=(_preference_first(match["value"].strip()),),
             )
         elif match := _MAIL_EXCHANGER.match(text):
             value = re.sub(r",?\s{0,40}mail exchanger\s*=\s*", " ", match["value"]).strip().rstrip(".")
@@ -84,6 +84,12 @@ def read_dns(page: Page) -> Iterator[Fact]:
                 name = ""
             continue
         page.take(index)
+
+
+def _preference_first(value: str) -> str:
+    """Resolve-DnsName prints a mail exchanger's preference behind its name."""
+    host, _, preference = value.rpartition(" ")
+    return f"{preference} {host.strip()}" if preference.isdecimal() and host else value
 
 
 _SHORT: Final = re.compile(

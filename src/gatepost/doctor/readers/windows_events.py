@@ -77,7 +77,7 @@ def _extent(page: Page, index: int, before: int, after: int) -> tuple[int, int]:
 def _entry(source: Source, text: str, number: int, **known: str) -> Iterator[Fact]:
     provider, result, computer = _PROVIDER.search(text), _RESULT.search(text), _COMPUTER.search(text)
     level, when = _LEVEL.search(text), ANY_MOMENT.search(text)
-    told = _told(text)
+    told = _told(text) | {name: known[name] for name in ("certificate", "connector", "fqdn") if known.get(name)}
     yield EventLogEntry(
         source=source,
         quote=text[:600],
@@ -175,6 +175,14 @@ def _read_xml(page: Page) -> Iterator[Fact]:
         index = last + 1
 
 
+def _of_12014(inserted: list[str]) -> dict[str, str]:
+    """The strings that its message is made of: the certificate's name, the connector, the FQDN."""
+    if len(inserted) < 2 or " " in inserted[-1].strip():
+        return {}
+    named = {"connector": inserted[1].strip(), "fqdn": inserted[2].strip() if len(inserted) > 2 else ""}
+    return named | {"certificate": inserted[0].strip()} if "<S>" in inserted[0] else named
+
+
 def _of_xml(page: Page, first: int, text: str) -> Iterator[Fact]:
     number = _TAG_ID.search(text)
     if number is None:
@@ -183,4 +191,6 @@ def _of_xml(page: Page, first: int, text: str) -> Iterator[Fact]:
     inside = [unescape(match["it"] or match[0]) for match in _DATA.finditer(text[:60_000])]
     line = first + next((at for at, each in enumerate(text.split("\n")) if "<EventID" in each), 0)
     message = one_line(inside) or known.get("provider", "")
+    if number["id"] == "12014":
+        known |= _of_12014(inside)
     yield from _entry(page.source(line), message, int(number["id"]), **known)

@@ -169,4 +169,56 @@ def _goes_on(so_far: str, following: str) -> bool:
     return so_far.count("(") > so_far.count(")") or so_far.rstrip().endswith((",", ":", "="))
 
 
-_WRAPPINGS: Final[tuple[Callable[[Lines], Lines], ...]] = (_container, _exported_log, _chat, _soft_wrapped)
+# --- rows and values that a mail program wrapped ---------------------------------------------------------------------
+
+_ROW: Final = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,7})?Z?,")
+_BEGINS: Final = re.compile(
+    r"^\s{0,20}(?!(?:CN|OU|DC|ST|SERIALNUMBER|STREET)=)(?:[\w-]{2,40}(?: [\w-]{2,20}){0,3}\s{0,40}[:=]|\[PS\]|PS |[A-Z]:\\|#|-{3}|\||>|\d+[.)] |[*+-] |Get-|Set-)"
+)
+_OF_A_NAME: Final = re.compile(r":\s{0,3}(?:<I>)?(?:CN|O|OU|E|SERIALNUMBER)=")
+_NAME_GOES_ON: Final = re.compile(r"[^:=]{0,80}(?:,\s?[A-Z]{1,2}=|<S>)")
+_INDENT: Final = " " * 30
+_NARROW: Final = 90
+_WIDE_ENOUGH: Final = 50
+
+
+def _wrapped_rows(lines: Lines) -> Lines:
+    """A row of a protocol log goes on until the next one begins; a value until what it opened is closed, and its rest is
+    indented, as a console would have it."""
+    if max(map(len, lines), default=0) > _NARROW:
+        return lines
+    done = list(lines)
+    index = 0
+    while index < len(lines):
+        last, whole = index, done[index]
+        while last + 1 < len(lines) and last - index < _MOST_PARTS and _is_torn(whole, lines[last], lines[last + 1]):
+            last += 1
+            between = "" if _ROW.match(whole) and whole.endswith(",") else " "
+            whole = f"{whole.rstrip()}{between}{lines[last].strip()}"
+            done[last] = "" if _ROW.match(whole) else f"{_INDENT}{lines[last].strip()}"
+        if _ROW.match(whole):
+            done[index] = whole
+        index = last + 1
+    return done
+
+
+def _is_torn(so_far: str, line: str, following: str) -> bool:
+    if not following.strip() or _ROW.match(following) or following.startswith("  "):
+        return False
+    if _ROW.match(so_far):
+        return not following.startswith("#")
+    if len(line.rstrip()) < _WIDE_ENOUGH or not _BEGINS.match(so_far) or _BEGINS.match(following):
+        return False
+    if _OF_A_NAME.search(so_far) and _NAME_GOES_ON.match(following):
+        return True
+    opened = any(so_far.count(begin) > so_far.count(end) for begin, end in ("{}", "()", "[]"))
+    return following[:1] not in "{[" and (opened or so_far.rstrip().endswith((",", "<S>", "=")))
+
+
+_WRAPPINGS: Final[tuple[Callable[[Lines], Lines], ...]] = (
+    _container,
+    _exported_log,
+    _chat,
+    _soft_wrapped,
+    _wrapped_rows,
+)

@@ -522,20 +522,6 @@ def _different_names(by_tenant: dict[str, InboundConnector]) -> bool:
 
 @rule("address-block-listed", "E07", title="The address is on a block list", side="sender")
 def address_block_listed(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
-    banned = next(
-        (
-            each
-            for each in bundle.replies
-            if each.code >= 400
-            and (
-                re.match(r"5\.7\.(?:60[6-9]|6[1-4]\d|511)$", each.enhanced)
-                or re.search(r"banned sending ip|blocked using", each.text, re.IGNORECASE)
-            )
-            and not (each.said_by and "outlook" not in (each.said_by + each.trailer_host).casefold())
-            and "customer allow list" not in each.text.casefold()
-        ),
-        None,
-    )
     listed = next(
         (
             each
@@ -569,20 +555,6 @@ def address_block_listed(bundle: EvidenceBundle, facts: Derived) -> Finding | Ru
         evidence.append(cite(listed.source, f"{listed.name} answers {joined(listed.values)}: listed"))
     if said:
         evidence.append(cite(said.source, said.quote))
-    if banned:
-        return found(
-            "high",
-            95,
-            f"The service refuses the address itself{f' ({banned.trailer_host})' if banned.trailer_host else ''}: it is on a block list.",
-            [cite(banned.source, banned.quote or banned.text), *evidence],
-            fix=(
-                Fix(
-                    "network",
-                    "find what sent the spam (a compromised host or account behind this address), then ask for removal at https://sender.office.com",
-                ),
-            ),
-            verify="EHLO offers STARTTLS again and RCPT TO is answered 250.",
-        )
     if bare and (listed or said):
         return found(
             "high" if listed else "medium",

@@ -472,8 +472,8 @@ def wrong_certificate_presented(bundle: EvidenceBundle, facts: Derived) -> Findi
         fixes.append(
             Fix(
                 "Exchange",
-                f"$c = Get-ExchangeCertificate -Thumbprint {quoted(other.thumbprint)}; Get-SendConnector | Where-Object CloudServicesMailEnabled | "
-                'Set-SendConnector -TlsCertificateName "<I>$($c.Issuer)<S>$($c.Subject)"',
+                f"$cert = Get-ExchangeCertificate -Thumbprint {quoted(other.thumbprint)}; Get-SendConnector | Where-Object CloudServicesMailEnabled | "
+                'Set-SendConnector -TlsCertificateName "<I>$($cert.Issuer)<S>$($cert.Subject)"',
             )
         )
     fixes.append(

@@ -73,8 +73,8 @@ def _set_name(bundle: EvidenceBundle, certificate: CertificateSeen | None) -> Fi
     )
     return Fix(
         "Exchange",
-        f"$c = Get-ExchangeCertificate -Thumbprint {quoted(thumbprint)}; Set-SendConnector -Identity {quoted(_connector_name(bundle))} "
-        '-TlsCertificateName "<I>$($c.Issuer)<S>$($c.Subject)"',
+        f"$cert = Get-ExchangeCertificate -Thumbprint {quoted(thumbprint)}; Set-SendConnector -Identity {quoted(_connector_name(bundle))} "
+        '-TlsCertificateName "<I>$($cert.Issuer)<S>$($cert.Subject)"',
     )
 
 
@@ -154,6 +154,8 @@ def connector_names_missing_certificate(bundle: EvidenceBundle, facts: Derived) 
     said, pair = _not_found(bundle), _names_no_stored(bundle, facts)
     if not said and not (pair and pair[1]):
         return None
+    if any(each.status.casefold() == "revocationcheckfailure" for each in facts.stored):
+        return None  # C04: it is there, and counts as unusable
     if not said and (facts.sent or not facts.failed_relay):
         return None
     evidence = list(said[:3])
@@ -760,7 +762,7 @@ def edge_servers_differ(bundle: EvidenceBundle, facts: Derived) -> Finding | Rul
             edges.setdefault(each.server.casefold(), each)
     said = next((each for each in bundle.prose if re.search(r"\bedge", each.quote, re.IGNORECASE)), None)
     is_edge = said or any("edge" in name for name in edges)
-    if not is_edge:
+    if not is_edge or any(each.has("SyncStatus") for each in bundle.transport_services):
         return None
     values = list(edges.values())
     differing = next(

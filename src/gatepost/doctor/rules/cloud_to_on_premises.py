@@ -79,20 +79,20 @@ def _bind_again(bundle: EvidenceBundle) -> tuple[Fix, ...]:
         fixes.append(
             Fix(
                 "Exchange",
-                f"$c = Get-ExchangeCertificate -Thumbprint {quoted(stored.thumbprint)}; Enable-ExchangeCertificate -Thumbprint $c.Thumbprint -Services SMTP   # answer No to replacing the default certificate",
+                f"$cert = Get-ExchangeCertificate -Thumbprint {quoted(stored.thumbprint)}; Enable-ExchangeCertificate -Thumbprint $cert.Thumbprint -Services SMTP   # answer No to replacing the default certificate",
             )
         )
     else:
         fixes.append(
             Fix(
                 "Exchange",
-                "$c = Get-ExchangeCertificate | Where-Object { $_.RootCAType -eq 'ThirdParty' -and $_.Status -eq 'Valid' } | Sort-Object NotAfter | Select-Object -Last 1",
+                "$cert = Get-ExchangeCertificate | Where-Object { $_.RootCAType -eq 'ThirdParty' -and $_.Status -eq 'Valid' } | Sort-Object NotAfter | Select-Object -Last 1",
             )
         )
     fixes.append(
         Fix(
             "Exchange",
-            f'Set-ReceiveConnector -Identity {quoted(connector)} -TlsCertificateName "<I>$($c.Issuer)<S>$($c.Subject)"; Restart-Service MSExchangeFrontEndTransport',
+            f'Set-ReceiveConnector -Identity {quoted(connector)} -TlsCertificateName "<I>$($cert.Issuer)<S>$($cert.Subject)"; Restart-Service MSExchangeFrontEndTransport',
         )
     )
     return tuple(fixes)
@@ -465,6 +465,18 @@ def cross_premises_headers_lost(bundle: EvidenceBundle, facts: Derived) -> Findi
         ([cite(anonymous)] if anonymous else [])
         + ([cite(external)] if external else [])
         + ([cite(device)] if device else []),
+        fix=(
+            Fix(
+                "Exchange",
+                "Set-SendConnector -Identity '<connector>' -CloudServicesMailEnabled $true   # towards the cloud; the tenant's inbound connector needs the same",
+            ),
+            Fix(
+                "Exchange",
+                "Get-ReceiveConnector | Where-Object { $_.Name -like 'Default Frontend*' } | Set-ReceiveConnector -TlsDomainCapabilities 'mail.protection.outlook.com:AcceptCloudServicesMail'   # from the cloud; no gateway may stand between",
+            ),
+        )
+        if anonymous
+        else (),
         verify="X-MS-Exchange-Organization-AuthAs is Internal on a new message.",
         missing=(
             "Get-SendConnector, Get-ReceiveConnector and Get-InboundConnector with CloudServicesMailEnabled and TlsDomainCapabilities",

@@ -174,7 +174,11 @@ def certificate_and_sender_domain_not_accepted(bundle: EvidenceBundle, facts: De
         90 if proved else 78 if uncovered and reply else 57 if uncovered else 46,
         f"{'The name ' + names[0] if names else 'The certificate'} is in no accepted domain of the tenant and neither is the sender: nothing in the session belongs to the tenant.",
         evidence,
-        fix=_add_domain(parent) if uncovered and parent else (),
+        fix=_add_domain(parent)
+        if uncovered and parent
+        else _add_domain(foreign[0].domain)
+        if foreign and not own
+        else (),
         verify=f"{parent or 'The domain'} shows in Get-AcceptedDomain; after a while one test message passes.",
         missing=() if bundle.accepted_domains else ("the accepted domains: Get-AcceptedDomain",),
     )
@@ -242,7 +246,7 @@ def null_sender_by_address(bundle: EvidenceBundle, facts: Derived) -> Finding | 
             ),
             Fix("Gatepost", "gatepost inbound-connector add TENANT NAME --certificate-name '<name>'"),
         )
-        if high
+        if high or by_address
         else (),
         verify="A message with MAIL FROM:<> to an outside recipient is answered 250.",
     )

@@ -205,7 +205,7 @@ def smart_host_of_other_tenant(bundle: EvidenceBundle, facts: Derived) -> Findin
             f"Mail is handed to {name}, the mail exchanger of another tenant; yours would be {right}.",
             [cited, cite(trouble.source, trouble.quote or trouble.text)]
             + ([cite(said.source, said.quote)] if said else []),
-            fix=_set_smart_host(bundle, right) if strong else (),
+            fix=_set_smart_host(bundle, right) if right and not weak else (),
             verify="The smart host equals your MX record.",
         )
     return None
@@ -224,7 +224,7 @@ def submission_endpoint_for_relay(bundle: EvidenceBundle, facts: Derived) -> Fin
         None,
     )
     hosts = [each for each in _smart_host_sources(bundle) if _SUBMISSION.search(each[0])]
-    starttls = next((each for each in bundle.replies if each.enhanced == "5.7.3" and each.code >= 400), None)
+    starttls = next((each for each in bundle.replies if each.enhanced == "5.7.3" and 400 <= each.code != 535), None)
     banner = next(
         (
             each
@@ -391,8 +391,10 @@ def port_25_blocked(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOu
         ):
             failed.append(cite(delivery.source, delivery.response))
     for error in bundle.queue_errors:
-        if re.search(r"4\.4\.1\b|4\.4\.315|10060|Connection timed out|Unable to connect", error.last_error) and not any(
-            each.failure for each in bundle.tls
+        if (
+            re.search(r"4\.4\.1\b|4\.4\.315|10060|Connection timed out|Unable to connect", error.last_error)
+            and not any(each.failure for each in bundle.tls)
+            and not dict(error.details).get("LastAttemptedServerName")
         ):
             failed.append(cite(error.source, error.last_error[:200]))
     for reply in bundle.replies:
@@ -429,7 +431,7 @@ def port_25_blocked(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOu
         fix=(
             Fix(
                 "network",
-                "ask the provider to open outgoing TCP 25 to the service's addresses (cloud providers block it by default), or relay through a host that has it",
+                "Ask the provider to unblock outgoing port 25 (TCP) to the service's addresses: cloud providers and access lines block it by default; until then relay through a host that has it, or submit with a login on port 587",
             ),
         ),
         verify="telnet <smart host> 25 shows a 220 banner from the sending server itself.",

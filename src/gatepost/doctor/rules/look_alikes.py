@@ -9,7 +9,6 @@ from gatepost.doctor.derived import Derived
 from gatepost.doctor.evidence import EvidenceBundle
 from gatepost.doctor.finding import Finding, Fix, RuledOut, cite, found, rule, ruled_out
 from gatepost.doctor.senders import domain_of
-from gatepost.exchange.powershell import quoted
 from gatepost.exchange.source import Fact
 
 NOT_A_CONNECTOR = "This is not a connector problem: "
@@ -52,7 +51,7 @@ def relay_pool_refused_by_next_hop(bundle: EvidenceBundle, facts: Derived) -> Fi
     # "Unable to relay" is how Exchange says it: the next hop may be the organisation's own server.
     exchange = any("unable to relay" in each.text.casefold() for each in bundle.replies)
     return found(
-        "medium" if exchange else "high",
+        "high" if (pool or pool_words) and not exchange else "medium",
         weighed(
             bundle,
             reply,
@@ -69,6 +68,7 @@ def relay_pool_refused_by_next_hop(bundle: EvidenceBundle, facts: Derived) -> Fi
             Fix("network", "or let the next gateway accept the service's relay pool addresses for these recipients"),
         ),
         verify="Message trace shows OutboundIpPoolName without Relay.",
+        catalogue=() if pool or pool_words else ("N01", "N03"),
     )
 
 
@@ -122,45 +122,6 @@ def refused_by_recipients_own_server(bundle: EvidenceBundle, facts: Derived) -> 
             ),
         ),
         verify=f"dig MX {recipient or '<domain>'} names a server that takes its mail.",
-    )
-
-
-@rule(
-    "recipient-accepts-authenticated-only",
-    "N04",
-    title="The recipient takes mail of authenticated senders only",
-    side="tenant",
-)
-def recipient_accepts_authenticated_only(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
-    reply = next(
-        (
-            each
-            for each in bundle.replies
-            if each.code >= 500
-            and (
-                re.match(r"5\.7\.(?:12|124|13|13[3-6]|193)\Z", each.enhanced)
-                or "RESOLVER.RST.AuthRequired" in each.text
-                or "RESOLVER.RST.NotAuthorized" in each.text
-            )
-        ),
-        None,
-    )
-    if reply is None:
-        return None
-    who = reply.forward_path or "<group>"
-    return found(
-        "high",
-        weighed(bundle, reply, 94),
-        NOT_A_CONNECTOR
-        + f"{'the group or mailbox' if who == '<group>' else who} takes mail of authenticated senders only.",
-        [cite(reply)],
-        fix=(
-            Fix(
-                "Exchange Online",
-                f"Set-DistributionGroup -Identity {quoted(who)} -RequireSenderAuthenticationEnabled $false   # to allow outside senders",
-            ),
-        ),
-        verify="A message from outside to the group arrives.",
     )
 
 
@@ -295,7 +256,7 @@ def local_relay_policy(bundle: EvidenceBundle, facts: Derived) -> Finding | Rule
             if each.code >= 450
             and re.search(r"Relay access denied", each.text)
             and not refused_by_attribution(each)
-            and not _SERVICE.search(each.trailer_host + each.said_by)
+            and not _SERVICE.search(f"{each.trailer_host} {each.said_by} {each.quoted_by}")
         ),
         None,
     )

@@ -199,11 +199,11 @@ def protocol_log_not_active(bundle: EvidenceBundle, facts: Derived) -> Finding |
         "There is no protocol log to judge by: logging of this connector is off, or starts only after the transport service is restarted.",
         evidence,
         fix=(
-            Fix("Exchange", f"Set-SendConnector -Identity {quoted(name)} -ProtocolLoggingLevel Verbose"),
+            Fix(
+                "Exchange", f"Set-SendConnector -Identity {quoted(name or '<connector>')} -ProtocolLoggingLevel Verbose"
+            ),
             Fix("Exchange", "Restart-Service MSExchangeTransport   # then send one message and look again"),
-        )
-        if name
-        else (),
+        ),
         verify="The SmtpSend folder holds a file with rows of a new session.",
         missing=("a send log of one failure",),
         symptom=True,

@@ -66,6 +66,11 @@ def _peers_certificate_rejected(bundle: EvidenceBundle) -> bool:
     )
 
 
+def _judged_here(bundle: EvidenceBundle) -> bool:
+    """Whether the verdict is this side's own about the peer: 4.7.5 in its own queue."""
+    return any(each.enhanced == "4.7.5" and each.kind == "queue" and not each.inner for each in bundle.replies)
+
+
 def _shows(certificate: CertificateSeen) -> Cited:
     return cite(
         certificate.source,
@@ -219,7 +224,7 @@ def _listener_not_trusted(bundle: EvidenceBundle, facts: Derived) -> Finding | N
 )
 def private_or_self_signed_certificate(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     refused = _told(bundle, _UNTRUSTED_ROOT)
-    if _peers_certificate_rejected(bundle):
+    if _peers_certificate_rejected(bundle) or _judged_here(bundle):
         refused = []
     certificate = facts.presented
     private = certificate if certificate is not None and is_public(certificate) is False else None
@@ -778,8 +783,8 @@ def authority_distrusted(bundle: EvidenceBundle, facts: Derived) -> Finding | Ru
             Fix("PKI", "get the certificate from another authority, with the same name"),
             Fix(
                 "Exchange",
-                "$c = Get-ExchangeCertificate -Thumbprint '<new>'; Set-SendConnector -Identity '<connector>' -TlsCertificateName "
-                + '"<I>$($c.Issuer)<S>$($c.Subject)"   # the issuer changes',
+                "$cert = Get-ExchangeCertificate -Thumbprint '<new>'; Set-SendConnector -Identity '<connector>' -TlsCertificateName "
+                + '"<I>$($cert.Issuer)<S>$($cert.Subject)"   # the issuer changes',
             ),
         ],
         verify="The new certificate's issuer is another authority; the session is accepted.",

@@ -1,0 +1,35 @@
+"""Listeners and what stands before them."""
+
+# ruff: noqa: E501 - evidence is as long as it is
+
+from gatepost.doctor.checks.listening import edge_has_the_same_values, relay_listener_lists_its_clients
+from gatepost.doctor.path.joining import mail_path
+from gatepost.doctor.reading import read_text
+from gatepost.doctor.symptoms import symptoms
+
+
+def path(text: str, words: str = ""):
+    bundle = read_text(text, "evidence.txt").joined(read_text(words, "words.txt"))
+    return mail_path(bundle, symptoms(bundle))
+
+
+RELAY = "Identity : EX1\\Relay\nRemoteIPRanges : {10.1.1.10-10.1.1.20}\nPermissionGroups : AnonymousUsers\n\n550 5.7.1 Unable to relay\n\n"
+
+
+def test_a_client_outside_the_ranges_is_added():
+    (broken,) = relay_listener_lists_its_clients(path(RELAY, "The new application server is 10.1.1.31\n"))
+    assert (
+        broken.edits[0]
+        .commands()[0]
+        .command.startswith("Set-ReceiveConnector -Identity 'EX1\\Relay' -RemoteIPRanges @{Add='10.1.1.31'}")
+    )
+
+
+def test_a_client_within_the_ranges_is_not():
+    assert list(relay_listener_lists_its_clients(path(RELAY, "The new application server is 10.1.1.12\n"))) == []
+
+
+def test_edgesync_says_that_it_did_not_run():
+    text = "SyncStatus : Inconclusive\nName : EDGE1\nSendConnectorStatus : NotSynchronized\n"
+    (broken,) = edge_has_the_same_values(path(text))
+    assert broken.subject == "EDGE1"
