@@ -357,7 +357,7 @@ def test_a_device_that_takes_starttls_out_is_told_and_the_edge_stays_as_it_was(s
         options = [each.replace(scene.relay.name_of("main"), f"127.0.0.1:{device.port}") for each in scene.options]
         scene.plan(options=tuple(options))
         done = scene.apply(1)
-        assert "STARTTLS was not offered on this way" in done.stderr
+        assert "STARTTLS was not offered on this path" in done.stderr
         assert not any(each["enabled"] for each in scene.state()["edge"]["sent"] if each["name"] == "to-relay")
         assert scene.edge.run("hybrid", "undo").returncode == 0
         assert scene.state() == before

@@ -260,7 +260,7 @@ def test_a_session_that_is_refused_again_and_again_ends_and_leaves_a_small_recor
     paths = [recipient["rcpt_to"] for recipient in transaction["recipients"]]
     assert paths == [f"r{number}@outside.example" for number in range(20)]
     assert transaction["more_refused"] == 11, "those that were answered, and the one that was answered with the end"
-    assert "11 more were refused" in relay("why", answers[0].session_id)
+    assert "11 more recipients were refused" in relay("why", answers[0].session_id)
     rows = relay("protocol-log", "show", answers[0].session_id)
     assert rows.count("RCPT TO:") == 21, "the first, and the one that ended it"
     assert "refused 11 more times" in rows
@@ -497,8 +497,8 @@ def test_a_tenant_over_its_limits_is_told_when_to_come_back_and_the_other_is_not
         if time.time() // 60 == began:
             assert accepted == 8, "by both workers together"
         assert re.match(
-            r"450 4\.7\.1 tenant-over-limit Message rate limit exceeded (8/minute); "
-            r"come back in \d+ s, after \d\d:\d\d:00Z \[[0-9A-F]{16}\]$",
+            r"450 4\.7\.1 tenant-over-limit Message rate limit exceeded \(8/minute\); "
+            r"retry after \d\d:\d\d:00Z \(\d+ s\) \[[0-9A-F]{16}\]$",
             text,
         )
         assert "contoso" not in text

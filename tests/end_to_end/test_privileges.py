@@ -238,7 +238,7 @@ def test_an_open_data_folder_of_somebody_else_is_refused_with_the_command(folder
     for path in relay.data.rglob("*"):
         path.chmod(0o777 if path.is_dir() else 0o666)
     (relay.folder / "server.key").chmod(0o644)
-    assert _failed_start(relay, user=USER).endswith(f"close it: chmod o-rwx {relay.data}")
+    assert _failed_start(relay, user=USER).endswith(f"restrict it: chmod o-rwx {relay.data}")
 
 
 def test_no_umask_opens_what_is_written(folder: Path) -> None:

@@ -140,7 +140,7 @@ def _tell_what_waits(tenant: str) -> None:
             else f"{waiting} recipients of its mail are still queued"
         )
         context.warn(
-            f"note: {what} in the queue. It leaves by server-wide send connectors only; what came in for a domain that "
+            f"note: {what}. It leaves by server-wide send connectors only; what came in for a domain that "
             f"another tenant then verifies stays until you decide: gatepost queue list --tenant {quote(tenant)}"
         )
 

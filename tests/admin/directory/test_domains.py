@@ -64,7 +64,7 @@ def test_a_proof_of_what_another_owns_is_refused_and_names_them_to_the_operator_
     with pytest.raises(OwnedByAnother, match="verified for tenant contoso, and a domain has one owner") as refused:
         verify(editor, zone_of(theirs), at, "fabrikam")
     assert "tenant contoso" not in str(refused.value.to_tenant)
-    assert "another tenant" in str(refused.value.to_tenant) and "_gatepost.contoso.com" in str(refused.value.to_tenant)
+    assert "somebody else" in str(refused.value.to_tenant) and "_gatepost.contoso.com" in str(refused.value.to_tenant)
     for vouch in (
         lambda: domains.change(editor, "contoso.com", match_subdomains=None, verified=True, at=at, tenant="fabrikam"),
         lambda: added(editor, at, "contoso.com", "tailspin", verified=True),

@@ -129,7 +129,7 @@ def owned_by_another(owner: AcceptedDomain) -> OwnedByAnother:
         f"{name} is verified for tenant {owner.tenant}{lost}, and a domain has one owner",
         next_step=f"if that is wrong: gatepost domain set {name} --tenant {quote(owner.tenant)} --no-verified",
         to_tenant=Said(
-            message=f"{name} is verified for another tenant of this relay",
+            message=f"{name} is already verified at this relay by somebody else",
             next_step=f"if it is yours, remove every other gatepost-verification record at {record_name(name)} and "
             "verify again after the grace time, or ask the relay's operator",
         ),
