@@ -156,7 +156,7 @@ def test_delivery_stands_still_while_it_cannot_be_recorded_and_nothing_is_sent_t
     assert sessions.send(0, "once@outside.example").startswith("250 ")
     disk.fail("write EIO /queue/0.sqlite")
     taken(sink, to="once@outside.example")
-    relay.wait_for_output("delivery stands still until the queue can be written")
+    relay.wait_for_output("delivery is stopped until the queue can be written")
     assert sessions.send(1, "beside@outside.example").startswith("250 ")
     taken(sink, to="beside@outside.example")
     disk.fail()
