@@ -135,7 +135,7 @@ def test_who_guesses_tokens_is_slowed_down_and_nobody_else(tmp_path: Path) -> No
         answers = [guessing.get("/v1/whoami") for _ in range(150)]
         assert {answer.status_code for answer in answers} == {401, 429}
         assert sum(answer.status_code == 401 for answer in answers) < 130
-        assert int(answers[-1].headers["retry-after"]) >= 1
+        assert all(int(answer.headers["retry-after"]) >= 1 for answer in answers if answer.status_code == 429)
         # From the same address: whoever was known before, and operators where they are expected.
         assert api.get("/v1/whoami").status_code == 200
         with secured(relay, "127.0.0.9") as sock:
