@@ -182,15 +182,14 @@ class BadRequest(Refused):
     code = "invalid"
 
 
-_AT_THE_DOOR = frozenset({"unauthenticated", "token-expired", "token-revoked"})
-
-
 def refused_with(code: str, message: str, *, field: str | None = None, next_step: str | None = None) -> Refused:
     """A refusal that another process sent. A token that opens nothing is a slip of whoever named its file."""
     kinds: list[type[Refused]] = [BadRequest, *_each_below(NotAllowed)]
     kind = next((each for each in kinds if each.code == code), NotAllowed)
     named = Named(name=field, option=field.replace("_", "-")) if field else None
-    refusal = (BadRequest if code in _AT_THE_DOOR else kind)(message, field=named, next_step=next_step or "")
+    if issubclass(kind, BadToken):
+        kind = BadRequest
+    refusal = kind(message, field=named, next_step=next_step or "")
     refusal.code = code
     return refusal
 

@@ -130,3 +130,8 @@ async def relay(folder: Path, limits: TenantLimits = NO_LIMITS, **said: Any) -> 
 
 def _no_certificates(*question: object) -> None:
     raise AssertionError("no certificate is presented here")
+
+
+def queued(opened: Relay) -> list[tuple[str | None, str]]:
+    """Whose mail delivery got, and to whom it goes."""
+    return [(claim.tenant, path.forward_path) for claim in opened.submitted for path in claim.recipients]

@@ -1,7 +1,7 @@
 """MAIL, RCPT and content in, replies out: what is taken, whose it is, and what a refusal says."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,28 +10,10 @@ import pytest
 from gatepost.mail.trace import MOST_HOPS
 from gatepost.queue.store import Avoid
 from gatepost.receiving import replies
-from receiving.relay_side import CONTOSO, FABRIKAM, LETTER, MIB, STRANGER, Relay, relay
+from receiving.relay_side import CONTOSO, FABRIKAM, LETTER, MIB, STRANGER, Relay, queued, relay
 
-Scenario = Callable[[Relay], Awaitable[None]]
 NOBODY = Avoid(tenants=frozenset(), keys=frozenset())
 TRACE = b"Received: from a by b; Sun, 1 Mar 2026 00:00:00 +0000\r\n"
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Callable[..., None]:
-    def run(scenario: Scenario, **said: Any) -> None:
-        async def whole() -> None:
-            async with relay(tmp_path, **said) as opened:
-                await scenario(opened)
-
-        asyncio.run(whole())
-
-    return run
-
-
-def queued(opened: Relay) -> list[tuple[str | None, str]]:
-    """Whose mail delivery got, and to whom it goes."""
-    return [(claim.tenant, path.forward_path) for claim in opened.submitted for path in claim.recipients]
 
 
 # --- whose mail it is ------------------------------------------------------------------------------------------------

@@ -1,27 +1,8 @@
 """An account of a session holds what is new, and never changes."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
-import pytest
-
-from receiving.relay_side import Relay, relay
-
-Scenario = Callable[[Relay], Awaitable[None]]
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Callable[..., None]:
-    def run(scenario: Scenario, **said: Any) -> None:
-        async def whole() -> None:
-            async with relay(tmp_path, **said) as opened:
-                await scenario(opened)
-
-        asyncio.run(whole())
-
-    return run
+from receiving.relay_side import Relay
 
 
 def test_an_account_holds_what_is_new_and_never_changes(run: Callable[..., None]) -> None:

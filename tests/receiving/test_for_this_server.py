@@ -1,38 +1,14 @@
 """Mail for this server's own name: its postmaster, and one-time addresses."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
-
-import pytest
 
 from gatepost.receiving import replies
 from gatepost.tenancy.appointment import Appointment, Purpose
 from gatepost.tenancy.enrolment import Objection
 from gatepost.tenancy.evidence import Evidence
 from gatepost.tenancy.fields import Record
-from receiving.relay_side import HOSTNAME, STRANGER, Relay, mailbox, relay
-
-Scenario = Callable[[Relay], Awaitable[None]]
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Callable[..., None]:
-    def run(scenario: Scenario, **said: Any) -> None:
-        async def whole() -> None:
-            async with relay(tmp_path, **said) as opened:
-                await scenario(opened)
-
-        asyncio.run(whole())
-
-    return run
-
-
-def queued(opened: Relay) -> list[tuple[str | None, str]]:
-    """Whose mail delivery got, and to whom it goes."""
-    return [(claim.tenant, path.forward_path) for claim in opened.submitted for path in claim.recipients]
+from receiving.relay_side import HOSTNAME, STRANGER, Relay, mailbox, queued
 
 
 def test_mail_for_postmaster_is_taken_from_anybody_and_goes_where_the_operator_says(run: Callable[..., None]) -> None:

@@ -1,33 +1,9 @@
 """What its tenant's limits leave to one session; no other tenant notices."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from pathlib import Path
-from typing import Any
-
-import pytest
+from collections.abc import Callable
 
 from gatepost.tenancy.tenant import TenantLimits
-from receiving.relay_side import CONTOSO, FABRIKAM, LETTER, Relay, relay
-
-Scenario = Callable[[Relay], Awaitable[None]]
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Callable[..., None]:
-    def run(scenario: Scenario, **said: Any) -> None:
-        async def whole() -> None:
-            async with relay(tmp_path, **said) as opened:
-                await scenario(opened)
-
-        asyncio.run(whole())
-
-    return run
-
-
-def queued(opened: Relay) -> list[tuple[str | None, str]]:
-    """Whose mail delivery got, and to whom it goes."""
-    return [(claim.tenant, path.forward_path) for claim in opened.submitted for path in claim.recipients]
+from receiving.relay_side import CONTOSO, FABRIKAM, LETTER, Relay, queued
 
 
 def test_a_tenants_limit_is_no_other_tenants(run: Callable[..., None]) -> None:

@@ -77,12 +77,29 @@ class ExportedObject(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InboundConnector(ExportedObject):
-    """Exchange Online's, or Gatepost's inbound connector."""
-
+class Connector(ExportedObject):
     @property
     def enabled(self) -> bool | None:
         return self.flag("Enabled")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerConnector(Connector):
+    """Exchange Server's: it names the certificate to present."""
+
+    @property
+    def certificate_name(self) -> str:
+        """`TlsCertificateName` with its `<I>` and `<S>` where the paste kept them."""
+        return self.text("TlsCertificateName")
+
+    @property
+    def certificate_issuer_and_subject(self) -> tuple[DistinguishedName, DistinguishedName] | None:
+        return issuer_and_subject(self.certificate_name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboundConnector(Connector):
+    """Exchange Online's, or Gatepost's inbound connector."""
 
     @property
     def connector_type(self) -> str:
@@ -107,27 +124,12 @@ class InboundConnector(ExportedObject):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OutboundConnector(ExportedObject):
-    @property
-    def enabled(self) -> bool | None:
-        return self.flag("Enabled")
+class OutboundConnector(Connector):
+    """Exchange Online's: which way its mail leaves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SendConnector(ExportedObject):
-    @property
-    def enabled(self) -> bool | None:
-        return self.flag("Enabled")
-
-    @property
-    def certificate_name(self) -> str:
-        """`TlsCertificateName` with its `<I>` and `<S>` where the paste kept them."""
-        return self.text("TlsCertificateName")
-
-    @property
-    def certificate_issuer_and_subject(self) -> tuple[DistinguishedName, DistinguishedName] | None:
-        return issuer_and_subject(self.certificate_name)
-
+class SendConnector(ServerConnector):
     @property
     def smart_hosts(self) -> tuple[str, ...]:
         return tuple(each.strip("[]") for each in self.values("SmartHosts", "SmartHostsString"))
@@ -138,18 +140,8 @@ class SendConnector(ExportedObject):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReceiveConnector(ExportedObject):
-    @property
-    def enabled(self) -> bool | None:
-        return self.flag("Enabled")
-
-    @property
-    def certificate_name(self) -> str:
-        return self.text("TlsCertificateName")
-
-    @property
-    def certificate_issuer_and_subject(self) -> tuple[DistinguishedName, DistinguishedName] | None:
-        return issuer_and_subject(self.certificate_name)
+class ReceiveConnector(ServerConnector):
+    """Exchange Server's listener."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
