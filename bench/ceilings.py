@@ -13,7 +13,7 @@ from tools import Sink, limit, send
 
 from gatepost.loadgen.load import Load
 
-_MESSAGES = 5000
+_MESSAGES_A_SECOND = 5000
 
 
 def higher(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
@@ -22,19 +22,23 @@ def higher(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     return {name: tls if name == "tls" else max(one[name], other[name]) for name in one}
 
 
-def ceilings(folder: Path, certificates: Certificates, sink: Sink, *, with_postfix: bool) -> dict[str, Any]:
+def ceilings(
+    folder: Path, certificates: Certificates, sink: Sink, *, seconds: float, with_postfix: bool
+) -> dict[str, Any]:
+    """`seconds`: about how long each is looked at."""
+    messages = int(_MESSAGES_A_SECOND * seconds)
     tls = (certificates.server, certificates.client)
-    straight = Load(port=sink.port, messages=_MESSAGES, connections=20, sender=BY_ADDRESS)
+    straight = Load(port=sink.port, messages=messages, connections=20, sender=BY_ADDRESS)
     return {
         "load_to_sink_new": send(replace(straight, per_connection=1)).per_second,
         "load_to_sink_reused": send(straight).per_second,
-        **(_smtp_source() if with_postfix else {}),
-        "disk_syncs": limit("syncs", str(folder))["per_second"],
-        "tls": limit("handshakes", *(str(file) for one in tls for file in (one.chain_file, one.key_file))),
+        **(_smtp_source(messages) if with_postfix else {}),
+        "disk_syncs": limit(seconds, "syncs", str(folder))["per_second"],
+        "tls": limit(seconds, "handshakes", *(str(file) for one in tls for file in (one.chain_file, one.key_file))),
     }
 
 
-def _smtp_source() -> dict[str, float]:
+def _smtp_source(messages: int) -> dict[str, float]:
     """Postfix's own pair: a load generator and a sink, no disk between them."""
     files = unpacked("postfix")
     environment = {**os.environ, "LD_LIBRARY_PATH": f"{files}/usr/lib/postfix:{files}/usr/lib/x86_64-linux-gnu"}
@@ -47,19 +51,19 @@ def _smtp_source() -> dict[str, float]:
     )
     try:
         time.sleep(0.5)
-        source = [str(files / "usr/sbin/smtp-source"), "-s", "20", "-m", str(_MESSAGES), "-l", "10240"]
+        source = [str(files / "usr/sbin/smtp-source"), "-s", "20", "-m", str(messages), "-l", "10240"]
         return {
-            "smtp_source_to_sink_new": _rate([*source, target], environment),
-            "smtp_source_to_sink_reused": _rate([*source, "-d", target], environment),
+            "smtp_source_to_sink_new": _rate(messages, [*source, target], environment),
+            "smtp_source_to_sink_reused": _rate(messages, [*source, "-d", target], environment),
         }
     finally:
         sink.terminate()
         sink.wait()
 
 
-def _rate(command: list[str], environment: dict[str, str]) -> float:
+def _rate(messages: int, command: list[str], environment: dict[str, str]) -> float:
     began = time.monotonic()
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
     if done.returncode:
         raise PeerError(f"smtp-source: {(done.stderr.splitlines() or ['no output'])[-1]}")
-    return round(_MESSAGES / (time.monotonic() - began), 1)
+    return round(messages / (time.monotonic() - began), 1)

@@ -109,15 +109,15 @@ class GatepostContestant:
             },
         )
         for tenant in ("contoso", "northwind", "fabrikam"):
-            relay.command("tenant", "add", tenant)
-            relay.command("domain", "add", tenant, f"{tenant}.com", "--verified")
+            relay.set_up("tenant", "add", tenant)
+            relay.set_up("domain", "add", tenant, f"{tenant}.com", "--verified")
         # One tenant is known by its certificate alone, one by its address alone; the third is only there.
         connector = ("inbound-connector", "add")
-        relay.command(*connector, "contoso", "by-certificate", "--certificate-name", "mail.contoso.com")
-        relay.command(*connector, "northwind", "by-address", "--address", "127.0.0.1/32")
-        relay.command(*connector, "fabrikam", "by-certificate", "--certificate-name", "mail.fabrikam.com")
+        relay.set_up(*connector, "contoso", "by-certificate", "--certificate-name", "mail.contoso.com")
+        relay.set_up(*connector, "northwind", "by-address", "--address", "127.0.0.1/32")
+        relay.set_up(*connector, "fabrikam", "by-certificate", "--certificate-name", "mail.fabrikam.com")
         sink = ("--smart-host", f"127.0.0.1:{sink_port}", "--tls", "none")
-        relay.command("send-connector", "add", "sink", "--address-space", "*;1", *sink)
+        relay.set_up("send-connector", "add", "sink", "--address-space", "*;1", *sink)
 
     @property
     def pid(self) -> int:

@@ -97,11 +97,11 @@ def _relay(folder: Path, port: int, sink: Sink) -> Relay:
     # A connector is switched off and asked for, from one address, until every worker knows.
     relay.configure(ports=(port,), tls=tls, after="\n[listener.limits]\nrefusals_per_minute = 1000000")
     for tenant, address in (("neighbour", NEIGHBOUR), ("changed", CHANGED)):
-        relay.command("tenant", "add", tenant)
-        relay.command("domain", "add", tenant, f"{tenant}.example", "--verified")
-        relay.command("inbound-connector", "add", tenant, "office", "--address", address)
+        relay.set_up("tenant", "add", tenant)
+        relay.set_up("domain", "add", tenant, f"{tenant}.example", "--verified")
+        relay.set_up("inbound-connector", "add", tenant, "office", "--address", address)
     target = ("--smart-host", f"127.0.0.1:{sink.port}", "--tls", "none")
-    relay.command("send-connector", "set", "internet", *target)
+    relay.set_up("send-connector", "set", "internet", *target)
     relay.start()
     return relay
 

@@ -1,10 +1,10 @@
 /* limits: what the machine can do at most of what a durable relay with TLS must do.
  *
- *     limits handshakes CERTIFICATE KEY [CLIENT_CERTIFICATE CLIENT_KEY]
- *     limits syncs FOLDER
+ *     limits SECONDS handshakes CERTIFICATE KEY [CLIENT_CERTIFICATE CLIENT_KEY]
+ *     limits SECONDS syncs FOLDER
  *
- * `handshakes` shakes hands for a second within one process, without a network: TLS 1.3, no resumption, and says what
- * each side costs. `syncs` appends 4 KiB and calls fdatasync for a second. One line of JSON each.
+ * `handshakes` shakes hands for that long within one process, without a network: TLS 1.3, no resumption, and says what
+ * each side costs. `syncs` appends 4 KiB and calls fdatasync for that long. One line of JSON each.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -14,8 +14,6 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-static const double DURATION = 1.0;
 
 static void die(const char *what)
 {
@@ -74,14 +72,14 @@ static void shake_hands(SSL_CTX *servers, SSL_CTX *clients, double *server_s, do
     SSL_free(client);
 }
 
-static void measure_handshakes(char **files, int count)
+static void measure_handshakes(double seconds, char **files, int count)
 {
     SSL_CTX *servers = context_for(TLS_server_method(), files[0], files[1]);
     SSL_CTX *clients = context_for(TLS_client_method(), count > 2 ? files[2] : NULL, count > 2 ? files[3] : NULL);
     double server_s = 0, client_s = 0, start = clock_s(CLOCK_MONOTONIC), end;
     unsigned done = 0;
     SSL_CTX_set_verify(servers, SSL_VERIFY_PEER, accept_any);
-    while ((end = clock_s(CLOCK_MONOTONIC)) - start < DURATION) {
+    while ((end = clock_s(CLOCK_MONOTONIC)) - start < seconds) {
         shake_hands(servers, clients, &server_s, &client_s);
         done++;
     }
@@ -90,7 +88,7 @@ static void measure_handshakes(char **files, int count)
            done / (end - start), server_s / done * 1000, client_s / done * 1000, done / server_s);
 }
 
-static void measure_syncs(const char *folder)
+static void measure_syncs(double seconds, const char *folder)
 {
     char path[4096], block[4096];
     memset(block, 'x', sizeof block);
@@ -101,7 +99,7 @@ static void measure_syncs(const char *folder)
     unlink(path);
     double start = clock_s(CLOCK_MONOTONIC), end;
     unsigned done = 0;
-    while ((end = clock_s(CLOCK_MONOTONIC)) - start < DURATION) {
+    while ((end = clock_s(CLOCK_MONOTONIC)) - start < seconds) {
         if (write(fd, block, sizeof block) != sizeof block || fdatasync(fd))
             die("the disk did not take it");
         done++;
@@ -111,11 +109,12 @@ static void measure_syncs(const char *folder)
 
 int main(int argc, char **argv)
 {
-    if (argc >= 4 && !strcmp(argv[1], "handshakes") && argc != 5)
-        measure_handshakes(argv + 2, argc - 2);
-    else if (argc == 3 && !strcmp(argv[1], "syncs"))
-        measure_syncs(argv[2]);
+    double seconds = argc > 1 ? atof(argv[1]) : 0;
+    if (seconds > 0 && argc >= 5 && !strcmp(argv[2], "handshakes") && argc != 6)
+        measure_handshakes(seconds, argv + 3, argc - 3);
+    else if (seconds > 0 && argc == 4 && !strcmp(argv[2], "syncs"))
+        measure_syncs(seconds, argv[3]);
     else
-        die("handshakes CERTIFICATE KEY [CLIENT_CERTIFICATE CLIENT_KEY] | syncs FOLDER");
+        die("SECONDS handshakes CERTIFICATE KEY [CLIENT_CERTIFICATE CLIENT_KEY] | SECONDS syncs FOLDER");
     return 0;
 }

@@ -30,10 +30,13 @@ from tools import BenchError, Mute, Sink, build, send
 from gatepost.loadgen.load import Load
 
 WARM_UP = 200
+"""For measurements of three seconds; fewer for shorter ones."""
 WARM_UP_OCTETS = 20 * 2**20
 MOST_MESSAGES = 20_000
 MOST_PER_CONNECTION = 1000
 """What Gatepost allows by default; Postfix has no limit of its own."""
+CEILING_SECONDS = 1.0
+"""How long each limit of the machine is looked at, if the measurements are not shorter."""
 IDLE_SECONDS = 0.5
 """A server that takes this long without using a tick of CPU is idle."""
 
@@ -130,11 +133,13 @@ def _bench(options: argparse.Namespace) -> int:
             holding = list(_started(options, folder / "holding", certificates, mute.port))
         _say("limits of the machine")
         with_postfix = any(server.name == PostfixContestant.name for server in servers)
-        limits = ceilings(folder, certificates, sink, with_postfix=with_postfix)
+        seconds = min(options.seconds, CEILING_SECONDS)
+        limits = ceilings(folder, certificates, sink, seconds=seconds, with_postfix=with_postfix)
         bench = Bench(options, cases, servers, holding, certificates, sink)
         bench.run()
         _say("limits of the machine, again")
-        limits = higher(limits, ceilings(folder, certificates, sink, with_postfix=with_postfix))
+        again = ceilings(folder, certificates, sink, seconds=seconds, with_postfix=with_postfix)
+        limits = higher(limits, again)
     finally:
         for server in (*servers, *holding):
             server.stop()
@@ -235,7 +240,8 @@ class Bench:
 
     def _as_many_as_take(self, turn: _Turn, seconds: float) -> int:
         """Messages, as a first few show it: large ones and slow modes take fewer."""
-        few = max(turn.case.connections, min(WARM_UP, WARM_UP_OCTETS // turn.case.size))
+        few = min(WARM_UP, int(WARM_UP * seconds / 3), WARM_UP_OCTETS // turn.case.size)
+        few = max(turn.case.connections, few)
         rate = self._measure(turn, messages=few).steady_per_second
         return max(few, min(MOST_MESSAGES, int(rate * seconds)))
 

@@ -34,7 +34,8 @@ from gatepost.loadgen.load import Load, LoadResult, command, run
 
 NEIGHBOUR, SLOW = "127.0.0.1", "127.0.2.1"
 SYNC_MS = 300
-SENDERS = 200
+REST_S = 2.0
+"""After so long the last of the sessions is as idle as the first."""
 MIB = 2**20
 
 
@@ -53,6 +54,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--idle", type=int, default=10_000)
     parser.add_argument("--slow", type=int, default=1000)
+    parser.add_argument("--senders", type=int, default=200, help="to the slow disk")
     parser.add_argument("--rate", type=float, default=200, help="of the neighbour, messages a second (default: 200)")
     parser.add_argument("--seconds", type=float, default=10, help="of each measurement (default: 10)")
     common_options(parser)
@@ -123,10 +125,10 @@ def _relay(folder: Path, certificates: Certificates, sink: Sink) -> _Serving:
         ("neighbour", ("--address", NEIGHBOUR)),
         ("slow", ("--address", SLOW)),
     ):
-        relay.command("tenant", "add", tenant)
-        relay.command("domain", "add", tenant, f"{tenant}.com", "--verified")
-        relay.command("inbound-connector", "add", tenant, "mail", *way)
-    relay.command("send-connector", "set", "internet", "--smart-host", f"127.0.0.1:{sink.port}", "--tls", "none")
+        relay.set_up("tenant", "add", tenant)
+        relay.set_up("domain", "add", tenant, f"{tenant}.com", "--verified")
+        relay.set_up("inbound-connector", "add", tenant, "mail", *way)
+    relay.set_up("send-connector", "set", "internet", "--smart-host", f"127.0.0.1:{sink.port}", "--tls", "none")
     return _Serving(relay, port)
 
 
@@ -164,7 +166,7 @@ def _idle(options: argparse.Namespace, relay: _Serving, certificates: Certificat
         generator = subprocess.Popen(command(load), stdout=subprocess.DEVNULL)
         try:
             _wait_for_sessions(relay, options.idle, generator)
-            time.sleep(2)
+            time.sleep(min(REST_S, options.seconds))
             full = relay.memory()
             held = _established(relay.port)
         finally:
@@ -186,7 +188,7 @@ def _wait_for_sessions(relay: _Serving, count: int, generator: "subprocess.Popen
             raise BenchError("the load generator gave up")
         if time.monotonic() > deadline:
             raise BenchError(f"{_established(relay.port)} of {count} sessions after three minutes")
-        time.sleep(1)
+        time.sleep(0.2)
 
 
 def _established(port: int) -> int:
@@ -237,20 +239,20 @@ def _slow_disk(options: argparse.Namespace, relay: _Serving) -> Iterator[Finding
         port=relay.port,
         messages=1_000_000,
         size=100 * 1024,
-        connections=SENDERS,
+        connections=options.senders,
         per_connection=500,
         sender="load@neighbour.com",
     )
     seconds = options.seconds * 3
     with relay(slow_disk(SYNC_MS)):
-        _say(f"{SENDERS} senders of 100 KB messages for {seconds:.0f} s while each sync takes {SYNC_MS} ms")
+        _say(f"{options.senders} senders of 100 KB messages for {seconds:.0f} s while each sync takes {SYNC_MS} ms")
         generator = subprocess.Popen(command(load), stdout=subprocess.DEVNULL)
         try:
             first, second = _peak(relay, seconds / 2), _peak(relay, seconds / 2)
         finally:
             generator.terminate()
             generator.wait()
-    about = f"slow disk ({SYNC_MS} ms a sync), {SENDERS} senders: the relay's memory at its peak"
+    about = f"slow disk ({SYNC_MS} ms a sync), {options.senders} senders: the relay's memory at its peak"
     yield Finding(about=about, figure=max(first, second), unit="MiB", most=512)
     yield Finding(
         about="how much of that came in the second half", figure=max(0.0, second - first), unit="MiB", most=32

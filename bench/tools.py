@@ -39,8 +39,8 @@ def slow_disk(ms: int) -> dict[str, str]:
     return {"LD_PRELOAD": str(library), "SLOW_DISK_MS": str(ms)}
 
 
-def limit(*words: str) -> dict[str, float]:
-    done = subprocess.run([_program("limits"), *words], capture_output=True, text=True)
+def limit(seconds: float, *words: str) -> dict[str, float]:
+    done = subprocess.run([_program("limits"), str(seconds), *words], capture_output=True, text=True)
     if done.returncode:
         raise BenchError((done.stderr.splitlines() or ["limits said nothing"])[-1])
     answer: dict[str, float] = json.loads(done.stdout)

@@ -10,6 +10,8 @@ from typing import Any
 
 from peers import DIES_WITH_US, stop, wait_for_greeting
 
+from end_to_end.installation import in_this_process
+
 
 class RelayError(Exception):
     """A command of Gatepost did not do what the check needs; its own line says why."""
@@ -42,10 +44,11 @@ class Relay:
             capture_output=True,
             text=True,
         )
-        if done.returncode != status:
-            line = (done.stderr.strip().splitlines() or ["nothing on standard error"])[-1]
-            raise RelayError(f"gatepost {' '.join(words)}: exit status {done.returncode}: {line}")
-        return done.stdout
+        return _output_of(words, done, status)
+
+    def set_up(self, *words: str) -> None:
+        """The same in this process: a scene takes a dozen of them, and none of them is what is looked at."""
+        _output_of(words, in_this_process(self.folder / "gatepost.toml", *words), 0)
 
     def answer(self, *words: str, status: int = 0) -> Any:
         return json.loads(self.command(*words, "--json", status=status))
@@ -80,6 +83,13 @@ class Relay:
             path.read_text(encoding="utf-8-sig")
             for path in sorted(self.folder.glob(f"data/protocol-log/{side}/**/*.LOG"))
         )
+
+
+def _output_of(words: tuple[str, ...], done: "subprocess.CompletedProcess[str]", status: int) -> str:
+    if done.returncode != status:
+        line = (done.stderr.strip().splitlines() or ["nothing on standard error"])[-1]
+        raise RelayError(f"gatepost {' '.join(words)}: exit status {done.returncode}: {line}")
+    return done.stdout
 
 
 def _program() -> list[str]:

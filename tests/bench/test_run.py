@@ -56,7 +56,8 @@ def test_a_directory(tmp_path: Path) -> None:
 
 
 def test_sessions(tmp_path: Path) -> None:
-    found, _ = result_of("sessions.py", tmp_path, "--idle", "40", "--slow", "20", "--seconds", "1", "--rate", "50")
+    words = ("--idle", "20", "--slow", "10", "--senders", "10", "--seconds", "0.3", "--rate", "100")
+    found, _ = result_of("sessions.py", tmp_path, *words)
     figures = {each["about"]: each["figure"] for each in found["findings"]}
-    assert figures["all processes of the relay with 40 idle TLS sessions"] > 0
+    assert figures["all processes of the relay with 20 idle TLS sessions"] > 0
     assert figures["octets of content that the slow ones sent meanwhile"] > 0
