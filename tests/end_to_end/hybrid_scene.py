@@ -1,6 +1,7 @@
 """An edge and a relay that know nothing of each other yet, a second tenant at the relay, and the outside world."""
 
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,15 @@ from sink import Sink
 _numbers = count(1)
 
 
+@dataclass(frozen=True, kw_only=True)
+class HybridRelay:
+    relay: Installation
+    outside: Outside
+    pki: Pki
+    token: str
+    fabrikam: Issued
+
+
 @dataclass
 class HybridScene:
     edge: Installation
@@ -27,10 +37,35 @@ class HybridScene:
     sink: Sink
     """Everybody else's mail server."""
     pki: Pki
+    first: Issued
+    """What is at `certificate` and `key` in the beginning."""
     certificate: Path
     key: Path
     token: Path
     fabrikam: Issued
+
+    def relay_begins_again(self, token: str) -> None:
+        """The tenant has its verified domain and nothing else; the neighbour and the logs go on."""
+        for each in self.relay.told("inbound-connector", "list", "contoso"):
+            self.relay("inbound-connector", "remove", "contoso", each["name"])
+        for each in self.relay.told("domain", "list", "contoso"):
+            self.relay("domain", "remove", each["domain"])
+        self.relay("domain", "add", "contoso", "contoso.com", "--verified")
+        self.relay("send-connector", "set", "internet", "--smart-host", f"127.0.0.1:{self.sink.port}")
+        self.relay.output_begins_here()
+        self.outside.dns.remove("_gatepost.contoso.com")
+        self.token.unlink(missing_ok=True)
+        self.token.write_text(token)
+        self.token.chmod(0o600)
+        self.install(self.first)
+
+    def edge_begins_again(self) -> None:
+        """As plain `gatepost init` made it."""
+        for each in self.edge.told("send-connector", "list"):
+            if each["name"] != "internet":
+                self.edge("send-connector", "remove", each["name"])
+        shutil.rmtree(self.edge.data / "hybrid", ignore_errors=True)
+        self.edge.write_config()
 
     def install(self, issued: Issued) -> None:
         """As a renewal does it: key and certificate moved over the old ones."""
@@ -99,44 +134,52 @@ class HybridScene:
 
 
 @contextmanager
-def hybrid_scene(
-    folder: Path,
-    *edge_init: str,
-    domain_verified: bool = True,
-    follow: bool = False,
-    workers: int = 1,
-) -> Iterator[HybridScene]:
-    """Both serve. The edge was made by plain `gatepost init`, or with the options given."""
+def hybrid_relay(folder: Path) -> Iterator[HybridRelay]:
+    """The relay serves; it takes a second of processor time to begin, so the scenes of a module share it."""
     pki = Pki(folder / "pki", organisation="Known Authority")
     relay = Installation(folder / "relay", client_roots=pki.roots_file, workers=1, api=True)
-    edge = Installation(folder / "edge", hostname="edge.contoso.com", workers=workers)
     with Outside() as outside:
         relay.init()
         relay.tables = f'[dns]\nnameservers = ["{outside.dns.address}"]\n'
         relay.write_config()
-        sink = outside.sink()
-        relay("send-connector", "set", "internet", "--smart-host", f"127.0.0.1:{sink.port}")
         for tenant in ("contoso", "fabrikam"):
             relay("tenant", "add", tenant)
         relay("domain", "add", "fabrikam", "fabrikam.com", "--verified")
         relay("inbound-connector", "add", "fabrikam", "mail", "--certificate-name", "*.fabrikam.com")
-        if domain_verified:
-            relay("domain", "add", "contoso", "contoso.com", "--verified")
         token = folder / "contoso.token"
         relay("token", "add", "--tenant", "contoso", "--out", str(token))
-        edge.tables = "[hybrid]\nfollow = true\n" if follow else ""
-        edge.init(*(each.replace("RELAY", relay.name_of("main")) for each in edge_init))
-        scene = HybridScene(
-            edge=edge,
-            relay=relay,
-            outside=outside,
-            sink=sink,
-            pki=pki,
-            certificate=folder / "mail.pem",
-            key=folder / "mail.key",
-            token=token,
-            fabrikam=pki.leaf("mail.fabrikam.com"),
-        )
-        scene.install(pki.leaf("mail.contoso.com"))
-        with relay.serving(), edge.serving():
-            yield scene
+        with relay.serving():
+            yield HybridRelay(
+                relay=relay,
+                outside=outside,
+                pki=pki,
+                token=token.read_text(),
+                fabrikam=pki.leaf("mail.fabrikam.com"),
+            )
+
+
+@contextmanager
+def hybrid_scene(
+    standing: HybridRelay, folder: Path, *edge_init: str, follow: bool = False, workers: int = 1
+) -> Iterator[HybridScene]:
+    """Both serve. The edge was made by plain `gatepost init`, or with the options given."""
+    relay = standing.relay
+    edge = Installation(folder / "edge", hostname="edge.contoso.com", workers=workers)
+    edge.tables = "[hybrid]\nfollow = true\n" if follow else ""
+    edge.init(*(each.replace("RELAY", relay.name_of("main")) for each in edge_init))
+    scene = HybridScene(
+        edge=edge,
+        relay=relay,
+        outside=standing.outside,
+        sink=standing.outside.sink(),
+        pki=standing.pki,
+        first=standing.pki.leaf("mail.contoso.com"),
+        certificate=folder / "mail.pem",
+        key=folder / "mail.key",
+        token=folder / "contoso.token",
+        fabrikam=standing.fabrikam,
+    )
+    scene.relay_begins_again(standing.token)
+    with edge.serving():
+        yield scene
+        scene.neighbour_is_served()

@@ -214,10 +214,14 @@ class Installation:
 
     @property
     def output(self) -> str:
-        """What `serve` has said since it was last started."""
+        """What `serve` has said since it was last started, or since `output_begins_here`."""
         with (self.folder / "serve.out").open("rb") as said:
             said.seek(self._output_from)
             return said.read().decode("utf-8", "replace")
+
+    def output_begins_here(self) -> None:
+        """What it has said so far is another test's."""
+        self._output_from = (self.folder / "serve.out").stat().st_size
 
     def wait_for_output(self, pattern: str) -> None:
         def said() -> bool:

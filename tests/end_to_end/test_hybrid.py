@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from end_to_end.hybrid_scene import HybridScene, hybrid_scene
+from end_to_end.hybrid_scene import HybridRelay, HybridScene, hybrid_relay, hybrid_scene
 from end_to_end.installation import free_port
 from gatepost.app.hybrid import SystemClock
 from gatepost.app.relay_client import RelayClient
@@ -29,38 +29,63 @@ EDGE_INIT = ("--edge", "--smart-host", "RELAY", "--domain", "contoso.com")
 CONNECTOR = "inbound-connector edge.contoso.com"
 
 
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[HybridScene]:
-    with hybrid_scene(tmp_path) as scene:
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HybridRelay]:
+    with hybrid_relay(tmp_path_factory.mktemp("relay")) as standing:
+        yield standing
+
+
+@pytest.fixture(scope="module")
+def serving(standing: HybridRelay, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HybridScene]:
+    with hybrid_scene(standing, tmp_path_factory.mktemp("edge")) as scene:
         yield scene
-        scene.neighbour_is_served()
 
 
-@pytest.mark.parametrize("edge_init", [(), EDGE_INIT], ids=["plain init", "init --edge"])
-def test_from_nothing_to_relayed_mail_in_one_plan_and_one_apply(tmp_path: Path, edge_init: tuple[str, ...]) -> None:
-    with hybrid_scene(tmp_path, *edge_init) as scene:
-        before = scene.state()
-        plan = scene.plan()
-        assert scene.state() == before
-        for change in plan["changes"]:
-            assert {"side", "object", "action", "before", "after", "why", "risk"} <= set(change)
-        file = scene.edge.folder / "plan.json"
-        assert file.stat().st_mode & 0o077 == 0
-        assert "PRIVATE KEY" not in file.read_text()
-        assert scene.token.read_text().strip() not in file.read_text()
-        scene.apply()
-        scene.relays()
-        again = scene.edge.run("hybrid", "plan", *scene.options)
-        assert (again.returncode, again.stdout) == (0, "nothing to do\n")
-        assert scene.edge.run("hybrid", "verify").returncode == 0
-        # The copy that is presented holds the key too.
-        (copy,) = (scene.edge.data / "hybrid" / "in-use").iterdir()
-        assert copy.stat().st_mode & 0o077 == 0
-        done = scene.edge.run("hybrid", "undo")
-        assert done.returncode == 0, done.stderr
-        assert scene.state() == before
-        assert list((scene.edge.data / "hybrid" / "in-use").iterdir()) == []
-        scene.neighbour_is_served()
+@pytest.fixture
+def scene(standing: HybridRelay, serving: HybridScene) -> Iterator[HybridScene]:
+    serving.edge_begins_again()
+    serving.relay_begins_again(standing.token)
+    yield serving
+    serving.neighbour_is_served()
+
+
+@pytest.fixture
+def unverified(scene: HybridScene) -> HybridScene:
+    scene.relay("domain", "remove", "contoso.com")
+    return scene
+
+
+def test_from_nothing_to_relayed_mail_in_one_plan_and_one_apply(scene: HybridScene) -> None:
+    _from_nothing_to_relayed_mail(scene)
+
+
+def test_the_same_where_init_made_an_edge(standing: HybridRelay, tmp_path: Path) -> None:
+    with hybrid_scene(standing, tmp_path, *EDGE_INIT) as scene:
+        _from_nothing_to_relayed_mail(scene)
+
+
+def _from_nothing_to_relayed_mail(scene: HybridScene) -> None:
+    before = scene.state()
+    plan = scene.plan()
+    assert scene.state() == before
+    for change in plan["changes"]:
+        assert {"side", "object", "action", "before", "after", "why", "risk"} <= set(change)
+    file = scene.edge.folder / "plan.json"
+    assert file.stat().st_mode & 0o077 == 0
+    assert "PRIVATE KEY" not in file.read_text()
+    assert scene.token.read_text().strip() not in file.read_text()
+    scene.apply()
+    scene.relays()
+    again = scene.edge.run("hybrid", "plan", *scene.options)
+    assert (again.returncode, again.stdout) == (0, "nothing to do\n")
+    assert scene.edge.here("hybrid", "verify").returncode == 0
+    # The copy that is presented holds the key too.
+    (copy,) = (scene.edge.data / "hybrid" / "in-use").iterdir()
+    assert copy.stat().st_mode & 0o077 == 0
+    done = scene.edge.here("hybrid", "undo")
+    assert done.returncode == 0, done.stderr
+    assert scene.state() == before
+    assert list((scene.edge.data / "hybrid" / "in-use").iterdir()) == []
 
 
 def test_the_way_to_the_mailboxes_is_missed_asked_for_and_planned(scene: HybridScene) -> None:
@@ -80,58 +105,56 @@ def test_the_way_to_the_mailboxes_is_missed_asked_for_and_planned(scene: HybridS
     assert scene.edge.told("send-connector", "list") != [way]
 
 
-def test_a_domain_that_is_not_verified_is_waited_for_and_gone_on_with_later(tmp_path: Path) -> None:
-    with hybrid_scene(tmp_path, domain_verified=False) as scene:
-        before = scene.state()
-        scene.plan()
-        waiting = scene.apply(1, "--wait", "1")
-        assert '_gatepost.contoso.com TXT "gatepost-verification=' in waiting.stdout
-        assert len(waiting.stderr.splitlines()) == 1
-        assert "go on with the same gatepost hybrid apply" in waiting.stderr
-        assert not any(each["enabled"] for each in scene.state()["relay"]["inbound"])
-        assert [each["enabled"] for each in scene.state()["edge"]["sent"] if each["name"] == "to-relay"] == [False]
-        value = scene.relay.told("domain", "list", "contoso")[0]["token"]
-        scene.outside.dns.add("_gatepost.contoso.com", "TXT", '"gatepost-verification=of-somebody-else"')
-        assert "of-somebody-else" in scene.apply(1, "--wait", "0.5").stdout
-        scene.outside.dns.add("_gatepost.contoso.com", "TXT", f'"gatepost-verification={value}"')
-        done = scene.apply(0, "--wait", "30")
-        # What was done is not done again.
-        assert "create accepted-domain contoso.com: done" not in done.stdout
-        scene.relays()
-        assert scene.edge.here("hybrid", "undo").returncode == 0
-        assert scene.state() == before
-        scene.neighbour_is_served()
+def test_a_domain_that_is_not_verified_is_waited_for_and_gone_on_with_later(unverified: HybridScene) -> None:
+    scene = unverified
+    before = scene.state()
+    scene.plan()
+    waiting = scene.apply(1, "--wait", "1")
+    assert '_gatepost.contoso.com TXT "gatepost-verification=' in waiting.stdout
+    assert len(waiting.stderr.splitlines()) == 1
+    assert "go on with the same gatepost hybrid apply" in waiting.stderr
+    assert not any(each["enabled"] for each in scene.state()["relay"]["inbound"])
+    assert [each["enabled"] for each in scene.state()["edge"]["sent"] if each["name"] == "to-relay"] == [False]
+    value = scene.relay.told("domain", "list", "contoso")[0]["token"]
+    scene.outside.dns.add("_gatepost.contoso.com", "TXT", '"gatepost-verification=of-somebody-else"')
+    assert "of-somebody-else" in scene.apply(1, "--wait", "0.5").stdout
+    scene.outside.dns.add("_gatepost.contoso.com", "TXT", f'"gatepost-verification={value}"')
+    done = scene.apply(0, "--wait", "30")
+    # What was done is not done again.
+    assert "create accepted-domain contoso.com: done" not in done.stdout
+    scene.relays()
+    assert scene.edge.here("hybrid", "undo").returncode == 0
+    assert scene.state() == before
 
 
-def test_a_domain_that_was_there_unverified_is_so_again_after_undo(tmp_path: Path) -> None:
-    with hybrid_scene(tmp_path, domain_verified=False) as scene:
-        scene.relay("domain", "add", "contoso", "contoso.com")
-        before = scene.state()
-        value = before["relay"]["domains"][0]["token"]
-        scene.outside.dns.add("_gatepost.contoso.com", "TXT", f'"gatepost-verification={value}"')
-        scene.plan()
-        scene.apply()
-        done = scene.edge.here("hybrid", "undo")
-        assert done.returncode == 0, done.stderr
-        assert _without_moments(scene.state()) == _without_moments(before)
+def test_a_domain_that_was_there_unverified_is_so_again_after_undo(unverified: HybridScene) -> None:
+    scene = unverified
+    scene.relay("domain", "add", "contoso", "contoso.com")
+    before = scene.state()
+    value = before["relay"]["domains"][0]["token"]
+    scene.outside.dns.add("_gatepost.contoso.com", "TXT", f'"gatepost-verification={value}"')
+    scene.plan()
+    scene.apply()
+    done = scene.edge.here("hybrid", "undo")
+    assert done.returncode == 0, done.stderr
+    assert _without_moments(scene.state()) == _without_moments(before)
 
 
-def test_undo_leaves_what_the_operator_vouched_for_and_takes_the_rest_back(tmp_path: Path) -> None:
-    with hybrid_scene(tmp_path, domain_verified=False) as scene:
-        scene.relay("domain", "add", "contoso", "contoso.com")
-        scene.plan()
-        scene.apply(1, "--wait", "0")
-        scene.relay("domain", "remove", "contoso.com")
-        scene.relay("domain", "add", "contoso", "contoso.com", "--verified")
-        applied = scene.apply()
-        assert "update accepted-domain contoso.com: was done" in applied.stdout
-        done = scene.edge.here("hybrid", "undo")
-        assert done.returncode == 0, done.stderr
-        state = scene.state()["relay"]
-        assert [each["verified"] for each in state["domains"]] == [True]
-        assert state["inbound"] == []
-        assert "nothing to undo" in scene.edge.here("hybrid", "undo").stderr
-        scene.neighbour_is_served()
+def test_undo_leaves_what_the_operator_vouched_for_and_takes_the_rest_back(unverified: HybridScene) -> None:
+    scene = unverified
+    scene.relay("domain", "add", "contoso", "contoso.com")
+    scene.plan()
+    scene.apply(1, "--wait", "0")
+    scene.relay("domain", "remove", "contoso.com")
+    scene.relay("domain", "add", "contoso", "contoso.com", "--verified")
+    applied = scene.apply()
+    assert "update accepted-domain contoso.com: was done" in applied.stdout
+    done = scene.edge.here("hybrid", "undo")
+    assert done.returncode == 0, done.stderr
+    state = scene.state()["relay"]
+    assert [each["verified"] for each in state["domains"]] == [True]
+    assert state["inbound"] == []
+    assert "nothing to undo" in scene.edge.here("hybrid", "undo").stderr
 
 
 def _without_moments(state: object) -> object:
@@ -203,23 +226,23 @@ def test_what_an_administrator_changed_since_is_kept_at_both_sides_and_by_undo(s
 
 
 @pytest.mark.parametrize("mark", ["begun", "done"])
-def test_an_apply_killed_at_every_step_is_gone_on_with(tmp_path: Path, mark: str) -> None:
-    with hybrid_scene(tmp_path, domain_verified=False) as scene:
-        scene.relay("domain", "add", "contoso", "contoso.com")
-        value = scene.state()["relay"]["domains"][0]["token"]
-        scene.outside.dns.add("_gatepost.contoso.com", "TXT", f'"gatepost-verification={value}"')
-        steps = [change["order"] for change in scene.plan()["changes"]]
-        for step in steps:
-            script = str(Path(__file__).parent / "killed_apply.py")
-            arguments = ("--config", str(scene.edge.config), "hybrid", "apply", "plan.json")
-            killed = subprocess.run(
-                [sys.executable, script, mark, str(step), *arguments], cwd=scene.edge.folder, capture_output=True
-            )
-            assert killed.returncode == -signal.SIGKILL, killed.stderr
-        scene.apply()
-        scene.relays()
-        assert scene.plan()["changes"] == []
-        assert len(list((scene.edge.data / "hybrid" / "applies").glob("0*"))) == 1
+def test_an_apply_killed_at_every_step_is_gone_on_with(unverified: HybridScene, mark: str) -> None:
+    scene = unverified
+    scene.relay("domain", "add", "contoso", "contoso.com")
+    value = scene.state()["relay"]["domains"][0]["token"]
+    scene.outside.dns.add("_gatepost.contoso.com", "TXT", f'"gatepost-verification={value}"')
+    steps = [change["order"] for change in scene.plan()["changes"]]
+    for step in steps:
+        script = str(Path(__file__).parent / "killed_apply.py")
+        arguments = ("--config", str(scene.edge.config), "hybrid", "apply", "plan.json")
+        killed = subprocess.run(
+            [sys.executable, script, mark, str(step), *arguments], cwd=scene.edge.folder, capture_output=True
+        )
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
+    scene.apply()
+    scene.relays()
+    assert scene.plan()["changes"] == []
+    assert len(list((scene.edge.data / "hybrid" / "applies").glob("0*"))) == 1
 
 
 def test_one_administrator_at_a_time(scene: HybridScene) -> None:
@@ -283,7 +306,7 @@ def test_the_next_certificate_is_rehearsed_while_the_old_one_is_in_use(scene: Hy
     scene.apply()
     before = scene.state()
     same = scene.pki.leaf("mail.contoso.com")
-    found = scene.edge.json("hybrid", "rehearse", "--certificate", str(same.chain_file), "--key", str(same.key_file))
+    found = scene.edge.told("hybrid", "rehearse", "--certificate", str(same.chain_file), "--key", str(same.key_file))
     assert found["seen"]["address"] == "127.0.0.1"
     assert found["seen"]["tls"]["certificate"]["sha256"] == same.sha256
     assert [(each["mail_from"], each["outcome"]) for each in found["verdicts"]] == [
@@ -294,7 +317,7 @@ def test_the_next_certificate_is_rehearsed_while_the_old_one_is_in_use(scene: Hy
     assert found["differences"] == []
     other = scene.pki.leaf("mail2.contoso.com")
     files = ("--certificate", str(other.chain_file), "--key", str(other.key_file))
-    found = scene.edge.json("hybrid", "rehearse", *files, expect=1)
+    found = scene.edge.told("hybrid", "rehearse", *files, expect=1)
     assert {each["outcome"] for each in found["verdicts"]} == {"refused"}
     assert all({"reply", "reasons", "rcpt_to"} <= set(each) for each in found["verdicts"])
     assert scene.state() == before
@@ -307,12 +330,12 @@ def test_a_rehearsal_needs_no_apply_before_it(scene: HybridScene) -> None:
     where = scene.options[:6]
     smart_host = ("--smart-host", scene.relay.name_of("main"))
     files = ("--certificate", str(scene.certificate), "--key", str(scene.key))
-    found = scene.edge.json("hybrid", "rehearse", *where, *smart_host, *files, "--source-address", "127.0.5.1")
+    found = scene.edge.told("hybrid", "rehearse", *where, *smart_host, *files, "--source-address", "127.0.5.1")
     assert found["seen"]["address"] == "127.0.5.1"
     assert found["accepted"]
     # A new line, known by its address alone: the own sender counts.
     scene.relay("inbound-connector", "add", "contoso", "line", "--address", "127.0.5.2")
-    found = scene.edge.json("hybrid", "rehearse", *where, *smart_host, "--source-address", "127.0.5.2")
+    found = scene.edge.told("hybrid", "rehearse", *where, *smart_host, "--source-address", "127.0.5.2")
     assert found["seen"]["tls"]["certificate"] is None
     assert [each["outcome"] for each in found["verdicts"]] == ["relay", "refused", "refused"]
 
@@ -359,7 +382,7 @@ def test_a_device_that_takes_starttls_out_is_told_and_the_edge_stays_as_it_was(s
         done = scene.apply(1)
         assert "STARTTLS was not offered on this path" in done.stderr
         assert not any(each["enabled"] for each in scene.state()["edge"]["sent"] if each["name"] == "to-relay")
-        assert scene.edge.run("hybrid", "undo").returncode == 0
+        assert scene.edge.here("hybrid", "undo").returncode == 0
         assert scene.state() == before
     finally:
         device.close()
@@ -444,7 +467,7 @@ def test_certificates_are_compared_by_what_the_relay_would_make_of_them(scene: H
         scene.edge.config.read_text().replace("[tls]\n", f'[tls]\nclient_roots = "{scene.pki.roots_file}"\n')
     )
     found = {
-        Path(each["file"]).stem: each for each in scene.edge.json("hybrid", "certificates", str(folder))["certificates"]
+        Path(each["file"]).stem: each for each in scene.edge.told("hybrid", "certificates", str(folder))["certificates"]
     }
     assert found["good"]["satisfies"] == ["edge.contoso.com"]
     assert found["good"]["usable"]

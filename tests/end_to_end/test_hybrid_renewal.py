@@ -10,7 +10,9 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
-from end_to_end.hybrid_scene import HybridScene, hybrid_scene
+import pytest
+
+from end_to_end.hybrid_scene import HybridRelay, HybridScene, hybrid_relay, hybrid_scene
 from end_to_end.installation import Installation, wait_until
 from end_to_end.outside import taken
 from end_to_end.scene import MESSAGE
@@ -19,6 +21,12 @@ from gatepost.hybrid.plan import document, read_plan
 
 EDGE_INIT = ("--edge", "--smart-host", "RELAY", "--domain", "contoso.com")
 MESSAGES_A_SECOND = 20
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HybridRelay]:
+    with hybrid_relay(tmp_path_factory.mktemp("relay")) as standing:
+        yield standing
 
 
 def foreseen(installation: Installation, code: str) -> list[dict[str, Any]]:
@@ -62,8 +70,8 @@ def presented(scene: HybridScene) -> list[str]:
     return [row for row in rows if "Sending certificate" in row]
 
 
-def test_with_follow_a_renewal_under_another_name_costs_no_refusal(tmp_path: Path) -> None:
-    with hybrid_scene(tmp_path, *EDGE_INIT, follow=True, workers=2) as scene:
+def test_with_follow_a_renewal_under_another_name_costs_no_refusal(standing: HybridRelay, tmp_path: Path) -> None:
+    with hybrid_scene(standing, tmp_path, *EDGE_INIT, follow=True, workers=2) as scene:
         scene.plan()
         scene.apply()
         with flowing(scene) as flow:
@@ -81,11 +89,12 @@ def test_with_follow_a_renewal_under_another_name_costs_no_refusal(tmp_path: Pat
         (connector,) = scene.state()["relay"]["inbound"]
         assert connector["certificate_names"] == ["mail.contoso.com", "mail2.contoso.com"]
         assert scene.edge.here("hybrid", "plan").stdout == "nothing to do\n"
-        scene.neighbour_is_served()
 
 
-def test_without_follow_the_old_certificate_stays_and_the_alarm_names_the_fix(tmp_path: Path) -> None:
-    with hybrid_scene(tmp_path, *EDGE_INIT) as scene:
+def test_without_follow_the_old_certificate_stays_and_an_alarm_names_the_fix(
+    standing: HybridRelay, tmp_path: Path
+) -> None:
+    with hybrid_scene(standing, tmp_path, *EDGE_INIT) as scene:
         scene.plan()
         scene.apply()
         scene.relays()
@@ -121,11 +130,10 @@ def test_without_follow_the_old_certificate_stays_and_the_alarm_names_the_fix(tm
 
         wait_until(shown, "the new certificate", pause_s=0.5)
         assert scene.edge.here("hybrid", "verify").returncode == 0
-        scene.neighbour_is_served()
 
 
-def test_the_token_that_renewals_need_is_told_of_before_it_ends(tmp_path: Path) -> None:
-    with hybrid_scene(tmp_path, *EDGE_INIT) as scene:
+def test_the_token_that_renewals_need_is_told_of_before_it_ends(standing: HybridRelay, tmp_path: Path) -> None:
+    with hybrid_scene(standing, tmp_path, *EDGE_INIT) as scene:
         options = ("token", "add", "--tenant", "contoso", "--expires", "5d", "--out")
         scene.token.unlink()
         scene.relay(*options, str(scene.token))
@@ -138,11 +146,10 @@ def test_the_token_that_renewals_need_is_told_of_before_it_ends(tmp_path: Path) 
         (contosos,) = foreseen(scene.relay, "token-expires")
         assert contosos["tenant"] == "contoso"
         scene.relays()
-        scene.neighbour_is_served()
 
 
-def test_files_that_do_not_fit_are_told_and_not_presented(tmp_path: Path) -> None:
-    with hybrid_scene(tmp_path, *EDGE_INIT) as scene:
+def test_files_that_do_not_fit_are_told_and_not_presented(standing: HybridRelay, tmp_path: Path) -> None:
+    with hybrid_scene(standing, tmp_path, *EDGE_INIT) as scene:
         scene.plan()
         scene.apply()
         scene.certificate.write_bytes(scene.pki.leaf("mail.contoso.com").chain_file.read_bytes())
@@ -150,8 +157,10 @@ def test_files_that_do_not_fit_are_told_and_not_presented(tmp_path: Path) -> Non
         scene.relays()
 
 
-def test_an_old_certificate_that_has_ended_is_no_better_than_a_new_one_that_is_refused(tmp_path: Path) -> None:
-    with hybrid_scene(tmp_path, *EDGE_INIT) as scene:
+def test_an_old_certificate_that_has_ended_is_no_better_than_a_refused_one(
+    standing: HybridRelay, tmp_path: Path
+) -> None:
+    with hybrid_scene(standing, tmp_path, *EDGE_INIT) as scene:
         scene.plan()
         scene.apply()
         scene.edge.stop()
@@ -166,8 +175,8 @@ def test_an_old_certificate_that_has_ended_is_no_better_than_a_new_one_that_is_r
         assert renewed.certificate_file.read_text() in copy.read_text()
 
 
-def test_a_relay_that_cannot_be_asked_changes_nothing(tmp_path: Path) -> None:
-    with hybrid_scene(tmp_path, *EDGE_INIT) as scene:
+def test_a_relay_that_cannot_be_asked_changes_nothing(standing: HybridRelay, tmp_path: Path) -> None:
+    with hybrid_scene(standing, tmp_path, *EDGE_INIT) as scene:
         scene.plan()
         scene.apply()
         scene.token.write_text("gp_of_yesterday\n")
@@ -176,9 +185,9 @@ def test_a_relay_that_cannot_be_asked_changes_nothing(tmp_path: Path) -> None:
         scene.relays()
 
 
-def test_without_the_watch_the_doctor_finds_it_and_the_wizard_repairs_it(tmp_path: Path) -> None:
+def test_without_the_watch_the_doctor_finds_it_and_the_wizard_repairs_it(standing: HybridRelay, tmp_path: Path) -> None:
     """An edge that was set up by hand presents what is in its files."""
-    with hybrid_scene(tmp_path) as scene:
+    with hybrid_scene(standing, tmp_path) as scene:
         scene.relay("inbound-connector", "add", "contoso", "mail", "--certificate-name", "mail.contoso.com")
         home = ("--smart-host", f"127.0.0.1:{scene.sink.port}")
         for command in (
@@ -203,7 +212,7 @@ def test_without_the_watch_the_doctor_finds_it_and_the_wizard_repairs_it(tmp_pat
         wait_until(refused, "the refusal", pause_s=0.3)
         logs = scene.edge.data / "protocol-log" / "send"
         wait_until(lambda: "5.7.64" in scene.edge.protocol_log("send"), "the send log")
-        best = scene.edge.json("doctor", str(logs))["findings"][0]
+        best = scene.edge.told("doctor", str(logs))["findings"][0]
         assert "A01" in best["catalogue"], best
         assert "certificate-name-matches-no-connector" in json.dumps(best)
         scene.plan()
@@ -211,12 +220,11 @@ def test_without_the_watch_the_doctor_finds_it_and_the_wizard_repairs_it(tmp_pat
         # The edge's session with the relay is still open; the relay's worker knows the new name within a second.
         time.sleep(1.0)
         scene.relays()
-        scene.neighbour_is_served()
 
 
-def test_the_old_name_goes_when_it_has_been_replaced_for_seven_days(tmp_path: Path) -> None:
+def test_the_old_name_goes_when_it_has_been_replaced_for_seven_days(standing: HybridRelay, tmp_path: Path) -> None:
     """By the clock of the plan's journal, moved back: nobody waits a week."""
-    with hybrid_scene(tmp_path, *EDGE_INIT) as scene:
+    with hybrid_scene(standing, tmp_path, *EDGE_INIT) as scene:
         scene.plan()
         scene.apply()
         scene.install(scene.pki.leaf("mail2.contoso.com"))
