@@ -30,6 +30,19 @@ def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
         yield relay
 
 
+def test_limits_that_a_body_leaves_out_stay(operator: Api) -> None:
+    tenant = "/v1/tenants/fabrikam"
+    made = operator.put(tenant, json={"limits": {"sessions": 7, "queued": 0}})
+    assert made.json()["limits"] == {"sessions": 7, "queued": 0}
+    assert operator.put(tenant, json={"contact": "ops@fabrikam.com"}).json()["limits"] == made.json()["limits"]
+    for wrong, says in (({"session": 7}, "did you mean sessions?"), ({"ipv4_prefix": 33}, "at most 32 bits")):
+        refused = operator.put(tenant, json={"limits": wrong})
+        assert code_of(refused) == "invalid" and refused.json()["error"]["field"] == "limits"
+        assert says in str(refused.json())
+    assert operator.put(tenant, json={"limits": {"sessions": -1}}).status_code == 422
+    assert operator.put(tenant, json={"limits": {}}).json()["limits"] == {}
+
+
 class TestTokens:
     def test_a_token_says_whose_it_is(self, contoso: Api, operator: Api) -> None:
         assert contoso.get("/v1/whoami").json()["tenant"] == "contoso"

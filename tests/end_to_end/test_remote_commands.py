@@ -1,6 +1,7 @@
 """`gatepost --server`: the same commands put to a relay elsewhere, with the same words, JSON and exit codes."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,6 +119,23 @@ def test_a_tenant_is_set_up_from_elsewhere_and_removed(relay: Installation, oper
     operator("tenant", "show", "litware", expect=1)
 
 
+def test_limits_of_a_tenant_are_set_from_elsewhere(
+    relay: Installation, operator: Elsewhere, contoso: Elsewhere
+) -> None:
+    """What is not mentioned stays, and other tenants keep theirs."""
+    relay("tenant", "set", "fabrikam", "--sessions", "7")
+    operator("tenant", "set", "fabrikam", "--message-size", "25MiB", "--limit", "ipv4-prefix=20")
+    operator("tenant", "set", "fabrikam", "--contact", "ops@fabrikam.com", "--limit", "domains=0")
+    assert relay.told("tenant", "show", "fabrikam")["limits"] == {
+        **{"message_size": 26214400, "sessions": 7, "domains": 0, "ipv4_prefix": 20}
+    }
+    operator("tenant", "set", "fabrikam", *("--sessions", "default", "--message-size", "default"))
+    operator("tenant", "set", "fabrikam", *("--limit", "domains=default", "--limit", "ipv4-prefix=default"))
+    assert relay.told("tenant", "show", "fabrikam")["limits"] == {}
+    assert relay.told("tenant", "show", "contoso")["limits"] == {}
+    assert "only the operator" in contoso("tenant", "set", "contoso", "--sessions", "0", expect=1)[1]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -131,6 +149,7 @@ def test_a_tenant_is_set_up_from_elsewhere_and_removed(relay: Installation, oper
         ("send-connector", "add", "internet", "--address-space", "*"),
         ("queue", "show", "nonsense"),
         ("queue", "hold"),
+        ("tenant", "set", "contoso", "--limit", "ipv4-prefix=33"),
     ],
     ids=" ".join,
 )
@@ -182,6 +201,55 @@ def test_a_tenant_asks_for_its_own_forecast_from_elsewhere(
     everybody = json.loads(operator("forecast", "--json", expect=1)[0])["prospects"]
     assert {each["tenant"] for each in everybody} == {"contoso", "fabrikam"}
     assert "no tenant" in contoso("forecast", "--tenant", "fabrikam", expect=1)[1]
+
+
+def test_explain_says_the_same_here_and_there(
+    relay: Installation, operator: Elsewhere, certificates: Certificates
+) -> None:
+    known, other = certificates.contoso.chain_file, certificates.other_name.chain_file
+    for code, *options in (
+        (0, "--certificate", str(known), "--mail-from", "a@contoso.com", "--rcpt-to", "b@outside.example"),
+        (1, "--certificate", str(other), "--mail-from", "a@contoso.com", "--rcpt-to", "b@outside.example"),
+        (1, "--address", "192.0.2.9", "--mail-from", "", "--rcpt-to", "b@outside.example", "--tls"),
+    ):
+        here = relay.run("explain", *options, "--json")
+        there = json.loads(operator("explain", *options, "--json", expect=code)[0])
+        assert _without_time(there) == _without_time(json.loads(here.stdout))
+        assert here.returncode == code
+    wrong = ("explain", "--address", "192.0.2", "--mail-from", "", "--rcpt-to", "b@outside.example")
+    assert operator(*wrong, expect=2)[1] == relay.run(*wrong).stderr
+
+
+def _without_time(document: Any) -> Any:
+    """A refusal has the time in it."""
+    return re.sub(r"[0-9T:.-]{20,}Z", "", json.dumps(document))
+
+
+def test_explain_tells_a_tenant_nothing_that_depends_on_another(
+    relay: Installation, contoso: Elsewhere, certificates: Certificates
+) -> None:
+    own = ("--certificate", str(certificates.contoso.chain_file))
+    assert contoso.told("explain", *own, "--mail-from", "a@contoso.com", "--rcpt-to", "b@out.example")["connector"]
+    asked = (
+        *("explain", "--certificate", str(certificates.fabrikam.chain_file), "--address", "192.0.2.77"),
+        *("--mail-from", "a@fabrikam.com", "--rcpt-to", "b@out.example", "--rcpt-to", "b@fabrikam.com", "--json"),
+    )
+    relay("inbound-connector", "add", "fabrikam", "guessed", "--certificate-name", "*.fabrikam.com")
+    relay("inbound-connector", "set", "fabrikam", "guessed", "--address", "192.0.2.77")
+    assert relay.run(*asked).returncode == 0
+    known, _ = contoso(*asked, expect=1)
+    relay("inbound-connector", "remove", "fabrikam", "guessed")
+    unknown, _ = contoso(*asked, expect=1)
+    versions = re.compile(r'"directory_version": \d+')
+    assert _without_time(versions.sub("", known)) == _without_time(versions.sub("", unknown))
+    assert "fabrikam/" not in known and "Other tenants are not considered" in known
+
+
+def test_a_token_that_may_read_may_ask_explain(relay: Installation) -> None:
+    reader = _with_token(relay, "--tenant", "contoso", "--scope", "read")
+    reader("explain", "--mail-from", "a@contoso.com", "--rcpt-to", "b@out.example", expect=1)
+    says = reader("explain", "--listener", "x", "--mail-from", "", "--rcpt-to", "b@out.example", expect=1)[1]
+    assert "only the operator may set listener" in says
 
 
 def test_what_keeps_the_relay_from_answering_is_one_line(

@@ -11,6 +11,7 @@ from gatepost.api import (
     appointment_routes,
     connector_routes,
     directory_routes,
+    explain_routes,
     forecast_routes,
     operation_routes,
     problems,
@@ -20,7 +21,15 @@ from gatepost.api.problems import ErrorBody
 from gatepost.config import ApiConfig, Config
 
 _ROUTERS = tuple(
-    each.router for each in (directory_routes, connector_routes, operation_routes, appointment_routes, forecast_routes)
+    each.router
+    for each in (
+        directory_routes,
+        connector_routes,
+        explain_routes,
+        operation_routes,
+        appointment_routes,
+        forecast_routes,
+    )
 )
 
 _PROBLEMS = {

@@ -118,6 +118,7 @@ def _whole(value: Any) -> Any:
 
 
 Port = Annotated[int, Field(ge=1, le=65535), BeforeValidator(_whole)]
+Count = Annotated[int, Field(ge=0), BeforeValidator(_whole)]
 Cost = Annotated[int, Field(ge=1, le=100), BeforeValidator(_whole)]
 
 
@@ -182,12 +183,14 @@ def _body(name: str, base: type[Sent], kind: type, definition: Fields, *read_onl
     """What is taken, unless the base has it already: what can be set, with its default; the rest as it was shown."""
     sent: dict[str, Any] = dict.fromkeys(read_only, ReadOnly)
     for each in definition.values():
+        if each.name in base.model_fields:
+            continue
         if each.is_key or each.is_found or each.only_imported:
             sent[each.name] = ReadOnly
         else:
             value = Field(default=default_of(kind, each), description=each.about or None)
             sent[each.name] = (_SENT_AS.get(each.name) or _SENT[each.form], value)
-    return create_model(name, __base__=base, **{each: it for each, it in sent.items() if each not in base.model_fields})
+    return create_model(name, __base__=base, **sent)
 
 
 def _shown(name: str, definition: Fields, more: Mapping[str, Any] | None = None) -> Any:
@@ -198,6 +201,9 @@ def _shown(name: str, definition: Fields, more: Mapping[str, Any] | None = None)
 
 class _TenantBody(Sent):
     contact: str | None = Field(default=None, description=TENANT["contact"].about)
+    limits: dict[Line, Count] | None = Field(
+        default=None, description="Limits of its own; the server's apply to the rest. Null: as they are. 0: unlimited."
+    )
 
 
 class _DomainBody(Sent):
@@ -444,9 +450,7 @@ class SightingShown(Shown):
     tls: TlsShown | None
 
 
-class VerdictShown(Shown):
-    mail_from: str
-    rcpt_to: str
+class AttributionShown(Shown):
     outcome: Literal["relay", "deliver", "incoming", "refused"]
     reason: str | None
     tenant: str | None
@@ -456,6 +460,38 @@ class VerdictShown(Shown):
     reasons: list[ReasonShown]
     warnings: list[str]
     directory_version: int
+
+
+class VerdictShown(AttributionShown):
+    mail_from: str
+    rcpt_to: str
+
+
+class QuestionBody(Sent):
+    mail_from: Line = Field(description="Empty: the null reverse-path.")
+    rcpt_to: Annotated[list[Line], Field(min_length=1, max_length=50)]
+    address: Line | None = Field(default=None, description="Null: one that no connector lists.")
+    ehlo: Line = ""
+    tls: bool = Field(default=False, description="TLS without a client certificate.")
+    certificate: Annotated[str, Field(max_length=65536)] | None = Field(
+        default=None, description="Certificate chain the server would present, PEM, leaf first."
+    )
+    listener: Line | None = Field(default=None, description="Null: the first. Only the operator may set it.")
+
+
+class RecipientExplained(AttributionShown):
+    rcpt_to: str
+
+
+class ConnectorNotConsidered(Shown):
+    connector: str
+    code: str
+    says: str
+
+
+class ExplanationShown(AttributionShown):
+    recipients: list[RecipientExplained]
+    not_considered: list[ConnectorNotConsidered]
 
 
 class RehearsalShown(Shown):

@@ -22,8 +22,9 @@ from gatepost.app.admin_wiring import txt_lookup
 from gatepost.errors import NotFound
 from gatepost.mail.domain import DomainError, domain_key
 from gatepost.tenancy.fields import time_text
+from gatepost.tenancy.notation import usable_limit
 from gatepost.tenancy.record import tenant_record
-from gatepost.tenancy.tenant import AcceptedDomain
+from gatepost.tenancy.tenant import LIMIT_NAMES, AcceptedDomain
 from gatepost.tenancy.token import Scope, Token
 
 router = APIRouter()
@@ -87,7 +88,7 @@ def put_tenant(caller: CallerOf, tenant: TenantName, body: TenantBody, condition
         conditions.must_hold(existing and tenant_record(existing))
         if existing is None:
             tenants.add(editor, tenant, datetime.now(UTC))
-        made = tenants.change(editor, tenant, contact=body.contact or "")
+        made = tenants.change(editor, tenant, contact=body.contact or "", limits=_limits(body))
         return written(tenant_record(made), created=existing is None)
 
 
@@ -104,6 +105,13 @@ def remove_tenant(
         found = tenants.contents(editor, tenant)
         conditions.must_hold(tenant_record(found.tenant))
         tenants.remove(editor, tenant, with_contents=with_holding)
+
+
+def _limits(body: TenantBody) -> dict[str, int | None]:
+    """All that a tenant may have, where the body says any."""
+    if body.limits is None:
+        return {}
+    return {**dict.fromkeys(LIMIT_NAMES), **{name: usable_limit(name, limit) for name, limit in body.limits.items()}}
 
 
 def _own_tenant(caller: Caller, editor: DirectoryEditor, after: str) -> Any:

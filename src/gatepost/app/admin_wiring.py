@@ -13,8 +13,10 @@ from gatepost.admin.directory.send_connectors import CredentialVerdict
 from gatepost.admin.directory.verification import TxtLookup
 from gatepost.admin.forecast.forecast import HORIZON
 from gatepost.admin.sessions.explain import Relay
+from gatepost.admin.sessions.question import CERTIFICATE
 from gatepost.app import open_judge, open_sightings, relay_at
 from gatepost.config import Config
+from gatepost.errors import BadRequest
 from gatepost.tenancy.directory import Directory
 from gatepost.tenancy.evidence import CertificateFacts
 from gatepost.tenancy.fields import Record
@@ -53,6 +55,16 @@ def certificate_facts(der: bytes) -> CertificateFacts:
     from gatepost.net.certificates import facts
 
     return facts(der)
+
+
+def chain_in(pem: str) -> tuple[CertificateFacts, ...]:
+    """Raises `BadRequest`."""
+    from gatepost.net.certificates import CredentialError, read_chain
+
+    try:
+        return read_chain(pem.encode())
+    except CredentialError as error:
+        raise BadRequest(CERTIFICATE, f": {error}") from None
 
 
 def this_machine(config: Config, editor: DirectoryEditor) -> Here:

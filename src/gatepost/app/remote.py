@@ -92,6 +92,18 @@ def remote_enrolment(
         relay.close()
 
 
+def remote_explanation(
+    url: str, token_file: Path | None, authority: Path | None, body: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """As `admin.sessions.explain.explanation` makes it. Raises `Refused`, `StoreError`."""
+    relay = _opened(url, token_file, authority)
+    try:
+        found: Mapping[str, Any] = relay.ask("POST", relay.part("explain"), body).body
+        return found
+    finally:
+        relay.close()
+
+
 def _opened(url: str, token_file: Path | None, authority: Path | None, *, beyond_limits: bool = False) -> "RemoteRelay":
     if token_file is None:
         raise BadRequest(

@@ -1,21 +1,19 @@
 """`gatepost explain`: what would happen to a session, and why, before anybody sends anything."""
 
 from datetime import UTC, datetime
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from gatepost.admin.sessions.explain import SOMEWHERE, Answer, Question, Relay, explain, most_telling, not_considered
+from gatepost.admin.sessions.explain import Question, explanation
+from gatepost.admin.sessions.question import body_of, question
 from gatepost.cli import context
+from gatepost.cli.editing import exit_on_refusal
 from gatepost.cli.show_attribution import print_verdict
-from gatepost.mail.address import NULL_REVERSE_PATH, Mailbox, ReversePath
-from gatepost.mail.path_grammar import BadPath, read_mailbox
 from gatepost.tenancy.attribution import Outcome
-from gatepost.tenancy.evidence import Address, CertificateFacts
-from gatepost.tenancy.fields import Record
-from gatepost.tenancy.session_record import attribution_record
+from gatepost.tenancy.evidence import CertificateFacts
+from gatepost.tenancy.fields import ReadRecord
 
 explain_app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -25,11 +23,9 @@ def explain_command(
     mail_from: Annotated[str, typer.Option(metavar="A", help="Reverse-path; '' for the null reverse-path.")],
     rcpt_to: Annotated[list[str], typer.Option(metavar="B", help="Forward-path; repeatable.")],
     address: Annotated[
-        str,
-        typer.Option(
-            metavar="IP", help="Address the server connects from; default: an unlisted one.", show_default=False
-        ),
-    ] = str(SOMEWHERE),
+        str | None,
+        typer.Option(metavar="IP", help="Address the server connects from; default: an unlisted one."),
+    ] = None,
     certificate: Annotated[
         Path | None, typer.Option(metavar="PEM", help="Certificate chain the server would present, leaf first.")
     ] = None,
@@ -46,48 +42,49 @@ def explain_command(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Output JSON.")] = False,
 ) -> None:
-    question = Question(
-        address=_address(address),
-        ehlo=ehlo,
-        tls=tls,
-        chain=_chain(certificate),
-        reverse_path=_reverse_path(mail_from),
-        forward_paths=tuple(_mailbox(each, "--rcpt-to") for each in rcpt_to),
-    )
+    with exit_on_refusal():
+        asked = question(
+            mail_from=mail_from,
+            rcpt_to=rcpt_to,
+            address=address,
+            ehlo=ehlo,
+            tls=tls,
+            chain=_chain(certificate),
+        )
     if exchange_online:
         if listener:
             context.fail("--listener is Gatepost's; Exchange Online has none to choose", context.WRONG_USE)
         from gatepost.cli.explain_exchange_online import answer
 
-        answer(exchange_online, question, json)
+        answer(exchange_online, asked, json)
         return
-    relay = _relay(listener)
-    answers = explain(relay, question, datetime.now(UTC))
-    others = not_considered(relay, question, answers)
+    document = _there(asked, listener) if context.INVOCATION.server else _here(asked, listener)
     if json:
-        context.print_json({**_document(answers), "not_considered": [each.record for each in others]})
+        context.print_json(document)
     else:
-        _show(answers)
-        for each in others:
-            context.print_point("not considered", f" ({each.connector})", f"{each.code}: {each.says}")
-    if most_telling(answers).attribution.outcome is Outcome.REFUSED:
+        _show(document)
+    if document["outcome"] == Outcome.REFUSED:
         raise typer.Exit(context.NO)
 
 
-def _relay(listener: str | None) -> Relay:
+def _here(asked: Question, listener: str | None) -> ReadRecord:
     from gatepost.app import ListenerNotFound, open_relay
 
     try:
-        return open_relay(context.config(), listener)
+        relay = open_relay(context.config(), listener)
     except ListenerNotFound as error:
         context.fail(str(error), context.WRONG_USE)
+    return explanation(relay, asked, datetime.now(UTC))
 
 
-def _address(text: str) -> Address:
-    try:
-        return ip_address(text)
-    except ValueError:
-        context.fail(f"--address {text}: not an IP address, such as 192.0.2.1 or 2001:db8::1", context.WRONG_USE)
+def _there(asked: Question, listener: str | None) -> ReadRecord:
+    from gatepost.app.remote import remote_explanation
+
+    invocation = context.INVOCATION
+    assert invocation.server is not None
+    with exit_on_refusal():
+        body = body_of(asked, listener)
+        return remote_explanation(invocation.server, invocation.token_file, invocation.authority, body)
 
 
 def _chain(certificate: Path | None) -> tuple[CertificateFacts, ...]:
@@ -101,29 +98,6 @@ def _chain(certificate: Path | None) -> tuple[CertificateFacts, ...]:
         context.fail(f"--certificate: {error}", context.WRONG_USE)
 
 
-def _reverse_path(text: str) -> ReversePath:
-    return NULL_REVERSE_PATH if text in ("", "<>") else _mailbox(text, "--mail-from")
-
-
-def _mailbox(text: str, option: str) -> Mailbox:
-    found = read_mailbox(text.removeprefix("<").removesuffix(">"), irregular=True)
-    if isinstance(found, BadPath):
-        context.fail(f"{option} {text}: {found.says}; write it like ann@contoso.com", context.WRONG_USE)
-    return found
-
-
-def _document(answers: tuple[Answer, ...]) -> dict[str, object]:
-    """The contract's object, and beside it every recipient's own."""
-    return {
-        **_record(most_telling(answers)),
-        "recipients": [{"rcpt_to": str(each.forward_path), **_record(each)} for each in answers],
-    }
-
-
-def _record(answer: Answer) -> Record:
-    return attribution_record(answer.attribution, str(answer.reply))
-
-
 _HEADLINES = {
     Outcome.RELAY: "accepted: relayed for tenant {tenant}",
     Outcome.DELIVER: "accepted: delivered to tenant {tenant}'s own domain",
@@ -132,16 +106,11 @@ _HEADLINES = {
 }
 
 
-def _show(answers: tuple[Answer, ...]) -> None:
-    for answer in answers:
-        found = answer.attribution
-        reason = found.refusal.reason if found.refusal else None
-        headline = _HEADLINES[found.outcome].format(tenant=found.tenant, reason=reason)
-        print_verdict(str(answer.forward_path), headline, found, str(answer.reply))
-        for each in found.reasons:
-            context.print_point(each.code, f" ({each.connector})" if each.connector else "", each.says)
-        for warning in found.warnings:
-            context.print_point("warning", "", warning, "bold yellow")
-    refused = most_telling(answers).attribution.refusal
-    if refused:
-        context.suggest(f"gatepost help reason {refused.reason}")
+def _show(document: ReadRecord) -> None:
+    for each in document["recipients"]:
+        headline = _HEADLINES[each["outcome"]].format(tenant=each["tenant"], reason=each["reason"])
+        print_verdict(each["rcpt_to"], headline, each)
+    for each in document["not_considered"]:
+        context.print_point("not considered", f" ({each['connector']})", f"{each['code']}: {each['says']}")
+    if document["reason"]:
+        context.suggest(f"gatepost help reason {document['reason']}")

@@ -94,11 +94,7 @@ def _show(answers: tuple[CloudAnswer, ...], told: LoggedSession | None) -> None:
     for each in answers:
         refusal = each.attribution.refusal
         headline = _HEADLINES[each.outcome].format(reason=refusal.reason if refusal else None)
-        print_verdict(str(each.forward_path), headline, each.attribution, each.reply)
-        for reason in each.attribution.reasons:
-            context.print_point(reason.code, f" ({reason.connector})" if reason.connector else "", reason.says)
-        for warning in each.attribution.warnings:
-            context.print_point("warning", "", warning, "bold yellow")
+        print_verdict(str(each.forward_path), headline, attribution_record(each.attribution, each.reply))
         for sentence in each.not_public:
             context.print_point("not public", "", sentence, "bold cyan")
         for sentence in each.not_known:

@@ -53,7 +53,10 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
 """name: (module, typer application in it, one line for the overview)"""
 
 
-_REMOTE = ("tenant", "domain", "inbound-connector", "enroll", "send-connector", "why", "queue", "audit", "forecast")
+_REMOTE = (
+    *("tenant", "domain", "inbound-connector", "enroll", "send-connector", "explain", "why", "queue", "audit"),
+    "forecast",
+)
 """What can be asked of a relay elsewhere."""
 
 

@@ -166,7 +166,7 @@ TENANT = Fields(
         parse=_contact,
         about="The mailbox that receives forecasts.",
     ),
-    Field(name="limits", form=LIMITS, option="limit", only_imported=True),
+    Field(name="limits", form=LIMITS, option="limit"),
 )
 
 DOMAIN = Fields(

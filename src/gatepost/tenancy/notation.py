@@ -235,9 +235,18 @@ def named_limit(text: str) -> tuple[str, int | None]:
         hint = f"did you mean {near[0].replace('_', '-')}?" if near and separator else f"known: {known}"
         raise BadRequest(_LIMIT, f" {text}: write it as NAME=COUNT, such as inbound-connectors=400", next_step=hint)
     limit = limit_size(value) if name == "message_size" else limit_count(value)
-    if limit and limit > _LONGEST_PREFIX.get(name, limit):
-        raise BadRequest(_LIMIT, f" {text}: a prefix has at most {_LONGEST_PREFIX[name]} bits")
-    return name, limit
+    return name, limit and usable_limit(name, limit)
+
+
+def usable_limit(name: str, limit: int) -> int:
+    """The limit, if there is one of that name and it can be that large."""
+    if name not in LIMIT_NAMES:
+        near = get_close_matches(name, LIMIT_NAMES, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(LIMIT_NAMES)}"
+        raise BadRequest(_LIMIT, f" {name}: there is no such limit", next_step=hint)
+    if limit > _LONGEST_PREFIX.get(name, limit):
+        raise BadRequest(_LIMIT, f" {name}={limit}: a prefix has at most {_LONGEST_PREFIX[name]} bits")
+    return _bounded(limit, str(limit))
 
 
 def limit_size(text: str) -> int | None:

@@ -61,11 +61,13 @@ _TENANT = at("/v1/tenants/{name}")
 
 
 def _change_tenant_there(relay: Relay, *, name: str, contact: str | None, limits: Mapping[str, int | None]) -> Tenant:
-    if limits:
-        raise BadRequest("limits of a tenant are set on the relay itself: gatepost tenant set")
     path = _TENANT(relay, {"name": name})
     found = relay.ask("GET", path)
-    body = {"contact": found.body["contact"] if contact is None else contact or None}
+    own = {**found.body["limits"], **limits}
+    body = {
+        "contact": found.body["contact"] if contact is None else contact or None,
+        "limits": {each: limit for each, limit in own.items() if limit is not None},
+    }
     return tenant_from(relay.ask("PUT", path, body, unchanged(found)).body)
 
 

@@ -15,6 +15,7 @@ from gatepost.tenancy.fields import Record
 from gatepost.tenancy.names import presented_names
 from gatepost.tenancy.ownership import unowned_names
 from gatepost.tenancy.reasons import ReasonCode
+from gatepost.tenancy.session_record import attribution_record
 from gatepost.tenancy.tenant import InboundConnector
 
 SOMEWHERE = ip_address("0.0.0.0")
@@ -97,6 +98,20 @@ def not_considered(relay: Relay, question: Question, answers: Sequence[Answer]) 
 
 def _not_considered(connector: InboundConnector, code: ReasonCode, says: str) -> NotConsidered:
     return NotConsidered(connector=connector.label, code=code, says=says)
+
+
+def explanation(relay: Relay, asked: Question, at: datetime) -> Record:
+    """The verdict that design §7 promises, beside it every recipient's own, and what no session looks at."""
+    answers = explain(relay, asked, at)
+    return {
+        **_verdict(most_telling(answers)),
+        "recipients": [{"rcpt_to": str(each.forward_path), **_verdict(each)} for each in answers],
+        "not_considered": [each.record for each in not_considered(relay, asked, answers)],
+    }
+
+
+def _verdict(answer: Answer) -> Record:
+    return attribution_record(answer.attribution, str(answer.reply))
 
 
 def most_telling(answers: Sequence[Answer]) -> Answer:
