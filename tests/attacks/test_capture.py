@@ -1,10 +1,12 @@
 """One tenant's mail reaches a next hop that another tenant configured, or is taken for another's.
 
-Random directories (names, pins, proofs, anchors, addresses, partners, send connectors, enrolments) and random sessions
-(own servers, forwards that keep the envelope sender, providers whose servers share one certificate, strangers). What
-may be is written here from the rules in docs/reference/attribution.md, not from the code that decides.
+Random directories (names, wildcards, pins, proofs, anchors, addresses, partners, send connectors, enrolments, a
+sub-domain that is another tenant's) and random sessions (own servers, forwards that keep the envelope sender, providers
+whose servers share one certificate, a certificate with two tenants' names, strangers). What may be is written here from
+the rules in docs/reference/attribution.md, not from the code that decides.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import ip_address, ip_network
@@ -21,15 +23,26 @@ from gatepost.tenancy.candidates import gather
 from gatepost.tenancy.enrolment import objection
 from gatepost.tenancy.evidence import ClientCertificate, Evidence, VerifiedCertificate
 from gatepost.tenancy.proof import Proof
-from gatepost.tenancy.tenant import AddressSpace, ConnectorType, InboundConnector, SendConnector, SmartHost
+from gatepost.tenancy.tenant import (
+    AcceptedDomain,
+    AddressSpace,
+    ConnectorType,
+    InboundConnector,
+    SendConnector,
+    SmartHost,
+)
 from soak import rounds
 from tenancy.attribution_cases import AT, PUBLIC_CA, FixtureJudge, client_certificate, domain, tenant, tls
 from tenancy.memory_directory import MemoryDirectory
 
 TENANTS = ("contoso", "fabrikam", "evil")
 DOMAIN_OF = {"contoso": "contoso.com", "fabrikam": "fabrikam.com", "evil": "evil.example"}
+BRANCH = "branch.contoso.com"
+"""Fabrikam's domain, below contoso's."""
+OWNER_OF = {own: name for name, own in DOMAIN_OF.items()} | {BRANCH: "fabrikam"}
 FOREIGN = ("outside.example", "woodgrove.example")
 ADDRESS_OF = {"contoso": "192.0.2.1", "fabrikam": "198.51.100.1", "evil": "203.0.113.1", "provider": "192.0.2.77"}
+ADDRESS_OF["host"] = "192.0.2.88"
 OWN_CA = {name: f"CN={name} CA" for name in TENANTS}
 TOKEN = "t" * 32
 
@@ -39,7 +52,7 @@ class Server:
     """Somebody's mail server, as it shows itself."""
 
     owner: str
-    """A tenant, or `provider`: whose servers serve everybody."""
+    """A tenant; `provider`, whose servers serve everybody; `host`, whose certificate has two tenants' names."""
     address: str
     certificate: ClientCertificate | None
     issuer: str
@@ -58,15 +71,23 @@ def servers() -> tuple[Server, ...]:
             said = {"names": [host], "state": state, "issuer": issuer, "sha256": f"{owner}{number}"}
             found.append(Server(owner, ADDRESS_OF[owner], client_certificate({**said, "key_sha256": ""}), issuer))
         found.append(Server(owner, ADDRESS_OF[owner], None, ""))
-    for number, (issuer, state) in enumerate(((PUBLIC_CA, "verified"), ("self", "self-signed"))):
-        said = {"names": ["out.provider.example"], "state": state, "issuer": issuer, "sha256": f"provider{number}"}
-        found.append(Server("provider", ADDRESS_OF["provider"], client_certificate({**said, "key_sha256": ""}), issuer))
+    shared = (
+        ("provider", ["out.provider.example"], PUBLIC_CA, "verified"),
+        ("provider", ["out.provider.example"], "self", "self-signed"),
+        ("host", ["mail.contoso.com", "mail.fabrikam.com"], PUBLIC_CA, "verified"),
+        ("host", ["mail.fabrikam.com", f"mail.{BRANCH}"], OWN_CA["fabrikam"], "issuer-unknown"),
+        ("fabrikam", [f"mail.{BRANCH}"], PUBLIC_CA, "verified"),
+        ("contoso", ["*.contoso.com"], PUBLIC_CA, "verified"),
+    )
+    for number, (owner, names, issuer, state) in enumerate(shared):
+        said = {"names": names, "state": state, "issuer": issuer, "sha256": f"shared{number}", "key_sha256": ""}
+        found.append(Server(owner, ADDRESS_OF[owner], client_certificate(said), issuer))
     return tuple(found)
 
 
 SERVERS = servers()
 PINS = tuple(each.certificate.leaf.sha256 for each in SERVERS if each.certificate)
-NAMES = tuple(name for owner in TENANTS for name in (f"mail.{DOMAIN_OF[owner]}", f"*.{DOMAIN_OF[owner]}"))
+NAMES = tuple(name for own in OWNER_OF for name in (f"mail.{own}", f"*.{own}"))
 
 some = st.lists
 
@@ -75,9 +96,9 @@ some = st.lists
 def connectors(draw: st.DrawFn, number: int) -> InboundConnector:
     owner = draw(st.sampled_from(TENANTS))
     # Anybody writes down anything; only a name of its own keeps a connector enabled.
-    own_names = [name for name in NAMES if name.endswith(DOMAIN_OF[owner])]
+    own_names = [name for name in NAMES if owner_by_design(base(name)) == owner]
     names = tuple(draw(some(st.sampled_from(own_names) | st.sampled_from(NAMES), max_size=2, unique=True)))
-    own = all(name.endswith(DOMAIN_OF[owner]) for name in names)
+    own = all(name in own_names for name in names)
     restricts = draw(st.booleans())
     partner = draw(st.sampled_from([False, False, True]))
     return InboundConnector(
@@ -106,14 +127,16 @@ class World:
 
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
-    verified = {owner: draw(st.sampled_from([True] * 7 + [False])) for owner in TENANTS}
-    domains = [domain(DOMAIN_OF[owner], owner, verified[owner], draw(st.booleans())) for owner in TENANTS]
+    domains = [
+        domain(own, owner, draw(st.sampled_from([True] * 7 + [False])), draw(st.booleans()))
+        for own, owner in OWNER_OF.items()
+    ]
     inbound = tuple(draw(connectors(number)) for number in range(draw(st.integers(0, 6))))
     hops = [hop("internet", None, "*")]
     for owner in TENANTS:
-        for space in draw(some(st.sampled_from(["*", *DOMAIN_OF.values()]), max_size=2, unique=True)):
+        for space in draw(some(st.sampled_from(["*", *OWNER_OF]), max_size=2, unique=True)):
             hops.append(hop(f"{owner}-{space}", owner, space))
-    for space in draw(some(st.sampled_from(tuple(DOMAIN_OF.values())), max_size=2, unique=True)):
+    for space in draw(some(st.sampled_from(tuple(OWNER_OF)), max_size=2, unique=True)):
         hops.append(hop(f"server-{space}", None, space))
     world = World(furnished(domains, inbound, hops, ()), inbound, (), tuple(hops))
     for _ in range(draw(st.integers(0, 4))):
@@ -201,14 +224,50 @@ def could_claim(world: World, connector: InboundConnector, server: Server) -> bo
 
 
 def vouched_name(world: World, connector: InboundConnector, server: Server) -> bool:
-    """A name that the tenant owns, presented under a public authority or under the connector's own."""
+    """It names, by a name that its tenant owns, what the server shows under a public authority or its own."""
+    return any(True for _ in vouched_names(world, connector, server))
+
+
+def vouched_names(world: World, connector: InboundConnector, server: Server) -> Iterator[str]:
     if server.certificate is None or not (server.is_public or server.issuer in connector.trust_anchors):
-        return False
-    host = server.certificate.leaf.dns_names[0]
-    owner = next((name for name, own in DOMAIN_OF.items() if host.endswith(f".{own}")), None)
-    if owner != connector.tenant or not world.directory.has_verified_domain(owner):
-        return False
-    return host in connector.certificate_names or f"*.{DOMAIN_OF[owner]}" in connector.certificate_names
+        return
+    for host in server.certificate.leaf.dns_names:
+        for pattern in connector.certificate_names:
+            if covers(pattern, host) and owner_of_name(world, base(pattern)) == connector.tenant:
+                yield host
+
+
+def speaks_for(world: World, connector: InboundConnector, server: Server) -> bool:
+    """A vouched name that is not in a domain which another tenant has verified: it needs nothing beside it."""
+    return any(owner_of_name(world, base(host)) == connector.tenant for host in vouched_names(world, connector, server))
+
+
+def base(name: str) -> str:
+    return name.removeprefix("*.")
+
+
+def covers(pattern: str, host: str) -> bool:
+    """A wildcard certificate answers to the same wildcard alone, or a wider one."""
+    return pattern == host or (pattern[:2] == "*." and (base(host) == base(pattern) or host.endswith(pattern[1:])))
+
+
+def owner_by_design(name: str) -> str | None:
+    """Whose it is once every domain is verified."""
+    return next((OWNER_OF[own] for own in above(name)), None)
+
+
+def owner_of_name(world: World, name: str) -> str | None:
+    """The nearest verified owner."""
+    return next((found.tenant for own in above(name) if (found := claimed(world, own)) and found.verified), None)
+
+
+def above(name: str) -> list[str]:
+    """The tenants' domains that the name is or lies below, the nearest first."""
+    return sorted((own for own in OWNER_OF if f".{name}".endswith(f".{own}")), key=len, reverse=True)
+
+
+def claimed(world: World, own: str) -> AcceptedDomain | None:
+    return world.directory._claims.get((own, OWNER_OF[own]))
 
 
 # --- sessions ---------------------------------------------------------------------------------------------------------
@@ -225,8 +284,8 @@ def sessions(draw: st.DrawFn, world: World) -> tuple[Server, Evidence]:
     ]
     server = draw(st.sampled_from(recognised or SERVERS) | st.sampled_from(SERVERS))
     # A server's own mail, its bounces, and what it forwards with the envelope sender kept; a provider's customers'.
-    sender = draw(st.sampled_from(["", *DOMAIN_OF.values(), *FOREIGN]))
-    recipient = draw(st.sampled_from([*DOMAIN_OF.values(), *FOREIGN]))
+    sender = draw(st.sampled_from(["", *OWNER_OF, *FOREIGN]))
+    recipient = draw(st.sampled_from([*OWNER_OF, *FOREIGN]))
     path = Mailbox("a", sender, f"a@{sender}") if sender else NULL_REVERSE_PATH
     return server, presented(server, path, f"x@{recipient}", "mail.any.name")
 
@@ -249,11 +308,14 @@ def verdict(world: World, evidence: Evidence) -> Attribution:
 
 
 def owner_of(world: World, path: object) -> str | None:
-    """The tenant that has verified the path's domain."""
+    """The tenant that has verified the path's domain, or one above it with its sub-domains."""
     if not isinstance(path, Mailbox):
         return None
-    who = next((name for name, own in DOMAIN_OF.items() if own == path.domain), None)
-    return who if who and world.directory.has_verified_domain(who) else None
+    for own in above(path.domain):
+        found = claimed(world, own)
+        if found and found.verified and (own == path.domain or found.match_subdomains):
+            return found.tenant
+    return None
 
 
 # --- what may be ------------------------------------------------------------------------------------------------------
@@ -265,10 +327,13 @@ def may_be_taken_for(world: World, who: str, server: Server, evidence: Evidence)
     sender, recipient = owner_of(world, evidence.reverse_path), owner_of(world, evidence.forward_paths[-1])
     if recipient == who:
         return True
-    enabled = [each for each in world.connectors if each.tenant == who and each.enabled]
-    if any(vouched_name(world, each, server) for each in enabled):
+    enabled = [each for each in world.connectors if each.enabled and each.type is not ConnectorType.PARTNER]
+    own = [each for each in enabled if each.tenant == who]
+    if sender == who and any(could_claim(world, each, server) for each in own):
         return True
-    if any(could_claim(world, each, server) for each in enabled) and sender == who:
+    if any(each.tenant == sender != who and speaks_for(world, each, server) for each in enabled):
+        return False  # A shared certificate: the reverse-path's owner recognises it too.
+    if any(speaks_for(world, each, server) for each in own):
         return True
     certificate = server.certificate
     proven = [each for each in world.proofs if certificate and certificate.leaf.sha256 in each.pins]
@@ -349,8 +414,7 @@ def test_a_lock_down_by_partner_connectors_holds_for_every_other_tenants_server(
             return True
         if not isinstance(certificate, VerifiedCertificate) and server.issuer not in partner.trust_anchors:
             return False
-        host = certificate.leaf.dns_names[0]
-        return any(name == host or (name[:2] == "*." and host.endswith(name[1:])) for name in partner.certificate_names)
+        return any(covers(name, host) for name in partner.certificate_names for host in certificate.leaf.dns_names)
 
     assert not restricting or any(map(satisfies, restricting))
 
@@ -364,11 +428,11 @@ def test_what_a_stranger_stores_changes_no_reply_to_another(
     """The stranger owns neither path nor any name presented."""
     world, (_, evidence) = scene
     certificate = evidence.certificate
-    host = certificate.leaf.dns_names[0] if certificate else ""
+    hosts = certificate.leaf.dns_names if certificate else ()
     concerned = {owner_of(world, evidence.reverse_path), owner_of(world, evidence.forward_paths[-1])}
-    concerned |= {name for name, own in DOMAIN_OF.items() if host.endswith(f".{own}")}
+    concerned |= {OWNER_OF[own] for host in hosts for own in above(base(host))}
     concerned |= {proof.tenant for proof in world.proofs}
-    concerned |= {name for name, own in DOMAIN_OF.items() if getattr(evidence.reverse_path, "domain", "") == own}
+    concerned |= {OWNER_OF[own] for own in above(getattr(evidence.reverse_path, "domain", ""))}
     strangers = [name for name in TENANTS if name not in concerned]
     if not strangers:
         return
