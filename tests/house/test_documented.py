@@ -28,6 +28,7 @@ REFERENCE = ROOT / "docs" / "reference"
 sys.path.insert(0, str(ROOT / "tools"))
 import generate_api  # noqa: E402
 import generate_commands  # noqa: E402
+import generate_man  # noqa: E402
 
 
 def _page(name: str) -> str:
@@ -93,6 +94,7 @@ def test_the_example_with_every_key_has_every_key_at_its_default() -> None:
 def test_every_command_and_option_is_on_the_page_of_commands() -> None:
     page = generate_commands.page()
     assert page == generate_commands.PAGE.read_text("utf-8"), "run: python tools/generate_commands.py"
+    assert generate_man.page() == generate_man.PAGE.read_text("utf-8"), "run: python tools/generate_man.py"
 
 
 def test_every_command_and_option_says_what_it_is_for() -> None:

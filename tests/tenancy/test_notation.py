@@ -58,3 +58,10 @@ def test_any_name_people_can_read_can_be_given(name: str) -> None:
 def test_a_name_that_cannot_be_shown_or_typed_is_refused(name: str) -> None:
     with pytest.raises(BadRequest):
         notation.object_name(name, "tenant")
+
+
+def test_a_size_is_shown_as_it_would_be_written() -> None:
+    for text in ("25MiB", "1GiB", "64KiB", "0", "1000"):
+        size = notation.limit_size(text)
+        assert size is not None and notation.size_text(size) == text
+    assert notation.size_text(1536 * 1024) == "1536KiB"

@@ -96,7 +96,7 @@ def print_facts(title: str, facts: Sequence[tuple[str, str]]) -> None:
 
 
 def day_and_time(at: datetime | None) -> str:
-    return at.astimezone().strftime("%Y-%m-%d %H:%M") if at else "never"
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M}Z" if at else "never"
 
 
 def ago(at: datetime) -> str:

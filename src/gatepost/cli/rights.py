@@ -3,7 +3,6 @@
 import os
 import sys
 from pathlib import Path
-from pwd import getpwuid
 from shlex import join
 
 from gatepost.cli import context
@@ -36,6 +35,10 @@ def _out_of_reach(data: Path | None) -> Path | None:
 
 def _owner(path: Path) -> str | None:
     """Somebody else to whom the data folder belongs, where `path` is in it."""
+    try:
+        from pwd import getpwuid
+    except ImportError:
+        return None  # not POSIX: the doctor and the wizard's exports work there, and use no data folder
     data = _data_folder()
     if data is None or not path.absolute().is_relative_to(data.absolute()) or data.stat().st_uid == os.geteuid():
         return None

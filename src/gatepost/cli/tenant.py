@@ -14,7 +14,7 @@ from gatepost.cli import context
 from gatepost.cli.domain import state_of
 from gatepost.cli.editing import administration, ago, day_and_time, print_facts, print_table
 from gatepost.tenancy.fields import Record
-from gatepost.tenancy.notation import limit_count, limit_size, named_limit
+from gatepost.tenancy.notation import limit_count, limit_size, named_limit, size_text
 from gatepost.tenancy.record import domain_record, inbound_connector_record, send_connector_record, tenant_record
 from gatepost.tenancy.sighting import ConnectorUse
 from gatepost.tenancy.tenant import Tenant
@@ -98,7 +98,7 @@ def show(name: Name, json: Json = False) -> None:
         context.print_json(_record(found))
         return
     facts = [("since", day_and_time(found.tenant.created_at)), ("contact", found.tenant.contact or "none")]
-    facts += [(each.replace("_", " "), str(limit)) for each, limit in _own_limits(found.tenant)]
+    facts += [(each.replace("_", " "), _limit(each, limit)) for each, limit in _own_limits(found.tenant)]
     print_facts(f"tenant {found.tenant.name}", facts)
     if found.domains:
         context.say()
@@ -162,6 +162,10 @@ def _use(own: Sequence[ConnectorUse]) -> tuple[str, str, str]:
 
 def _own_limits(tenant: Tenant) -> list[tuple[str, int]]:
     return [(each, limit) for each, limit in asdict(tenant.limits).items() if limit is not None]
+
+
+def _limit(name: str, limit: int) -> str:
+    return size_text(limit) if name == "message_size" else str(limit)
 
 
 def _next_step(found: tenants.TenantContents) -> str:

@@ -259,6 +259,12 @@ def limit_size(text: str) -> int | None:
     return limit_count(text)
 
 
+def size_text(octets: int) -> str:
+    """As it would be written: in the largest unit that divides it."""
+    units = ((unit, size) for unit, size in reversed(_SIZE_UNITS.items()) if octets and octets % size == 0)
+    return next((f"{octets // size}{unit}" for unit, size in units), str(octets))
+
+
 def comment(text: str) -> str:
     """A note for people: it stands in tables and logs, so it is one line."""
     if not is_plain(text):

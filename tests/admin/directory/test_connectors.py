@@ -41,6 +41,32 @@ def fine(certificate: Path, key: Path) -> CredentialVerdict:
     return CredentialVerdict()
 
 
+class TestListedTwice:
+    def test_a_name_in_two_connectors_of_a_tenant_is_said(self, owned: Editor) -> None:
+        said = {"certificate_names": ["mail.contoso.com", "*.contoso.com"]}
+        assert inbound_connectors.add(owned, "contoso", "first", said).warnings == ()
+        (note,) = inbound_connectors.add(
+            owned, "contoso", "second", {"certificate_names": ["mail.contoso.com"]}
+        ).warnings
+        assert (
+            with_options(note) == "--certificate-name mail.contoso.com is in contoso/first too: one of them is enough"
+        )
+        assert inbound_connectors.change(owned, "contoso", "second", {"comment": "x"}).warnings == (note,)
+
+    def test_an_address_of_two_tenants_is_the_operators_to_know(self, owned: Editor, tmp_path: Path) -> None:
+        for name in ("a", "b"):
+            inbound_connectors.add(owned, "fabrikam", name, {"addresses": ["192.0.2.7"]})
+        saved = inbound_connectors.add(owned, "contoso", "mail", {"addresses": ["192.0.2.0/24", "192.0.2.7"]})
+        (note,) = saved.warnings
+        assert with_options(note).startswith("--address 192.0.2.7/32 is in fabrikam/a, fabrikam/b too: the domain of")
+        by_tenant = Allowance(limits=owned.allowance.limits, by_tenant=True)
+        tenants_own = Editor(tmp_path / "directory.sqlite", who="token", allowance=by_tenant)
+        assert inbound_connectors.warnings_of(tenants_own, saved.connector) == ()
+        (own,) = inbound_connectors.add(tenants_own, "contoso", "again", {"addresses": ["192.0.2.7"]}).warnings
+        assert with_options(own) == "--address 192.0.2.7/32 is in contoso/mail too: one of them is enough"
+        tenants_own.close()
+
+
 class TestOwnedNames:
     def test_a_connector_with_an_owned_name_is_enabled(self, owned: Editor) -> None:
         saved = inbound_connectors.add(owned, "contoso", "mail", {"certificate_names": ["Mail.contoso.com"]})

@@ -178,6 +178,7 @@ def warnings_of(editor: DirectoryEditor, connector: InboundConnector) -> tuple[S
             warnings.append((_FIELD["sender_domains"], no_effect))
         anybody = f" is every host: whoever knows a domain of {connector.tenant} can relay"
         warnings += [(_FIELD["addresses"], f" {each}{anybody}") for each in connector.addresses if each.prefixlen == 0]
+        warnings += _listed_twice(editor, connector)
         if set(connector.pins) - connector.proven_pins:
             warnings.append(
                 "a pinned certificate counts like an address, with a reverse-path in a verified domain only, until the "
@@ -191,6 +192,36 @@ def warnings_of(editor: DirectoryEditor, connector: InboundConnector) -> tuple[S
             f"gatepost domain add {quote(connector.tenant)} DOMAIN"
         )
     return tuple(warnings)
+
+
+_MOST_NETWORKS = 10
+"""Of a connector's, that are looked for in others."""
+
+
+def _listed_twice(editor: DirectoryEditor, connector: InboundConnector) -> Iterator[Sentence]:
+    """What other connectors list too: of the same tenant by mistake, of another one perhaps on purpose, which is the
+    operator's to know alone."""
+    tenant = connector.tenant
+    for name in connector.certificate_names:
+        naming = (each for each in editor.connectors_naming([name], [tenant]) if name in each.certificate_names)
+        if own := _others(connector, naming, own=True):
+            yield _FIELD["certificate_names"], f" {name} is in {own} too: one of them is enough"
+    for network in connector.addresses[:_MOST_NETWORKS]:
+        found = editor.connectors_listing(network.network_address, [tenant])
+        listing = [each for each in found if network in each.addresses]
+        if own := _others(connector, listing, own=True):
+            yield _FIELD["addresses"], f" {network} is in {own} too: one of them is enough"
+        theirs = _others(connector, listing, own=False)
+        if theirs and not editor.allowance.by_tenant:
+            decides = "the domain of the reverse-path decides whose session it is"
+            yield _FIELD["addresses"], f" {network} is in {theirs} too: {decides}"
+
+
+def _others(connector: InboundConnector, found: Iterable[InboundConnector], *, own: bool) -> str:
+    """The labels of other connectors: of the same tenant, or of others."""
+    labels = [each.label for each in found if (each.tenant == connector.tenant) is own]
+    others = sorted(label for label in labels if label != connector.label)
+    return ", ".join(others[:3]) + (f" and {len(others) - 3} more" if others[3:] else "")
 
 
 def _said(changes: bool | None, otherwise: bool) -> bool:
