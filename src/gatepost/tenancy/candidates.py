@@ -105,7 +105,8 @@ class Candidates:
     partners: tuple[Candidate, ...]
     """Enabled partner connectors of the recipient's tenant, by name."""
     silent: tuple[InboundConnector, ...]
-    """The on-premises connectors of the reverse-path's owner, where none of them is among `connectors`."""
+    """The on-premises connectors of the reverse-path's owner, or where nobody owns that, of the tenant that alone owns
+    names of the certificate; none where one of them is among `connectors`."""
 
 
 def gather(directory: Directory, evidence: Evidence, judge: ChainJudge, at: datetime) -> Candidates:
@@ -128,7 +129,7 @@ def gather(directory: Directory, evidence: Evidence, judge: ChainJudge, at: date
         recipient_has_route=has_route(directory, recipient.tenant, recipient_domain) if recipient else False,
         rejects_direct_send=_rejects_direct_send(directory, recipient.tenant) if recipient else False,
         partners=_partners(directory, recipient.tenant, evidence, judge, at) if recipient else (),
-        silent=_silent(directory, sender.tenant, connectors) if sender else (),
+        silent=_silent(directory, sender, name_owners, connectors),
     )
 
 
@@ -323,7 +324,13 @@ def _partners(
     return tuple(judging.candidate(connector, address) for connector in partners)
 
 
-def _silent(directory: Directory, tenant: str, connectors: tuple[Candidate, ...]) -> tuple[InboundConnector, ...]:
+def _silent(
+    directory: Directory, sender: AcceptedDomain | None, name_owners: frozenset[str], connectors: tuple[Candidate, ...]
+) -> tuple[InboundConnector, ...]:
+    tenants = (sender.tenant,) if sender else name_owners
+    if len(tenants) != 1:
+        return ()
+    (tenant,) = tenants
     if any(candidate.connector.tenant == tenant for candidate in connectors):
         return ()
     return tuple(
