@@ -11,12 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from gatepost.store.directory.editor import (
+from gatepost.store.directory.editor import SqliteDirectoryEditor
+from gatepost.store.directory.file import reporting
+from gatepost.store.directory.listing import OWNED
+from gatepost.store.directory.rows import (
     INDEXES,
-    OWNED,
     PUT_DOMAIN,
     PUT_TENANT,
-    SqliteDirectoryEditor,
     domain_row,
     index_rows,
     insert_into,
@@ -24,7 +25,6 @@ from gatepost.store.directory.editor import (
     stored_connector_record,
     text_of,
 )
-from gatepost.store.directory.file import reporting
 from gatepost.tenancy.allowance import Allowance, Owned
 from gatepost.tenancy.fields import ReadRecord
 from gatepost.tenancy.record import domain_from, domain_record, tenant_from, tenant_record
