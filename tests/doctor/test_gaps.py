@@ -24,3 +24,12 @@ def test_one_of_two_is_not_guessed():
     shown = "Name : A\nSmartHosts : {a.example}\n\nName : B\nSmartHosts : {b.example}\n"
     command = "Set-SendConnector -Identity '<connector>' -RequireTLS $true"
     assert commands(shown, command) == [command]
+
+
+def test_an_address_that_was_seen_needs_no_quotes():
+    shown = (
+        "220 mx.example\nEHLO relay.tern.example\n250-tern-example.mail.protection.outlook.com Hello [198.51.100.7]\n"
+        "MAIL FROM:<a@tern.example>\nRCPT TO:<b@gull.example>\n550 5.7.64 TenantAttribution; Relay Access Denied\n"
+    )
+    command = "New-InboundConnector -Name Direct -SenderIPAddresses '<address of the source>'"
+    assert commands(shown, command) == ["New-InboundConnector -Name Direct -SenderIPAddresses 198.51.100.7"]

@@ -330,14 +330,14 @@ def test_a_restriction_is_held_to_the_domains_that_the_filter_stands_before():
         facts="Recipient: alerts@heron.onmicrosoft.com.\nMX of heron.example is the filter.\n",
     )
     assert "G05" in result.findings[0].catalogue
-    assert "-AssociatedAcceptedDomains 'heron.example'" in commands(result)
+    assert "-AssociatedAcceptedDomains heron.example" in commands(result)
     assert not findings(bounce=LOCK, connector=FILTER, facts="Recipient: alerts@heron.example.\n").findings
 
 
 def test_the_exception_from_a_restriction_is_an_identity():
     allow = "\nName : Allow vendor\nConnectorType : Partner\nSenderDomains : {smtp:vendor.example;1}\nSenderIPAddresses : {}\nRestrictDomainsToIPAddresses : False\n"
     result = findings(bounce=LOCK, connector=FILTER + allow, words="Its certificate is CN=mta.vendor.example.")
-    assert "-TlsSenderCertificateName 'mta.vendor.example'" in commands(result)
+    assert "-TlsSenderCertificateName mta.vendor.example" in commands(result)
     assert result.findings[0].confidence == "medium", "somebody says so"
 
 

@@ -129,6 +129,22 @@ def egress_addresses(bundle: EvidenceBundle) -> tuple[Egress, ...]:
     return tuple(sorted(found.values(), key=lambda each: (-each.refused, each.source.file, each.source.line)))
 
 
+def left_behind(bundle: EvidenceBundle) -> frozenset[Address]:
+    """Addresses that mail left from before the first refusal, and never since: it has moved, and is not spread."""
+    seen = [
+        (each.at.at, address, any(map(refused_by_attribution, each.replies)))
+        for each in bundle.sessions
+        if each.log != "receive"
+        and each.at is not None
+        and each.at.at is not None
+        and (address := parsed_address(each.hello_address)) is not None
+    ]
+    first = min((at for at, _, refused in seen if refused), default=None)
+    if first is None:
+        return frozenset()
+    return frozenset(one for _, one, _ in seen) - {one for at, one, _ in seen if at >= first}
+
+
 def _sightings(bundle: EvidenceBundle) -> Iterator[Egress]:
     counted = {
         (population.hello_address, population.outcome): population.sessions

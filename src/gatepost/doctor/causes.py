@@ -3,7 +3,7 @@
 # ruff: noqa: E501 - a pattern or a sentence broken over lines reads worse
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import get_args
@@ -20,7 +20,7 @@ class Cause:
     side: Side
     says: str = ""
     repair: tuple[tuple[str, str], ...] = ()
-    """Where, and the command; of a cause that a reply names by itself."""
+    """Where, and the command: of a cause that a reply names by itself, and for programs that a check does not know."""
     verify: str = ""
     needs: str = ""
     root_open: bool = False
@@ -45,6 +45,15 @@ def all_causes() -> dict[str, Cause]:
             needs=each.get("needs", ""),
             root_open=each.get("root_open", False),
         )
+    return _with_repairs(found)
+
+
+def _with_repairs(found: dict[str, Cause]) -> dict[str, Cause]:
+    """Each cause with the commands of repairs.toml behind its own."""
+    for each in tomllib.loads((files("gatepost.doctor") / "repairs.toml").read_text("utf-8"))["repair"]:
+        for id in each["of"]:
+            more = tuple((where, command) for where, command in each["repair"])
+            found[id] = replace(found[id], repair=found[id].repair + more)
     return found
 
 

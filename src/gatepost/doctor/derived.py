@@ -267,6 +267,12 @@ class Derived:
         )
 
     @cached_property
+    def goes_by_address(self) -> bool:
+        """Whether the connectors that were shown ask for no certificate: then which one is presented decides nothing."""
+        shown = identity_connectors(self.bundle.inbound_connectors)
+        return any(each.addresses for each in shown) and not self.naming_connectors
+
+    @cached_property
     def matching_connector(self) -> InboundConnector | None:
         """The connector whose certificate name, as it is written, the presented certificate satisfies."""
         certificate = self.presented

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from gatepost.doctor.addresses import refused_by_attribution
+from gatepost.doctor.commands import fitted, for_every_program
 from gatepost.doctor.derived import Derived, derive
 from gatepost.doctor.evidence import EvidenceBundle, ReadItem, Unread
 from gatepost.doctor.explanation import Explained, explained
 from gatepost.doctor.finding import Cited, Confidence, Finding, Fix, RuledOut
-from gatepost.doctor.gaps import filled
 from gatepost.doctor.missing import missing
 from gatepost.doctor.near_causes import spoken_against
 from gatepost.doctor.rules import all_rules
@@ -48,8 +48,7 @@ def diagnose(bundle: EvidenceBundle) -> Diagnosis:
     verdicts = [rule(bundle, facts) for rule in all_rules()]
     model = explained(bundle)
     findings = together(model, ranked([each for each in verdicts if isinstance(each, Finding)], bundle))
-    foreign = _software_not_there(bundle)
-    findings = tuple(_for_what_is_there(each, foreign) for each in filled(_said_once(findings), model.path))
+    findings = fitted(_said_once(for_every_program(findings, model.path)), model.path)
     named = {each.rule for each in findings}
     spoken = [each for each in verdicts if isinstance(each, RuledOut) and each.rule not in named]
     spoken += spoken_against(bundle, facts, named | {each.rule for each in spoken}) if findings else ()
@@ -58,7 +57,7 @@ def diagnose(bundle: EvidenceBundle) -> Diagnosis:
     return Diagnosis(
         findings=findings,
         ruled_out=tuple(spoken),
-        missing=model.missing if findings[:1] == model.findings[:1] != () else _missing(bundle, facts, findings),
+        missing=_to_bring(model, bundle, facts, findings),
         contradictions=_contradictions(bundle, facts),
         read=bundle.read,
         unread=bundle.unread,
@@ -70,9 +69,13 @@ def _said_once(findings: Sequence[Finding]) -> tuple[Finding, ...]:
 
 
 def commanded(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Beside a proof, and what must be repaired with it, a possibility has no command."""
-    if not findings or findings[0].confidence != "high":
-        return tuple(findings)
+    """Beside a proof, and what must be repaired with it, a possibility has no command; nor has what only says what
+    happens, where another says why."""
+    if not findings:
+        return ()
+    if findings[0].confidence != "high":
+        why = not findings[0].symptom and findings[0].confidence == "medium"
+        return tuple(replace(each, fix=()) if why and each.symptom else each for each in findings)
     kept = {findings[0].rule, *findings[0].together_with}
     return tuple(each if each.confidence == "high" or each.rule in kept else replace(each, fix=()) for each in findings)
 
@@ -251,31 +254,17 @@ def _equal_ones_medium(findings: Sequence[Finding]) -> list[Finding]:
     ]
 
 
-def _software_not_there(bundle: EvidenceBundle) -> frozenset[str]:
-    """Senders' programs that the evidence shows nothing of, where it shows another's."""
-    exchange = bool(
-        bundle.send_connectors
-        or bundle.receive_connectors
-        or bundle.health
-        or bundle.hcw
-        or bundle.queue_errors
-        or any(each.log in ("send", "receive") and each.session_id for each in bundle.sessions)
-        or any(each.role == "stored" for each in bundle.certificates)
-        or any("exchange" in each.quote.casefold() for each in (*bundle.prose, *bundle.events))
-    )
-    postfix = bool(bundle.postfix_deliveries or bundle.postfix_settings or bundle.postfix_tls)
-    there = {"Exchange": exchange, "Postfix": postfix, "Exim": bool(bundle.exim)}
-    return frozenset(each for each, is_there in there.items() if not is_there) if any(there.values()) else frozenset()
-
-
-def _for_what_is_there(finding: Finding, foreign: frozenset[str]) -> Finding:
-    """Commands for the sender's program only; what is to be done on a relay may be any program's."""
-    kept = tuple(each for each in finding.fix if each.where not in foreign or "relay" in each.command)
-    return replace(finding, fix=kept) if kept and kept != finding.fix else finding
-
-
 def _without_unproved_commands(finding: Finding) -> Finding:
     return replace(finding, fix=()) if finding.confidence == "low" else finding
+
+
+def _to_bring(model: Explained, bundle: EvidenceBundle, facts: Derived, findings: Sequence[Finding]) -> tuple[str, ...]:
+    """What the path asks for where its finding is the first; before anything general where no cause is known."""
+    if findings and findings[:1] == model.findings[:1]:
+        return model.missing
+    general = _missing(bundle, facts, findings)
+    unknown = not findings or findings[0].confidence == "low"
+    return tuple(dict.fromkeys((*model.missing, *general))) if unknown else general
 
 
 def _missing(bundle: EvidenceBundle, facts: Derived, findings: Sequence[Finding]) -> tuple[str, ...]:

@@ -100,6 +100,8 @@ class CertificateSeen(Fact):
     thumbprint: str = ""
     """SHA-1, upper-case hex, no blanks."""
     sha256: str = ""
+    public_key_sha256: str = ""
+    """Of the SubjectPublicKeyInfo, as a TLSA record 3 1 1 has it; empty where only text tells of the certificate."""
     not_before: Moment | None = None
     not_after: Moment | None = None
     purposes: tuple[str, ...] | None = None
@@ -530,7 +532,7 @@ class SettingSeen(Fact):
 
     software: str = ""
     """`environment`, `php`, `windows-registry`, `winhttp`, `haproxy`, `opensmtpd`, `exim`, `sendmail`, `resolver`,
-    `device`."""
+    `device`, `exchange-online` (the section is the mailbox)."""
     name: str
     value: str = ""
     section: str = ""

@@ -5,21 +5,26 @@ one object can be meant; else it stays a gap to be seen, and never becomes an em
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from gatepost.doctor.addresses import egress_addresses, is_private, parsed_address
-from gatepost.doctor.certificates_told import at, is_self_signed
+from gatepost.doctor.addresses import is_private, parsed_address
+from gatepost.doctor.certificates_told import at, is_self_signed, names_of
 from gatepost.doctor.checks.endpoint import endpoint_of
 from gatepost.doctor.evidence import CertificateSeen
 from gatepost.doctor.finding import Finding, Fix
+from gatepost.doctor.path import values
 from gatepost.doctor.path.objects import MailPath
+from gatepost.doctor.senders import domain_of
+from gatepost.exchange.powershell import argument
 
 _GAP: Final = re.compile(
-    r"<(?P<says>[a-z][^<>\n]{2,60})>(?P<endpoint>\.mail\.protection\.outlook\.com)?", re.IGNORECASE
+    r"'?<(?P<says>[a-z][^<>\n]{2,60})>(?P<endpoint>\.mail\.protection\.(?:outlook\.com|office365\.us))?(?P<rest>[^'\s<>]{0,80})'?",
+    re.IGNORECASE,
 )
 _OBJECT: Final = re.compile(r"\b(?P<noun>Send|Receive|Inbound|Outbound)Connector\b", re.IGNORECASE)
+_IN_POWERSHELL: Final = ("Exchange", "Exchange Online", "Windows")
 
 
 def filled(findings: Sequence[Finding], path: MailPath) -> tuple[Finding, ...]:
@@ -32,7 +37,13 @@ _NEW: Final = re.compile(r"-Thumbprint '?<thumbprint(?: of the (?:new|renewed) c
 def _filled(fix: Fix, path: MailPath) -> Fix:
     def value(gap: re.Match[str]) -> str:
         known = _value(gap, fix.command, path)
-        return known.replace("'", "''") if known else gap[0]
+        if not known:
+            return gap[0]
+        quotes = gap[0].startswith("'"), gap[0].endswith("'")
+        text = f"{known}{gap['rest']}"
+        if all(quotes) and fix.where in _IN_POWERSHELL and _AFTER_PARAMETER.search(fix.command[: gap.start()]):
+            return argument(text)
+        return f"{chr(39) * quotes[0]}{text.replace(chr(39), chr(39) * 2)}{chr(39) * quotes[1]}"
 
     command = _GAP.sub(value, fix.command)
     if command.find("= Get-ExchangeCertificate") >= 0 and (host := _host_pinned(path)):
@@ -40,41 +51,93 @@ def _filled(fix: Fix, path: MailPath) -> Fix:
     return fix._replace(command=command)
 
 
+_AFTER_PARAMETER: Final = re.compile(r"\s-[A-Z]\w{1,60}\s$")
+
+
 def _host_pinned(path: MailPath) -> str:
     """The name that the connectors ask a certificate for."""
-    return _only(each.pin.host if each.pin else each.fqdn or "" for each in path.ends_now())
+    return values.only(each.pin.host if each.pin else each.fqdn or "" for each in path.ends_now())
 
 
 def _value(gap: re.Match[str], command: str, path: MailPath) -> str:
     says = gap["says"].casefold()
     if gap["endpoint"]:
-        endpoint = endpoint_of(path)
-        return endpoint.value if endpoint else ""
+        return _endpoint(path)
+    if says == "partner connector":
+        return values.only(each.name for each in path.bundle.inbound_connectors if each.connector_type == "partner")
     if says in ("connector", "name of the connector"):
         noun = _OBJECT.search(command[: gap.start()])
         return _connector(path, noun["noun"].casefold()) if noun else ""
     if "thumbprint" in says or says == "serial":
         return _of_certificate(path, says)
-    if says.startswith(("name in the certificate", "name on the certificate", "name presented")):
-        return _name_presented(path)
-    if says == "server":
-        return _only(path.servers) or _only(each.quoted_by.partition(".")[0] for each in path.bundle.replies)
-    if says == "address of the client":
-        return _only(each.value for each in path.bundle.names if each.kind == "address" and _is_inside(each.value))
-    if says in ("address of the sender", "address of the source", "public address"):
-        return _only(each.text for each in egress_addresses(path.bundle) if not each.accepted)
+    if says in _VALUES:
+        return _VALUES[says](path)
     return ""
+
+
+def _endpoint(path: MailPath) -> str:
+    endpoint = endpoint_of(path)
+    if endpoint:
+        return endpoint.value
+    domain = values.own_domain(path)
+    return values.endpoint_made_of(domain) if domain else ""
+
+
+def _domain_of_recipient(path: MailPath) -> str:
+    return domain_of(values.recipient(path))
+
+
+def _domain_of_sender(path: MailPath) -> str:
+    return domain_of(values.sender(path)) or values.own_domain(path)
+
+
+def _client(path: MailPath) -> str:
+    inside = [each.client_address for each in path.bundle.relay_rejects] + [
+        each.value for each in path.bundle.names if each.kind == "address"
+    ]
+    return values.only(each for each in inside if _is_inside(each))
+
+
+def _name_presented(path: MailPath) -> str:
+    sent = [each.ours for each in path.sessions if each.way == "out" and each.ours is not None]
+    return values.only(
+        each.all_names[0] for each in sent if each.all_names and not is_self_signed(each)
+    ) or values.server_name(path)
+
+
+_VALUES: Final[dict[str, Callable[[MailPath], str]]] = {
+    "server": values.server,
+    "sending host": values.server_name,
+    "the servers public name": values.server_name,
+    "name presented": _name_presented,
+    "name on the certificate": _name_presented,
+    "name in the certificate": _name_presented,
+    "name on the certificate your server presents": _name_presented,
+    "name in the certificate that the server presents": _name_presented,
+    "name in the certificate of your own server": _name_presented,
+    "certificate name that is an accepted domain": values.relay_name,
+    "name that is an accepted domain": values.relay_name,
+    "name of this tenant": values.relay_name,
+    "your domain": values.own_domain,
+    "accepted domain": values.own_domain,
+    "recipient": values.recipient,
+    "recipient domain": _domain_of_recipient,
+    "sender": values.sender,
+    "mailbox": values.mailbox,
+    "sender domain": _domain_of_sender,
+    "next hop": values.next_hop,
+    "address of the client": _client,
+    "address of the sender": values.public_address,
+    "address of the source": values.public_address,
+    "its fixed public address": values.public_address,
+    "public address": values.public_address,
+}
+"""What a gap says, and what fills it."""
 
 
 def _is_inside(text: str) -> bool:
     address = parsed_address(text)
     return address is not None and is_private(address)
-
-
-def _only(names: Iterable[str]) -> str:
-    """The one name, however often it was seen; of several none."""
-    found = list(dict.fromkeys(each for each in names if each))
-    return found[0] if len(found) == 1 else ""
 
 
 # --- connectors -----------------------------------------------------------------------------------------------------
@@ -85,16 +148,18 @@ def _connector(path: MailPath, noun: str) -> str:
     if noun == "send":
         return sender_name(path)
     if noun == "receive":
-        return _only(each.name for each in path.ends_now("in"))
+        return values.only(each.name for each in path.ends_now("in"))
     if noun == "outbound":
-        return _only(each.name for each in bundle.outbound_connectors)
+        return values.only(each.name for each in bundle.outbound_connectors)
     on_premises = [each for each in bundle.inbound_connectors if each.connector_type != "partner"]
-    return _only(each.name for each in on_premises) or _only(each.name for each in bundle.inbound_connectors)
+    return values.only(each.name for each in on_premises) or values.only(
+        each.name for each in bundle.inbound_connectors
+    )
 
 
 def sender_name(path: MailPath) -> str:
     """The send connector that leads to the relay: exported, of an event, of a session's log, of a queue."""
-    return next(filter(None, map(_only, _sender_names(path))), "")
+    return next(filter(None, map(values.only, _sender_names(path))), "")
 
 
 def _sender_names(path: MailPath) -> Iterator[list[str]]:
@@ -116,11 +181,24 @@ def _is_id(text: str) -> bool:
 def _of_certificate(path: MailPath, says: str) -> str:
     held = [each for store in path.stores if store.when == "now" for each in store.held if not is_self_signed(each)]
     if says.startswith("old"):
-        return ""
+        return _older_twin(held)
     newest = sorted(held, key=lambda each: at(each.not_after) or 0.0, reverse=True)
     if not newest or not _is_the_one(newest):
         return ""
     return newest[0].serial if says == "serial" else newest[0].thumbprint
+
+
+def _older_twin(held: Sequence[CertificateSeen]) -> str:
+    """The one that another of the same first name replaces."""
+    older = [
+        each.thumbprint
+        for each in held
+        for other in held
+        if each is not other
+        and names_of(each)[:1] == names_of(other)[:1]
+        and (at(each.not_after) or 0.0) < (at(other.not_after) or 0.0)
+    ]
+    return values.only(older)
 
 
 def _is_the_one(newest: Sequence[CertificateSeen]) -> bool:
@@ -129,8 +207,3 @@ def _is_the_one(newest: Sequence[CertificateSeen]) -> bool:
         return True
     ends = at(newest[0].not_after)
     return ends is not None and all((at(each.not_after) or ends) < ends for each in newest[1:])
-
-
-def _name_presented(path: MailPath) -> str:
-    sent = [each.ours for each in path.sessions if each.way == "out" and each.ours is not None]
-    return _only(each.all_names[0] for each in sent if each.all_names and not is_self_signed(each))

@@ -16,6 +16,12 @@ def missing(bundle: EvidenceBundle, facts: Derived) -> tuple[str, ...]:
 
 def _after_a_failed_handshake(bundle: EvidenceBundle, facts: Derived) -> Iterator[str]:
     """Nobody was asked for a tenant yet: what tells is both ends' view of the handshake."""
+    peers = [each.peer for each in bundle.postfix_tls] + [each.peer for each in bundle.tls]
+    host = next(filter(None, peers), "HOST")
+    yield (
+        f"openssl s_client -starttls smtp -connect {host}:25 </dev/null from the sending server, again with -tls1_2,"
+        " and where a client certificate is set for sending with -cert FILE -key FILE: which of them ends well"
+    )
     yield "the relay's own log of that session: why it hung up"
     if not _has_log(bundle):
         yield "the sending server's protocol log around one failure (SmtpSend, or the mail log)"

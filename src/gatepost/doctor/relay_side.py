@@ -13,17 +13,24 @@ from datetime import UTC, datetime
 from ipaddress import ip_address, ip_network
 from typing import Final
 
-from gatepost.doctor.addresses import egress_addresses, is_private, parsed_networks, refused_by_attribution
+from gatepost.doctor.addresses import (
+    egress_addresses,
+    is_private,
+    left_behind,
+    parsed_networks,
+    refused_by_attribution,
+)
 from gatepost.doctor.certificates_told import is_self_signed, names_of, of_one_organisation, shown
 from gatepost.doctor.evidence import CertificateSeen, EvidenceBundle
 from gatepost.doctor.finding import Fix
 from gatepost.doctor.logged_session import facts_of
+from gatepost.doctor.path import values
 from gatepost.doctor.path.objects import MailPath, Session
 from gatepost.doctor.path.told import How, Told, assumed, inferred, seen
 from gatepost.doctor.senders import domain_of, is_application_mailbox, is_local_name
 from gatepost.exchange import objects
 from gatepost.exchange.exported_tenant import ExportedDirectory
-from gatepost.exchange.powershell import quoted
+from gatepost.exchange.powershell import argument, quoted
 from gatepost.exchange.source import Fact
 from gatepost.exchange.translate import connector_of
 from gatepost.mail.address import NULL_REVERSE_PATH, ForwardPath, Mailbox, ReversePath
@@ -76,7 +83,7 @@ class World:
     others_pass: bool = False
     """Sessions from another address were accepted."""
     several_refused: bool = False
-    """Sessions from more than one address were refused: the sender has no address of its own, or several."""
+    """Sessions from more than one address were refused, or it came from another before: it has none of its own, or several."""
     range_refused: bool = False
     """The service refused to save a range of addresses."""
     forward_path: ForwardPath = _OUTSIDE
@@ -150,12 +157,16 @@ def world_of(path: MailPath) -> World | None:
         domains=domains or _domains_taken_for_granted(connectors, reverse_path),
         domains_seen=bool(domains),
         address=_address(bundle, session, exported),
-        leaf=_leaf(session),
+        leaf=_leaf(session, bundle),
         reverse_path=reverse_path,
         listing=tuple(seen(each.command, each, f"{each.command}: nothing listed") for each in empty),
-        several_refused=len([each for each in egress_addresses(bundle) if each.refused]) > 1,
+        several_refused=len([each for each in egress_addresses(bundle) if each.refused]) > 1
+        or bool(left_behind(bundle)),
         range_refused=any("senderipaddresses" in each.message.casefold() for each in bundle.powershell_errors),
-        others_pass=any(each.accepted and not each.refused for each in egress_addresses(bundle)),
+        others_pass=any(
+            each.accepted and not each.refused and each.address not in left_behind(bundle)
+            for each in egress_addresses(bundle)
+        ),
     )
 
 
@@ -202,12 +213,17 @@ def _address(
     return assumed(_NOBODYS)
 
 
-def _leaf(session: Session | None) -> Told[CertificateSeen | None]:
-    if session is None:
-        return assumed(None)
-    if session.ours is None:
+def _leaf(session: Session | None, bundle: EvidenceBundle) -> Told[CertificateSeen | None]:
+    """What the session presents; where no log tells it, the one that the program's settings name or that was handed in."""
+    if session is not None and session.ours is not None:
+        return seen(session.ours, session.ours, f"the session presents {shown(session.ours)}")
+    if session is not None and session.log.log == "send":
         return Told(value=None, how=How.SEEN, source=session.log.source, says="the session shows no certificate sent")
-    return seen(session.ours, session.ours, f"the session presents {shown(session.ours)}")
+    names = {names_of(each)[:1] for each in values.own_leaves(bundle) if names_of(each)}
+    if len(names) != 1 or not values.client_certificate_file(bundle):
+        return assumed(None)
+    leaf = max(values.own_leaves(bundle), key=lambda each: len(each.names))
+    return inferred(leaf, leaf, f"the certificate that is set for sending: {shown(leaf)}")
 
 
 def _reverse_path(bundle: EvidenceBundle, session: Session | None) -> Told[ReversePath]:
@@ -262,7 +278,7 @@ def _doubt_about_depth(world: World) -> Iterator[Turned]:
         if not name or not exported.name:
             continue
         told = exported.attribute("TlsSenderCertificateName") or exported
-        command = f"Set-InboundConnector -Identity {quoted(exported.name)} -TlsSenderCertificateName {quoted(name)}"
+        command = f"Set-InboundConnector -Identity {argument(exported.name)} -TlsSenderCertificateName {argument(name)}"
         yield Turned(
             cause="name-deeper-than-wildcard",
             subject=exported.name,
@@ -321,11 +337,11 @@ def _of_other_type(world: World, exported: objects.InboundConnector) -> Turned:
     fixes = [
         Fix(
             "Exchange Online",
-            f"New-InboundConnector -Name {quoted(name)} -ConnectorType OnPremises -SenderDomains * {by} -RequireTls $true",
+            f"New-InboundConnector -Name {argument(name)} -ConnectorType OnPremises -SenderDomains * {by} -RequireTls $true",
         )
     ]
     if exported.name:
-        remove = f"Remove-InboundConnector -Identity {quoted(exported.name)}   # when a message to an outside recipient passed"
+        remove = f"Remove-InboundConnector -Identity {argument(exported.name)}   # when a message to an outside recipient passed"
         fixes.append(Fix("Exchange Online", remove))
     return Turned(
         cause="partner-type-connector",
@@ -339,14 +355,14 @@ def _of_other_type(world: World, exported: objects.InboundConnector) -> Turned:
 
 def _identity_arguments(exported: objects.InboundConnector) -> str:
     if name := exported.certificate_name.strip():
-        return f"-TlsSenderCertificateName {quoted(name)}"
+        return f"-TlsSenderCertificateName {argument(name)}"
     return f"-SenderIPAddresses {','.join(exported.addresses)}"
 
 
 def _identity_edits(world: World, index: int, exported: objects.InboundConnector, identity: str) -> Iterator[Turned]:
     connector = world.connectors[index]
     leaf = world.leaf.value
-    if leaf is not None and world.leaf.how is How.SEEN and connector.certificate_names:
+    if leaf is not None and world.leaf.how >= How.INFERRED and connector.certificate_names:
         kin = [
             each
             for each in names_of(leaf)
@@ -366,7 +382,7 @@ def _identity_edits(world: World, index: int, exported: objects.InboundConnector
                     fixes=(
                         Fix(
                             "Exchange Online",
-                            f"Set-InboundConnector -Identity {identity} -TlsSenderCertificateName {quoted(name)}",
+                            f"Set-InboundConnector -Identity {identity} -TlsSenderCertificateName {argument(name)}",
                         ),
                     ),
                 )
@@ -464,7 +480,7 @@ def _new_connector(world: World) -> Iterator[Turned]:
 def _by_of(world: World) -> str:
     names = names_of(world.leaf.value) if world.leaf.value is not None else ()
     if names:
-        return f"-TlsSenderCertificateName {quoted(names[0])}"
+        return f"-TlsSenderCertificateName {argument(names[0])}"
     if world.address.how is How.SEEN:
         return f"-SenderIPAddresses {world.address.value}"
     return "-TlsSenderCertificateName '<name in the certificate that the server presents>'"

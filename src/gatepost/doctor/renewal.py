@@ -19,7 +19,7 @@ from gatepost.doctor.rules.connector_object import name_matches
 from gatepost.doctor.rules.domain_condition import name_is_accepted
 from gatepost.errors import GatepostError
 from gatepost.exchange.objects import InboundConnector, ReceiveConnector, SendConnector
-from gatepost.exchange.powershell import quoted
+from gatepost.exchange.powershell import argument
 
 
 class NoCertificate(GatepostError, ValueError):
@@ -135,11 +135,11 @@ def _name(
         fix = [
             Fix(
                 "Exchange Online",
-                f"New-InboundConnector -Name {quoted(connector.name + ' next')} -ConnectorType OnPremises -SenderDomains * -RequireTls $true -TlsSenderCertificateName {quoted(name)}   # before the new certificate goes in",
+                f"New-InboundConnector -Name {argument(connector.name + ' next')} -ConnectorType OnPremises -SenderDomains * -RequireTls $true -TlsSenderCertificateName {argument(name)}   # before the new certificate goes in",
             ),
             Fix(
                 "Exchange Online",
-                f"Set-InboundConnector -Identity {quoted(connector.name)} -Enabled $false   # after sessions with the new certificate passed; remove it later",
+                f"Set-InboundConnector -Identity {argument(connector.name)} -Enabled $false   # after sessions with the new certificate passed; remove it later",
             ),
             Fix(
                 "Gatepost",
@@ -176,7 +176,7 @@ def _issuer_and_subject(
             [cite(connector.where("TlsCertificateName"), connector.certificate_name), cite(leaf.source, f"next: issuer {leaf.issuer.text}, subject {leaf.subject.text or 'empty'}")],
             [
                 Fix("Exchange", f"Enable-ExchangeCertificate -Thumbprint {thumbprint} -Services SMTP   # on every source server, after importing it with its key; answer No to replacing the default certificate"),
-                Fix("Exchange", f"$cert = Get-ExchangeCertificate -Thumbprint {thumbprint}; {cmdlet} -Identity {quoted(name)} -TlsCertificateName \"<I>$($cert.Issuer)<S>$($cert.Subject)\""),
+                Fix("Exchange", f"$cert = Get-ExchangeCertificate -Thumbprint {thumbprint}; {cmdlet} -Identity {argument(name)} -TlsCertificateName \"<I>$($cert.Issuer)<S>$($cert.Subject)\""),
                 Fix("Exchange", "Restart-Service MSExchangeTransport; Restart-Service MSExchangeFrontEndTransport"),
             ],
         )  # fmt: skip
@@ -201,7 +201,7 @@ def _from_the_cloud(leaf: CertificateSeen, bundle: EvidenceBundle) -> Iterator[F
             88,
             f"Exchange Online's outbound connector {connector.label} expects {wanted}; with the next certificate mail from the cloud stops (450 4.4.317 SubjectMismatch).",
             [cite(connector.where("TlsDomain"), f"TlsDomain {wanted}"), _shown(leaf)],
-            [Fix("Exchange Online", f"Set-OutboundConnector -Identity {quoted(connector.name)} -TlsDomain {quoted(name)}   # when the new certificate is bound")] if name else (),
+            [Fix("Exchange Online", f"Set-OutboundConnector -Identity {argument(connector.name)} -TlsDomain {argument(name)}   # when the new certificate is bound")] if name else (),
             side="tenant",
         )  # fmt: skip
 

@@ -11,7 +11,7 @@ from gatepost.doctor.certificates_told import same_certificate, shown
 from gatepost.doctor.evidence import CertificateSeen
 from gatepost.doctor.finding import Fix
 from gatepost.doctor.path.objects import End, MailPath, Pin, Store
-from gatepost.exchange.powershell import quoted
+from gatepost.exchange.powershell import argument, quoted
 
 RESTART_BOTH = "Restart-Service MSExchangeTransport; Restart-Service MSExchangeFrontEndTransport"
 RESTART_FRONT_END = "Restart-Service MSExchangeFrontEndTransport"
@@ -63,7 +63,7 @@ def _connector(end: End, action: str) -> str:
     """`Set-SendConnector -Identity 'name' action`; of one whose name was not shown, by what was."""
     noun = "SendConnector" if end.way == "out" else "ReceiveConnector"
     if end.name:
-        return f"Set-{noun} -Identity {quoted(end.name)} {action}"
+        return f"Set-{noun} -Identity {argument(end.name)} {action}"
     told = f"$_.Fqdn -eq {quoted(end.fqdn)}" if end.fqdn else "$_.TlsCertificateName -like '*<S>*'"
     return f"Get-{noun} | Where-Object {{ {told} }} | Set-{noun} {action}"
 
@@ -130,7 +130,7 @@ class Mechanisms:
         return path
 
     def commands(self) -> tuple[Fix, ...]:
-        command = f"Set-ReceiveConnector -Identity {quoted(self.identity)} -AuthMechanism {quoted(self.mechanisms)}"
+        command = f"Set-ReceiveConnector -Identity {argument(self.identity)} -AuthMechanism {argument(self.mechanisms)}"
         return (Fix("Exchange", command), Fix("Exchange", RESTART_FRONT_END))
 
 

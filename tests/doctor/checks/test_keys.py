@@ -3,6 +3,7 @@
 # ruff: noqa: E501 - evidence is as long as it is
 
 from doctor.pasted import commands, first
+from pki import Pki
 
 CERTIFICATE = """
     # openssl x509 -noout -modulus -in /etc/ssl/gw.pem | openssl md5
@@ -55,3 +56,15 @@ def test_a_file_that_ends_later_than_what_is_presented_was_not_loaded():
     found = first(evidence=evidence)
     assert found and "B09" in found.catalogue
     assert "--deploy-hook 'postfix reload'" in commands(found)
+
+
+def test_the_own_certificate_comes_first_in_its_file(tmp_path):
+    made = Pki(tmp_path)
+    authority = made.authority("Test CA 2")
+    leaf = made.leaf("relay.tern.example", issuer=authority)
+    log = "Jun  3 07:12:40 relay postfix/smtp[2114]: warning: TLS library problem: error:05800074:x509 certificate routines::key values mismatch:../crypto/x509/x509_cmp.c:405:\n"
+    found = first(bundle=authority.pem + leaf.pem, log=log)
+    assert found and found.rule == "key-store-incomplete"
+    assert "relay.tern.example first" in commands(found) and "-newkey" not in commands(found)
+    other = first(bundle=leaf.pem + authority.pem, log=log)
+    assert other and other.rule == "key-of-another-certificate"

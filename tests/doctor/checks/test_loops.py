@@ -16,7 +16,7 @@ def path(text: str):
 def test_a_rule_without_exception_is_the_root():
     rule = "Name : Signatures\nRouteMessageOutboundConnector : To service\nExceptIfHeaderContainsMessageHeader :\n"
     (broken,) = message_goes_round(path(BOUNCE + rule))
-    assert "Set-TransportRule -Identity 'Signatures'" in broken.edits[0].commands()[0].command
+    assert "Set-TransportRule -Identity Signatures" in broken.edits[0].commands()[0].command
 
 
 def test_without_a_loop_a_rule_is_no_fault():

@@ -14,7 +14,7 @@ from gatepost.doctor.path.told import Told, inferred, seen
 from gatepost.doctor.repairs import Advice, Edit
 from gatepost.doctor.senders import domain_of, endpoint_names
 from gatepost.exchange.objects import SendConnector
-from gatepost.exchange.powershell import quoted
+from gatepost.exchange.powershell import argument, quoted
 
 _ENDPOINT: Final = ".mail.protection.outlook.com"
 _SUBMISSION: Final = (
@@ -106,7 +106,7 @@ def _to_endpoint(connector: SendConnector, endpoint: str) -> Edit:
     if connector.name:
         return Advice(
             "Exchange",
-            f"Set-SendConnector -Identity {quoted(connector.name)} -SmartHosts {endpoint} -DNSRoutingEnabled $false",
+            f"Set-SendConnector -Identity {argument(connector.name)} -SmartHosts {endpoint} -DNSRoutingEnabled $false",
         )
     host = connector.smart_hosts[0] if connector.smart_hosts else ""
     found = f"Get-SendConnector | Where-Object {{ $_.SmartHostsString -like {quoted(f'*{host}*')} }}"
@@ -189,7 +189,7 @@ def _reroute(connector: SendConnector, endpoint: str) -> Iterator[Edit]:
     if connector.flag("CloudServicesMailEnabled") is False and connector.name:
         yield Advice(
             "Exchange",
-            f"Set-SendConnector -Identity {quoted(connector.name)} -CloudServicesMailEnabled $true   # and on the tenant's inbound connector",
+            f"Set-SendConnector -Identity {argument(connector.name)} -CloudServicesMailEnabled $true   # and on the tenant's inbound connector",
         )
     yield Advice(
         "Exchange",
@@ -215,7 +215,7 @@ def connector_to_the_cloud_is_enabled(path: MailPath) -> Iterator[Check]:
         explains=frozenset(("nothing-goes", "not-attributed", "marked-external")),
         way="out",
         servers=end.servers,
-        edits=(Advice("Exchange", f"Set-SendConnector -Identity {quoted(end.name)} -Enabled $true"),)
+        edits=(Advice("Exchange", f"Set-SendConnector -Identity {argument(end.name)} -Enabled $true"),)
         if end.name
         else (),
         verify="Get-Queue shows the connector as next hop, and the message arrives with AuthAs Internal.",

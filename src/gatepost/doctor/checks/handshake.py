@@ -69,11 +69,23 @@ def begins_as_the_other_side_does(path: MailPath) -> Iterator[Check]:
             edits=(
                 Advice(
                     "application",
-                    "Switch from SSL (TLS from the first byte, 'secure: true') to STARTTLS on port 587 or 25; or use port 465 where the server offers it",
+                    f"Switch from SSL (TLS from the first byte) to STARTTLS{_switch(path)} on port 587 or 25; the session is encrypted all the same",
                 ),
             ),
             needs=(Need("the program's settings: host, port, and whether it says SSL, TLS or STARTTLS", 2),),
         )
+
+
+_IS_ON: Final = ("true", "yes", "1", "on", "ssl")
+
+
+def _switch(path: MailPath) -> str:
+    """The setting that says SSL, as the program calls it."""
+    for each in path.bundle.settings:
+        name = each.name.casefold()
+        if name.endswith(("secure", "ssl", "use_ssl", "smtp_ssl")) and each.value.strip("'\" ").casefold() in _IS_ON:
+            return f" ({each.name}=false; in code secure: false, requireTLS: true)"
+    return " ('secure: false' and 'requireTLS: true' in code, 'Start TLS' in a dialog)"
 
 
 def _contradict(settings: SubmissionSettings) -> bool:

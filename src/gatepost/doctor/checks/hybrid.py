@@ -13,7 +13,7 @@ from gatepost.doctor.path.told import inferred, seen
 from gatepost.doctor.repairs import Advice
 from gatepost.exchange.distinguished_names import issuer_and_subject
 from gatepost.exchange.objects import TransportService
-from gatepost.exchange.powershell import quoted
+from gatepost.exchange.powershell import argument
 
 
 def wizard_names_a_stored_certificate(path: MailPath) -> Iterator[Check]:
@@ -119,11 +119,11 @@ def outbound_policy_can_be_met(path: MailPath) -> Iterator[Check]:
             explains=frozenset(("dane-or-mta-sts", "nothing-goes")),
             edits=(
                 Advice(
-                    "Exchange Online", f"Set-OutboundConnector -Identity {quoted(named)} -SmtpDaneMode Opportunistic"
+                    "Exchange Online", f"Set-OutboundConnector -Identity {argument(named)} -SmtpDaneMode Opportunistic"
                 ),
                 Advice(
                     "Exchange Online",
-                    f"Set-OutboundConnector -Identity {quoted(named)} -RecipientDomains '<the domains that publish TLSA>'   # or this: leave the others to a connector of their own",
+                    f"Set-OutboundConnector -Identity {argument(named)} -RecipientDomains '<the domains that publish TLSA>'   # or this: leave the others to a connector of their own",
                 ),
             ),
             verify="Waiting mail goes within the next retry.",
@@ -131,6 +131,48 @@ def outbound_policy_can_be_met(path: MailPath) -> Iterator[Check]:
             place=85,
         )
         return
+
+
+def rule_that_routes_acts(path: MailPath) -> Iterator[Check]:
+    """A connector for mail flow rules only carries what a rule sends to it, and a rule that is off or only tried sends
+    nothing: nobody gets an error, the mail takes another way."""
+    scoped = [each for each in path.bundle.outbound_connectors if each.flag("IsTransportRuleScoped")]
+    for connector in scoped:
+        rules = [
+            each
+            for each in path.bundle.transport_services
+            if each.text("RouteMessageOutboundConnector").casefold() == connector.name.casefold() != ""
+        ]
+        if not rules or any(_acts(each) for each in rules):
+            continue
+        rule = rules[0]
+        name = rule.text("Name") or rule.text("Identity")
+        off = rule.text("State").casefold() == "disabled"
+        how = "is disabled" if off else f"runs in mode {rule.text('Mode')}, which changes nothing"
+        command = (
+            f"Enable-TransportRule -Identity {argument(name)}"
+            if off
+            else f"Set-TransportRule -Identity {argument(name)} -Mode Enforce"
+        )
+        yield Check(
+            cause="routing-rule-does-not-act",
+            standing="broken",
+            subject=connector.name,
+            says=f"Connector {connector.label} carries only what mail flow rules send to it, and the rule '{name}' that routes to it {how}: its mail leaves by another way, without any error.",
+            premises=(
+                seen(True, connector, f"{connector.label}: IsTransportRuleScoped True"),
+                seen(name, rule, f"'{name}': State {rule.text('State')}, Mode {rule.text('Mode')}"),
+            ),
+            explains=frozenset(("nothing-goes",)),
+            edits=(Advice("Exchange Online", f"{command}   # the mail flow rule routes again within the hour"),),
+            verify="The next message that the rule is for shows the connector in its trace.",
+            alone=True,
+            place=80,
+        )
+
+
+def _acts(rule: TransportService) -> bool:
+    return rule.text("State").casefold() != "disabled" and rule.text("Mode").casefold() in ("", "enforce")
 
 
 def connectors_are_not_blocked(path: MailPath) -> Iterator[Check]:

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from shlex import quote as shell_quoted
 from typing import Final
 
-from gatepost.doctor.certificates_told import at, names_of
+from gatepost.doctor.certificates_told import at, names_of, shown
 from gatepost.doctor.checks.check import Check, Need
 from gatepost.doctor.checks.handshake import signs
 from gatepost.doctor.evidence import CertificateSeen, PostfixSetting, ShellCommand
+from gatepost.doctor.path import values
 from gatepost.doctor.path.objects import MailPath
 from gatepost.doctor.path.software import programs_of
 from gatepost.doctor.path.told import Told, inferred, seen
@@ -28,9 +29,59 @@ _OF_KEY: Final = re.compile(r"\bopenssl (?:rsa|pkey|ec)\b.{0,200}-(?:modulus|pub
 _FILE: Final = re.compile(r"(?:-in\s{1,10}|<\s{0,3})(?P<file>[^\s|;<>]{1,200})")
 
 
+def own_certificate_stands_first(path: MailPath) -> Iterator[Check]:
+    """RFC 8446 4.4.2: the own certificate comes first. OpenSSL compares the key with the first one in the file."""
+    found = _not_first(path)
+    if found is None:
+        return
+    first, own = found
+    file = values.client_certificate_file(path.bundle) or own.source.file
+    name = next(iter(names_of(own)), "the own certificate")
+    yield Check(
+        cause="key-store-incomplete",
+        standing="broken",
+        subject=own.source.file,
+        says=f"In {own.source.file} the authority's certificate stands first and {name} after it: the program compares its key with the first one, finds that they differ, and goes without.",
+        premises=(
+            seen(first, first, f"first: {shown(first)}"),
+            seen(own, own, f"after it: {shown(own)}"),
+        ),
+        explains=_EXPLAINS | {"not-client-trusted"},
+        edits=(
+            Advice(
+                "Postfix",
+                f"openssl pkcs12 -in FILE.pfx -clcerts -nokeys -out leaf.pem; openssl pkcs12 -in FILE.pfx -cacerts -nokeys -out chain.pem; cat leaf.pem chain.pem > {shell_quoted(file)}; postfix reload   # the own certificate {name} first, then the intermediates; key and certificate stay as they are",
+            ),
+        ),
+        verify=f"openssl x509 -noout -subject -in {file} prints {name}: it reads the first one.",
+        alone=True,
+        place=3,
+    )
+
+
+def _not_first(path: MailPath) -> tuple[CertificateSeen, CertificateSeen] | None:
+    """An authority's certificate at the head of a file, and the one that it issued further down."""
+    files: dict[str, list[CertificateSeen]] = {}
+    for each in path.bundle.certificates:
+        if each.role in ("file", "new", "intermediate") and each.public_key_sha256:
+            files.setdefault(each.source.file, []).append(each)
+    for held in files.values():
+        held.sort(key=lambda each: each.source.line)
+        issued = [each for each in held[1:] if not each.is_authority and _is_issued_by(each, held[0])]
+        if held[0].is_authority and issued:
+            return held[0], issued[0]
+    return None
+
+
+def _is_issued_by(each: CertificateSeen, issuer: CertificateSeen) -> bool:
+    return each.issuer is not None and issuer.subject is not None and each.issuer.key == issuer.subject.key
+
+
 def key_is_the_certificates(path: MailPath) -> Iterator[Check]:
     """A program says that they differ, or the digests of both public keys were printed and differ."""
     told = signs(path, "key-of-another-certificate")
+    if _not_first(path) is not None:
+        return
     compared = _compared(path)
     if compared is not None and compared[0][1] == compared[1][1]:
         yield Check(

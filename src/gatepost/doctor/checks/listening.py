@@ -13,7 +13,7 @@ from gatepost.doctor.path.objects import MailPath, carries
 from gatepost.doctor.path.told import Told, claimed, inferred, seen
 from gatepost.doctor.repairs import RESTART_FRONT_END, Advice, Edit, SetPin
 from gatepost.exchange.objects import ReceiveConnector
-from gatepost.exchange.powershell import quoted
+from gatepost.exchange.powershell import argument
 
 _CLOUD: Final = ("outlook.com", "office365.us", "partner.outlook.cn", "mx.microsoft")
 
@@ -74,7 +74,7 @@ def _pinned_to(path: MailPath, connector: str, host: str) -> Iterator[Edit]:
     name = connector or "SERVER\\Default Frontend SERVER"
     yield Advice(
         "Exchange",
-        f'$cert = Get-ExchangeCertificate {which}; Set-ReceiveConnector -Identity {quoted(name)} -TlsCertificateName "<I>$($cert.Issuer)<S>$($cert.Subject)"   # the public certificate for {host}, enabled for SMTP',
+        f'$cert = Get-ExchangeCertificate {which}; Set-ReceiveConnector -Identity {argument(name)} -TlsCertificateName "<I>$($cert.Issuer)<S>$($cert.Subject)"   # the public certificate for {host}, enabled for SMTP',
     )
     yield Advice("Exchange", RESTART_FRONT_END)
 
@@ -107,7 +107,7 @@ def listener_still_offers_starttls(path: MailPath) -> Iterator[Check]:
         edits=(
             Advice(
                 "Exchange",
-                f'$cert = Get-ExchangeCertificate {which} | Sort-Object NotAfter | Select-Object -Last 1; Enable-ExchangeCertificate -Thumbprint $cert.Thumbprint -Services SMTP; Set-ReceiveConnector -Identity {quoted(connector)} -TlsCertificateName "<I>$($cert.Issuer)<S>$($cert.Subject)"   # answer No to overwriting the default certificate',
+                f'$cert = Get-ExchangeCertificate {which} | Sort-Object NotAfter | Select-Object -Last 1; Enable-ExchangeCertificate -Thumbprint $cert.Thumbprint -Services SMTP; Set-ReceiveConnector -Identity {argument(connector)} -TlsCertificateName "<I>$($cert.Issuer)<S>$($cert.Subject)"   # answer No to overwriting the default certificate',
             ),
             Advice("Exchange", RESTART_FRONT_END),
         ),
@@ -207,7 +207,7 @@ def relay_listener_lists_its_clients(path: MailPath) -> Iterator[Check]:
         edits=(
             Advice(
                 "Exchange",
-                f"Set-ReceiveConnector -Identity {quoted(identity)} -RemoteIPRanges @{{Add='{client.value}'}}",
+                f"Set-ReceiveConnector -Identity {argument(identity)} -RemoteIPRanges @{{Add='{client.value}'}}",
             ),
         ),
         verify=f"RCPT TO for an outside recipient from {client.value} is answered 250.",

@@ -13,7 +13,7 @@ from gatepost.doctor.path.told import Told, inferred, seen
 from gatepost.doctor.repairs import Advice, Edit
 from gatepost.doctor.senders import domain_of
 from gatepost.exchange.objects import InboundConnector, TransportService
-from gatepost.exchange.powershell import quoted
+from gatepost.exchange.powershell import argument, quoted
 
 _CAUSE: Final = "mail-loop"
 _ADDRESS: Final = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])")
@@ -68,11 +68,11 @@ def _claimed_addresses(path: MailPath, loop: Symptom) -> Iterator[Check]:
             (
                 Advice(
                     "Exchange Online",
-                    f"Remove-InboundConnector -Identity {quoted(name)}   # or first Set-InboundConnector -Identity {quoted(name)} -Enabled $false",
+                    f"Remove-InboundConnector -Identity {argument(name)}   # or first Set-InboundConnector -Identity {argument(name)} -Enabled $false",
                 ),
                 Advice(
                     "Exchange Online",
-                    f"New-InboundConnector -Name {quoted(name + ' partner')} -ConnectorType Partner -SenderDomains * -SenderIPAddresses {','.join(map(quoted, connector.addresses))} -RestrictDomainsToIPAddresses $true   # if mail shall come through that filter only: a type Partner connector claims nothing",
+                    f"New-InboundConnector -Name {argument(name + ' partner')} -ConnectorType Partner -SenderDomains * -SenderIPAddresses {','.join(map(quoted, connector.addresses))} -RestrictDomainsToIPAddresses $true   # if mail shall come through that filter only: a type Partner connector claims nothing",
                 ),
             ),
         )
@@ -110,7 +110,7 @@ def _rules_that_route(path: MailPath, loop: Symptom) -> Iterator[Check]:
             (
                 Advice(
                     "Exchange Online",
-                    f"Set-TransportRule -Identity {quoted(name)} -ExceptIfHeaderContainsMessageHeader 'X-Routed-Back' -ExceptIfHeaderContainsWords 'yes'   # the header that the other service sets on what it returns; it must set one",
+                    f"Set-TransportRule -Identity {argument(name)} -ExceptIfHeaderContainsMessageHeader 'X-Routed-Back' -ExceptIfHeaderContainsWords 'yes'   # the header that the other service sets on what it returns; it must set one",
                 ),
             ),
         )
@@ -144,14 +144,15 @@ def _relay_domains(path: MailPath, loop: Symptom) -> Iterator[Check]:
             (
                 Advice(
                     "Exchange Online",
-                    f"Set-AcceptedDomain -Identity {quoted(domain.domain)} -DomainType Authoritative   # where all its recipients are; else point its outbound connector at the server that holds the others",
+                    f"Set-AcceptedDomain -Identity {argument(domain.domain)} -DomainType Authoritative   # where all its recipients are; else point its outbound connector at the server that holds the others",
                 ),
                 *(
-                    (
+                    tuple(
                         Advice(
-                            "Exchange Online",
-                            f"New-AcceptedDomain -Name {below} -DomainName {below} -DomainType InternalRelay   # and the same on the server that shall take it",
-                        ),
+                            where,
+                            f"New-AcceptedDomain -Name {below} -DomainName {below} -DomainType InternalRelay   # so that it is known as the organisation's own",
+                        )
+                        for where in ("Exchange", "Exchange Online")
                     )
                     if below
                     else ()

@@ -14,11 +14,13 @@ from gatepost.doctor.causes import Cause, cause_named
 from gatepost.doctor.checks.check import Check, Need
 from gatepost.doctor.checks.endpoint import endpoint_of
 from gatepost.doctor.evidence import ReplySeen
+from gatepost.doctor.path import values
 from gatepost.doctor.path.objects import MailPath, Symptom
 from gatepost.doctor.path.software import PROGRAMS, programs_of
 from gatepost.doctor.path.told import How, Told
 from gatepost.doctor.repairs import Advice
 from gatepost.doctor.senders import domain_of
+from gatepost.exchange.powershell import argument
 
 
 def the_reply_names_it(path: MailPath) -> Iterator[Check]:
@@ -36,7 +38,7 @@ def the_reply_names_it(path: MailPath) -> Iterator[Check]:
 
 def _named(path: MailPath, cause: str, symptoms: list[Symptom]) -> Check:
     described = cause_named(cause)
-    values = _values(path, symptoms[0])
+    known = _values(path, symptoms[0])
     most = How.INFERRED if described.root_open else How.SEEN
     premises = tuple(
         Told(value=each, how=min(each.how, most), source=each.fact.source, says=each.says) for each in symptoms[:3]
@@ -45,15 +47,15 @@ def _named(path: MailPath, cause: str, symptoms: list[Symptom]) -> Check:
         cause=cause,
         standing="broken",
         subject=cause,
-        says=filled(described.says, values),
+        says=filled(described.says, known),
         premises=premises,
         explains=frozenset(each.kind for each in symptoms),
         edits=tuple(
-            Advice(where, filled(command, values))
+            Advice(where, filled(command, known))
             for where, command in _of_what_is_said_first(repair_for(path, described), symptoms)
         ),
-        verify=filled(described.verify, values),
-        needs=(Need(filled(described.needs, values), 2),) if described.needs else (),
+        verify=filled(described.verify, known),
+        needs=(Need(filled(described.needs, known), 2),) if described.needs else (),
         by_reply=True,
         names_what_happens=described.root_open,
         place=90,
@@ -83,6 +85,7 @@ _OWN_ADDRESS: Final = re.compile(
     r"(?:\[|\bip[:=] ?\[?|\bip=|\bfrom |\bhost )(?P<address>(?:\d{1,3}\.){3}\d{1,3}|[0-9a-f]{1,4}:[0-9a-f:]{4,40})(?=[\]\s,;)]|$)",
     re.IGNORECASE,
 )
+_CONTACT: Final = re.compile(r"\b(?P<contact>delist@[\w.-]{3,80}\w)")
 _HELO: Final = re.compile(r"<(?P<helo>[\w.-]{1,253})>: helo command rejected", re.IGNORECASE)
 _LOGIN: Final = re.compile(
     r"(?:owned by user|user(?:name)?|;|login) <?(?P<login>[\w.+-]{1,64}@[\w.-]{1,253}\w)>?(?= not allowed| ?\(|\s|$)",
@@ -91,26 +94,28 @@ _LOGIN: Final = re.compile(
 
 
 def _values(path: MailPath, symptom: Symptom) -> dict[str, str]:
-    """What fills the gaps of a repair; a gap for which nothing was shown is a name in capitals."""
+    """What fills the gaps of a repair; a gap for which nothing was shown stays one."""
     reply = symptom.fact if isinstance(symptom.fact, ReplySeen) else None
-    recipient = (reply.forward_path if reply else None) or "RECIPIENT"
-    sender = (reply.reverse_path if reply else None) or ""
-    host = (reply.said_by if reply else "") or "HOST"
+    recipient = (reply.forward_path if reply else None) or values.recipient(path)
+    sender = (reply.reverse_path if reply else None) or values.sender(path)
     said = f"{reply.text} {reply.quote}" if reply else symptom.says
     own, helo, login = _OWN_ADDRESS.search(said), _HELO.search(said), _LOGIN.search(said)
     address = next((each.log.hello_address for each in path.sessions if each.log.hello_address), "")
     endpoint = endpoint_of(path)
     name = path.bundle.postfix_setting("myhostname")
+    domain = values.own_domain(path)
     return {
-        "recipient": recipient,
-        "recipient_domain": domain_of(recipient) or "DOMAIN",
-        "sender": sender or "SENDER",
-        "sender_domain": domain_of(sender) or _domain_said(said) or "DOMAIN",
-        "host": host,
-        "address": own["address"] if own else address or "ADDRESS",
-        "helo": helo["helo"] if helo else name.value if name else "HOSTNAME",
-        "login": login["login"] if login else "MAILBOX",
-        "endpoint": endpoint.value if endpoint else "<initial-domain>.mail.protection.outlook.com",
+        "recipient": recipient or "<recipient>",
+        "recipient_domain": domain_of(recipient) or "<recipient domain>",
+        "sender": sender or "<sender>",
+        "sender_domain": domain_of(sender) or _domain_said(said) or domain or "<sender domain>",
+        "host": (reply.said_by if reply else "") or values.next_hop(path) or "<host>",
+        "address": own["address"] if own else address or values.public_address(path) or "<public address>",
+        "contact": contact["contact"] if (contact := _CONTACT.search(said)) else "the address that it names",
+        "helo": helo["helo"] if helo else name.value if name else "<name in HELO>",
+        "login": login["login"] if login else values.mailbox(path) or "<mailbox>",
+        "endpoint": endpoint.value if endpoint else f"<initial-domain>{values.ENDPOINT}",
+        "domain": domain or "<accepted domain>",
     }
 
 
@@ -127,7 +132,8 @@ def _domain_said(text: str) -> str:
     return found["domain"].casefold() if found and "outlook.com" not in found["domain"] else ""
 
 
-def filled(text: str, values: dict[str, str]) -> str:
-    for name, value in values.items():
-        text = text.replace("{" + name + "}", value)
+def filled(text: str, known: dict[str, str]) -> str:
+    """Every `{name}` replaced; one alone in quotes is an argument."""
+    for name, value in known.items():
+        text = text.replace("'{" + name + "}'", argument(value)).replace("{" + name + "}", value)
     return text

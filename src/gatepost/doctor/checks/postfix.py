@@ -132,6 +132,7 @@ def own_relay_takes_its_clients(path: MailPath) -> Iterator[Check]:
         way="out",
         edits=tuple(_let_in(one, networks, listed)),
         verify=f"{one.host or 'The relay'} answers RCPT TO with 250 and logs a line with status=sent.",
+        names_what_happens=_setting(path, "relay_clientcerts") is not None,  # it knows clients by certificate
         place=15,
         alone=True,
     )

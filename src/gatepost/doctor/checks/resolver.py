@@ -2,14 +2,21 @@
 
 # ruff: noqa: E501 - a sentence broken over lines reads worse
 
+import re
 from collections.abc import Iterator
+from typing import Final
 
+from gatepost.doctor.addresses import is_private, parsed_address
 from gatepost.doctor.causes import cause_named
 from gatepost.doctor.checks.check import Check, Need
 from gatepost.doctor.checks.handshake import signs
+from gatepost.doctor.evidence import DnsAnswer
+from gatepost.doctor.path import values
 from gatepost.doctor.path.objects import MailPath
-from gatepost.doctor.path.told import seen
+from gatepost.doctor.path.told import Told, seen
 from gatepost.doctor.repairs import Advice
+from gatepost.doctor.senders import domain_of
+from gatepost.exchange.powershell import argument
 
 
 def relay_resolves_names(path: MailPath) -> Iterator[Check]:
@@ -48,6 +55,54 @@ def relay_resolves_names(path: MailPath) -> Iterator[Check]:
         ),
         place=30,
     )
+
+
+def own_domain_has_its_exchanger_inside(path: MailPath) -> Iterator[Check]:
+    """RFC 5321 5.1: without an MX record the domain's address counts. An inside zone of that name holds the domain
+    controllers' addresses, and seldom the MX record of the public one."""
+    for delivery in path.bundle.postfix_deliveries:
+        domain = domain_of(delivery.forward_path)
+        tried = _TRIED.search(delivery.response)
+        address = parsed_address(tried["address"]) if tried else None
+        if not domain or tried is None or tried["host"].casefold() != domain or address is None:
+            continue
+        if not is_private(address):
+            continue
+        public = next((each for each in path.bundle.dns if each.kind == "MX" and _is_of(each, domain)), None)
+        endpoint = public.values[0].split()[-1].rstrip(".") if public else values.endpoint_made_of(domain)
+        shown: tuple[Told[object], ...] = (
+            (seen(endpoint, public, f"another resolver's MX of {domain}: {endpoint}"),) if public else ()
+        )
+        yield Check(
+            cause="dns-routing-instead-of-smart-host",
+            standing="broken",
+            subject=domain,
+            says=f"The resolver of {delivery.host or 'this host'} has an inside zone {domain} without an MX record, so mail for it goes to the zone's own address {address} (RFC 5321 5.1) instead of {endpoint}.",
+            premises=(seen(delivery, delivery), *shown),
+            explains=frozenset(("nothing-goes", "listener-unreachable")),
+            way="out",
+            edits=(
+                Advice(
+                    "Windows",
+                    f"Add-DnsServerResourceRecordMX -ZoneName {argument(domain)} -Name . -MailExchange {argument(endpoint)} -Preference 0   # on the DNS server of the inside zone",
+                ),
+                Advice(
+                    "Postfix",
+                    f"postconf -e 'transport_maps = hash:/etc/postfix/transport' && echo '{domain} smtp:[{endpoint}]:25' >> /etc/postfix/transport && postmap /etc/postfix/transport && postfix reload   # or this, on the mail server alone",
+                ),
+            ),
+            verify=f"dig +short MX {domain} on the mail server prints {endpoint}, and the queue drains.",
+            alone=True,
+            place=45,
+        )
+        return
+
+
+_TRIED: Final = re.compile(r"connect to (?P<host>[\w.-]{1,253})\[(?P<address>[0-9A-Fa-f.:]{3,45})\]")
+
+
+def _is_of(answer: DnsAnswer, domain: str) -> bool:
+    return answer.name.casefold().rstrip(".") == domain and bool(answer.values)
 
 
 def block_list_answers(path: MailPath) -> Iterator[Check]:

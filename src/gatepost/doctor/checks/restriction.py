@@ -11,7 +11,7 @@ from gatepost.doctor.path.told import Told, claimed, inferred, seen
 from gatepost.doctor.repairs import Advice
 from gatepost.doctor.senders import domain_of
 from gatepost.exchange.objects import InboundConnector
-from gatepost.exchange.powershell import quoted
+from gatepost.exchange.powershell import argument
 from gatepost.mail.domain import is_below
 
 _INITIAL = ".onmicrosoft.com"
@@ -42,7 +42,7 @@ def connector_names_somebody(path: MailPath) -> Iterator[Check]:
             edits=(
                 Advice(
                     "Exchange Online",
-                    f"Set-InboundConnector -Identity {quoted(connector.name or '<name of the connector>')} -TlsSenderCertificateName {quoted(presented or '<name in the certificate that the server presents>')}",
+                    f"Set-InboundConnector -Identity {argument(connector.name or '<name of the connector>')} -TlsSenderCertificateName {argument(presented or '<name in the certificate that the server presents>')}",
                 ),
             ),
             verify="A message to an outside recipient is answered 250; a connector's change takes up to an hour.",
@@ -85,7 +85,7 @@ def restriction_covers_what_the_filter_does(path: MailPath) -> Iterator[Check]:
             edits=(
                 Advice(
                     "Exchange Online",
-                    f"Set-InboundConnector -Identity {quoted(connector.name)} -AssociatedAcceptedDomains {quoted(filtered)}   # the domains whose MX is the filter; {domain} then stays reachable past it",
+                    f"Set-InboundConnector -Identity {argument(connector.name)} -AssociatedAcceptedDomains {argument(filtered)}   # the domains whose MX is the filter; {domain} then stays reachable past it",
                 ),
             ),
             verify="The sender's next message to that recipient passes; mail past the filter to the other domains is refused still.",
@@ -138,7 +138,7 @@ def no_two_tenants_claim_one_address(path: MailPath) -> Iterator[Check]:
             edits=(
                 Advice(
                     "Exchange Online",
-                    f"New-InboundConnector -Name {quoted(second.name + ' by certificate')} -ConnectorType OnPremises -SenderDomains * -TlsSenderCertificateName '<name of this tenant>' -RequireTls $true   # in each tenant, a name of that tenant only, such as {own}; one send connector with its own certificate for each",
+                    f"New-InboundConnector -Name {argument(second.name + ' by certificate')} -ConnectorType OnPremises -SenderDomains * -TlsSenderCertificateName '<name of this tenant>' -RequireTls $true   # in each tenant, a name of that tenant only, such as {own}; one send connector with its own certificate for each",
                 ),
             ),
             verify="The message trace of each tenant shows its own mail only.",
@@ -178,10 +178,10 @@ def exception_is_an_identity(path: MailPath) -> Iterator[Check]:
             edits=(
                 Advice(
                     "Exchange Online",
-                    f"New-InboundConnector -Name {quoted(domain + ' by certificate')} -ConnectorType Partner -SenderDomains {domain} -RequireTls $true -RestrictDomainsToCertificate $true -TlsSenderCertificateName {quoted(name.value)}",
+                    f"New-InboundConnector -Name {argument(domain + ' by certificate')} -ConnectorType Partner -SenderDomains {domain} -RequireTls $true -RestrictDomainsToCertificate $true -TlsSenderCertificateName {argument(name.value)}",
                 ),
                 *(
-                    (Advice("Exchange Online", f"Remove-InboundConnector -Identity {quoted(allowing.name)}"),)
+                    (Advice("Exchange Online", f"Remove-InboundConnector -Identity {argument(allowing.name)}"),)
                     if allowing.name
                     else ()
                 ),

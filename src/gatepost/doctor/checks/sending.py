@@ -13,7 +13,7 @@ from gatepost.doctor.path.objects import End, MailPath, Session, Store, carries
 from gatepost.doctor.path.told import Told, inferred, seen
 from gatepost.doctor.repairs import Advice, Edit, EnableForSmtp, RestartTransport, SetPin
 from gatepost.exchange.objects import SendConnector
-from gatepost.exchange.powershell import quoted
+from gatepost.exchange.powershell import argument, quoted
 
 _OUT: Final = frozenset(
     ("not-attributed", "no-certificate-found", "nothing-goes", "we-are-untrusted", "wrong-region", "partner-lock")
@@ -117,6 +117,52 @@ def sender_presents_the_newest(path: MailPath) -> Iterator[Check]:
                 place=12,
             )
             return
+
+
+def presented_certificate_is_enabled(path: MailPath) -> Iterator[Check]:
+    """Of two certificates with one issuer and subject Exchange takes the one that ends last, enabled for SMTP or not."""
+    for session in path.sessions:
+        if session.way != "out" or session.ours is None or session.log.log != "send":
+            continue
+        for store in path.stores:
+            taken = store.holding(session.ours) if store.when == "now" else None
+            if taken is None or taken.smtp_bound is not False or not taken.thumbprint:
+                continue
+            meant = next((each for each in store.held if each.smtp_bound and _is_twin(each, taken)), None)
+            if meant is None:
+                continue
+            yield Check(
+                cause="two-certificates-of-one-name",
+                standing="broken",
+                subject=f"sent@{store.server}",
+                says=f"Two stored certificates have the subject {shown(taken)} and one issuer; transport takes the one that ends last, {taken.thumbprint}, and that one is not enabled for SMTP.",
+                premises=(
+                    seen(taken, taken, f"{taken.thumbprint}: Services {taken.services}, ends {_end(taken)}"),
+                    seen(meant, meant, f"{meant.thumbprint}: Services {meant.services}, ends {_end(meant)}"),
+                    seen(session.ours, session.ours, f"sent: {session.ours.thumbprint}"),
+                ),
+                explains=_OUT | {"key-unusable"},
+                way="out",
+                servers=(store.server,) if store.server else (),
+                edits=(
+                    EnableForSmtp(store, taken),
+                    Advice(
+                        "Exchange",
+                        f"Remove-ExchangeCertificate -Thumbprint {taken.thumbprint}   # or this, the quickest way back: until it is needed {meant.thumbprint} is presented again",
+                    ),
+                    RestartTransport(store.server),
+                ),
+                verify="The next session's log shows the certificate that is enabled for SMTP, and the handshake succeeds.",
+                alone=True,
+                place=4,
+            )
+            return
+
+
+def _is_twin(one: CertificateSeen, other: CertificateSeen) -> bool:
+    if one is other or one.subject is None or other.subject is None or one.subject.key != other.subject.key:
+        return False
+    return one.issuer is None or other.issuer is None or one.issuer.key == other.issuer.key
 
 
 def _newer(store: Store, session: Session) -> CertificateSeen | None:
@@ -237,7 +283,7 @@ def _renewed(certificate: CertificateSeen, host: str) -> Iterator[Edit]:
     subject = certificate.subject.text if certificate.subject and certificate.subject.text else f"CN={host}"
     yield Advice(
         "Exchange",
-        f"New-ExchangeCertificate -GenerateRequest -SubjectName {quoted(subject)} -DomainName {names} -PrivateKeyExportable $true   # renew with the same subject, so that no connector has to change",
+        f"New-ExchangeCertificate -GenerateRequest -SubjectName {argument(subject)} -DomainName {names} -PrivateKeyExportable $true   # renew with the same subject, so that no connector has to change",
     )
     yield Advice(
         "Exchange",
@@ -280,7 +326,7 @@ def connector_asks_for_tls(path: MailPath) -> Iterator[Check]:
             edits=(
                 Advice(
                     "Exchange",
-                    f"Set-SendConnector -Identity {quoted(name)} -IgnoreSTARTTLS $false -RequireTLS $true -TlsAuthLevel CertificateValidation",
+                    f"Set-SendConnector -Identity {argument(name)} -IgnoreSTARTTLS $false -RequireTLS $true -TlsAuthLevel CertificateValidation",
                 ),
             ),
             verify="The log shows STARTTLS and 'Sending certificate', and RCPT TO is answered 250.",
@@ -311,7 +357,7 @@ def sender_uses_tls(path: MailPath) -> Iterator[Check]:
             edits=(
                 Advice(
                     "Exchange",
-                    f"Set-SendConnector -Identity {quoted(name)} -RequireTLS $true -IgnoreSTARTTLS $false -TlsAuthLevel CertificateValidation",
+                    f"Set-SendConnector -Identity {argument(name)} -RequireTLS $true -IgnoreSTARTTLS $false -TlsAuthLevel CertificateValidation",
                 ),
             ),
             verify="The log shows STARTTLS and 'Sending certificate', and RCPT TO is answered 250.",

@@ -10,7 +10,7 @@ from gatepost.doctor.path.objects import MailPath
 from gatepost.doctor.path.told import How, seen
 from gatepost.doctor.relay_side import World, turning_edits, world_of
 from gatepost.doctor.repairs import Advice, Edited
-from gatepost.exchange.powershell import quoted
+from gatepost.exchange.powershell import argument
 
 _REFUSALS: Final = frozenset(("not-attributed", "domain-condition", "wrong-region"))
 _CONNECTORS: Final = Need("the connectors of the tenant that refuses: Get-InboundConnector | ConvertTo-Json", 1)
@@ -80,7 +80,7 @@ def _only_connector_is_off(path: MailPath) -> Iterator[Check]:
         premises=(seen(False, off[0].attribute("Enabled") or off[0], f"{off[0].label}: Enabled False"),),
         explains=_REFUSALS | {"nothing-goes"},
         way="out",
-        edits=(Advice("Exchange Online", f"Set-InboundConnector -Identity {quoted(name)} -Enabled $true"),),
+        edits=(Advice("Exchange Online", f"Set-InboundConnector -Identity {argument(name)} -Enabled $true"),),
         verify="A message to an outside recipient is answered 250; a connector's change takes up to an hour.",
         alone=True,
         place=60,

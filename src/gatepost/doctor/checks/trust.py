@@ -14,7 +14,7 @@ from gatepost.doctor.evidence import CertificateSeen, OpensslVerify, QueueError
 from gatepost.doctor.path.objects import MailPath, Session
 from gatepost.doctor.path.told import Told, inferred, seen
 from gatepost.doctor.repairs import RESTART_BOTH, RESTART_FRONT_END, Advice, Edit
-from gatepost.exchange.powershell import quoted
+from gatepost.exchange.powershell import argument
 
 _CLOUD: Final = ("protection.outlook", "mx.microsoft", "office365.us", "outlook.office365.com", "smtp.office365.com")
 _UNTRUSTED: Final = ("untrustedroot", "untrusted root", "partialchain")
@@ -94,7 +94,7 @@ def _expects_another_name(path: MailPath, error: QueueError) -> Iterator[Check]:
             ),
             explains=frozenset(("peer-untrusted", "nothing-goes")),
             way="out",
-            edits=(Advice("Exchange", f"Set-SendConnector -Identity {quoted(end.name)} -TlsDomain {right}"),),
+            edits=(Advice("Exchange", f"Set-SendConnector -Identity {argument(end.name)} -TlsDomain {right}"),),
             verify="The queue drains, and the log shows no further SubjectMismatch.",
             alone=True,
             place=30,

@@ -33,6 +33,7 @@ _LANGUAGES: Final = {
 }
 PROGRAMS: Final = frozenset((*_LOGS.values(), *_CONFIGURATIONS.values(), *_LANGUAGES.values(), "Exchange"))
 """Names that may stand as the place of a repair; other places (the network, the tenant) are anybody's."""
+SERVERS: Final = frozenset((*_LOGS.values(), "Exchange"))
 
 
 def programs_of(bundle: EvidenceBundle) -> frozenset[str]:
@@ -44,7 +45,7 @@ def _programs(bundle: EvidenceBundle) -> Iterator[str]:
         yield "Postfix"
     if bundle.exim:
         yield "Exim"
-    if bundle.send_connectors or bundle.receive_connectors or bundle.queue_errors:
+    if _is_exchange(bundle):
         yield "Exchange"
     for session in bundle.sessions:
         yield from _named(_LOGS, session.session_id.partition(":")[0])
@@ -59,6 +60,19 @@ def _programs(bundle: EvidenceBundle) -> Iterator[str]:
         yield from _named(_CONFIGURATIONS, setting.software)
     for error in bundle.program_errors:
         yield from _named(_LANGUAGES, error.language)
+
+
+def _is_exchange(bundle: EvidenceBundle) -> bool:
+    return bool(
+        bundle.send_connectors
+        or bundle.receive_connectors
+        or bundle.health
+        or bundle.hcw
+        or bundle.queue_errors
+        or any(each.log in ("send", "receive") and each.session_id for each in bundle.sessions)
+        or any(each.role == "stored" for each in bundle.certificates)
+        or any("exchange" in each.quote.casefold() for each in (*bundle.prose, *bundle.events))
+    )
 
 
 def _named(table: dict[str, str], key: str) -> Iterator[str]:

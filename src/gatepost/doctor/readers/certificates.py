@@ -6,6 +6,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator, Sequence
+from hashlib import sha256
 from typing import Any, Final
 
 from gatepost.doctor.evidence import CertificateRole, CertificateSeen, Moment, OpensslVerify, Unread, one_line
@@ -90,6 +91,7 @@ def from_der(
     """The facts of a certificate's DER; None where it is none."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     try:
         leaf = x509.load_der_x509_certificate(octets)
@@ -112,6 +114,7 @@ def from_der(
             serial=f"{leaf.serial_number:X}",
             thumbprint=leaf.fingerprint(hashes.SHA1()).hex().upper(),
             sha256=leaf.fingerprint(hashes.SHA256()).hex().upper(),
+            public_key_sha256=sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest(),
             not_before=_moment(leaf.not_valid_before_utc),
             not_after=_moment(leaf.not_valid_after_utc),
             purposes=usage,

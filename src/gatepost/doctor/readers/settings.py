@@ -103,6 +103,12 @@ _FORMS: Final = (
         re.compile(r"^SMTP[\w /().-]{1,40}:\s", re.M),
     ),
     _Form(
+        "exchange-online",
+        re.compile(r"^(?P<name>SmtpClientAuthenticationDisabled)\s{0,20}:\s{0,20}(?P<value>\S{0,10})\s*$"),
+        re.compile(r"^.{0,80}\bGet-CASMailbox\s+(?:-Identity\s+)?['\"]?(?P<section>[^\s'\"|]{3,120}).{0,200}$", re.I),
+        re.compile(r"SmtpClientAuthenticationDisabled"),
+    ),
+    _Form(
         "firewall",
         re.compile(
             r"^\s?(?P<name>access-list|object-group|network-object|port-object|description|inspect|policy-map|class-map|service-policy)\s+(?P<value>\S.{0,300})$"

@@ -127,11 +127,14 @@ _CHAT: Final = re.compile(
     r"^(?:\[(?:\d{1,4}[./-]\d{1,2}[./-]\d{2,4},? )?\d{1,2}:\d\d(?::\d\d)?(?: ?[AaPp][Mm])?(?:, \d{1,4}[./-]\d{1,2}[./-]\d{2,4})?\] |\d{1,2}[./]\d{1,2}[./]\d{2,4}, \d{1,2}:\d\d(?: ?[AaPp][Mm])? - )"
     r"(?P<who>[^\W\d_][^:\n\[\]=]{0,40}): (?P<rest>.*)$"
 )
+_LEVEL: Final = re.compile(r"(?:^|[.\W])(?:ERROR|ERR|INFO|WARN|WARNING|DEBUG|NOTICE|CRITICAL|FATAL|TRACE)$")
+"""Who writes like this is a program: its line keeps its time."""
 
 
 def _chat(lines: Lines) -> Lines:
     """`[14:02] Ann: text` of Teams, Slack, WhatsApp or a ticket: what was said, without who and when."""
     said = [_CHAT.match(line[:_LONGEST_LINE]) for line in lines]
+    said = [None if each and _LEVEL.search(each["who"]) else each for each in said]
     if sum(each is not None for each in said) < 2:
         return lines
     return [line if each is None else each["rest"] for each, line in zip(said, lines, strict=True)]

@@ -15,6 +15,7 @@ from gatepost.doctor.addresses import (
     identity_connectors,
     is_private,
     joined,
+    left_behind,
     lines_told,
     list_is_complete,
     listed_networks,
@@ -29,7 +30,7 @@ from gatepost.doctor.evidence import EvidenceBundle
 from gatepost.doctor.finding import Cited, Finding, Fix, RuledOut, cite, found, rule, ruled_out
 from gatepost.doctor.senders import domain_of, is_own, own_domains, told_in_other_tenant
 from gatepost.exchange.objects import InboundConnector
-from gatepost.exchange.powershell import object_of, quoted
+from gatepost.exchange.powershell import argument, object_of, quoted
 
 _LISTS = re.compile(
     r"banned sending ip|spamhaus|spamcop|barracudacentral|blocked using|block ?list|blacklist|listed (?:in|at|on)|"
@@ -68,7 +69,7 @@ def _add_address(connector: InboundConnector, addresses: Sequence[str]) -> tuple
     return (
         Fix(
             "Exchange Online",
-            f"Set-InboundConnector -Identity {quoted(name or '<connector>')} -SenderIPAddresses @{{Add={values}}}",
+            f"Set-InboundConnector -Identity {argument(name or '<connector>')} -SenderIPAddresses @{{Add={values}}}",
         ),
         _gatepost_addresses(name, whole),
         Fix(
@@ -89,7 +90,8 @@ def _refused_outside(bundle: EvidenceBundle) -> tuple[list[Egress], list[Egress]
     outside: list[Egress] = []
     inside: list[Egress] = []
     refused = any(refused_by_attribution(each) for each in bundle.replies)
-    seen = egress_addresses(bundle)
+    former = left_behind(bundle)
+    seen = [each for each in egress_addresses(bundle) if each.address not in former]
     for each in seen:
         if refused and not each.refused and not each.accepted and not any(one.refused for one in seen):
             # The refusal is told elsewhere (a bounce), the address by a session that sent nothing.
@@ -121,10 +123,10 @@ def egress_address_changed(bundle: EvidenceBundle, facts: Derived) -> Finding | 
         ]
         evidence.append(cite(connector.where("SenderIPAddresses"), f"connector {connector.label} lists {listed}"))
         evidence += [cite(changed.source, changed.quote)] if changed else []
-        certain = _all_complete(connectors) and not _matching_certificate(bundle, facts)
+        certain = _all_complete(connectors) and not (_matching_certificate(bundle, facts) or left_behind(bundle))
         return found(
             "high" if certain else "medium",
-            88 if certain else 55,
+            88 if certain or left_behind(bundle) else 55,
             f"Mail leaves from {joined(addresses)}, but the connector lists {listed}: the service cannot attribute the mail.",
             evidence,
             fix=_add_address(connector, addresses),
@@ -377,12 +379,14 @@ def _replace_addresses(connector: InboundConnector, addresses: Sequence[str]) ->
         return (
             Fix(
                 "Exchange Online",
-                f"Set-InboundConnector -Identity {quoted(connector.name)} -SenderIPAddresses '<public address>'   # the one the service greets you with: Hello [..]",
+                f"Set-InboundConnector -Identity {argument(connector.name)} -SenderIPAddresses '<public address>'   # the one the service greets you with: Hello [..]",
             ),
         )
     values = ",".join(quoted(each) for each in addresses)
     return (
-        Fix("Exchange Online", f"Set-InboundConnector -Identity {quoted(connector.name)} -SenderIPAddresses {values}"),
+        Fix(
+            "Exchange Online", f"Set-InboundConnector -Identity {argument(connector.name)} -SenderIPAddresses {values}"
+        ),
         _gatepost_addresses(connector.name, addresses),
     )
 
@@ -441,7 +445,7 @@ def address_range_too_wide(bundle: EvidenceBundle, facts: Derived) -> Finding | 
         fix=(
             Fix(
                 "Exchange Online",
-                f"Set-InboundConnector -Identity {quoted(name)} -SenderIPAddresses @{{Add={','.join(quoted(each) for each in dict.fromkeys(fixed))}}}",
+                f"Set-InboundConnector -Identity {argument(name)} -SenderIPAddresses @{{Add={','.join(quoted(each) for each in dict.fromkeys(fixed))}}}",
             ),
         )
         if fixed

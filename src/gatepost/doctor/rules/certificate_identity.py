@@ -24,7 +24,7 @@ from gatepost.doctor.evidence import CertificateSeen, EvidenceBundle, ProseFact
 from gatepost.doctor.finding import Cited, Finding, Fix, RuledOut, cite, found, rule, ruled_out
 from gatepost.doctor.senders import told_in_other_tenant
 from gatepost.exchange.objects import InboundConnector
-from gatepost.exchange.powershell import quoted
+from gatepost.exchange.powershell import argument, quoted
 from gatepost.tenancy.names import lies_deeper
 
 _PROVIDER = re.compile(
@@ -42,7 +42,7 @@ def _set_name(connector: InboundConnector, name: str) -> tuple[Fix, ...]:
     return (
         Fix(
             "Exchange Online",
-            f"Set-InboundConnector -Identity {quoted(own or '<connector>')} -TlsSenderCertificateName {quoted(name)}",
+            f"Set-InboundConnector -Identity {argument(own or '<connector>')} -TlsSenderCertificateName {argument(name)}",
         ),
         Fix(
             "Gatepost",
@@ -136,7 +136,7 @@ def renewed_certificate_other_name(bundle: EvidenceBundle, facts: Derived) -> Fi
                     Fix(
                         "Exchange Online",
                         f"Get-InboundConnector | Where-Object TlsSenderCertificateName -eq {quoted(mismatch[1])} | "
-                        f"Set-InboundConnector -TlsSenderCertificateName {quoted(mismatch[0])}",
+                        f"Set-InboundConnector -TlsSenderCertificateName {argument(mismatch[0])}",
                     )
                 ],
                 verify=_VERIFY,
@@ -228,7 +228,7 @@ def _without_connector(
                     Fix(
                         "Exchange Online",
                         f"Get-InboundConnector | Where-Object TlsSenderCertificateName -eq {quoted(shown(facts.renewal.old))} | "
-                        f"Set-InboundConnector -TlsSenderCertificateName {quoted(shown(facts.renewal.new))}",
+                        f"Set-InboundConnector -TlsSenderCertificateName {argument(shown(facts.renewal.new))}",
                     )
                 ],
                 verify=_VERIFY,
@@ -246,7 +246,7 @@ def _without_connector(
             fix=[
                 Fix(
                     "Exchange Online",
-                    f"Set-InboundConnector -Identity '<connector>' -TlsSenderCertificateName {quoted(_new_name(certificate))}",
+                    f"Set-InboundConnector -Identity '<connector>' -TlsSenderCertificateName {argument(_new_name(certificate))}",
                 )
             ],
             verify=_VERIFY,
@@ -359,7 +359,8 @@ def name_deeper_than_wildcard(bundle: EvidenceBundle, facts: Derived) -> Finding
                     fix=[
                         *_set_name(connector, f"*.{domain}"),
                         Fix(
-                            "Exchange Online", f"New-AcceptedDomain -Name {quoted(domain)} -DomainName {quoted(domain)}"
+                            "Exchange Online",
+                            f"New-AcceptedDomain -Name {argument(domain)} -DomainName {argument(domain)}",
                         ),
                     ],
                     verify=f"Get-AcceptedDomain lists {domain}; a test message is relayed.",
@@ -375,6 +376,8 @@ def connector_name_misspelt(bundle: EvidenceBundle, facts: Derived) -> Finding |
         meant = normalized_name(written)
         if not meant or written.casefold() == meant or meant.startswith("<i>"):
             continue
+        if connector.truncated("TlsSenderCertificateName") or written.rstrip().endswith(("...", "\u2026")):
+            continue  # the console cut it
         if certificate is not None and not satisfies(certificate, meant):
             continue
         sure = certificate is not None and bool(facts.attribution_refusals)
@@ -449,7 +452,7 @@ def certificate_without_subject(bundle: EvidenceBundle, facts: Derived) -> Findi
 @rule("wrong-certificate-presented", "A06", "B03", title="A default or foreign certificate is presented", side="sender")
 def wrong_certificate_presented(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     certificate = facts.sent_when_refused or (facts.presented if facts.attribution_refusals else None)
-    if certificate is None or not (names_of(certificate) or certificate.subject):
+    if facts.goes_by_address or certificate is None or not (names_of(certificate) or certificate.subject):
         return None
     names = names_of(certificate)
     expected = facts.expected_names
@@ -472,7 +475,7 @@ def wrong_certificate_presented(bundle: EvidenceBundle, facts: Derived) -> Findi
         fixes.append(
             Fix(
                 "Exchange",
-                f"$cert = Get-ExchangeCertificate -Thumbprint {quoted(other.thumbprint)}; Get-SendConnector | Where-Object CloudServicesMailEnabled | "
+                f"$cert = Get-ExchangeCertificate -Thumbprint {argument(other.thumbprint)}; Get-SendConnector | Where-Object CloudServicesMailEnabled | "
                 'Set-SendConnector -TlsCertificateName "<I>$($cert.Issuer)<S>$($cert.Subject)"',
             )
         )

@@ -16,10 +16,10 @@ from gatepost.doctor.certificates_told import (
     shown,
 )
 from gatepost.doctor.derived import Derived
-from gatepost.doctor.evidence import CertificateSeen, EvidenceBundle, TlsSeen
+from gatepost.doctor.evidence import CertificateSeen, EventLogEntry, EvidenceBundle, TlsSeen
 from gatepost.doctor.finding import Cited, Finding, Fix, RuledOut, cite, found, rule, ruled_out
 from gatepost.exchange.objects import SendConnector
-from gatepost.exchange.powershell import quoted
+from gatepost.exchange.powershell import argument, quoted
 
 _NOT_FOUND = re.compile(
     r"certificate specified in TlsCertificateName|TlsCertificateName[^.]{0,60}(?:could not be found|NotFound|not found|konnte nicht|n'a pas|inte hittas|niet gevonden)|"
@@ -73,7 +73,7 @@ def _set_name(bundle: EvidenceBundle, certificate: CertificateSeen | None) -> Fi
     )
     return Fix(
         "Exchange",
-        f"$cert = Get-ExchangeCertificate -Thumbprint {quoted(thumbprint)}; Set-SendConnector -Identity {quoted(_connector_name(bundle))} "
+        f"$cert = Get-ExchangeCertificate -Thumbprint {argument(thumbprint)}; Set-SendConnector -Identity {argument(_connector_name(bundle))} "
         '-TlsCertificateName "<I>$($cert.Issuer)<S>$($cert.Subject)"',
     )
 
@@ -201,6 +201,8 @@ def connector_names_missing_certificate(bundle: EvidenceBundle, facts: Derived) 
     side="sender",
 )
 def connector_selects_by_machine_name(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
+    if facts.goes_by_address:
+        return None
     sent = facts.sent_when_refused
     unset = [
         each
@@ -259,7 +261,7 @@ def connector_selects_by_machine_name(bundle: EvidenceBundle, facts: Derived) ->
         fixes.append(
             Fix(
                 "Exchange",
-                f"Set-SendConnector -Identity {quoted(_connector_name(bundle))} -Fqdn {quoted(fqdn)}   # or select by name",
+                f"Set-SendConnector -Identity {argument(_connector_name(bundle))} -Fqdn {argument(fqdn)}   # or select by name",
             )
         )
     return found(
@@ -346,7 +348,7 @@ def two_certificates_of_one_name(bundle: EvidenceBundle, facts: Derived) -> Find
             ),
             Fix(
                 "Exchange",
-                f"Stop-Service MSExchangeTransport; Remove-ExchangeCertificate -Thumbprint {quoted(old)}   # on every source server",
+                f"Stop-Service MSExchangeTransport; Remove-ExchangeCertificate -Thumbprint {argument(old)}   # on every source server",
             ),
             Fix(
                 "Exchange",
@@ -394,7 +396,7 @@ def private_certificate_bound_to_smtp(bundle: EvidenceBundle, facts: Derived) ->
         fix=[
             Fix(
                 "Exchange",
-                f"Enable-ExchangeCertificate -Thumbprint {quoted(one.thumbprint or '<private>')} -Services 'IIS','POP','IMAP'   # leaves SMTP to the other",
+                f"Enable-ExchangeCertificate -Thumbprint {argument(one.thumbprint or '<private>')} -Services 'IIS','POP','IMAP'   # leaves SMTP to the other",
             )
         ],
         verify="Get-ExchangeCertificate shows S in Services of one certificate of that name only.",
@@ -462,7 +464,7 @@ def certificate_not_bound_to_smtp(bundle: EvidenceBundle, facts: Derived) -> Fin
         fix=[
             Fix(
                 "Exchange",
-                f"Enable-ExchangeCertificate -Thumbprint {quoted(certificate.thumbprint if certificate and certificate.thumbprint else '<thumbprint>')} -Services SMTP   "
+                f"Enable-ExchangeCertificate -Thumbprint {argument(certificate.thumbprint if certificate and certificate.thumbprint else '<thumbprint>')} -Services SMTP   "
                 "# answer No to overwriting the default certificate",
             )
         ],
@@ -573,6 +575,7 @@ def private_key_unreadable(bundle: EvidenceBundle, facts: Derived) -> Finding | 
         "The private key is there, but the transport service cannot use it: NETWORK SERVICE may not read it, or it is in a key storage provider that transport does not take.",
         [each for each in (unknown, none) if each] + [cite(each, each.quote[:300]) for each in proofs[:3]],
         fix=[
+            *_default_again(bundle, edge),
             Fix(
                 "Exchange",
                 f"certutil -store my {quoted(serial)}   # see Provider; then, in certlm.msc, All Tasks, Manage Private Keys: NETWORK SERVICE may read",
@@ -585,6 +588,23 @@ def private_key_unreadable(bundle: EvidenceBundle, facts: Derived) -> Finding | 
         ],
         verify="The queue drains; the log shows the session going on after the certificate.",
         missing=("the key's provider and permissions: certutil -store my <serial>",) if not proofs else (),
+    )
+
+
+def _default_again(bundle: EvidenceBundle, edge: EventLogEntry | None) -> tuple[Fix, ...]:
+    """EdgeSync takes keys of a CSP (CAPI) only: the server's other SMTP certificate becomes the default one again."""
+    if edge is None:
+        return ()
+    others = [
+        each.thumbprint
+        for each in bundle.certificates
+        if each.role == "stored" and each.smtp_bound and each.thumbprint.casefold() not in edge.message.casefold()
+    ]
+    which = others[0] if len(set(others)) == 1 else "'<thumbprint of a certificate with a CAPI key>'"
+    command = f"Enable-ExchangeCertificate -Thumbprint {which} -Services SMTP"
+    server = f"{edge.server.partition('.')[0]}: " if edge.server else ""
+    return (
+        Fix("Exchange", f"{command}   # on {server}answer Yes: a certificate with a CAPI key is the default again"),
     )
 
 
@@ -689,7 +709,7 @@ def renewal_hook_misses_smtp(bundle: EvidenceBundle, facts: Derived) -> Finding 
         fix=[
             Fix(
                 "Exchange",
-                f"Enable-ExchangeCertificate -Thumbprint {quoted(stripped[0].thumbprint if stripped else '<thumbprint>')} -Services SMTP",
+                f"Enable-ExchangeCertificate -Thumbprint {argument(stripped[0].thumbprint if stripped else '<thumbprint>')} -Services SMTP",
             ),
             Fix("Exchange", "# add that line and the connector's TlsCertificateName to the job, for this server only"),
         ],
@@ -742,7 +762,7 @@ def certificate_name_too_long_for_edge(bundle: EvidenceBundle, facts: Derived) -
         fix=[
             Fix(
                 "Exchange",
-                f"Set-SendConnector -Identity {quoted(long.name if long else _connector_name(bundle))} -TlsCertificateName $null -Fqdn '<name on the certificate>'",
+                f"Set-SendConnector -Identity {argument(long.name if long else _connector_name(bundle))} -TlsCertificateName $null -Fqdn '<name on the certificate>'",
             ),
             Fix(
                 "Exchange",
@@ -1056,7 +1076,7 @@ def greets_with_peer_or_localhost(bundle: EvidenceBundle, facts: Derived) -> Fin
         fix=[
             Fix(
                 "Exchange",
-                f"Set-SendConnector -Identity {quoted(_connector_name(bundle))} -Fqdn '<the server's public name>'".replace(
+                f"Set-SendConnector -Identity {argument(_connector_name(bundle))} -Fqdn '<the server's public name>'".replace(
                     "server's", "servers"
                 ),
             ),
@@ -1117,7 +1137,7 @@ def connector_does_not_use_tls(bundle: EvidenceBundle, facts: Derived) -> Findin
         fix=[
             Fix(
                 "Exchange",
-                f"Set-SendConnector -Identity {quoted(culprit.name if culprit else _connector_name(bundle))} -IgnoreSTARTTLS $false -RequireTLS $true -TlsAuthLevel CertificateValidation",
+                f"Set-SendConnector -Identity {argument(culprit.name if culprit else _connector_name(bundle))} -IgnoreSTARTTLS $false -RequireTLS $true -TlsAuthLevel CertificateValidation",
             ),
             Fix("Postfix", "postconf -e 'smtp_tls_security_level = encrypt' && postfix reload"),
         ],

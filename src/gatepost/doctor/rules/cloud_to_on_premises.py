@@ -8,7 +8,7 @@ from gatepost.doctor.addresses import joined, parsed_address, parsed_networks
 from gatepost.doctor.derived import Derived
 from gatepost.doctor.evidence import EvidenceBundle, QueueError, ReplySeen, SmtpSession
 from gatepost.doctor.finding import Cited, Finding, Fix, RuledOut, cite, found, rule, ruled_out
-from gatepost.exchange.powershell import quoted
+from gatepost.exchange.powershell import argument, quoted
 
 _SERVICE_SAID = re.compile(r"4\.4\.317|4\.7\.320|4\.4\.101|Proxy session setup failed on Frontend", re.IGNORECASE)
 _MISMATCH = re.compile(
@@ -79,7 +79,7 @@ def _bind_again(bundle: EvidenceBundle) -> tuple[Fix, ...]:
         fixes.append(
             Fix(
                 "Exchange",
-                f"$cert = Get-ExchangeCertificate -Thumbprint {quoted(stored.thumbprint)}; Enable-ExchangeCertificate -Thumbprint $cert.Thumbprint -Services SMTP   # answer No to replacing the default certificate",
+                f"$cert = Get-ExchangeCertificate -Thumbprint {argument(stored.thumbprint)}; Enable-ExchangeCertificate -Thumbprint $cert.Thumbprint -Services SMTP   # answer No to replacing the default certificate",
             )
         )
     else:
@@ -92,7 +92,7 @@ def _bind_again(bundle: EvidenceBundle) -> tuple[Fix, ...]:
     fixes.append(
         Fix(
             "Exchange",
-            f'Set-ReceiveConnector -Identity {quoted(connector)} -TlsCertificateName "<I>$($cert.Issuer)<S>$($cert.Subject)"; Restart-Service MSExchangeFrontEndTransport',
+            f'Set-ReceiveConnector -Identity {argument(connector)} -TlsCertificateName "<I>$($cert.Issuer)<S>$($cert.Subject)"; Restart-Service MSExchangeFrontEndTransport',
         )
     )
     return tuple(fixes)
@@ -335,7 +335,7 @@ def tls_domain_capabilities_lost(bundle: EvidenceBundle, facts: Derived) -> Find
         fix=(
             Fix(
                 "Exchange",
-                f"Set-ReceiveConnector -Identity {quoted(name)} -TlsDomainCapabilities 'mail.protection.outlook.com:AcceptCloudServicesMail'",
+                f"Set-ReceiveConnector -Identity {argument(name)} -TlsDomainCapabilities 'mail.protection.outlook.com:AcceptCloudServicesMail'",
             ),
         ),
         verify="The receive log shows TlsDomainCapabilities 'AcceptCloudServicesMail' for a session from Exchange Online.",
@@ -388,7 +388,7 @@ def receive_connector_ranges_stale(bundle: EvidenceBundle, facts: Derived) -> Fi
             fix=(
                 Fix(
                     "Exchange",
-                    f"Set-ReceiveConnector -Identity {quoted(connector.text('Identity') or connector.name)} -RemoteIPRanges '<range>','<range>'   # all of today's list: https://endpoints.office.com, service area Exchange, port 25",
+                    f"Set-ReceiveConnector -Identity {argument(connector.text('Identity') or connector.name)} -RemoteIPRanges '<range>','<range>'   # all of today's list: https://endpoints.office.com, service area Exchange, port 25",
                 ),
             ),
             verify="Every session from *.outbound.protection.outlook.com lands on this connector.",
@@ -562,7 +562,7 @@ def outbound_connector_disabled(bundle: EvidenceBundle, facts: Derived) -> Findi
             "  ", " "
         ),
         ([error] if error else []) + ([cite(off.where("Enabled"), f"'{off.name}' Enabled False")] if off else []),
-        fix=(Fix("Exchange Online", f"Set-OutboundConnector -Identity {quoted(off.name)} -Enabled $true"),)
+        fix=(Fix("Exchange Online", f"Set-OutboundConnector -Identity {argument(off.name)} -Enabled $true"),)
         if off and off.name
         else (),
         verify="Validate-OutboundConnector passes.",

@@ -21,7 +21,7 @@ from gatepost.doctor.evidence import EvidenceBundle, ReplySeen
 from gatepost.doctor.finding import Finding, Fix, RuledOut, cite, found, rule, ruled_out
 from gatepost.doctor.senders import domain_of, domains_told, senders, told_in_other_tenant
 from gatepost.exchange.objects import InboundConnector
-from gatepost.exchange.powershell import object_of, quoted
+from gatepost.exchange.powershell import argument, object_of, quoted
 from gatepost.mail.domain import is_below
 
 
@@ -97,9 +97,9 @@ def no_inbound_connector(bundle: EvidenceBundle, facts: Derived) -> Finding | Ru
     address = next((each.text for each in seen if each.refused or len(seen) == 1), "")
     name = next((each for each in _sent_names(bundle) if "." in each), "")
     identity = (
-        f"-TlsSenderCertificateName {quoted(name)} -RequireTls $true"
+        f"-TlsSenderCertificateName {argument(name)} -RequireTls $true"
         if name
-        else f"-SenderIPAddresses {quoted(address)}"
+        else f"-SenderIPAddresses {argument(address)}"
         if address
         else "-TlsSenderCertificateName '<name on the certificate your server presents>' -RequireTls $true"
     )
@@ -186,7 +186,7 @@ def connector_disabled(bundle: EvidenceBundle, facts: Derived) -> Finding | Rule
         [cite(one.where("Enabled"), f"'{one.name}' Enabled False")]
         + ([cite(reply.source, reply.quote or reply.text)] if reply else []),
         fix=(
-            Fix("Exchange Online", f"Set-InboundConnector -Identity {quoted(one.name)} -Enabled $true"),
+            Fix("Exchange Online", f"Set-InboundConnector -Identity {argument(one.name)} -Enabled $true"),
             Fix("Gatepost", f"gatepost inbound-connector enable TENANT {shell_quoted(one.name)}"),
         )
         if sure and one.name
@@ -224,7 +224,7 @@ def _disabled_by_words(bundle: EvidenceBundle) -> Finding | None:
         74,
         "By what is said, the inbound connector was disabled, and mail is refused since.",
         [cite(said), cite(reply.source, reply.quote or reply.text)],
-        fix=(Fix("Exchange Online", f"Set-InboundConnector -Identity {quoted(name)} -Enabled $true"),),
+        fix=(Fix("Exchange Online", f"Set-InboundConnector -Identity {argument(name)} -Enabled $true"),),
         verify="Get-InboundConnector shows Enabled True; a message to an outside recipient passes.",
         missing=("Get-InboundConnector | ConvertTo-Json",),
     )
@@ -266,7 +266,7 @@ def partner_type_connector(bundle: EvidenceBundle, facts: Derived) -> Finding | 
         return ruled_out(f"Partner connector {partners[0].label} would not match either")
     one = (matching or unknown)[0]
     identity = (
-        [f"-TlsSenderCertificateName {quoted(one.certificate_name)} -RequireTls $true"]
+        [f"-TlsSenderCertificateName {argument(one.certificate_name)} -RequireTls $true"]
         if one.certificate_name.strip()
         else []
     )
@@ -288,7 +288,7 @@ def partner_type_connector(bundle: EvidenceBundle, facts: Derived) -> Finding | 
         fix=(
             Fix(
                 "Exchange Online",
-                f"New-InboundConnector -Name {quoted(one.name + ' (on-premises)')} -ConnectorType OnPremises -SenderDomains * {' '.join(identity)}",
+                f"New-InboundConnector -Name {argument(one.name + ' (on-premises)')} -ConnectorType OnPremises -SenderDomains * {' '.join(identity)}",
             ),
             Fix("Gatepost", f"gatepost inbound-connector set TENANT {shell_quoted(one.name)} --type on-premises"),
         )
@@ -324,6 +324,18 @@ def restricting_partner_connector(bundle: EvidenceBundle, facts: Derived) -> Fin
     hybrid = _is_own_server(bundle)
     sent = [each for each in bundle.certificates if each.role == "sent"]
     evidence = [cite(reply.source, reply.quote or reply.text)]
+    cut = next((each for each in bundle.inbound_connectors if _is_cut(each)), None)
+    if not restricting and cut is not None:
+        return found(
+            "low",
+            58,
+            f"Partner connector '{cut.name}' restricts who may send to the tenant, and this sender is not among those it takes; by what it restricts, the console cut.",
+            evidence,
+            missing=(
+                f"Get-InboundConnector -Identity {argument(cut.name)} | Format-List   # RestrictDomainsToIPAddresses, SenderIPAddresses, RestrictDomainsToCertificate, TlsSenderCertificateName: the table cut them",
+                "the address and the certificate that the refused sender comes with now: the Received line of a message that passed, or its provider's notice",
+            ),
+        )
     if not restricting:
         return found(
             "medium",
@@ -360,7 +372,7 @@ def restricting_partner_connector(bundle: EvidenceBundle, facts: Derived) -> Fin
         fix = (
             Fix(
                 "Exchange Online",
-                f"Set-InboundConnector -Identity {quoted(one.name)} -SenderIPAddresses @{{Add={quoted(address or '<address of the sender>')}}}   # once you know that you expect this sender's mail",
+                f"Set-InboundConnector -Identity {argument(one.name)} -SenderIPAddresses @{{Add={quoted(address or '<address of the sender>')}}}   # once you know that you expect this sender's mail",
             ),
         )
     elif "RestrictDomainsToCertificate" in flags and not hybrid:
@@ -368,7 +380,7 @@ def restricting_partner_connector(bundle: EvidenceBundle, facts: Derived) -> Fin
         fix = (
             Fix(
                 "Exchange Online",
-                f"New-InboundConnector -Name {quoted(one.name + ' (by address)')} -ConnectorType Partner -SenderDomains * -SenderIPAddresses {quoted(other or '<address of the sender>')} -RestrictDomainsToIPAddresses $true   # beside {quoted(one.name)}, once you know that you expect this sender's mail",
+                f"New-InboundConnector -Name {argument(one.name + ' (by address)')} -ConnectorType Partner -SenderDomains * -SenderIPAddresses {argument(other or '<address of the sender>')} -RestrictDomainsToIPAddresses $true   # beside {quoted(one.name)}, once you know that you expect this sender's mail",
             ),
         )
     own_match = hybrid or bool(sent and any(each.connector_type == "onpremises" for each in bundle.inbound_connectors))
@@ -384,6 +396,12 @@ def restricting_partner_connector(bundle: EvidenceBundle, facts: Derived) -> Fin
         fix=fix,
         verify="The sender's next message passes; mail from unlisted sources is refused still.",
     )
+
+
+def _is_cut(connector: InboundConnector) -> bool:
+    """A Partner connector of which a table shows dots for what it restricts by."""
+    shown = (connector.text("RestrictDomainsToIPAddresses"), connector.text("RestrictDomainsToCertificate"))
+    return connector.connector_type == "partner" and any(each.strip().endswith(("...", "\u2026")) for each in shown)
 
 
 def _named_and_listed(bundle: EvidenceBundle, connectors: list[InboundConnector]) -> str:
@@ -452,11 +470,11 @@ def associated_domains_limit_connector(bundle: EvidenceBundle, facts: Derived) -
             fix=(
                 Fix(
                     "Exchange Online",
-                    f"Set-InboundConnector -Identity {quoted(connector.name)} -AssociatedAcceptedDomains @{{Add={values}}}",
+                    f"Set-InboundConnector -Identity {argument(connector.name)} -AssociatedAcceptedDomains @{{Add={values}}}",
                 ),
                 Fix(
                     "Exchange Online",
-                    f"Set-InboundConnector -Identity {quoted(connector.name)} -AssociatedAcceptedDomains $null   # or for all domains",
+                    f"Set-InboundConnector -Identity {argument(connector.name)} -AssociatedAcceptedDomains $null   # or for all domains",
                 ),
             )
             if outside
@@ -510,7 +528,7 @@ def two_identities_one_connector(bundle: EvidenceBundle, facts: Derived) -> Find
             fix=(
                 Fix(
                     "Exchange Online",
-                    f"Set-InboundConnector -Identity {quoted(connector.name)} {drop}   # one identity a connector; keep the one that matches",
+                    f"Set-InboundConnector -Identity {argument(connector.name)} {drop}   # one identity a connector; keep the one that matches",
                 ),
             ),
             verify="A message to an outside recipient passes.",
@@ -628,7 +646,7 @@ def wildcard_name_catches_other_systems(bundle: EvidenceBundle, facts: Derived) 
             fix=(
                 Fix(
                     "Exchange Online",
-                    f"Set-InboundConnector -Identity {quoted(connector.name)} -TlsSenderCertificateName {quoted(_own_server(bundle, caught))}   # the one server it is meant for; add that name as accepted domain first",
+                    f"Set-InboundConnector -Identity {argument(connector.name)} -TlsSenderCertificateName {argument(_own_server(bundle, caught))}   # the one server it is meant for; add that name as accepted domain first",
                 ),
             ),
             verify="Message trace shows the other systems' mail without this connector.",
@@ -690,9 +708,9 @@ def direct_send_rejected(bundle: EvidenceBundle, facts: Derived) -> Finding | Ru
         address = partners[0].addresses[0]
     name = next((each for each in _sent_names(bundle) if "." in each), "")
     identity = (
-        f"-TlsSenderCertificateName {quoted(name)} -RequireTls $true"
+        f"-TlsSenderCertificateName {argument(name)} -RequireTls $true"
         if name
-        else f"-SenderIPAddresses {quoted(address)}"
+        else f"-SenderIPAddresses {argument(address)}"
         if address
         else "-SenderIPAddresses '<address of the source>'"
     )
@@ -776,7 +794,7 @@ def _restored(name: str, property_name: str, value: str) -> Fix:
     cmdlet = "Set-InboundConnector" if inbound else "Set-SendConnector"
     return Fix(
         "Exchange Online" if inbound else "Exchange",
-        f"{cmdlet} -Identity {quoted(name)} -{property_name} {quoted(value)}   # the value before the run",
+        f"{cmdlet} -Identity {argument(name)} -{property_name} {quoted(value)}   # the value before the run",
     )
 
 
@@ -807,7 +825,7 @@ def cloud_services_mail_disabled(bundle: EvidenceBundle, facts: Derived) -> Find
         "OutboundConnector": ("Exchange Online", "Set-OutboundConnector"),
     }
     fix = tuple(
-        Fix(where, f"{cmdlet} -Identity {quoted(each.name)} -CloudServicesMailEnabled $true")
+        Fix(where, f"{cmdlet} -Identity {argument(each.name)} -CloudServicesMailEnabled $true")
         for each in off
         for where, cmdlet in (cmdlets[type(each).__name__],)
     )
@@ -875,7 +893,7 @@ def treat_as_internal_conflict(bundle: EvidenceBundle, facts: Derived) -> Findin
         fix=(
             Fix(
                 "Exchange Online",
-                f"Set-InboundConnector -Identity {quoted(name)} -TreatMessagesAsInternal $false -CloudServicesMailEnabled $true   # for hybrid keep",
+                f"Set-InboundConnector -Identity {argument(name)} -TreatMessagesAsInternal $false -CloudServicesMailEnabled $true   # for hybrid keep",
             ),
         ),
         verify="Set-InboundConnector runs without error.",
@@ -942,7 +960,7 @@ def portal_offers_wrong_scenario(bundle: EvidenceBundle, facts: Derived) -> Find
         fix=(
             Fix(
                 "Exchange Online",
-                f"New-InboundConnector -Name 'From our mail server' -ConnectorType OnPremises -SenderDomains * -SenderIPAddresses {quoted(address)}",
+                f"New-InboundConnector -Name 'From our mail server' -ConnectorType OnPremises -SenderDomains * -SenderIPAddresses {argument(address)}",
             ),
         )
         if address != "<address>"

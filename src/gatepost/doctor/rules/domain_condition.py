@@ -29,7 +29,7 @@ from gatepost.doctor.senders import (
     senders,
     told_in_other_tenant,
 )
-from gatepost.exchange.powershell import quoted
+from gatepost.exchange.powershell import argument, quoted
 from gatepost.mail.domain import is_at_or_below
 
 
@@ -99,11 +99,18 @@ def name_is_accepted(bundle: EvidenceBundle, name: str) -> bool:
     return name in keys or name.partition(".")[2] in keys or covered_by_accepted(bundle, name)
 
 
+def _owner_of(name: str) -> str:
+    """The domain that has to be accepted for a certificate's name to count."""
+    if name.startswith("*."):
+        return name[2:]
+    return name.partition(".")[2] if name.count(".") > 1 else name
+
+
 def _add_domain(domain: str) -> tuple[Fix, ...]:
     return (
         Fix(
             "Exchange Online",
-            f"New-MgDomain -Id {quoted(domain)}   # then add the TXT record it shows and confirm; the domain appears in Get-AcceptedDomain",
+            f"New-MgDomain -Id {argument(domain)}   # then add the TXT record it shows and confirm; the domain appears in Get-AcceptedDomain",
         ),
         Fix("Gatepost", f"gatepost domain add TENANT {shell_quoted(domain)}"),
     )
@@ -164,8 +171,7 @@ def certificate_and_sender_domain_not_accepted(bundle: EvidenceBundle, facts: De
         return None
     told = any(each.topic not in ("other", "since") for each in bundle.prose)
     bare = not (sent or named or uncovered or refused or bundle.accepted_domains or told)
-    parent = names[0].removeprefix("*.") if names else ""
-    parent = parent.partition(".")[2] if parent.count(".") > 1 and not (names and names[0].startswith("*.")) else parent
+    parent = _owner_of(names[0]) if names else ""
     proved = bool(
         uncovered and (foreign or any(each.is_null for each in refused)) and (reply or _address_listed(bundle) or sent)
     )
@@ -234,20 +240,24 @@ def null_sender_by_address(bundle: EvidenceBundle, facts: Derived) -> Finding | 
     only_null = bool(null) and any(not each.is_null for each in passed)
     high = bool(null) and (bool(by_address) or bool(uncovered)) and (only_null or _address_listed(bundle))
     name = by_address[0].name if by_address else "<connector>"
-    return found(
-        "high" if high else "medium",
-        (93 if high else 82 if only_null else 66) if null else 45 if told_in_other_tenant(bundle) else 68,
-        "Only mail with a null reverse-path (NDR, out of office, receipts, journal) is refused: it has no sender domain, and an address alone identifies nobody.",
-        evidence,
-        fix=(
+    if by_name and not by_address:
+        fix = _add_domain(_owner_of(by_name[0].certificate_name.strip().casefold()))
+    else:
+        fix = (
             Fix(
                 "Exchange Online",
-                f"New-InboundConnector -Name {quoted(name + ' by certificate')} -ConnectorType OnPremises -SenderDomains * -TlsSenderCertificateName '<certificate name that is an accepted domain>' -RequireTls $true   # beside {quoted(name)}, which stays until the new one is seen to work",
+                f"New-InboundConnector -Name {argument(name + ' by certificate')} -ConnectorType OnPremises -SenderDomains * -TlsSenderCertificateName '<certificate name that is an accepted domain>' -RequireTls $true   # beside {quoted(name)}, which stays until the new one is seen to work",
             ),
             Fix("Gatepost", "gatepost inbound-connector add TENANT NAME --certificate-name '<name>'"),
         )
-        if high or by_address
-        else (),
+    return found(
+        "high" if high else "medium",
+        (93 if high else 82 if only_null else 66) if null else 45 if told_in_other_tenant(bundle) else 68,
+        "Only mail with a null reverse-path (NDR, out of office, receipts, journal) is refused: it has no sender domain, so that the certificate's own domain has to be an accepted one."
+        if by_name and not by_address
+        else "Only mail with a null reverse-path (NDR, out of office, receipts, journal) is refused: it has no sender domain, and an address alone identifies nobody.",
+        evidence,
+        fix=fix if high or by_address or by_name else (),
         verify="A message with MAIL FROM:<> to an outside recipient is answered 250.",
     )
 
@@ -372,7 +382,7 @@ def application_envelope_domain(bundle: EvidenceBundle, facts: Derived) -> Findi
     )
     target = target or (domain_of(_mailbox(header.value)) if header else "")
     fix: tuple[Fix, ...] = (
-        Fix("application", "set the envelope sender (Return-Path, sendmail -f) to an address of an accepted domain"),
+        Fix("application", "set the envelope sender (Return-Path, sendmail -f) to an address in <accepted domain>"),
     )
     if target:
         old = local[0].domain
@@ -461,7 +471,7 @@ def sender_domain_not_accepted(bundle: EvidenceBundle, facts: Derived) -> Findin
         fix.append(
             Fix(
                 "Exchange Online",
-                f"Set-AcceptedDomain -Identity {quoted(parent)} -DomainType InternalRelay; Set-AcceptedDomain -Identity {quoted(parent)} -MatchSubDomains $true   # or, if every sub-domain is yours",
+                f"Set-AcceptedDomain -Identity {argument(parent)} -DomainType InternalRelay; Set-AcceptedDomain -Identity {argument(parent)} -MatchSubDomains $true   # or, if every sub-domain is yours",
             )
         )
     return found(

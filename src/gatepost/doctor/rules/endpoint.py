@@ -10,7 +10,7 @@ from gatepost.doctor.derived import Derived
 from gatepost.doctor.evidence import EvidenceBundle
 from gatepost.doctor.finding import Cited, Finding, Fix, RuledOut, cite, found, rule, ruled_out
 from gatepost.doctor.senders import accepted_domain_keys, is_local_name, senders
-from gatepost.exchange.powershell import quoted
+from gatepost.exchange.powershell import argument
 
 _LEGACY = re.compile(
     r"mail\.messaging\.microsoft\.com|frontbridge\.com|bigfish\.com|mail\.eo\.outlook\.com", re.IGNORECASE
@@ -65,7 +65,7 @@ def _set_smart_host(bundle: EvidenceBundle, host: str) -> tuple[Fix, ...]:
         fixes.append(
             Fix(
                 "Exchange",
-                f"Set-SendConnector -Identity {quoted(connector.name)} -SmartHosts {quoted(host)} -DNSRoutingEnabled $false",
+                f"Set-SendConnector -Identity {argument(connector.name)} -SmartHosts {argument(host)} -DNSRoutingEnabled $false",
             )
         )
     if bundle.postfix_settings or bundle.postfix_deliveries:
@@ -74,7 +74,7 @@ def _set_smart_host(bundle: EvidenceBundle, host: str) -> tuple[Fix, ...]:
         fixes.append(
             Fix(
                 "Exchange",
-                f"Set-SendConnector -Identity '<connector>' -SmartHosts {quoted(host)} -DNSRoutingEnabled $false",
+                f"Set-SendConnector -Identity '<connector>' -SmartHosts {argument(host)} -DNSRoutingEnabled $false",
             )
         )
     return tuple(fixes)
@@ -312,7 +312,7 @@ def dns_routing_instead_of_smart_host(bundle: EvidenceBundle, facts: Derived) ->
             fix=(
                 Fix(
                     "Exchange",
-                    f"Set-SendConnector -Identity {quoted(connector.name)} -DNSRoutingEnabled $false -SmartHosts {quoted(host or '<your MX name>.mail.protection.outlook.com')}",
+                    f"Set-SendConnector -Identity {argument(connector.name)} -DNSRoutingEnabled $false -SmartHosts {argument(host or '<your MX name>.mail.protection.outlook.com')}",
                 ),
             ),
             verify="The next session's peer is the smart host.",
@@ -364,7 +364,7 @@ def other_cloud_tls_domain(bundle: EvidenceBundle, facts: Derived) -> Finding | 
             fix=(
                 Fix(
                     "Exchange",
-                    f"Set-SendConnector -Identity {quoted(connector.name)} -TlsDomain {clouds[cloud(real[0])]}",
+                    f"Set-SendConnector -Identity {argument(connector.name)} -TlsDomain {clouds[cloud(real[0])]}",
                 ),
             ),
             verify="The queue drains; the log shows MAIL FROM after the handshake.",

@@ -265,8 +265,9 @@ def local_relay_policy(bundle: EvidenceBundle, facts: Derived) -> Finding | Rule
     if bundle.relay_rejects:
         return None
     host = reply.said_by or reply.quoted_by
+    own = bool(host) and not bundle.exim  # the log of a sender whose next hop it is does not tell why
     return found(
-        "high" if host else "medium",
+        "high" if own else "medium",
         weighed(bundle, reply, 84 if host else 70),
         NOT_A_CONNECTOR
         + f"'Relay access denied' with a small a and d is Postfix; {host or 'a relay before the cloud'} refuses by its own rules (mynetworks, permit_sasl_authenticated). Exchange Online writes 'Relay Access Denied' with 5.7.64.",

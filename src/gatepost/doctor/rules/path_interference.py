@@ -8,7 +8,7 @@ from gatepost.doctor.certificates_told import is_appliance_default, same_certifi
 from gatepost.doctor.derived import Derived
 from gatepost.doctor.evidence import EvidenceBundle
 from gatepost.doctor.finding import Cited, Finding, Fix, RuledOut, cite, found, rule, ruled_out
-from gatepost.exchange.powershell import quoted
+from gatepost.exchange.powershell import argument, quoted
 
 _MASKED_KEYWORD = re.compile(r"\bX{7}[A-Z]?\b")
 _STARRED = re.compile(r"\*{6,}[\w* ]*\**")
@@ -297,7 +297,7 @@ def load_balancer_on_the_way(bundle: EvidenceBundle, facts: Derived) -> Finding 
                 [
                     Fix(
                         "Exchange Online",
-                        f"Set-InboundConnector -Identity {quoted(bundle.inbound_connectors[0].name or '<connector>')} -SenderIPAddresses @{{Add={quoted(is_vip.hello_address)}}}",
+                        f"Set-InboundConnector -Identity {argument(bundle.inbound_connectors[0].name or '<connector>')} -SenderIPAddresses @{{Add={quoted(is_vip.hello_address)}}}",
                     )
                 ]
                 if is_vip and bundle.inbound_connectors

@@ -11,7 +11,7 @@ from gatepost.doctor.finding import Finding, Fix, RuledOut, cite, found, rule, r
 from gatepost.doctor.moments import moment
 from gatepost.doctor.rules.connector_object import name_matches
 from gatepost.exchange.objects import InboundConnector
-from gatepost.exchange.powershell import quoted
+from gatepost.exchange.powershell import argument
 from gatepost.exchange.source import Source
 
 SPREADS_WITHIN = 3600.0
@@ -200,7 +200,8 @@ def protocol_log_not_active(bundle: EvidenceBundle, facts: Derived) -> Finding |
         evidence,
         fix=(
             Fix(
-                "Exchange", f"Set-SendConnector -Identity {quoted(name or '<connector>')} -ProtocolLoggingLevel Verbose"
+                "Exchange",
+                f"Set-SendConnector -Identity {argument(name or '<connector>')} -ProtocolLoggingLevel Verbose",
             ),
             Fix("Exchange", "Restart-Service MSExchangeTransport   # then send one message and look again"),
         ),
@@ -310,7 +311,7 @@ def certificate_connector_never_tested(bundle: EvidenceBundle, facts: Derived) -
         fix=(
             Fix(
                 "Exchange Online",
-                f"Set-InboundConnector -Identity {quoted(off[0].name)} -Enabled $true   # until the certificate is right",
+                f"Set-InboundConnector -Identity {argument(off[0].name)} -Enabled $true   # until the certificate is right",
             ),
         )
         if off and off[0].name

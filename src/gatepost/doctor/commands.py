@@ -1,0 +1,74 @@
+"""The commands of findings, fitted to what the evidence shows.
+
+What flows: findings with the commands that a check or rule gives, and the path. Laws: commands are for the programs
+that are there and for no other; a change of Exchange's objects is carried to the Edge where there is one; a gap is
+filled last (gaps.py), when it is known which commands remain.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from gatepost.doctor.causes import cause_named
+from gatepost.doctor.evidence import EvidenceBundle
+from gatepost.doctor.finding import Finding, Fix
+from gatepost.doctor.gaps import filled
+from gatepost.doctor.path.objects import MailPath
+from gatepost.doctor.path.software import PROGRAMS, SERVERS, programs_of
+
+
+def for_every_program(findings: Sequence[Finding], path: MailPath) -> tuple[Finding, ...]:
+    """Each finding with the commands of repairs.toml that the evidence calls for."""
+    there = programs_of(path.bundle)
+    return tuple(_for_every_program(each, there) for each in findings)
+
+
+def fitted(findings: Sequence[Finding], path: MailPath) -> tuple[Finding, ...]:
+    there = programs_of(path.bundle)
+    foreign = SERVERS - there if SERVERS & there else frozenset()
+    edge = _has_an_edge(path.bundle)
+    carried = [_carried_to_the_edge(each) if edge else each for each in findings]
+    return tuple(_for_what_is_there(each, foreign) for each in filled(carried, path))
+
+
+def _for_every_program(finding: Finding, there: frozenset[str]) -> Finding:
+    """Commands also for a program that is there and for which none was given; for anybody where there are none."""
+    if finding.confidence == "low":
+        return finding
+    given = {each.where for each in finding.fix}
+    more = [
+        Fix(where, command)
+        for where, command in cause_named(finding.rule).repair
+        if (where in there and where not in given) or (not given and (where not in PROGRAMS or where in there))
+    ]
+    return replace(finding, fix=tuple(dict.fromkeys((*finding.fix, *more))))
+
+
+def _for_what_is_there(finding: Finding, foreign: frozenset[str]) -> Finding:
+    """Commands for the sender's program only; what is to be done on a relay may be any program's."""
+    kept = tuple(each for each in finding.fix if each.where not in foreign or "relay" in each.command)
+    return replace(finding, fix=kept) if kept and kept != finding.fix else finding
+
+
+_CHANGED_FOR_THE_EDGE = re.compile(
+    r"\b(?:Set|New|Remove|Enable)-(?:SendConnector|AcceptedDomain|ExchangeCertificate|RemoteDomain)\b"
+)
+
+
+def _carried_to_the_edge(finding: Finding) -> Finding:
+    """An Edge server learns of a change by EdgeSync."""
+    if any("EdgeSync" in each.command or "EdgeSynchronization" in each.command for each in finding.fix):
+        return finding
+    if not any(each.where == "Exchange" and _CHANGED_FOR_THE_EDGE.search(each.command) for each in finding.fix):
+        return finding
+    carried = Fix("Exchange", "Start-EdgeSynchronization   # carries the change to the Edge servers")
+    return replace(finding, fix=(*finding.fix, carried))
+
+
+def _has_an_edge(bundle: EvidenceBundle) -> bool:
+    """Whether an Edge server is subscribed: its connectors, an event of EdgeSync, or a server's role says so."""
+    return (
+        any(each.name.startswith("EdgeSync") for each in bundle.send_connectors)
+        or any("edgesync" in each.provider.casefold() for each in bundle.events)
+        or any(each.values("EdgeTransportServers") for each in bundle.transport_services)
+    )
