@@ -24,7 +24,7 @@ _LONGEST_PREFIX = {"ipv4_prefix": 32, "ipv6_prefix": 128}
 _SECONDS_IN = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)([a-z])\Z")
 _HEX = re.compile(r"[0-9a-f]+\Z")
-_RANGE = re.compile(r"([0-9a-fA-F.:]+)\s*-\s*([0-9a-fA-F.:]+)\Z")
+_RANGE = re.compile(r"([0-9a-fA-F.:]{1,60})\s{0,9}-\s{0,9}([0-9a-fA-F.:]{1,60})\Z")
 
 
 def object_name(text: str, kind: str) -> str:
