@@ -3,9 +3,8 @@
 from ipaddress import ip_address
 from typing import Any
 
-from gatepost.tenancy.case import Case
-
 from gatepost.tenancy.candidates import gather
+from gatepost.tenancy.case import Case
 from gatepost.tenancy.evidence import Evidence
 from gatepost.tenancy.rules import GATEPOST, RuleSet
 from tenancy.attribution_cases import (

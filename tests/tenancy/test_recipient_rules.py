@@ -4,7 +4,6 @@ from typing import Any
 
 from gatepost.tenancy.case import Case, Outcome
 from gatepost.tenancy.recipient_rules import by_recipient, refused_by_recipient
-
 from tenancy.case_scenes import case_of, codes
 
 ROUTES = ("contoso.com", "fabrikam.com")

@@ -1,10 +1,10 @@
 """Of all that was noted, the peer is told the one reason that helps it, and nothing that others configured."""
 
 import pytest
+
 from gatepost.tenancy.case import Case
 from gatepost.tenancy.claims import strong_claims
 from gatepost.tenancy.refusal_reason import refused
-
 from tenancy.case_scenes import case_of
 
 HERE = ["203.0.113.0/24"]

@@ -2,7 +2,6 @@
 
 from gatepost.tenancy.case import Case
 from gatepost.tenancy.session_notes import note_session
-
 from tenancy.case_scenes import case_of, codes
 
 CONTOSOS = {"tenant": "contoso", "name": "in", "certificate_names": ["mail.contoso.com"], "addresses": ["192.0.2.1/32"]}
