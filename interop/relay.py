@@ -48,7 +48,7 @@ class Relay:
 
     def set_up(self, *words: str) -> None:
         """The same in this process: a scene takes a dozen of them, and none of them is what is looked at."""
-        _output_of(words, in_this_process(self.folder / "gatepost.toml", *words), 0)
+        _output_of(words, in_this_process("--config", str(self.folder / "gatepost.toml"), *words), 0)
 
     def answer(self, *words: str, status: int = 0) -> Any:
         return json.loads(self.command(*words, "--json", status=status))

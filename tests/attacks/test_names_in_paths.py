@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from end_to_end.api_client import Api, code_of, token_for
-from end_to_end.installation import Installation
+from end_to_end.installation import Installation, elsewhere
 from gatepost.app import open_editor
 from gatepost.tenancy.tenant import AddressSpace, InboundConnector, SendConnector, Tenant
 
@@ -73,7 +73,7 @@ def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
 
 
 @pytest.fixture(scope="module")
-def elsewhere(relay: Installation) -> tuple[str, ...]:
+def there(relay: Installation) -> tuple[str, ...]:
     file = relay.folder / "operator.token"
     file.write_text(token_for(relay, "--operator"))
     return ("--server", relay.api_url, "--token-file", str(file), "--ca", str(relay.folder / "server.pem"))
@@ -87,10 +87,10 @@ def operator(relay: Installation) -> Iterator[Api]:
 
 @pytest.mark.parametrize("name", UNUSABLE, ids=repr)
 def test_no_face_makes_an_object_of_such_a_name(
-    relay: Installation, operator: Api, elsewhere: tuple[str, ...], name: str
+    relay: Installation, operator: Api, there: tuple[str, ...], name: str
 ) -> None:
     if "\x00" not in name:
-        for where in ((), elsewhere):
+        for where in ((), there):
             relay(*where, "tenant", "add", "--", name, expect=2)
             relay(*where, "inbound-connector", "add", "--address", "192.0.2.1", "--", "contoso", name, expect=2)
             relay(*where, "send-connector", "add", "--address-space", "*", "--", name, expect=2)
@@ -114,59 +114,57 @@ def test_an_import_makes_none_of_them(relay: Installation, tmp_path: Path) -> No
     ]
     file = tmp_path / "lines"
     file.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
-    done = relay.run("import", "directory", str(file))
+    done = relay.here("import", "directory", str(file))
     assert done.returncode in (1, 2), done.stdout
     assert {each["name"] for each in relay.told("tenant", "list")} == {"contoso", "fabrikam", *OLDER}
 
 
 @pytest.mark.parametrize("name", HOSTILE, ids=repr)
-def test_what_may_be_made_is_managed_from_elsewhere(relay: Installation, elsewhere: tuple[str, ...], name: str) -> None:
-    relay(*elsewhere, "tenant", "add", name)
-    relay(*elsewhere, "inbound-connector", "add", name, name, "--address", "192.0.2.1")
-    relay(*elsewhere, "send-connector", "add", name, "--address-space", "x.example", "--smart-host", "192.0.2.9")
-    _manage(relay, elsewhere, tenant=name, name=name)
+def test_what_may_be_made_is_managed_from_elsewhere(relay: Installation, there: tuple[str, ...], name: str) -> None:
+    relay(*there, "tenant", "add", name)
+    relay(*there, "inbound-connector", "add", name, name, "--address", "192.0.2.1")
+    relay(*there, "send-connector", "add", name, "--address-space", "x.example", "--smart-host", "192.0.2.9")
+    _manage(relay, there, tenant=name, name=name)
     assert [each["name"] for each in relay.told("tenant", "list") if each["name"] == name] == []
 
 
 @pytest.mark.parametrize("name", OLDER, ids=repr)
-def test_what_was_made_before_is_managed_from_elsewhere(
-    relay: Installation, elsewhere: tuple[str, ...], name: str
-) -> None:
-    connector = json.loads(relay(*elsewhere, "send-connector", "show", "--json", "--", f"contoso/{name}"))
+def test_what_was_made_before_is_managed_from_elsewhere(relay: Installation, there: tuple[str, ...], name: str) -> None:
+    connector = json.loads(relay(*there, "send-connector", "show", "--json", "--", f"contoso/{name}"))
     assert connector["name"] == f"contoso/{name}"
-    relay(*elsewhere, "send-connector", "remove", "--", f"contoso/{name}")
-    relay(*elsewhere, "inbound-connector", "show", "--", "contoso", name)
-    relay(*elsewhere, "inbound-connector", "set", "--address", "192.0.2.7", "--", "contoso", name)
-    relay(*elsewhere, "inbound-connector", "remove", "--", "contoso", name)
-    relay(*elsewhere, "send-connector", "set", "--smart-host", "192.0.2.9", "--", name)
-    relay(*elsewhere, "send-connector", "remove", "--", name)
-    relay(*elsewhere, "queue", "list", "--tenant", name, expect=1)
-    relay(*elsewhere, "tenant", "set", "--contact", "x@contoso.example", "--", name)
-    relay(*elsewhere, "tenant", "remove", "--yes", "--", name)
+    relay(*there, "send-connector", "remove", "--", f"contoso/{name}")
+    relay(*there, "inbound-connector", "show", "--", "contoso", name)
+    relay(*there, "inbound-connector", "set", "--address", "192.0.2.7", "--", "contoso", name)
+    relay(*there, "inbound-connector", "remove", "--", "contoso", name)
+    relay(*there, "send-connector", "set", "--smart-host", "192.0.2.9", "--", name)
+    relay(*there, "send-connector", "remove", "--", name)
+    relay(*there, "queue", "list", "--tenant", name, expect=1)
+    relay(*there, "tenant", "set", "--contact", "x@contoso.example", "--", name)
+    relay(*there, "tenant", "remove", "--yes", "--", name)
     # Nobody else's went along.
     assert {"contoso", "fabrikam"} <= {each["name"] for each in relay.told("tenant", "list")}
 
 
 def test_an_object_that_is_not_there_is_one_line_whatever_it_is_called(
-    relay: Installation, elsewhere: tuple[str, ...]
+    relay: Installation, there: tuple[str, ...]
 ) -> None:
     for name in [*HOSTILE, *OLDER, "a/b", "//", "../../whoami"]:
-        relay(*elsewhere, "inbound-connector", "show", "--", "fabrikam", name, expect=1)
-        relay(*elsewhere, "domain", "show", "--", name, expect=1)
+        relay(*there, "inbound-connector", "show", "--", "fabrikam", name, expect=1)
+        relay(*there, "domain", "show", "--", name, expect=1)
     for what in (("queue", "show"), ("why",)):
-        done = relay.run_bare(*elsewhere, *what, "--", "../../whoami")
+        done = elsewhere(*there, *what, "--", "../../whoami")
         assert done.returncode in (1, 2) and done.stderr.count("\n") == 1 and "Traceback" not in done.stderr
 
 
-def _manage(relay: Installation, elsewhere: tuple[str, ...], *, tenant: str, name: str) -> None:
-    assert json.loads(relay(*elsewhere, "inbound-connector", "show", tenant, name, "--json"))["name"] == name
-    relay(*elsewhere, "inbound-connector", "set", tenant, name, "--address", "192.0.2.7")
-    relay(*elsewhere, "inbound-connector", "disable", tenant, name)
-    relay(*elsewhere, "inbound-connector", "remove", tenant, name)
-    assert json.loads(relay(*elsewhere, "send-connector", "show", name, "--json"))["name"] == name
-    relay(*elsewhere, "send-connector", "remove", name)
-    relay(*elsewhere, "tenant", "show", tenant)
-    relay(*elsewhere, "tenant", "remove", tenant, "--yes")
+def _manage(relay: Installation, there: tuple[str, ...], *, tenant: str, name: str) -> None:
+    assert json.loads(relay(*there, "inbound-connector", "show", tenant, name, "--json"))["name"] == name
+    relay(*there, "inbound-connector", "set", tenant, name, "--address", "192.0.2.7")
+    relay(*there, "inbound-connector", "disable", tenant, name)
+    relay(*there, "inbound-connector", "remove", tenant, name)
+    assert json.loads(relay(*there, "send-connector", "show", name, "--json"))["name"] == name
+    relay(*there, "send-connector", "remove", name)
+    relay(*there, "tenant", "show", tenant)
+    relay(*there, "tenant", "remove", tenant, "--yes")
 
 
 def _quoted(name: str) -> str:

@@ -64,7 +64,7 @@ def test_a_later_tenant_of_the_name_neither_reads_nor_gets_what_waits(
     send(relay, "ann@contoso.com", OUT, certificates.contoso)
     send(relay, "x@outside.example", IN)
     assert "4.2.0" in deferred(relay, OUT) and "4.2.0" in deferred(relay, IN)
-    removed = relay.run("tenant", "remove", "contoso", "--yes")
+    removed = relay.here("tenant", "remove", "contoso", "--yes")
     assert "2 recipients of its mail are still queued" in removed.stderr
     relay("tenant", "add", "contoso")
     relay("domain", "add", "contoso", "contoso.com", "--verified")

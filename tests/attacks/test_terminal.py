@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from end_to_end.api_client import token_for
-from end_to_end.installation import Installation, wait_until
+from end_to_end.installation import Installation, elsewhere, wait_until
 from end_to_end.outside import Outside
 from end_to_end.scene import CONTOSO_ADDRESS, FABRIKAM_ADDRESS, UNLISTED_ADDRESS
 from end_to_end.smtp_client import SmtpClient
@@ -111,12 +111,12 @@ def test_the_doctor_shows_what_stands_in_evidence(
     hostile.write_text(f"<x{HOSTILE}@contoso.com>: 550 5.7.64 TenantAttribution; Relay Access Denied {HOSTILE}\n")
     logs = relay.data / "protocol-log"
     for form in ((), ("--json",), ("--markdown",)):
-        done = relay.run("doctor", *form, str(hostile), str(logs))
+        done = relay.here("doctor", *form, str(hostile), str(logs))
         assert done.returncode in (0, 1), done.stderr
         assert _shows_all(done.stdout), form
         assert _unseen(done.stderr) == []
     page = tmp_path / "report.html"
-    relay.run("doctor", "--html", str(page), str(hostile))
+    relay.here("doctor", "--html", str(page), str(hostile))
     assert _shows_all(page.read_text("utf-8"))
 
 
@@ -128,7 +128,7 @@ def test_explain_shows_what_was_asked(relay: Installation) -> None:
 
 def test_errors_show_what_was_asked(relay: Installation) -> None:
     for command in (("why", HOSTILE), ("tenant", "show", HOSTILE), ("tenant", "add", HOSTILE), (HOSTILE,)):
-        done = relay.run(*command)
+        done = relay.here(*command)
         assert done.returncode
         assert _unseen(done.stderr + done.stdout) == [], command
 
@@ -138,7 +138,7 @@ def test_what_a_relay_elsewhere_says_is_shown(relay: Installation, refused: str)
     token.write_text(token_for(relay, "--operator"))
     server = ("--server", relay.api_url, "--token-file", str(token), "--ca", str(relay.folder / "server.pem"))
     for command in (("why", refused), ("why", refused, "--json"), ("tenant", "show", HOSTILE), ("queue", "list")):
-        done = relay.run_bare(*server, *command)
+        done = elsewhere(*server, *command)
         assert _unseen(done.stderr + done.stdout) == [], command
 
 

@@ -3,14 +3,14 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
+from end_to_end.installation import in_this_process
 from pki import Pki
 
-SOURCE = Path(__file__).parents[2] / "src"
 CONNECTORS = [
     {"Name": "From HQ", "ConnectorType": "OnPremises", "Enabled": True, "TlsSenderCertificateName": "*.contoso.com"},
     {"Name": "Other", "ConnectorType": "OnPremises", "Enabled": True, "SenderIPAddresses": ["198.51.100.99"],
@@ -30,11 +30,11 @@ def exports(tmp_path):
 
 def explain(folder: Path, *arguments: object, roots: Path | None = None) -> subprocess.CompletedProcess[str]:
     """With the roots of a test in place of the system's."""
-    environment = {**os.environ, "PYTHONPATH": str(SOURCE), "GATEPOST_CONFIG": str(folder / "none.toml")}
+    environment = {"GATEPOST_CONFIG": str(folder / "none.toml")}
     if roots:
         environment |= {"SSL_CERT_FILE": str(roots)}
-    command = [sys.executable, "-m", "gatepost", "explain", "--exchange-online", folder, *arguments]
-    return subprocess.run(list(map(str, command)), capture_output=True, text=True, env=environment, timeout=60)
+    with patch.dict(os.environ, environment):
+        return in_this_process("explain", "--exchange-online", *map(str, (folder, *arguments)))
 
 
 def to_outside(*more: object) -> tuple[object, ...]:

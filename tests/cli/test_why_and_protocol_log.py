@@ -1,15 +1,14 @@
 """`why` and `protocol-log` on stored files, by the real command line."""
 
 import json
-import os
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from end_to_end.installation import in_this_process
 from gatepost.logs.log_writer import LogWriter
 from gatepost.logs.protocol_log_files import ProtocolLogFiles
 from gatepost.logs.session_records import SessionRecords
@@ -17,7 +16,6 @@ from gatepost.mail.session_id import SessionIds
 from gatepost.protocol_log.codec import Side
 from gatepost.protocol_log.record import Event, ProtocolLogRecord
 
-SOURCE = Path(__file__).parents[2] / "src"
 REFUSAL = "550 5.7.64 TenantAttribution; Relay Access Denied; no-certificate-presented"
 CONFIG = 'hostname = "relay.example.net"\n[[listener]]\naddress = "127.0.0.1:2525"\n'
 
@@ -77,12 +75,7 @@ class Installation:
         }
 
     def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "gatepost", "--config", str(self.folder / "gatepost.toml"), *arguments],
-            capture_output=True,
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(SOURCE)},
-        )
+        return in_this_process("--config", str(self.folder / "gatepost.toml"), *arguments)
 
 
 @pytest.fixture(scope="module")

@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from gatepost import config as configuration
 from gatepost.cli import context
@@ -127,14 +128,14 @@ class Installation:
 
     def __call__(self, *arguments: str, expect: int = 0) -> str:
         """One command in this process; what it printed."""
-        done = in_this_process(self.config, *arguments)
+        done = in_this_process("--config", str(self.config), *arguments)
         assert done.returncode == expect, f"gatepost {' '.join(arguments)}: exit {done.returncode}: {done.stderr}"
         return done.stdout
 
     def here(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """One command in this process, from the folder, however it ends."""
         with chdir(self.folder):
-            return in_this_process(self.config, *arguments)
+            return in_this_process("--config", str(self.config), *arguments)
 
     def told(self, *arguments: str, expect: int = 0) -> Any:
         """What a command prints with --json."""
@@ -145,15 +146,6 @@ class Installation:
         return subprocess.run(
             self._command(*arguments), cwd=self.folder, capture_output=True, text=True, timeout=timeout_s
         )
-
-    def run_bare(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """One command as a process of its own that knows of no configuration."""
-        environment = {name: value for name, value in os.environ.items() if name != "GATEPOST_CONFIG"}
-        command = [sys.executable, "-m", "gatepost", *arguments]
-        with tempfile.TemporaryDirectory() as elsewhere:
-            return subprocess.run(
-                command, cwd=elsewhere, env=environment, capture_output=True, text=True, timeout=PATIENCE_S
-            )
 
     def json(self, *arguments: str, expect: int = 0) -> Any:
         done = self.run(*arguments, "--json")
@@ -242,17 +234,24 @@ class Installation:
         return "".join(file.read_text("utf-8", "replace") for file in files)
 
 
-def in_this_process(config: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def in_this_process(*arguments: str) -> subprocess.CompletedProcess[str]:
     """One command, however it ends, without the third of a second that a process of its own takes to begin."""
     out, error = StringIO(), StringIO()
     context.config.cache_clear()
     with redirect_stdout(out), redirect_stderr(error):
         try:
-            code: Any = run_command_line(["--config", str(config), *arguments])
+            code: Any = run_command_line(list(arguments))
         except SystemExit as ended:
             code = ended.code or 0
     context.config.cache_clear()
     return subprocess.CompletedProcess(arguments, code, out.getvalue(), error.getvalue())
+
+
+def elsewhere(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """One command, however it ends, where there is no configuration."""
+    environment = {name: value for name, value in os.environ.items() if name != "GATEPOST_CONFIG"}
+    with tempfile.TemporaryDirectory() as nowhere, chdir(nowhere), patch.dict(os.environ, environment, clear=True):
+        return in_this_process(*arguments)
 
 
 def wait_until(

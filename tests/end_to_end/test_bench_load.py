@@ -81,7 +81,7 @@ def test_a_person_reads_the_rate_and_what_the_generator_took(relay: Installation
 
 
 def test_a_person_reads_why_nothing_was_accepted(relay: Installation) -> None:
-    done = relay.run("bench", "load", f"localhost:{relay.port}", "--messages", "5", "--connections", "2")
+    done = relay.here("bench", "load", f"localhost:{relay.port}", "--messages", "5", "--connections", "2")
     assert done.returncode == 1
     assert "accepted     0 of 5" in done.stdout
     assert "550 5.7.64 TenantAttribution; Relay Access Denied" in done.stdout
@@ -91,7 +91,7 @@ def test_a_person_reads_why_nothing_was_accepted(relay: Installation) -> None:
 def test_another_host_is_left_alone_unless_it_is_named_as_ones_own(relay: Installation, host: str) -> None:
     address = host.partition("]")[0].lstrip("[")
     for owned in ((), ("--i-own-this-host", "192.0.2.11")):
-        done = relay.run("bench", "load", host, *owned)
+        done = relay.here("bench", "load", host, *owned)
         assert done.returncode == 2
         assert f"{address} is not this machine" in done.stderr
         assert f"--i-own-this-host {address}" in done.stderr

@@ -216,7 +216,7 @@ def test_after_hold_refused_the_sender_is_told_by_the_way_to_the_mailboxes(scene
 def test_serve_warns_where_a_notice_has_no_way_but_the_relay(scene: Scene, tmp_path: Path) -> None:
     edge = Installation(tmp_path, hostname="edge.contoso.com", workers=1)
     options = ("--smart-host", scene.relay.name_of("main"), "--domain", "contoso.com")
-    done = edge.run("init", "--edge", "--hostname", "edge.contoso.com", *options)
+    done = edge.here("init", "--edge", "--hostname", "edge.contoso.com", *options)
     assert "no --mailboxes HOST" in done.stderr
     edge.config.write_text(edge.config.read_text().replace("127.0.0.1:2526", edge.name_of("main")))
     with edge.serving():
@@ -229,7 +229,7 @@ def test_serve_warns_where_a_notice_has_no_way_but_the_relay(scene: Scene, tmp_p
 def test_an_edge_needs_a_smart_host_and_a_domain(tmp_path: Path) -> None:
     edge = Installation(tmp_path)
     for options in ((), ("--smart-host", "relay.example.net"), ("--domain", "contoso.com")):
-        done = edge.run("init", "--edge", *options)
+        done = edge.here("init", "--edge", *options)
         assert done.returncode == 2
         assert len(done.stderr.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []

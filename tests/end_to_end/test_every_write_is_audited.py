@@ -293,7 +293,7 @@ def test_every_command_that_writes_is_audited(scene: Scene, monkeypatch: pytest.
         before = scene.newest()["version"]
 
         def done(command: str = command, arguments: tuple[str, ...] = arguments) -> bool:
-            return relay.run(*command.split(), *arguments).returncode == 0
+            return relay.here(*command.split(), *arguments).returncode == 0
 
         if command == "queue retry":
             wait_until(done, command)

@@ -67,7 +67,7 @@ def test_an_import_is_live_on_running_workers_and_hinders_nobody(
     neighbour = Client(name="ben", relay=relay, sender="ben@fabrikam.com", source=FABRIKAM_ADDRESS)
     with under_load(neighbour):
         wait_until(lambda: neighbour.acknowledged, "the neighbour's first message")
-        told = relay.json("import", "directory", str(file))
+        told = relay.told("import", "directory", str(file))
         assert told["objects"]["inbound-connector"] == {"added": TENANTS * CONNECTORS + 1, "changed": 0, "unchanged": 0}
         assert told["warnings"] == []
         wait_until(lambda: relays(relay, certificates), "the imported connector to count")
@@ -90,7 +90,7 @@ def test_a_bad_line_is_told_and_nothing_is_half_written(relay: Installation, tmp
     with file.open("a") as more:
         more.write('{"kind":"inbound-connector","tenant":"contoso-org","name":"two","addresses":["192.0.2.300"]}\n')
     number = len(file.read_text().splitlines())
-    done = relay.run("import", "directory", str(file))
+    done = relay.here("import", "directory", str(file))
     assert done.returncode == 2
     assert done.stderr.splitlines() == [
         f"gatepost: {file}:{number}: '192.0.2.300' is not an address or network: write it as 192.0.2.10, 192.0.2.0/24 "
@@ -101,10 +101,10 @@ def test_a_bad_line_is_told_and_nothing_is_half_written(relay: Installation, tmp
 
 
 def test_a_file_that_is_not_there_and_one_that_is_in_the_way_are_one_line(relay: Installation, tmp_path: Path) -> None:
-    missing = relay.run("import", "directory", str(tmp_path / "no.jsonl"))
+    missing = relay.here("import", "directory", str(tmp_path / "no.jsonl"))
     assert (missing.returncode, missing.stderr) == (2, f"gatepost: {tmp_path}/no.jsonl: No such file or directory\n")
     taken = tmp_path / "taken.jsonl"
     taken.write_text("dear\n")
-    in_the_way = relay.run("export", "directory", str(taken))
+    in_the_way = relay.here("export", "directory", str(taken))
     assert (in_the_way.returncode, in_the_way.stderr) == (2, f"gatepost: {taken}: File exists; name a new file\n")
     assert taken.read_text() == "dear\n"

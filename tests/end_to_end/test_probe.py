@@ -5,32 +5,26 @@ import os
 import re
 import socketserver
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from OpenSSL import SSL
 
-from end_to_end.installation import PATIENCE_S, Installation, free_port
+from end_to_end.installation import PATIENCE_S, Installation, elsewhere, free_port
 from end_to_end.scene import Certificates
 from pki import Issued, Pki
 
 ENVELOPE = ("--mail-from", "ann@contoso.com", "--rcpt-to", "someone@outside.example")
-SOURCE = Path(__file__).parents[2] / "src"
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "gatepost", *arguments],
-        env={**os.environ, "PYTHONPATH": str(SOURCE), "COLUMNS": "80"},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-    )
+    with patch.dict(os.environ, COLUMNS="80"):
+        return elsewhere(*arguments)
 
 
 def probed(port: int, *arguments: str, expect: int = 0) -> Any:

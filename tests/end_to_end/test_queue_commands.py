@@ -211,10 +211,10 @@ def test_a_removed_tenant_leaves_word_of_what_still_waits(relay: Installation, i
             return smtp.message("lea@leaving.example", "waiting@outside.example", MESSAGE).code == 250
 
     wait_until(waits, "the tenant to be known")
-    done = relay.run("tenant", "remove", "leaving", "--yes")
+    done = relay.here("tenant", "remove", "leaving", "--yes")
     assert done.returncode == 0
     assert "1 recipient of its mail is still queued" in done.stderr
-    assert "still waits" not in relay.run("tenant", "remove", "nobody", "--yes").stderr
+    assert "still waits" not in relay.here("tenant", "remove", "nobody", "--yes").stderr
     internet.behave()
     relay("queue", "retry", "--tenant", "leaving")
     wait_until(lambda: arrived(internet, "waiting@outside.example"), "the mail that waited")

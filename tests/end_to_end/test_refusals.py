@@ -350,11 +350,11 @@ def test_why_takes_the_whole_pasted_refusal_and_names_the_evidence(
     relay: Installation, certificates: Certificates
 ) -> None:
     answer = refused(CASES["another name"], relay, certificates)
-    done = relay.run("why", answer.text)
+    done = relay.here("why", answer.text)
     assert done.returncode == 0, done.stderr
     for words in ("certificate-name-matches-no-connector", "mail.litware.com", "127.0.99.1", "ann@contoso.com"):
         assert words in done.stdout
-    log = relay.run("protocol-log", "show", answer.session_id)
+    log = relay.here("protocol-log", "show", answer.session_id)
     assert "certificate-name-matches-no-connector" in log.stdout, log.stderr
 
 

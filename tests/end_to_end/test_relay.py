@@ -179,7 +179,7 @@ def test_why_knows_a_session_that_was_accepted_and_one_that_goes_on(world: World
         assert session
 
         def told() -> dict[str, object] | None:
-            done = world.relay.run("why", session[1], "--json")
+            done = world.relay.here("why", session[1], "--json")
             return json.loads(done.stdout) if done.returncode == 0 else None
 
         open_yet = wait_until(told, "the record of the open session")

@@ -116,7 +116,7 @@ def test_what_waits_in_the_old_workers_queues_is_the_new_ones(relay: Installatio
 
     def delivered() -> bool:
         # It may be on its way already; then there is nothing to retry.
-        relay.run("queue", "retry", "--all")
+        relay.here("queue", "retry", "--all")
         return not waiting(relay)
 
     wait_until(delivered, "the successors to deliver it", pause_s=0.3)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from end_to_end.api_client import token_for
-from end_to_end.installation import Installation, free_port, wait_until
+from end_to_end.installation import Installation, elsewhere, free_port, wait_until
 from end_to_end.scene import MESSAGE, Certificates
 from end_to_end.smtp_client import SmtpClient
 
@@ -24,7 +24,7 @@ class Elsewhere:
 
     def __call__(self, *arguments: str, expect: int = 0) -> tuple[str, str]:
         """Standard output and standard error."""
-        done = self.relay.run_bare(*self.options, *arguments)
+        done = elsewhere(*self.options, *arguments)
         assert done.returncode == expect, f"gatepost {' '.join(arguments)}: exit {done.returncode}: {done.stderr}"
         assert "Traceback" not in done.stderr
         return done.stdout, done.stderr
@@ -92,7 +92,7 @@ def test_what_is_read_is_the_same_here_and_there(
     relay: Installation, operator: Elsewhere, arguments: tuple[str, ...]
 ) -> None:
     assert operator.told(*arguments) == relay.told(*arguments)
-    assert operator(*arguments)[0] == relay.run(*arguments).stdout
+    assert operator(*arguments)[0] == relay.here(*arguments).stdout
 
 
 def test_a_tenant_is_set_up_from_elsewhere_and_removed(relay: Installation, operator: Elsewhere) -> None:
@@ -156,7 +156,7 @@ def test_limits_of_a_tenant_are_set_from_elsewhere(
 def test_a_mistake_is_told_in_the_same_words(
     relay: Installation, operator: Elsewhere, arguments: tuple[str, ...]
 ) -> None:
-    here = relay.run(*arguments)
+    here = relay.here(*arguments)
     assert operator(*arguments, expect=here.returncode)[1] == here.stderr
 
 
@@ -186,7 +186,7 @@ def test_a_tenant_asks_for_its_own_forecast_from_elsewhere(
 ) -> None:
     for tenant in ("contoso", "fabrikam"):
         relay("token", "add", "--tenant", tenant, "--expires", "5d", "--out", str(relay.folder / f"{tenant}.soon"))
-        used = relay.run_bare(
+        used = elsewhere(
             *operator.options[:2],
             "--token-file",
             str(relay.folder / f"{tenant}.soon"),
@@ -261,12 +261,12 @@ def test_what_keeps_the_relay_from_answering_is_one_line(
     nobody = ("--server", f"https://127.0.0.1:{free_port()}", *operator.options[2:])
     strange = (*operator.options[:-1], str(_other_certificate(tmp_path)))
     for options, expected in ((nobody, "cannot be reached"), (strange, "the right PEM file with --ca")):
-        done = relay.run_bare(*options, "tenant", "list")
+        done = elsewhere(*options, "tenant", "list")
         assert done.returncode == 2 and done.stderr.count("\n") == 1 and expected in done.stderr, done.stderr
     for options in (operator.options[:2], operator.options[2:]):
-        done = relay.run_bare(*options, "tenant", "list")
+        done = elsewhere(*options, "tenant", "list")
         assert done.returncode == 2 and "--server" in done.stderr and done.stderr.count("\n") == 1
-    done = relay.run_bare(*operator.options, "token", "list")
+    done = elsewhere(*operator.options, "token", "list")
     assert done.returncode == 2 and "works on the relay itself" in done.stderr
 
 

@@ -222,7 +222,7 @@ def test_a_damaged_queue_file_stops_its_worker_only_and_is_named(
     assert answers == {220, 421}
     # Not an octet of it was changed.
     assert file.read_bytes() == damaged
-    done = relay.run("queue", "list")
+    done = relay.here("queue", "list")
     assert "defer-1@outside.example" in done.stdout
     (line,) = done.stderr.splitlines()
     assert "0.sqlite" in line and done.returncode == 1

@@ -102,7 +102,7 @@ def test_a_silent_next_hop_defers_its_mail_only_and_the_queue_shows_why(
     wait_until(lambda: says in last_reply(), lambda: f"{says}; {last_reply()}")
     silent.behave()
     # `retry` forgets that the host was found dead.
-    wait_until(lambda: relay.run("queue", "retry", "--all") and arrived(silent, to), f"mail to {to}", pause_s=0.3)
+    wait_until(lambda: relay.here("queue", "retry", "--all") and arrived(silent, to), f"mail to {to}", pause_s=0.3)
 
 
 def arrived(sink: Sink, to: str) -> bool:
