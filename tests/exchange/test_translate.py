@@ -5,8 +5,15 @@ import pytest
 from gatepost.exchange.cmdlet_output import property_of
 from gatepost.exchange.objects import InboundConnector
 from gatepost.exchange.source import Source
-from gatepost.exchange.translate import CutShort, connector_of, inbound_without_equal, read_inbound
+from gatepost.exchange.translate import (
+    CutShort,
+    connector_of,
+    inbound_properties,
+    inbound_without_equal,
+    read_inbound,
+)
 from gatepost.tenancy.tenant import ConnectorType
+from gatepost.tenancy.tenant import InboundConnector as InboundHere
 
 HERE = Source("inbound.txt", 1)
 
@@ -50,6 +57,16 @@ def test_sender_domains_are_needed_whole_where_they_decide(kind: str, strict: bo
             read_inbound(cut, strict=True)
     else:
         assert read_inbound(cut, strict=True).sender_domains
+
+
+def test_a_comment_is_carried_in_one_line_or_named() -> None:
+    read = read_inbound(exported(Name="HQ", Comment="the hub\r\n in Hamburg"), strict=True)
+    assert read.comment == "the hub in Hamburg"
+    ours = InboundHere(tenant="contoso", name="HQ", comment="the hub in Hamburg")
+    assert inbound_properties(ours)["Comment"] == "the hub in Hamburg"
+    long = exported(Name="HQ", Comment="x" * 2000)
+    assert read_inbound(long, strict=True).comment is None
+    assert [each.property for each in inbound_without_equal([long])] == ["Comment"]
 
 
 def test_what_has_no_equal_is_named_with_the_reason() -> None:

@@ -10,6 +10,7 @@ from gatepost.tenancy.names import (
     MOST_NAMES,
     MatchKind,
     certificate_name_key,
+    covers,
     name_matches,
     presented_names,
     without_wildcard,
@@ -96,3 +97,11 @@ def test_the_common_name_that_is_among_the_dns_names_is_one_of_them() -> None:
 
 def test_a_certificate_with_thousands_of_names_costs_no_more_than_a_few_hundred() -> None:
     assert len(presented_names(facts(*(f"n{at}.example" for at in range(5000))))) == MOST_NAMES
+
+
+@given(presented=PATTERNS, pattern=PATTERNS)
+def test_a_pattern_covers_what_a_session_would_match(presented: str, pattern: str) -> None:
+    """One answer for the relay, the wizard and whoever else asks; and a bare `*` is no certificate name."""
+    kinds = {match.kind for match in name_matches(verified(presented), [pattern])}
+    assert covers(pattern, presented) == bool(kinds & {MatchKind.EXACT, MatchKind.WILDCARD})
+    assert not covers("*", presented)

@@ -14,9 +14,9 @@ from typing import Final
 from gatepost.errors import GatepostError
 from gatepost.exchange.objects import Exports
 from gatepost.exchange.translate import connector_of, not_told
-from gatepost.mail.domain import DomainError, domain_key, is_below, parents, pattern_covers
+from gatepost.mail.domain import DomainError, domain_key, is_below, parents
 from gatepost.tenancy.evidence import Address, CertificateFacts
-from gatepost.tenancy.names import without_wildcard
+from gatepost.tenancy.names import PresentedName, answering
 from gatepost.tenancy.proof import Proof
 from gatepost.tenancy.tenant import (
     AcceptedDomain,
@@ -108,7 +108,8 @@ class ExportedDirectory:
         return self._tenant if name == self._tenant.name else None
 
     def connectors_naming(self, names: Sequence[str], near: Sequence[str] = ()) -> Sequence[InboundConnector]:
-        return tuple(each for each in self._connectors if any(_may_answer(each, name) for name in names))
+        asked = answering(tuple(map(PresentedName, names)))
+        return tuple(each for each in self._connectors if asked.of(each.certificate_names))
 
     def connectors_pinning(self, leaf: CertificateFacts, near: Sequence[str] = ()) -> Sequence[InboundConnector]:
         """Exchange Online has no pins."""
@@ -159,12 +160,3 @@ class ExportedDirectory:
     def send_connectors(self, tenant: str | None, domain: str) -> Sequence[SendConnector]:
         """None are needed: Exchange Online takes mail for its mailboxes without a route of ours."""
         return ()
-
-
-def _may_answer(connector: InboundConnector, presented: str) -> bool:
-    """The name covers what was presented; or it is a host below a wildcard that was, so that the reason can be told."""
-    base = without_wildcard(presented)
-    return any(
-        pattern_covers(pattern, base) or (base is not presented and pattern.partition(".")[2] == base)
-        for pattern in connector.certificate_names
-    )

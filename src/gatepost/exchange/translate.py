@@ -13,7 +13,9 @@ from ipaddress import IPv4Network, ip_network
 
 from gatepost.errors import GatepostError
 from gatepost.exchange import objects
+from gatepost.mail.visible import is_plain
 from gatepost.tenancy.names import certificate_name_key
+from gatepost.tenancy.notation import LONGEST_COMMENT
 from gatepost.tenancy.tenant import AcceptedDomain, ConnectorType, InboundConnector, Network, SendConnector, TlsLevel
 
 Properties = dict[str, object]
@@ -51,6 +53,7 @@ class ReadInbound:
     require_tls: bool | None
     restrict_to_certificate: bool | None
     restrict_to_address: bool | None
+    comment: str | None
     enabled: bool
 
 
@@ -67,6 +70,7 @@ def read_inbound(exported: objects.InboundConnector, *, strict: bool) -> ReadInb
         require_tls=exported.flag("RequireTls"),
         restrict_to_certificate=exported.flag("RestrictDomainsToCertificate"),
         restrict_to_address=exported.flag("RestrictDomainsToIPAddresses"),
+        comment=comment_of(exported),
         enabled=exported.enabled is not False,
     )
 
@@ -117,6 +121,12 @@ def elements(connector: objects.ExportedObject, name: str, *, strict: bool) -> l
     return [each.strip() for each in connector.values(name) if each.strip()]
 
 
+def comment_of(exported: objects.ExportedObject) -> str | None:
+    """In one line; None where there is none, or none that can be kept."""
+    text = " ".join(exported.text("Comment").split())
+    return text if text and len(text) <= LONGEST_COMMENT and is_plain(text) else None
+
+
 def tls_level(connector: objects.OutboundConnector) -> tuple[TlsLevel, str]:
     """Of an outbound connector, and in what it differs from what is asked for there."""
     return _LEVELS.get(connector.text("TlsSettings").strip().casefold(), _LEVELS[""])
@@ -145,13 +155,12 @@ _BOOKKEEPING = _keys(
 
 _FILTERING = "enhanced filtering looks behind a hop for the spam filter; Gatepost filters nothing"
 _MICROSOFTS = "reserved for Microsoft"
-_COMMENT = "objects here have no comment"
+_COMMENT = f"a comment here is one line of at most {LONGEST_COMMENT} visible characters"
 
 _INBOUND_WITHOUT_EQUAL = {
     "AssociatedAcceptedDomains": "a connector here serves all domains of its tenant",
     "ClientHostNames": _MICROSOFTS,
     "CloudServicesMailEnabled": "it keeps hybrid header fields; Gatepost passes every header field on as it came",
-    "Comment": _COMMENT,
     "EFSkipIPs": _FILTERING,
     "EFSkipLastIP": _FILTERING,
     "EFSkipMailGateway": _MICROSOFTS,
@@ -162,19 +171,18 @@ _INBOUND_WITHOUT_EQUAL = {
     "TrustedOrganizations": "another tenant's mail is known by that tenant's own connectors",
 }
 _INBOUND_CARRIED = _keys(
-    *("ConnectorType", "Enabled", "RequireTls", "RestrictDomainsToCertificate", "RestrictDomainsToIPAddresses"),
-    *("SenderDomains", "SenderIPAddresses", "TlsSenderCertificateName"),
+    *("Comment", "ConnectorType", "Enabled", "RequireTls", "RestrictDomainsToCertificate"),
+    *("RestrictDomainsToIPAddresses", "SenderDomains", "SenderIPAddresses", "TlsSenderCertificateName"),
 )
 _OUTBOUND_WITHOUT_EQUAL = {
     "CloudServicesMailEnabled": _INBOUND_WITHOUT_EQUAL["CloudServicesMailEnabled"],
-    "Comment": _COMMENT,
     "MtaStsMode": "MTA-STS is not spoken here",
     "SenderRewritingEnabled": "reverse-paths are never rewritten here",
     "SmtpDaneMode": "DANE is not spoken here",
     "TestMode": "a connector here is enabled or disabled",
 }
 _OUTBOUND_CARRIED = _keys(
-    *("AllAcceptedDomains", "ConnectorType", "Enabled", "IsTransportRuleScoped", "RecipientDomains"),
+    *("AllAcceptedDomains", "Comment", "ConnectorType", "Enabled", "IsTransportRuleScoped", "RecipientDomains"),
     *("RouteAllMessagesViaOnPremises", "SmartHosts", "TlsDomain", "TlsSettings", "UseMXRecord"),
 )
 _DOMAIN_WITHOUT_EQUAL = {
@@ -208,6 +216,7 @@ def inbound_without_equal(connectors: Sequence[objects.InboundConnector]) -> Ite
     for each in connectors:
         subject = f"inbound connector {each.name}"
         yield from _without_equal(subject, each, _INBOUND_WITHOUT_EQUAL, _INBOUND_CARRIED)
+        yield from _comment_without_equal(subject, each)
         if each.connector_type != "partner":
             for name in ("RequireTls", "RestrictDomainsToCertificate", "RestrictDomainsToIPAddresses"):
                 if each.flag(name):
@@ -218,6 +227,7 @@ def outbound_without_equal(connectors: Sequence[objects.OutboundConnector]) -> I
     for each in connectors:
         subject = f"send connector {each.name}"
         yield from _without_equal(subject, each, _OUTBOUND_WITHOUT_EQUAL, _OUTBOUND_CARRIED)
+        yield from _comment_without_equal(subject, each)
         if each.flag("IsTransportRuleScoped"):
             why = "there are no transport rules here; the connector is stored disabled"
             yield NoEqual(object=subject, property="IsTransportRuleScoped", value="True", why=why)
@@ -233,6 +243,11 @@ def domains_without_equal(domains: Sequence[objects.AcceptedDomain]) -> Iterator
             yield NoEqual(object=subject, property="DomainName", value=each.domain, why=why)
         else:
             yield from _without_equal(subject, each, _DOMAIN_WITHOUT_EQUAL, _DOMAIN_CARRIED)
+
+
+def _comment_without_equal(subject: str, exported: objects.ExportedObject) -> Iterator[NoEqual]:
+    if (value := exported.text("Comment").strip()) and not comment_of(exported):
+        yield NoEqual(object=subject, property="Comment", value=value, why=_COMMENT)
 
 
 def _without_equal(
@@ -301,6 +316,7 @@ def inbound_properties(connector: InboundConnector) -> Properties:
         "RequireTls": connector.require_tls,
         "RestrictDomainsToCertificate": connector.restrict_to_certificate,
         "RestrictDomainsToIPAddresses": connector.restrict_to_address,
+        "Comment": connector.comment,
     }
 
 
@@ -316,6 +332,7 @@ def outbound_properties(connector: SendConnector, called: str) -> Properties:
         "SmartHosts": [each.host for each in connector.smart_hosts],
         "TlsSettings": _SETTINGS[connector.tls] if connector.tls_domain or not validates else "CertificateValidation",
         "TlsDomain": connector.tls_domain,
+        "Comment": connector.comment,
     }
 
 

@@ -15,7 +15,7 @@ from gatepost.hybrid.merge import Fields
 from gatepost.hybrid.plan import DesiredObject, Objects
 from gatepost.mail.domain import is_at_or_below, pattern_covers
 from gatepost.queue import routing
-from gatepost.tenancy.names import WILDCARD, without_wildcard
+from gatepost.tenancy.names import covers, without_wildcard
 from gatepost.tenancy.record import inbound_connector_record, send_connector_from, send_connector_record
 from gatepost.tenancy.tenant import AddressSpace, InboundConnector, Network, SendConnector, SmartHost, TlsLevel
 
@@ -180,11 +180,6 @@ def _inbound_to_use(desired: Desired, names: Sequence[str], relay: Objects, last
 
 def _covers_all(patterns: Sequence[str], names: Sequence[str]) -> bool:
     return all(any(covers(pattern, name) for pattern in patterns) for name in names)
-
-
-def covers(pattern: str, name: str) -> bool:
-    """Whether a connector that asks for `pattern` is content with the certificate name `name`."""
-    return pattern == name or (pattern.startswith(WILDCARD) and pattern_covers(pattern, without_wildcard(name)))
 
 
 # --- the edge --------------------------------------------------------------------------------------------------------

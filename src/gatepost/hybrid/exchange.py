@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from gatepost.exchange.powershell import quoted
-from gatepost.hybrid.desire import covers
 from gatepost.hybrid.errors import NotPossible
 from gatepost.hybrid.merge import Fields
 from gatepost.hybrid.plan import Change, DesiredObject, Objects, Plan, differing
 from gatepost.hybrid.ports import Exported
-from gatepost.tenancy.names import WILDCARD
+from gatepost.tenancy.names import WILDCARD, covers
 
 ON_PREMISES, ONLINE = "exchange", "exchange-online"
 

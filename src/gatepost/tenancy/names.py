@@ -87,11 +87,16 @@ def name_matches(certificate: VerifiedCertificate, patterns: Sequence[str]) -> t
     )
 
 
-def _match_kind(presented: str, pattern: str) -> MatchKind | None:
+def covers(pattern: str, name: str) -> bool:
+    """Whether a connector that names `pattern` is content with a certificate's `name`; a wildcard reaches any depth."""
     if pattern.startswith(WILDCARD):
-        return MatchKind.WILDCARD if is_at_or_below(without_wildcard(presented), pattern[2:]) else None
-    if presented == pattern:
-        return MatchKind.EXACT
+        return is_at_or_below(without_wildcard(name), pattern[2:])
+    return name == pattern
+
+
+def _match_kind(presented: str, pattern: str) -> MatchKind | None:
+    if covers(pattern, presented):
+        return MatchKind.WILDCARD if pattern.startswith(WILDCARD) else MatchKind.EXACT
     # RFC 6125 6.4.3: the wildcard of a certificate stands for one label, the left-most.
     if presented.startswith(WILDCARD) and pattern.partition(".")[2] == presented[2:]:
         return MatchKind.WILDCARD_CERTIFICATE

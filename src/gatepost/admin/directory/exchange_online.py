@@ -12,6 +12,7 @@ from gatepost.exchange import objects
 from gatepost.exchange.objects import Exports
 from gatepost.exchange.translate import (
     NoEqual,
+    comment_of,
     domains_without_equal,
     elements,
     inbound_without_equal,
@@ -86,6 +87,7 @@ def _inbound(connector: objects.InboundConnector) -> WantedInbound:
         "require_tls": read.require_tls if partner else None,
         "restrict_to_certificate": read.restrict_to_certificate if partner else None,
         "restrict_to_address": read.restrict_to_address if partner else None,
+        "comment": read.comment,
     }
     return WantedInbound(name=read.name, changes=changes, enabled=read.enabled)
 
@@ -99,6 +101,7 @@ def _send(connector: objects.OutboundConnector, tenant: str, domains: Sequence[s
         "smart_hosts": [] if routes_by_mx else [each.strip("[]") for each in _whole(connector, "SmartHosts")],
         "tls": level.value,
         "tls_domain": connector.text("TlsDomain").strip(),
+        "comment": comment_of(connector),
     }
     enabled = connector.enabled is not False and not connector.flag("IsTransportRuleScoped")
     return WantedSend(name=connector.name, changes=changes, enabled=enabled)
