@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -24,6 +24,7 @@ from gatepost.protocol_log.record import ProtocolLogRecord
 from gatepost.queue.message import Claim, MemoryContent, NewMessage, NewRecipient
 from gatepost.queue.outcome import Deferred, Delivered, Failed, Rescheduled
 from gatepost.queue.retry import RetrySettings
+from gatepost.queue.store import StoreUnavailable
 from gatepost.smtp.client_settings import ClientTimeouts
 from gatepost.store.queue.sqlite_queue import SqliteQueueStore
 from gatepost.tenancy.reach import Reach
@@ -44,6 +45,20 @@ RETRY = RetrySettings(glitch_interval_s=0.05, transient_interval_s=0.05, interva
 """Retries come at once."""
 NEVER = RetrySettings(glitch_interval_s=900, transient_interval_s=900, interval_s=900)
 """No retry comes within a test."""
+
+
+class NotSettled:
+    """The store's promise while the disk is full."""
+
+    def tell(self, told: Callable[[Any], None]) -> None:
+        asyncio.get_running_loop().call_soon(told, self)
+
+    def result(self) -> Sequence[Claim]:
+        raise StoreUnavailable("disk full")
+
+    def __await__(self) -> Generator[Any, None, Sequence[Claim]]:
+        yield from asyncio.sleep(0).__await__()
+        return self.result()
 
 
 class ListedConnectors:

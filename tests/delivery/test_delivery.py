@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from delivery.post_office import CONTENT, RETRY, post_office, to_smart_host
+from delivery.post_office import CONTENT, RETRY, NotSettled, post_office, to_smart_host
 from gatepost.delivery import settling
 from gatepost.mail.envelope import Body, DsnRequest
 from gatepost.queue.message import Claim
 from gatepost.queue.outcome import Settlement
 from gatepost.queue.retry import RetrySettings
-from gatepost.queue.store import QueueFilter, StoreUnavailable
+from gatepost.queue.store import Promise, QueueFilter
 from gatepost.smtp.client_settings import ClientTimeouts
 from gatepost.store.queue.admin import SqliteQueueAdmin
 from gatepost.tenancy.tenant import AddressSpace, SendConnector, SmartHost
@@ -478,10 +478,8 @@ def test_while_the_queue_cannot_be_written_nothing_more_is_sent(
             broken = True
             settle = office.store.settle
 
-            async def settle_or_fail(settlement: Settlement) -> Sequence[Claim]:
-                if broken:
-                    raise StoreUnavailable("disk full")
-                return await settle(settlement)
+            def settle_or_fail(settlement: Settlement) -> Promise[Sequence[Claim]]:
+                return NotSettled() if broken else settle(settlement)
 
             monkeypatch.setattr(office.store, "settle", settle_or_fail)
             await office.send()

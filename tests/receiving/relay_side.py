@@ -3,6 +3,7 @@
 contoso's server is at 192.0.2.1, fabrikam's at 192.0.2.2; outside.example belongs to nobody.
 """
 
+import asyncio
 import mmap
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -98,7 +99,11 @@ class Session:
     async def content(self, octets: bytes = LETTER) -> Reply:
         self.acceptance.begin_content()
         self.acceptance.content(octets)
-        return await self.acceptance.end_content(len(octets))
+        return await self.end_content(len(octets))
+
+    async def end_content(self, size: int) -> Reply:
+        answered: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        return self.acceptance.end_content(size, answered.set_result) or await answered
 
     async def message(self, sender: str, *to: str, octets: bytes = LETTER) -> Reply:
         """The last reply."""

@@ -143,7 +143,7 @@ def test_room_for_unfinished_content_is_given_back_whatever_becomes_of_it(run: C
             if ends == "dropped":
                 session.acceptance.drop_content()
             else:
-                code = (await session.acceptance.end_content(1)).code
+                code = (await session.end_content(1)).code
                 assert code == (250 if ends == "taken" else 452)
             assert opened.unfinished.of("tenant contoso") == 0
             assert session.acceptance.no_room is None

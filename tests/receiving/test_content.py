@@ -22,7 +22,7 @@ def test_the_trace_comes_first_and_what_a_peer_sent_is_unchanged(tmp_path: Path)
             found = content(opened)
             for octet in LETTER:
                 found.take(bytes([octet]))
-            finished = await found.finish()
+            finished = found.finish()
             assert b"".join(finished.chunks()) == TRACE + LETTER
 
     asyncio.run(story())

@@ -25,8 +25,9 @@ class Carrier:
     def start_tls(self) -> None:
         raise AssertionError("TLS is not offered")
 
-    def end_content(self, size: int) -> None:
+    def end_content(self, size: int) -> Reply | None:
         self.content = size
+        return None
 
     def answer(self, reply: Reply) -> None:
         raise AssertionError("nobody is refused so often here")

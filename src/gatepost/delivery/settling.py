@@ -18,7 +18,7 @@ from gatepost.delivery.ownership import still_there
 from gatepost.delivery.unproven_senders import Telling, telling
 from gatepost.queue.message import Claim
 from gatepost.queue.outcome import Deferred, Delivered, DeliveryOutcome, Failed, Settlement
-from gatepost.queue.store import QueueStore, StoreError
+from gatepost.queue.store import Promise, QueueStore, StoreError
 from gatepost.tenancy.directory import Directory
 
 SETTLE_AGAIN_S = 1.0
@@ -50,19 +50,22 @@ class Settling:
         self._gathering = gathering
         self._deliver = deliver
         self._resumed = resumed
-        self._tasks: dict[asyncio.Task[None], list[Claim]] = {}
+        self._under_way: dict[int, Claim] = {}
+        """What is over and not settled, by the first recipient."""
+        self._one_ended = asyncio.Event()
+        self._again: set[asyncio.Task[None]] = set()
+        """Try what the store did not settle."""
         self._unsettled = 0
         self.stopping = False
         """What is under way is settled; nothing new is begun."""
 
     def __len__(self) -> int:
         """Attempts that are over and not settled."""
-        return len(self._tasks) + len(self._gathering)
+        return len(self._under_way) + len(self._gathering)
 
     def claims(self) -> Iterator[Claim]:
         """Theirs."""
-        for claims in self._tasks.values():
-            yield from claims
+        yield from self._under_way.values()
         yield from self._gathering.claims()
 
     @property
@@ -109,10 +112,11 @@ class Settling:
         """All that is over, as far as the store settles."""
         for key in self._gathering.batches():
             self._conclude_together(key)
-        while self._tasks and not self._unsettled:
-            await asyncio.wait(self._tasks)
-        for task in self._tasks:
-            task.cancel()
+        while self._under_way and not self._unsettled:
+            self._one_ended.clear()
+            await self._one_ended.wait()
+        for again in self._again:
+            again.cancel()
 
     # --- concluding -------------------------------------------------------------------------------------------------
 
@@ -149,40 +153,60 @@ class Settling:
     # --- settling ---------------------------------------------------------------------------------------------------
 
     def _in_background(self, *changes: Change) -> None:
-        settling = self._settle(*changes[0]) if len(changes) == 1 else self._settle_in_turn(changes)
-        task = asyncio.get_running_loop().create_task(settling)
-        self._tasks[task] = [settlement.claim for settlement, _ in changes]
-        task.add_done_callback(self._tasks.pop)
-
-    async def _settle_in_turn(self, changes: Sequence[Change]) -> None:
-        """The first holds the notification of all."""
+        """Of several, the first holds the notification of all: the others follow it."""
+        for settlement, _ in changes:
+            self._under_way[_key_of(settlement)] = settlement.claim
         first, *others = changes
-        await self._settle(*first)
-        await asyncio.gather(*(self._settle(*each) for each in others))
+        self._settle(first, others)
 
-    async def _settle(self, settlement: Settlement, outcomes: list[DeliveryOutcome]) -> None:
+    def _settle(self, change: Change, then: Sequence[Change]) -> None:
+        settlement, _ = change
+        self._store.settle(settlement).tell(partial(self._settled, change, then))
+
+    def _settled(self, change: Change, then: Sequence[Change], settled: Promise[Sequence[Claim]]) -> None:
+        self._ended(change)
         try:
-            claims = await self._store.settle(settlement)
+            claims = settled.result()
         except StoreError as error:
-            claims = await self._settle_later(settlement, error)
-        self._tell(settlement, outcomes)
+            self._stand_still(change, then, error)
+        else:
+            self._go_on(change, then, claims)
+
+    def _go_on(self, change: Change, then: Sequence[Change], claims: Sequence[Claim]) -> None:
+        self._tell(*change)
         if claims:
             self._deliver(claims)
+        for each in then:
+            self._settle(each, ())
 
-    async def _settle_later(self, settlement: Settlement, error: StoreError) -> Sequence[Claim]:
+    def _stand_still(self, change: Change, then: Sequence[Change], error: StoreError) -> None:
         """What was done must be recorded before anything else is begun."""
+        settlement, _ = change
+        self._under_way[_key_of(settlement)] = settlement.claim
         self._unsettled += 1
         self._events.warning(f"delivery is stopped until the queue can be written: {error}")
+        again = asyncio.get_running_loop().create_task(self._settle_later(change, then))
+        self._again.add(again)
+        again.add_done_callback(self._again.discard)
+
+    async def _settle_later(self, change: Change, then: Sequence[Change]) -> None:
         while True:
             await asyncio.sleep(SETTLE_AGAIN_S)
             try:
-                claims = await self._store.settle(settlement)
+                claims = await self._store.settle(change[0])
             except StoreError:
                 continue
-            self._unsettled -= 1
-            if not self._unsettled:
-                self._resumed()
-            return claims
+            break
+        self._unsettled -= 1
+        if not self._unsettled:
+            self._resumed()
+        self._ended(change)
+        self._go_on(change, then, claims)
+
+    def _ended(self, change: Change) -> None:
+        settlement, _ = change
+        del self._under_way[_key_of(settlement)]
+        self._one_ended.set()
 
     def _tell(self, settlement: Settlement, outcomes: list[DeliveryOutcome]) -> None:
         claim, events = settlement.claim, self._events
@@ -196,6 +220,10 @@ class Settling:
                 events.deferred(claim, outcome, next(next_attempts))
                 if outcome.refusal:
                     events.not_recognised(claim, outcome)
+
+
+def _key_of(settlement: Settlement) -> int:
+    return settlement.claim.recipients[0].id
 
 
 def _content_lost(attempt: Attempt, error: str) -> Attempt:

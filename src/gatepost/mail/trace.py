@@ -25,7 +25,7 @@ _CONFUSING = re.compile(r'[^\x21-\x7e]|["(),;<>\\]')
 """Allowed in a comment in part, but programs that cut fields at such signs do not know comments."""
 
 
-def hops(header: bytes) -> int:
+def hops(header: bytes | bytearray) -> int:
     """How many Received fields a header has."""
     return len(_RECEIVED.findall(header))
 

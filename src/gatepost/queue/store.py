@@ -4,9 +4,9 @@ Laws: `accept` and `settle` complete only when their change is on stable storage
 change in that group, never retried as if it had succeeded.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from gatepost.errors import GatepostError
 from gatepost.queue.message import Claim, Content, NewMessage, QueuedMessage, QueuedRecipient, RecipientState
@@ -41,6 +41,22 @@ class Accepted(NamedTuple):
     claims: Sequence[Claim]
 
 
+Result = TypeVar("Result", covariant=True)
+
+
+class Promise(Protocol[Result]):
+    """A change on its way to stable storage, whether anybody waits for it or not. Each message brings two: who awaits
+    one needs a task, who has it `tell` needs none."""
+
+    def __await__(self) -> Generator[Any, None, Result]: ...
+
+    def tell(self, told: Callable[["Promise[Result]"], None]) -> None:
+        """Call `told` with this promise once its result is known."""
+
+    def result(self) -> Result:
+        """Once it is known. Raises `StoreError`."""
+
+
 QueueKey = tuple[str | None, str]
 """A tenant and a domain: what one tenant has waiting for one domain."""
 
@@ -56,7 +72,7 @@ class Avoid:
 class QueueStore(Protocol):
     """One worker's queue."""
 
-    async def accept(self, message: NewMessage, *, claim: bool) -> Accepted:
+    def accept(self, message: NewMessage, *, claim: bool) -> Promise[Accepted]:
         """Keep a message. With `claim`, its recipients are claimed at once and returned grouped by tenant and domain,
         with the content in memory where it is small; without, they are due now and no claims are returned."""
 
@@ -87,8 +103,8 @@ class QueueStore(Protocol):
     def still_wanted(self, claim: Claim) -> bool:
         """Whether no operator held or removed the claim's recipients meanwhile. Cheap when nobody touched the queue."""
 
-    async def settle(self, settlement: Settlement) -> Sequence[Claim]:
-        """Record an attempt. Returns claims for the notifications it queued. Recipients that are neither finished nor
+    def settle(self, settlement: Settlement) -> Promise[Sequence[Claim]]:
+        """Record an attempt. Gives claims for the notifications it queued. Recipients that are neither finished nor
         rescheduled go back and are due as before. When it fails the claim stands: to be settled again."""
 
     def open_content(self, message: QueuedMessage) -> Content:

@@ -12,13 +12,16 @@ Laws:
 - One verdict per forward-path; a message carries, recipient by recipient, whose mail it is.
 """
 
+import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 
 from gatepost.mail.address import ForwardPath
 from gatepost.mail.reply import Reply
 from gatepost.mail.trace import received_field, with_protocol
 from gatepost.queue.message import Content, NewMessage, NewRecipient
-from gatepost.queue.store import StoreError
+from gatepost.queue.store import Accepted, Promise, StoreError
 from gatepost.receiving import replies
 from gatepost.receiving.account import TransactionAccount, Unreported
 from gatepost.receiving.content import MessageContent
@@ -29,6 +32,7 @@ from gatepost.receiving.session_limits import SessionLimits
 from gatepost.receiving.transaction import Peer, RecipientDecision, Transaction
 from gatepost.smtp.replies import bad_forward_path, bad_reverse_path
 from gatepost.smtp.server_effects import AskMail, AskRecipient
+from gatepost.tenancy.appointment import Appointment
 from gatepost.tenancy.attribution import Attribution, Outcome, refusal_reply
 from gatepost.tenancy.evidence import TlsEvidence, VerifiedCertificate
 
@@ -40,7 +44,6 @@ class Acceptance:
         self._settings = settings
         self._services = services
         self._session_id = session_id
-        self._here = ForThisServer(settings, services, session_id)
         self._limits = SessionLimits(services.tenants, session_id)
         self._unreported = Unreported()
         self.transaction: Transaction | None = None
@@ -53,6 +56,9 @@ class Acceptance:
         self.refusals = Refusals()
         self.no_room: Reply | None = None
         """Why the content that is coming in cannot be kept."""
+        self.needs_flush = False
+        """So much of it waits to be written that reading should pause until `flush`."""
+        self._enrolling: asyncio.Task[None] | None = None
 
     # --- envelope ---------------------------------------------------------------------------------------------------
 
@@ -99,7 +105,10 @@ class Acceptance:
         """None: nothing special; attribution decides."""
         if transaction.enrolment:
             return replies.ENROLMENT_ALONE
-        return self._not_for_strangers(transaction, ask, None) or self._here.recipient(transaction, ask)
+        return self._not_for_strangers(transaction, ask, None) or self._here().recipient(transaction, ask)
+
+    def _here(self) -> ForThisServer:
+        return ForThisServer(self._settings, self._services, self._session_id)
 
     def _not_for_strangers(
         self, transaction: Transaction, ask: AskRecipient, attribution: Attribution | None
@@ -182,27 +191,40 @@ class Acceptance:
         content = self._running().content
         assert content is not None
         content.take(octets)
+        self.needs_flush = content.needs_flush
         if self.no_room is None:
             self.no_room = content.why_no_room()
 
-    @property
-    def needs_flush(self) -> bool:
-        return bool(self.transaction and self.transaction.content and self.transaction.content.needs_flush)
-
     async def flush(self) -> None:
+        self.needs_flush = False
         if self.transaction and self.transaction.content:
             await self.transaction.content.flush()
 
-    async def end_content(self, size: int) -> Reply:
-        """The final reply. A 2xx has the message on stable storage behind it."""
+    def end_content(self, size: int, answer: Callable[[Reply], None]) -> Reply | None:
+        """The final reply; None: `answer` gets it. A 2xx has the message on stable storage behind it."""
         transaction = self._running()
+        content = transaction.content
+        assert content is not None
         transaction.size = size
-        assert transaction.content is not None
-        transaction.reply = await self._stored(transaction, transaction.content)
+        self.needs_flush = False
+        refusal, enrolment = self._why_not_kept(transaction, content), transaction.enrolment
+        if refusal is None and enrolment is None:
+            self._keep(transaction, content.finish(), answer)
+            return None
+        content.discard()
+        if refusal is not None:
+            return self._ended(transaction, refusal)
+        if enrolment is not None:
+            # There are few of them: they may have a task.
+            self._enrolling = asyncio.get_running_loop().create_task(self._enrol(transaction, enrolment, answer))
+        return None
+
+    def _ended(self, transaction: Transaction, reply: Reply) -> Reply:
+        transaction.reply = reply
         self._let_go(transaction)
         self.transaction = None
-        self.refused = self.refused or transaction.reply.kind >= 4
-        return transaction.reply
+        self.refused = self.refused or reply.kind >= 4
+        return reply
 
     def drop_content(self) -> None:
         """RSET, a malformed or too large message, or a peer that went away."""
@@ -214,32 +236,20 @@ class Acceptance:
     def _let_go(self, transaction: Transaction) -> None:
         """The transaction stays for the session record; its content must not."""
         content, transaction.content = transaction.content, None
-        self.no_room = None
+        self.no_room, self.needs_flush = None, False
         if content is not None:
             content.release()
 
-    async def _stored(self, transaction: Transaction, content: MessageContent) -> Reply:
-        refusal = (
+    def _why_not_kept(self, transaction: Transaction, content: MessageContent) -> Reply | None:
+        return (
             self.no_room
             or transaction.refused_later
             or (replies.TOO_MANY_HOPS if content.has_looped else None)
             or self._limits.too_large(transaction.relaying, transaction.size)
         )
-        if refusal:
-            content.discard()
-            return refusal
-        try:
-            if transaction.enrolment:
-                content.discard()
-                return await self._here.enrolled(transaction, transaction.enrolment)
-            return await self._queued(transaction, await content.finish())
-        except StoreError as error:
-            content.discard()
-            self._services.events.emit("store-unavailable", session_id=self._session_id, problem=str(error))
-            return replies.store_unavailable(self._session_id)
 
-    async def _queued(self, transaction: Transaction, content: Content) -> Reply:
-        services, tenant = self._services, transaction.recipients[0].tenant
+    def _keep(self, transaction: Transaction, content: Content, answer: Callable[[Reply], None]) -> None:
+        services = self._services
         message = NewMessage(
             session_id=self._session_id,
             received_at=services.now(),
@@ -247,14 +257,42 @@ class Acceptance:
             recipients=tuple(transaction.recipients),
             content=content,
         )
-        accepted = await services.store.accept(message, claim=services.claim_at_once(tenant))
+        kept = services.store.accept(message, claim=services.claim_at_once(transaction.recipients[0].tenant))
+        kept.tell(partial(self._kept, transaction, answer))
+
+    def _kept(self, transaction: Transaction, answer: Callable[[Reply], None], kept: Promise[Accepted]) -> None:
+        try:
+            reply = self._queued(transaction, kept.result())
+        except Exception as error:
+            reply = self._not_kept(error)
+        answer(self._ended(transaction, reply))
+
+    async def _enrol(self, transaction: Transaction, appointment: Appointment, answer: Callable[[Reply], None]) -> None:
+        try:
+            reply = await self._here().enrolled(transaction, appointment)
+        except Exception as error:
+            reply = self._not_kept(error)
+        answer(self._ended(transaction, reply))
+
+    def _not_kept(self, error: Exception) -> Reply:
+        if isinstance(error, StoreError):
+            self._services.events.emit("store-unavailable", session_id=self._session_id, problem=str(error))
+        else:
+            # A bug of ours must not leave the peer waiting: it keeps its mail and comes back.
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": "content was not accepted", "exception": error}
+            )
+        return replies.store_unavailable(self._session_id)
+
+    def _queued(self, transaction: Transaction, accepted: Accepted) -> Reply:
+        services = self._services
         transaction.queue_id = accepted.message_id
         self._limits.count(transaction.relaying, services.now())
         services.events.emit(
             "accepted",
             session_id=self._session_id,
             queue_id=transaction.queue_id,
-            tenant=tenant,
+            tenant=transaction.recipients[0].tenant,
             mail_from=str(transaction.mail.envelope.reverse_path),
             recipients=len(transaction.recipients),
             size=transaction.size,

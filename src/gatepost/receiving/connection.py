@@ -21,7 +21,6 @@ from gatepost.carrier.session_log import SessionLog
 from gatepost.mail.reply import Reply
 from gatepost.protocol_log.record import Event
 from gatepost.protocol_log.tls import client_chain_row, tls_failure_row, tls_row
-from gatepost.receiving import replies
 from gatepost.receiving.proxy_protocol import Incomplete, NotProxied, read_header
 from gatepost.receiving.services import ListenerServices
 from gatepost.receiving.session import Session, open_session
@@ -55,7 +54,9 @@ class InboundConnection(asyncio.Protocol):
         """Of the PROXY protocol, as far as it has come; None: none is awaited."""
         self._session: Session | None = None
         """None until the peer is known, and where it is turned away without one."""
-        self._work: asyncio.Task[None] | None = None
+        self._writing = False
+        """Content is on its way to the disk, whether all of a message or a part of one."""
+        self._flushing: asyncio.Task[None] | None = None
         self._closing = ""
         self._farewell: asyncio.TimerHandle | None = None
         """Of a peer that waits outside to be turned away."""
@@ -133,9 +134,9 @@ class InboundConnection(asyncio.Protocol):
         session.conversation.leave()
         self._closing = self._closing or ("Remote" if exc is None else "Remote(ConnectionReset)")
         session.machine.peer_closed()
-        if self._work is None:
+        if not self._writing:
             session.report.end(session.conversation.peer, self._closing)
-        # Else content is on its way to the disk: `_finish_content` ends the session when that is decided.
+        # Else `_has_written` ends the session when that is decided.
 
     # --- beginning --------------------------------------------------------------------------------------------------
 
@@ -239,9 +240,10 @@ class InboundConnection(asyncio.Protocol):
                 self._listener.turns.take(self._next_turn)
         if (machine.paused or machine.waiting) and machine.buffered > _MOST_BUFFERED:
             self._pipe.pause()
-        elif self._work is None and acceptance.needs_flush:
+        elif acceptance.needs_flush and not self._writing:
             self._pipe.pause()
-            self._work = self._loop.create_task(self._flush_content(session))
+            self._writing = True
+            self._flushing = self._loop.create_task(self._flush_content(session))
 
     def _next_turn(self) -> None:
         session = self._session
@@ -261,12 +263,19 @@ class InboundConnection(asyncio.Protocol):
         self._carry_out(session, effects)
         self._pipe.flush()
         machine = session.machine
-        if not machine.waiting and not machine.paused and self._work is None:
+        if not machine.waiting and not machine.paused and not self._writing:
             self._resume()
 
-    def end_content(self, size: int) -> None:
+    def end_content(self, size: int) -> Reply | None:
         assert self._session is not None
-        self._work = self._loop.create_task(self._finish_content(self._session, size))
+        self._writing = True
+        reply = self._session.acceptance.end_content(size, self._content_ended)
+        self._writing = reply is None
+        return reply
+
+    def _content_ended(self, reply: Reply) -> None:
+        if self._has_written():
+            self.answer(reply)
 
     async def _flush_content(self, session: Session) -> None:
         try:
@@ -274,25 +283,17 @@ class InboundConnection(asyncio.Protocol):
         except Exception as error:
             # The disk is the operator's to mend; the peer hears 451 at the end of its content.
             self._listener.shared.events.emit("content-not-written", session_id=session.id, problem=str(error))
-        self._work = None
-        if self._closing:
-            session.report.end(session.conversation.peer, self._closing)
-        else:
+        if self._has_written():
             self._resume()
 
-    async def _finish_content(self, session: Session, size: int) -> None:
-        try:
-            answer = await session.acceptance.end_content(size)
-        except Exception as error:
-            # A bug of ours must not leave the peer waiting: it keeps its mail and comes back.
-            self._loop.call_exception_handler({"message": "content was not accepted", "exception": error})
-            answer = replies.store_unavailable(session.id)
-        self._work = None
+    def _has_written(self) -> bool:
+        """Whether the session goes on."""
+        self._writing = False
+        session = self._session
+        assert session is not None
         if self._pipe.closing:
             session.report.end(session.conversation.peer, self._closing or "Remote")
-            return
-        self.answer(answer)
-        self._resume()
+        return not self._pipe.closing
 
     def _resume(self) -> None:
         paused_s = self._pipe.resume()
@@ -304,7 +305,7 @@ class InboundConnection(asyncio.Protocol):
 
     def _time_is_up(self) -> None:
         session = self._session
-        if self._work is not None:
+        if self._writing:
             self._deadline.move(1.0)
         elif session is None or self._pipe.shakes_hands:
             self._closing = self._closing or "Local(TimedOut)"

@@ -64,11 +64,10 @@ class MessageContent:
     @property
     def has_looped(self) -> bool:
         """RFC 5321 6.3: so many servers have seen it that it goes round in circles."""
-        return hops(bytes(self._header).partition(b"\r\n\r\n")[0]) > MOST_HOPS
+        end = self._header.find(b"\r\n\r\n")
+        return hops(self._header if end < 0 else self._header[:end]) > MOST_HOPS
 
-    async def finish(self) -> Content:
-        if self._writer.needs_flush:
-            await self._writer.flush()
+    def finish(self) -> Content:
         return self._writer.finish()
 
     def discard(self) -> None:

@@ -44,8 +44,8 @@ class Carrier(Protocol):
 
     def start_tls(self) -> None: ...
 
-    def end_content(self, size: int) -> None:
-        """The content is whole: `Acceptance` decides, which takes a while."""
+    def end_content(self, size: int) -> Reply | None:
+        """The content is whole. The final reply; None: `answer` gets it, once the message is on stable storage."""
 
     def answer(self, reply: Reply) -> None:
         """The answer to what was asked a while ago."""
@@ -221,9 +221,10 @@ class Conversation:
         if self.pace is not None:
             self.pace.took(len(effect.octets))
 
-    def _end_content(self, effect: EndContent) -> None:
+    def _end_content(self, effect: EndContent) -> list[Effect] | None:
         self.pace = None
-        self._carrier.end_content(effect.size)
+        reply = self._carrier.end_content(effect.size)
+        return None if reply is None else self._machine.answer(reply)
 
     def _drop_content(self, effect: DropContent) -> None:
         self.pace = None

@@ -80,7 +80,7 @@ class QueueMachine(RuleBasedStateMachine):
             recipients.append(recipient(path, tenant))
             self.model[path] = Waiting(domain, tenant, ACTIVE if claim else QUEUED, self.now, self.now, claimed=claim)
         new = message(*recipients, received_at=self.now)
-        given = self.loop.run_until_complete(self.store.accept(new, claim=claim)).claims
+        given = self._awaited(lambda: self.store.accept(new, claim=claim)).claims
         assert sorted(paths(given)) == (sorted(each.forward_path.text for each in recipients) if claim else [])
         return multiple(*((self.generation, each) for each in given))
 
@@ -122,6 +122,12 @@ class QueueMachine(RuleBasedStateMachine):
             done = deed()
             await self._flush()
             return done
+
+        return self.loop.run_until_complete(do())
+
+    def _awaited(self, deed: Callable[[], Any]) -> Any:
+        async def do() -> Any:
+            return await deed()
 
         return self.loop.run_until_complete(do())
 
@@ -170,7 +176,7 @@ class QueueMachine(RuleBasedStateMachine):
             ),
             notifications=(),
         )
-        assert self.loop.run_until_complete(self.store.settle(settlement)) == []
+        assert self._awaited(lambda: self.store.settle(settlement)) == []
         for fate, recipients in by_fate.items():
             for each in recipients:
                 self._settled(each, fate, self.now + after)

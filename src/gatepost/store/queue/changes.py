@@ -2,19 +2,20 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, Generic, TypeVar
 
 from gatepost.queue.message import Claim, NewMessage, NewRecipient, RecipientState
 from gatepost.queue.outcome import Settlement
-from gatepost.queue.store import StoreInDoubt
+from gatepost.queue.store import Accepted, Promise, StoreInDoubt
 from gatepost.store.queue import statements as sql
 from gatepost.store.queue.claims import Claims
 from gatepost.store.queue.group_commit import GroupCommit
 from gatepost.store.queue.orders import NOTHING, carry_out, pending
 from gatepost.store.queue.rows import claimed_recipient, message_row, queued_message, recipient_row
-from gatepost.store.queue.spool import Spool
+from gatepost.store.queue.spool import LARGEST_IN_MEMORY, Spool
 
 # Numbers are reserved on disk in blocks, so that hardly a message touches `numbering`; a restart skips the rest.
 _NUMBERS_IN_BLOCK: Final = 4096
@@ -57,27 +58,31 @@ class OpenQueue:
 
 
 class Arrival:
-    """A new message with its number; its content is in memory, or durable in the spool already."""
+    """A new message with its number; its content is in memory, or durable in the spool before this is written."""
 
-    __slots__ = ("_claim", "_content", "_message", "_number", "_queue")
+    __slots__ = ("_claim", "_content", "_queue", "message", "number")
 
-    def __init__(self, queue: OpenQueue, number: int, message: NewMessage, content: bytes | None, claim: bool) -> None:
+    def __init__(self, queue: OpenQueue, message: NewMessage, *, claim: bool) -> None:
         self._queue = queue
-        self._number = number
-        self._message = message
-        self._content = content
+        self.number = queue.numbering.take()
+        self.message = message
+        self._content = None if message.content.size > LARGEST_IN_MEMORY else b"".join(message.content.chunks())
         self._claim = claim
 
     @property
+    def is_large(self) -> bool:
+        return self._content is None
+
+    @property
     def message_id(self) -> str:
-        return f"{self._queue.name}-{self._number}"
+        return f"{self._queue.name}-{self.number}"
 
     @property
     def octets(self) -> int:
         return len(self._content) if self._content else 0
 
     def write(self, connection: sqlite3.Connection) -> None:
-        message, number = self._message, self._number
+        message, number = self.message, self.number
         self._queue.numbering.reserve(connection, number)
         connection.execute(sql.INSERT_MESSAGE, message_row(number, message, self._content))
         state = "active" if self._claim else "queued"
@@ -90,24 +95,24 @@ class Arrival:
             given = self._claims()
             self._queue.claims.remember(given)
             return given
-        for recipient in self._message.recipients:
+        for recipient in self.message.recipients:
             key = (recipient.tenant, recipient.forward_path.domain)
-            self._queue.claims.note_due(key, self._message.received_at)
+            self._queue.claims.note_due(key, self.message.received_at)
         return ()
 
     def failed(self, error: Exception) -> None:
         if self._content is not None:
             return
         if isinstance(error, StoreInDoubt):
-            self._queue.spool.doubt(self._number)
+            self._queue.spool.doubt(self.number)
         else:
-            self._queue.spool.remove(self._number)
+            self._queue.spool.remove(self.number)
 
     def _claims(self) -> list[Claim]:
-        message = self._message
+        message = self.message
         queued = queued_message(self.message_id, message)
         together: dict[tuple[str | None, str], list[tuple[int, NewRecipient]]] = {}
-        for id, recipient in enumerate(message.recipients, sql.first_recipient(self._number)):
+        for id, recipient in enumerate(message.recipients, sql.first_recipient(self.number)):
             together.setdefault((recipient.tenant, recipient.forward_path.domain), []).append((id, recipient))
         return [
             Claim(
@@ -121,26 +126,61 @@ class Arrival:
         ]
 
 
-class _Awaited:
-    """A change somebody waits for, with the claims it brings. Who no longer waits cannot work on them: given back."""
+Result = TypeVar("Result")
+
+
+class _Promised(ABC, Generic[Result]):
+    """A change somebody waits for, with the claims it brings."""
 
     def __init__(self, queue: OpenQueue) -> None:
         self.queue = queue
-        self.done: asyncio.Future[Sequence[Claim]] = asyncio.get_running_loop().create_future()
+        self._told: Callable[[Promise[Result]], None] | None = None
+        self._outcome: Result | Exception | None = None
 
-    def answer(self, claims: Sequence[Claim]) -> None:
-        if not self.done.done():
-            self.done.set_result(claims)
-        else:
-            for claim in claims:
+    def tell(self, told: Callable[[Promise[Result]], None]) -> None:
+        self._told = told
+        if self._outcome is not None:
+            told(self)
+
+    def result(self) -> Result:
+        outcome = self._outcome
+        assert outcome is not None, "the change has not ended"
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def __await__(self) -> Generator[Any, None, Result]:
+        known = asyncio.get_running_loop().create_future()
+        self.tell(lambda _: known.set_result(None))
+        try:
+            yield from known
+        except asyncio.CancelledError:
+            self.tell(self._give_back)
+            raise
+        return self.result()
+
+    def end(self, outcome: Result | Exception) -> None:
+        self._outcome = outcome
+        if self._told is None:
+            return
+        try:
+            self._told(self)
+        except Exception as error:
+            # A bug of who waits must not cost the others of the group their answers.
+            asyncio.get_running_loop().call_exception_handler({"message": "a result was not taken", "exception": error})
+
+    def _give_back(self, promise: Promise[Result]) -> None:
+        """Who no longer waits cannot work on the claims."""
+        if not isinstance(self._outcome, Exception):
+            for claim in self.claims_of(promise.result()):
                 self.queue.commits.add(GiveBack(self.queue, claim))
 
-    def refuse(self, error: Exception) -> None:
-        if not self.done.done():
-            self.done.set_exception(error)
+    @staticmethod
+    @abstractmethod
+    def claims_of(result: Result) -> Sequence[Claim]: ...
 
 
-class Accept(_Awaited):
+class Accept(_Promised[Accepted]):
     urgent = True
 
     def __init__(self, queue: OpenQueue, arrival: Arrival) -> None:
@@ -152,14 +192,18 @@ class Accept(_Awaited):
         self._arrival.write(connection)
 
     def committed(self) -> None:
-        self.answer(self._arrival.committed())
+        self.end(Accepted(self._arrival.message_id, self._arrival.committed()))
 
     def failed(self, error: Exception) -> None:
         self._arrival.failed(error)
-        self.refuse(error)
+        self.end(error)
+
+    @staticmethod
+    def claims_of(result: Accepted) -> Sequence[Claim]:
+        return result.claims
 
 
-class Settle(_Awaited):
+class Settle(_Promised[Sequence[Claim]]):
     """When it fails the claim stands: its holder settles again, or leaves it to the next start."""
 
     urgent = False
@@ -196,12 +240,16 @@ class Settle(_Awaited):
         claims: list[Claim] = []
         for notification in self._notifications:
             claims.extend(notification.committed())
-        self.answer(claims)
+        self.end(claims)
 
     def failed(self, error: Exception) -> None:
         for notification in self._notifications:
             notification.failed(error)
-        self.refuse(error)
+        self.end(error)
+
+    @staticmethod
+    def claims_of(result: Sequence[Claim]) -> Sequence[Claim]:
+        return result
 
 
 # Rows moved in one group: about 10 ms of the loop.

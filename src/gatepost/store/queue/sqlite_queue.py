@@ -14,7 +14,7 @@ from typing import Final
 
 from gatepost.queue.message import Claim, Content, MemoryContent, NewMessage, QueuedMessage
 from gatepost.queue.outcome import Settlement
-from gatepost.queue.store import Accepted, Avoid, QueueKey, StoreUnavailable
+from gatepost.queue.store import Accepted, Avoid, Promise, QueueKey, StoreUnavailable
 from gatepost.store.queue import statements as sql
 from gatepost.store.queue.changes import (
     Accept,
@@ -30,7 +30,7 @@ from gatepost.store.queue.claims import Claims
 from gatepost.store.queue.file import open_again_to_work, open_to_read, open_to_work, own, reporting
 from gatepost.store.queue.group_commit import GroupCommit
 from gatepost.store.queue.orders import first_due_of_each_key
-from gatepost.store.queue.spool import LARGEST_IN_MEMORY, ContentWriter, Spool, sync_folder
+from gatepost.store.queue.spool import ContentWriter, Spool, sync_folder
 
 # As long as a part of the orders takes, or longer: half of the worker's time at most.
 _BETWEEN_ORDERS_S: Final = 0.02
@@ -44,6 +44,7 @@ class SqliteQueueStore:
         self.number = number
         self._file = folder / f"{number}.sqlite"
         self._ownership = own(self._file)
+        self._keeping: set[asyncio.Task[None]] = set()
         try:
             self._open(Spool(folder / f"{number}.spool"))
             # The files and the folder may be new, and their names are as precious as what is in them.
@@ -99,25 +100,36 @@ class SqliteQueueStore:
         """Where the content of a message goes while it comes in."""
         return self._queue.spool.new_content()
 
-    async def accept(self, message: NewMessage, *, claim: bool) -> Accepted:
-        arrival = await self._arrival(message, claim=claim)
+    def accept(self, message: NewMessage, *, claim: bool) -> Promise[Accepted]:
+        arrival = Arrival(self._queue, message, claim=claim)
         change = Accept(self._queue, arrival)
-        self._queue.commits.add(change)
-        return Accepted(arrival.message_id, await change.done)
+        self._add(change, [arrival])
+        return change
 
-    async def settle(self, settlement: Settlement) -> Sequence[Claim]:
-        notifications = [await self._arrival(each, claim=True) for each in settlement.notifications]
+    def settle(self, settlement: Settlement) -> Promise[Sequence[Claim]]:
+        notifications = [Arrival(self._queue, each, claim=True) for each in settlement.notifications]
         change = Settle(self._queue, settlement, notifications)
-        self._queue.commits.add(change)
-        return await change.done
+        self._add(change, notifications)
+        return change
 
-    async def _arrival(self, message: NewMessage, *, claim: bool) -> Arrival:
-        # Large content is made durable here, before the group: no other message's sync waits for it.
-        number = self._queue.numbering.take()
-        if message.content.size > LARGEST_IN_MEMORY:
-            await self._queue.spool.keep(message.content, number)
-            return Arrival(self._queue, number, message, None, claim)
-        return Arrival(self._queue, number, message, b"".join(message.content.chunks()), claim)
+    def _add(self, change: Accept | Settle, arrivals: Sequence[Arrival]) -> None:
+        large = [each for each in arrivals if each.is_large]
+        if not large:
+            self._queue.commits.add(change)
+            return
+        keeping = asyncio.get_running_loop().create_task(self._add_once_kept(change, large))
+        self._keeping.add(keeping)
+        keeping.add_done_callback(self._keeping.discard)
+
+    async def _add_once_kept(self, change: Accept | Settle, large: Sequence[Arrival]) -> None:
+        """Large content is made durable before the group: no other message's sync waits for it."""
+        try:
+            for arrival in large:
+                await self._queue.spool.keep(arrival.message.content, arrival.number)
+        except Exception as error:
+            change.failed(error)
+        else:
+            self._queue.commits.add(change)
 
     def claim_due(self, now: float, limit: int, avoid: Avoid) -> Sequence[Claim]:
         with reporting(self._file):
