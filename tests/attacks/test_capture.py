@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 
 from gatepost.mail.address import NULL_REVERSE_PATH, Mailbox
 from gatepost.queue.routing import choose
-from gatepost.tenancy.appointment import Appointment, Purpose
 from gatepost.tenancy.attribution import GATEPOST, Attribution, Outcome, attribute
 from gatepost.tenancy.candidates import gather
 from gatepost.tenancy.enrolment import objection
 from gatepost.tenancy.evidence import ClientCertificate, Evidence, VerifiedCertificate
+from gatepost.tenancy.one_time_address import OneTimeAddress, Purpose
 from gatepost.tenancy.proof import Proof
 from gatepost.tenancy.tenant import (
     AcceptedDomain,
@@ -182,7 +182,7 @@ def enrolments(draw: st.DrawFn) -> Attempt:
 
 
 def enrolled(world: World, attempt: Attempt) -> Proof | None:
-    appointment = Appointment(
+    one_time_address = OneTimeAddress(
         id="1",
         purpose=Purpose.ENROLMENT,
         tenant=attempt.tenant,
@@ -193,7 +193,7 @@ def enrolled(world: World, attempt: Attempt) -> Proof | None:
     sender = Mailbox("me", DOMAIN_OF[attempt.tenant], f"me@{DOMAIN_OF[attempt.tenant]}")
     ehlo = f"{TOKEN}.any.name" if attempt.has_token else "mail.any.name"
     evidence = presented(attempt.server, sender, "x@relay.example.net", ehlo)
-    objected = objection(world.directory, appointment, evidence, FixtureJudge("verified"), AT)
+    objected = objection(world.directory, one_time_address, evidence, FixtureJudge("verified"), AT)
     if objected:
         return None
     assert attempt.has_token, "nothing but the token makes a proof"

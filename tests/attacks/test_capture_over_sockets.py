@@ -82,9 +82,9 @@ class Stage:
 
     def _use_up(self, made: dict[str, str]) -> None:
         editor = open_editor(self.relay.settings)
-        appointment = editor.appointment(made["id"])
-        assert appointment is not None and appointment.seen is None, "nothing came of it"
-        editor.keep_appointment(replace(appointment, seen={"session_id": ""}))
+        one_time_address = editor.one_time_address(made["id"])
+        assert one_time_address is not None and one_time_address.seen is None, "nothing came of it"
+        editor.keep_one_time_address(replace(one_time_address, seen={"session_id": ""}))
         editor.close()
 
 

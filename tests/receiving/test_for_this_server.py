@@ -4,10 +4,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from gatepost.receiving import replies
-from gatepost.tenancy.appointment import Appointment, Purpose
 from gatepost.tenancy.enrolment import Objection
 from gatepost.tenancy.evidence import Evidence
 from gatepost.tenancy.fields import Record
+from gatepost.tenancy.one_time_address import OneTimeAddress, Purpose
 from receiving.relay_side import HOSTNAME, STRANGER, Relay, mailbox, queued
 
 
@@ -22,31 +22,33 @@ def test_mail_for_postmaster_is_taken_from_anybody_and_goes_where_the_operator_s
 class Addresses:
     """One-time addresses that wait, and what was seen there."""
 
-    def __init__(self, *appointments: Appointment, objection: Objection | None = None) -> None:
-        self.waiting = {each.local_part: each for each in appointments}
+    def __init__(self, *one_time_addresses: OneTimeAddress, objection: Objection | None = None) -> None:
+        self.waiting = {each.local_part: each for each in one_time_addresses}
         self.verdict = objection
         self.seen: list[tuple[str, Record]] = []
 
-    def at(self, local_part: str) -> Appointment | None:
+    def at(self, local_part: str) -> OneTimeAddress | None:
         return self.waiting.get(local_part)
 
-    def objection(self, appointment: Appointment, evidence: Evidence, judge: object, at: datetime) -> Objection | None:
+    def objection(
+        self, one_time_address: OneTimeAddress, evidence: Evidence, judge: object, at: datetime
+    ) -> Objection | None:
         return self.verdict
 
-    def refused(self, appointment: Appointment, seen: Record, objection: Objection) -> None:
+    def refused(self, one_time_address: OneTimeAddress, seen: Record, objection: Objection) -> None:
         self.seen.append(("refused", seen))
 
-    def rehearsed(self, appointment: Appointment, seen: Record, at: datetime) -> None:
+    def rehearsed(self, one_time_address: OneTimeAddress, seen: Record, at: datetime) -> None:
         self.seen.append(("rehearsed", seen))
 
-    async def enrolled(self, appointment: Appointment, seen: Record, at: datetime) -> bool:
+    async def enrolled(self, one_time_address: OneTimeAddress, seen: Record, at: datetime) -> bool:
         self.seen.append(("enrolled", seen))
-        return self.waiting.pop(appointment.local_part, None) is not None
+        return self.waiting.pop(one_time_address.local_part, None) is not None
 
 
-def one_time(purpose: Purpose) -> Appointment:
+def one_time(purpose: Purpose) -> OneTimeAddress:
     made_at = datetime(2026, 3, 1, tzinfo=UTC)
-    return Appointment(
+    return OneTimeAddress(
         id="1",
         purpose=purpose,
         tenant="contoso",

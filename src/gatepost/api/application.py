@@ -8,11 +8,11 @@ from starlette.routing import Route
 
 from gatepost import __version__
 from gatepost.api import (
-    appointment_routes,
     connector_routes,
     directory_routes,
     explain_routes,
     forecast_routes,
+    one_time_address_routes,
     operation_routes,
     problems,
 )
@@ -27,7 +27,7 @@ _ROUTERS = tuple(
         connector_routes,
         explain_routes,
         operation_routes,
-        appointment_routes,
+        one_time_address_routes,
         forecast_routes,
     )
 )

@@ -375,7 +375,7 @@ class ForecastShown(Shown):
 
 # --- rehearsals and enrolments ----------------------------------------------------------------------------------------
 
-AppointmentState = Literal["waiting", "seen", "expired"]
+OneTimeAddressState = Literal["waiting", "seen", "expired"]
 
 
 class EnvelopeBody(Sent):
@@ -440,7 +440,7 @@ class TlsShown(Shown):
     certificate: CertificateShown | None
 
 
-class SightingShown(Shown):
+class SeenSessionShown(Shown):
     at: str
     session_id: str
     listener: str
@@ -498,8 +498,8 @@ class RehearsalShown(Shown):
     id: str
     address: str
     expires_at: str
-    state: AppointmentState
-    seen: SightingShown | None
+    state: OneTimeAddressState
+    seen: SeenSessionShown | None
     verdicts: list[VerdictShown]
 
 
@@ -517,7 +517,7 @@ class WaysToSend(Shown):
     swaks: str
 
 
-class RefusedSightingShown(SightingShown):
+class RefusedSessionShown(SeenSessionShown):
     code: str
     says: str
     claimed_by: list[str] | None = Field(default=None, description="Tenants; shown to operators only.")
@@ -527,13 +527,13 @@ class EnrolmentShown(Shown):
     id: str
     address: str
     expires_at: str
-    state: AppointmentState
+    state: OneTimeAddressState
     ehlo: str = Field(
         description="EHLO name the server must use for this message; any name may follow the first label."
     )
     how: WaysToSend
-    seen: SightingShown | None
-    refused: RefusedSightingShown | None = Field(description="The last session that proved nothing, and why.")
+    seen: SeenSessionShown | None
+    refused: RefusedSessionShown | None = Field(description="The last session that proved nothing, and why.")
     proved: list[str]
     proposal: ProposalShown | None
 

@@ -31,11 +31,11 @@ from gatepost.api.objects import (
     send_connector_shown,
 )
 from gatepost.api.paging import Page, PageOf
-from gatepost.app import open_sightings
+from gatepost.app import open_seen_servers
 from gatepost.app.admin_wiring import check_credentials
 from gatepost.errors import NotFound
 from gatepost.tenancy.definitions import INBOUND_CONNECTOR, SEND_CONNECTOR
-from gatepost.tenancy.sighting import ConnectorUse
+from gatepost.tenancy.seen_server import ConnectorUse
 from gatepost.tenancy.tenant import InboundConnector, SendConnector
 
 router = APIRouter()
@@ -163,7 +163,7 @@ def list_connector_use(caller: CallerOf, tenant: TenantName, page: PageOf, condi
 
 def _uses(caller: Caller, tenant: str | None, page: Page, conditions: Conditions) -> Response:
     with caller.directory() as editor:
-        found = connector_use.uses(editor, open_sightings(caller.config), datetime.now(UTC), tenant)
+        found = connector_use.uses(editor, open_seen_servers(caller.config), datetime.now(UTC), tenant)
     ordered = sorted(found, key=_label)
     return conditions.read(page.of((each for each in ordered if _label(each) > page.after), _label, use_record))
 

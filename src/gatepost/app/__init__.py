@@ -26,8 +26,8 @@ from gatepost.tenancy.evidence import CertificateFacts
 if TYPE_CHECKING:
     from gatepost.admin.forecast.forecast import Terms
     from gatepost.logs.protocol_log_files import FollowedProtocolLogs, StoredProtocolLogs
+    from gatepost.logs.seen_servers import StoredSeenServers
     from gatepost.logs.session_records import StoredSessions
-    from gatepost.logs.sightings import StoredSightings
     from gatepost.net.intermediates import KnownIntermediates
     from gatepost.net.judgement import Judge
 
@@ -116,11 +116,11 @@ def open_sessions(config: Config) -> "StoredSessions":
     return StoredSessions(config.sessions_folder)
 
 
-def open_sightings(config: Config) -> "StoredSightings":
+def open_seen_servers(config: Config) -> "StoredSeenServers":
     """What `forecast` reads."""
-    from gatepost.logs.sightings import StoredSightings
+    from gatepost.logs.seen_servers import StoredSeenServers
 
-    return StoredSightings(config.sightings_folder)
+    return StoredSeenServers(config.seen_servers_folder)
 
 
 def forecast_terms(config: Config) -> "Terms":

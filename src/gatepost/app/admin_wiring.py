@@ -14,7 +14,7 @@ from gatepost.admin.directory.verification import TxtLookup
 from gatepost.admin.forecast.forecast import HORIZON
 from gatepost.admin.sessions.explain import Relay
 from gatepost.admin.sessions.question import CERTIFICATE
-from gatepost.app import open_judge, open_sightings, relay_at
+from gatepost.app import open_judge, open_seen_servers, relay_at
 from gatepost.config import Config
 from gatepost.errors import BadRequest
 from gatepost.tenancy.directory import Directory
@@ -74,7 +74,7 @@ def this_machine(config: Config, editor: DirectoryEditor) -> Here:
         check=check_credentials,
         lookup=txt_lookup(config),
         source_servers=[source],
-        seen=open_sightings(config),
+        seen=open_seen_servers(config),
     )
 
 

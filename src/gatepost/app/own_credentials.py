@@ -10,7 +10,7 @@ from pathlib import Path
 from gatepost.admin.directory.editor import DirectoryEditor
 from gatepost.admin.forecast.forecast import HORIZON, ForecastCode, ForecastItem, forecast
 from gatepost.admin.forecast.own_credentials import OwnCertificate, of_certificates, of_relay_token, of_tokens
-from gatepost.app import forecast_terms, open_sightings
+from gatepost.app import forecast_terms, open_seen_servers
 from gatepost.app.hybrid import installation, wizard_folder
 from gatepost.config import Config
 from gatepost.hybrid.relay_token import noted_token
@@ -21,7 +21,7 @@ from gatepost.tenancy.tenant import InboundConnector, SendConnector
 
 def foreseen(config: Config, editor: DirectoryEditor, at: datetime, tenant: str | None = None) -> list[ForecastItem]:
     """Everything that will stop working, the nearest first; of one tenant, or of all and of the server itself."""
-    found = [*forecast(editor, open_sightings(config).of(tenant), at, forecast_terms(config), tenant)]
+    found = [*forecast(editor, open_seen_servers(config).of(tenant), at, forecast_terms(config), tenant)]
     found += own(config, editor, at, tenant)
     return sorted(found, key=lambda each: (each.due_at is None, each.due_at or at, each.tenant, each.connector))
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from gatepost import config as configuration
 from gatepost.app import Directory, rules_of
-from gatepost.app.appointments import Appointments
 from gatepost.app.bounds import gate_limits, reserved_disk, unfinished_limits
+from gatepost.app.one_time_addresses import OneTimeAddresses
 from gatepost.app.shared_counts import SharedCounts
 from gatepost.app.shared_counts.unfinished import UnfinishedCounts
 from gatepost.app.tls_files import TlsFiles
@@ -26,8 +26,8 @@ from gatepost.logs.log_series import FileLimits
 from gatepost.logs.log_shares import Whose
 from gatepost.logs.log_writer import LogWriter
 from gatepost.logs.protocol_log_files import ProtocolLogFiles
+from gatepost.logs.seen_servers import SeenServers, StoredSeenServers
 from gatepost.logs.session_records import SessionRecords
-from gatepost.logs.sightings import Sightings, StoredSightings
 from gatepost.mail.address import Mailbox
 from gatepost.mail.path_grammar import BadPath, read_mailbox
 from gatepost.mail.session_id import SessionIds
@@ -40,10 +40,10 @@ from gatepost.receiving.cached_attribution import CachedAttribution
 from gatepost.receiving.capacity import Capacity
 from gatepost.receiving.limits import TenantGate
 from gatepost.receiving.own_servers import LATELY_S, REMEMBERED, OwnServers
+from gatepost.receiving.seen_servers import seen_servers_of
 from gatepost.receiving.services import AcceptanceSettings, ListenerServices, Services
 from gatepost.receiving.session_gate import SessionGate
 from gatepost.receiving.session_record import session_record
-from gatepost.receiving.sightings import sightings_of
 from gatepost.receiving.turns import Turns
 from gatepost.receiving.unfinished import UnfinishedContent
 from gatepost.store.queue.capacity import disk_size
@@ -62,7 +62,7 @@ class Logs:
     send: ProtocolLogFiles
     receive: ProtocolLogFiles | None
     records: SessionRecords[SessionAccount]
-    sightings: Sightings[SessionAccount]
+    seen_servers: SeenServers[SessionAccount]
 
     def record(self, session: SessionAccount) -> None:
         if self.receive:
@@ -70,7 +70,7 @@ class Logs:
                 session.session_id, session.tenant, by_stranger=session.by_stranger, ended=bool(session.why)
             )
         self.records.add(session)
-        self.sightings.add(session)
+        self.seen_servers.add(session)
 
 
 def logs_of(config: Config, number: int) -> Logs:
@@ -83,7 +83,7 @@ def logs_of(config: Config, number: int) -> Logs:
         if config.protocol_log.receive
         else None,
         records=_records(config, number, writer),
-        sightings=Sightings(config.sightings_folder, number % config.workers, sightings_of, writer),
+        seen_servers=SeenServers(config.seen_servers_folder, number % config.workers, seen_servers_of, writer),
     )
 
 
@@ -173,9 +173,9 @@ def bounds_of(config: Config, directory: Directory, counts: SharedCounts, events
 def _servers_seen(config: Config, events: EventLog) -> list[tuple[str, str, float]]:
     since = datetime.now(UTC) - timedelta(seconds=LATELY_S)
     try:
-        return StoredSightings(config.sightings_folder).servers(since, REMEMBERED)
+        return StoredSeenServers(config.seen_servers_folder).servers(since, REMEMBERED)
     except sqlite3.Error as error:
-        events.emit("store-unavailable", problem=f"{config.sightings_folder} cannot be read: {error}")
+        events.emit("store-unavailable", problem=f"{config.seen_servers_folder} cannot be read: {error}")
         return []
 
 
@@ -188,7 +188,7 @@ class Reception:
     logs: Logs
     tls: TlsFiles
     bounds: Bounds
-    appointments: Appointments
+    one_time_addresses: OneTimeAddresses
     ids: SessionIds
     store: SqliteQueueStore
     """For new mail."""
@@ -222,7 +222,7 @@ def listener_of(shared: Reception, listener: ListenerConfig) -> ListenerServices
             tenants=bounds.tenants,
             events=logs.events,
             now=time.time,
-            one_time_addresses=shared.appointments,
+            one_time_addresses=shared.one_time_addresses,
         ),
         tls=shared.tls.for_listener(listener, judge),
         gate=SessionGate(gate_limits(listener.limits), bounds.own_servers, time.time, logs.events.emit),

@@ -32,10 +32,10 @@ from gatepost.admin.directory.verification import VerificationRounds
 from gatepost.admin.forecast.notices import Notice, message_of
 from gatepost.app import open_directory, open_editor
 from gatepost.app.alarms import Alarms
-from gatepost.app.appointments import Appointments
 from gatepost.app.delivery_events import DeliveryEventLog
 from gatepost.app.forecasting import NoticeRounds
 from gatepost.app.intermediates import known_intermediates
+from gatepost.app.one_time_addresses import OneTimeAddresses
 from gatepost.app.parts import Reception, bounds_of, dialling_of, listener_of, logs_of
 from gatepost.app.renewal_watch import renewal_watch
 from gatepost.app.rolling_restart import RETIRE
@@ -162,7 +162,7 @@ class Worker:
             logs=self._logs,
             tls=self._tls,
             bounds=self._bounds,
-            appointments=Appointments(self._config, self._directory, self._events),
+            one_time_addresses=OneTimeAddresses(self._config, self._directory, self._events),
             ids=self._ids,
             store=self._queues[0].store,
             scheduler=self._queues[0].scheduler,

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from gatepost.admin.enrolment import appointments
+from gatepost.admin.enrolment import one_time_addresses
 from gatepost.cli import context
 from gatepost.cli.editing import day_and_time, directory_editor, exit_on_refusal, print_facts
-from gatepost.tenancy.appointment import Purpose, State
+from gatepost.tenancy.one_time_address import Purpose, State
 
 enroll_app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -50,11 +50,11 @@ def _local(tenant: str, *, show: bool) -> Enrolment:
     at, hostname = datetime.now(UTC), context.config().hostname
     with directory_editor() as editor:
         if show:
-            appointment = appointments.newest(editor, tenant, Purpose.ENROLMENT)
+            one_time_address = one_time_addresses.newest(editor, tenant, Purpose.ENROLMENT)
         else:
-            appointment = appointments.make(editor, tenant, Purpose.ENROLMENT, at)
-        record = appointments.enrolment_shown(editor, appointment, hostname, at)
-    return Enrolment(tenant=appointment.tenant, record=record)
+            one_time_address = one_time_addresses.make(editor, tenant, Purpose.ENROLMENT, at)
+        record = one_time_addresses.enrolment_shown(editor, one_time_address, hostname, at)
+    return Enrolment(tenant=one_time_address.tenant, record=record)
 
 
 def _remote(tenant: str, *, show: bool) -> Enrolment:

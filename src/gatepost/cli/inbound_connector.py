@@ -25,7 +25,7 @@ from gatepost.cli.field_options import facts_of, takes_fields
 from gatepost.errors import with_options
 from gatepost.tenancy.definitions import INBOUND_CONNECTOR
 from gatepost.tenancy.record import inbound_connector_record
-from gatepost.tenancy.sighting import ConnectorUse
+from gatepost.tenancy.seen_server import ConnectorUse
 from gatepost.tenancy.tenant import InboundConnector
 
 inbound_connector_app = typer.Typer(

@@ -16,7 +16,7 @@ from gatepost.cli.editing import administration, ago, day_and_time, print_facts,
 from gatepost.tenancy.fields import Record
 from gatepost.tenancy.notation import limit_count, limit_size, named_limit, size_text
 from gatepost.tenancy.record import domain_record, inbound_connector_record, send_connector_record, tenant_record
-from gatepost.tenancy.sighting import ConnectorUse
+from gatepost.tenancy.seen_server import ConnectorUse
 from gatepost.tenancy.tenant import Tenant
 
 tenant_app = typer.Typer(

@@ -221,7 +221,8 @@ class Config:
         return self.data / "intermediates.sqlite"
 
     @property
-    def sightings_folder(self) -> Path:
+    def seen_servers_folder(self) -> Path:
+        # It keeps the name that it has in installations.
         return self.data / "sightings"
 
     @property
@@ -243,7 +244,7 @@ class Config:
             self.data,
             self.queue_folder,
             self.sessions_folder,
-            self.sightings_folder,
+            self.seen_servers_folder,
             self.receive_log_folder.parent,
             self.receive_log_folder,
             self.send_log_folder,

@@ -19,31 +19,31 @@ from gatepost.receiving.tls import ServerTls
 from gatepost.receiving.turns import Turns
 from gatepost.receiving.unfinished import UnfinishedContent
 from gatepost.smtp.server_settings import ServerSettings
-from gatepost.tenancy.appointment import Appointment
 from gatepost.tenancy.candidates import ChainJudge
 from gatepost.tenancy.enrolment import Objection
 from gatepost.tenancy.evidence import Evidence
 from gatepost.tenancy.fields import Record
+from gatepost.tenancy.one_time_address import OneTimeAddress
 from gatepost.tenancy.tenant import Network
 
 
 class OneTimeAddresses(Protocol):
-    """Of this server; `tenancy.appointment` says what they are."""
+    """Of this server; `tenancy.one_time_address` says what they are."""
 
-    def at(self, local_part: str) -> Appointment | None: ...
+    def at(self, local_part: str) -> OneTimeAddress | None: ...
 
     def objection(
-        self, appointment: Appointment, evidence: Evidence, judge: ChainJudge, at: datetime
+        self, one_time_address: OneTimeAddress, evidence: Evidence, judge: ChainJudge, at: datetime
     ) -> Objection | None:
         """Why the session does not prove its certificate to be the tenant's."""
 
-    def refused(self, appointment: Appointment, seen: Record, objection: Objection) -> None:
+    def refused(self, one_time_address: OneTimeAddress, seen: Record, objection: Objection) -> None:
         """Keep what was seen and why it proves nothing, a moment later."""
 
-    def rehearsed(self, appointment: Appointment, seen: Record, at: datetime) -> None:
+    def rehearsed(self, one_time_address: OneTimeAddress, seen: Record, at: datetime) -> None:
         """Keep what was seen, a moment later: no session waits for it."""
 
-    async def enrolled(self, appointment: Appointment, seen: Record, at: datetime) -> bool:
+    async def enrolled(self, one_time_address: OneTimeAddress, seen: Record, at: datetime) -> bool:
         """Keep what was seen, on stable storage; False: somebody was seen there before. Raises `StoreError`."""
 
 

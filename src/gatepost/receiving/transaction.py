@@ -7,9 +7,9 @@ from gatepost.mail.reply import Reply
 from gatepost.queue.message import NewRecipient
 from gatepost.receiving.content import MessageContent
 from gatepost.smtp.server_effects import AskMail
-from gatepost.tenancy.appointment import Appointment
 from gatepost.tenancy.attribution import Attribution
 from gatepost.tenancy.evidence import Address, Evidence, TlsEvidence
+from gatepost.tenancy.one_time_address import OneTimeAddress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ class Transaction:
     decisions: list[RecipientDecision] = field(default_factory=list)
     refused_later: Reply | None = None
     """`refuse_at = "end-of-data"`: the refusal that waits for the end of the content."""
-    enrolment: Appointment | None = None
+    enrolment: OneTimeAddress | None = None
     """The message is for this one-time address, and for nobody else."""
     content: MessageContent | None = None
     more_refused: int = 0

@@ -11,11 +11,11 @@ from datetime import datetime
 from typing import Final
 
 from gatepost.mail.address import NullReversePath, ReversePath
-from gatepost.tenancy.appointment import Appointment
 from gatepost.tenancy.candidates import MOST_JUDGEMENTS, ChainJudge, unmapped
 from gatepost.tenancy.directory import Directory
 from gatepost.tenancy.evidence import ClientCertificate, Evidence, PresentedCertificate, VerifiedCertificate
 from gatepost.tenancy.names import answering, presented_names, without_wildcard
+from gatepost.tenancy.one_time_address import OneTimeAddress
 from gatepost.tenancy.proof import holder
 
 _WITHOUT_TRUSTED_ISSUER: Final = frozenset({2, 7, 18, 19, 20, 21, 27})
@@ -34,7 +34,7 @@ class Objection:
 
 def objection(
     directory: Directory,
-    appointment: Appointment,
+    one_time_address: OneTimeAddress,
     evidence: Evidence,
     judge: ChainJudge,
     at: datetime,
@@ -44,9 +44,9 @@ def objection(
     """None: the session proves the certificate to be the tenant's. `has_public_marks`: the certificate carries what
     only publicly trusted authorities apply."""
     certificate = evidence.certificate
-    if not may_enrol(directory, appointment.tenant, evidence.reverse_path):
+    if not may_enrol(directory, one_time_address.tenant, evidence.reverse_path):
         return Objection(code="enrolment-sender", says="Send this from an address in a verified domain of the tenant")
-    if not carries_token(evidence.ehlo, appointment):
+    if not carries_token(evidence.ehlo, one_time_address):
         return Objection(
             code="enrolment-ehlo",
             says=f"The EHLO name must be the one printed with this address; it was '{evidence.ehlo}'",
@@ -55,7 +55,7 @@ def objection(
         return Objection(code="enrolment-certificate", says="The session presented no client certificate")
     if has_public_marks or leads_to_root(certificate):
         return _public(certificate)
-    return _claimed(directory, appointment.tenant, evidence, certificate, judge, at)
+    return _claimed(directory, one_time_address.tenant, evidence, certificate, judge, at)
 
 
 def may_enrol(directory: Directory, tenant: str, reverse_path: ReversePath) -> bool:
@@ -66,9 +66,9 @@ def may_enrol(directory: Directory, tenant: str, reverse_path: ReversePath) -> b
     return owner is not None and owner.tenant == tenant
 
 
-def carries_token(ehlo: str, appointment: Appointment) -> bool:
+def carries_token(ehlo: str, one_time_address: OneTimeAddress) -> bool:
     first, _, rest = ehlo.lower().partition(".")
-    return bool(rest) and first == appointment.ehlo_token
+    return bool(rest) and first == one_time_address.ehlo_token
 
 
 def leads_to_root(certificate: ClientCertificate) -> bool:

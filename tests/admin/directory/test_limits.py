@@ -11,13 +11,13 @@ import pytest
 from admin.directory.test_import_lines import imported
 from gatepost.admin.directory import domains, inbound_connectors, send_connectors, tenants, tokens
 from gatepost.admin.directory.send_connectors import CredentialVerdict
-from gatepost.admin.enrolment import appointments
+from gatepost.admin.enrolment import one_time_addresses
 from gatepost.errors import BadRequest, LimitReached, NetworkTooWide, Refused
 from gatepost.store.directory.bulk import SqliteBulkEditor
 from gatepost.store.directory.editor import SqliteDirectoryEditor as Editor
 from gatepost.tenancy.allowance import Allowance
-from gatepost.tenancy.appointment import Purpose
 from gatepost.tenancy.notation import named_limit
+from gatepost.tenancy.one_time_address import Purpose
 from gatepost.tenancy.tenant import DEFAULT_LIMITS
 
 SMALL = replace(
@@ -74,11 +74,11 @@ def token(editor: Editor, tenant: str, number: int, at: datetime) -> None:
 
 
 def rehearsal(editor: Editor, tenant: str, number: int, at: datetime) -> None:
-    appointments.make(editor, tenant, Purpose.REHEARSAL, at)
+    one_time_addresses.make(editor, tenant, Purpose.REHEARSAL, at)
 
 
 def enrolment(editor: Editor, tenant: str, number: int, at: datetime) -> None:
-    appointments.make(editor, tenant, Purpose.ENROLMENT, at)
+    one_time_addresses.make(editor, tenant, Purpose.ENROLMENT, at)
 
 
 OBJECTS: dict[str, tuple[Callable[..., None], str]] = {

@@ -36,7 +36,7 @@ from gatepost.store.directory.file import APPLICATION_ID, open_to_read
 from gatepost.store.directory.queries import DirectoryQueries
 from gatepost.store.directory.sqlite_directory import SqliteDirectory
 from gatepost.store.schema import step
-from gatepost.tenancy.appointment import Purpose
+from gatepost.tenancy.one_time_address import Purpose
 from gatepost.tenancy.record import domain_record, inbound_connector_record, send_connector_record, tenant_record
 from gatepost.tenancy.tenant import ConnectorType, InboundConnector, Tenant
 from soak import rounds
@@ -227,7 +227,7 @@ def test_a_file_of_version_1_is_brought_up_to_date_and_its_audit_told_apart_by_t
     with closing(editor_of(path)) as editor:
         assert [entry.version for entry in editor.audit(tenant="contoso")] == [2, 1]
         assert editor.audit(tenant="fabrikam") == []
-        assert list(editor.all_tokens()) == [] and editor.appointments("contoso", Purpose.ENROLMENT) == []
+        assert list(editor.all_tokens()) == [] and editor.one_time_addresses("contoso", Purpose.ENROLMENT) == []
     open_to_read(path).close()
 
 

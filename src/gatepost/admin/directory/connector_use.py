@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from gatepost.admin.directory.editor import DirectoryEditor
 from gatepost.tenancy.fields import ReadRecord, Record, time_from, time_text
-from gatepost.tenancy.sighting import ConnectorUse, SeenCertificate
+from gatepost.tenancy.seen_server import ConnectorUse, SeenCertificate
 
 Uses = Mapping[tuple[str, str], ConnectorUse]
 """By tenant and connector; one that is not there was not used in 90 days."""

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Protocol
 
 from gatepost.tenancy.allowance import Allowance, Owned
-from gatepost.tenancy.appointment import Appointment, Purpose
 from gatepost.tenancy.directory import Directory
 from gatepost.tenancy.fields import Record
+from gatepost.tenancy.one_time_address import OneTimeAddress, Purpose
 from gatepost.tenancy.proof import Proof
 from gatepost.tenancy.tenant import AcceptedDomain, AuditEntry, InboundConnector, SendConnector, Tenant
 from gatepost.tenancy.token import Token
@@ -93,27 +93,27 @@ class DirectoryEditor(Directory, Protocol):
 
     def remove_token(self, token: Token) -> None: ...
 
-    def appointment(self, id: str) -> Appointment | None: ...
+    def one_time_address(self, id: str) -> OneTimeAddress | None: ...
 
-    def appointments(self, tenant: str, purpose: Purpose) -> Sequence[Appointment]:
+    def one_time_addresses(self, tenant: str, purpose: Purpose) -> Sequence[OneTimeAddress]:
         """The newest first."""
 
     def note(self, action: str, subject: str, said: Record) -> None:
         """Audit what was done elsewhere; `said` names the tenant that it concerns, if any."""
 
-    def make_appointment(self, appointment: Appointment) -> None:
+    def make_one_time_address(self, one_time_address: OneTimeAddress) -> None:
         """Audited without the secret that its address is."""
 
-    def keep_appointment(self, appointment: Appointment) -> bool:
+    def keep_one_time_address(self, one_time_address: OneTimeAddress) -> bool:
         """Store what was seen; False when somebody has been seen there already."""
 
-    def note_refused(self, appointment: Appointment) -> None:
+    def note_refused(self, one_time_address: OneTimeAddress) -> None:
         """Remember a session that proved nothing, as long as none has been seen that did; no change."""
 
-    def unseen_enrolments(self, tenant: str | None = None) -> Sequence[Appointment]:
+    def unseen_enrolments(self, tenant: str | None = None) -> Sequence[OneTimeAddress]:
         """With `tenant`, that tenant's."""
 
-    def forget_appointments(self, before: datetime) -> None:
+    def forget_one_time_addresses(self, before: datetime) -> None:
         """Those that expired before."""
 
     def proven(self, tenant: str, pins: Sequence[str]) -> frozenset[str]:

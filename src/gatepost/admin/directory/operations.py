@@ -52,7 +52,7 @@ from gatepost.tenancy.record import (
     send_connector_record,
     tenant_from,
 )
-from gatepost.tenancy.sighting import ConnectorUse
+from gatepost.tenancy.seen_server import ConnectorUse
 from gatepost.tenancy.tenant import AcceptedDomain, AuditEntry, InboundConnector, SendConnector, Tenant
 
 # --- tenants ----------------------------------------------------------------------------------------------------------

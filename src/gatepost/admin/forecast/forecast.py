@@ -1,7 +1,8 @@
 """What will stop working, before it does: from what was seen of tenants' servers and from what the directory says.
 
-What flows through: sightings, connectors and domains in; prospects out, the nearest first. Laws: a certificate that its
-server has replaced is no prospect; a prospect says whose it is, until when there is time, and what to do.
+What flows through: servers that were seen, connectors and domains in; prospects out, the nearest first. Laws: a
+certificate that its server has replaced is no prospect; a prospect says whose it is, until when there is time, and what
+to do.
 """
 
 import tomllib
@@ -22,7 +23,7 @@ from gatepost.admin.enrolment.proofs import ProofState
 from gatepost.tenancy.attribution import Basis
 from gatepost.tenancy.fields import ReadRecord, Record, time_from, time_text
 from gatepost.tenancy.ownership import ownership
-from gatepost.tenancy.sighting import SeenCertificate, Sighting
+from gatepost.tenancy.seen_server import SeenCertificate, SeenServer
 from gatepost.tenancy.tenant import ConnectorType, InboundConnector
 
 HORIZON = timedelta(days=30)
@@ -32,7 +33,7 @@ STAGES = tuple(timedelta(days=days) for days in (30, 14, 7, 1))
 _LAPSES_SOON = timedelta(days=7)
 """When a claim is told that will lapse."""
 _LONG_ENOUGH = timedelta(days=7)
-"""Sightings that go back less do not show that a connector is not used."""
+"""Sessions that go back less do not show that a connector is not used."""
 
 
 class ForecastCode(StrEnum):
@@ -118,16 +119,16 @@ class Terms:
 
 
 def forecast(
-    editor: DirectoryEditor, sightings: Sequence[Sighting], at: datetime, terms: Terms, tenant: str | None = None
+    editor: DirectoryEditor, seen_servers: Sequence[SeenServer], at: datetime, terms: Terms, tenant: str | None = None
 ) -> list[ForecastItem]:
     """For one tenant, or all."""
     owner = tenant_named(editor, tenant).name if tenant else None
-    by_connector: dict[tuple[str, str], list[Sighting]] = defaultdict(list)
-    for sighting in sightings:
-        if _is_of_an_earlier_tenant(editor, sighting):
+    by_connector: dict[tuple[str, str], list[SeenServer]] = defaultdict(list)
+    for server in seen_servers:
+        if _is_of_an_earlier_tenant(editor, server):
             continue
-        by_connector[sighting.tenant, sighting.connector].append(sighting)
-    began = min((each.first_at for each in sightings), default=at)
+        by_connector[server.tenant, server.connector].append(server)
+    began = min((each.first_at for each in seen_servers), default=at)
     found: list[ForecastItem] = []
     for connector in editor.all_inbound_connectors(owner):
         if connector.enabled:
@@ -144,21 +145,21 @@ def forecast(
     )
 
 
-def _is_of_an_earlier_tenant(editor: DirectoryEditor, sighting: Sighting) -> bool:
+def _is_of_an_earlier_tenant(editor: DirectoryEditor, server: SeenServer) -> bool:
     """Of one that was removed, whose name another has now."""
-    tenant = editor.tenant(sighting.tenant)
-    return tenant is not None and sighting.last_at < tenant.created_at
+    tenant = editor.tenant(server.tenant)
+    return tenant is not None and server.last_at < tenant.created_at
 
 
 # --- certificates ------------------------------------------------------------------------------------------------
 
 
-def _of_certificates(connector: InboundConnector, seen: Sequence[Sighting], at: datetime) -> Iterator[ForecastItem]:
+def _of_certificates(connector: InboundConnector, seen: Sequence[SeenServer], at: datetime) -> Iterator[ForecastItem]:
     current = list(_current(seen))
     addresses: dict[SeenCertificate, list[str]] = defaultdict(list)
-    for sighting in current:
-        if sighting.certificate and sighting.basis in (Basis.CERTIFICATE, Basis.PIN):
-            addresses[sighting.certificate].append(sighting.address)
+    for server in current:
+        if server.certificate and server.basis in (Basis.CERTIFICATE, Basis.PIN):
+            addresses[server.certificate].append(server.address)
     for certificate, used_from in addresses.items():
         if certificate.not_after and certificate.not_after - at <= HORIZON:
             yield _expiring(connector, certificate, used_from, _successor(certificate, addresses))
@@ -166,11 +167,11 @@ def _of_certificates(connector: InboundConnector, seen: Sequence[Sighting], at: 
             yield _distrusted(connector, certificate, distrust, at)
 
 
-def _current(seen: Iterable[Sighting]) -> Iterator[Sighting]:
-    """The last sighting of each address: what its server presents now."""
-    last: dict[str, Sighting] = {}
-    for sighting in sorted(seen, key=lambda each: each.last_at):
-        last[sighting.address] = sighting
+def _current(seen: Iterable[SeenServer]) -> Iterator[SeenServer]:
+    """The last one of each address: what its server presents now."""
+    last: dict[str, SeenServer] = {}
+    for server in sorted(seen, key=lambda each: each.last_at):
+        last[server.address] = server
     yield from last.values()
 
 
@@ -303,14 +304,14 @@ _WHY_NOT = {
 
 
 def _of_refused_enrolments(editor: DirectoryEditor, tenant: str | None) -> Iterator[ForecastItem]:
-    for appointment in editor.unseen_enrolments(tenant):
-        if refused := appointment.refused:
+    for one_time_address in editor.unseen_enrolments(tenant):
+        if refused := one_time_address.refused:
             yield _of_tenant(
                 ForecastCode.ENROLMENT_REFUSED,
-                appointment.tenant,
+                one_time_address.tenant,
                 str(refused["session_id"]),
                 f"an enrolment was refused: {refused['code']}: {refused['says']}",
-                f"see the session: gatepost enroll {quote(appointment.tenant)} --show",
+                f"see the session: gatepost enroll {quote(one_time_address.tenant)} --show",
             )
 
 
@@ -344,7 +345,7 @@ def _of_names(
 
 
 def _of_use(
-    connector: InboundConnector, seen: Sequence[Sighting], began: datetime, at: datetime
+    connector: InboundConnector, seen: Sequence[SeenServer], began: datetime, at: datetime
 ) -> Iterator[ForecastItem]:
     if connector.type is ConnectorType.PARTNER:
         return

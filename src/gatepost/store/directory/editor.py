@@ -28,8 +28,8 @@ from gatepost.store.directory.rows import (
     text_of,
 )
 from gatepost.tenancy.allowance import Allowance
-from gatepost.tenancy.appointment import Appointment, appointment_record
 from gatepost.tenancy.fields import Record, time_text
+from gatepost.tenancy.one_time_address import OneTimeAddress, one_time_address_record
 from gatepost.tenancy.proof import Proof, proof_record
 from gatepost.tenancy.record import (
     domain_record,
@@ -174,40 +174,41 @@ class SqliteDirectoryEditor(DirectoryListing):
         with self.change():
             self._record_change(action, subject, None, said)
 
-    def make_appointment(self, appointment: Appointment) -> None:
+    def make_one_time_address(self, one_time_address: OneTimeAddress) -> None:
         """Audited without the secret that its address is."""
         with self.change():
             self._rows(
                 "INSERT INTO appointment VALUES (?, ?, ?, ?, ?, ?, ?)",
-                appointment.id,
-                appointment.local_part,
-                appointment.tenant,
-                appointment.purpose.value,
-                appointment.expires_at.timestamp(),
-                appointment.seen is not None,
-                text_of(appointment_record(appointment)),
+                one_time_address.id,
+                one_time_address.local_part,
+                one_time_address.tenant,
+                one_time_address.purpose.value,
+                one_time_address.expires_at.timestamp(),
+                one_time_address.seen is not None,
+                text_of(one_time_address_record(one_time_address)),
             )
-            made: Record = {"tenant": appointment.tenant, "expires_at": time_text(appointment.expires_at)}
-            self._record_change("add", f"{appointment.purpose} {appointment.tenant}/{appointment.id}", None, made)
+            made: Record = {"tenant": one_time_address.tenant, "expires_at": time_text(one_time_address.expires_at)}
+            subject = f"{one_time_address.purpose} {one_time_address.tenant}/{one_time_address.id}"
+            self._record_change("add", subject, None, made)
 
-    def keep_appointment(self, appointment: Appointment) -> bool:
+    def keep_one_time_address(self, one_time_address: OneTimeAddress) -> bool:
         """Store what was seen; False when somebody has been seen there already."""
         with self.change():
             return bool(
                 self._rows(
                     "UPDATE appointment SET seen = 1, definition = ? WHERE id = ? AND NOT seen RETURNING 1",
-                    text_of(appointment_record(appointment)),
-                    appointment.id,
+                    text_of(one_time_address_record(one_time_address)),
+                    one_time_address.id,
                 )
             )
 
-    def note_refused(self, appointment: Appointment) -> None:
+    def note_refused(self, one_time_address: OneTimeAddress) -> None:
         """Remember a session that proved nothing, as long as none has been seen that did; no change."""
         with self.change():
             noted = "UPDATE appointment SET definition = ? WHERE id = ? AND NOT seen"
-            self._rows(noted, text_of(appointment_record(appointment)), appointment.id)
+            self._rows(noted, text_of(one_time_address_record(one_time_address)), one_time_address.id)
 
-    def forget_appointments(self, before: datetime) -> None:
+    def forget_one_time_addresses(self, before: datetime) -> None:
         """Those that expired before."""
         with self.change():
             self._rows("DELETE FROM appointment WHERE expires_at < ?", before.timestamp())

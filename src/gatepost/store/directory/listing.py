@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from gatepost.store.directory.file import reporting
 from gatepost.store.directory.queries import DirectoryQueries
 from gatepost.tenancy.allowance import Owned
-from gatepost.tenancy.appointment import Appointment, Purpose, appointment_from
 from gatepost.tenancy.fields import Record
+from gatepost.tenancy.one_time_address import OneTimeAddress, Purpose, one_time_address_from
 from gatepost.tenancy.proof import Proof, proof_from
 from gatepost.tenancy.record import domain_from, send_connector_from, tenant_from, token_from
 from gatepost.tenancy.tenant import AcceptedDomain, AuditEntry, InboundConnector, SendConnector, Tenant
@@ -124,22 +124,22 @@ class DirectoryListing(DirectoryQueries):
         row = "SELECT version, at, who, action, subject, before, after FROM audit WHERE version = ?"
         return next((_audit_entry(*each) for each in self._rows(row, version)), None)
 
-    def appointment(self, id: str) -> Appointment | None:
+    def one_time_address(self, id: str) -> OneTimeAddress | None:
         rows = self._rows("SELECT definition FROM appointment WHERE id = ?", id)
-        return appointment_from(json.loads(rows[0][0])) if rows else None
+        return one_time_address_from(json.loads(rows[0][0])) if rows else None
 
-    def appointments(self, tenant: str, purpose: Purpose) -> list[Appointment]:
+    def one_time_addresses(self, tenant: str, purpose: Purpose) -> list[OneTimeAddress]:
         """The newest first."""
         of_tenant = "SELECT definition FROM appointment WHERE tenant = ? AND purpose = ? ORDER BY expires_at DESC"
-        return [appointment_from(json.loads(row[0])) for row in self._rows(of_tenant, tenant, purpose)]
+        return [one_time_address_from(json.loads(row[0])) for row in self._rows(of_tenant, tenant, purpose)]
 
-    def unseen_enrolments(self, tenant: str | None = None) -> list[Appointment]:
+    def unseen_enrolments(self, tenant: str | None = None) -> list[OneTimeAddress]:
         unseen = (
             "SELECT definition FROM appointment WHERE purpose = ? AND NOT seen AND (? IS NULL OR tenant = ?)"
             " ORDER BY id"
         )
         rows = self._rows(unseen, Purpose.ENROLMENT.value, tenant, tenant)
-        return [appointment_from(json.loads(definition)) for (definition,) in rows]
+        return [one_time_address_from(json.loads(definition)) for (definition,) in rows]
 
     def all_proofs(self, tenant: str | None = None) -> Iterator[tuple[str, Proof]]:
         every = "SELECT sha256, definition FROM proof WHERE ? IS NULL OR tenant = ? ORDER BY tenant, sha256"

@@ -11,11 +11,11 @@ from typing import Any
 
 from gatepost.mail.domain import is_below, parents
 from gatepost.store.directory.file import reporting
-from gatepost.tenancy.appointment import Appointment, appointment_from
 from gatepost.tenancy.directory import MOST_CLAIMANTS, MOST_OF_A_TENANT, MOST_OF_OTHERS
 from gatepost.tenancy.evidence import Address, CertificateFacts
 from gatepost.tenancy.fields import ReadRecord
 from gatepost.tenancy.names import covering_patterns, without_wildcard
+from gatepost.tenancy.one_time_address import OneTimeAddress, one_time_address_from
 from gatepost.tenancy.proof import Proof, proof_from
 from gatepost.tenancy.record import domain_from, inbound_connector_from, send_connector_from, tenant_from
 from gatepost.tenancy.tenant import AcceptedDomain, InboundConnector, SendConnector, Tenant
@@ -218,9 +218,9 @@ class DirectoryQueries:
         )
         return tuple(send_connector_from(json.loads(definition)) for (definition,) in rows)
 
-    def appointment_at(self, local_part: str) -> Appointment | None:
+    def one_time_address_at(self, local_part: str) -> OneTimeAddress | None:
         rows = self._rows("SELECT definition FROM appointment WHERE local_part = ?", local_part.lower())
-        return appointment_from(json.loads(rows[0][0])) if rows else None
+        return one_time_address_from(json.loads(rows[0][0])) if rows else None
 
     def _connectors(self, ids: set[int]) -> Sequence[InboundConnector]:
         return self._definitions(_CONNECTORS_BY_ID.format(_marks(ids)), *ids) if ids else ()

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from gatepost.store.directory.file import open_to_read, reporting
 from gatepost.store.directory.queries import DirectoryQueries
-from gatepost.tenancy.appointment import Appointment
 from gatepost.tenancy.evidence import Address, CertificateFacts
+from gatepost.tenancy.one_time_address import OneTimeAddress
 from gatepost.tenancy.proof import Proof
 from gatepost.tenancy.tenant import AcceptedDomain, InboundConnector, SendConnector, Tenant
 
@@ -133,9 +133,9 @@ class SqliteDirectory:
     def send_connectors(self, tenant: str | None, domain: str) -> Sequence[SendConnector]:
         return self._send_connectors(tenant, domain)
 
-    def appointment_at(self, local_part: str) -> Appointment | None:
-        """Never from memory: an appointment is made a moment before it is kept."""
-        return self._queries.appointment_at(local_part)
+    def one_time_address_at(self, local_part: str) -> OneTimeAddress | None:
+        """Never from memory: a one-time address is made a moment before it is used."""
+        return self._queries.one_time_address_at(local_part)
 
     def _ask_listing(self, family: int, packed: bytes, near: tuple[str, ...]) -> Sequence[InboundConnector]:
         return self._queries.connectors_listing_with(ip_address(packed), self._prefix_lengths(family), near)

@@ -20,9 +20,9 @@ from gatepost.admin.sessions.explain import Answer, Question, Relay, explain
 from gatepost.errors import BadRequest, LimitReached, NotFound
 from gatepost.mail.address import NULL_REVERSE_PATH, Mailbox, ReversePath
 from gatepost.mail.path_grammar import BadPath, read_mailbox
-from gatepost.tenancy.appointment import Appointment, Purpose
 from gatepost.tenancy.evidence import CertificateFacts
 from gatepost.tenancy.fields import ReadRecord, Record, time_from, time_text
+from gatepost.tenancy.one_time_address import OneTimeAddress, Purpose
 from gatepost.tenancy.proof import Proof, ProvenBy, holder
 from gatepost.tenancy.session_record import attribution_record
 from gatepost.tenancy.tenant import Tenant
@@ -49,7 +49,7 @@ def make(
     purpose: Purpose,
     at: datetime,
     envelopes: Sequence[tuple[str, str]] = (),
-) -> Appointment:
+) -> OneTimeAddress:
     """`envelopes`: what a rehearsal asks about: reverse-path (empty: the null one) and forward-path."""
     if len(envelopes) > _MOST_ENVELOPES:
         raise BadRequest(f"{len(envelopes)} envelopes are too many: at most {_MOST_ENVELOPES} in one rehearsal")
@@ -59,9 +59,9 @@ def make(
     with editor.change():
         of_tenant = tenant_named(editor, tenant)
         owner = of_tenant.name
-        editor.forget_appointments(at - _KEPT_AFTERWARDS)
+        editor.forget_one_time_addresses(at - _KEPT_AFTERWARDS)
         _must_have_room(editor, of_tenant, purpose, at)
-        appointment = Appointment(
+        one_time_address = OneTimeAddress(
             id=secrets.token_hex(8),
             purpose=purpose,
             tenant=owner,
@@ -71,34 +71,34 @@ def make(
             expires_at=at + (REHEARSAL_LASTS if purpose is Purpose.REHEARSAL else ENROLMENT_LASTS),
             envelopes=tuple(envelopes),
         )
-        editor.make_appointment(appointment)
-        return appointment
+        editor.make_one_time_address(one_time_address)
+        return one_time_address
 
 
-def found(editor: DirectoryEditor, tenant: str, purpose: Purpose, id: str) -> Appointment:
-    appointment = editor.appointment(id)
-    if appointment is None or appointment.purpose is not purpose or appointment.tenant != tenant:
+def found(editor: DirectoryEditor, tenant: str, purpose: Purpose, id: str) -> OneTimeAddress:
+    one_time_address = editor.one_time_address(id)
+    if one_time_address is None or one_time_address.purpose is not purpose or one_time_address.tenant != tenant:
         raise NotFound(f"there is no {purpose} '{id}'")
-    return appointment
+    return one_time_address
 
 
-def newest(editor: DirectoryEditor, tenant: str, purpose: Purpose) -> Appointment:
+def newest(editor: DirectoryEditor, tenant: str, purpose: Purpose) -> OneTimeAddress:
     owner = tenant_named(editor, tenant).name
-    appointments = editor.appointments(owner, purpose)
-    if not appointments:
+    one_time_addresses = editor.one_time_addresses(owner, purpose)
+    if not one_time_addresses:
         raise NotFound(
             f"tenant {owner} has no {purpose} yet", next_step=f"make one with: gatepost enroll {quote(owner)}"
         )
-    return next((each for each in appointments if each.seen), appointments[0])
+    return next((each for each in one_time_addresses if each.seen), one_time_addresses[0])
 
 
-def keep(editor: DirectoryEditor, appointment: Appointment, seen: Record, at: datetime) -> bool:
+def keep(editor: DirectoryEditor, one_time_address: OneTimeAddress, seen: Record, at: datetime) -> bool:
     """A session has kept it. An enrolment proves the certificate the session was held under; False: too late."""
     with editor.change():
-        proof = _proof(appointment, seen, at) if appointment.purpose is Purpose.ENROLMENT else None
+        proof = _proof(one_time_address, seen, at) if one_time_address.purpose is Purpose.ENROLMENT else None
         if proof and any(_is_held_by_another(editor, proof, pin, at) for pin in proof.pins):
             return False
-        if not editor.keep_appointment(replace(appointment, seen=seen)):
+        if not editor.keep_one_time_address(replace(one_time_address, seen=seen)):
             return False
         if proof:
             editor.put_proof(proof)
@@ -111,12 +111,12 @@ def _is_held_by_another(editor: DirectoryEditor, proof: Proof, pin: str, at: dat
     return first is not None and first.tenant != proof.tenant
 
 
-def _proof(appointment: Appointment, seen: ReadRecord, at: datetime) -> Proof | None:
+def _proof(one_time_address: OneTimeAddress, seen: ReadRecord, at: datetime) -> Proof | None:
     certificate = seen["tls"] and seen["tls"]["certificate"]
     if not certificate:
         return None
     return Proof(
-        tenant=appointment.tenant,
+        tenant=one_time_address.tenant,
         certificate_sha256=certificate["sha256"],
         public_key_sha256=certificate["public_key_sha256"],
         at=at,
@@ -131,9 +131,9 @@ def _proof(appointment: Appointment, seen: ReadRecord, at: datetime) -> Proof | 
 def _must_have_room(editor: DirectoryEditor, tenant: Tenant, purpose: Purpose, at: datetime) -> None:
     """The limit is for those that wait for their session."""
     limit = limit_of(editor.allowance, tenant, f"{purpose}s")
-    appointments = editor.appointments(tenant.name, purpose)
-    waiting = sum(each.seen is None and each.expires_at > at for each in appointments)
-    if (limit and waiting >= limit) or len(appointments) >= _MOST_KEPT:
+    one_time_addresses = editor.one_time_addresses(tenant.name, purpose)
+    waiting = sum(each.seen is None and each.expires_at > at for each in one_time_addresses)
+    if (limit and waiting >= limit) or len(one_time_addresses) >= _MOST_KEPT:
         raise LimitReached(
             f"tenant {tenant.name} has {waiting} addresses for a {purpose} in use",
             next_step="use those, or wait until they expire",
@@ -159,13 +159,13 @@ FactsOf = Callable[[bytes], CertificateFacts]
 
 
 def verdicts(
-    editor: DirectoryEditor, appointment: Appointment, relay: Relay, facts_of: FactsOf, at: datetime
+    editor: DirectoryEditor, one_time_address: OneTimeAddress, relay: Relay, facts_of: FactsOf, at: datetime
 ) -> tuple[RehearsedEnvelope, ...]:
     """What the relay would decide now about a session that shows what was seen. None where nothing was."""
-    seen: ReadRecord | None = appointment.seen
+    seen: ReadRecord | None = one_time_address.seen
     if seen is None:
         return ()
-    envelopes = appointment.envelopes or tuple(_usual_envelopes(editor, appointment.tenant))
+    envelopes = one_time_address.envelopes or tuple(_usual_envelopes(editor, one_time_address.tenant))
     return tuple(
         RehearsedEnvelope(
             mail_from=mail_from,
@@ -234,25 +234,25 @@ class Proposal:
         return " ".join(["gatepost inbound-connector add", quote(self.tenant), quote(self.name), *words])
 
 
-def proposal(editor: DirectoryEditor, appointment: Appointment) -> Proposal | None:
+def proposal(editor: DirectoryEditor, one_time_address: OneTimeAddress) -> Proposal | None:
     """By the key, which was proven. Where a publicly issued certificate was refused, by an owned name of it. Else,
     without a certificate, by the address."""
-    seen: ReadRecord | None = appointment.seen or appointment.refused
+    seen: ReadRecord | None = one_time_address.seen or one_time_address.refused
     if seen is None:
         return None
     certificate = seen["tls"] and seen["tls"]["certificate"]
     fields: dict[str, Any]
     if not certificate:
         fields = {"addresses": [seen["address"]]}
-    elif appointment.seen and certificate["public_key_sha256"]:
+    elif one_time_address.seen and certificate["public_key_sha256"]:
         fields = {"public_key_sha256": [certificate["public_key_sha256"]]}
-    elif appointment.seen:
+    elif one_time_address.seen:
         fields = {"certificate_sha256": [certificate["sha256"]]}
-    elif name := _own_name(editor, appointment.tenant, certificate["names"]):
+    elif name := _own_name(editor, one_time_address.tenant, certificate["names"]):
         fields = {"certificate_names": [name]}
     else:
         return None
-    return Proposal(tenant=appointment.tenant, name="enrolled", fields=fields)
+    return Proposal(tenant=one_time_address.tenant, name="enrolled", fields=fields)
 
 
 def _own_name(editor: DirectoryEditor, tenant: str, names: Sequence[str]) -> str | None:
@@ -261,54 +261,54 @@ def _own_name(editor: DirectoryEditor, tenant: str, names: Sequence[str]) -> str
     return next(owned, None)
 
 
-def proved(appointment: Appointment) -> list[str]:
+def proved(one_time_address: OneTimeAddress) -> list[str]:
     """The pins that count fully because of this enrolment."""
-    seen: ReadRecord | None = appointment.seen
+    seen: ReadRecord | None = one_time_address.seen
     certificate = seen and seen["tls"] and seen["tls"]["certificate"]
     return [each for each in (certificate["sha256"], certificate["public_key_sha256"]) if each] if certificate else []
 
 
-def shown(appointment: Appointment, hostname: str, at: datetime) -> Record:
+def shown(one_time_address: OneTimeAddress, hostname: str, at: datetime) -> Record:
     return {
-        "id": appointment.id,
-        "address": address(appointment, hostname),
-        "expires_at": time_text(appointment.expires_at),
-        "state": appointment.state(at).value,
-        "seen": appointment.seen,
+        "id": one_time_address.id,
+        "address": address(one_time_address, hostname),
+        "expires_at": time_text(one_time_address.expires_at),
+        "state": one_time_address.state(at).value,
+        "seen": one_time_address.seen,
     }
 
 
 def enrolment_shown(
-    editor: DirectoryEditor, appointment: Appointment, hostname: str, at: datetime, *, for_tenant: bool = False
+    editor: DirectoryEditor, one_time_address: OneTimeAddress, hostname: str, at: datetime, *, for_tenant: bool = False
 ) -> Record:
     """`for_tenant`: without a word of other tenants."""
-    proposed = proposal(editor, appointment)
-    refused = appointment.refused
+    proposed = proposal(editor, one_time_address)
+    refused = one_time_address.refused
     if refused and for_tenant:
         refused = {key: value for key, value in refused.items() if key != "claimed_by"}
     return {
-        **shown(appointment, hostname, at),
-        "ehlo": ehlo_name(editor, appointment),
-        "how": ways_to_send(editor, appointment, hostname),
+        **shown(one_time_address, hostname, at),
+        "ehlo": ehlo_name(editor, one_time_address),
+        "how": ways_to_send(editor, one_time_address, hostname),
         "refused": refused,
-        "proved": proved(appointment),
+        "proved": proved(one_time_address),
         "proposal": proposed and {"name": proposed.name, "connector": proposed.fields, "command": proposed.command},
     }
 
 
-def ehlo_name(editor: DirectoryEditor, appointment: Appointment) -> str:
+def ehlo_name(editor: DirectoryEditor, one_time_address: OneTimeAddress) -> str:
     """What the server must say in EHLO; what follows the first label is free."""
-    return f"{appointment.ehlo_token}.{_own_domain(editor, appointment.tenant) or 'enrolment.invalid'}"
+    return f"{one_time_address.ehlo_token}.{_own_domain(editor, one_time_address.tenant) or 'enrolment.invalid'}"
 
 
-def ways_to_send(editor: DirectoryEditor, appointment: Appointment, hostname: str) -> Record:
+def ways_to_send(editor: DirectoryEditor, one_time_address: OneTimeAddress, hostname: str) -> Record:
     """How a mail server is brought to say that name, and how the message is sent without one."""
-    ehlo, domain = ehlo_name(editor, appointment), _own_domain(editor, appointment.tenant) or "DOMAIN"
+    ehlo, domain = ehlo_name(editor, one_time_address), _own_domain(editor, one_time_address.tenant) or "DOMAIN"
     return {
         "postfix": f"postconf -e smtp_helo_name={ehlo} && postfix reload",
         "exchange": f"Set-SendConnector NAME -Fqdn {ehlo}",
         "swaks": f"swaks --server {hostname} --ehlo {ehlo} --tls --tls-cert CERTIFICATE.pem --tls-key KEY.pem "
-        f"--from postmaster@{domain} --to {address(appointment, hostname)}",
+        f"--from postmaster@{domain} --to {address(one_time_address, hostname)}",
     }
 
 
@@ -316,5 +316,5 @@ def _own_domain(editor: DirectoryEditor, tenant: str) -> str | None:
     return next((each.domain for each in editor.all_domains(tenant) if each.verified), None)
 
 
-def address(appointment: Appointment, hostname: str) -> str:
-    return f"{appointment.local_part}@{hostname}"
+def address(one_time_address: OneTimeAddress, hostname: str) -> str:
+    return f"{one_time_address.local_part}@{hostname}"

@@ -8,15 +8,15 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from gatepost.admin.directory.editor import DirectoryEditor
-from gatepost.admin.enrolment import appointments, proofs
+from gatepost.admin.enrolment import one_time_addresses, proofs
 from gatepost.admin.sessions.tenant_view import own_verdict
 from gatepost.api.bodies import EnrolmentShown, PageShown, ProofShown, RehearsalBody, RehearsalShown
 from gatepost.api.caller import Caller, CallerOf
 from gatepost.api.conditional import ConditionsOf, written
-from gatepost.api.names import AppointmentId, Pin, TenantName
+from gatepost.api.names import OneTimeAddressId, Pin, TenantName
 from gatepost.app.admin_wiring import certificate_facts
-from gatepost.tenancy.appointment import Appointment, Purpose
 from gatepost.tenancy.fields import Record
+from gatepost.tenancy.one_time_address import OneTimeAddress, Purpose
 
 router = APIRouter()
 
@@ -27,15 +27,15 @@ def make_rehearsal(caller: CallerOf, tenant: TenantName, body: RehearsalBody) ->
     envelopes = [(each.mail_from, each.rcpt_to) for each in body.envelopes]
     with caller.directory() as editor:
         owner = caller.tenant(editor, tenant)
-        made = appointments.make(editor, owner, Purpose.REHEARSAL, datetime.now(UTC), envelopes)
+        made = one_time_addresses.make(editor, owner, Purpose.REHEARSAL, datetime.now(UTC), envelopes)
         return written(_rehearsal_shown(caller, editor, made), created=True)
 
 
 @router.get("/v1/tenants/{tenant}/rehearsals/{id}", response_model=RehearsalShown)
-def show_rehearsal(caller: CallerOf, tenant: TenantName, id: AppointmentId, conditions: ConditionsOf) -> Response:
+def show_rehearsal(caller: CallerOf, tenant: TenantName, id: OneTimeAddressId, conditions: ConditionsOf) -> Response:
     """What the relay saw, and what it would decide now about a session that shows that."""
     with caller.directory() as editor:
-        found = appointments.found(editor, caller.tenant(editor, tenant), Purpose.REHEARSAL, id)
+        found = one_time_addresses.found(editor, caller.tenant(editor, tenant), Purpose.REHEARSAL, id)
         return conditions.read(_rehearsal_shown(caller, editor, found))
 
 
@@ -44,7 +44,7 @@ def make_enrolment(caller: CallerOf, tenant: TenantName) -> Response:
     """A one-time address; one message to it, in a session that says EHLO with `ehlo`, proves the server's key."""
     with caller.directory() as editor:
         owner = caller.tenant(editor, tenant)
-        made = appointments.make(editor, owner, Purpose.ENROLMENT, datetime.now(UTC))
+        made = one_time_addresses.make(editor, owner, Purpose.ENROLMENT, datetime.now(UTC))
         return written(_enrolment_shown(caller, editor, made), created=True)
 
 
@@ -52,37 +52,37 @@ def make_enrolment(caller: CallerOf, tenant: TenantName) -> Response:
 def list_enrolments(caller: CallerOf, tenant: TenantName, conditions: ConditionsOf) -> Response:
     """Enrolments of the last days, the newest first."""
     with caller.directory() as editor:
-        found = editor.appointments(caller.tenant(editor, tenant), Purpose.ENROLMENT)
+        found = editor.one_time_addresses(caller.tenant(editor, tenant), Purpose.ENROLMENT)
         shown = [_enrolment_shown(caller, editor, each) for each in found]
         return conditions.read({"items": shown, "next": None})
 
 
 @router.get("/v1/tenants/{tenant}/enrolments/{id}", response_model=EnrolmentShown)
-def show_enrolment(caller: CallerOf, tenant: TenantName, id: AppointmentId, conditions: ConditionsOf) -> Response:
+def show_enrolment(caller: CallerOf, tenant: TenantName, id: OneTimeAddressId, conditions: ConditionsOf) -> Response:
     """What the relay saw, what that proved, and the connector it proposes."""
     with caller.directory() as editor:
-        found = appointments.found(editor, caller.tenant(editor, tenant), Purpose.ENROLMENT, id)
+        found = one_time_addresses.found(editor, caller.tenant(editor, tenant), Purpose.ENROLMENT, id)
         return conditions.read(_enrolment_shown(caller, editor, found))
 
 
-def _rehearsal_shown(caller: Caller, editor: DirectoryEditor, appointment: Appointment) -> Record:
-    shown = appointments.shown(appointment, caller.config.hostname, datetime.now(UTC))
-    return {**shown, "verdicts": _verdicts(caller, editor, appointment)}
+def _rehearsal_shown(caller: Caller, editor: DirectoryEditor, one_time_address: OneTimeAddress) -> Record:
+    shown = one_time_addresses.shown(one_time_address, caller.config.hostname, datetime.now(UTC))
+    return {**shown, "verdicts": _verdicts(caller, editor, one_time_address)}
 
 
-def _verdicts(caller: Caller, editor: DirectoryEditor, appointment: Appointment) -> list[dict[str, Any]]:
-    seen: Mapping[str, Any] | None = appointment.seen
+def _verdicts(caller: Caller, editor: DirectoryEditor, one_time_address: OneTimeAddress) -> list[dict[str, Any]]:
+    seen: Mapping[str, Any] | None = one_time_address.seen
     if seen is None:
         return []
     at = datetime.now(UTC)
     with caller.judging.relay(seen["listener"], editor) as relay:
-        found = appointments.verdicts(editor, appointment, relay, certificate_facts, at)
-    return [each.record if caller.is_operator else own_verdict(each.record, appointment.tenant) for each in found]
+        found = one_time_addresses.verdicts(editor, one_time_address, relay, certificate_facts, at)
+    return [each.record if caller.is_operator else own_verdict(each.record, one_time_address.tenant) for each in found]
 
 
-def _enrolment_shown(caller: Caller, editor: DirectoryEditor, appointment: Appointment) -> Record:
-    return appointments.enrolment_shown(
-        editor, appointment, caller.config.hostname, datetime.now(UTC), for_tenant=not caller.is_operator
+def _enrolment_shown(caller: Caller, editor: DirectoryEditor, one_time_address: OneTimeAddress) -> Record:
+    return one_time_addresses.enrolment_shown(
+        editor, one_time_address, caller.config.hostname, datetime.now(UTC), for_tenant=not caller.is_operator
     )
 
 

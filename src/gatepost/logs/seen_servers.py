@@ -1,9 +1,9 @@
 """What was seen of tenants' servers, on disk: one SQLite file a worker, read together.
 
-Sightings arrive with every session and are written seldom: one that was written in the last minute is not written
-again, and how many messages each connector brought is added up for a moment. Laws: neither a session nor the log of it
-ever waits for this; a file that cannot be used costs sightings, never mail; what was not seen for `KEPT` is forgotten,
-and of one connector no more than `_MOST_OF_A_CONNECTOR` are kept.
+They arrive with every session and are written seldom: one that was written in the last minute is not written again, and
+how many messages each connector brought is added up for a moment. Laws: neither a session nor the log of it ever waits
+for this; a file that cannot be used costs what was seen, never mail; what was not seen for `KEPT` is forgotten, and of
+one connector no more than `_MOST_OF_A_CONNECTOR` are kept.
 """
 
 import json
@@ -19,7 +19,7 @@ from typing import Any, Final, Generic, TypeVar
 from gatepost.logs.log_writer import BackgroundLog, LogWriter
 from gatepost.tenancy.attribution import Basis
 from gatepost.tenancy.fields import time_from, time_text
-from gatepost.tenancy.sighting import ConnectorUse, SeenCertificate, Sighting
+from gatepost.tenancy.seen_server import ConnectorUse, SeenCertificate, SeenServer
 
 Session = TypeVar("Session")
 
@@ -68,14 +68,14 @@ _VOLUME_KEPT: Final = {_HOUR: 24, _DAY: 30}
 _Counts = Mapping[tuple[str, str], int]
 
 
-class Sightings(BackgroundLog[Session], Generic[Session]):
+class SeenServers(BackgroundLog[Session], Generic[Session]):
     """One worker's. `describe` says what a session showed; it runs on the log writer's thread."""
 
     def __init__(
         self,
         folder: Path,
         worker: int,
-        describe: Callable[[Session], Iterable[Sighting]],
+        describe: Callable[[Session], Iterable[SeenServer]],
         writer: LogWriter,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -98,14 +98,14 @@ class Sightings(BackgroundLog[Session], Generic[Session]):
         return bool(self._counts) and not self._counted_at <= now < self._counted_at + _COUNTED_EVERY_S
 
     def _write(self, entries: Sequence[Session], now: float) -> None:
-        new: dict[_Key, Sighting] = {}
+        new: dict[_Key, SeenServer] = {}
         for entry in entries:
-            for sighting in self._describe(entry):
-                key = _key(sighting)
-                if sighting.messages:
-                    self._counts[sighting.tenant, sighting.connector] += sighting.messages
+            for server in self._describe(entry):
+                key = _key(server)
+                if server.messages:
+                    self._counts[server.tenant, server.connector] += server.messages
                 if now - self._written.get(key, 0.0) >= _WRITE_AGAIN_S:
-                    new[key] = sighting
+                    new[key] = server
         if not new and not self._is_overdue(now):
             return
         counts, self._counts, self._counted_at = self._counts, Counter(), now
@@ -120,7 +120,7 @@ class Sightings(BackgroundLog[Session], Generic[Session]):
         while len(self._written) > _REMEMBERED:
             self._written.popitem(last=False)
 
-    def _store(self, new: dict[_Key, Sighting], counts: _Counts, now: float) -> None:
+    def _store(self, new: dict[_Key, SeenServer], counts: _Counts, now: float) -> None:
         connection = self._connection = self._connection or _opened(self._path)
         with connection:
             connection.executemany(
@@ -189,19 +189,19 @@ def _tidy(connection: sqlite3.Connection, now: float) -> None:
     connection.execute("DELETE FROM certificate WHERE sha256 NOT IN (SELECT certificate FROM sighting)")
 
 
-class StoredSightings:
-    """All sightings of a data folder, to read while workers write."""
+class StoredSeenServers:
+    """All of a data folder, to read while workers write."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def of(self, tenant: str | None = None) -> list[Sighting]:
-        """A tenant's, or all; what several workers saw is one sighting. Ordered by tenant, connector and time."""
-        found: dict[_Key, Sighting] = {}
+    def of(self, tenant: str | None = None) -> list[SeenServer]:
+        """A tenant's, or all; what several workers saw is one. Ordered by tenant, connector and time."""
+        found: dict[_Key, SeenServer] = {}
         for path in sorted(self._folder.glob("*.sqlite")):
-            for sighting in _read(path, tenant):
-                key = _key(sighting)
-                found[key] = _together(found[key], sighting) if key in found else sighting
+            for server in _read(path, tenant):
+                key = _key(server)
+                found[key] = _together(found[key], server) if key in found else server
         return sorted(found.values(), key=lambda each: (each.tenant, each.connector, each.first_at))
 
     def servers(self, since: datetime, most: int) -> list[tuple[str, str, float]]:
@@ -224,9 +224,9 @@ class StoredSightings:
     def use(self, at: datetime, tenant: str | None = None) -> list[ConnectorUse]:
         """Of each connector that was seen, of a tenant or of all: the last session, and the messages of the 24 hours
         and 30 days before `at`, to the hour and the day."""
-        last: dict[tuple[str, str], Sighting] = {}
-        for sighting in sorted(self.of(tenant), key=lambda each: each.last_at):
-            last[sighting.tenant, sighting.connector] = sighting
+        last: dict[tuple[str, str], SeenServer] = {}
+        for server in sorted(self.of(tenant), key=lambda each: each.last_at):
+            last[server.tenant, server.connector] = server
         hours, days = (self._messages(seconds, at, tenant) for seconds in _VOLUME_KEPT)
         return [
             ConnectorUse(
@@ -257,7 +257,7 @@ class StoredSightings:
         return found
 
 
-def _read(path: Path, tenant: str | None) -> Iterator[Sighting]:
+def _read(path: Path, tenant: str | None) -> Iterator[SeenServer]:
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
         if not _has(connection, "certificate"):
             return
@@ -267,7 +267,7 @@ def _read(path: Path, tenant: str | None) -> Iterator[Sighting]:
             (tenant, tenant),
         )
         for owner, connector, basis, address, first_at, last_at, facts in rows:
-            yield Sighting(
+            yield SeenServer(
                 tenant=owner,
                 connector=connector,
                 basis=Basis(basis),
@@ -283,8 +283,8 @@ def _has(connection: sqlite3.Connection, table: str) -> bool:
     return connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone() is not None
 
 
-def _together(one: Sighting, other: Sighting) -> Sighting:
-    return Sighting(
+def _together(one: SeenServer, other: SeenServer) -> SeenServer:
+    return SeenServer(
         tenant=one.tenant,
         connector=one.connector,
         basis=one.basis,
@@ -295,9 +295,9 @@ def _together(one: Sighting, other: Sighting) -> Sighting:
     )
 
 
-def _key(sighting: Sighting) -> _Key:
-    certificate = sighting.certificate.sha256 if sighting.certificate else ""
-    return sighting.tenant, sighting.connector, sighting.basis.value, sighting.address, certificate
+def _key(server: SeenServer) -> _Key:
+    certificate = server.certificate.sha256 if server.certificate else ""
+    return server.tenant, server.connector, server.basis.value, server.address, certificate
 
 
 def _facts(certificate: SeenCertificate) -> str:

@@ -1,4 +1,4 @@
-"""Appointments: a one-time address, made for a tenant's server, at which the relay looks closely at one session.
+"""A one-time address, made for a tenant's server, at which the relay looks closely at one session.
 
 A rehearsal is kept by naming the address in RCPT TO: the session is recorded, nothing is accepted, nothing changes. An
 enrolment is kept by one message, in a session that says EHLO with the one-time token: the certificate of that session
@@ -35,7 +35,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Appointment:
+class OneTimeAddress:
     id: str
     """No secret; the address is one until it is used."""
     purpose: Purpose
@@ -46,9 +46,9 @@ class Appointment:
     envelopes: tuple[tuple[str, str], ...] = ()
     """Rehearsal: the reverse-paths and forward-paths that are asked about; none: the usual ones."""
     seen: Record | None = None
-    """As `sighting` makes it."""
+    """As `seen_session` makes it."""
     refused: Record | None = None
-    """Enrolment: the last session that proved nothing, as `sighting` makes it, with `code`, `says` and `claimed_by`."""
+    """Enrolment: the last session that proved nothing, as `seen_session` makes it, and `code`, `says`, `claimed_by`."""
 
     @property
     def ehlo_token(self) -> str:
@@ -62,12 +62,12 @@ class Appointment:
         return State.EXPIRED if at >= self.expires_at else State.WAITING
 
 
-def may_be_appointment(local_part: str) -> bool:
+def may_be_one_time_address(local_part: str) -> bool:
     """Whether it is worth a look into the directory."""
     return bool(_LOCAL_PART.match(local_part.lower()))
 
 
-def sighting(evidence: Evidence, session_id: str, at: datetime) -> Record:
+def seen_session(evidence: Evidence, session_id: str, at: datetime) -> Record:
     """What a session showed, certificates included."""
     certificate = evidence.certificate
     chain = {each.sha256: certificate_record(each) for each in certificate.chain} if certificate else {}
@@ -82,24 +82,24 @@ def sighting(evidence: Evidence, session_id: str, at: datetime) -> Record:
     }
 
 
-def appointment_record(appointment: Appointment) -> Record:
+def one_time_address_record(one_time_address: OneTimeAddress) -> Record:
     return {
-        "id": appointment.id,
-        "purpose": appointment.purpose.value,
-        "tenant": appointment.tenant,
-        "local_part": appointment.local_part,
-        "made_at": time_text(appointment.made_at),
-        "expires_at": time_text(appointment.expires_at),
-        "envelopes": [list(each) for each in appointment.envelopes],
-        "seen": appointment.seen,
-        "refused": appointment.refused,
+        "id": one_time_address.id,
+        "purpose": one_time_address.purpose.value,
+        "tenant": one_time_address.tenant,
+        "local_part": one_time_address.local_part,
+        "made_at": time_text(one_time_address.made_at),
+        "expires_at": time_text(one_time_address.expires_at),
+        "envelopes": [list(each) for each in one_time_address.envelopes],
+        "seen": one_time_address.seen,
+        "refused": one_time_address.refused,
     }
 
 
-def appointment_from(record: ReadRecord) -> Appointment:
+def one_time_address_from(record: ReadRecord) -> OneTimeAddress:
     made_at, expires_at = time_from(record["made_at"]), time_from(record["expires_at"])
     assert made_at is not None and expires_at is not None
-    return Appointment(
+    return OneTimeAddress(
         id=record["id"],
         purpose=Purpose(record["purpose"]),
         tenant=record["tenant"],

@@ -1,6 +1,6 @@
 """What was seen of a tenant's servers: which connector took a session, from where, with which certificate.
 
-A sighting outlives the session records: one value for each connector, address and certificate, however many sessions.
+It outlives the session records: one value for each connector, address and certificate, however many sessions.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class SeenCertificate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sighting:
+class SeenServer:
     tenant: str
     connector: str
     basis: Basis

@@ -6,16 +6,16 @@ from datetime import UTC, datetime
 from gatepost.receiving.account import SessionAccount
 from gatepost.tenancy.attribution import Attribution, Basis
 from gatepost.tenancy.evidence import ClientCertificate, VerifiedCertificate
-from gatepost.tenancy.sighting import SeenCertificate, Sighting
+from gatepost.tenancy.seen_server import SeenCertificate, SeenServer
 
 
-def sightings_of(session: SessionAccount) -> Iterator[Sighting]:
+def seen_servers_of(session: SessionAccount) -> Iterator[SeenServer]:
     """One for each connector that decided, with the messages that it brought."""
     tls = session.peer.tls
     certificate = _seen(tls.certificate) if tls and tls.certificate else None
     at = datetime.fromtimestamp(session.at, UTC)
     for (tenant, connector, basis), messages in _messages_by_connector(session).items():
-        yield Sighting(
+        yield SeenServer(
             tenant=tenant,
             connector=connector,
             basis=basis,
