@@ -32,9 +32,9 @@ from gatepost.receiving.session_limits import SessionLimits
 from gatepost.receiving.transaction import Peer, RecipientDecision, Transaction
 from gatepost.smtp.replies import bad_forward_path, bad_reverse_path
 from gatepost.smtp.server_effects import AskMail, AskRecipient
-from gatepost.tenancy.appointment import Appointment
 from gatepost.tenancy.attribution import Attribution, Outcome, refusal_reply
 from gatepost.tenancy.evidence import TlsEvidence, VerifiedCertificate
+from gatepost.tenancy.one_time_address import OneTimeAddress
 
 
 class Acceptance:
@@ -267,9 +267,11 @@ class Acceptance:
             reply = self._not_kept(error)
         answer(self._ended(transaction, reply))
 
-    async def _enrol(self, transaction: Transaction, appointment: Appointment, answer: Callable[[Reply], None]) -> None:
+    async def _enrol(
+        self, transaction: Transaction, one_time_address: OneTimeAddress, answer: Callable[[Reply], None]
+    ) -> None:
         try:
-            reply = await self._here().enrolled(transaction, appointment)
+            reply = await self._here().enrolled(transaction, one_time_address)
         except Exception as error:
             reply = self._not_kept(error)
         answer(self._ended(transaction, reply))
