@@ -105,6 +105,7 @@ class Told:
     deferred: list[tuple[Claim, Deferred, Rescheduled]] = field(default_factory=list)
     not_recognised: list[tuple[Claim, Deferred]] = field(default_factory=list)
     failed: list[tuple[Claim, Failed]] = field(default_factory=list)
+    notifications: list[Claim] = field(default_factory=list)
     withheld: list[Claim] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     stuck: list[tuple[str, int]] = field(default_factory=list)
@@ -125,6 +126,9 @@ class Listener:
 
     def failed(self, claim: Claim, outcome: Failed) -> None:
         self.told.failed.append((claim, outcome))
+
+    def notification_queued(self, claims: Sequence[Claim]) -> None:
+        self.told.notifications.extend(claims)
 
     def notification_withheld(self, claim: Claim) -> None:
         self.told.withheld.append(claim)

@@ -1,7 +1,7 @@
 """One claim over one session: each recipient has one outcome, in as many transactions as the next hop wants."""
 
 from delivery.test_connection import claim
-from gatepost.delivery.errand import Errand
+from gatepost.delivery.errand import Errand, Hop
 from gatepost.mail.reply import RemoteReply
 from gatepost.queue.message import MemoryContent
 from gatepost.queue.outcome import Deferred, Delivered, Failed
@@ -13,16 +13,16 @@ TOO_MANY = Verdict(4, "4.5.3", "the next hop refused it", RemoteReply(452, "4.5.
 
 
 def errand(*to: str, content: bytes = b"Subject: x\r\n\r\n") -> Errand:
-    return Errand(claim(*to), MemoryContent(content))
+    return Errand(claim(*to), MemoryContent(content), 0.0)
 
 
 def test_recipients_go_in_batches_and_what_was_too_many_goes_again() -> None:
     found = errand("a@x.example", "b@x.example", "c@x.example")
     assert len(found.transaction(2).recipients) == 2
-    found.ended((TAKEN, TOO_MANY), False, "mx", True)
+    found.ended((TAKEN, TOO_MANY), False, Hop("mx", True, None), 0.0)
     assert not found.is_done
     assert [each.forward_path for each in found.transaction(2).recipients] == ["c@x.example", "b@x.example"]
-    found.ended((REFUSED, TAKEN), False, "mx", True)
+    found.ended((REFUSED, TAKEN), False, Hop("mx", True, None), 0.0)
     assert found.is_done
     assert [type(outcome) for outcome in found.outcomes] == [Delivered, Failed, Delivered]
 
@@ -30,14 +30,14 @@ def test_recipients_go_in_batches_and_what_was_too_many_goes_again() -> None:
 def test_where_nobody_was_taken_too_many_is_an_outcome() -> None:
     found = errand()
     found.transaction(100)
-    found.ended((TOO_MANY,), False, "mx", False)
+    found.ended((TOO_MANY,), False, Hop("mx", False, None), 0.0)
     assert found.is_done and isinstance(found.outcomes[0], Deferred)
 
 
 def test_what_is_left_when_the_session_ends_is_deferred() -> None:
     found = errand("a@x.example", "b@x.example")
     found.transaction(1)
-    found.ended((TAKEN,), False, "mx", False)
+    found.ended((TAKEN,), False, Hop("mx", False, None), 0.0)
     found.break_off()
     assert found.is_done
     assert isinstance(found.outcomes[1], Deferred) and found.outcomes[1].host is None

@@ -15,6 +15,7 @@ from gatepost.api import (
     one_time_address_routes,
     operation_routes,
     problems,
+    trace_routes,
 )
 from gatepost.api.guard import Guard
 from gatepost.api.problems import ErrorBody
@@ -27,6 +28,7 @@ _ROUTERS = tuple(
         connector_routes,
         explain_routes,
         operation_routes,
+        trace_routes,
         one_time_address_routes,
         forecast_routes,
     )

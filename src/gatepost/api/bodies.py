@@ -277,6 +277,49 @@ class SessionShown(Shown):
     transactions: list[dict[str, Any]]
 
 
+TraceOutcome = Literal["accepted", "refused", "queued", "delivered", "delayed", "bounced", "removed"]
+
+
+class TraceCertificateShown(Shown):
+    sha256: str
+    verified: bool
+    names: list[str]
+
+
+class TraceItemShown(Shown):
+    id: str
+    session_id: str
+    queue_id: str | None
+    message_id: str | None
+    at: str
+    tenant: str | None
+    connector: str | None
+    basis: Literal["certificate", "pin", "address", "recipient"] | None
+    address: str | None
+    listener: str | None
+    mail_from: str
+    rcpt_to: str
+    subject: str | None
+    size: int
+    outcome: Literal["refused", "queued", "delivered", "delayed", "bounced", "removed"]
+    reason: str | None
+    reply: str | None
+    next_hop: str | None
+    tls: str | None
+    certificate: TraceCertificateShown | None
+
+
+class TracePageShown(Shown):
+    items: list[TraceItemShown]
+    next: str | None
+    problems: list[str] = Field(description="Parts of the trace that cannot be read.")
+
+
+class TraceStoryShown(TraceItemShown):
+    recipients: list[TraceItemShown]
+    events: list[dict[str, Any]]
+
+
 QueueState = Literal["queued", "active", "held", "bouncing"]
 
 

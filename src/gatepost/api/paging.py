@@ -5,20 +5,17 @@ once.
 """
 
 import re
-from base64 import b64decode, urlsafe_b64encode
-from binascii import Error as NotBase64
 from collections.abc import Callable, Iterable
-from hashlib import sha256
 from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import Depends, Query, Request
 
+from gatepost.admin.trace.cursors import cursor_of, place_in
 from gatepost.api.problems import Problem
 
 _T = TypeVar("_T")
 
 _LARGEST_PAGE: Final = 1024 * 1024
-_MARK: Final = 6
 _VERSION: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
@@ -33,7 +30,10 @@ class Page:
     ) -> None:
         self.limit = limit
         self._list = request.url.path
-        self.after = "" if cursor is None else _name_in(cursor, self._list)
+        after = "" if cursor is None else place_in(self._list, cursor)
+        if after is None:
+            raise _bad_cursor()
+        self.after = after
 
     @property
     def after_version(self) -> int | None:
@@ -50,29 +50,11 @@ class Page:
         last, size = None, 0
         for each in items:
             if last is not None and (len(shown) == self.limit or size > _LARGEST_PAGE):
-                return {"items": shown, "next": _cursor(name(last), self._list)}
+                return {"items": shown, "next": cursor_of(self._list, name(last))}
             last = each
             shown.append(show(each))
             size += len(str(shown[-1]))
         return {"items": shown, "next": None}
-
-
-def _cursor(name: str, list_: str) -> str:
-    return urlsafe_b64encode(_mark(list_) + name.encode()).decode().rstrip("=")
-
-
-def _name_in(cursor: str, list_: str) -> str:
-    try:
-        octets = b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
-        if octets[:_MARK] == _mark(list_):
-            return octets[_MARK:].decode()
-    except (NotBase64, ValueError):
-        pass
-    raise _bad_cursor()
-
-
-def _mark(list_: str) -> bytes:
-    return sha256(list_.encode()).digest()[:_MARK]
 
 
 def _bad_cursor() -> Problem:

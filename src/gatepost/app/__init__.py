@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from gatepost.logs.session_records import StoredSessions
     from gatepost.net.intermediates import KnownIntermediates
     from gatepost.net.judgement import Judge
+    from gatepost.trace.search import TraceReader
 
 __all__ = [
     "CertificateFileError",
@@ -47,6 +48,7 @@ __all__ = [
     "open_queue_admin",
     "open_relay",
     "open_sessions",
+    "open_trace",
     "operator_name",
     "read_certificates",
     "relay_at",
@@ -114,6 +116,13 @@ def open_sessions(config: Config) -> "StoredSessions":
     from gatepost.logs.session_records import StoredSessions
 
     return StoredSessions(config.sessions_folder)
+
+
+def open_trace(config: Config) -> "TraceReader":
+    """What `trace` reads."""
+    from gatepost.store.trace.reader import SqliteTraceReader
+
+    return SqliteTraceReader(config.trace_folder)
 
 
 def open_seen_servers(config: Config) -> "StoredSeenServers":

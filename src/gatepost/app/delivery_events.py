@@ -1,10 +1,12 @@
-"""Delivery's outcomes as lines of the operator's log, in the next hop's own words."""
+"""Delivery's outcomes as lines of the operator's log, in the next hop's own words, and in the trace."""
 
 import math
 import time
+from collections.abc import Sequence
 from typing import Final
 
 from gatepost.app.alarms import Alarm, Alarms
+from gatepost.app.delivery_trace import DeliveryTrace
 from gatepost.logs.event_log import EventLog
 from gatepost.protocol_log.codec import timestamp_text
 from gatepost.queue.message import Claim
@@ -14,17 +16,20 @@ _TOLD_AGAIN_S: Final = 3600.0
 
 
 class DeliveryEventLog:
-    def __init__(self, log: EventLog, alarms: Alarms, hold_refused_s: float) -> None:
+    def __init__(self, log: EventLog, trace: DeliveryTrace, alarms: Alarms, hold_refused_s: float) -> None:
         self._log = log
+        self._trace = trace
         self._alarms = alarms
         self._hold_refused_s = hold_refused_s
         self._refusals_told: dict[tuple[str | None, str | None], float] = {}
         """When a relay's refusal of a tenant's mail was told last."""
 
     def delivered(self, claim: Claim, outcome: Delivered) -> None:
+        self._trace.delivered(claim, outcome)
         self._log.emit("delivered", **_facts(claim, outcome))
 
     def deferred(self, claim: Claim, outcome: Deferred, next_attempt: Rescheduled) -> None:
+        self._trace.deferred(claim, outcome, next_attempt.due_at)
         self._log.emit(
             "deferred",
             **_facts(claim, outcome),
@@ -64,7 +69,11 @@ class DeliveryEventLog:
         )
 
     def failed(self, claim: Claim, outcome: Failed) -> None:
+        self._trace.failed(claim, outcome)
         self._log.emit("failed", **_facts(claim, outcome), why=outcome.why, status=outcome.status)
+
+    def notification_queued(self, claims: Sequence[Claim]) -> None:
+        self._trace.made_here(claims)
 
     def notification_withheld(self, claim: Claim) -> None:
         mail_from = str(claim.message.envelope.reverse_path)

@@ -28,6 +28,7 @@ from gatepost.logs.log_writer import LogWriter
 from gatepost.logs.protocol_log_files import ProtocolLogFiles
 from gatepost.logs.seen_servers import SeenServers, StoredSeenServers
 from gatepost.logs.session_records import SessionRecords
+from gatepost.logs.trace_log import TraceLog
 from gatepost.mail.address import Mailbox
 from gatepost.mail.path_grammar import BadPath, read_mailbox
 from gatepost.mail.session_id import SessionIds
@@ -44,10 +45,12 @@ from gatepost.receiving.seen_servers import seen_servers_of
 from gatepost.receiving.services import AcceptanceSettings, ListenerServices, Services
 from gatepost.receiving.session_gate import SessionGate
 from gatepost.receiving.session_record import session_record
+from gatepost.receiving.traced import received_by
 from gatepost.receiving.turns import Turns
 from gatepost.receiving.unfinished import UnfinishedContent
 from gatepost.store.queue.capacity import disk_size
 from gatepost.store.queue.sqlite_queue import SqliteQueueStore
+from gatepost.store.trace.writer import Retention, SqliteTraceWriter
 from gatepost.tenancy.reach import Reach
 
 _RECORD_FILE_SIZE = 64 * 1024 * 1024
@@ -63,6 +66,7 @@ class Logs:
     receive: ProtocolLogFiles | None
     records: SessionRecords[SessionAccount]
     seen_servers: SeenServers[SessionAccount]
+    trace: TraceLog[SessionAccount]
 
     def record(self, session: SessionAccount) -> None:
         if self.receive:
@@ -71,6 +75,7 @@ class Logs:
             )
         self.records.add(session)
         self.seen_servers.add(session)
+        self.trace.add(session)
 
 
 def logs_of(config: Config, number: int) -> Logs:
@@ -84,6 +89,7 @@ def logs_of(config: Config, number: int) -> Logs:
         else None,
         records=_records(config, number, writer),
         seen_servers=SeenServers(config.seen_servers_folder, number % config.workers, seen_servers_of, writer),
+        trace=_trace(config, number, writer),
     )
 
 
@@ -110,6 +116,12 @@ def _records(config: Config, number: int, writer: LogWriter) -> SessionRecords[S
         whose=lambda session: Whose(session.tenant, session.by_stranger),
         workers=config.workers,
     )
+
+
+def _trace(config: Config, number: int, writer: LogWriter) -> TraceLog[SessionAccount]:
+    kept = Retention(max_age_s=config.trace.max_age_days * 86400, max_octets=config.trace.max_folder_size)
+    store = SqliteTraceWriter(config.trace_folder, number, kept, report=writer.report)
+    return TraceLog(store, received_by, writer, config.trace.max_folder_size, config.workers)
 
 
 def dialling_of(config: Config, logs: Logs, tls: TlsFiles, resolver: Resolver, ids: SessionIds) -> DialServices:

@@ -6,7 +6,7 @@ before; silence and a refused token are one line that says what to do.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from shlex import quote as shell_quote
@@ -18,6 +18,8 @@ from gatepost.admin.forecast.forecast import ForecastItem, forecast_item_from
 from gatepost.admin.queue.records import overview_from, shown_from
 from gatepost.admin.queue.waiting_mail import MessageView, Overview
 from gatepost.admin.sessions.why import SessionNotFound
+from gatepost.admin.trace.choice import Words
+from gatepost.admin.trace.tracing import MOST_ON_A_PAGE, Page
 from gatepost.errors import AlreadyExists, BadRequest, NotFound, refused_with
 from gatepost.hybrid.errors import UnusableFile
 from gatepost.hybrid.relay_token import read_token
@@ -56,6 +58,16 @@ def remote_sessions(url: str, token_file: Path | None, authority: Path | None) -
     relay = _opened(url, token_file, authority)
     try:
         yield RemoteSessions(relay)
+    finally:
+        relay.close()
+
+
+@contextmanager
+def remote_trace(url: str, token_file: Path | None, authority: Path | None) -> "Iterator[RemoteTrace]":
+    """Raises `Refused`, `StoreError`."""
+    relay = _opened(url, token_file, authority)
+    try:
+        yield RemoteTrace(relay)
     finally:
         relay.close()
 
@@ -228,6 +240,23 @@ class NotFoundThere(SessionNotFound):
 
     def __str__(self) -> str:
         return self.says
+
+
+class RemoteTrace:
+    """`admin.trace.tracing.Traces` of a relay elsewhere."""
+
+    def __init__(self, relay: RemoteRelay) -> None:
+        self._relay = relay
+
+    def search(self, words: Words, limit: int, cursor: str | None = None) -> Page:
+        said = asdict(words)
+        query = {"from": said.pop("mail_from"), "to": said.pop("rcpt_to"), **said}
+        found = self._relay.read("/v1/trace" + _query(**query, limit=min(limit, MOST_ON_A_PAGE), cursor=cursor))
+        return Page(found["items"], found["next"], found["problems"])
+
+    def story(self, text: str) -> dict[str, Any]:
+        found: dict[str, Any] = self._relay.read(f"/v1/trace/{_part(text)}")
+        return found
 
 
 class RemoteSessions:

@@ -33,6 +33,7 @@ from gatepost.admin.forecast.notices import Notice, message_of
 from gatepost.app import open_directory, open_editor
 from gatepost.app.alarms import Alarms
 from gatepost.app.delivery_events import DeliveryEventLog
+from gatepost.app.delivery_trace import DeliveryTrace
 from gatepost.app.forecasting import NoticeRounds
 from gatepost.app.intermediates import known_intermediates
 from gatepost.app.one_time_addresses import OneTimeAddresses
@@ -142,6 +143,7 @@ class Worker:
         self._resolver = Resolver(config.nameservers)
         self._dial = dialling_of(config, self._logs, self._tls, self._resolver, self._ids)
         self._alarms = Alarms(config, self._keep_notice, self._events)
+        self._delivery_trace = DeliveryTrace(self._logs.trace)
         self._queues = [self._queue(_first_free_queue(config, number))]
         """The first takes new mail; the others were adopted, to be emptied."""
         self._not_adopted: set[int] = set()
@@ -222,7 +224,7 @@ class Worker:
             store,
             self._directory,
             self._dial,
-            DeliveryEventLog(self._events, self._alarms, self._config.retry.hold_refused_s),
+            DeliveryEventLog(self._events, self._delivery_trace, self._alarms, self._config.retry.hold_refused_s),
             SchedulerSettings(connections=self._config.delivery.connections),
         )
         return _Queue(store, scheduler)
@@ -331,6 +333,7 @@ class Worker:
     async def _keep_notice(self, notice: Notice) -> str:
         queue, now = self._queues[0], time.time()
         accepted = await queue.store.accept(message_of(notice, self._ids.next(now), now), claim=True)
+        self._delivery_trace.made_here(accepted.claims)
         queue.scheduler.submit(accepted.claims)
         return accepted.message_id
 

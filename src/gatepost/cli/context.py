@@ -6,6 +6,7 @@ People get tables and one suggestion for the next command; programs get JSON; er
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, is_dataclass
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from gatepost.admin.directory.operation import Administration
     from gatepost.admin.queue.commands import QueueCommands
     from gatepost.admin.sessions.why import SessionNotFound
+    from gatepost.admin.trace.tracing import Traces
     from gatepost.app import Directory, DirectoryEditor
     from gatepost.config import Config
 
@@ -125,6 +127,22 @@ def sessions() -> "Iterator[Callable[[str], dict[str, Any] | SessionNotFound]]":
         from gatepost.app import open_sessions
 
         yield partial(why, open_sessions(config()))
+
+
+@contextmanager
+def traces() -> "Iterator[Traces]":
+    """Raises `Refused`, `StoreError`."""
+    if INVOCATION.server:
+        from gatepost.app.remote import remote_trace
+
+        with remote_trace(INVOCATION.server, INVOCATION.token_file, INVOCATION.authority) as remote:
+            yield remote
+    else:
+        from gatepost.admin.trace.tracing import LocalTraces
+        from gatepost.app import open_trace
+
+        with closing(editor()) as directory:
+            yield LocalTraces(reader=open_trace(config()), directory=directory, now=time.time())
 
 
 @cache

@@ -31,6 +31,7 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     "send-connector": ("gatepost.cli.send_connector", "send_connector_app", "Manage send connectors."),
     "explain": ("gatepost.cli.explain", "explain_app", "Show what would happen to a session, and why."),
     "why": ("gatepost.cli.why", "why_app", "Show what happened to a session, and why."),
+    "trace": ("gatepost.cli.trace", "trace_app", "Find what happened to a message."),
     "queue": ("gatepost.cli.queue", "queue_app", "List, hold, retry and remove queued mail."),
     "protocol-log": ("gatepost.cli.protocol_log", "protocol_log_app", "SMTP conversations."),
     "probe": ("gatepost.cli.probe", "probe_app", "Test how a host responds to a session and a certificate."),
@@ -54,7 +55,8 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
 
 
 _REMOTE = (
-    *("tenant", "domain", "inbound-connector", "enroll", "send-connector", "explain", "why", "queue", "audit"),
+    *("tenant", "domain", "inbound-connector", "enroll", "send-connector", "explain", "why"),
+    *("trace", "queue", "audit"),
     "forecast",
 )
 """What can be asked of a relay elsewhere."""

@@ -18,6 +18,7 @@ from gatepost.config.values import (
     QueueConfig,
     SessionsConfig,
     TlsConfig,
+    TraceConfig,
     server_settings,
 )
 
@@ -35,6 +36,7 @@ __all__ = [
     "QueueConfig",
     "SessionsConfig",
     "TlsConfig",
+    "TraceConfig",
     "parse",
     "read",
     "server_settings",

@@ -41,6 +41,7 @@ from gatepost.config.values import (
     QueueConfig,
     SessionsConfig,
     TlsConfig,
+    TraceConfig,
 )
 from gatepost.errors import GatepostError
 from gatepost.queue.retry import RetrySettings
@@ -167,6 +168,7 @@ def _config(file: Path, content: str, top: _Table) -> Config:
         retry=_retry(top.table("retry"), top.table("edge")),
         protocol_log=_protocol_log(top.table("protocol_log")),
         sessions=_sessions(top.table("sessions")),
+        trace=top.table("trace").filled(TraceConfig(), max_age_days=days, max_folder_size=octets(16 * 1024 * 1024)),
         delivery=_delivery(top.table("delivery")),
         tenant_limits=_tenant_limits(top.table("tenant_limits")),
         queue=_queue(top.table("queue")),

@@ -95,6 +95,14 @@ class SessionsConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TraceConfig:
+    """Of whole days: the oldest goes first."""
+
+    max_age_days: float = 90.0
+    max_folder_size: int = 8 * 1024 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryConfig:
     per_destination: int = 20
     """Connections to one destination, per worker."""
@@ -194,6 +202,7 @@ class Config:
     retry: RetrySettings = field(default_factory=RetrySettings)
     protocol_log: ProtocolLogConfig = ProtocolLogConfig()
     sessions: SessionsConfig = SessionsConfig()
+    trace: TraceConfig = TraceConfig()
     delivery: DeliveryConfig = DeliveryConfig()
     tenant_limits: TenantLimits = DEFAULT_LIMITS
     queue: QueueConfig = QueueConfig()
@@ -230,6 +239,10 @@ class Config:
         return self.data / "sessions"
 
     @property
+    def trace_folder(self) -> Path:
+        return self.data / "trace"
+
+    @property
     def receive_log_folder(self) -> Path:
         return self.data / "protocol-log" / "receive"
 
@@ -245,6 +258,7 @@ class Config:
             self.queue_folder,
             self.sessions_folder,
             self.seen_servers_folder,
+            self.trace_folder,
             self.receive_log_folder.parent,
             self.receive_log_folder,
             self.send_log_folder,

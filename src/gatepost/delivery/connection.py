@@ -19,7 +19,7 @@ from typing import NamedTuple, Protocol
 
 from gatepost.carrier.deadline import Deadline
 from gatepost.carrier.pipe import Pipe
-from gatepost.delivery.errand import Errand, deferred
+from gatepost.delivery.errand import Errand, Hop, deferred
 from gatepost.delivery.log import OutboundLog
 from gatepost.delivery.next_hops import Target
 from gatepost.delivery.tls import ClientTls, ClientTlsSession
@@ -173,6 +173,8 @@ class OutboundConnection(asyncio.Protocol):
         self._owner = dial.owner
         self._machine = ClientSession(_client_settings(dial, starttls))
         self._pipe: Pipe[ClientTlsSession]
+        self._protocol: str | None = None
+        """Of TLS, once it is up."""
         self._gone = False
         self._paused = False
         self._working = False
@@ -396,6 +398,7 @@ class OutboundConnection(asyncio.Protocol):
 
     def _handshake_over(self, tls: ClientTlsSession) -> None:
         self._pipe.secured = True
+        self._protocol = tls.protocol
         if self._log:
             _log_tls(self._log, tls)
         problem = _why_not_trusted(tls, self._dial)
@@ -424,7 +427,7 @@ class OutboundConnection(asyncio.Protocol):
             except StoreError as error:
                 self._owner.attempted(claim, [deferred(recipient, str(error)) for recipient in claim.recipients])
                 continue
-            self._errand = Errand(claim, content)
+            self._errand = Errand(claim, content, self._loop.time())
             if self._log:
                 self._log.carries(claim.tenant)
                 self._log.add(Event.INFORMATION, "", self._errand.row)
@@ -446,7 +449,8 @@ class OutboundConnection(asyncio.Protocol):
             self._owner.hand_back(errand.claim)
             return
         self._served += 1
-        errand.ended(verdicts, untouched, self.host, self._machine.offers.dsn)
+        hop = Hop(self.host, self._machine.offers.dsn, self._protocol)
+        errand.ended(verdicts, untouched, hop, self._loop.time() - errand.began_at)
         if not errand.is_done:
             if self._machine.idle:
                 return

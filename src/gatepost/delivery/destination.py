@@ -379,6 +379,8 @@ def _kept(outcome: DeliveryOutcome) -> Deferred:
         status="4.7.0",
         reply=outcome.reply,
         host=outcome.host,
+        tls=outcome.tls,
+        took_s=outcome.took_s,
         refusal=outcome,
     )
 

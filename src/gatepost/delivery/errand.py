@@ -4,7 +4,7 @@ Recipients go in transactions as large as the next hop takes. What it found too 
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from gatepost.queue.message import Claim, Content, QueuedRecipient
 from gatepost.queue.outcome import Deferred, Delivered, DeliveryOutcome, Failed
@@ -18,11 +18,21 @@ HEAD: Final = 4096
 TOO_MANY_RECIPIENTS: Final = (452, 552)
 
 
-class Errand:
-    __slots__ = ("_batch", "_content", "_left", "claim", "outcomes")
+class Hop(NamedTuple):
+    """Who speaks at the other end of a session."""
 
-    def __init__(self, claim: Claim, content: Content) -> None:
+    host: str
+    passes_dsn: bool
+    tls: str | None
+
+
+class Errand:
+    __slots__ = ("_batch", "_content", "_left", "began_at", "claim", "outcomes")
+
+    def __init__(self, claim: Claim, content: Content, began_at: float) -> None:
         self.claim = claim
+        self.began_at = began_at
+        """By the clock of its session."""
         self.outcomes: list[DeliveryOutcome] = []
         self._content = content
         self._left: Sequence[QueuedRecipient] = claim.recipients
@@ -33,14 +43,14 @@ class Errand:
         self._batch, self._left = self._left[:most], self._left[most:]
         return OutgoingTransaction(envelope=self.claim.message.envelope, recipients=self._batch, content=self._content)
 
-    def ended(self, verdicts: tuple[Verdict, ...], untouched: bool, host: str, passes_dsn: bool) -> None:
+    def ended(self, verdicts: tuple[Verdict, ...], untouched: bool, hop: Hop, took_s: float) -> None:
         """`untouched`: the session ended before the next hop said anything about it."""
         some_taken = any(verdict.kind == 2 for verdict in verdicts)
         for recipient, verdict in zip(self._batch, verdicts, strict=True):
             if some_taken and _too_many(verdict):
                 self._left = (*self._left, recipient)
             else:
-                self.outcomes.append(_outcome(recipient, verdict, untouched, host, passes_dsn))
+                self.outcomes.append(_outcome(recipient, verdict, untouched, hop, took_s))
 
     @property
     def is_done(self) -> bool:
@@ -68,16 +78,22 @@ class Errand:
         return f"{text} and InternetMessageId {words[0].decode('utf-8', 'replace')}" if words else text
 
 
-def _outcome(
-    recipient: QueuedRecipient, verdict: Verdict, untouched: bool, host: str, passes_dsn: bool
-) -> DeliveryOutcome:
-    kind, status, why, reply = verdict
+def _outcome(recipient: QueuedRecipient, verdict: Verdict, untouched: bool, hop: Hop, took_s: float) -> DeliveryOutcome:
+    (kind, status, why, reply), (host, passes_dsn, tls) = verdict, hop
     if kind == 2 and reply is not None:
-        return Delivered(recipient=recipient, reply=reply, host=host, dsn_passed_on=passes_dsn)
+        return Delivered(recipient=recipient, reply=reply, host=host, dsn_passed_on=passes_dsn, tls=tls, took_s=took_s)
     if kind == 5:
-        return Failed(recipient=recipient, why=why, status=status, reply=reply, host=host)
-    glitch = untouched and reply is None
-    return Deferred(recipient=recipient, why=why, status=status, reply=reply, host=host, glitch=glitch)
+        return Failed(recipient=recipient, why=why, status=status, reply=reply, host=host, tls=tls, took_s=took_s)
+    return Deferred(
+        recipient=recipient,
+        why=why,
+        status=status,
+        reply=reply,
+        host=host,
+        glitch=untouched and reply is None,
+        tls=tls,
+        took_s=took_s,
+    )
 
 
 def deferred(recipient: QueuedRecipient, why: str) -> Deferred:

@@ -1,5 +1,6 @@
 """What delivery tells operators, as it happens."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from gatepost.queue.message import Claim
@@ -17,6 +18,9 @@ class DeliveryEvents(Protocol):
         """Our own relay refuses this server's mail; it is kept for now. Follows on `deferred`."""
 
     def failed(self, claim: Claim, outcome: Failed) -> None: ...
+
+    def notification_queued(self, claims: Sequence[Claim]) -> None:
+        """Messages of this server to senders."""
 
     def notification_withheld(self, claim: Claim) -> None:
         """The sender is not notified: the mailbox may be, or has become, somebody else's (`unproven_senders`)."""

@@ -175,6 +175,7 @@ class Settling:
     def _go_on(self, change: Change, then: Sequence[Change], claims: Sequence[Claim]) -> None:
         self._tell(*change)
         if claims:
+            self._events.notification_queued(claims)
             self._deliver(claims)
         for each in then:
             self._settle(each, ())

@@ -67,7 +67,7 @@ class SharedSeries:
         self._names = names
         self._limits = limits
         self._header = header
-        self._meter = _Meter(max(limits.folder_size // _ALLOWANCE, _LEAST_ALLOWANCE) // workers)
+        self._meter = Meter(max(limits.folder_size // _ALLOWANCE, _LEAST_ALLOWANCE) // workers)
         self._series: dict[str, LogSeries] = {}
 
     def share_of(self, whose: Whose, address: str, octets: int, now: float) -> str:
@@ -154,7 +154,7 @@ def network_of(address: str) -> str:
         return address
 
 
-class _Meter:
+class Meter:
     """Octets of each writer in the present hour. Whoever comes when the table is full has no allowance."""
 
     def __init__(self, allowance: int) -> None:

@@ -21,6 +21,10 @@ class Delivered:
     """The next hop offered DSN, so that a wanted success report is its duty now (RFC 3461 5.2.1)."""
     discreet: bool = False
     """Here and below: the next hop is another tenant's own server. The sender reads its reply, never host or port."""
+    tls: str | None = None
+    """Here and below: protocol of the session with it, `TLSv1.3`; None: plain text, or none reached."""
+    took_s: float | None = None
+    """Here and below: of the attempt, once the session was open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +42,8 @@ class Deferred:
     refusal: "Failed | None" = None
     """Our own relay did not recognise this server: what this becomes once `hold_refused` is over."""
     discreet: bool = False
+    tls: str | None = None
+    took_s: float | None = None
 
     @property
     def why_told(self) -> str:
@@ -60,6 +66,8 @@ class Failed:
     discreet: bool = False
     told: str | None = None
     """For the sender, where the operator reads more in `why`."""
+    tls: str | None = None
+    took_s: float | None = None
 
     @property
     def why_told(self) -> str:

@@ -71,6 +71,8 @@ def _expired(outcome: Deferred, settings: RetrySettings) -> Failed:
         status=EXPIRED,
         reply=outcome.reply,
         host=outcome.host,
+        tls=outcome.tls,
+        took_s=outcome.took_s,
     )
 
 

@@ -205,7 +205,7 @@ class Acceptance:
         transaction = self._running()
         content = transaction.content
         assert content is not None
-        transaction.size = size
+        transaction.size, transaction.at, transaction.message_id = size, self._services.now(), content.message_id
         self.needs_flush = False
         refusal, enrolment = self._why_not_kept(transaction, content), transaction.enrolment
         if refusal is None and enrolment is None:

@@ -27,6 +27,10 @@ class TransactionAccount:
     reply: Reply | None
     queue_id: str | None
     size: int
+    at: float = 0.0
+    """When the content was whole; 0: it is not."""
+    message_id: str | None = None
+    """Without its angle brackets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,4 +93,6 @@ def _account(number: int, transaction: Transaction, first: int) -> TransactionAc
         reply=transaction.reply,
         queue_id=transaction.queue_id,
         size=transaction.size,
+        at=transaction.at,
+        message_id=transaction.message_id,
     )

@@ -9,7 +9,7 @@ is searched for trace fields than a sensible header may have.
 from typing import Final, Protocol
 
 from gatepost.mail.reply import Reply
-from gatepost.mail.trace import MOST_HOPS, hops
+from gatepost.mail.trace import MOST_HOPS, hops, message_id_of
 from gatepost.queue.message import Content
 from gatepost.receiving.unfinished import Share
 
@@ -64,8 +64,17 @@ class MessageContent:
     @property
     def has_looped(self) -> bool:
         """RFC 5321 6.3: so many servers have seen it that it goes round in circles."""
+        return hops(self._whole_header) > MOST_HOPS
+
+    @property
+    def message_id(self) -> str | None:
+        return message_id_of(self._whole_header)
+
+    @property
+    def _whole_header(self) -> bytes | bytearray:
+        """Of what is watched."""
         end = self._header.find(b"\r\n\r\n")
-        return hops(self._header if end < 0 else self._header[:end]) > MOST_HOPS
+        return self._header if end < 0 else self._header[:end]
 
     def finish(self) -> Content:
         return self._writer.finish()

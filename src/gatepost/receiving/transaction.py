@@ -61,6 +61,9 @@ class Transaction:
     reply: Reply | None = None
     queue_id: str | None = None
     size: int = 0
+    at: float = 0.0
+    """When the content was whole; 0: it is not."""
+    message_id: str | None = None
 
     def evidence(self, listener: str, *forward_paths: ForwardPath) -> Evidence:
         peer = self.peer

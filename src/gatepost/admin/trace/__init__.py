@@ -1,0 +1,1 @@
+"""What happened to mail: search the trace, show one story."""

@@ -1,0 +1,1 @@
+"""The trace in SQLite files: one for each worker, day and share, written once and removed by whole days."""

@@ -1,0 +1,162 @@
+"""The files of a trace: where they are, whose they are, and how one is opened.
+
+`<folder>/<share>/<yyyymmdd>-w<worker>-<n>.sqlite`; the day is UTC. Laws: one process writes a file; a power failure
+costs the last moments of a trace and never the file (WAL, `synchronous = NORMAL`); nobody waits for a reader.
+"""
+
+import re
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from gatepost.store.schema import bring_up_to_date, format_of
+from gatepost.trace.search import SHARES, Share
+
+# "GPtr"
+APPLICATION_ID: Final = 0x47507472
+SCHEMA_VERSION: Final = 1
+
+DAY_S: Final = 86400
+NUMBERS_PER_MS: Final = 16
+
+_NAME: Final = re.compile(r"(\d{8})-w(\d+)-(\d+)\.sqlite\Z")
+_PATIENCE_S: Final = 5.0
+_CACHE_KIB: Final = 8 * 1024
+
+
+class DayFile(NamedTuple):
+    path: Path
+    share: Share
+    day: date
+    worker: int
+    number: int
+
+    @property
+    def began_at(self) -> float:
+        return datetime(self.day.year, self.day.month, self.day.day, tzinfo=UTC).timestamp()
+
+    @property
+    def size(self) -> int:
+        return sum(_size(each) for each in (self.path, self._log))
+
+    def remove(self) -> None:
+        for each in (self.path, self._log, self.path.with_name(f"{self.path.name}-shm")):
+            each.unlink(missing_ok=True)
+
+    @property
+    def is_open(self) -> bool:
+        """A writer has it, or had it when it was killed."""
+        return self._log.exists()
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Nobody writes it any more: to read it needs no locks."""
+        return not self.is_open and time.time() - self.path.stat().st_mtime > DAY_S
+
+    @property
+    def _log(self) -> Path:
+        return self.path.with_name(f"{self.path.name}-wal")
+
+
+class DamagedFile(Exception):
+    """Its content cannot be trusted; the message says so in one line."""
+
+
+def day_of(at: float) -> date:
+    return datetime.fromtimestamp(at, UTC).date()
+
+
+def day_file(folder: Path, share: Share, day: date, worker: int, number: int = 1) -> DayFile:
+    return DayFile(folder / share / f"{day:%Y%m%d}-w{worker}-{number}.sqlite", share, day, worker, number)
+
+
+def files_in(folder: Path) -> list[DayFile]:
+    """The oldest day first."""
+    found = []
+    for share in SHARES:
+        for path in (folder / share).glob("*.sqlite"):
+            named = _NAME.fullmatch(path.name)
+            try:
+                if named:
+                    day = datetime.strptime(named[1], "%Y%m%d").replace(tzinfo=UTC).date()
+                    found.append(DayFile(path, share, day, int(named[2]), int(named[3])))
+            except ValueError:  # a name by chance
+                continue
+    return sorted(found, key=lambda file: (file.day, file.path))
+
+
+def open_to_write(file: DayFile) -> sqlite3.Connection:
+    """It is created when missing. Raises `DamagedFile`, `OSError`."""
+    file.path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+    with reporting(file), _closed_on_error(_connected(file, "rwc", _PATIENCE_S)) as connection:
+        # The log writer's thread writes; who has ended that thread closes.
+        if format_of(connection) == 0:
+            connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        connection.execute("PRAGMA secure_delete = OFF")
+        bring_up_to_date(connection, "gatepost.store.trace", SCHEMA_VERSION, APPLICATION_ID)
+        _check(connection, file)
+        return connection
+
+
+def open_to_read(file: DayFile) -> sqlite3.Connection:
+    """Raises `DamagedFile`, `FileNotFoundError`."""
+    if not file.path.exists():
+        raise FileNotFoundError(file.path)
+    mode = "ro&immutable=1" if file.is_at_rest else "ro"
+    with reporting(file), _closed_on_error(_connected(file, mode, _PATIENCE_S)) as connection:
+        _check(connection, file)
+        return connection
+
+
+@contextmanager
+def reporting(file: DayFile) -> Iterator[None]:
+    """SQLite's complaints: a file that is damaged, or what is under it."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if not file.path.exists():
+            raise FileNotFoundError(str(file.path)) from error
+        raise OSError(f"{file.path}: {error}") from error
+    except sqlite3.DatabaseError as error:
+        raise DamagedFile(
+            f"{file.path} is damaged ({error}); its day is incomplete; "
+            f"to read what is left of it: sqlite3 {file.path.name} .recover"
+        ) from error
+
+
+def _check(connection: sqlite3.Connection, file: DayFile) -> None:
+    application: int = connection.execute("PRAGMA application_id").fetchone()[0]
+    if application != APPLICATION_ID or format_of(connection) > SCHEMA_VERSION:
+        raise DamagedFile(f"{file.path} is no trace of this version of Gatepost; it is not read; move it away")
+
+
+def _connected(file: DayFile, mode: str, patience_s: float) -> sqlite3.Connection:
+    return sqlite3.connect(
+        f"{file.path.absolute().as_uri()}?mode={mode}",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+        timeout=patience_s,
+    )
+
+
+@contextmanager
+def _closed_on_error(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    try:
+        yield connection
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
