@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
@@ -177,10 +177,15 @@ class Installation:
                 start_new_session=True,
                 env={**os.environ, **self.environment},
             )
-        for listener in self.listeners:
-            self.wait_for_output(rf"listening on {re.escape(self.name_of(listener))} ")
-        if self.api:
-            self.wait_for_output("Management API on https://")
+        try:
+            for listener in self.listeners:
+                self.wait_for_output(rf"listening on {re.escape(self.name_of(listener))} ")
+            if self.api:
+                self.wait_for_output("Management API on https://")
+        except BaseException:
+            with suppress(ProcessLookupError):  # It may have ended by itself.
+                self.kill()
+            raise
 
     def stop(self) -> None:
         """By SIGTERM, as systemd does it."""
