@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from gatepost.admin.directory import connector_use, inbound_connectors, send_connectors
+from gatepost.admin.directory import connector_use, inbound_connectors, routes, send_connectors
 from gatepost.admin.directory.connector_use import use_record
 from gatepost.admin.directory.editor import DirectoryEditor
 from gatepost.admin.directory.inbound_connectors import SavedInbound
@@ -50,7 +50,7 @@ BeyondLimits = Annotated[
 # --- inbound connectors -----------------------------------------------------------------------------------------------
 
 
-@router.get("/v1/inbound-connectors", response_model=PageShown[InboundConnectorShown])
+@router.get(routes.INBOUND_CONNECTORS.of_all, response_model=PageShown[InboundConnectorShown])
 def list_all_inbound_connectors(caller: CallerOf, page: PageOf, conditions: ConditionsOf) -> Response:
     """Inbound connectors of all tenants (operator)."""
     caller.must_be_operator()
@@ -61,7 +61,7 @@ def list_all_inbound_connectors(caller: CallerOf, page: PageOf, conditions: Cond
         )
 
 
-@router.get("/v1/tenants/{tenant}/inbound-connectors", response_model=PageShown[InboundConnectorShown])
+@router.get(routes.INBOUND_CONNECTORS.of_tenant, response_model=PageShown[InboundConnectorShown])
 def list_inbound_connectors(caller: CallerOf, tenant: TenantName, page: PageOf, conditions: ConditionsOf) -> Response:
     """Inbound connectors of a tenant."""
     with caller.directory() as editor:
@@ -71,7 +71,7 @@ def list_inbound_connectors(caller: CallerOf, tenant: TenantName, page: PageOf, 
         )
 
 
-@router.get("/v1/tenants/{tenant}/inbound-connectors/{name}", response_model=InboundConnectorShown)
+@router.get(routes.INBOUND_CONNECTOR.of_tenant, response_model=InboundConnectorShown)
 def show_inbound_connector(
     caller: CallerOf, tenant: TenantName, name: ConnectorName, conditions: ConditionsOf
 ) -> Response:
@@ -82,7 +82,7 @@ def show_inbound_connector(
 
 
 @router.put(
-    "/v1/tenants/{tenant}/inbound-connectors/{name}",
+    routes.INBOUND_CONNECTOR.of_tenant,
     response_model=InboundConnectorShown,
     responses={201: {"model": InboundConnectorShown}},
 )
@@ -105,7 +105,7 @@ def put_inbound_connector(
         return written(shown, created=existing is None)
 
 
-@router.patch("/v1/tenants/{tenant}/inbound-connectors/{name}", response_model=InboundConnectorShown)
+@router.patch(routes.INBOUND_CONNECTOR.of_tenant, response_model=InboundConnectorShown)
 def change_inbound_connector(
     caller: CallerOf,
     tenant: TenantName,
@@ -132,7 +132,7 @@ def _changed_inbound(editor: DirectoryEditor, existing: InboundConnector, body: 
     return inbound_connectors.put(editor, tenant, name, changes_of(body, INBOUND_CONNECTOR, mentioned), enabled=enabled)
 
 
-@router.delete("/v1/tenants/{tenant}/inbound-connectors/{name}", status_code=204, response_class=Response)
+@router.delete(routes.INBOUND_CONNECTOR.of_tenant, status_code=204, response_class=Response)
 def remove_inbound_connector(
     caller: CallerOf, tenant: TenantName, name: ConnectorName, conditions: ConditionsOf
 ) -> None:
@@ -146,14 +146,14 @@ def remove_inbound_connector(
 # --- how they are used ------------------------------------------------------------------------------------------------
 
 
-@router.get("/v1/connector-use", response_model=PageShown[ConnectorUseShown])
+@router.get(routes.CONNECTOR_USE.of_all, response_model=PageShown[ConnectorUseShown])
 def list_all_connector_use(caller: CallerOf, page: PageOf, conditions: ConditionsOf) -> Response:
     """The last session of each inbound connector, and its messages in 24 hours and 30 days (operator)."""
     caller.must_be_operator()
     return _uses(caller, None, page, conditions)
 
 
-@router.get("/v1/tenants/{tenant}/connector-use", response_model=PageShown[ConnectorUseShown])
+@router.get(routes.CONNECTOR_USE.of_tenant, response_model=PageShown[ConnectorUseShown])
 def list_connector_use(caller: CallerOf, tenant: TenantName, page: PageOf, conditions: ConditionsOf) -> Response:
     """The same of a tenant's inbound connectors; one that is not there was not used."""
     with caller.directory() as editor:
@@ -175,7 +175,7 @@ def _label(use: ConnectorUse) -> str:
 # --- send connectors of a tenant --------------------------------------------------------------------------------------
 
 
-@router.get("/v1/tenants/{tenant}/send-connectors", response_model=PageShown[SendConnectorShown])
+@router.get(routes.SEND_CONNECTORS.of_tenant, response_model=PageShown[SendConnectorShown])
 def list_send_connectors(caller: CallerOf, tenant: TenantName, page: PageOf, conditions: ConditionsOf) -> Response:
     """Send connectors of a tenant's own."""
     with caller.directory() as editor:
@@ -183,7 +183,7 @@ def list_send_connectors(caller: CallerOf, tenant: TenantName, page: PageOf, con
         return conditions.read(page.of(found, lambda each: each.name, lambda each: _shown(caller, each)))
 
 
-@router.get("/v1/tenants/{tenant}/send-connectors/{name}", response_model=SendConnectorShown)
+@router.get(routes.SEND_CONNECTOR.of_tenant, response_model=SendConnectorShown)
 def show_send_connector(
     caller: CallerOf, tenant: TenantName, name: ConnectorName, conditions: ConditionsOf
 ) -> Response:
@@ -193,7 +193,7 @@ def show_send_connector(
 
 
 @router.put(
-    "/v1/tenants/{tenant}/send-connectors/{name}",
+    routes.SEND_CONNECTOR.of_tenant,
     response_model=SendConnectorShown,
     responses={201: {"model": SendConnectorShown}},
 )
@@ -207,7 +207,7 @@ def put_send_connector(
         return _put(caller, editor, stored, body, type(body).model_fields, conditions, owner)
 
 
-@router.patch("/v1/tenants/{tenant}/send-connectors/{name}", response_model=SendConnectorShown)
+@router.patch(routes.SEND_CONNECTOR.of_tenant, response_model=SendConnectorShown)
 def change_send_connector(
     caller: CallerOf, tenant: TenantName, name: ConnectorName, body: SendConnectorChange, conditions: ConditionsOf
 ) -> Response:
@@ -217,7 +217,7 @@ def change_send_connector(
         return _put(caller, editor, existing.name, body, body.model_fields_set, conditions, existing.tenant)
 
 
-@router.delete("/v1/tenants/{tenant}/send-connectors/{name}", status_code=204, response_class=Response)
+@router.delete(routes.SEND_CONNECTOR.of_tenant, status_code=204, response_class=Response)
 def remove_send_connector(caller: CallerOf, tenant: TenantName, name: ConnectorName, conditions: ConditionsOf) -> None:
     """Remove a send connector of a tenant's own."""
     with caller.directory() as editor, editor.change():
@@ -229,7 +229,7 @@ def remove_send_connector(caller: CallerOf, tenant: TenantName, name: ConnectorN
 # --- send connectors of the server ------------------------------------------------------------------------------------
 
 
-@router.get("/v1/send-connectors", response_model=PageShown[SendConnectorShown])
+@router.get(routes.SEND_CONNECTORS.of_all, response_model=PageShown[SendConnectorShown])
 def list_all_send_connectors(caller: CallerOf, page: PageOf, conditions: ConditionsOf) -> Response:
     """Every send connector, under the name the server has for it (operator)."""
     caller.must_be_operator()
@@ -238,7 +238,7 @@ def list_all_send_connectors(caller: CallerOf, page: PageOf, conditions: Conditi
         return conditions.read(page.of(found, lambda each: each.name, _shown_to_operator))
 
 
-@router.get("/v1/send-connectors/{name:path}", response_model=SendConnectorShown)
+@router.get(routes.SEND_CONNECTOR.of_all, response_model=SendConnectorShown)
 def show_any_send_connector(caller: CallerOf, name: StoredConnectorName, conditions: ConditionsOf) -> Response:
     """One send connector, under the name the server has for it (operator)."""
     caller.must_be_operator()
@@ -247,7 +247,7 @@ def show_any_send_connector(caller: CallerOf, name: StoredConnectorName, conditi
 
 
 @router.put(
-    "/v1/send-connectors/{name:path}",
+    routes.SEND_CONNECTOR.of_all,
     response_model=SendConnectorShown,
     responses={201: {"model": SendConnectorShown}},
 )
@@ -260,7 +260,7 @@ def put_any_send_connector(
         return _put(caller, editor, name, body, type(body).model_fields, conditions, None)
 
 
-@router.patch("/v1/send-connectors/{name:path}", response_model=SendConnectorShown)
+@router.patch(routes.SEND_CONNECTOR.of_all, response_model=SendConnectorShown)
 def change_any_send_connector(
     caller: CallerOf, name: StoredConnectorName, body: SendConnectorChange, conditions: ConditionsOf
 ) -> Response:
@@ -271,7 +271,7 @@ def change_any_send_connector(
         return _put(caller, editor, existing.name, body, body.model_fields_set, conditions, None)
 
 
-@router.delete("/v1/send-connectors/{name:path}", status_code=204, response_class=Response)
+@router.delete(routes.SEND_CONNECTOR.of_all, status_code=204, response_class=Response)
 def remove_any_send_connector(caller: CallerOf, name: StoredConnectorName, conditions: ConditionsOf) -> None:
     """Remove any send connector (operator)."""
     caller.must_be_operator()

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from gatepost import __version__
-from gatepost.admin.directory import domains, tenants, tokens, verification
+from gatepost.admin.directory import domains, routes, tenants, tokens, verification
 from gatepost.admin.directory.editor import DirectoryEditor
 from gatepost.admin.directory.lookups import domain_named
 from gatepost.api.bodies import DomainBody, DomainShown, PageShown, TenantBody, TenantShown, WhoAmI
@@ -64,7 +64,7 @@ def _who(caller: Caller, token: Token, version: int) -> dict[str, Any]:
 # --- tenants ----------------------------------------------------------------------------------------------------------
 
 
-@router.get("/v1/tenants", response_model=PageShown[TenantShown])
+@router.get(routes.TENANTS.of_all, response_model=PageShown[TenantShown])
 def list_tenants(caller: CallerOf, page: PageOf, conditions: ConditionsOf) -> Response:
     """Tenants, by name; a tenant's token lists its own."""
     with caller.directory() as editor:
@@ -72,14 +72,14 @@ def list_tenants(caller: CallerOf, page: PageOf, conditions: ConditionsOf) -> Re
         return conditions.read(page.of(found, lambda each: each.name, tenant_record))
 
 
-@router.get("/v1/tenants/{tenant}", response_model=TenantShown)
+@router.get(routes.TENANT.of_all, response_model=TenantShown)
 def show_tenant(caller: CallerOf, tenant: TenantName, conditions: ConditionsOf) -> Response:
     """One tenant."""
     with caller.directory() as editor:
         return conditions.read(tenant_record(tenants.contents(editor, caller.tenant(editor, tenant)).tenant))
 
 
-@router.put("/v1/tenants/{tenant}", response_model=TenantShown, responses={201: {"model": TenantShown}})
+@router.put(routes.TENANT.of_all, response_model=TenantShown, responses={201: {"model": TenantShown}})
 def put_tenant(caller: CallerOf, tenant: TenantName, body: TenantBody, conditions: ConditionsOf) -> Response:
     """Make a tenant, or change it (operator)."""
     caller.must_be_operator()
@@ -92,7 +92,7 @@ def put_tenant(caller: CallerOf, tenant: TenantName, body: TenantBody, condition
         return written(tenant_record(made), created=existing is None)
 
 
-@router.delete("/v1/tenants/{tenant}", status_code=204, response_class=Response)
+@router.delete(routes.TENANT.of_all, status_code=204, response_class=Response)
 def remove_tenant(
     caller: CallerOf,
     tenant: TenantName,
@@ -122,7 +122,7 @@ def _own_tenant(caller: Caller, editor: DirectoryEditor, after: str) -> Any:
 # --- domains ----------------------------------------------------------------------------------------------------------
 
 
-@router.get("/v1/domains", response_model=PageShown[DomainShown])
+@router.get(routes.DOMAINS.of_all, response_model=PageShown[DomainShown])
 def list_all_domains(caller: CallerOf, page: PageOf, conditions: ConditionsOf) -> Response:
     """Accepted domains of all tenants; with a tenant's token, its own."""
     with caller.directory() as editor:
@@ -130,7 +130,7 @@ def list_all_domains(caller: CallerOf, page: PageOf, conditions: ConditionsOf) -
         return conditions.read(page.of(found, _name_of_claim if caller.is_operator else _name_of, domain_shown))
 
 
-@router.get("/v1/domains/{domain}", response_model=DomainShown)
+@router.get(routes.DOMAIN.of_all, response_model=DomainShown)
 def find_domain(caller: CallerOf, domain: DomainName, conditions: ConditionsOf) -> Response:
     """One accepted domain: its owner's, or the only claim to it; with a tenant's token, its own."""
     with caller.directory() as editor:
@@ -139,7 +139,7 @@ def find_domain(caller: CallerOf, domain: DomainName, conditions: ConditionsOf) 
         return conditions.read(domain_shown(_visible(editor, domain, caller.token.tenant or "")))
 
 
-@router.get("/v1/tenants/{tenant}/domains", response_model=PageShown[DomainShown])
+@router.get(routes.DOMAINS.of_tenant, response_model=PageShown[DomainShown])
 def list_domains(caller: CallerOf, tenant: TenantName, page: PageOf, conditions: ConditionsOf) -> Response:
     """Accepted domains of a tenant."""
     with caller.directory() as editor:
@@ -147,16 +147,14 @@ def list_domains(caller: CallerOf, tenant: TenantName, page: PageOf, conditions:
         return conditions.read(page.of(found, _name_of, domain_shown))
 
 
-@router.get("/v1/tenants/{tenant}/domains/{domain}", response_model=DomainShown)
+@router.get(routes.DOMAIN.of_tenant, response_model=DomainShown)
 def show_domain(caller: CallerOf, tenant: TenantName, domain: DomainName, conditions: ConditionsOf) -> Response:
     """One accepted domain, with the TXT record that proves it."""
     with caller.directory() as editor:
         return conditions.read(domain_shown(_visible(editor, domain, caller.tenant(editor, tenant))))
 
 
-@router.put(
-    "/v1/tenants/{tenant}/domains/{domain}", response_model=DomainShown, responses={201: {"model": DomainShown}}
-)
+@router.put(routes.DOMAIN.of_tenant, response_model=DomainShown, responses={201: {"model": DomainShown}})
 def put_domain(
     caller: CallerOf, tenant: TenantName, domain: DomainName, body: DomainBody, conditions: ConditionsOf
 ) -> Response:
@@ -180,7 +178,7 @@ def put_domain(
         return written(domain_shown(made.domain, _warnings(caller, made)), created=existing is None)
 
 
-@router.delete("/v1/tenants/{tenant}/domains/{domain}", status_code=204, response_class=Response)
+@router.delete(routes.DOMAIN.of_tenant, status_code=204, response_class=Response)
 def remove_domain(caller: CallerOf, tenant: TenantName, domain: DomainName, conditions: ConditionsOf) -> None:
     """Remove a domain from its tenant."""
     with caller.directory() as editor, editor.change():
@@ -189,7 +187,7 @@ def remove_domain(caller: CallerOf, tenant: TenantName, domain: DomainName, cond
         domains.remove(editor, existing.domain, existing.tenant)
 
 
-@router.post("/v1/tenants/{tenant}/domains/{domain}/verification", response_model=DomainShown)
+@router.post(routes.DOMAIN_VERIFICATION.of_tenant, response_model=DomainShown)
 def verify_domain(caller: CallerOf, tenant: TenantName, domain: DomainName) -> Response:
     """Ask DNS for the TXT record now."""
     with caller.directory() as editor:
@@ -200,7 +198,7 @@ def verify_domain(caller: CallerOf, tenant: TenantName, domain: DomainName) -> R
         return written(domain_shown(made.domain, _warnings(caller, made)))
 
 
-@router.delete("/v1/tenants/{tenant}/domains/{domain}/verification", response_model=DomainShown)
+@router.delete(routes.DOMAIN_VERIFICATION.of_tenant, response_model=DomainShown)
 def give_verification_up(caller: CallerOf, tenant: TenantName, domain: DomainName) -> Response:
     """Take the verification back; the domain and its TXT record stay as they are."""
     with caller.directory() as editor:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from gatepost.admin.directory import audit
+from gatepost.admin.directory import audit, routes
 from gatepost.admin.directory.editor import DirectoryEditor
 from gatepost.admin.directory.lookups import tenant_named
 from gatepost.admin.queue import waiting_mail
@@ -244,7 +244,7 @@ def _admin(caller: Caller) -> QueueAdmin:
 # --- the audit --------------------------------------------------------------------------------------------------------
 
 
-@router.get("/v1/audit", response_model=PageShown[AuditShown])
+@router.get(routes.AUDIT.of_all, response_model=PageShown[AuditShown])
 def whole_audit(
     caller: CallerOf,
     page: PageOf,
@@ -258,7 +258,7 @@ def whole_audit(
         return conditions.read(_entries(page, found))
 
 
-@router.get("/v1/audit/{version}", response_model=AuditShown)
+@router.get(routes.AUDITED_CHANGE.of_all, response_model=AuditShown)
 def one_change(caller: CallerOf, version: Version, conditions: ConditionsOf) -> Response:
     """One change: before and after (operator)."""
     caller.must_be_operator()
@@ -266,7 +266,7 @@ def one_change(caller: CallerOf, version: Version, conditions: ConditionsOf) -> 
         return conditions.read(audit_record(audit.change(editor, version)))
 
 
-@router.get("/v1/tenants/{tenant}/audit/{version}", response_model=AuditShown)
+@router.get(routes.AUDITED_CHANGE.of_tenant, response_model=AuditShown)
 def one_change_of_tenant(caller: CallerOf, tenant: TenantName, version: Version, conditions: ConditionsOf) -> Response:
     """One change of a tenant's: before and after."""
     with caller.directory() as editor:
@@ -277,7 +277,7 @@ def one_change_of_tenant(caller: CallerOf, tenant: TenantName, version: Version,
         return conditions.read(audit_record(found[0]))
 
 
-@router.get("/v1/tenants/{tenant}/audit", response_model=PageShown[AuditShown])
+@router.get(routes.AUDIT.of_tenant, response_model=PageShown[AuditShown])
 def audit_of_tenant(caller: CallerOf, tenant: TenantName, page: PageOf, conditions: ConditionsOf) -> Response:
     """Who changed what of a tenant's, newest first."""
     with caller.directory() as editor:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from gatepost.admin.directory.operation import NEW, Answer, at, delete, each, get, make, part, send, unchanged
+from gatepost.admin.directory.operation import NEW, Answer, delete, each, get, make, send, unchanged
+from gatepost.admin.directory.routes import Route
 from gatepost.errors import AlreadyExists, BadRequest, NotFound
 
 
@@ -44,11 +45,11 @@ class Shelf:
     def every(self, path: str) -> Iterator[Any]:
         return (thing for place, thing in self.things.items() if place.startswith(f"{path}/"))
 
-    def part(self, name: str, tenant: str | None = None) -> str:
-        return f"/v1/tenants/{tenant}/{name}" if tenant else f"/v1/{name}"
+    tenant: str | None = None
 
 
-THING = at("/v1/tenants/{tenant}/things/{name}")
+THING = Route(of_tenant="/v1/tenants/{tenant}/things/{name}")
+THINGS = Route("/v1/things", "/v1/tenants/{tenant}/things")
 
 
 def _exists(tenant: str, name: str) -> AlreadyExists:
@@ -73,17 +74,13 @@ def test_a_name_that_cannot_be_is_refused_before_the_relay_is_asked() -> None:
     assert shelf.asked == []
 
 
-def test_a_path_quotes_what_is_asked_for() -> None:
-    assert THING(Shelf(), {"tenant": "con toso", "name": "a/../b"}) == "/v1/tenants/con%20toso/things/a%2F..%2Fb"
-
-
 def test_what_is_asked_for_is_read_listed_changed_and_removed_as_it_was() -> None:
     shelf = Shelf()
     for tenant in ("contoso", "fabrikam"):
         MAKE(shelf, tenant=tenant, name="a", colour=tenant)
     asked = {"tenant": "contoso", "name": "a"}
     assert get(THING, dict)(shelf, **asked) == {"colour": "contoso"}
-    assert each(part("things"), dict)(shelf, tenant="fabrikam") == [{"colour": "fabrikam"}]
+    assert each(THINGS, dict)(shelf, tenant="fabrikam") == [{"colour": "fabrikam"}]
     assert send("PATCH", THING, {"enabled": True}, dict)(shelf, **asked) == {"colour": "contoso", "enabled": True}
     assert delete(THING, dict)(shelf, **asked) == {"colour": "contoso", "enabled": True}
     assert list(shelf.things) == ["/v1/tenants/fabrikam/things/a"]

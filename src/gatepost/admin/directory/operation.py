@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Generic, Protocol, TypeVar
-from urllib.parse import quote
 
 from gatepost.admin.directory.connector_use import SeenUse
 from gatepost.admin.directory.editor import DirectoryEditor
+from gatepost.admin.directory.routes import Route
 from gatepost.admin.directory.send_connectors import CredentialCheck
 from gatepost.admin.directory.verification import TxtLookup
 from gatepost.errors import AlreadyExists
@@ -68,8 +68,9 @@ class Relay(Protocol):
     def every(self, path: str) -> Iterator[Any]:
         """The items of all pages."""
 
-    def part(self, name: str, tenant: str | None = None) -> str:
-        """The path of one part of the relay, of a tenant's where it is one's that is asked for or asks."""
+    @property
+    def tenant(self) -> str | None:
+        """Whose the token is; None: the operator's."""
 
     @property
     def who(self) -> Any: ...
@@ -91,32 +92,20 @@ class Administration(Protocol):
 
 # --- requests ---------------------------------------------------------------------------------------------------------
 
-Path = Callable[[Relay, Mapping[str, Any]], str]
 
-
-def at(template: str) -> Path:
-    """`/v1/tenants/{name}`, with what is asked for."""
-    return lambda relay, asked: template.format_map({name: quote(str(each), safe="") for name, each in asked.items()})
-
-
-def part(name: str, rest: str = "") -> Path:
-    """A part of the relay, of the `tenant` that is asked for, or of the token's."""
-    return lambda relay, asked: relay.part(name, asked.get("tenant")) + at(rest)(relay, asked)
-
-
-def get(path: Path, read: Callable[[Any], T]) -> Callable[..., T]:
+def get(path: Route, read: Callable[[Any], T]) -> Callable[..., T]:
     return lambda relay, **asked: read(relay.read(path(relay, asked)))
 
 
-def each(path: Path, read: Callable[[Any], T]) -> Callable[..., list[T]]:
+def each(path: Route, read: Callable[[Any], T]) -> Callable[..., list[T]]:
     return lambda relay, **asked: list(map(read, relay.every(path(relay, asked))))
 
 
-def send(method: str, path: Path, body: Mapping[str, Any], read: Callable[[Any], T]) -> Callable[..., T]:
+def send(method: str, path: Route, body: Mapping[str, Any], read: Callable[[Any], T]) -> Callable[..., T]:
     return lambda relay, **asked: read(relay.ask(method, path(relay, asked), body).body)
 
 
-def delete(path: Path, read: Callable[[Any], T]) -> Callable[..., T]:
+def delete(path: Route, read: Callable[[Any], T]) -> Callable[..., T]:
     """What is removed, as it was."""
 
     def there(relay: Relay, **asked: Any) -> T:
@@ -128,7 +117,7 @@ def delete(path: Path, read: Callable[[Any], T]) -> Callable[..., T]:
 
 
 def make(
-    path: Path,
+    path: Route,
     body: tuple[str, ...],
     read: Callable[[Any], T],
     exists: Callable[..., AlreadyExists],

@@ -6,13 +6,13 @@ The use cases that do it stand in the modules of each object; the Management API
 import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
 
 from gatepost.admin.directory import (
     audit,
     connector_use,
     domains,
     inbound_connectors,
+    routes,
     send_connectors,
     tenants,
     verification,
@@ -27,12 +27,10 @@ from gatepost.admin.directory.operation import (
     Here,
     Operation,
     Relay,
-    at,
     delete,
     each,
     get,
     make,
-    part,
     send,
     unchanged,
 )
@@ -57,11 +55,9 @@ from gatepost.tenancy.tenant import AcceptedDomain, AuditEntry, InboundConnector
 
 # --- tenants ----------------------------------------------------------------------------------------------------------
 
-_TENANT = at("/v1/tenants/{name}")
-
 
 def _change_tenant_there(relay: Relay, *, name: str, contact: str | None, limits: Mapping[str, int | None]) -> Tenant:
-    path = _TENANT(relay, {"name": name})
+    path = routes.TENANT(relay, {"name": name})
     found = relay.ask("GET", path)
     own = {**found.body["limits"], **limits}
     body = {
@@ -72,7 +68,7 @@ def _change_tenant_there(relay: Relay, *, name: str, contact: str | None, limits
 
 
 def _contents_there(relay: Relay, *, name: str) -> TenantContents:
-    tenant = tenant_from(relay.read(_TENANT(relay, {"name": name})))
+    tenant = tenant_from(relay.read(routes.TENANT(relay, {"name": name})))
     return TenantContents(
         tenant=tenant,
         domains=tuple(DOMAINS.there(relay, tenant=tenant.name)),
@@ -83,17 +79,17 @@ def _contents_there(relay: Relay, *, name: str) -> TenantContents:
 
 def _remove_tenant_there(relay: Relay, *, name: str, with_contents: bool) -> TenantContents:
     found = _contents_there(relay, name=name)
-    relay.ask("DELETE", _TENANT(relay, {"name": name}) + ("?with_holding=true" if with_contents else ""))
+    relay.ask("DELETE", routes.TENANT(relay, {"name": name}) + ("?with_holding=true" if with_contents else ""))
     return found
 
 
 ADD_TENANT = Operation[Tenant](
     here=lambda here, name: tenants.add(here.editor, name, here.now),
-    there=make(_TENANT, (), tenant_from, tenants.already_exists, kind="tenant"),
+    there=make(routes.TENANT, (), tenant_from, tenants.already_exists, kind="tenant"),
 )
 TENANTS = Operation[list[Tenant]](
     here=lambda here: list(tenants.every(here.editor)),
-    there=each(at("/v1/tenants"), tenant_from),
+    there=each(routes.TENANTS, tenant_from),
 )
 CHANGE_TENANT = Operation[Tenant](
     here=lambda here, name, contact, limits: tenants.change(here.editor, name, contact=contact, limits=limits),
@@ -115,12 +111,8 @@ def _change_from(body: Any) -> DomainChange:
     return DomainChange(domain=domain_from(body), warnings=tuple(body["warnings"]))
 
 
-def _claim(relay: Relay, asked: Mapping[str, Any]) -> str:
-    return at("/v1/tenants/{tenant}/domains/{name}" if asked["tenant"] else "/v1/domains/{name}")(relay, asked)
-
-
-def _own(relay: Relay, domain: AcceptedDomain) -> str:
-    return _claim(relay, {"tenant": domain.tenant, "name": domain.domain})
+def _key(domain: AcceptedDomain) -> Mapping[str, str]:
+    return {"tenant": domain.tenant, "domain": domain.domain}
 
 
 def _verify_domain(here: Here, name: str, tenant: str | None) -> tuple[DomainChange, InboundConnector | None]:
@@ -133,8 +125,8 @@ def _verify_domain_there(
     relay: Relay, *, name: str, tenant: str | None
 ) -> tuple[DomainChange, InboundConnector | None]:
     found = DOMAIN.there(relay, name=name, tenant=tenant)
-    made = _change_from(relay.ask("POST", f"{_own(relay, found)}/verification").body)
-    connectors = relay.every(relay.part("inbound-connectors", found.tenant))
+    made = _change_from(relay.ask("POST", routes.DOMAIN_VERIFICATION(relay, _key(found))).body)
+    connectors = relay.every(routes.INBOUND_CONNECTORS(relay, {"tenant": found.tenant}))
     ready = (inbound_connector_from(each) for each in connectors if not each["enabled"] and each["missing"] is None)
     return made, next(ready, None)
 
@@ -142,29 +134,24 @@ def _verify_domain_there(
 def _change_domain_there(
     relay: Relay, *, name: str, tenant: str | None, match_subdomains: bool | None, verified: bool | None
 ) -> DomainChange:
-    answer = relay.ask("GET", _claim(relay, {"name": name, "tenant": tenant}))
+    answer = relay.ask("GET", routes.DOMAIN(relay, {"domain": name, "tenant": tenant}))
     found = domain_from(answer.body)
     body = {
         "match_subdomains": found.match_subdomains if match_subdomains is None else match_subdomains,
         "verified": verified,
     }
-    return _change_from(relay.ask("PUT", _own(relay, found), body, unchanged(answer)).body)
-
-
-def _domains_at(relay: Relay, asked: Mapping[str, Any]) -> str:
-    """All that the token may read; a tenant's token finds its own there too."""
-    return at("/v1/tenants/{tenant}/domains")(relay, asked) if asked["tenant"] else "/v1/domains"
+    return _change_from(relay.ask("PUT", routes.DOMAIN(relay, _key(found)), body, unchanged(answer)).body)
 
 
 def _remove_domain_there(relay: Relay, *, name: str, tenant: str | None) -> DomainChange:
     found = DOMAIN.there(relay, name=name, tenant=tenant)
-    relay.ask("DELETE", _own(relay, found))
+    relay.ask("DELETE", routes.DOMAIN(relay, _key(found)))
     return DomainChange(domain=found)
 
 
 ADD_DOMAIN = Operation[DomainChange](
     here=lambda here, tenant, name, **asked: domains.add(here.editor, tenant, name, at=here.now, **asked),
-    there=make(_claim, ("match_subdomains", "verified"), _change_from, domains.already_exists),
+    there=make(routes.DOMAIN, ("match_subdomains", "verified"), _change_from, domains.already_exists),
 )
 VERIFY_DOMAIN = Operation[tuple[DomainChange, InboundConnector | None]](
     here=_verify_domain,
@@ -176,11 +163,11 @@ CHANGE_DOMAIN = Operation[DomainChange](
 )
 DOMAIN = Operation[AcceptedDomain](
     here=lambda here, name, tenant: domain_named(here.editor, name, tenant),
-    there=get(_claim, domain_from),
+    there=get(routes.DOMAIN, domain_from),
 )
 DOMAINS = Operation[list[AcceptedDomain]](
     here=lambda here, tenant: list(domains.every(here.editor, tenant)),
-    there=each(_domains_at, domain_from),
+    there=each(routes.DOMAINS, domain_from),
 )
 REMOVE_DOMAIN = Operation[DomainChange](
     here=lambda here, name, tenant: domains.remove(here.editor, name, tenant),
@@ -189,15 +176,13 @@ REMOVE_DOMAIN = Operation[DomainChange](
 
 # --- inbound connectors -----------------------------------------------------------------------------------------------
 
-_INBOUND = at("/v1/tenants/{tenant}/inbound-connectors/{name}")
-
 
 def _saved_inbound(body: Any) -> SavedInbound:
     return SavedInbound(connector=inbound_connector_from(body), warnings=tuple(body["warnings"]))
 
 
 def _put_inbound(relay: Relay, connector: InboundConnector, headers: Mapping[str, str], **said: Any) -> SavedInbound:
-    path = _INBOUND(relay, {"tenant": connector.tenant, "name": connector.name})
+    path = routes.INBOUND_CONNECTOR(relay, {"tenant": connector.tenant, "name": connector.name})
     query = "?beyond_limits=true" if relay.beyond_limits else ""
     record = {**inbound_connector_record(connector), **said}
     return _saved_inbound(relay.ask("PUT", path + query, record, headers).body)
@@ -218,7 +203,7 @@ def _add_inbound_there(relay: Relay, *, tenant: str, name: str, changes: Changes
 
 
 def _change_inbound_there(relay: Relay, *, tenant: str, name: str, changes: Changes) -> SavedInbound:
-    answer = relay.ask("GET", _INBOUND(relay, {"tenant": tenant, "name": name}))
+    answer = relay.ask("GET", routes.INBOUND_CONNECTOR(relay, {"tenant": tenant, "name": name}))
     asked = inbound_connectors.apply_changes(inbound_connector_from(answer.body), changes)
     return _put_inbound(relay, asked, unchanged(answer))
 
@@ -251,35 +236,30 @@ CHANGE_INBOUND_CONNECTOR = Operation[SavedInbound](
 )
 ENABLE_INBOUND_CONNECTOR = Operation[SavedInbound](
     here=lambda here, tenant, name: inbound_connectors.enable(here.editor, tenant, name),
-    there=send("PATCH", _INBOUND, {"enabled": True}, _saved_inbound),
+    there=send("PATCH", routes.INBOUND_CONNECTOR, {"enabled": True}, _saved_inbound),
 )
 DISABLE_INBOUND_CONNECTOR = Operation[InboundConnector](
     here=lambda here, tenant, name: inbound_connectors.disable(here.editor, tenant, name),
-    there=send("PATCH", _INBOUND, {"enabled": False}, inbound_connector_from),
+    there=send("PATCH", routes.INBOUND_CONNECTOR, {"enabled": False}, inbound_connector_from),
 )
 INBOUND_CONNECTOR = Operation[tuple[InboundConnector, Missing | None]](
     here=_inbound,
-    there=get(_INBOUND, _inbound_and_missing),
+    there=get(routes.INBOUND_CONNECTOR, _inbound_and_missing),
 )
 INBOUND_CONNECTORS = Operation[list[InboundConnector]](
     here=lambda here, tenant: list(inbound_connectors.every(here.editor, tenant)),
-    there=each(part("inbound-connectors"), inbound_connector_from),
+    there=each(routes.INBOUND_CONNECTORS, inbound_connector_from),
 )
 REMOVE_INBOUND_CONNECTOR = Operation[InboundConnector](
     here=lambda here, tenant, name: inbound_connectors.remove(here.editor, tenant, name),
-    there=delete(_INBOUND, inbound_connector_from),
+    there=delete(routes.INBOUND_CONNECTOR, inbound_connector_from),
 )
 CONNECTOR_USES = Operation[Sequence[ConnectorUse]](
     here=_uses,
-    there=each(part("connector-use"), use_from),
+    there=each(routes.CONNECTOR_USE, use_from),
 )
 
 # --- send connectors --------------------------------------------------------------------------------------------------
-
-
-def _send_at(relay: Relay, asked: Mapping[str, Any]) -> str:
-    # An operator's names may have a `/` in them: tenant/name.
-    return f"{relay.part('send-connectors', asked.get('tenant'))}/{quote(asked['name'], safe='/')}"
 
 
 def _put_send(
@@ -298,7 +278,7 @@ def _add_send_there(relay: Relay, *, name: str, changes: Changes, enabled: bool)
     send_connectors.must_name_spaces(changes)
     new = SendConnector(name=name, address_spaces=(), enabled=enabled)
     asked = send_connectors.apply_changes_but_tenant(new, changes)
-    path = _send_at(relay, {"name": name, "tenant": changes.get("tenant")})
+    path = routes.SEND_CONNECTOR(relay, {"name": name, "tenant": changes.get("tenant")})
     try:
         return _put_send(relay, path, asked, changes, NEW)
     except AlreadyExists:
@@ -306,7 +286,7 @@ def _add_send_there(relay: Relay, *, name: str, changes: Changes, enabled: bool)
 
 
 def _change_send_there(relay: Relay, *, name: str, changes: Changes) -> SavedSend:
-    path = _send_at(relay, {"name": name})
+    path = routes.SEND_CONNECTOR(relay, {"name": name})
     answer = relay.ask("GET", path)
     found = send_connector_from(answer.body)
     if changes.get("tenant") not in (None, found.tenant or ""):
@@ -318,7 +298,7 @@ def _change_send_there(relay: Relay, *, name: str, changes: Changes) -> SavedSen
 
 def _send_there(relay: Relay, *, name: str) -> tuple[SendConnector, list[Record]]:
     source = {"server": relay.who["hostname"], "protocol_log_folder": relay.who["protocol_log_folder"]}
-    return send_connector_from(relay.read(_send_at(relay, {"name": name}))), [source]
+    return send_connector_from(relay.read(routes.SEND_CONNECTOR(relay, {"name": name}))), [source]
 
 
 ADD_SEND_CONNECTOR = Operation[SavedSend](
@@ -333,11 +313,11 @@ CHANGE_SEND_CONNECTOR = Operation[SavedSend](
 )
 ENABLE_SEND_CONNECTOR = Operation[SendConnector](
     here=lambda here, name: send_connectors.enable(here.editor, name, enabled=True),
-    there=send("PATCH", _send_at, {"enabled": True}, send_connector_from),
+    there=send("PATCH", routes.SEND_CONNECTOR, {"enabled": True}, send_connector_from),
 )
 DISABLE_SEND_CONNECTOR = Operation[SendConnector](
     here=lambda here, name: send_connectors.enable(here.editor, name, enabled=False),
-    there=send("PATCH", _send_at, {"enabled": False}, send_connector_from),
+    there=send("PATCH", routes.SEND_CONNECTOR, {"enabled": False}, send_connector_from),
 )
 SEND_CONNECTOR = Operation[tuple[SendConnector, list[Record]]](
     # With the servers it sends from, and where they log.
@@ -346,11 +326,11 @@ SEND_CONNECTOR = Operation[tuple[SendConnector, list[Record]]](
 )
 SEND_CONNECTORS = Operation[list[SendConnector]](
     here=lambda here, tenant: list(send_connectors.every(here.editor, tenant)),
-    there=each(part("send-connectors"), send_connector_from),
+    there=each(routes.SEND_CONNECTORS, send_connector_from),
 )
 REMOVE_SEND_CONNECTOR = Operation[SendConnector](
     here=lambda here, name: send_connectors.remove(here.editor, name),
-    there=delete(_send_at, send_connector_from),
+    there=delete(routes.SEND_CONNECTOR, send_connector_from),
 )
 
 # --- the audit --------------------------------------------------------------------------------------------------------
@@ -358,7 +338,7 @@ REMOVE_SEND_CONNECTOR = Operation[SendConnector](
 
 def _changes_there(relay: Relay, *, subject: str | None, after: int, limit: int) -> Sequence[AuditEntry]:
     found: list[AuditEntry] = []
-    for entry in map(audit_from, relay.every(relay.part("audit"))):
+    for entry in map(audit_from, relay.every(routes.AUDIT(relay, {}))):
         if entry.version <= after or (limit and len(found) >= limit):
             break
         if entry.subject.startswith(subject or ""):
@@ -372,5 +352,5 @@ AUDIT = Operation[Sequence[AuditEntry]](
 )
 AUDITED_CHANGE = Operation[AuditEntry](
     here=lambda here, version: audit.change(here.editor, version),
-    there=get(part("audit", "/{version}"), audit_from),
+    there=get(routes.AUDITED_CHANGE, audit_from),
 )
