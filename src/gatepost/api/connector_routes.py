@@ -52,7 +52,7 @@ BeyondLimits = Annotated[
 
 @router.get(routes.INBOUND_CONNECTORS.of_all, response_model=PageShown[InboundConnectorShown])
 def list_all_inbound_connectors(caller: CallerOf, page: PageOf, conditions: ConditionsOf) -> Response:
-    """Inbound connectors of all tenants (operator)."""
+    """List the inbound connectors of all tenants (operator)."""
     caller.must_be_operator()
     with caller.directory() as editor:
         found = editor.all_inbound_connectors(None, page.after)
@@ -63,7 +63,7 @@ def list_all_inbound_connectors(caller: CallerOf, page: PageOf, conditions: Cond
 
 @router.get(routes.INBOUND_CONNECTORS.of_tenant, response_model=PageShown[InboundConnectorShown])
 def list_inbound_connectors(caller: CallerOf, tenant: TenantName, page: PageOf, conditions: ConditionsOf) -> Response:
-    """Inbound connectors of a tenant."""
+    """List the inbound connectors of a tenant."""
     with caller.directory() as editor:
         found = editor.all_inbound_connectors(caller.tenant(editor, tenant), page.after)
         return conditions.read(
@@ -75,7 +75,7 @@ def list_inbound_connectors(caller: CallerOf, tenant: TenantName, page: PageOf, 
 def show_inbound_connector(
     caller: CallerOf, tenant: TenantName, name: ConnectorName, conditions: ConditionsOf
 ) -> Response:
-    """One inbound connector, and what keeps it from being enabled."""
+    """Show an inbound connector, and what prevents it from being enabled."""
     with caller.directory() as editor:
         found = inbound_connector_named(editor, caller.tenant(editor, tenant), name)
         return conditions.read(inbound_connector_shown(caller, editor, found))
@@ -94,7 +94,7 @@ def put_inbound_connector(
     conditions: ConditionsOf,
     beyond_limits: BeyondLimits = False,
 ) -> Response:
-    """Make a connector, or replace it: what is left out has its default."""
+    """Create or replace an inbound connector: omitted fields get their defaults."""
     with caller.directory(beyond_limits=beyond_limits) as editor, editor.change():
         owner = caller.tenant(editor, tenant)
         existing = editor.inbound_connector(owner, name)
@@ -114,7 +114,7 @@ def change_inbound_connector(
     conditions: ConditionsOf,
     beyond_limits: BeyondLimits = False,
 ) -> Response:
-    """Change what is mentioned; a list replaces the stored one."""
+    """Change the fields given; a list replaces the stored one."""
     with caller.directory(beyond_limits=beyond_limits) as editor, editor.change():
         existing = inbound_connector_named(editor, caller.tenant(editor, tenant), name)
         conditions.must_hold(inbound_connector_shown(caller, editor, existing))
@@ -148,14 +148,14 @@ def remove_inbound_connector(
 
 @router.get(routes.CONNECTOR_USE.of_all, response_model=PageShown[ConnectorUseShown])
 def list_all_connector_use(caller: CallerOf, page: PageOf, conditions: ConditionsOf) -> Response:
-    """The last session of each inbound connector, and its messages in 24 hours and 30 days (operator)."""
+    """List the last session of each inbound connector, and its messages in 24 hours and 30 days (operator)."""
     caller.must_be_operator()
     return _uses(caller, None, page, conditions)
 
 
 @router.get(routes.CONNECTOR_USE.of_tenant, response_model=PageShown[ConnectorUseShown])
 def list_connector_use(caller: CallerOf, tenant: TenantName, page: PageOf, conditions: ConditionsOf) -> Response:
-    """The same of a tenant's inbound connectors; one that is not there was not used."""
+    """List the same for a tenant's inbound connectors; a connector that is missing was not used."""
     with caller.directory() as editor:
         owner = caller.tenant(editor, tenant)
     return _uses(caller, owner, page, conditions)
@@ -177,7 +177,7 @@ def _label(use: ConnectorUse) -> str:
 
 @router.get(routes.SEND_CONNECTORS.of_tenant, response_model=PageShown[SendConnectorShown])
 def list_send_connectors(caller: CallerOf, tenant: TenantName, page: PageOf, conditions: ConditionsOf) -> Response:
-    """Send connectors of a tenant's own."""
+    """List a tenant's own send connectors."""
     with caller.directory() as editor:
         found = editor.all_send_connectors(caller.tenant(editor, tenant), page.after)
         return conditions.read(page.of(found, lambda each: each.name, lambda each: _shown(caller, each)))
@@ -187,7 +187,7 @@ def list_send_connectors(caller: CallerOf, tenant: TenantName, page: PageOf, con
 def show_send_connector(
     caller: CallerOf, tenant: TenantName, name: ConnectorName, conditions: ConditionsOf
 ) -> Response:
-    """One send connector of a tenant's own."""
+    """Show one of a tenant's own send connectors."""
     with caller.directory() as editor:
         return conditions.read(_shown(caller, _of_tenant(editor, caller.tenant(editor, tenant), name)))
 
@@ -200,7 +200,7 @@ def show_send_connector(
 def put_send_connector(
     caller: CallerOf, tenant: TenantName, name: ConnectorName, body: SendConnectorBody, conditions: ConditionsOf
 ) -> Response:
-    """Make a connector for this tenant's mail, or replace it: what is left out has its default."""
+    """Create or replace a send connector for this tenant's mail: omitted fields get their defaults."""
     with caller.directory() as editor, editor.change():
         owner = caller.tenant(editor, tenant)
         stored = send_connectors.stored_name(editor, owner, name)
@@ -211,7 +211,7 @@ def put_send_connector(
 def change_send_connector(
     caller: CallerOf, tenant: TenantName, name: ConnectorName, body: SendConnectorChange, conditions: ConditionsOf
 ) -> Response:
-    """Change what is mentioned; a list replaces the stored one."""
+    """Change the fields given; a list replaces the stored one."""
     with caller.directory() as editor, editor.change():
         existing = _of_tenant(editor, caller.tenant(editor, tenant), name)
         return _put(caller, editor, existing.name, body, body.model_fields_set, conditions, existing.tenant)
@@ -219,7 +219,7 @@ def change_send_connector(
 
 @router.delete(routes.SEND_CONNECTOR.of_tenant, status_code=204, response_class=Response)
 def remove_send_connector(caller: CallerOf, tenant: TenantName, name: ConnectorName, conditions: ConditionsOf) -> None:
-    """Remove a send connector of a tenant's own."""
+    """Remove one of a tenant's own send connectors."""
     with caller.directory() as editor, editor.change():
         existing = _of_tenant(editor, caller.tenant(editor, tenant), name)
         conditions.must_hold(_shown(caller, existing))
@@ -231,7 +231,7 @@ def remove_send_connector(caller: CallerOf, tenant: TenantName, name: ConnectorN
 
 @router.get(routes.SEND_CONNECTORS.of_all, response_model=PageShown[SendConnectorShown])
 def list_all_send_connectors(caller: CallerOf, page: PageOf, conditions: ConditionsOf) -> Response:
-    """Every send connector, under the name the server has for it (operator)."""
+    """List every send connector, by its server-wide name (operator)."""
     caller.must_be_operator()
     with caller.directory() as editor:
         found = editor.all_send_connectors(None, page.after)
@@ -240,7 +240,7 @@ def list_all_send_connectors(caller: CallerOf, page: PageOf, conditions: Conditi
 
 @router.get(routes.SEND_CONNECTOR.of_all, response_model=SendConnectorShown)
 def show_any_send_connector(caller: CallerOf, name: StoredConnectorName, conditions: ConditionsOf) -> Response:
-    """One send connector, under the name the server has for it (operator)."""
+    """Show a send connector, by its server-wide name (operator)."""
     caller.must_be_operator()
     with caller.directory() as editor:
         return conditions.read(_shown_to_operator(send_connector_named(editor, name)))
@@ -254,7 +254,7 @@ def show_any_send_connector(caller: CallerOf, name: StoredConnectorName, conditi
 def put_any_send_connector(
     caller: CallerOf, name: StoredConnectorName, body: SendConnectorBody, conditions: ConditionsOf
 ) -> Response:
-    """Make a connector for everybody's mail, or replace any (operator)."""
+    """Create a send connector for all tenants, or replace any (operator)."""
     caller.must_be_operator()
     with caller.directory() as editor, editor.change():
         return _put(caller, editor, name, body, type(body).model_fields, conditions, None)
@@ -264,7 +264,7 @@ def put_any_send_connector(
 def change_any_send_connector(
     caller: CallerOf, name: StoredConnectorName, body: SendConnectorChange, conditions: ConditionsOf
 ) -> Response:
-    """Change what is mentioned (operator)."""
+    """Change the fields given (operator)."""
     caller.must_be_operator()
     with caller.directory() as editor, editor.change():
         existing = send_connector_named(editor, name)

@@ -32,14 +32,14 @@ router = APIRouter()
 
 @router.get("/v1/whoami", response_model=WhoAmI)
 def who_am_i(caller: CallerOf) -> Any:
-    """Whose the token is, what it may do, and which relay answers."""
+    """Show the token's tenant and scopes, and the relay's name and version."""
     with caller.directory() as editor:
         return _who(caller, caller.token, editor.version)
 
 
 @router.post("/v1/whoami/renewal", response_model=WhoAmI)
 def renew_token(caller: CallerOf) -> Any:
-    """The token is valid for as long from now as it was made for. It needs the scope `renew`."""
+    """Extend the token by its original lifetime. Requires the scope `renew`."""
     if Scope.RENEW not in caller.token.scopes:
         raise Problem(403, "scope-missing", "this token may not renew itself", do="use one made with --scope renew")
     with caller.directory() as editor:
@@ -66,7 +66,7 @@ def _who(caller: Caller, token: Token, version: int) -> dict[str, Any]:
 
 @router.get(routes.TENANTS.of_all, response_model=PageShown[TenantShown])
 def list_tenants(caller: CallerOf, page: PageOf, conditions: ConditionsOf) -> Response:
-    """Tenants, by name; a tenant's token lists its own."""
+    """List tenants by name; a tenant's token lists its own."""
     with caller.directory() as editor:
         found = editor.all_tenants(page.after) if caller.is_operator else _own_tenant(caller, editor, page.after)
         return conditions.read(page.of(found, lambda each: each.name, tenant_record))
@@ -74,14 +74,14 @@ def list_tenants(caller: CallerOf, page: PageOf, conditions: ConditionsOf) -> Re
 
 @router.get(routes.TENANT.of_all, response_model=TenantShown)
 def show_tenant(caller: CallerOf, tenant: TenantName, conditions: ConditionsOf) -> Response:
-    """One tenant."""
+    """Show a tenant."""
     with caller.directory() as editor:
         return conditions.read(tenant_record(tenants.contents(editor, caller.tenant(editor, tenant)).tenant))
 
 
 @router.put(routes.TENANT.of_all, response_model=TenantShown, responses={201: {"model": TenantShown}})
 def put_tenant(caller: CallerOf, tenant: TenantName, body: TenantBody, conditions: ConditionsOf) -> Response:
-    """Make a tenant, or change it (operator)."""
+    """Create or change a tenant (operator)."""
     caller.must_be_operator()
     with caller.directory() as editor, editor.change():
         existing = editor.tenant(tenant)
@@ -124,7 +124,7 @@ def _own_tenant(caller: Caller, editor: DirectoryEditor, after: str) -> Any:
 
 @router.get(routes.DOMAINS.of_all, response_model=PageShown[DomainShown])
 def list_all_domains(caller: CallerOf, page: PageOf, conditions: ConditionsOf) -> Response:
-    """Accepted domains of all tenants; with a tenant's token, its own."""
+    """List accepted domains of all tenants; with a tenant's token, its own."""
     with caller.directory() as editor:
         found = editor.all_domains(caller.token.tenant, page.after)
         return conditions.read(page.of(found, _name_of_claim if caller.is_operator else _name_of, domain_shown))
@@ -132,7 +132,7 @@ def list_all_domains(caller: CallerOf, page: PageOf, conditions: ConditionsOf) -
 
 @router.get(routes.DOMAIN.of_all, response_model=DomainShown)
 def find_domain(caller: CallerOf, domain: DomainName, conditions: ConditionsOf) -> Response:
-    """One accepted domain: its owner's, or the only claim to it; with a tenant's token, its own."""
+    """Show an accepted domain: the owner's, or the only claim to it; with a tenant's token, its own."""
     with caller.directory() as editor:
         if caller.is_operator:
             return conditions.read(domain_shown(domain_named(editor, domain)))
@@ -141,7 +141,7 @@ def find_domain(caller: CallerOf, domain: DomainName, conditions: ConditionsOf) 
 
 @router.get(routes.DOMAINS.of_tenant, response_model=PageShown[DomainShown])
 def list_domains(caller: CallerOf, tenant: TenantName, page: PageOf, conditions: ConditionsOf) -> Response:
-    """Accepted domains of a tenant."""
+    """List the accepted domains of a tenant."""
     with caller.directory() as editor:
         found = editor.all_domains(caller.tenant(editor, tenant), page.after)
         return conditions.read(page.of(found, _name_of, domain_shown))
@@ -149,7 +149,7 @@ def list_domains(caller: CallerOf, tenant: TenantName, page: PageOf, conditions:
 
 @router.get(routes.DOMAIN.of_tenant, response_model=DomainShown)
 def show_domain(caller: CallerOf, tenant: TenantName, domain: DomainName, conditions: ConditionsOf) -> Response:
-    """One accepted domain, with the TXT record that proves it."""
+    """Show an accepted domain, with the TXT record that proves it."""
     with caller.directory() as editor:
         return conditions.read(domain_shown(_visible(editor, domain, caller.tenant(editor, tenant))))
 
@@ -158,7 +158,7 @@ def show_domain(caller: CallerOf, tenant: TenantName, domain: DomainName, condit
 def put_domain(
     caller: CallerOf, tenant: TenantName, domain: DomainName, body: DomainBody, conditions: ConditionsOf
 ) -> Response:
-    """Add a domain, or change it. It counts once it is verified."""
+    """Add or change a domain. It takes effect once it is verified."""
     at = datetime.now(UTC)
     with caller.directory() as editor, editor.change():
         owner = caller.tenant(editor, tenant)
@@ -180,7 +180,7 @@ def put_domain(
 
 @router.delete(routes.DOMAIN.of_tenant, status_code=204, response_class=Response)
 def remove_domain(caller: CallerOf, tenant: TenantName, domain: DomainName, conditions: ConditionsOf) -> None:
-    """Remove a domain from its tenant."""
+    """Remove a domain from a tenant."""
     with caller.directory() as editor, editor.change():
         existing = _visible(editor, domain, caller.tenant(editor, tenant))
         conditions.must_hold(domain_shown(existing))
@@ -189,7 +189,7 @@ def remove_domain(caller: CallerOf, tenant: TenantName, domain: DomainName, cond
 
 @router.post(routes.DOMAIN_VERIFICATION.of_tenant, response_model=DomainShown)
 def verify_domain(caller: CallerOf, tenant: TenantName, domain: DomainName) -> Response:
-    """Ask DNS for the TXT record now."""
+    """Check the TXT record in DNS now."""
     with caller.directory() as editor:
         existing = _visible(editor, domain, caller.tenant(editor, tenant))
         lookup = txt_lookup(caller.config)
@@ -200,7 +200,7 @@ def verify_domain(caller: CallerOf, tenant: TenantName, domain: DomainName) -> R
 
 @router.delete(routes.DOMAIN_VERIFICATION.of_tenant, response_model=DomainShown)
 def give_verification_up(caller: CallerOf, tenant: TenantName, domain: DomainName) -> Response:
-    """Take the verification back; the domain and its TXT record stay as they are."""
+    """Revoke the verification; the domain and its TXT record stay as they are."""
     with caller.directory() as editor:
         existing = _visible(editor, domain, caller.tenant(editor, tenant))
         made = verification.give_up(editor, existing.domain, datetime.now(UTC), existing.tenant)

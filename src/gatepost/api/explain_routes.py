@@ -27,7 +27,7 @@ _OTHERS = (
 
 @router.post("/v1/explain", response_model=ExplanationShown)
 def explain_to_operator(caller: CallerOf, body: QuestionBody) -> Response:
-    """What the relay would decide about a session, and why (operator)."""
+    """Show what the relay would decide about a session, and why (operator)."""
     caller.must_be_operator()
     with caller.directory() as editor:
         return JSONResponse(_explained(caller, editor, body))
@@ -35,7 +35,7 @@ def explain_to_operator(caller: CallerOf, body: QuestionBody) -> Response:
 
 @router.post("/v1/tenants/{tenant}/explain", response_model=ExplanationShown)
 def explain_to_tenant(caller: CallerOf, tenant: TenantName, body: QuestionBody) -> Response:
-    """What the relay would decide about a session if this tenant were the only one, and why."""
+    """Show what the relay would decide about a session, considering this tenant alone, and why."""
     if body.listener is not None:
         caller.must_be_operator("listener")
     with caller.directory() as editor:

@@ -31,14 +31,14 @@ _FRESH_FOR_S = 300.0
 
 @router.get("/v1/forecast", response_model=ForecastShown)
 def show_whole_forecast(caller: CallerOf, conditions: ConditionsOf) -> Response:
-    """What will stop working, of all tenants (operator)."""
+    """List what will stop working, for all tenants (operator)."""
     caller.must_be_operator()
     return _shown(caller, None, conditions)
 
 
 @router.get("/v1/tenants/{tenant}/forecast", response_model=ForecastShown)
 def show_forecast(caller: CallerOf, tenant: TenantName, conditions: ConditionsOf) -> Response:
-    """What will stop working of a tenant's mail."""
+    """List what will stop working for a tenant."""
     with caller.directory() as editor:
         owner = caller.tenant(editor, tenant)
     return _shown(caller, owner, conditions)

@@ -23,7 +23,7 @@ router = APIRouter()
 
 @router.post("/v1/tenants/{tenant}/rehearsals", status_code=201, response_model=RehearsalShown)
 def make_rehearsal(caller: CallerOf, tenant: TenantName, body: RehearsalBody) -> Response:
-    """A one-time address; a session that names it is recorded, accepts nothing and changes nothing."""
+    """Create a one-time address; a session that names it is recorded, accepts nothing and changes nothing."""
     envelopes = [(each.mail_from, each.rcpt_to) for each in body.envelopes]
     with caller.directory() as editor:
         owner = caller.tenant(editor, tenant)
@@ -33,7 +33,7 @@ def make_rehearsal(caller: CallerOf, tenant: TenantName, body: RehearsalBody) ->
 
 @router.get("/v1/tenants/{tenant}/rehearsals/{id}", response_model=RehearsalShown)
 def show_rehearsal(caller: CallerOf, tenant: TenantName, id: OneTimeAddressId, conditions: ConditionsOf) -> Response:
-    """What the relay saw, and what it would decide now about a session that shows that."""
+    """Show what the session presented, and what the relay would decide about it now."""
     with caller.directory() as editor:
         found = one_time_addresses.found(editor, caller.tenant(editor, tenant), Purpose.REHEARSAL, id)
         return conditions.read(_rehearsal_shown(caller, editor, found))
@@ -41,7 +41,7 @@ def show_rehearsal(caller: CallerOf, tenant: TenantName, id: OneTimeAddressId, c
 
 @router.post("/v1/tenants/{tenant}/enrolments", status_code=201, response_model=EnrolmentShown)
 def make_enrolment(caller: CallerOf, tenant: TenantName) -> Response:
-    """A one-time address; one message to it, in a session that says EHLO with `ehlo`, proves the server's key."""
+    """Create a one-time address; one message to it, in a session with the EHLO name `ehlo`, proves the server's key."""
     with caller.directory() as editor:
         owner = caller.tenant(editor, tenant)
         made = one_time_addresses.make(editor, owner, Purpose.ENROLMENT, datetime.now(UTC))
@@ -50,7 +50,7 @@ def make_enrolment(caller: CallerOf, tenant: TenantName) -> Response:
 
 @router.get("/v1/tenants/{tenant}/enrolments", response_model=PageShown[EnrolmentShown])
 def list_enrolments(caller: CallerOf, tenant: TenantName, conditions: ConditionsOf) -> Response:
-    """Enrolments of the last days, the newest first."""
+    """List recent enrolments, newest first."""
     with caller.directory() as editor:
         found = editor.one_time_addresses(caller.tenant(editor, tenant), Purpose.ENROLMENT)
         shown = [_enrolment_shown(caller, editor, each) for each in found]
@@ -59,7 +59,7 @@ def list_enrolments(caller: CallerOf, tenant: TenantName, conditions: Conditions
 
 @router.get("/v1/tenants/{tenant}/enrolments/{id}", response_model=EnrolmentShown)
 def show_enrolment(caller: CallerOf, tenant: TenantName, id: OneTimeAddressId, conditions: ConditionsOf) -> Response:
-    """What the relay saw, what that proved, and the connector it proposes."""
+    """Show what the session presented, what that proved, and the connector that it suggests."""
     with caller.directory() as editor:
         found = one_time_addresses.found(editor, caller.tenant(editor, tenant), Purpose.ENROLMENT, id)
         return conditions.read(_enrolment_shown(caller, editor, found))
@@ -88,7 +88,7 @@ def _enrolment_shown(caller: Caller, editor: DirectoryEditor, one_time_address: 
 
 @router.get("/v1/tenants/{tenant}/proofs", response_model=PageShown[ProofShown])
 def list_proofs(caller: CallerOf, tenant: TenantName, conditions: ConditionsOf) -> Response:
-    """Pins that the tenant's servers have proven, and whether each counts."""
+    """List the pins that the tenant's servers have proven, and whether each is valid."""
     with caller.directory() as editor:
         found = proofs.every(editor, caller.tenant(editor, tenant), datetime.now(UTC))
         return conditions.read({"items": [each.record for each in found], "next": None})
@@ -96,7 +96,7 @@ def list_proofs(caller: CallerOf, tenant: TenantName, conditions: ConditionsOf) 
 
 @router.delete("/v1/tenants/{tenant}/proofs/{pin}", status_code=204)
 def take_back_proof(caller: CallerOf, tenant: TenantName, pin: Pin) -> Response:
-    """The pin counts like an address from now on."""
+    """Revoke a proof: the pin counts like an address from now on."""
     with caller.directory() as editor:
         proofs.take_back(editor, caller.tenant(editor, tenant), pin, datetime.now(UTC))
     return Response(status_code=204)

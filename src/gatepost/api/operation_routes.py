@@ -46,7 +46,7 @@ router = APIRouter()
 
 @router.get("/v1/sessions/{id}", response_model=SessionShown)
 def why(caller: CallerOf, id: SessionId, conditions: ConditionsOf) -> Response:
-    """What did happen to a session, and why; a tenant reads what concerns it."""
+    """Show what happened to a session, and why; a tenant's token shows only what concerns that tenant."""
     session_id = session_id_in(id)
     if isinstance(session_id, NoSessionId):
         raise NotFound(str(session_id))
@@ -107,7 +107,7 @@ def list_whole_queue(
     message_id: Message = None,
     limit: Limit = 50,
 ) -> Response:
-    """What waits, of all tenants (operator)."""
+    """List queued mail of all tenants (operator)."""
     caller.must_be_operator()
     wanted = waiting_mail.choice(
         message_id=message_id, tenant=tenant, domain=domain, state=state, older_than=older_than, sender=sender
@@ -117,7 +117,7 @@ def list_whole_queue(
 
 @router.get("/v1/queue/messages/{message}", response_model=QueueMessageShown)
 def show_any_message(caller: CallerOf, message: MessageId, conditions: ConditionsOf) -> Response:
-    """One message that waits (operator)."""
+    """Show a queued message (operator)."""
     caller.must_be_operator()
     return conditions.read(shown_record(waiting_mail.shown(_admin(caller), message)))
 
@@ -134,7 +134,7 @@ def list_queue(
     message_id: Message = None,
     limit: Limit = 50,
 ) -> Response:
-    """What waits of a tenant's mail."""
+    """List a tenant's queued mail."""
     owner = _tenant(caller, tenant)
     wanted = waiting_mail.choice(
         message_id=message_id,
@@ -151,7 +151,7 @@ def list_queue(
 
 @router.get("/v1/tenants/{tenant}/queue/messages/{message}", response_model=QueueMessageShown)
 def show_message(caller: CallerOf, tenant: TenantName, message: MessageId, conditions: ConditionsOf) -> Response:
-    """One message that waits, with the tenant's recipients."""
+    """Show a queued message, with the tenant's recipients."""
     owner = _tenant(caller, tenant)
     found = waiting_mail.shown(_admin(caller), message)
     own = [each for each in found.recipients if each.tenant == owner.name]
@@ -251,7 +251,7 @@ def whole_audit(
     conditions: ConditionsOf,
     subject: Annotated[str | None, Query(max_length=400, description="Or the beginning of one.")] = None,
 ) -> Response:
-    """Who changed what, newest first (operator)."""
+    """List changes, newest first (operator)."""
     caller.must_be_operator()
     with caller.directory() as editor:
         found = editor.audit(subject=subject, before=page.after_version, limit=page.limit + 1)
@@ -260,7 +260,7 @@ def whole_audit(
 
 @router.get(routes.AUDITED_CHANGE.of_all, response_model=AuditShown)
 def one_change(caller: CallerOf, version: Version, conditions: ConditionsOf) -> Response:
-    """One change: before and after (operator)."""
+    """Show a change, before and after (operator)."""
     caller.must_be_operator()
     with caller.directory() as editor:
         return conditions.read(audit_record(audit.change(editor, version)))
@@ -268,7 +268,7 @@ def one_change(caller: CallerOf, version: Version, conditions: ConditionsOf) -> 
 
 @router.get(routes.AUDITED_CHANGE.of_tenant, response_model=AuditShown)
 def one_change_of_tenant(caller: CallerOf, tenant: TenantName, version: Version, conditions: ConditionsOf) -> Response:
-    """One change of a tenant's: before and after."""
+    """Show a change of a tenant's objects, before and after."""
     with caller.directory() as editor:
         owner = caller.tenant(editor, tenant)
         found = audit.changes_of(editor, owner, before=version + 1, limit=1)
@@ -279,7 +279,7 @@ def one_change_of_tenant(caller: CallerOf, tenant: TenantName, version: Version,
 
 @router.get(routes.AUDIT.of_tenant, response_model=PageShown[AuditShown])
 def audit_of_tenant(caller: CallerOf, tenant: TenantName, page: PageOf, conditions: ConditionsOf) -> Response:
-    """Who changed what of a tenant's, newest first."""
+    """List changes of a tenant's objects, newest first."""
     with caller.directory() as editor:
         owner = caller.tenant(editor, tenant)
         found = audit.changes_of(editor, owner, before=page.after_version, limit=page.limit + 1)

@@ -42,8 +42,9 @@ def search_trace(
     limit: Annotated[int, Query(ge=1, le=MOST_ON_A_PAGE, description="How many.")] = 100,
     cursor: Annotated[str | None, Query(max_length=1000, description="`next` of the page before.")] = None,
 ) -> Response:
-    """One item for each recipient, the newest first; a tenant reads its own, and refused mail that bears its domain,
-    certificate or address."""
+    """List mail, newest first, one item for each recipient; with a tenant's token, its own.
+
+    Its own is also refused mail that bears its domain, certificate or address."""
     words = Words(
         mail_from=mail_from,
         rcpt_to=rcpt_to,
@@ -75,7 +76,7 @@ def show_trace(
     id: Annotated[str, Path(max_length=2000, description="Of an item, a session, or a message; a reply.")],
     conditions: ConditionsOf,
 ) -> Response:
-    """One message, recipient or session, event by event."""
+    """Show a message, a recipient or a session, event by event."""
     with _traces(caller) as traces:
         return conditions.read(traces.story(id))
 
