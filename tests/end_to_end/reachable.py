@@ -3,6 +3,7 @@ to others, what lies there is copied."""
 
 import os
 import shutil
+import subprocess
 import sys
 import sysconfig
 from functools import cache
@@ -50,6 +51,10 @@ def python_for_everybody(folder: Path) -> tuple[Path, dict[str, str]]:
     environment = {
         "PYTHONPATH": f"{source}:{packages}",
         "LD_LIBRARY_PATH": str(base / "lib"),
-        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONPYCACHEPREFIX": str(folder / "bytecode"),
     }
-    return base / "bin" / version, environment
+    program = base / "bin" / version
+    # Compiled once and by us: who may not write here would do it again in each process.
+    modules = "gatepost.api.__main__, gatepost.app.worker, gatepost.app.supervisor, gatepost.cli.main"
+    subprocess.run([program, "-c", f"import {modules}"], env={**os.environ, **environment}, check=True)
+    return program, environment

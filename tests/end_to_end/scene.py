@@ -195,7 +195,7 @@ def with_two_tenants(relay: Installation, sink_port: int) -> None:
 @contextmanager
 def furnished(folder: Path, certificates: Certificates) -> Iterator[Installation]:
     """The relay, serving; all its mail ends in a sink."""
-    relay = Installation(folder, client_roots=certificates.pki.roots_file, listeners=LISTENERS)
+    relay = Installation(folder, client_roots=certificates.pki.roots_file, listeners=LISTENERS, workers=1)
     _furnish(relay, certificates)
     with Outside() as outside:
         _route(relay, outside.sink().port)

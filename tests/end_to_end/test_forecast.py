@@ -25,7 +25,7 @@ def test_a_certificate_about_to_expire_is_told_until_its_server_shows_another(tm
     soon = pki.leaf("mail.contoso.com", not_after=datetime.now(UTC) + timedelta(days=5))
     later = pki.leaf("mail.contoso.com", not_after=datetime.now(UTC) + timedelta(days=80))
     fine = pki.leaf("mail.fabrikam.com", not_after=datetime.now(UTC) + timedelta(days=80))
-    relay = Installation(tmp_path / "relay", client_roots=pki.roots_file, listeners={"main": ""})
+    relay = Installation(tmp_path / "relay", client_roots=pki.roots_file, workers=1)
     relay.init()
     for tenant in ("contoso", "fabrikam"):
         relay("tenant", "add", tenant)

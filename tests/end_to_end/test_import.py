@@ -17,12 +17,17 @@ TENANTS, CONNECTORS = 400, 5
 
 
 @pytest.fixture
-def relay(tmp_path: Path, certificates: Certificates) -> Iterator[Installation]:
+def relay(tmp_path: Path, certificates: Certificates) -> Installation:
     relay = Installation(tmp_path / "relay", client_roots=certificates.pki.roots_file)
     relay.init()
     relay("tenant", "add", "fabrikam-org")
     relay("domain", "add", "fabrikam-org", "fabrikam.com", "--verified")
     relay("inbound-connector", "add", "fabrikam-org", "office", "--address", FABRIKAM_ADDRESS)
+    return relay
+
+
+@pytest.fixture
+def serving(relay: Installation) -> Iterator[Installation]:
     with Outside() as outside:
         sink = outside.sink()
         relay("send-connector", "set", "internet", "--smart-host", f"127.0.0.1:{sink.port}", "--tls", "none")
@@ -60,17 +65,17 @@ def relays(relay: Installation, certificates: Certificates) -> bool:
 
 
 def test_an_import_is_live_on_running_workers_and_hinders_nobody(
-    relay: Installation, certificates: Certificates, tmp_path: Path
+    serving: Installation, certificates: Certificates, tmp_path: Path
 ) -> None:
     file = written(tmp_path)
-    assert not relays(relay, certificates)
-    neighbour = Client(name="ben", relay=relay, sender="ben@fabrikam.com", source=FABRIKAM_ADDRESS)
+    assert not relays(serving, certificates)
+    neighbour = Client(name="ben", relay=serving, sender="ben@fabrikam.com", source=FABRIKAM_ADDRESS)
     with under_load(neighbour):
         wait_until(lambda: neighbour.acknowledged, "the neighbour's first message")
-        told = relay.told("import", "directory", str(file))
+        told = serving.json("import", "directory", str(file))
         assert told["objects"]["inbound-connector"] == {"added": TENANTS * CONNECTORS + 1, "changed": 0, "unchanged": 0}
         assert told["warnings"] == []
-        wait_until(lambda: relays(relay, certificates), "the imported connector to count")
+        wait_until(lambda: relays(serving, certificates), "the imported connector to count")
     assert neighbour.refused == neighbour.broken == []
 
 

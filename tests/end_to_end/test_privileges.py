@@ -53,10 +53,12 @@ def sink() -> Iterator[Sink]:
         yield outside.sink()
 
 
-def _set_up(folder: Path, sink: Sink | None = None, settings: str = f'user = "{USER}"') -> Installation:
+def _set_up(
+    folder: Path, sink: Sink | None = None, settings: str = f'user = "{USER}"', *, workers: int = 1, api: bool = False
+) -> Installation:
     python, environment = _REACHABLE[0]
     relay = Installation(
-        folder, workers=2, api=True, top_settings=settings, python=python, environment=dict(environment)
+        folder, workers=workers, api=api, top_settings=settings, python=python, environment=dict(environment)
     )
     relay.init()
     for tenant, address in (("contoso", CONTOSO_ADDRESS), ("fabrikam", FABRIKAM_ADDRESS)):
@@ -128,7 +130,7 @@ def _failed_start(relay: Installation, user: str | None = None) -> str:
 
 
 def test_root_binds_the_ports_and_everything_else_is_done_by_the_user(folder: Path, sink: Sink) -> None:
-    relay = _set_up(folder, sink)
+    relay = _set_up(folder, sink, workers=2, api=True)
     relay.ports["main"] = _privileged_port()
     relay.write_config()
     _give(relay)

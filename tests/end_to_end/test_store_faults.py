@@ -73,47 +73,63 @@ class Sessions:
             smtp.close()
 
 
-@pytest.mark.parametrize(
-    ("faults", "content", "says"),
-    [
-        (("write ENOSPC /queue/0.",), SMALL, r"0\.sqlite: the disk is full: free space there"),
-        (("write ENOSPC /queue/0.",), LARGE, r"0\.spool: content cannot be written \(No space left on device\)"),
-        (("write EROFS /queue/0.",), SMALL, r"0\.sqlite: reading or writing failed: check the disk"),
-        (("create EROFS /queue/0.",), LARGE, r"0\.spool: content cannot be written \(Read-only file system\)"),
-        (("write EIO /queue/0.sqlite",), SMALL, r"0\.sqlite: reading or writing failed: check the disk"),
-        (("sync EIO /queue/0.sqlite",), SMALL, r"0\.sqlite: reading or writing failed: check the disk"),
-        (("sync EIO /queue/0.sqlite",), LARGE, r"0\.sqlite: reading or writing failed: check the disk"),
-        (("sync EIO /queue/0.spool",), LARGE, r"0\.spool: content cannot be written \(Input/output error\)"),
-    ],
-    ids=lambda value: value[0].replace(" ", "-") if isinstance(value, tuple) else "",
-)
+FAILING = [
+    ("write ENOSPC /queue/0.", SMALL, r"0\.sqlite: the disk is full: free space there"),
+    ("write ENOSPC /queue/0.", LARGE, r"0\.spool: content cannot be written \(No space left on device\)"),
+    ("write EROFS /queue/0.", SMALL, r"0\.sqlite: reading or writing failed: check the disk"),
+    ("create EROFS /queue/0.", LARGE, r"0\.spool: content cannot be written \(Read-only file system\)"),
+    ("write EIO /queue/0.sqlite", SMALL, r"0\.sqlite: reading or writing failed: check the disk"),
+    ("sync EIO /queue/0.sqlite", SMALL, r"0\.sqlite: reading or writing failed: check the disk"),
+    ("sync EIO /queue/0.sqlite", LARGE, r"0\.sqlite: reading or writing failed: check the disk"),
+    ("sync EIO /queue/0.spool", LARGE, r"0\.spool: content cannot be written \(Input/output error\)"),
+]
+
+
 def test_a_failing_disk_refuses_for_now_keeps_what_is_stored_and_stops_nobody_else(
-    faults: tuple[str, ...], content: bytes, says: str, relay: Installation, sink: Sink, disk: DiskFaults
+    relay: Installation, sink: Sink, disk: DiskFaults
 ) -> None:
     relay.start()
     sessions = Sessions(relay)
+    kept = {f"defer-{worker}@outside.example" for worker in (0, 1)}
     for worker in (0, 1):
         assert sessions.send(worker, f"defer-{worker}@outside.example").startswith("250 ")
-    wait_until(lambda: deferred(relay) == {"defer-0@outside.example", "defer-1@outside.example"}, "both to be deferred")
-    disk.fail(*faults)
-    for attempt in range(3):
-        answer = sessions.send(0, f"refused-{attempt}@outside.example", content)
-        assert answer.startswith(("451 4.3.", "452 4.3.")), answer
-        assert "store-unavailable" in answer
-    assert sessions.send(1, "beside@outside.example", content).startswith("250 ")
-    taken(sink, to="beside@outside.example")
-    relay.wait_for_output(f"store-unavailable .*{says}")
-    disk.fail()
-    wait_until(lambda: sessions.send(0, "after@outside.example", content).startswith("250 "), "mail to be taken again")
-    taken(sink, to="after@outside.example")
+    wait_until(lambda: deferred(relay) == kept, "both to be deferred")
+    for number, (fault, content, says) in enumerate(FAILING):
+        _fail_and_recover(number, fault, content, says, relay, sink, disk, sessions)
+        assert deferred(relay) == kept, fault
     # What was stored before is there, after a crash, too; and what was refused is not.
     for pid in relay.worker_pids():
         os.kill(pid, signal.SIGKILL)
     sessions.close()
     Sessions(relay).close()
-    assert deferred(relay) == {"defer-0@outside.example", "defer-1@outside.example"}
+    assert deferred(relay) == kept
     assert not [each for each in tuple(sink.messages) if each.recipients[0].startswith("refused")]
     assert not list((relay.data / "queue" / "0.spool").iterdir())
+
+
+def _fail_and_recover(
+    number: int,
+    fault: str,
+    content: bytes,
+    says: str,
+    relay: Installation,
+    sink: Sink,
+    disk: DiskFaults,
+    sessions: Sessions,
+) -> None:
+    relay.output_begins_here()
+    disk.fail(fault)
+    for attempt in range(3):
+        answer = sessions.send(0, f"refused-{number}-{attempt}@outside.example", content)
+        assert answer.startswith(("451 4.3.", "452 4.3.")), (fault, answer)
+        assert "store-unavailable" in answer, (fault, answer)
+    assert sessions.send(1, f"beside-{number}@outside.example", content).startswith("250 "), fault
+    taken(sink, to=f"beside-{number}@outside.example")
+    relay.wait_for_output(f"store-unavailable .*{says}")
+    disk.fail()
+    after = f"after-{number}@outside.example"
+    wait_until(lambda: sessions.send(0, after, content).startswith("250 "), f"mail to be taken again after {fault}")
+    taken(sink, to=after)
 
 
 def test_a_commit_whose_sync_failed_is_refused_though_the_next_sync_goes_well(
@@ -184,17 +200,14 @@ def overwritten(file: Path) -> None:
     file.write_bytes(b"this is no database" * 1000)
 
 
-@pytest.mark.parametrize(
-    ("damage", "says"),
-    [
-        (newer, r"0\.sqlite is from a newer Gatepost \(format 99"),
-        (truncated, r"0\.sqlite is damaged .*stop Gatepost, move the file"),
-        (overwritten, r"0\.sqlite is damaged .*stop Gatepost, move the file"),
-    ],
-)
-def test_a_damaged_queue_file_stops_its_worker_only_and_is_named(
-    damage: Callable[[Path], None], says: str, relay: Installation, sink: Sink
-) -> None:
+DAMAGES: list[tuple[Callable[[Path], None], str]] = [
+    (newer, r"0\.sqlite is from a newer Gatepost \(format 99"),
+    (truncated, r"0\.sqlite is damaged .*stop Gatepost, move the file"),
+    (overwritten, r"0\.sqlite is damaged .*stop Gatepost, move the file"),
+]
+
+
+def test_a_damaged_queue_file_stops_its_worker_only_and_is_named(relay: Installation, sink: Sink) -> None:
     relay.start()
     sessions = Sessions(relay)
     for worker in (0, 1):
@@ -204,31 +217,40 @@ def test_a_damaged_queue_file_stops_its_worker_only_and_is_named(
     relay.stop()
     file = relay.data / "queue" / "0.sqlite"
     whole = file.read_bytes()
-    damage(file)
-    damaged = file.read_bytes()
-    relay.start()
-    relay.wait_for_output(f"worker 0.*{says}")
+    for damage, says in DAMAGES:
+        damage(file)
+        damaged = file.read_bytes()
+        relay.start()
+        relay.wait_for_output(f"worker 0.*{says}")
+        _is_served_by_the_other(relay, sink, damage.__name__)
+        # Not an octet of it was changed.
+        assert file.read_bytes() == damaged
+        done = relay.here("queue", "list")
+        assert "defer-1@outside.example" in done.stdout
+        (line,) = done.stderr.splitlines()
+        assert "0.sqlite" in line and done.returncode == 1
+        if (damage, says) != DAMAGES[-1]:
+            relay.stop()
+        file.write_bytes(whole)
+    # Once the file is repaired the worker comes back by itself.
+    Sessions(relay).close()
+    assert deferred(relay) == {"defer-0@outside.example", "defer-1@outside.example"}
+
+
+def _is_served_by_the_other(relay: Installation, sink: Sink, damage: str) -> None:
     answers = set()
     for number in range(16):
         with SmtpClient(relay.port, source="127.0.2.1") as smtp:
             answers.add(smtp.greeting.code)
             if smtp.greeting.code == 220:
                 smtp.ehlo()
-                to = f"beside-{number}@outside.example"
+                to = f"beside-{damage}-{number}@outside.example"
                 assert smtp.message("ben@fabrikam.com", to, SMALL).text.startswith("250 2.6.0 1-")
                 taken(sink, to=to)
             else:
                 assert smtp.greeting.text.startswith("421 4.3.0 store-unavailable")
+                assert smtp.closed()
     assert answers == {220, 421}
-    # Not an octet of it was changed.
-    assert file.read_bytes() == damaged
-    done = relay.here("queue", "list")
-    assert "defer-1@outside.example" in done.stdout
-    (line,) = done.stderr.splitlines()
-    assert "0.sqlite" in line and done.returncode == 1
-    file.write_bytes(whole)
-    Sessions(relay).close()
-    assert deferred(relay) == {"defer-0@outside.example", "defer-1@outside.example"}
 
 
 def test_a_torn_last_page_of_the_log_costs_nothing_that_was_acknowledged(relay: Installation, sink: Sink) -> None:
