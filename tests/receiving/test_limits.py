@@ -83,11 +83,13 @@ def test_a_tenants_own_limits_come_before_those_of_the_server_and_change_at_run_
             gate.count_message(name, 0.0, 1)
     assert gate.over("contoso", 0.0, 0) is None
     assert gate.over("fabrikam", 0.0, 0) is not None
-    assert gate.largest_message("contoso") == 1000
+    limits = gate.limits_of("contoso")
+    assert limits is not None and limits.message_size == 1000
     tenants.limits["fabrikam"] = TenantLimits(messages_per_minute=9, message_size=0)
     tenants.version += 1
     assert gate.over("fabrikam", 0.0, 0) is None
-    assert gate.largest_message("fabrikam") is None
+    limits = gate.limits_of("fabrikam")
+    assert limits is not None and limits.message_size == 0
 
 
 def test_limits_of_what_is_stored_bound_no_mail() -> None:

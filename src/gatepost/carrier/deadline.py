@@ -1,7 +1,7 @@
 """How long one session may wait for its peer.
 
-Law: moving a deadline costs next to nothing. One timer is armed, for the earliest deadline there was, and looks where
-the deadline is by now when it fires.
+Law: moving a deadline costs next to nothing. One timer is armed, for the earliest deadline there was or a minute from
+then, and looks where the deadline is by now when it fires.
 """
 
 import asyncio
@@ -9,6 +9,8 @@ from collections.abc import Callable
 from typing import Final
 
 _SLACK_S: Final = 0.01
+_LOOK_AFTER_S: Final = 60.0
+"""A deadline that is moved from minutes to fewer minutes, as in every session, needs no other timer."""
 
 
 class Deadline:
@@ -25,9 +27,10 @@ class Deadline:
 
     def move(self, seconds: float) -> None:
         """To so long from now."""
-        self.at = self._loop.time() + seconds
+        now = self._loop.time()
+        self.at = now + seconds
         if self.at < self._armed_for:
-            self._arm()
+            self._arm(now)
 
     def cancel(self) -> None:
         """For good."""
@@ -37,15 +40,16 @@ class Deadline:
         # A late move arms nothing. Sessions are freed by reference count, and `passed` leads back to one.
         self._armed_for, self._passed = float("-inf"), None
 
-    def _arm(self) -> None:
+    def _arm(self, now: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._armed_for = self.at
-        self._timer = self._loop.call_at(self.at, self._fire)
+        self._armed_for = min(self.at, now + _LOOK_AFTER_S)
+        self._timer = self._loop.call_at(self._armed_for, self._fire)
 
     def _fire(self) -> None:
         self._timer, self._armed_for = None, float("inf")
-        if self._loop.time() < self.at - _SLACK_S:
-            self._arm()
+        now = self._loop.time()
+        if now < self.at - _SLACK_S:
+            self._arm(now)
         elif self._passed is not None:
             self._passed()

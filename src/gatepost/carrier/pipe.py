@@ -43,7 +43,7 @@ Tls = TypeVar("Tls", bound=TlsSession)
 
 
 class Pipe(Generic[Tls]):
-    __slots__ = ("_elapsed", "_out", "_paused_at", "secured", "tls", "transport")
+    __slots__ = ("_elapsed", "_out", "_paused_at", "say", "secured", "tls", "transport")
 
     def __init__(self, transport: asyncio.BaseTransport, elapsed: Callable[[], float]) -> None:
         self.transport: Any = transport
@@ -52,6 +52,8 @@ class Pipe(Generic[Tls]):
         """The handshake is over."""
         self._elapsed = elapsed
         self._out: list[bytes] = []
+        self.say = self._out.append
+        """Octets that leave with the next `flush`."""
         self._paused_at: float | None = None
 
     # --- in ---------------------------------------------------------------------------------------------------------
@@ -85,10 +87,6 @@ class Pipe(Generic[Tls]):
             self.transport.write(octets)
 
     # --- out --------------------------------------------------------------------------------------------------------
-
-    def say(self, octets: bytes) -> None:
-        """Leaves with the next `flush`."""
-        self._out.append(octets)
 
     def flush(self) -> None:
         if self._out:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from gatepost import __version__
-from gatepost.mail.visible import visible
+from gatepost.mail.visible import is_plain, visible
 from gatepost.protocol_log.record import Event, ProtocolLogRecord
 
 FIELDS: Final = (
@@ -80,8 +80,8 @@ class RecordWriter:
             rows.append(row if row.count(",") == _COMMAS and '"' not in row else self._quoted(record))
         # A line break inside a value would let a peer write rows of its own. Hardly any row has one, and looking at
         # all of them together costs little more than looking at one.
-        if not _is_plain("".join(rows)):
-            rows = [row if _is_plain(row) else self._quoted(each) for row, each in zip(rows, records, strict=True)]
+        if not _plain_ascii("".join(rows)):
+            rows = [row if _plain_ascii(row) else self._quoted(each) for row, each in zip(rows, records, strict=True)]
         return "\r\n".join([*rows, ""])
 
     def _quoted(self, record: ProtocolLogRecord) -> str:
@@ -103,9 +103,8 @@ class RecordWriter:
         return text
 
 
-def _is_plain(text: str) -> bool:
-    """Whether it shows all it holds, on one line."""
-    return text.isascii() and text.isprintable()
+def _plain_ascii(text: str) -> bool:
+    return text.isascii() and is_plain(text)
 
 
 def _quoted(value: str) -> str:

@@ -46,7 +46,7 @@ class MemoryContent:
         return len(self._octets)
 
     def chunks(self) -> Iterator[bytes]:
-        yield self._octets
+        return iter((self._octets,))
 
     def release(self) -> None:
         """Nothing to give back: the memory goes with the last reference."""

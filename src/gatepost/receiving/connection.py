@@ -79,7 +79,8 @@ class InboundConnection(asyncio.Protocol):
             self.abort()
             return
         address = _address(peer[0].partition("%")[0])
-        if any(address in network for network in self._listener.proxy_from):
+        proxies = self._listener.proxy_from
+        if proxies and any(address in network for network in proxies):
             self._header = b""
             self._deadline.move(_PROXY_HEADER_TIMEOUT_S)
         else:
@@ -227,8 +228,7 @@ class InboundConnection(asyncio.Protocol):
             self._deadline.move(limits.content_timeout_s if machine.in_content else limits.command_timeout_s)
         if acceptance.no_room is not None and (refused := machine.refuse_content(acceptance.no_room)):
             self._carry_out(session, refused)
-        farewell = conversation.too_idle()
-        if farewell is not None:
+        if machine.idle_commands >= conversation.idle_until and (farewell := conversation.too_idle()):
             self._carry_out(
                 session, machine.break_off(farewell, "too many commands without mail, or rejected commands")
             )

@@ -78,7 +78,8 @@ class Conversation:
         self._logged_attribution: Attribution | None = None
         self._mutes_reply = False
         self._late_answer: asyncio.TimerHandle | None = None
-        self._idle_until = IDLE_COMMANDS
+        self.idle_until = IDLE_COMMANDS
+        """So many commands without mail are suffered before it is asked whether the session is `too_idle`."""
         self.pace: ContentPace | None = None
         """Of the content that is coming in."""
 
@@ -99,11 +100,10 @@ class Conversation:
 
     def too_idle(self) -> Reply | None:
         """The farewell where so many commands led to no mail that the session is to end."""
-        idle = self._machine.idle_commands
-        if idle < self._idle_until or self._visitor is None:
+        if self._visitor is None:
             return None
-        times = 1 + (idle - self._idle_until) // IDLE_COMMANDS
-        self._idle_until += times * IDLE_COMMANDS
+        times = 1 + (self._machine.idle_commands - self.idle_until) // IDLE_COMMANDS
+        self.idle_until += times * IDLE_COMMANDS
         return self._gate.idled(self._visitor, times)
 
     def leave(self) -> None:

@@ -56,7 +56,7 @@ class TenantGate:
 
     def enter(self, tenant: str, now: float) -> OverLimit | bool:
         """A session of `tenant` begins to relay. True: it counts, until it leaves."""
-        limits = self._limits_of(tenant)
+        limits = self.limits_of(tenant)
         if limits is None:
             return False
         minute = int(now // 60)
@@ -71,7 +71,7 @@ class TenantGate:
 
     def over(self, tenant: str, now: float, recipients: int) -> OverLimit | None:
         """Whether a message with so many recipients of `tenant`, before this one, may have one more now."""
-        limits = self._limits_of(tenant)
+        limits = self.limits_of(tenant)
         if limits is None:
             return None
         minute = int(now // 60)
@@ -88,16 +88,12 @@ class TenantGate:
             return self._refused(tenant, "queued", says, now, now + _LATER_S)
         return None
 
-    def largest_message(self, tenant: str) -> int | None:
-        """Octets; None: no limit."""
-        limits = self._limits_of(tenant)
-        return limits.message_size or None if limits else None
-
     def count_message(self, tenant: str, now: float, recipients: int) -> None:
-        if self._limits_of(tenant) is not None:
+        if self.limits_of(tenant) is not None:
             self._tally.add(tenant, int(now // 60), messages=1, recipients=recipients)
 
-    def _limits_of(self, tenant: str) -> TenantLimits | None:
+    def limits_of(self, tenant: str) -> TenantLimits | None:
+        """None: there is nothing to count."""
         if self._version != self._directory.version:
             self._version = self._directory.version
             self._limits.clear()

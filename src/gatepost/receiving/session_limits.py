@@ -18,6 +18,8 @@ class SessionLimits:
 
     def refusal(self, tenant: str, recipients: int, declared_size: int, now: float) -> Reply | None:
         """Of one more recipient that `tenant`'s own server sends mail to, in a message with so many before."""
+        if self._tenants.limits_of(tenant) is None:
+            return None
         over = self._tenants.over(tenant, now, recipients)
         if over is None and self._entered is None:
             entered = self._tenants.enter(tenant, now)
@@ -36,8 +38,10 @@ class SessionLimits:
         return None
 
     def _too_large(self, tenant: str, size: int) -> Reply | None:
-        most = self._tenants.largest_message(tenant)
-        return replies.tenant_message_too_large(most, self._session_id) if most and size > most else None
+        limits = self._tenants.limits_of(tenant)
+        if limits is None or not limits.message_size or size <= limits.message_size:
+            return None
+        return replies.tenant_message_too_large(limits.message_size, self._session_id)
 
     def count(self, relaying: Mapping[str, int], now: float) -> None:
         """A message was taken, with so many recipients for each tenant."""

@@ -208,7 +208,7 @@ class ServerSession:
         if self._client_gone and not (self.paused or self.waiting or self.closed):
             self.close(None, "the client closed the connection")
         if self.at == len(self.buffer):
-            self.drop_buffer()
+            self.buffer, self.at = b"", 0
         effects, self.effects = self.effects, []
         return effects
 

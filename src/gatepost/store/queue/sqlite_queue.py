@@ -27,7 +27,7 @@ from gatepost.store.queue.changes import (
     Settle,
 )
 from gatepost.store.queue.claims import Claims
-from gatepost.store.queue.file import open_again_to_work, open_to_read, open_to_work, own, reporting
+from gatepost.store.queue.file import open_again_to_work, open_to_read, open_to_work, own, reporting, store_error
 from gatepost.store.queue.group_commit import GroupCommit
 from gatepost.store.queue.orders import first_due_of_each_key
 from gatepost.store.queue.spool import ContentWriter, Spool, sync_folder
@@ -165,8 +165,10 @@ class SqliteQueueStore:
             return self._queue.claims.next_due_at()
 
     def still_wanted(self, claim: Claim) -> bool:
-        with reporting(self._file):
+        try:
             return self._queue.claims.still_wanted(claim)
+        except sqlite3.Error as error:
+            raise store_error(error, self._file) from error
 
     def open_content(self, message: QueuedMessage) -> Content:
         """The stored content. Raises `StoreUnavailable` when an operator removed the message meanwhile."""
