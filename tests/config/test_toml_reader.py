@@ -73,6 +73,11 @@ def test_durations_and_sizes_are_read_with_their_units(tmp_path: Path) -> None:
     assert config.sessions.max_age_days == 7
 
 
+def test_a_folder_is_named_as_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"is a folder; name the file in it: .*/gatepost\.toml"):
+        read(tmp_path)
+
+
 def test_a_missing_file_says_how_to_write_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="does not exist; write it with: gatepost init"):
         read(tmp_path / "gatepost.toml")

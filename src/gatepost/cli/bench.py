@@ -55,10 +55,7 @@ def load(
     from gatepost.loadgen.load import Load, LoadError, run
     from gatepost.loadgen.native import CompileError
 
-    if (certificate is None) != (key is None):
-        context.fail("--certificate and --key go together", context.WRONG_USE)
-    if tls not in ("1.2", "1.3"):
-        context.fail(f"--tls {tls}: must be 1.2 or 1.3", context.WRONG_USE)
+    _must_fit(certificate, key, tls)
     try:
         host, port = _target(target, i_own_this_host)
         wanted = Load(
@@ -87,6 +84,13 @@ def load(
         _print(wanted, result)
     if not result.ok:
         raise typer.Exit(context.NO)
+
+
+def _must_fit(certificate: Path | None, key: Path | None, tls: str) -> None:
+    if (certificate is None) != (key is None):
+        context.fail("--certificate and --key go together", context.WRONG_USE)
+    if tls not in ("1.2", "1.3"):
+        context.fail(f"--tls {tls}: must be 1.2 or 1.3", context.WRONG_USE)
 
 
 def _target(text: str, owned: str | None) -> tuple[str, int]:

@@ -76,6 +76,8 @@ def read(file: Path) -> Config:
         found = file.read_text("utf-8")
     except FileNotFoundError:
         raise ConfigError(f"{file} does not exist; write it with: gatepost init") from None
+    except IsADirectoryError:
+        raise ConfigError(f"{file} is a folder; name the file in it: {file / 'gatepost.toml'}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file} cannot be read: {error}") from None
     return parse(file, found)
@@ -86,7 +88,9 @@ def parse(file: Path, content: str) -> Config:
     try:
         settings = tomllib.loads(content)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{file}: {error}") from None
+        # tomllib names the place where it gave up, which is the end of the line.
+        hint = "; is a quotation mark missing there?" if "Illegal character '\\n'" in str(error) else ""
+        raise ConfigError(f"{file}: {error}{hint}") from None
     config = _config(file, content, _Table(file, "", settings))
     _check(config)
     return config

@@ -174,7 +174,7 @@ def test_a_tenants_own_authority_comes_with_its_certificate(bulk: SqliteBulkEdit
         (b"[]\n", "must be a JSON object"),
         ({"name": "contoso"}, "'kind' is null, and must be one of tenant, domain, inbound-connector, send-connector"),
         (tenant(created="x"), "a tenant has no 'created'; did you mean 'created_at'?"),
-        (tenant(created_at="yesterday"), "'created_at' wants a time such as 2026-01-02T03:04:05Z, not \"yesterday\""),
+        (tenant(created_at="yesterday"), "'created_at' must be a time such as 2026-01-02T03:04:05Z, not \"yesterday\""),
         (tenant("a/b"), "'a/b' cannot be the name of a tenant"),
         ({"kind": "tenant"}, "'name' is missing: a tenant has one"),
         (domain("com"), "'com' is a top-level domain"),
@@ -185,13 +185,13 @@ def test_a_tenants_own_authority_comes_with_its_certificate(bulk: SqliteBulkEdit
         ),
         (domain(verified=False, verified_by_operator=True), "'verified_by_operator' needs 'verified'"),
         (connector(certificate_names=["mail"]), "'mail' is not a full name"),
-        (connector(certificate_names="mail.contoso.com"), "'certificate_names' wants a list of texts"),
+        (connector(certificate_names="mail.contoso.com"), "'certificate_names' must be a list of texts"),
         (connector(certificate_names=[]), "nothing identifies the server"),
-        (connector(enabled="yes"), "'enabled' wants true or false, not \"yes\""),
+        (connector(enabled="yes"), "'enabled' must be true or false, not \"yes\""),
         (connector(type="partners"), "type partners: must be on-premises or partner"),
         (connector(addresses=["192.0.2.1/24"]), "'192.0.2.1/24' has bits set behind its prefix"),
         (send(tls="always"), "tls always: must be one of none, opportunistic, encrypt, verify"),
-        (send(address_spaces=[{"space": "*"}]), "'address_spaces' wants a list such as"),
+        (send(address_spaces=[{"space": "*"}]), "'address_spaces' must be a list such as"),
         (send(smart_hosts=[{"host": "mx.contoso.com", "port": 99999}]), "the port behind ':'"),
         (send(certificate="a.pem"), "key is missing"),
         (send(tenant="nobody"), "there is no tenant 'nobody'"),
@@ -212,6 +212,13 @@ def test_a_stored_connector_keeps_its_form_rather_than_take_an_unowned_name(bulk
     imported(bulk, tenant(), domain(), connector())
     told = refusal(bulk, connector(certificate_names=["mail.fabrikam.com"]))
     assert told.startswith("new.jsonl:1: contoso/mail cannot be changed so: certificate name mail.fabrikam.com")
+
+
+def test_a_file_of_another_kind_is_told_once(bulk: SqliteBulkEditor) -> None:
+    for line in (b"name,domain\n", b"1\n"):
+        said = refusal(bulk, *[line] * 30)
+        assert said.startswith("new.jsonl:1: ") and "must be JSON Lines, as gatepost export directory writes it" in said
+        assert "\n" not in said
 
 
 def test_bad_lines_are_told_together_up_to_a_number(bulk: SqliteBulkEditor) -> None:

@@ -103,7 +103,8 @@ def test_an_unknown_session_says_how_far_back_the_records_go() -> None:
     assert "go back to 2026-01-01 00:00 UTC" in str(missing)
     assert "\n" not in str(missing)
     assert "no session records here yet" in str(why(Sessions(), "08DD34FA30862780"))
-    assert "not a valid session id" in str(why(Sessions(), "F" * 16))
+    for made_up in ("F" * 16, "0" * 16):
+        assert "not a valid session id" in str(why(Sessions(), made_up))
 
 
 def test_what_holds_no_id_is_answered_with_where_to_find_one() -> None:

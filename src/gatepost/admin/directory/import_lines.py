@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from gatepost.admin.directory import domains, inbound_connectors, limits, send_connectors
 from gatepost.admin.directory.changes import changed, changes_from
 from gatepost.admin.directory.editor import BulkEditor
-from gatepost.admin.directory.lines import Kind, Line, line_of, read_line
+from gatepost.admin.directory.lines import Kind, Line, NoObject, line_of, read_line
 from gatepost.admin.directory.ownership import what_is_missing
 from gatepost.admin.directory.send_connectors import CredentialCheck
 from gatepost.errors import BadRequest, NotAllowed, Refused, Sentence, with_keys
@@ -116,7 +116,15 @@ def _read(lines: Iterable[bytes], work: "_Import") -> Iterator[Line]:
         work.done.lines, work.done.octets = number, work.done.octets + len(octets)
         if not octets.isspace():
             with work.judging(number):
-                yield read_line(number, octets)
+                try:
+                    line = read_line(number, octets)
+                except NoObject as error:
+                    if number > 1:
+                        raise
+                    # Another kind of file: the same would be said of each of its lines.
+                    says = f"{error}; the file must be JSON Lines, as gatepost export directory writes it"
+                    raise ImportRefused([work.told_of(number, says)]) from None
+                yield line
 
 
 def _batches(lines: Iterable[Line]) -> Iterator[list[Line]]:

@@ -59,14 +59,18 @@ def _without_defaults(record: Record) -> Record:
     }
 
 
+class NoObject(BadRequest):
+    """The line is no JSON object at all."""
+
+
 def read_line(number: int, octets: bytes) -> Line:
     """Raises `BadRequest`."""
     try:
         record = json.loads(octets.decode("utf-8"))
     except ValueError as error:
-        raise BadRequest(f"invalid JSON: {error}") from None
+        raise NoObject(f"invalid JSON: {error}") from None
     if not isinstance(record, dict):
-        raise BadRequest('must be a JSON object, such as {"kind":"tenant","name":"contoso"}')
+        raise NoObject('must be a JSON object, such as {"kind":"tenant","name":"contoso"}')
     kind = _kind(record.pop("kind", None))
     known = _FIELDS[kind]
     for name, value in record.items():
@@ -74,7 +78,7 @@ def read_line(number: int, octets: bytes) -> Line:
         if field is None:
             raise _unknown(kind, name)
         if not field.form.fits(value):
-            raise BadRequest(f"'{name}' wants {field.form.wants}, not {json.dumps(value)[:40]}", field=field)
+            raise BadRequest(f"'{name}' must be {field.form.wants}, not {json.dumps(value)[:40]}", field=field)
     for name in _NEEDED[kind]:
         if not record.get(name):
             raise BadRequest(f"'{name}' is missing: a {kind} has one")

@@ -7,6 +7,9 @@ from typing import Any, Protocol
 
 from gatepost.mail.session_id import find_session_id, time_of
 
+_FIRST_YEAR = 2000
+"""An id that speaks of an earlier one was made up, or cut."""
+
 
 class Sessions(Protocol):
     """Session records, to read."""
@@ -59,9 +62,10 @@ class SessionNotFound:
     @property
     def _began(self) -> str | None:
         try:
-            return f"{time_of(self.session_id):%Y-%m-%d %H:%M:%S} UTC"
+            began = time_of(self.session_id)
         except ValueError:
             return None
+        return f"{began:%Y-%m-%d %H:%M:%S} UTC" if began.year >= _FIRST_YEAR else None
 
 
 def session_id_in(text: str) -> str | NoSessionId:
