@@ -357,7 +357,7 @@ def scenes(draw: st.DrawFn) -> tuple[World, tuple[Server, Evidence]]:
 
 
 @pytest.mark.soak
-@settings(max_examples=rounds(60, large=6000), deadline=None)
+@settings(max_examples=rounds(30, large=6000), deadline=None)
 @given(scene=scenes())
 def test_no_mail_is_taken_for_a_tenant_that_could_not_claim_it(scene: tuple[World, tuple[Server, Evidence]]) -> None:
     world, (server, evidence) = scene
@@ -367,7 +367,7 @@ def test_no_mail_is_taken_for_a_tenant_that_could_not_claim_it(scene: tuple[Worl
 
 
 @pytest.mark.soak
-@settings(max_examples=rounds(60, large=6000), deadline=None)
+@settings(max_examples=rounds(30, large=6000), deadline=None)
 @given(scene=scenes())
 def test_no_mail_reaches_a_next_hop_of_a_tenant_that_it_is_nothing_to(
     scene: tuple[World, tuple[Server, Evidence]],

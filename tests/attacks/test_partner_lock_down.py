@@ -57,7 +57,7 @@ def test_a_lock_down_holds_for_other_tenants_servers(
     for certificate, sender in ((None, "a@outside.example"), (evil, "ceo@contoso.com"), (evil, "me@evil.example")):
         said = says(relay, certificate, sender, "ann@contoso.com")
         assert said.startswith("550 5.7.51 ") and "partner-restricted-to-certificate" in said
-    explained = relay.json(
+    explained = relay.told(
         "explain",
         *("--certificate", str(evil.chain_file), "--mail-from", "ceo@contoso.com", "--rcpt-to", "ann@contoso.com"),
         expect=1,

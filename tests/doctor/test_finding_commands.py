@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import time
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,7 @@ def nodes(node: Node, kind: str) -> list[Node]:
     return found + [inner for child in node.children for inner in nodes(child, kind)]
 
 
+@cache
 def assert_shell(command: str) -> None:
     checked = subprocess.run(["bash", "-n"], input=command, text=True, capture_output=True, check=False)
     assert checked.returncode == 0, f"{command}\n{checked.stderr}"
@@ -149,7 +151,7 @@ def test_a_value_is_one_powershell_string_and_comes_out_as_it_went_in(name):
 
 
 @pytest.mark.soak
-@settings(max_examples=rounds(60, large=1200), deadline=None)
+@settings(max_examples=rounds(20, large=1200), deadline=None)
 @given(NAMES)
 @example('Büro\'s "relay" $(reboot) `reboot` ; & | <I>CN=x<S>')
 @example("new line")

@@ -107,7 +107,7 @@ PIECES = [
     ",",
 ]
 TEXTS = st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=40)), max_size=14).map("\n".join)
-PATIENT = settings(max_examples=rounds(150, large=5000), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+PATIENT = settings(max_examples=rounds(50, large=5000), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def bundle_of(octets: bytes):

@@ -82,7 +82,7 @@ LABELS = st.from_regex(r"[a-z]{4}q[a-z]{3,8}x[0-9]", fullmatch=True)
     st.sampled_from(["log", "export", "list", "bounce", "words", "openssl", "postfix"]),
 )
 @pytest.mark.soak
-@settings(max_examples=rounds(150, large=3000), deadline=None)
+@settings(max_examples=rounds(40, large=3000), deadline=None)
 def test_a_secret_name_leaks_in_no_kind_of_evidence(
     person: str, domain: str, host: str, address: ipaddress.IPv4Address, thumbprint: str, form: str
 ) -> None:

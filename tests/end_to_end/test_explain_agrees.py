@@ -225,7 +225,7 @@ def test_the_command_line_says_what_the_session_says(
     session = Session("main", kind, CONTOSO_ADDRESS, (transaction,))
     ((told,),) = [each["recipients"] for each in lived(session, relay, certificates)]
     file, _ = files_of(getattr(certificates, kind, None))
-    explained = relay.json(
+    explained = relay.told(
         "explain",
         *("--address", CONTOSO_ADDRESS, "--ehlo", "mail.test"),
         *(("--certificate", str(file)) if file else ("--tls",) * (kind == NONE)),

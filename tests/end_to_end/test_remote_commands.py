@@ -212,12 +212,12 @@ def test_explain_says_the_same_here_and_there(
         (1, "--certificate", str(other), "--mail-from", "a@contoso.com", "--rcpt-to", "b@outside.example"),
         (1, "--address", "192.0.2.9", "--mail-from", "", "--rcpt-to", "b@outside.example", "--tls"),
     ):
-        here = relay.run("explain", *options, "--json")
+        here = relay.here("explain", *options, "--json")
         there = json.loads(operator("explain", *options, "--json", expect=code)[0])
         assert _without_time(there) == _without_time(json.loads(here.stdout))
         assert here.returncode == code
     wrong = ("explain", "--address", "192.0.2", "--mail-from", "", "--rcpt-to", "b@outside.example")
-    assert operator(*wrong, expect=2)[1] == relay.run(*wrong).stderr
+    assert operator(*wrong, expect=2)[1] == relay.here(*wrong).stderr
 
 
 def _without_time(document: Any) -> Any:
@@ -236,7 +236,7 @@ def test_explain_tells_a_tenant_nothing_that_depends_on_another(
     )
     relay("inbound-connector", "add", "fabrikam", "guessed", "--certificate-name", "*.fabrikam.com")
     relay("inbound-connector", "set", "fabrikam", "guessed", "--address", "192.0.2.77")
-    assert relay.run(*asked).returncode == 0
+    assert relay.here(*asked).returncode == 0
     known, _ = contoso(*asked, expect=1)
     relay("inbound-connector", "remove", "fabrikam", "guessed")
     unknown, _ = contoso(*asked, expect=1)

@@ -179,7 +179,7 @@ def test_pages_follow_one_another_and_a_cursor_opens_its_own_search_only(relay: 
     for query in ({"cursor": first["next"]}, {"from": "pages@contoso.com", "cursor": first["next"][:-2] + "xx"}):
         answer = operator.get("/v1/trace", params=query)
         assert (answer.status_code, code_of(answer)) == (400, "bad-cursor")
-    done = relay.run("trace", "--after", first["next"])
+    done = relay.here("trace", "--after", first["next"])
     assert (done.returncode, done.stderr) == (
         2,
         "gatepost: --after: the cursor does not belong to this search; begin without it\n",

@@ -184,7 +184,7 @@ _DESIRED = st.sampled_from([DESIRED, renewed("mail2.contoso.com"), replace(DESIR
 
 
 @pytest.mark.soak
-@settings(deadline=None, max_examples=rounds(60, large=1200))
+@settings(deadline=None, max_examples=rounds(20, large=1200))
 @given(rounds=st.lists(st.tuples(_EDITS, _DESIRED), min_size=1, max_size=3))
 def test_no_apply_takes_back_what_somebody_did_by_hand(rounds: list[tuple[list[Any], Any]]) -> None:
     with TemporaryDirectory() as folder:
@@ -211,7 +211,7 @@ _UNMANAGED = object()
 
 
 @pytest.mark.soak
-@settings(deadline=None, max_examples=rounds(60, large=1200))
+@settings(deadline=None, max_examples=rounds(20, large=1200))
 @given(edits=_EDITS, desired=_DESIRED, cut=st.integers(0, 9))
 def test_undo_returns_both_sides_to_the_octet(edits: list[Any], desired: Any, cut: int) -> None:
     """From nothing or from an earlier, edited set-up; whole, or interrupted anywhere."""

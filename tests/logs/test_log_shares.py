@@ -20,8 +20,9 @@ from gatepost.protocol_log.record import Event, ProtocolLogRecord
 from soak import rounds
 
 NOON = 1_767_268_800.0  # 2026-01-01 12:00 UTC
-MIB = 1024 * 1024
-LIMITS = FileLimits(file_size=MIB, folder_size=8 * MIB)
+FULL = rounds(256, large=1024) * 1024
+"""Octets of a full file; floods and folders are so many of them."""
+LIMITS = FileLimits(file_size=FULL, folder_size=8 * FULL)
 NAMES = FileNames(prefix="RECV", suffix=".LOG")
 HONEST, FLOOD = "198.51.100.7", "203.0.113.9"
 ROW = "550 5.7.64 TenantAttribution; Relay Access Denied " + "x" * 950
@@ -81,7 +82,7 @@ def test_a_strangers_flood_flushes_neither_tenants_rows_nor_those_of_other_stran
     kept = [log.session(HONEST), log.session("192.0.2.5", "contoso"), log.session("2001:db8::1", "fabrikam")]
     last = ""
     for _ in range(rounds(1, large=8)):
-        log.flood(FLOOD, 16 * MIB)
+        log.flood(FLOOD, 16 * FULL)
         last = log.session(FLOOD)
         log.files.flush()
     assert [log.has(each) for each in kept] == [True] * 3
@@ -92,49 +93,52 @@ def test_a_strangers_flood_flushes_neither_tenants_rows_nor_those_of_other_stran
 @pytest.mark.soak
 def test_a_tenants_flood_flushes_no_other_tenants_rows(log: Log) -> None:
     kept = [log.session("192.0.2.5", "contoso") for _ in range(50)] + [log.session(HONEST)]
-    log.flood("192.0.2.6", rounds(16, large=80) * MIB, "fabrikam")
+    log.flood("192.0.2.6", rounds(16, large=80) * FULL, "fabrikam")
     assert all(log.has(each) for each in kept)
 
 
 @pytest.mark.soak
 def test_mail_that_a_stranger_sends_to_a_tenant_flushes_no_rows_of_the_tenant(log: Log) -> None:
-    log.flood("192.0.2.5", MIB // 4, "contoso")
+    log.flood("192.0.2.5", FULL // 4, "contoso")
     kept = [log.session("192.0.2.5", "contoso")] + [log.session(HONEST, "contoso", by_stranger=True) for _ in range(20)]
     for _ in range(rounds(1, large=8)):
-        log.flood(FLOOD, 16 * MIB, "contoso", by_stranger=True)
+        log.flood(FLOOD, 16 * FULL, "contoso", by_stranger=True)
     assert all(log.has(each) for each in kept)
 
 
 @pytest.mark.soak
 def test_two_busy_tenants_do_not_flush_each_other(log: Log) -> None:
-    log.flood("192.0.2.5", MIB, "contoso")
+    log.flood("192.0.2.5", FULL, "contoso")
     kept = log.session("192.0.2.5", "contoso")
-    log.flood("192.0.2.6", rounds(16, large=80) * MIB, "fabrikam")
+    log.flood("192.0.2.6", rounds(16, large=80) * FULL, "fabrikam")
     assert log.has(kept)
 
 
+@pytest.mark.soak
 def test_a_flood_from_many_networks_flushes_no_tenants_rows(log: Log) -> None:
     kept = [log.session("192.0.2.5", "contoso") for _ in range(50)]
     for network in range(256):
-        log.flood(f"203.0.{network}.1", 256 * 1024)
+        log.flood(f"203.0.{network}.1", FULL // 4)
     assert all(log.has(each) for each in kept)
 
 
+@pytest.mark.soak
 def test_what_one_part_leaves_free_others_use(log: Log) -> None:
-    log.flood("192.0.2.6", 16 * MIB, "fabrikam")
+    log.flood("192.0.2.6", 16 * FULL, "fabrikam")
     assert log.size > 0.8 * LIMITS.folder_size
-    log.flood(FLOOD, 16 * MIB)
-    log.flood("192.0.2.6", 16 * MIB, "fabrikam")
+    log.flood(FLOOD, 16 * FULL)
+    log.flood("192.0.2.6", 16 * FULL, "fabrikam")
     assert 0.5 * LIMITS.folder_size < log.size < 1.5 * LIMITS.folder_size
 
 
+@pytest.mark.soak
 def test_who_is_always_busy_leaves_the_quiet_files_to_the_quiet(log: Log) -> None:
     kept = [log.session("192.0.2.5", "contoso") for _ in range(50)]
     for _ in range(48):
-        log.flood("192.0.2.6", MIB // 2, "fabrikam")
+        log.flood("192.0.2.6", FULL // 2, "fabrikam")
         log.clock.now += 3600
     quiet = sum(path.stat().st_size for path in log.folder.glob("*.LOG"))
-    assert quiet < MIB // 2
+    assert quiet < FULL // 2
     assert all(log.has(each) for each in kept)
     log.clock.now += 3600
     log.session("192.0.2.6", "fabrikam")
@@ -145,11 +149,11 @@ def test_who_is_always_busy_leaves_the_quiet_files_to_the_quiet(log: Log) -> Non
 def test_files_of_before_there_were_shares_are_read_and_counted(tmp_path: Path) -> None:
     before = ProtocolLogFiles(tmp_path, Side.RECEIVE, LogWriter(), LIMITS, Clock())
     old = SessionIds(1).next(NOON)
-    before.add(ProtocolLogRecord(NOON, "c", old, 0, "", "", Event.SEND, "y" * 7 * MIB, ""))
+    before.add(ProtocolLogRecord(NOON, "c", old, 0, "", "", Event.SEND, "y" * 7 * FULL, ""))
     before.finish()
     log = Log(tmp_path)
     assert log.has(old)
-    log.flood("192.0.2.6", 8 * MIB, "fabrikam")
+    log.flood("192.0.2.6", 8 * FULL, "fabrikam")
     assert log.size < 1.5 * LIMITS.folder_size
     assert not log.has(old), "it was furthest beyond its part"
 
@@ -195,17 +199,17 @@ def test_the_last_rows_are_written_when_the_log_is_closed(log: Log) -> None:
 
 def test_rows_of_every_share_are_followed(log: Log) -> None:
     followed = FollowedProtocolLogs({Side.RECEIVE: log.folder})
-    log.flood(FLOOD, 2 * MIB)
+    log.flood(FLOOD, 2 * FULL)
     log.session(HONEST)
     log.session("192.0.2.5", "contoso")
     log.files.flush()
-    assert len(followed.new_rows()) == 2 * MIB // 1024 + 2
+    assert len(followed.new_rows()) == 2 * FULL // 1024 + 2
 
 
 def test_without_a_limit_of_the_folder_nothing_is_removed(tmp_path: Path) -> None:
     log = Log(tmp_path, replace(LIMITS, folder_size=0))
     first = log.session(FLOOD)
-    log.flood(FLOOD, 4 * MIB)
+    log.flood(FLOOD, 4 * FULL)
     assert log.has(first)
 
 
@@ -286,12 +290,13 @@ def test_a_session_whose_records_are_in_two_shares_is_put_together_in_order(
     assert [each["rcpt_to"] for each in found["transactions"][0]["recipients"]] == ["r0@x.example", "r1@x.example"]
 
 
+@pytest.mark.soak
 def test_records_of_an_honest_refusal_outlive_a_strangers_flood(tmp_path: Path, records: SessionRecords[Any]) -> None:
     ids = SessionIds(1)
     kept = [ids.next(NOON), ids.next(NOON)]
     records.add(_record(kept[0], HONEST, 0, None, True))
     records.add(_record(kept[1], "192.0.2.5", 0, "contoso", True))
-    for count in range(32 * 1024):
+    for count in range(32 * FULL // 1024):
         records.add(_record(ids.next(NOON), FLOOD, 0, None, True))
         if count % 256 == 0:
             records.flush()

@@ -75,7 +75,7 @@ def test_the_lineage_says_where_the_issuer_is(pki: Pki) -> None:
 
 @pytest.mark.soak
 @settings(
-    max_examples=rounds(300, large=6000), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=rounds(100, large=6000), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data())
 def test_no_octets_make_it_throw(pki: Pki, data: st.DataObject) -> None:

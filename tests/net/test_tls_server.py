@@ -236,7 +236,7 @@ def test_a_broken_record_in_mid_session_is_a_failure(contexts: ServerTlsContexts
 
 @pytest.mark.soak
 @settings(
-    max_examples=rounds(60, large=1200), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=rounds(25, large=1200), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data())
 def test_a_mutilated_handshake_never_throws(contexts: ServerTlsContexts, data: st.DataObject) -> None:

@@ -438,7 +438,7 @@ REPLY_LINES = st.one_of(st.sampled_from(REPLIES), st.binary(max_size=12))
 
 
 @pytest.mark.soak
-@settings(max_examples=rounds(300, large=6000), deadline=None)
+@settings(max_examples=rounds(100, large=6000), deadline=None)
 @given(
     words=st.lists(REPLY_LINES, max_size=14),
     cuts=st.lists(st.integers(1, 40), min_size=1, max_size=20),

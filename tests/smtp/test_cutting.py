@@ -31,7 +31,7 @@ _writes = st.lists(st.one_of(_lines, _content, _chunks, st.binary(max_size=20)),
 
 @given(_writes, st.booleans())
 @pytest.mark.soak
-@settings(max_examples=rounds(150, large=3000), deadline=None)
+@settings(max_examples=rounds(50, large=3000), deadline=None)
 def test_any_octets_give_the_same_session_however_they_are_cut(writes: list[bytes], introduced: bool) -> None:
     opening = [b"EHLO client.example\r\n", cutting.MAILS[0], cutting.RCPTS[0]] if introduced else []
     cutting.play_every_way(opening + writes)

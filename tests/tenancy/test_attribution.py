@@ -196,7 +196,7 @@ def test_every_verdict_has_a_reason_and_only_a_refusal_has_a_reply(
 
 
 @pytest.mark.soak
-@settings(max_examples=rounds(50, large=1000))
+@settings(max_examples=rounds(25, large=1000))
 @given(pair=directories(), evidence=sessions())
 def test_a_tenant_nobody_speaks_of_changes_nothing(
     pair: tuple[MemoryDirectory, MemoryDirectory], evidence: Evidence

@@ -285,7 +285,7 @@ _changes = st.one_of(
 
 
 @pytest.mark.soak
-@settings(deadline=None, max_examples=rounds(40, large=800))
+@settings(deadline=None, max_examples=rounds(20, large=800))
 @given(st.lists(_changes, max_size=20))
 def test_replaying_the_audit_gives_the_directory(changes: list[tuple[str, object, bool]]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -307,7 +307,7 @@ def paths(claims: Iterable[Claim]) -> list[str]:
 
 
 TestQueueAgainstModel = pytest.mark.soak(QueueMachine.TestCase)
-TestQueueAgainstModel.settings = settings(max_examples=rounds(15, large=400), stateful_step_count=40, deadline=None)
+TestQueueAgainstModel.settings = settings(max_examples=rounds(6, large=400), stateful_step_count=40, deadline=None)
 
 
 class QueueWithOrdersMachine(QueueMachine):
@@ -322,5 +322,5 @@ class QueueWithOrdersMachine(QueueMachine):
 
 TestQueueWithOrdersAgainstModel = pytest.mark.soak(QueueWithOrdersMachine.TestCase)
 TestQueueWithOrdersAgainstModel.settings = settings(
-    max_examples=rounds(15, large=400), stateful_step_count=40, deadline=None
+    max_examples=rounds(6, large=400), stateful_step_count=40, deadline=None
 )
