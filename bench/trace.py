@@ -73,10 +73,11 @@ def _some(
     chance: random.Random, ids: SessionIds, worker: int, first: int, count: int, now: float
 ) -> Iterator[Received]:
     for number in range(first, first + count):
+        # Few domains get much of the mail, and most get little.
         tenant, sender = chance.randrange(_TENANTS), chance.randrange(30)
+        domain = min(int(chance.paretovariate(0.5)), 50_000)
         at = now + (number - first) * 0.001
-        refused = chance.random() < 0.05
-        host = f"mx{chance.randrange(3)}.d{chance.randrange(5000)}.example[192.0.2.{chance.randrange(250)}]:25"
+        refused, host = chance.random() < 0.05, f"mx.d{domain}.example[192.0.2.{domain % 250}]:25"
         yield Received(
             at=at,
             session_id=ids.next(at),
@@ -91,10 +92,10 @@ def _some(
             tls="TLSv1.3",
             certificate=Certificate(f"{tenant:064x}", f"{tenant + 1000:064x}", True, (f"mail.t{tenant}.example",)),
             mail_from=f"employee.{sender}@t{tenant}.example",
-            rcpt_to=f"customer.{chance.randrange(2_000_000)}@d{chance.randrange(5000)}.example",
+            rcpt_to=f"customer.{chance.randrange(2_000_000)}@d{domain}.example",
             from_domain=f"t{tenant}.example",
-            to_domain=f"d{number % 5000}.example",
-            message_id=f"{chance.randrange(16**24):024X}.{worker}.{number}@t{tenant}.example",
+            to_domain=f"d{domain}.example",
+            message_id=f"{chance.randrange(16**20):020X}.{number}@t{tenant}.example",
             subject=None,
             size=10_000 + chance.randrange(50_000),
             reason="certificate-expired" if refused else None,
@@ -102,12 +103,12 @@ def _some(
             f"expired 2026-11-30 [relay.example.net 2026-12-01T00:00:00.000Z {number:016X}]"
             if refused
             else None,
-            first=None if refused or chance.random() < 0.05 else _delivered(at, host, chance),
+            first=None if refused or chance.random() < 0.03 else _delivered(at, host, chance),
         )
 
 
 def _delivered(at: float, host: str, chance: random.Random) -> Event:
-    reply = f"250 2.0.0 Ok: queued as 4{chance.randrange(36**9):012X}"
+    reply = f"250 2.0.0 Ok: queued as 4{chance.randrange(16**11):011X}"
     return Event(at + 0.25, What.DELIVERED, host, "TLSv1.3", 0.213, reply)
 
 
@@ -115,7 +116,7 @@ def _later(chance: random.Random, accepted: list[Received]) -> Iterator[LaterEve
     for each in accepted:
         if each.first is None and each.place is not None:
             busy = Event(each.at + 2, What.DEFERRED, "mx.slow.example[192.0.2.1]:25", None, 1.0, "451 4.7.1 Greylisted")
-            yield LaterEvent(each.place, each.session_id, each.tenant, busy)
+            yield LaterEvent(each.place, each.tenant, busy)
             yield LaterEvent(
                 each.place,
                 each.session_id,

@@ -65,7 +65,7 @@ def event(what: What, at: float = NOON + 1, **said: Any) -> Event:
 
 def later(of: Received, what: What, at: float = NOON + 1, **said: Any) -> LaterEvent:
     assert of.place is not None
-    return LaterEvent(of.place, of.session_id, of.tenant, event(what, at, **said))
+    return LaterEvent(of.place, of.tenant, event(what, at, **said))
 
 
 def ids(items: Sequence[Item]) -> list[str]:

@@ -132,6 +132,18 @@ def test_what_is_tried_again_and_what_bounced_shows_every_attempt(relay: Install
     assert relay("trace", "--outcome", "bounced", "--csv").splitlines()[0].startswith("at,outcome,")
 
 
+def test_what_an_operator_does_to_queued_mail_is_in_its_story_with_a_name(relay: Installation) -> None:
+    queue_id = send(relay, "ann@contoso.com", "defer.olga@outside.example", message_id="removed@contoso.com")
+    found_soon(relay, "delayed", "--message-id", "removed@contoso.com")
+    relay("queue", "hold", queue_id)
+    relay("queue", "remove", queue_id, "--yes")
+    item = found_soon(relay, "removed", "--message-id", "removed@contoso.com")
+    assert found(relay, "--outcome", "removed") == [item]
+    events = relay.told("trace", "show", queue_id)["events"]
+    assert [each["event"] for each in events] == ["accepted", "deferred", "held", "removed"]
+    assert events[-1]["by"]
+
+
 def test_a_tenant_sees_its_own_and_what_was_refused_of_it(
     relay: Installation, contoso: Api, fabrikam: Api, certificates: Certificates
 ) -> None:

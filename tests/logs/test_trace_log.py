@@ -54,7 +54,7 @@ class Scene:
 
 def settled(of: Received, what: What, at: float, *, first: bool = True) -> Settled:
     assert of.place is not None
-    return Settled(of.place, of.session_id, of.tenant, event(what, NOON + at), first)
+    return Settled(of.place, of.tenant, event(what, NOON + at), first)
 
 
 def test_what_is_delivered_at_once_is_one_row_and_was_never_fresh() -> None:
@@ -98,6 +98,14 @@ def test_a_second_event_is_a_row_of_its_own() -> None:
     scene.at(0.1, row, settled(row, What.DEFERRED, 0.1), settled(row, What.DELIVERED, 60.0, first=False))
     assert [each.outcome for each in scene.store.received] == [Outcome.DELAYED]
     assert [each.event.what for each in scene.store.later] == [What.DELIVERED]
+
+
+def test_an_order_about_fresh_mail_is_an_event_and_the_row_waits_for_its_attempt() -> None:
+    scene, row = Scene(), received()
+    scene.at(0.1, row, settled(row, What.HELD, 0.2, first=False))
+    assert [each.event.what for each in scene.store.later] == [What.HELD]
+    scene.at(0.3, settled(row, What.DELIVERED, 0.3))
+    assert [each.outcome for each in scene.store.received] == [Outcome.DELIVERED]
 
 
 def test_a_refusal_waits_for_nothing() -> None:

@@ -5,6 +5,8 @@
 
 import getpass
 import os
+import time
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +17,7 @@ from gatepost.admin.sessions.explain import Relay
 from gatepost.config import Config, ListenerConfig
 from gatepost.errors import GatepostError
 from gatepost.protocol_log.codec import Side
+from gatepost.queue.orders import Ordered
 from gatepost.queue.store import QueueAdmin, StoreUnavailable
 from gatepost.store.directory.editor import SqliteDirectoryEditor as DirectoryEditor
 from gatepost.store.directory.sqlite_directory import SqliteDirectory as Directory
@@ -106,9 +109,15 @@ def _make_data_folder(config: Config) -> None:
 def open_queue_admin(config: Config, who: str | None = None) -> QueueAdmin:
     """All queues of the data folder, whether their workers run or not; orders are given by `who`, or whoever runs
     this."""
+    from gatepost.app.order_events import order_event
     from gatepost.store.queue.admin import SqliteQueueAdmin
+    from gatepost.store.trace.notes import note
 
-    return SqliteQueueAdmin(config.queue_folder, operator=who or operator_name())
+    def tell(ordered: Sequence[Ordered]) -> None:
+        now = time.time()
+        note(config.trace_folder, [order_event(each, now) for each in ordered], now)
+
+    return SqliteQueueAdmin(config.queue_folder, operator=who or operator_name(), tell=tell)
 
 
 def open_sessions(config: Config) -> "StoredSessions":

@@ -1,17 +1,17 @@
-"""What delivery does, as the trace keeps it: each outcome an event, each notification a message of its own."""
+"""What delivery does, as the trace keeps it: each outcome an event, each notification a message of
+its own; and what was ordered about queued mail."""
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Final
 
+from gatepost.app.order_events import order_event
 from gatepost.logs.trace_log import Settled, TraceLog
 from gatepost.mail.address import Mailbox
-from gatepost.queue.message import Claim, QueuedRecipient
+from gatepost.queue.message import RECIPIENTS_PER_MESSAGE, Claim, QueuedRecipient
+from gatepost.queue.orders import Ordered
 from gatepost.queue.outcome import Deferred, Delivered, DeliveryOutcome, Failed
 from gatepost.receiving.account import SessionAccount
 from gatepost.trace.story import Event, QueuePlace, Received, What
-
-_RECIPIENTS_PER_MESSAGE: Final = 65536
 
 
 class DeliveryTrace:
@@ -36,9 +36,13 @@ class DeliveryTrace:
         event = Event(
             self._clock(), what, outcome.host, outcome.tls, outcome.took_s, reply, None if reply else why, due_at
         )
-        self._log.add(
-            Settled(place_of(message.id, recipient), message.session_id, claim.tenant, event, not recipient.attempts)
-        )
+        self._log.add(Settled(place_of(message.id, recipient), claim.tenant, event, is_first=not recipient.attempts))
+
+    def ordered(self, changes: Sequence[Ordered]) -> None:
+        """Carried out by this worker, for an operator or a tenant."""
+        for change in changes:
+            event = order_event(change, self._clock())
+            self._log.add(Settled(event.place, event.tenant, event.event, is_first=False))
 
     def made_here(self, claims: Sequence[Claim]) -> None:
         """Notifications and notices, which came by no session of their own."""
@@ -74,4 +78,4 @@ class DeliveryTrace:
 
 
 def place_of(message_id: str, recipient: QueuedRecipient) -> QueuePlace:
-    return QueuePlace(message_id, recipient.id % _RECIPIENTS_PER_MESSAGE)
+    return QueuePlace(message_id, recipient.id % RECIPIENTS_PER_MESSAGE)

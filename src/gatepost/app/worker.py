@@ -309,7 +309,7 @@ class Worker:
     async def _carry_out_orders(self, store: SqliteQueueStore) -> None:
         while True:
             try:
-                await store.carry_out_orders()
+                await store.carry_out_orders(self._delivery_trace.ordered)
             except StoreError as error:
                 self._events.emit("store-unavailable", problem=str(error))
             await asyncio.sleep(_LOOK_EVERY_S)

@@ -18,7 +18,7 @@ from typing import Final, Generic, NamedTuple, TypeVar
 from gatepost.logs.log_shares import Meter, network_of
 from gatepost.logs.log_writer import BackgroundLog, LogWriter
 from gatepost.trace.search import Share, TraceWriter
-from gatepost.trace.story import Event, LaterEvent, QueuePlace, Received
+from gatepost.trace.story import ATTEMPTED, Event, LaterEvent, QueuePlace, Received
 
 Session = TypeVar("Session")
 Held = TypeVar("Held")
@@ -40,7 +40,6 @@ class Settled(NamedTuple):
     """One recipient's event."""
 
     place: QueuePlace
-    session_id: str
     tenant: str | None
     event: Event
     is_first: bool
@@ -131,7 +130,9 @@ class TraceLog(BackgroundLog["Session | Settled | Received"], Generic[Session]):
 
     def _settle(self, settled: Settled, batch: "_Batch", now: float) -> None:
         place, event = settled.place, settled.event
-        if (received := self._received.pop(place, None)) is not None:
+        if event.what not in ATTEMPTED:
+            batch.later[self._share_of_tenant(settled.tenant, now)].append(_later(settled))
+        elif (received := self._received.pop(place, None)) is not None:
             batch.received[self._share_of(received, now)].append(received._replace(first=event))
         elif (fresh := self._fresh.pop(place, None)) is not None:
             batch.received[fresh.share].append(fresh.received._replace(first=event))
@@ -192,4 +193,4 @@ class _Batch:
 
 
 def _later(settled: Settled) -> LaterEvent:
-    return LaterEvent(settled.place, settled.session_id, settled.tenant, settled.event)
+    return LaterEvent(settled.place, settled.tenant, settled.event)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from gatepost.mail.address import ForwardPath
 from gatepost.mail.envelope import NO_DSN_REQUEST, DsnRequest, Envelope
@@ -62,6 +62,10 @@ class NewMessage:
     envelope: Envelope
     recipients: tuple[NewRecipient, ...]
     content: Content
+
+
+RECIPIENTS_PER_MESSAGE: Final = 65536
+"""A recipient's id is its message's number times this, plus its place in the message."""
 
 
 class RecipientState(StrEnum):

@@ -43,6 +43,17 @@ _MAKES: Final[dict[Action, RecipientState | None]] = {
     Action.BOUNCE: _BOUNCING,
 }
 
+
+class Ordered(NamedTuple):
+    """What was done to one recipient, and by whose order."""
+
+    message_id: str
+    number: int
+    """Of the recipient within its message."""
+    tenant: str | None
+    order: "Order"
+
+
 _MAKES_DUE: Final = frozenset({Action.RETRY, Action.RELEASE, Action.BOUNCE})
 
 

@@ -54,6 +54,9 @@ FINAL: Final = frozenset({What.DELIVERED, What.FAILED, What.REMOVED})
 """Nothing follows."""
 
 
+ATTEMPTED: Final = frozenset({What.DELIVERED, What.DEFERRED, What.FAILED})
+
+
 class Certificate(NamedTuple):
     """Of the client, as far as it is searched for."""
 
@@ -140,7 +143,6 @@ class LaterEvent(NamedTuple):
     """Of a recipient whose reception is written already."""
 
     place: QueuePlace
-    session_id: str
     tenant: str | None
     event: Event
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from gatepost.queue.message import Content, MemoryContent, QueuedMessage, QueuedRecipient, RecipientState
-from gatepost.queue.orders import APPLIES_TO, Action, Order
+from gatepost.queue.orders import APPLIES_TO, Action, Order, Ordered
 from gatepost.queue.store import QueueCount, QueueFilter, StoreDamaged, StoreUnavailable
 from gatepost.store.queue import orders, sender
 from gatepost.store.queue import statements as sql
@@ -54,14 +54,17 @@ class SqliteQueueAdmin:
         *,
         operator: str = "",
         changed_at_once: int = _CHANGED_AT_ONCE,
+        tell: Callable[[Sequence[Ordered]], None] = lambda ordered: None,
     ) -> None:
-        """`operator`: who gives the orders. More than `changed_at_once` recipients are left to the worker."""
+        """`operator`: who gives the orders. More than `changed_at_once` recipients are left to the worker; `tell` hears
+        what was done here."""
         self._folder = folder
         self._clock = clock
         self._damages: dict[Path, str | None] = {}
         """What is wrong with each file that was looked at."""
         self._operator = operator
         self._changed_at_once = changed_at_once
+        self._tell = tell
 
     # -- Looking
 
@@ -207,6 +210,8 @@ class SqliteQueueAdmin:
             if few is not None and not before:
                 done = orders.carry_out_on(connection, orders.pending(connection, file.stem), few)
                 number = done.changed
+        if done.ordered:
+            self._tell(done.ordered)
         for message in done.spooled:
             _spool_file(file, message).unlink(missing_ok=True)
         return number

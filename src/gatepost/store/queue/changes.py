@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
 from gatepost.queue.message import Claim, NewMessage, NewRecipient, RecipientState
+from gatepost.queue.orders import Ordered
 from gatepost.queue.outcome import Settlement
 from gatepost.queue.store import Accepted, Promise, StoreInDoubt
 from gatepost.store.queue import statements as sql
@@ -326,7 +327,7 @@ class CarryOutOrders:
     urgent = True
 
     def __init__(self, queue: OpenQueue) -> None:
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.done: asyncio.Future[Sequence[Ordered]] = asyncio.get_running_loop().create_future()
         self._queue = queue
         self._result = NOTHING
 
@@ -339,7 +340,7 @@ class CarryOutOrders:
             self._queue.spool.remove(number)
         self._queue.claims.carried_out(self._result)
         if not self.done.done():
-            self.done.set_result(None)
+            self.done.set_result(self._result.ordered)
 
     def failed(self, error: Exception) -> None:
         self._queue.claims.read_again()

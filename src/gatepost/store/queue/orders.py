@@ -13,8 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from gatepost.queue.message import RecipientState
-from gatepost.queue.orders import Action, Order, Standing, standing
+from gatepost.queue.message import RECIPIENTS_PER_MESSAGE, RecipientState
+from gatepost.queue.orders import Action, Order, Ordered, Standing, standing
 from gatepost.store.queue import sender
 from gatepost.store.queue import statements as sql
 
@@ -31,7 +31,8 @@ _NUMBERS_AT_ONCE: Final = 20_000
 class Pending:
     """The orders of one queue that are not carried out yet."""
 
-    def __init__(self, orders: Sequence[Order]) -> None:
+    def __init__(self, queue: str, orders: Sequence[Order]) -> None:
+        self.queue = queue
         self.orders = orders
         self.reached, self.parameters = _reached(orders)
         """SQL over `recipient r`: which of the orders reach it."""
@@ -46,6 +47,10 @@ class Pending:
         that: it is written to the rows when something else must be, or before there are too many."""
         return any(order.action is not Action.HOLD for order in self.orders) or len(self.orders) > MOST_PENDING // 2
 
+    def last(self, reached: int) -> Order:
+        """Of those that reach a recipient."""
+        return self.orders[reached.bit_length() - 1]
+
     def standing(self, state: str, reached: int) -> Standing:
         known = self._known.get((state, reached))
         if known is None:
@@ -55,12 +60,14 @@ class Pending:
 
 
 def pending(connection: sqlite3.Connection, queue: str) -> Pending:
-    return Pending([_order(queue, row) for row in connection.execute(sql.ORDERS_PENDING)])
+    return Pending(queue, [_order(queue, row) for row in connection.execute(sql.ORDERS_PENDING)])
 
 
 def first_due_of_each_key(connection: sqlite3.Connection, queue: str) -> list[tuple[str | None, str, float]]:
     """Tenant, domain and when, of what no order is about to change."""
-    changing = Pending([order for order in pending(connection, queue).orders if order.action is not Action.RETRY])
+    changing = Pending(
+        queue, [order for order in pending(connection, queue).orders if order.action is not Action.RETRY]
+    )
     if not changing:
         return connection.execute(sql.FIRST_DUE_OF_EACH_KEY).fetchall()
     statement = sql.FIRST_DUE_OF_EACH_KEY_BESIDE_ORDERS.format(reached=changing.reached)
@@ -104,6 +111,8 @@ class CarriedOut:
     """Tenant and domain of recipients that were made due, and when."""
     spooled: Sequence[int]
     """Messages that are gone, whose content is in the spool."""
+    ordered: Sequence[Ordered] = ()
+    """For each of them, the order that it follows."""
 
 
 NOTHING: Final = CarriedOut(changed=0, due=(), spooled=())
@@ -142,11 +151,14 @@ def _change(connection: sqlite3.Connection, pending: Pending, rows: Iterable[Seq
     changes: dict[tuple[RecipientState | None, float | None], list[int]] = defaultdict(list)
     due: dict[tuple[str | None, str, float], None] = {}
     changed = 0
+    ordered: list[Ordered] = []
     for id, state, due_at, reached, tenant, domain in rows:
         made = pending.standing(state, reached)
         if not made.touched and made.due_at is None:
             continue
         changed += 1
+        message, number = divmod(id, RECIPIENTS_PER_MESSAGE)
+        ordered.append(Ordered(f"{pending.queue}-{message}", number, tenant, pending.last(reached)))
         if made.due_at is not None:
             due[tenant, domain, min(due_at, made.due_at)] = None
         if made.state != state or (made.due_at is not None and made.due_at < due_at):
@@ -157,7 +169,7 @@ def _change(connection: sqlite3.Connection, pending: Pending, rows: Iterable[Seq
             spooled += _remove(connection, ids)
         else:
             connection.execute(sql.CHANGE_RECIPIENTS, (json.dumps(ids), made_state, made_due_at))
-    return CarriedOut(changed=changed, due=tuple(due), spooled=spooled)
+    return CarriedOut(changed=changed, due=tuple(due), spooled=spooled, ordered=ordered)
 
 
 def _remove(connection: sqlite3.Connection, recipients: Sequence[int]) -> list[int]:

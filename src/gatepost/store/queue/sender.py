@@ -3,9 +3,9 @@
 Law: the message is found by its number, which the recipient's id holds, so that each recipient costs one look.
 """
 
-from gatepost.store.queue import statements as sql
+from gatepost.queue.message import RECIPIENTS_PER_MESSAGE
 
-_MESSAGE = f"SELECT 1 FROM message s WHERE s.id = r.id / {sql.RECIPIENTS_PER_MESSAGE}"
+_MESSAGE = f"SELECT 1 FROM message s WHERE s.id = r.id / {RECIPIENTS_PER_MESSAGE}"
 
 
 def condition(sender: str, prefix: str) -> tuple[str, dict[str, object]]:

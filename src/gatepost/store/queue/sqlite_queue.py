@@ -7,12 +7,13 @@ are on stable storage. Reading uses a connection of its own, which sees what is 
 import asyncio
 import os
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 from gatepost.queue.message import Claim, Content, MemoryContent, NewMessage, QueuedMessage
+from gatepost.queue.orders import Ordered
 from gatepost.queue.outcome import Settlement
 from gatepost.queue.store import Accepted, Avoid, Promise, QueueKey, StoreUnavailable
 from gatepost.store.queue import statements as sql
@@ -194,13 +195,13 @@ class SqliteQueueStore:
         seen, self._changes_seen = self._changes_seen, False
         return seen
 
-    async def carry_out_orders(self) -> None:
-        """Bring the rows in line with what operators ordered, until nothing is left to do. Raises `StoreError`; what
-        is left then stays ordered."""
+    async def carry_out_orders(self, tell: Callable[[Sequence[Ordered]], None] = lambda ordered: None) -> None:
+        """Bring the rows in line with what operators ordered, until nothing is left to do, and `tell` what was done.
+        Raises `StoreError`; what is left then stays ordered."""
         while self._queue.claims.orders_wait:
             change = CarryOutOrders(self._queue)
             self._queue.commits.add(change)
-            await change.done
+            tell(await change.done)
             await asyncio.sleep(_BETWEEN_ORDERS_S)
 
     def _look_for_changes(self) -> None:

@@ -7,7 +7,7 @@ from `first_recipient(n)` to `last_recipient(n)`.
 import sqlite3
 from typing import Final
 
-RECIPIENTS_PER_MESSAGE: Final = 65536
+from gatepost.queue.message import RECIPIENTS_PER_MESSAGE
 
 MESSAGE_COLUMNS: Final = """
   m.id, m.session_id, m.received_at, m.reverse_path, m.reverse_local_part, m.reverse_domain,

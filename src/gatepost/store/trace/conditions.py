@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from gatepost.queue.message import RECIPIENTS_PER_MESSAGE
 from gatepost.store.trace import terms
-from gatepost.store.trace.rows import RECIPIENTS_PER_MESSAGE, WHAT
+from gatepost.store.trace.rows import WHAT
 from gatepost.store.trace.terms import OUTCOMES
 from gatepost.store.trace.words import Kind, KnownWords, certificate_from
 from gatepost.trace.search import Scope, Share, Wanted

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from gatepost.queue.message import RECIPIENTS_PER_MESSAGE
 from gatepost.store.trace.day_file import NUMBERS_PER_MS
 from gatepost.store.trace.terms import OUTCOMES
 from gatepost.store.trace.words import Kind, KnownWords, NewWords, certificate_from, certificate_text
@@ -9,7 +10,6 @@ from gatepost.trace.story import Event, LaterEvent, Outcome, QueuePlace, Receive
 
 Row = tuple[Any, ...]
 
-RECIPIENTS_PER_MESSAGE: Final = 65536
 WHAT: Final = tuple(What)
 """Their numbers in a row are their places here."""
 _WHAT_NUMBER: Final = {what: number for number, what in enumerate(WHAT)}
@@ -17,6 +17,7 @@ _OUTCOME_NUMBER: Final = {outcome: number for number, outcome in enumerate(OUTCO
 
 RECIPIENT_COLUMNS: Final = 29
 EVENT_COLUMNS: Final = 11
+INSERT_EVENT: Final = f"INSERT INTO event VALUES ({', '.join('?' * EVENT_COLUMNS)})"
 
 
 def queue_and_place(place: QueuePlace) -> tuple[str, int]:

@@ -26,13 +26,12 @@ from gatepost.store.trace.day_file import (
     open_to_write,
     reporting,
 )
-from gatepost.store.trace.rows import EVENT_COLUMNS, RECIPIENT_COLUMNS, Row, event_row, recipient_row
+from gatepost.store.trace.rows import INSERT_EVENT, RECIPIENT_COLUMNS, Row, event_row, recipient_row
 from gatepost.store.trace.words import NewWords
 from gatepost.trace.search import SHARES, Share
 from gatepost.trace.story import LaterEvent, QueuePlace, Received
 
 _INSERT: Final = f"INSERT INTO {{}} VALUES ({', '.join('?' * RECIPIENT_COLUMNS)})"
-_INSERT_EVENT: Final = f"INSERT INTO event VALUES ({', '.join('?' * EVENT_COLUMNS)})"
 
 _SEGMENT: Final = 8192
 """Rows that are read one by one where the newest are looked through."""
@@ -222,7 +221,7 @@ class _Writing:
         if rows.fresh:
             self._connection.executemany(_INSERT.format("fresh"), self._fresh_rows(rows.fresh))
         if rows.later:
-            self._connection.executemany(_INSERT_EVENT, self._event_rows(rows.later))
+            self._connection.executemany(INSERT_EVENT, self._event_rows(rows.later))
         self._not_indexed += len(numbered)
         if self._not_indexed >= self._segment_length:
             self._index(self._recipients.newest - round(_SETTLED_S * 1000) * NUMBERS_PER_MS)
