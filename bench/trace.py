@@ -119,7 +119,6 @@ def _later(chance: random.Random, accepted: list[Received]) -> Iterator[LaterEve
             yield LaterEvent(each.place, each.tenant, busy)
             yield LaterEvent(
                 each.place,
-                each.session_id,
                 each.tenant,
                 _delivered(each.at + 5, "mx.slow.example[192.0.2.1]:25", chance),
             )

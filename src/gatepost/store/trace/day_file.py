@@ -22,6 +22,7 @@ SCHEMA_VERSION: Final = 1
 
 DAY_S: Final = 86400
 NUMBERS_PER_MS: Final = 16
+LAST_NUMBER: Final = DAY_S * 1000 * NUMBERS_PER_MS - 1
 
 _NAME: Final = re.compile(r"(\d{8})-w(\d+)-(\d+)\.sqlite\Z")
 _PATIENCE_S: Final = 5.0
@@ -50,7 +51,7 @@ class DayFile(NamedTuple):
     @property
     def is_open(self) -> bool:
         """A writer has it, or had it when it was killed."""
-        return self._log.exists()
+        return _size(self._log) > 0
 
     @property
     def is_at_rest(self) -> bool:
@@ -94,8 +95,7 @@ def open_to_write(file: DayFile) -> sqlite3.Connection:
     file.path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     with reporting(file), _closed_on_error(_connected(file, "rwc", _PATIENCE_S)) as connection:
         # The log writer's thread writes; who has ended that thread closes.
-        if format_of(connection) == 0:
-            connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         connection.execute("PRAGMA secure_delete = OFF")
@@ -108,9 +108,14 @@ def open_to_read(file: DayFile) -> sqlite3.Connection:
     """Raises `DamagedFile`, `FileNotFoundError`."""
     if not file.path.exists():
         raise FileNotFoundError(file.path)
-    mode = "ro&immutable=1" if file.is_at_rest else "ro"
-    with reporting(file), _closed_on_error(_connected(file, mode, _PATIENCE_S)) as connection:
+    if file.is_at_rest:
+        # Nearly all are: what can be spared for each is spared.
+        _must_be_ours(file, *_header(file.path))
+        return _connected(file, "ro&immutable=1", _PATIENCE_S)
+    with reporting(file), _closed_on_error(_connected(file, "ro", _PATIENCE_S)) as connection:
         _check(connection, file)
+        # All of it as it is at one moment.
+        connection.execute("BEGIN")
         return connection
 
 
@@ -131,8 +136,18 @@ def reporting(file: DayFile) -> Iterator[None]:
 
 
 def _check(connection: sqlite3.Connection, file: DayFile) -> None:
-    application: int = connection.execute("PRAGMA application_id").fetchone()[0]
-    if application != APPLICATION_ID or format_of(connection) > SCHEMA_VERSION:
+    _must_be_ours(file, format_of(connection), connection.execute("PRAGMA application_id").fetchone()[0])
+
+
+def _header(path: Path) -> tuple[int, int]:
+    """Format and application of a SQLite file (https://www.sqlite.org/fileformat2.html 1.3)."""
+    with path.open("rb") as file:
+        octets = file.read(100)
+    return int.from_bytes(octets[60:64], "big"), int.from_bytes(octets[68:72], "big")
+
+
+def _must_be_ours(file: DayFile, format: int, application: int) -> None:
+    if application != APPLICATION_ID or format > SCHEMA_VERSION:
         raise DamagedFile(f"{file.path} is no trace of this version of Gatepost; it is not read; move it away")
 
 

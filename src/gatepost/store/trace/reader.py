@@ -22,6 +22,7 @@ from gatepost.store.trace import rows
 from gatepost.store.trace.conditions import Conditions, conditions_of
 from gatepost.store.trace.day_file import (
     DAY_S,
+    LAST_NUMBER,
     NUMBERS_PER_MS,
     DamagedFile,
     DayFile,
@@ -201,12 +202,9 @@ class _Reading:
         self._connection = open_to_read(file)
         self._words = KnownWords(self._connection)
         with reporting(file):
-            # What is indexed and what is not, at one moment.
-            self._connection.execute("BEGIN")
-            self._segments: list[int] = [
-                row[0] for row in self._connection.execute("SELECT number FROM segment ORDER BY number DESC")
-            ]
-            self._indexed: int = self._connection.execute("SELECT ifnull(max(last), -1) FROM segment").fetchone()[0]
+            segments = self._connection.execute("SELECT number, last FROM segment ORDER BY number DESC").fetchall()
+        self._segments: list[int] = [number for number, _ in segments]
+        self._indexed: int = segments[0][1] if segments else -1
 
     def close(self) -> None:
         self._connection.close()
@@ -224,7 +222,7 @@ class _Reading:
                     yield found
 
     def _numbers(self, wanted: Wanted, after: _Place | None) -> tuple[int, int]:
-        first, last = 0, DAY_S * 1000 * NUMBERS_PER_MS
+        first, last = 0, LAST_NUMBER
         if wanted.since is not None:
             first = max(first, int((wanted.since - self._file.began_at) * 1000) * NUMBERS_PER_MS)
         if wanted.until is not None:
@@ -236,13 +234,14 @@ class _Reading:
     def _selected(self, conditions: Conditions, first: int, last: int) -> Iterator[tuple[Any, ...]]:
         """The newest first."""
         where, parameters = conditions.where, {**conditions.parameters, "last": last}
-        newest_of_terms = self._indexed if conditions.terms else -1
-        newest = f"number BETWEEN :first AND :last AND {where}"
-        yield from self._connection.execute(
-            f"SELECT * FROM recipient WHERE {newest} UNION ALL SELECT * FROM fresh AS recipient WHERE {newest}"
-            " ORDER BY number DESC",
-            {**parameters, "first": max(first, newest_of_terms + 1)},
-        )
+        not_indexed = max(first, self._indexed + 1) if conditions.terms else first
+        if not_indexed <= last:
+            newest = f"number BETWEEN :first AND :last AND {where}"
+            yield from self._connection.execute(
+                f"SELECT * FROM recipient WHERE {newest} UNION ALL SELECT * FROM fresh AS recipient WHERE {newest}"
+                " ORDER BY number DESC",
+                {**parameters, "first": not_indexed},
+            )
         if not conditions.terms:
             return
         statement = (

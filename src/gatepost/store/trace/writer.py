@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 from gatepost.store.trace import terms
 from gatepost.store.trace.day_file import (
     DAY_S,
+    LAST_NUMBER,
     NUMBERS_PER_MS,
     DamagedFile,
     DayFile,
@@ -39,7 +40,6 @@ _SETTLED_S: Final = 70.0
 """Rows come in the order of their times, within so much: what is fresh is written again after a minute at most."""
 _TIDY_EVERY_S: Final = 600.0
 _MOST_OPEN: Final = 8
-_LAST_NUMBER: Final = DAY_S * 1000 * NUMBERS_PER_MS - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,9 +250,10 @@ class _Writing:
         """Nothing more is written: all of it can be found by terms, and the file needs no log."""
         with reporting(self.file):
             self._connection.execute("BEGIN IMMEDIATE")
-            self._index(_LAST_NUMBER)
+            self._index(LAST_NUMBER)
             self._connection.execute("COMMIT")
-            self._connection.execute("PRAGMA optimize")
+            # Else whoever reads it leaves an empty log beside it.
+            self._connection.execute("PRAGMA journal_mode = DELETE")
 
     def close(self) -> None:
         self._connection.close()
