@@ -9,7 +9,8 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -68,7 +69,12 @@ class DamagedFile(Exception):
 
 
 def day_of(at: float) -> date:
-    return datetime.fromtimestamp(at, UTC).date()
+    return _date(int(at // DAY_S))
+
+
+@lru_cache(maxsize=256)
+def _date(days: int) -> date:
+    return date(1970, 1, 1) + timedelta(days=days)
 
 
 def day_file(folder: Path, share: Share, day: date, worker: int, number: int = 1) -> DayFile:

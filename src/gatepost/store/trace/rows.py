@@ -1,11 +1,12 @@
 """Values to rows and back: what the tables `recipient` and `event` hold of them."""
 
+from operator import attrgetter
 from typing import Any, Final
 
 from gatepost.queue.message import RECIPIENTS_PER_MESSAGE
 from gatepost.store.trace.day_file import NUMBERS_PER_MS
 from gatepost.store.trace.terms import OUTCOMES
-from gatepost.store.trace.words import Kind, KnownWords, NewWords, certificate_from, certificate_text
+from gatepost.store.trace.words import Kind, KnownWords, NewWords, certificate_from
 from gatepost.trace.story import Event, LaterEvent, Outcome, QueuePlace, Received, What
 
 Row = tuple[Any, ...]
@@ -25,6 +26,21 @@ def queue_and_place(place: QueuePlace) -> tuple[str, int]:
     return queue, int(message) * RECIPIENTS_PER_MESSAGE + place.number
 
 
+_OF_SESSION: Final = (
+    Kind.TENANT,
+    Kind.CONNECTOR,
+    Kind.BASIS,
+    Kind.ADDRESS,
+    Kind.LISTENER,
+    Kind.TLS,
+    Kind.CERTIFICATE,
+)
+_OF_HOP: Final = (Kind.HOST, Kind.TLS)
+
+
+_of_session = attrgetter("tenant", "connector", "basis", "address", "listener", "tls", "certificate")
+
+
 def recipient_row(number: int, received: Received, words: NewWords) -> Row:
     word, place, first = words.number, received.place, received.first
     queue, position = queue_and_place(place) if place is not None else (None, None)
@@ -35,13 +51,7 @@ def recipient_row(number: int, received: Received, words: NewWords) -> Row:
         word(Kind.QUEUE, queue),
         position,
         _OUTCOME_NUMBER[received.outcome],
-        word(Kind.TENANT, received.tenant),
-        word(Kind.CONNECTOR, received.connector),
-        word(Kind.BASIS, received.basis),
-        word(Kind.ADDRESS, received.address),
-        word(Kind.LISTENER, received.listener),
-        word(Kind.TLS, received.tls),
-        word(Kind.CERTIFICATE, certificate_text(received.certificate)),
+        *words.together(_OF_SESSION, _of_session(received)),
         received.mail_from,
         received.rcpt_to,
         word(Kind.DOMAIN, received.from_domain or None),
@@ -58,8 +68,7 @@ def recipient_row(number: int, received: Received, words: NewWords) -> Row:
 def _first(event: Event, received_at: float, words: NewWords) -> Row:
     return (
         max(0, round((event.at - received_at) * 1000)),
-        words.number(Kind.HOST, event.host),
-        words.number(Kind.TLS, event.tls),
+        *words.together(_OF_HOP, (event.host, event.tls)),
         None if event.took_s is None else round(event.took_s * 1000),
         event.reply,
         words.number(Kind.WHY, event.why),

@@ -175,6 +175,7 @@ class _Writing:
 
     def __init__(self, file: DayFile, segment: int) -> None:
         self.file = file
+        self._began_at = file.began_at
         self._connection = open_to_write(file)
         self._words = NewWords(self._connection)
         self._segment_length = segment
@@ -227,7 +228,7 @@ class _Writing:
             self._index(self._recipients.newest - round(_SETTLED_S * 1000) * NUMBERS_PER_MS)
 
     def _number(self, received: Received) -> int:
-        return self._recipients.take(received.at - self.file.began_at, self._indexed)
+        return self._recipients.take(received.at - self._began_at, self._indexed)
 
     def _fresh_rows(self, fresh: Sequence[Received]) -> Iterator[Row]:
         for each in fresh:
@@ -236,8 +237,7 @@ class _Writing:
             yield recipient_row(number, each, self._words)
 
     def _event_rows(self, later: Sequence[LaterEvent]) -> list[Row]:
-        began_at = self.file.began_at
-        return [event_row(self._events.take(each.event.at - began_at, -1), each, self._words) for each in later]
+        return [event_row(self._events.take(each.event.at - self._began_at, -1), each, self._words) for each in later]
 
     def _index(self, last: int) -> None:
         self._not_indexed = 0
