@@ -54,6 +54,7 @@ def test_a_line_of_json_has_time_level_and_event_beside_the_fields() -> None:
         "event": "store-unavailable",
         "problem": "disk full",
     }
+    assert list(line)[:3] == ["at", "level", "event"]
 
 
 @given(st.dictionaries(st.text(), st.none() | st.integers() | st.text() | st.binary() | st.lists(st.text())))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gatepost.admin.sessions.explain import Question, explanation
+from gatepost.admin.sessions.explain import SOMEWHERE, Question, explanation
 from gatepost.admin.sessions.question import body_of, question
 from gatepost.cli import context
 from gatepost.cli.editing import exit_on_refusal
@@ -110,6 +110,8 @@ def _show(document: ReadRecord) -> None:
     for each in document["recipients"]:
         headline = _HEADLINES[each["outcome"]].format(tenant=each["tenant"], reason=each["reason"])
         print_verdict(each["rcpt_to"], headline, each)
+    if any(str(SOMEWHERE) in each["says"] for recipient in document["recipients"] for each in recipient["reasons"]):
+        context.print_indented(f"{SOMEWHERE} stands for an address that no connector lists; see --address.", 0)
     for each in document["not_considered"]:
         context.print_point("not considered", f" ({each['connector']})", f"{each['code']}: {each['says']}")
     if document["reason"]:

@@ -153,7 +153,8 @@ _encoded = JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 def json_line(logged: LoggedEvent) -> str:
     line = {"at": timestamp_text(logged.at), "level": level(logged.event), "event": logged.event}
     fields = {name: _shown(name, value) for name, value in logged.fields.items()}
-    return visible_json(_encoded({**fields, **line})) + "\n"
+    # What a person reads first stands first; no field takes its place.
+    return visible_json(_encoded({**line, **fields, **line})) + "\n"
 
 
 _PLAIN_ASCII = re.compile(rf"[!#-<>-\[\]-~]{{1,{_LONGEST_VALUE}}}\Z")
