@@ -6,12 +6,13 @@ was proven to be evil's, and later mail in such sessions went to evil's next hop
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from end_to_end.installation import Installation, wait_until
 from end_to_end.outside import Outside, taken
-from end_to_end.scene import MESSAGE, Certificates
+from end_to_end.scene import MESSAGE, Certificates, until_known
 from end_to_end.smtp_client import SmtpClient
 from pki import Issued, Pki
 from sink import Sink
@@ -29,7 +30,8 @@ class Scene:
         self.certificates = certificates
         self.own = own
         self.home, self.evil, self.internet = outside.sink(), outside.sink(), outside.sink()
-        relay.init()
+        for tenant in {each["name"] for each in relay.told("tenant", "list")} - {"witness"}:
+            relay("tenant", "remove", tenant, "--yes")
         for tenant, domain in (("contoso", "contoso.com"), ("evil", "evil.example"), ("fabrikam", "fabrikam.com")):
             relay("tenant", "add", tenant)
             relay("domain", "add", tenant, domain, "--verified")
@@ -37,6 +39,7 @@ class Scene:
         relay("send-connector", "set", "internet", "--smart-host", host(self.internet))
         self.route("home", "contoso", "contoso.com", self.home)
         self.route("all", "evil", "*", self.evil)
+        until_known(relay)
 
     def route(self, name: str, tenant: str, space: str, sink: Sink) -> None:
         space_and_host = ("--address-space", space, "--smart-host", host(sink))
@@ -57,13 +60,17 @@ def host(sink: Sink) -> str:
     return f"127.0.0.1:{sink.port}"
 
 
-@pytest.fixture
-def scene(tmp_path_factory: pytest.TempPathFactory, outside: Outside, certificates: Certificates) -> Iterator[Scene]:
-    folder = tmp_path_factory.mktemp("scene")
-    relay = Installation(folder / "relay", client_roots=certificates.pki.roots_file, workers=1)
-    scene = Scene(relay, outside, certificates, Pki(folder / "own", name="Contoso own"))
+@pytest.fixture(scope="module")
+def relay(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates) -> Iterator[Installation]:
+    relay = Installation(tmp_path_factory.mktemp("relay"), client_roots=certificates.pki.roots_file, workers=1)
+    relay.init()
     with relay.serving():
-        yield scene
+        yield relay
+
+
+@pytest.fixture
+def scene(relay: Installation, outside: Outside, certificates: Certificates, tmp_path: Path) -> Scene:
+    return Scene(relay, outside, certificates, Pki(tmp_path, name="Contoso own"))
 
 
 def test_a_provider_that_shares_one_certificate_keeps_everybodys_incoming_mail(scene: Scene) -> None:

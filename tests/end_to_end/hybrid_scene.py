@@ -12,7 +12,7 @@ from typing import Any
 
 from end_to_end.installation import Installation, wait_until
 from end_to_end.outside import Outside
-from end_to_end.scene import MESSAGE
+from end_to_end.scene import MESSAGE, until_known
 from end_to_end.smtp_client import SmtpClient
 from pki import Issued, Pki
 from sink import Sink
@@ -52,6 +52,7 @@ class HybridScene:
             self.relay("domain", "remove", each["domain"])
         self.relay("domain", "add", "contoso", "contoso.com", "--verified")
         self.relay("send-connector", "set", "internet", "--smart-host", f"127.0.0.1:{self.sink.port}")
+        until_known(self.relay)
         self.relay.output_begins_here()
         self.outside.dns.remove("_gatepost.contoso.com")
         self.token.unlink(missing_ok=True)

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 
-from end_to_end.installation import Installation
+from end_to_end.installation import Installation, wait_until
 from end_to_end.outside import Outside
 from end_to_end.smtp_client import SmtpClient
 from pki import BAD_SAN, Issued, Pki
@@ -190,6 +191,27 @@ def with_two_tenants(relay: Installation, sink_port: int) -> None:
         names = ("--certificate-name", f"*.{tenant}.com", "--address", address)
         relay("inbound-connector", "add", tenant, "mail", *names)
     relay("send-connector", "set", "internet", "--smart-host", f"127.0.0.1:{sink_port}")
+
+
+def until_known(relay: Installation) -> None:
+    """Until the relay's only worker has the directory as it is now, which a session shows by its newest entry."""
+    number = next(_WITNESSES)
+    address = f"127.99.{number // 250}.{number % 250 + 1}"
+    if "witness" not in {each["name"] for each in relay.told("tenant", "list")}:
+        relay("tenant", "add", "witness")
+        relay("domain", "add", "witness", "witness.example", "--verified")
+        relay("inbound-connector", "add", "witness", "last", "--address", address)
+    relay("inbound-connector", "set", "witness", "last", "--address", address)
+
+    def is_known() -> bool:
+        with SmtpClient(relay.port, source=address) as smtp:
+            smtp.ehlo()
+            return smtp.mail("ann@witness.example", "x@outside.example").code == 250
+
+    wait_until(is_known, "the worker to know the directory", pause_s=0.05)
+
+
+_WITNESSES = count()
 
 
 @contextmanager
