@@ -12,6 +12,7 @@ has read, and nothing else of them.
 import re
 import sys
 import tarfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,8 @@ class Score:
     repair: bool
     wrongly_high: bool
     got: str
+    failed: str
+    """How: in the cause, else in the repair; or empty."""
 
 
 def cases_of(folder: Path) -> list[Path]:
@@ -61,13 +64,25 @@ def scored(case: Path, diagnosis: Diagnosis) -> Score:
     right = _names_cause(first, causes)
     ceiling = str(expected.get("ceiling", "high")).split()[0].strip(",;")
     within = first is None or _SURENESS.index(first.confidence) <= _SURENESS.index(ceiling)
+    holds, forbids = _repairs(diagnosis, patterns, demanded, unknown="none" in causes)
     return Score(
         case=case.name,
         cause=right and within,
-        repair=right and within and _repairs(diagnosis, patterns, demanded, unknown="none" in causes),
+        repair=right and within and holds and not forbids,
         wrongly_high=first is not None and first.confidence == "high" and not right,
         got=f"{','.join(first.catalogue) or first.rule} {first.confidence}" if first else "silent",
+        failed=_how(first, right=right, within=within, holds=holds, forbids=forbids),
     )
+
+
+def _how(first: Finding | None, *, right: bool, within: bool, holds: bool, forbids: bool) -> str:
+    if not right:
+        return "silent" if first is None else "unsure" if first.confidence == "low" else "other cause"
+    if not within:
+        return "too sure"
+    if holds and not forbids:
+        return ""
+    return "forbidden repair" if forbids else "incomplete repair" if first and first.fix else "no repair"
 
 
 def _names_cause(first: Finding | None, causes: set[str]) -> bool:
@@ -82,19 +97,18 @@ def _repairs(
     demanded: Callable[[Iterable[bool]], bool],
     *,
     unknown: bool,
-) -> bool:
-    """The commands of the first finding and of those it needs beside it hold the patterns; where the evidence leaves
-    the cause open, what the report asks for does. Nothing that it tells to do, nor the title of what it found, holds
-    a forbidden one."""
+) -> tuple[bool, bool]:
+    """Whether the patterns hold in the commands of the first finding and of those it needs beside it (where the
+    evidence leaves the cause open, in what the report asks for), and whether a forbidden one does in anything that it
+    tells to do or in the title of what it found."""
     wanted = "\n".join(fix.command for each in _together(diagnosis) for fix in each.fix)
     if unknown:
         wanted = "\n".join((wanted, *diagnosis.missing))
     advised = "\n".join(f"{each.title}\n" + "\n".join(fix.command for fix in each.fix) for each in diagnosis.findings)
     flags = re.IGNORECASE | re.MULTILINE | re.DOTALL
     required = patterns.get("fix_patterns") or ()
-    return (not required or demanded(bool(re.search(each, wanted, flags)) for each in required)) and not any(
-        re.search(each, advised, flags) for each in patterns.get("never_patterns") or ()
-    )
+    holds = not required or demanded(bool(re.search(each, wanted, flags)) for each in required)
+    return holds, any(re.search(each, advised, flags) for each in patterns.get("never_patterns") or ())
 
 
 def _together(diagnosis: Diagnosis) -> list[Finding]:
@@ -129,6 +143,9 @@ def _print_sums(title: str, scores: Sequence[Score]) -> None:
     causes, repairs = sum(each.cause for each in scores), sum(each.repair for each in scores)
     high = sum(each.wrongly_high for each in scores)
     print(f"{title}cause {causes} of {len(scores)}, repair {repairs} of {len(scores)}, wrongly high {high}")
+    failed = Counter(each.failed for each in scores if each.failed)
+    if failed:
+        print("    " + ", ".join(f"{how} {count}" for how, count in failed.most_common()))
 
 
 if __name__ == "__main__":

@@ -104,6 +104,8 @@ class Egress:
     source: Source
     quote: str = ""
     refusal: ReplySeen | None = None
+    elsewhere: bool = False
+    """Not the mail's own session showed it, but a service that somebody asked: likely the same address."""
 
     @property
     def text(self) -> str:
@@ -176,6 +178,9 @@ def _sightings(bundle: EvidenceBundle) -> Iterator[Egress]:
                 source=population.source,
                 quote=f"Hello [{population.hello_address}]",
             )
+    for own in bundle.own_addresses:
+        if (address := parsed_address(own.address)) is not None and not is_private(address):
+            yield Egress(address=address, source=own.source, quote=f"a service outside sees {address}", elsewhere=True)
     yield from _in_trace_headers(bundle)
     yield from _in_logs(bundle)
     for verdict in bundle.verdicts:
@@ -240,6 +245,7 @@ def _in_trace_headers(bundle: EvidenceBundle) -> Iterator[Egress]:
 
 
 _OWN_ADDRESS = re.compile(
+    r"(?:new|neue|nueva|nouvelle|nuovo|current|now)\s(?:(?:one|ip|address|adresse|it)\s)?(?:is|ist|es|est|are|=|:)\s{0,3}(?P<now>\d+\.\d+\.\d+\.\d+)|"
     r"(?:public|external|egress|outgoing|outbound|outside|wan|nat|new|sending|öffentliche\w*|externe\w{0,255}|neue\w{0,255}|ausgehende\w{0,255})\W+"
     r"(?:\w+\W+){0,4}?(?:\w*ip|address|adresse)\b[^.\n]{0,60}?(?P<address>\d+\.\d+\.\d+\.\d+)|"
     r"(?:leaves?|goes out|go out|comes? from|appears?|nat(?:ted)?|geht raus)\s+(?:\w+\s+){0,3}(?:as|with|from|over|to|mit|über)\s+(?P<other>\d+\.\d+\.\d+\.\d+)",
@@ -252,7 +258,7 @@ def addresses_told(bundle: EvidenceBundle) -> tuple[Egress, ...]:
     told: dict[Address, Egress] = {}
     for each in bundle.prose:
         for found in _OWN_ADDRESS.finditer(each.quote):
-            address = parsed_address(found["address"] or found["other"])
+            address = parsed_address(found["address"] or found["other"] or found["now"])
             if address is not None and not is_private(address):
                 told.setdefault(address, Egress(address=address, source=each.source, quote=each.quote))
     return tuple(told.values()) or _only_one_named(bundle)

@@ -103,7 +103,7 @@ class Derived:
             return self.sent_when_refused
         if self.renewal:
             return self.renewal.new
-        candidates = [each for each in self.leaves if each.role not in ("old", "sent")]
+        candidates = [each for each in self.leaves if each.role not in ("old", "sent") and not _is_a_services(each)]
         bound = [each for each in candidates if each.smtp_bound]
         outside = [
             each for each in bound if not is_self_signed(each) and not all(map(is_internal_name, names_of(each)))
@@ -286,6 +286,12 @@ class Derived:
     @cached_property
     def expected_names(self) -> tuple[str, ...]:
         return tuple(normalized_name(each.certificate_name) for each in self.naming_connectors)
+
+
+def _is_a_services(certificate: CertificateSeen) -> bool:
+    """One that Exchange or Windows made for itself and no session presents: OAuth's, the web management's."""
+    names = names_of(certificate)
+    return bool(names) and all(" " in each or each.startswith("wmsvc") for each in names)
 
 
 def derive(bundle: EvidenceBundle) -> Derived:

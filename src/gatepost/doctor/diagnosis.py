@@ -73,11 +73,20 @@ def commanded(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     happens, where another says why."""
     if not findings:
         return ()
-    if findings[0].confidence != "high":
-        why = not findings[0].symptom and findings[0].confidence == "medium"
-        return tuple(replace(each, fix=()) if why and each.symptom else each for each in findings)
+    first = findings[0]
+    if first.confidence != "high":
+        why = not first.symptom and first.confidence == "medium"
+        return tuple(
+            replace(each, fix=()) if why and (each.symptom or _fits_less(each, first)) else each for each in findings
+        )
     kept = {findings[0].rule, *findings[0].together_with}
     return tuple(each if each.confidence == "high" or each.rule in kept else replace(each, fix=()) for each in findings)
+
+
+def _fits_less(finding: Finding, first: Finding) -> bool:
+    """Not needed beside the first, and pointed at clearly less."""
+    beside = finding is first or finding.rule in first.together_with
+    return not beside and first.specificity - finding.specificity > _EQUAL
 
 
 def by_rules(bundle: EvidenceBundle) -> tuple[Finding, ...]:

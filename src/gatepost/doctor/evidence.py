@@ -584,6 +584,13 @@ class ClockSeen(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OwnAddress(Fact):
+    """The public address that a service outside told a host it comes from: `curl ifconfig.me`."""
+
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SignSeen(Fact):
     """A line whose words mean one thing in whatever log they stand; signs.toml holds them."""
 
@@ -724,6 +731,7 @@ class EvidenceBundle:
     verdicts: tuple[GatepostVerdict, ...] = ()
     headers: tuple[HeaderSeen, ...] = ()
     clocks: tuple[ClockSeen, ...] = ()
+    own_addresses: tuple[OwnAddress, ...] = ()
     settings: tuple[SettingSeen, ...] = ()
     packets: tuple[PacketSeen, ...] = ()
     program_errors: tuple[ProgramError, ...] = ()

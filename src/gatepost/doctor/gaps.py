@@ -12,7 +12,7 @@ from typing import Final
 from gatepost.doctor.addresses import is_private, parsed_address
 from gatepost.doctor.certificates_told import at, is_self_signed, names_of
 from gatepost.doctor.checks.endpoint import endpoint_of
-from gatepost.doctor.evidence import CertificateSeen
+from gatepost.doctor.evidence import CertificateSeen, SmtpSession
 from gatepost.doctor.finding import Finding, Fix
 from gatepost.doctor.path import values
 from gatepost.doctor.path.objects import MailPath
@@ -92,10 +92,14 @@ def _domain_of_sender(path: MailPath) -> str:
 
 
 def _client(path: MailPath) -> str:
-    inside = [each.client_address for each in path.bundle.relay_rejects] + [
-        each.value for each in path.bundle.names if each.kind == "address"
-    ]
-    return values.only(each for each in inside if _is_inside(each))
+    refused = [each.client_address for each in path.bundle.relay_rejects]
+    refused += [each.remote_endpoint.rpartition(":")[0] for each in path.bundle.sessions if _was_refused_here(each)]
+    named = [each.value for each in path.bundle.names if each.kind == "address"]
+    return values.only(filter(_is_inside, refused)) or values.only(filter(_is_inside, named))
+
+
+def _was_refused_here(session: SmtpSession) -> bool:
+    return session.log == "receive" and any(each.code >= 400 for each in session.replies)
 
 
 def _name_presented(path: MailPath) -> str:

@@ -201,7 +201,8 @@ def _address(
     """Where the refused session came from; not shown: the address that a connector lists, for that is normal."""
     egress = egress_addresses(bundle)
     for each in [one for one in egress if one.refused] or [one for one in egress if not one.accepted]:
-        return Told(value=each.address, how=How.SEEN, source=each.source, says=each.quote)
+        how = How.INFERRED if each.elsewhere else How.SEEN
+        return Told(value=each.address, how=how, source=each.source, says=each.quote)
     for connector in exported:
         for text in connector.addresses:
             try:
@@ -388,7 +389,7 @@ def _identity_edits(world: World, index: int, exported: objects.InboundConnector
                 )
                 break
     address = world.address
-    if address.how is How.SEEN and connector.addresses and address.value.version == 4:
+    if address.how >= How.INFERRED and connector.addresses and address.value.version == 4:
         listed = (*connector.addresses, ip_network(address.value))
         if (
             not any(address.value in each for each in connector.addresses)

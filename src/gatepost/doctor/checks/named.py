@@ -24,15 +24,20 @@ from gatepost.exchange.powershell import argument
 
 
 def the_reply_names_it(path: MailPath) -> Iterator[Check]:
-    """A minority of such replies beside refusals by attribution is another story and no cause."""
+    """A minority of such replies beside refusals by attribution is another story and no cause; what is nobody's fault has
+    to be the majority."""
     refusals = sum(each.count for each in path.bundle.replies if refused_by_attribution(each))
+    other = refusals + len(path.bundle.relay_rejects)
     named: dict[str, list[Symptom]] = {}
     for symptom in path.symptoms:
         if symptom.cause:
             named.setdefault(symptom.cause, []).append(symptom)
     for cause, told in named.items():
         replies = [each.fact for each in told if isinstance(each.fact, ReplySeen)]
-        if (len(replies) < len(told) and not refusals) or refusals <= sum(each.count for each in replies):
+        count = sum(each.count for each in replies)
+        if cause_named(cause).side == "none" and replies and 0 < count <= other:
+            continue
+        if (len(replies) < len(told) and not refusals) or refusals <= count:
             yield _named(path, cause, told)
 
 

@@ -15,6 +15,7 @@ from gatepost.doctor.checks.named import filled, repair_for
 from gatepost.doctor.evidence import PostfixSetting, RelayPolicyReject
 from gatepost.doctor.path.objects import MailPath
 from gatepost.doctor.path.told import Told, inferred, seen
+from gatepost.doctor.path.values import ENDPOINT
 from gatepost.doctor.repairs import Advice, Edit
 
 _NO_TLS: Final = ("", "none")
@@ -43,7 +44,7 @@ def speaks_tls_outwards(path: MailPath) -> Iterator[Check]:
     established = any(each.kind == "established" for each in path.bundle.postfix_tls)
     if legacy or elsewhere or established or (level is not None and level.value.strip() not in _NO_TLS):
         return
-    if not path.symptoms_of(_REFUSED) or not _tls_is_what_counts(path):
+    if not path.symptoms_of(_REFUSED) or not _tls_is_what_counts(path) or not _leads_to_the_service(path):
         return
     listening = next((each for each in shown if each.name.startswith("smtpd_tls_")), None)
     premises: list[Told[object]] = [
@@ -70,6 +71,25 @@ def speaks_tls_outwards(path: MailPath) -> Iterator[Check]:
         verify="The log says 'TLS connection established to' for this relay, and with TLS 1.3 'client-signature' in the same line.",
         place=20,
     )
+
+
+def _leads_to_the_service(path: MailPath) -> bool:
+    """Whether this Postfix is the one that hands the mail over: its log says so, or its next hop is not another relay,
+    and no other program's log shows the session."""
+    if any(ENDPOINT in each.relay for each in path.bundle.postfix_deliveries):
+        return True
+    if path.bundle.exim or any(each.way == "out" and each.log.log == "send" for each in path.sessions):
+        return False
+    relay = _setting(path, "relayhost")
+    named = relay.value.casefold() if relay is not None else ""
+    return not named.strip("[] ") or ENDPOINT in named or not _is_kin(path, named)
+
+
+def _is_kin(path: MailPath, relay: str) -> bool:
+    """Whether the next hop is a host of the same domain as this one: a relay of one's own, which does the rest."""
+    own = _setting(path, "myhostname")
+    domain = own.value.casefold().partition(".")[2] if own is not None else ""
+    return bool(domain) and relay.strip("[]").partition("]")[0].endswith("." + domain)
 
 
 def _tls_is_what_counts(path: MailPath) -> bool:

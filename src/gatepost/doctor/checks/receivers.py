@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from gatepost.doctor.checks.check import Check, Need
 from gatepost.doctor.evidence import DnsAnswer, ReplySeen
+from gatepost.doctor.path import values
 from gatepost.doctor.path.objects import MailPath
 from gatepost.doctor.path.told import How, Told, inferred, seen
 from gatepost.doctor.repairs import Advice, Edit
@@ -73,7 +74,8 @@ def receiver_finds_what_it_demands(path: MailPath) -> Iterator[Check]:
     if not told:
         return
     first = told[0]
-    words = " ".join(each.says for each in told[:4]).casefold()
+    replies = [each.fact.text for each in told[:4] if isinstance(each.fact, ReplySeen)]
+    words = " ".join((*(each.says for each in told[:4]), *replies)).casefold()
     demands = [each.name for each in _DEMANDS if any(word in words for word in each.words)]
     address, domain = _sending(path, first.fact, words)
     found = tuple(_shown_by_dns(path, demands, address, domain))
@@ -96,7 +98,7 @@ def receiver_finds_what_it_demands(path: MailPath) -> Iterator[Check]:
         ),
         explains=frozenset(each.kind for each in told),
         way="out",
-        edits=tuple(_repairs(path, demands, address or "ADDRESS", domain or "DOMAIN")),
+        edits=tuple(_repairs(path, demands, address or "<public address>", domain or "<sender domain>")),
         verify="Authentication-Results of a message to that receiver says spf=pass, dkim=pass and dmarc=pass; dig -x ADDRESS gives a name that leads back.",
         needs=(
             Need(
@@ -114,13 +116,14 @@ def _sending(path: MailPath, fact: Fact, words: str) -> tuple[str, str]:
     address = next((each["address"] for each in _ADDRESS.finditer(words)), "")
     if not address:
         address = next((each.log.hello_address for each in path.sessions if each.log.hello_address), "")
+    address = address or values.public_address(path)
     named = _SPF_OF.search(words)
     domain = (named["domain"] or named["other"]) if named else ""
     if not domain and isinstance(fact, ReplySeen) and fact.reverse_path:
         domain = domain_of(fact.reverse_path)
     if not domain:
         domain = next((each.name.removeprefix("_dmarc.") for each in path.bundle.dns if each.kind == "TXT"), "")
-    return address, domain
+    return address, domain or values.own_domain(path)
 
 
 def _shown_by_dns(path: MailPath, demands: list[str], address: str, domain: str) -> Iterator[Told[object]]:

@@ -121,8 +121,8 @@ def _above(host: str) -> str:
 
 
 def _hosts(bundle: EvidenceBundle) -> list[str]:
-    setting = bundle.postfix_setting("myhostname")
-    named = [setting.value.casefold()] if setting else []
+    settings = [bundle.postfix_setting(name) for name in ("mydomain", "myorigin", "myhostname")]
+    named = [each.value.casefold() for each in settings if each is not None and "$" not in each.value][:1]
     named += [each.quoted_by.casefold() for each in bundle.replies if each.quoted_by]
     return [each for each in named if not each.endswith(_SERVICES)]
 
@@ -164,7 +164,9 @@ def server_name(path: MailPath) -> str:
 
 
 def server(path: MailPath) -> str:
-    return only(path.servers) or only(each.quoted_by.partition(".")[0] for each in path.bundle.replies)
+    taken = [each.log.connector.partition("\\")[0] for each in path.sessions if "\\" in each.log.connector]
+    named = only(each.quoted_by.partition(".")[0] for each in path.bundle.replies)
+    return only(path.servers) or only(taken) or named
 
 
 # --- the mail that failed -------------------------------------------------------------------------------------------

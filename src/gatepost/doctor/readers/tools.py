@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import Final
 
-from gatepost.doctor.evidence import CertbotRun, ClockSeen, DnsAnswer
+from gatepost.doctor.evidence import CertbotRun, ClockSeen, DnsAnswer, OwnAddress
 from gatepost.doctor.moments import ANY_MOMENT, moment
 from gatepost.doctor.page import Page
 from gatepost.exchange.source import Fact
@@ -24,6 +24,38 @@ def read_clock(page: Page) -> Iterator[Fact]:
             continue
         page.take(index, below)
         yield ClockSeen(source=page.source(below), quote=text, at=at)
+
+
+_ASKED_OUTSIDE: Final = re.compile(
+    r"ifconfig\.(?:me|co|io|example)|icanhazip|ipify|ipinfo\.io|checkip|ident\.me|whatismyip|what'?s ?my ?ip|myip\.|"
+    r"wtfismyip|ip\.me\b|my-?ip\b|myaddr\.l\.google|myip\.opendns|wieistmeineip|api\.my-ip",
+    re.IGNORECASE,
+)
+_PLAIN_ADDRESS: Final = re.compile(
+    r"(?<![\d.:/])(?P<address>(?:\d{1,3}\.){3}\d{1,3}|[0-9A-Fa-f]{1,4}:[0-9A-Fa-f:]{4,40})(?![\d.:/]|\w)"
+)
+_MOST_TIMES: Final = 20
+
+
+def read_own_addresses(page: Page) -> Iterator[Fact]:
+    """What a service outside answered to who asked where he comes from: in the line, or in the lines below it."""
+    for index, line in page.free():
+        asked = _ASKED_OUTSIDE.search(line)
+        if asked is None:
+            continue
+        answered = [(index, line[asked.end() :])]
+        for below in range(index + 1, min(index + 1 + _MOST_TIMES, len(page.lines))):
+            if not re.fullmatch(r"[\s\"0-9A-Fa-f.:]{3,60}", page.lines[below]):
+                break
+            answered.append((below, page.lines[below]))
+        for at, text in answered:
+            for found in _PLAIN_ADDRESS.finditer(text[:200]):
+                try:
+                    address = ip_address(found["address"])
+                except ValueError:
+                    continue
+                if not (address.is_loopback or address.is_link_local):
+                    yield OwnAddress(source=page.source(at), quote=page.lines[at].strip()[:200], address=str(address))
 
 
 _ZONE = re.compile(

@@ -26,7 +26,7 @@ from gatepost.doctor.addresses import (
     refused_by_attribution,
 )
 from gatepost.doctor.derived import Derived
-from gatepost.doctor.evidence import EvidenceBundle
+from gatepost.doctor.evidence import EvidenceBundle, ProseFact
 from gatepost.doctor.finding import Cited, Finding, Fix, RuledOut, cite, found, rule, ruled_out
 from gatepost.doctor.senders import domain_of, is_own, own_domains, told_in_other_tenant
 from gatepost.exchange.objects import InboundConnector
@@ -93,10 +93,11 @@ def _refused_outside(bundle: EvidenceBundle) -> tuple[list[Egress], list[Egress]
     former = left_behind(bundle)
     seen = [each for each in egress_addresses(bundle) if each.address not in former]
     for each in seen:
+        listed = any(lists_address(connector, each.address) for connector in connectors)
         if refused and not each.refused and not each.accepted and not any(one.refused for one in seen):
             # The refusal is told elsewhere (a bounce), the address by a session that sent nothing.
-            each = replace(each, refused=1)
-        (inside if any(lists_address(connector, each.address) for connector in connectors) else outside).append(each)
+            each = replace(each, refused=int(not listed or len(seen) == 1))
+        (inside if listed else outside).append(each)
     return outside, inside
 
 
@@ -123,10 +124,13 @@ def egress_address_changed(bundle: EvidenceBundle, facts: Derived) -> Finding | 
         ]
         evidence.append(cite(connector.where("SenderIPAddresses"), f"connector {connector.label} lists {listed}"))
         evidence += [cite(changed.source, changed.quote)] if changed else []
-        certain = _all_complete(connectors) and not (_matching_certificate(bundle, facts) or left_behind(bundle))
+        elsewhere = any(each.elsewhere for each in refused)
+        certain = _all_complete(connectors) and not (
+            _matching_certificate(bundle, facts) or left_behind(bundle) or elsewhere
+        )
         return found(
             "high" if certain else "medium",
-            88 if certain or left_behind(bundle) else 55,
+            88 if certain or elsewhere or left_behind(bundle) else 55,
             f"Mail leaves from {joined(addresses)}, but the connector lists {listed}: the service cannot attribute the mail.",
             evidence,
             fix=_add_address(connector, addresses),
@@ -141,6 +145,8 @@ def egress_address_changed(bundle: EvidenceBundle, facts: Derived) -> Finding | 
             [cite(refused[0].source, f"{refused[0].quote}, refused"), cite(changed.source, changed.quote)],
             verify="Compare Hello [address] with SenderIPAddresses of the inbound connector.",
         )
+    if changed and not bundle.inbound_connectors and not egress_addresses(bundle):
+        return _by_words(bundle, changed)
     told = [each for each in addresses_told(bundle) if not any(lists_address(one, each.address) for one in connectors)]
     if told and connectors and not egress_addresses(bundle) and any(map(refused_by_attribution, bundle.replies)):
         if _matching_certificate(bundle, facts):
@@ -175,6 +181,29 @@ def egress_address_changed(bundle: EvidenceBundle, facts: Derived) -> Finding | 
             verify="Read Hello [address] in the send log, or ask any address reflector from the mail server on port 25.",
         )
     return None
+
+
+def _by_words(bundle: EvidenceBundle, changed: ProseFact) -> Finding | None:
+    """The line was changed, and somebody names the address of today."""
+    listed = {each.address for each in listed_told(bundle)}
+    new = [each for each in addresses_told(bundle) if each.address not in listed]
+    refused = next((each for each in bundle.replies if refused_by_attribution(each)), None)
+    if len(new) != 1 or refused is None:
+        return None
+    return found(
+        "medium",
+        60,
+        f"By what is said the line was changed and mail leaves from {new[0].text} now: a connector by address still lists the old one.",
+        [cite(changed.source, changed.quote), cite(new[0].source, new[0].quote), cite(refused)],
+        fix=(
+            Fix(
+                "Exchange Online",
+                f"Set-InboundConnector -Identity '<connector>' -SenderIPAddresses @{{Add={quoted(new[0].text)}}}",
+            ),
+        ),
+        verify=f"A new session greets you with Hello [{new[0].text}], and RCPT TO is answered 250; add the address to SPF too.",
+        missing=("Get-InboundConnector | ConvertTo-Json", "the send log with the EHLO reply, Hello [address]"),
+    )
 
 
 @rule(
@@ -221,7 +250,7 @@ def egress_address_partly_listed(bundle: EvidenceBundle, facts: Derived) -> Find
         and all(not each.accepted for each in outside)
     )
     return found(
-        "high" if exact else "medium",
+        "high" if exact and not any(each.elsewhere for each in outside) else "medium",
         91 if exact else 60,
         f"Mail leaves from several addresses; {joined(addresses)} {'is' if len(addresses) == 1 else 'are'} outside {listed}, and only that mail is refused.",
         [

@@ -454,6 +454,8 @@ def wrong_certificate_presented(bundle: EvidenceBundle, facts: Derived) -> Findi
     certificate = facts.sent_when_refused or (facts.presented if facts.attribution_refusals else None)
     if facts.goes_by_address or certificate is None or not (names_of(certificate) or certificate.subject):
         return None
+    if certificate.role == "stored" and not bundle.send_connectors:
+        return None  # that it is stored somewhere does not show that it was presented
     names = names_of(certificate)
     expected = facts.expected_names
     if any(satisfies(certificate, each) for each in expected):

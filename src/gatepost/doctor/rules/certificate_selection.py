@@ -415,7 +415,10 @@ def certificate_not_bound_to_smtp(bundle: EvidenceBundle, facts: Derived) -> Fin
     unbound = [
         each
         for each in facts.stored
-        if each.smtp_bound is False and is_public(each) is not False and not is_self_signed(each)
+        if each.smtp_bound is False
+        and is_public(each) is not False
+        and not is_self_signed(each)
+        and not all(map(is_internal_name, names_of(each)))
     ]
     wanted = [each.certificate_issuer_and_subject for each in bundle.send_connectors]
     meant = [

@@ -243,7 +243,7 @@ def listener_presents_other_certificate(bundle: EvidenceBundle, facts: Derived) 
         + (f" and your server presents {presented}." if presented else ", and your server presents another.")
         + " This is the way from the cloud to you; your own logs show nothing of it.",
         evidence,
-        fix=_bind_again(bundle) if certain else (),
+        fix=_bind_again(bundle),
         verify="Validate-OutboundConnector passes; the trace shows the message delivered on-premises.",
         missing=()
         if certain
