@@ -72,7 +72,14 @@ def test_what_the_export_lost_is_said():
         "TlsSenderCertificateName : <I>CN=a<S>CN=b\n" + DOMAINS
     )
     said = "\n".join(tenant.not_known)
-    for each in ("ConnectorType of 'Cut'", "Enabled of 'Cut'", "cut off", "no domain name", "IPv4 only", "no address"):
+    for each in (
+        "ConnectorType of 'Cut'",
+        "Enabled of 'Cut'",
+        "cut off",
+        "not a domain name",
+        "IPv4 only",
+        "invalid address",
+    ):
         assert each in said
 
 

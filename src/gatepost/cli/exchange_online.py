@@ -121,11 +121,11 @@ def _row(entry: "AuditEntry") -> list[str]:
     return ["add" if entry.before is None else entry.action, entry.subject, told]
 
 
-_TOLD_ELSEWHERE = ("tenant", "name", "domain", "token", "created_at", "verified_at", "checked_at")
+_TOLD_ELSEWHERE = ("tenant", "name", "domain", "token", "created_at", "claimed_at", "verified_at", "checked_at")
 
 
 def _is_nothing(value: object) -> bool:
-    return value in (None, False, [], "")
+    return value in (None, False, [], {}, "")
 
 
 def _goes_without_saying(name: str, value: object) -> bool:

@@ -153,14 +153,14 @@ _BOOKKEEPING = _keys(
 )
 """What the directory of Exchange Online keeps of every object; it decides nothing about mail."""
 
-_FILTERING = "enhanced filtering looks behind a hop for the spam filter; Gatepost filters nothing"
+_FILTERING = "enhanced filtering is for a spam filter; Gatepost has none"
 _MICROSOFTS = "reserved for Microsoft"
-_COMMENT = f"a comment here is one line of at most {LONGEST_COMMENT} visible characters"
+_COMMENT = f"a comment is one line of at most {LONGEST_COMMENT} visible characters"
 
 _INBOUND_WITHOUT_EQUAL = {
-    "AssociatedAcceptedDomains": "a connector here serves all domains of its tenant",
+    "AssociatedAcceptedDomains": "a connector applies to all domains of its tenant",
     "ClientHostNames": _MICROSOFTS,
-    "CloudServicesMailEnabled": "it keeps hybrid header fields; Gatepost passes every header field on as it came",
+    "CloudServicesMailEnabled": "it preserves hybrid header fields; Gatepost preserves all header fields",
     "EFSkipIPs": _FILTERING,
     "EFSkipLastIP": _FILTERING,
     "EFSkipMailGateway": _MICROSOFTS,
@@ -168,7 +168,7 @@ _INBOUND_WITHOUT_EQUAL = {
     "EFUsers": _FILTERING,
     "ScanAndDropRecipients": _MICROSOFTS,
     "TreatMessagesAsInternal": "Gatepost marks no mail as internal",
-    "TrustedOrganizations": "another tenant's mail is known by that tenant's own connectors",
+    "TrustedOrganizations": "another tenant's mail is recognised by that tenant's own connectors",
 }
 _INBOUND_CARRIED = _keys(
     *("Comment", "ConnectorType", "Enabled", "RequireTls", "RestrictDomainsToCertificate"),
@@ -176,24 +176,24 @@ _INBOUND_CARRIED = _keys(
 )
 _OUTBOUND_WITHOUT_EQUAL = {
     "CloudServicesMailEnabled": _INBOUND_WITHOUT_EQUAL["CloudServicesMailEnabled"],
-    "MtaStsMode": "MTA-STS is not spoken here",
-    "SenderRewritingEnabled": "reverse-paths are never rewritten here",
-    "SmtpDaneMode": "DANE is not spoken here",
-    "TestMode": "a connector here is enabled or disabled",
+    "MtaStsMode": "MTA-STS is not supported",
+    "SenderRewritingEnabled": "reverse-paths are never rewritten",
+    "SmtpDaneMode": "DANE is not supported",
+    "TestMode": "a connector is either enabled or disabled",
 }
 _OUTBOUND_CARRIED = _keys(
     *("AllAcceptedDomains", "Comment", "ConnectorType", "Enabled", "IsTransportRuleScoped", "RecipientDomains"),
     *("RouteAllMessagesViaOnPremises", "SmartHosts", "TlsDomain", "TlsSettings", "UseMXRecord"),
 )
 _DOMAIN_WITHOUT_EQUAL = {
-    "AddressBookEnabled": "there is no address book here",
+    "AddressBookEnabled": "there is no address book",
     "CanHaveCloudCache": _MICROSOFTS,
-    "DomainType": "Gatepost knows no mailboxes: whom a domain does not know is for the server behind it to say",
-    "MailFlowPartner": "mail flow partners are unknown here",
-    "MailFlowRegion": "there are no regions here",
-    "OutboundOnly": "a domain here takes mail as soon as it has a route",
-    "SendingFromDomainDisabled": "a domain here may send as soon as it is verified",
-    "SendingToDomainDisabled": "a domain here takes mail as soon as it has a route",
+    "DomainType": "Gatepost has no mailboxes: the next hop decides which recipients exist",
+    "MailFlowPartner": "mail flow partners are not supported",
+    "MailFlowRegion": "there are no regions",
+    "OutboundOnly": "a domain accepts mail as soon as it has a route",
+    "SendingFromDomainDisabled": "a domain may send as soon as it is verified",
+    "SendingToDomainDisabled": "a domain accepts mail as soon as it has a route",
 }
 _DOMAIN_CARRIED = _keys(
     *("Default", "DomainName", "InitialDomain", "IsCoexistenceDomain", "MatchSubDomains", "PendingCompletion")
@@ -204,7 +204,7 @@ _LEVELS = {
     "encryptiononly": (TlsLevel.ENCRYPT, ""),
     "certificatevalidation": (
         TlsLevel.VERIFY,
-        "it asks for a trusted chain under any name; `verify` here also wants the name of the host that is dialled",
+        "it requires a trusted chain with any name; `verify` also requires the name of the next hop",
     ),
     "domainvalidation": (TlsLevel.VERIFY, ""),
 }
@@ -220,7 +220,7 @@ def inbound_without_equal(connectors: Sequence[objects.InboundConnector]) -> Ite
         if each.connector_type != "partner":
             for name in ("RequireTls", "RestrictDomainsToCertificate", "RestrictDomainsToIPAddresses"):
                 if each.flag(name):
-                    yield NoEqual(object=subject, property=name, value="True", why="it acts on partner connectors only")
+                    yield NoEqual(object=subject, property=name, value="True", why="it affects partner connectors only")
 
 
 def outbound_without_equal(connectors: Sequence[objects.OutboundConnector]) -> Iterator[NoEqual]:
@@ -229,7 +229,7 @@ def outbound_without_equal(connectors: Sequence[objects.OutboundConnector]) -> I
         yield from _without_equal(subject, each, _OUTBOUND_WITHOUT_EQUAL, _OUTBOUND_CARRIED)
         yield from _comment_without_equal(subject, each)
         if each.flag("IsTransportRuleScoped"):
-            why = "there are no transport rules here; the connector is stored disabled"
+            why = "there are no transport rules; the connector is stored disabled"
             yield NoEqual(object=subject, property="IsTransportRuleScoped", value="True", why=why)
         if why := tls_level(each)[1]:
             yield NoEqual(object=subject, property="TlsSettings", value=each.text("TlsSettings"), why=why)
@@ -239,7 +239,7 @@ def domains_without_equal(domains: Sequence[objects.AcceptedDomain]) -> Iterator
     for each in domains:
         subject = f"domain {each.domain}"
         if is_microsofts(each.domain):
-            why = "a name that Microsoft lends, and that cannot be verified elsewhere; it is left out"
+            why = "a name that Microsoft provides; it cannot be verified elsewhere, and is omitted"
             yield NoEqual(object=subject, property="DomainName", value=each.domain, why=why)
         else:
             yield from _without_equal(subject, each, _DOMAIN_WITHOUT_EQUAL, _DOMAIN_CARRIED)
@@ -266,20 +266,20 @@ def not_told(exported: objects.InboundConnector) -> Iterator[str]:
     """A sentence for each thing of a connector that cannot be used, or that its export does not tell."""
     name = exported.name
     if not exported.connector_type:
-        yield f"ConnectorType of '{name}' is not in the export; it was taken for OnPremises."
+        yield f"ConnectorType of '{name}' is not in the export; OnPremises is assumed."
     if exported.enabled is None:
-        yield f"Enabled of '{name}' is not in the export; it was taken for enabled."
+        yield f"Enabled of '{name}' is not in the export; enabled is assumed."
     if exported.truncated("SenderIPAddresses"):
         yield f"SenderIPAddresses of '{name}' is cut off in the export; export it with ConvertTo-Json or Export-Clixml."
     if exported.has("TlsSenderCertificateName") and exported.certificate_name:
         if not certificate_name_key(exported.certificate_name.strip()):
-            yield f"TlsSenderCertificateName of '{name}' is no domain name: {exported.certificate_name}"
+            yield f"TlsSenderCertificateName of '{name}' is not a domain name: {exported.certificate_name}"
     elif not exported.has("TlsSenderCertificateName"):
         yield f"TlsSenderCertificateName of '{name}' is not in the export."
     for each in exported.addresses:
         network = network_of(each)
         if network is None:
-            yield f"SenderIPAddresses of '{name}' holds what is no address: {each}"
+            yield f"SenderIPAddresses of '{name}' contains an invalid address: {each}"
         elif not isinstance(network, IPv4Network):
             yield f"SenderIPAddresses of '{name}' lists {each}, which Exchange Online cannot hold: it takes IPv4 only."
 
@@ -340,16 +340,18 @@ def inbound_lost(connector: InboundConnector) -> Iterator[NoEqual]:
     """What `inbound_properties` cannot say."""
     subject = f"inbound connector {connector.name}"
     for name in connector.certificate_names[1:]:
-        yield NoEqual(object=subject, property="certificate name", value=name, why="a connector there has one name")
+        yield NoEqual(
+            object=subject, property="certificate name", value=name, why="a connector in Exchange Online has one name"
+        )
     for pin in connector.pins:
-        yield NoEqual(object=subject, property="pin", value=pin, why="there are no pins there")
+        yield NoEqual(object=subject, property="pin", value=pin, why="Exchange Online has no pins")
     if connector.trust_anchors:
         count = f"{len(connector.trust_anchors)}"
-        why = "only public authorities are trusted there"
+        why = "Exchange Online trusts public authorities only"
         yield NoEqual(object=subject, property="trust anchors", value=count, why=why)
     for each in connector.addresses:
         if not _may_be_listed(each):
-            why = "single IPv4 addresses and /24 to /32 can be listed there"
+            why = "Exchange Online accepts single IPv4 addresses and /24 to /32"
             yield NoEqual(object=subject, property="address", value=str(each), why=why)
 
 
@@ -358,15 +360,22 @@ def outbound_lost(connector: SendConnector, called: str) -> Iterator[NoEqual]:
     subject = f"send connector {called}"
     for each in connector.address_spaces:
         if each.cost != 1:
-            yield NoEqual(object=subject, property="cost", value=str(each), why="recipient domains have no cost there")
+            yield NoEqual(
+                object=subject,
+                property="cost",
+                value=str(each),
+                why="Exchange Online has no cost for recipient domains",
+            )
     for host in connector.smart_hosts:
         if host.port != 25:
-            yield NoEqual(object=subject, property="port", value=str(host), why="port 25 is dialled there")
+            yield NoEqual(object=subject, property="port", value=str(host), why="Exchange Online connects to port 25")
     for name, value in (("certificate", connector.certificate), ("fqdn", connector.fqdn)):
         if value:
             yield NoEqual(object=subject, property=name, value=value, why="Exchange Online presents its own")
     if connector.tls is TlsLevel.NONE:
-        yield NoEqual(object=subject, property="tls", value="none", why="TLS is used there wherever it is offered")
+        yield NoEqual(
+            object=subject, property="tls", value="none", why="Exchange Online uses TLS wherever it is offered"
+        )
 
 
 def _may_be_listed(network: Network) -> bool:
