@@ -33,7 +33,20 @@ def test_a_row_of_the_plan_holds_what_was_exported_alone(tmp_path: Path) -> None
     assert rows == [
         ["add", "tenant", "litware"],
         ["add", "domain", "litware.com", "match_subdomains", "yes"],
-        [*"add inbound-connector litware/HQ type on-premises, addresses 192.0.2.1/32, comment the hub".split()],
+        [
+            *[
+                "add",
+                "inbound-connector",
+                "litware/HQ",
+                "type",
+                "on-premises,",
+                "addresses",
+                "192.0.2.1/32,",
+                "comment",
+                "the",
+                "hub",
+            ]
+        ],
     ]
     assert "fabrikam" not in planned.stdout
     assert json.loads(gatepost(tmp_path, "tenant", "list", "--json").stdout)[0]["name"] == "fabrikam"
