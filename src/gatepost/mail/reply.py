@@ -6,10 +6,9 @@ they please, but never more of it than `excerpt` leaves: what a stranger says is
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Literal
+from typing import Any, Generic, Literal, TypeVar
 
 # RFC 5321 4.5.3.1.5: a reply line is at most 512 octets with code and CRLF.
 LONGEST_REPLY_LINE = 512
@@ -20,6 +19,25 @@ _NOT_RECOGNISED = re.compile(r"5\.7\.64 TenantAttribution")
 # What is kept of another host's reply, in log, queue, notifications and events alike.
 MOST_KEPT_LINES = 20
 MOST_KEPT_OCTETS = 4096
+
+
+Value = TypeVar("Value")
+
+
+class _computed_once(Generic[Value]):
+    """`functools.cached_property` without its lock, which in Python 3.11 takes longer than most of what is computed
+    here: a reply that tells a message's id is said once."""
+
+    def __init__(self, compute: Callable[[Any], Value]) -> None:
+        self._compute = compute
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, reply: Any, owner: type) -> Value:
+        value = self._compute(reply)
+        reply.__dict__[self._name] = value
+        return value
 
 
 @dataclass(frozen=True)
@@ -34,11 +52,11 @@ class Reply:
     def enhanced(self) -> str | None:
         return f"{self.code // 100}.{self.status}" if self.status else None
 
-    @cached_property
+    @_computed_once
     def kind(self) -> Literal[2, 3, 4, 5]:
         return self.code // 100  # type: ignore[return-value]
 
-    @cached_property
+    @_computed_once
     def log_lines(self) -> tuple[str, ...]:
         """The lines as sent, without CRLF: what the protocol log shows is what went over the wire."""
         prefix = f"{self.enhanced} " if self.enhanced else ""
@@ -48,13 +66,13 @@ class Reply:
             f"{self.code}{' ' if at == last else '-'}{(prefix + line)[:room]}" for at, line in enumerate(self.lines)
         )
 
-    @cached_property
+    @_computed_once
     def log_row(self) -> str:
         """The lines as one row: the newest generation of Exchange joins a reply of several."""
         lines = self.log_lines
         return lines[0] if len(lines) == 1 else f"{self.code}  " + " ".join(line[4:] for line in lines)
 
-    @cached_property
+    @_computed_once
     def octets(self) -> bytes:
         return ("\r\n".join(self.log_lines) + "\r\n").encode("utf-8", "replace")
 
@@ -75,7 +93,7 @@ class RemoteReply:
     enhanced: str | None
     lines: tuple[str, ...]
 
-    @cached_property
+    @_computed_once
     def kind(self) -> int:
         return self.code // 100
 
@@ -84,8 +102,6 @@ class RemoteReply:
 
     def kept(self) -> "RemoteReply":
         """Itself where it is of a usual size, else what is kept of it."""
-        if len(self.lines) == 1 and len(self.lines[0]) <= LONGEST_REPLY_LINE:
-            return self
         lines = excerpt(self.lines)
         return self if lines is self.lines else RemoteReply(self.code, self.enhanced, lines)
 

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from enum import Enum, auto
 from typing import Literal
 
-from gatepost.mail.reply import RemoteReply
+from gatepost.mail.reply import LONGEST_REPLY_LINE, RemoteReply
 from gatepost.smtp.client_answers import Answers, verdict
 from gatepost.smtp.client_effects import (
     ClientEffect,
@@ -160,7 +160,9 @@ class ClientSession:
                 effects.append(GarbageReceived(reply.said))
                 self.break_off_with(reply.why, "4.5.0", effects)
             else:
-                kept = reply.kept()
+                lines = reply.lines
+                is_usual = len(lines) == 1 and len(lines[0]) <= LONGEST_REPLY_LINE
+                kept = reply if is_usual else reply.kept()
                 effects.append(ReplyReceived(kept))
                 self._take(reply, kept, effects)
             if self._state in (_State.SECURING, _State.CLOSED):

@@ -133,10 +133,9 @@ Result = TypeVar("Result")
 class _Promised(ABC, Generic[Result]):
     """A change somebody waits for, with the claims it brings."""
 
-    def __init__(self, queue: OpenQueue) -> None:
-        self.queue = queue
-        self._told: Callable[[Promise[Result]], None] | None = None
-        self._outcome: Result | Exception | None = None
+    queue: OpenQueue
+    _told: Callable[[Promise[Result]], None] | None = None
+    _outcome: Result | Exception | None = None
 
     def tell(self, told: Callable[[Promise[Result]], None]) -> None:
         self._told = told
@@ -185,7 +184,7 @@ class Accept(_Promised[Accepted]):
     urgent = True
 
     def __init__(self, queue: OpenQueue, arrival: Arrival) -> None:
-        super().__init__(queue)
+        self.queue = queue
         self._arrival = arrival
         self.octets = arrival.octets
 
@@ -210,7 +209,7 @@ class Settle(_Promised[Sequence[Claim]]):
     urgent = False
 
     def __init__(self, queue: OpenQueue, settlement: Settlement, notifications: Sequence[Arrival]) -> None:
-        super().__init__(queue)
+        self.queue = queue
         self._settlement = settlement
         self._notifications = notifications
         self._message_is_gone = False
