@@ -60,3 +60,4 @@ def test_the_wheel_carries_the_pages(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("*.whl")
     inside = zipfile.ZipFile(wheel).namelist()
     assert {"gatepost/pages/reasons/connector-disabled.md", "gatepost/pages/causes/mail-loop.md"} <= set(inside)
+    assert any(name.endswith(".data/data/share/man/man1/gatepost.1") for name in inside)

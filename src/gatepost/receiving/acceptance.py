@@ -36,6 +36,9 @@ from gatepost.tenancy.attribution import Attribution, Outcome, refusal_reply
 from gatepost.tenancy.evidence import TlsEvidence, VerifiedCertificate
 from gatepost.tenancy.one_time_address import OneTimeAddress
 
+_Answer = Callable[[Reply], None]
+"""Where the final reply to content goes."""
+
 
 class Acceptance:
     """The decisions of one session."""
@@ -96,9 +99,8 @@ class Acceptance:
             NewRecipient(forward_path=path, tenant=attribution.tenant, connector=attribution.connector, dsn=ask.dsn)
         )
         self._learn_tenant(transaction, attribution)
-        self._note(
-            transaction, RecipientDecision(forward_path=path, attribution=attribution, reply=replies.RECIPIENT_OK)
-        )
+        taken = RecipientDecision(forward_path=path, attribution=attribution, reply=replies.RECIPIENT_OK)
+        self._note(transaction, taken)
         return replies.RECIPIENT_OK
 
     def _for_this_server(self, transaction: Transaction, ask: AskRecipient) -> Reply | None:
@@ -200,7 +202,7 @@ class Acceptance:
         if self.transaction and self.transaction.content:
             await self.transaction.content.flush()
 
-    def end_content(self, size: int, answer: Callable[[Reply], None]) -> Reply | None:
+    def end_content(self, size: int, answer: _Answer) -> Reply | None:
         """The final reply; None: `answer` gets it. A 2xx has the message on stable storage behind it."""
         transaction = self._running()
         content = transaction.content
@@ -248,7 +250,7 @@ class Acceptance:
             or self._limits.too_large(transaction.relaying, transaction.size)
         )
 
-    def _keep(self, transaction: Transaction, content: Content, answer: Callable[[Reply], None]) -> None:
+    def _keep(self, transaction: Transaction, content: Content, answer: _Answer) -> None:
         services = self._services
         message = NewMessage(
             session_id=self._session_id,
@@ -260,18 +262,16 @@ class Acceptance:
         kept = services.store.accept(message, claim=services.claim_at_once(transaction.recipients[0].tenant))
         kept.tell(partial(self._kept, transaction, answer))
 
-    def _kept(self, transaction: Transaction, answer: Callable[[Reply], None], kept: Promise[Accepted]) -> None:
+    def _kept(self, transaction: Transaction, answer: _Answer, kept: Promise[Accepted]) -> None:
         try:
             reply = self._queued(transaction, kept.result())
         except Exception as error:
             reply = self._not_kept(error)
         answer(self._ended(transaction, reply))
 
-    async def _enrol(
-        self, transaction: Transaction, one_time_address: OneTimeAddress, answer: Callable[[Reply], None]
-    ) -> None:
+    async def _enrol(self, transaction: Transaction, enrolment: OneTimeAddress, answer: _Answer) -> None:
         try:
-            reply = await self._here().enrolled(transaction, one_time_address)
+            reply = await self._here().enrolled(transaction, enrolment)
         except Exception as error:
             reply = self._not_kept(error)
         answer(self._ended(transaction, reply))
