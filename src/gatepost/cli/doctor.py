@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gatepost.cli import context
+from gatepost.doctor.collecting import Collected, script_for
 from gatepost.doctor.evidence import EvidenceBundle
 from gatepost.doctor.reading import Collection, NothingToRead, PasswordOf, Progress, read_files, read_octets
 from gatepost.mail.visible import visible
@@ -66,7 +67,20 @@ def doctor_command(
     redact: Annotated[
         bool, typer.Option("--redact", help="Hide names, addresses and serial numbers in all output.")
     ] = False,
+    collect: Annotated[
+        Collected | None,
+        typer.Option(
+            metavar="exchange|exchange-online|postfix",
+            help="Print a script that gathers the evidence on that server; with --redact it hides user names.",
+        ),
+    ] = None,
 ) -> None:
+    if collect is not None:
+        if evidence or bundle or probe or following:
+            says = "--collect prints a script and reads no evidence: leave the files out"
+            context.fail(says, context.WRONG_USE)
+        context.say(script_for(collect, redacted=redact).rstrip("\n"))
+        return
     password_of = _password_of(pfx_password_file)
     probed = _probed(probe, certificate, key, mail_from, rcpt_to or [])
     found = _gathered(evidence or [], bundle or [], probed, password_of)
