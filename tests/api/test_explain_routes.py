@@ -104,3 +104,11 @@ def test_what_cannot_be_asked_is_named(operator: Ask, wrong: dict[str, Any], fie
     answer = operator("/v1/explain", {**QUESTION, **wrong})
     assert answer.status_code == 409
     assert answer.json()["error"]["field"] == field
+
+
+def test_a_tenant_that_asks_all_the_time_is_slowed_and_others_are_not(config: Config, operator: Ask) -> None:
+    fabrikam = _client(config, "fabrikam")
+    answers = [fabrikam("/v1/tenants/fabrikam/explain", QUESTION).status_code for _ in range(70)]
+    assert answers[0] == 200 and answers[-1] == 429
+    assert operator("/v1/tenants/fabrikam/explain", QUESTION).status_code == 200
+    assert _client(config, "contoso")("/v1/tenants/contoso/explain", QUESTION).status_code == 200

@@ -516,7 +516,7 @@ class QuestionBody(Sent):
     address: Line | None = Field(default=None, description="Null: one that no connector lists.")
     ehlo: Line = ""
     tls: bool = Field(default=False, description="TLS without a client certificate.")
-    certificate: Annotated[str, Field(max_length=65536)] | None = Field(
+    certificate: Annotated[str, Field(max_length=32768)] | None = Field(
         default=None, description="Certificate chain the server would present, PEM, leaf first."
     )
     listener: Line | None = Field(default=None, description="Null: the first. Only the operator may set it.")

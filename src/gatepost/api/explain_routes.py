@@ -1,6 +1,11 @@
-"""What would happen to a session. A question with a body: it changes nothing, and a token that may read may ask it."""
+"""What would happen to a session. A question with a body: it changes nothing, and a token that may read may ask it.
 
+Law: chains are judged for one question after the other, so no tenant asks so much that others' questions wait for it.
+"""
+
+import time
 from datetime import UTC, datetime
+from threading import Lock
 from typing import Any
 
 from fastapi import APIRouter
@@ -13,11 +18,19 @@ from gatepost.admin.sessions.question import LISTENER, question
 from gatepost.api.bodies import ExplanationShown, QuestionBody
 from gatepost.api.caller import Caller, CallerOf
 from gatepost.api.names import TenantName
+from gatepost.api.problems import must_not_hurry
+from gatepost.api.rates import Rate
 from gatepost.app.admin_wiring import chain_in
 from gatepost.errors import BadRequest
 from gatepost.tenancy.directory import Directory
 
 router = APIRouter()
+
+_A_MINUTE = 60
+_ASKED = Rate(_A_MINUTE)
+"""By tenant; the operator asks as often as requests are answered."""
+_COUNTING = Lock()
+"""Routes run in threads."""
 
 _OTHERS = (
     "Other tenants are not considered here. A rehearsal considers them: POST /v1/tenants/{tenant}/rehearsals, or "
@@ -40,6 +53,10 @@ def explain_to_tenant(caller: CallerOf, tenant: TenantName, body: QuestionBody) 
         caller.must_be_operator("listener")
     with caller.directory() as editor:
         owner = tenant_named(editor, caller.tenant(editor, tenant)).name
+        if not caller.is_operator:
+            with _COUNTING:
+                wait_s = _ASKED.wait_s(owner, time.monotonic())
+            must_not_hurry(wait_s, "about what would happen, by this tenant")
         shown = _explained(caller, OwnDirectory(editor, owner), body)
         shown["warnings"] = [*shown["warnings"], _OTHERS.format(tenant=owner)]
         return JSONResponse(shown)

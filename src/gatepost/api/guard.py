@@ -8,7 +8,6 @@ outside.
 """
 
 import asyncio
-import math
 import re
 import sys
 import time
@@ -22,7 +21,7 @@ from typing import Any
 from gatepost.admin.directory.tokens import opened
 from gatepost.api.caller import Caller
 from gatepost.api.places import crowd_of, is_in
-from gatepost.api.problems import Problem, unauthenticated
+from gatepost.api.problems import Problem, must_not_hurry, unauthenticated
 from gatepost.api.rates import Allotment, Rate, Remembered
 from gatepost.api.slots import Slots
 from gatepost.app import open_editor
@@ -106,14 +105,14 @@ class Guard:
         with self._slots.unknown(peer.crowd, are_operators=peer.is_operators):
             token = await asyncio.get_running_loop().run_in_executor(self._looking, self._token, authorization)
         self._good.add(authorization)
-        _limit(self._tokens.wait_s(token.id, time.monotonic()), "with this token")
+        must_not_hurry(self._tokens.wait_s(token.id, time.monotonic()), "with this token")
         needed = Scope.READ if scope["method"] in _READING or _QUESTION.fullmatch(scope["path"]) else Scope.WRITE
         if needed not in token.scopes:
             raise Problem(
                 403, "scope-missing", f"this token may not {needed}", do="use one made with --scope " + needed
             )
         if needed is Scope.WRITE and token.tenant is not None:
-            _limit(self._audit.wait_s(token.tenant, time.monotonic()), "that change much, by this tenant")
+            must_not_hurry(self._audit.wait_s(token.tenant, time.monotonic()), "that change much, by this tenant")
         state = scope.setdefault("state", {})
         if token.tenant is None and "becomes_operators" in state:
             state["becomes_operators"]()
@@ -124,7 +123,7 @@ class Guard:
 
     def _must_not_hurry(self, peer: "_Peer") -> None:
         if not peer.is_operators:
-            _limit(self._addresses.wait_s(peer.key, time.monotonic()), "from this address")
+            must_not_hurry(self._addresses.wait_s(peer.key, time.monotonic()), "from this address")
 
     def _token(self, authorization: str) -> Token:
         scheme, _, text = authorization.partition(" ")
@@ -157,13 +156,6 @@ class _Answer:
     async def instead(self, scope: _Message, receive: _Receive, problem: Problem) -> None:
         if not self._begun:
             await problem.response(scope, receive, self)
-
-
-def _limit(wait_s: float, who: str) -> None:
-    if wait_s:
-        seconds = str(math.ceil(wait_s))
-        says = f"too many requests {who}"
-        raise Problem(429, "too-many-requests", says, do=f"wait {seconds} s", headers={"Retry-After": seconds})
 
 
 class _Peer:

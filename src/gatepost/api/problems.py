@@ -5,6 +5,7 @@
 Laws: nothing that fails inside is told outside; a tenant reads no other tenant's name.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -52,6 +53,14 @@ class Problem(HTTPException):
     @property
     def response(self) -> JSONResponse:
         return JSONResponse(self._body.model_dump(), self.status_code, self.headers)
+
+
+def must_not_hurry(wait_s: float, who: str) -> None:
+    """Raises `Problem` unless there is nothing to wait for."""
+    if wait_s:
+        seconds = str(math.ceil(wait_s))
+        says = f"too many requests {who}"
+        raise Problem(429, "too-many-requests", says, do=f"wait {seconds} s", headers={"Retry-After": seconds})
 
 
 def unauthenticated(error: BadToken) -> Problem:
