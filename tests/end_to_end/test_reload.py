@@ -13,10 +13,11 @@ import pytest
 
 from end_to_end.installation import Installation, wait_until
 from end_to_end.load import Client, under_load
-from end_to_end.outside import taken
+from end_to_end.outside import Outside, taken
 from end_to_end.scene import Certificates, with_two_tenants
 from end_to_end.smtp_client import SmtpClient
 from sink import Sink
+from soak import rounds
 
 MESSAGE = b"Subject: hello\r\n\r\nHello.\r\n"
 
@@ -29,6 +30,26 @@ def relay(tmp_path: Path, certificates: Certificates, sink: Sink) -> Iterator[In
     yield relay
     if relay.process is not None:
         relay.stop()
+
+
+@pytest.fixture(scope="module")
+def lasting(
+    tmp_path_factory: pytest.TempPathFactory, certificates: Certificates, outside: Outside
+) -> Iterator[Installation]:
+    relay = Installation(tmp_path_factory.mktemp("relay"), client_roots=certificates.pki.roots_file)
+    with_two_tenants(relay, outside.sink().port)
+    with relay.serving():
+        yield relay
+
+
+@pytest.fixture
+def configured(lasting: Installation) -> Iterator[Installation]:
+    """For a reload after which it serves as before, or nearly so."""
+    hostname, workers = lasting.hostname, lasting.workers
+    wait_until(lambda: len(lasting.worker_pids()) == workers, "those that were replaced before to have gone")
+    yield lasting
+    lasting.hostname, lasting.workers = hostname, workers
+    lasting.write_config()
 
 
 def reload(relay: Installation, says: str) -> None:
@@ -78,6 +99,7 @@ class Newcomers:
             thread.join(60)
 
 
+@pytest.mark.soak
 def test_a_reload_under_load_loses_nothing_repeats_nothing_and_turns_nobody_away(
     relay: Installation, certificates: Certificates, sink: Sink
 ) -> None:
@@ -89,7 +111,7 @@ def test_a_reload_under_load_loses_nothing_repeats_nothing_and_turns_nobody_away
     newcomers = Newcomers(relay)
     workers = set(relay.worker_pids())
     with under_load(*clients), newcomers.coming():
-        for _ in range(3):
+        for _ in range(rounds(2, large=9)):
             served = len(newcomers.served)
             wait_until(lambda served=served: len(newcomers.served) > served + 10, "newcomers to be served")
             reload(relay, REPLACED)
@@ -129,7 +151,8 @@ def waiting(relay: Installation) -> list[dict[str, dict[str, object]]]:
     return listed
 
 
-def test_new_settings_are_in_force_after_a_reload(relay: Installation) -> None:
+def test_new_settings_are_in_force_after_a_reload(configured: Installation) -> None:
+    relay = configured
     relay.hostname = "renamed.example.net"
     relay.write_config()
     reload(relay, REPLACED)
@@ -147,7 +170,8 @@ def test_new_settings_are_in_force_after_a_reload(relay: Installation) -> None:
         ),
     ],
 )
-def test_settings_that_are_wrong_change_nothing(change: str, says: str, relay: Installation) -> None:
+def test_settings_that_are_wrong_change_nothing(change: str, says: str, configured: Installation) -> None:
+    relay = configured
     workers = relay.worker_pids()
     relay.config.write_text(change)
     reload(relay, says)
@@ -157,7 +181,8 @@ def test_settings_that_are_wrong_change_nothing(change: str, says: str, relay: I
         assert smtp.message("ben@fabrikam.com", "still@outside.example", MESSAGE).code == 250
 
 
-def test_what_only_a_restart_can_change_is_said(relay: Installation) -> None:
+def test_what_only_a_restart_can_change_is_said(configured: Installation) -> None:
+    relay = configured
     workers = relay.worker_pids()
     relay.workers = 3
     relay.write_config()

@@ -383,16 +383,44 @@ def _reached(start: Iterable[Any], edges: Any) -> set[Any]:
 
 
 def _strongly_connected(count: int, follow: Any) -> list[set[int]]:
-    forth = {state: _reached((state,), follow) for state in range(count)}
+    """Sets of states each of which can be reached from each: Tarjan's, without recursion."""
     found: list[set[int]] = []
-    placed: set[int] = set()
-    for state in range(count):
-        if state in placed or state not in forth[state]:
-            continue
-        component = {each for each in forth[state] if state in forth[each]}
-        placed |= component
-        found.append(component)
+    index: dict[int, int] = {}
+    low: dict[int, int] = {}
+    open_: list[int] = []
+    for root in range(count):
+        todo: list[tuple[int, Iterator[int]]] = [] if root in index else [(root, iter(()))]
+        while todo:
+            state, onward = todo[-1]
+            if state not in index:
+                index[state] = low[state] = len(index)
+                open_.append(state)
+                onward = iter(tuple(follow.get(state, ())))
+                todo[-1] = (state, onward)
+            for each in onward:
+                if each not in index:
+                    todo.append((each, iter(())))
+                    break
+                if low[each] >= 0:
+                    low[state] = min(low[state], low[each])
+            else:
+                todo.pop()
+                if todo:
+                    below = todo[-1][0]
+                    low[below] = min(low[below], low[state])
+                if low[state] == index[state]:
+                    found.append(_closed(open_, state, low))
     return found
+
+
+def _closed(open_: list[int], state: int, low: dict[int, int]) -> set[int]:
+    """The component that is complete with `state`; its states count for no other any more."""
+    at = open_.index(state)
+    component = set(open_[at:])
+    del open_[at:]
+    for each in component:
+        low[each] = -1
+    return component
 
 
 def growth(pattern: str, flags: int = 0, *, searching: bool = True, whole: bool = False) -> str:
