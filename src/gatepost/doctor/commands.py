@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from gatepost.doctor.afterwards import with_what_follows
 from gatepost.doctor.causes import cause_named
 from gatepost.doctor.evidence import EvidenceBundle
 from gatepost.doctor.finding import Finding, Fix
@@ -28,7 +29,7 @@ def fitted(findings: Sequence[Finding], path: MailPath) -> tuple[Finding, ...]:
     foreign = SERVERS - there if SERVERS & there else frozenset()
     edge = _has_an_edge(path.bundle)
     carried = [_carried_to_the_edge(each) if edge else each for each in findings]
-    return tuple(_for_what_is_there(each, foreign) for each in filled(carried, path))
+    return tuple(with_what_follows(_for_what_is_there(each, foreign), path) for each in filled(carried, path))
 
 
 def _for_every_program(finding: Finding, there: frozenset[str]) -> Finding:

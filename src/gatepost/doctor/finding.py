@@ -59,6 +59,10 @@ class Finding:
     """True: another finding, where there is one, is what lies behind it."""
     together_with: tuple[str, ...] = ()
     """Rules of the findings that must be repaired as well: neither repair is enough."""
+    takes: str = ""
+    """How long until the repair shows."""
+    waiting_mail: str = ""
+    """What becomes of the mail that was refused or waits."""
     rule: str = ""
     title: str = ""
     catalogue: tuple[str, ...] = ()

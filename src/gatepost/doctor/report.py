@@ -45,6 +45,8 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "summary": finding.summary,
         "evidence": [_cited(each) for each in finding.evidence],
         "fix": [{"where": each.where, "command": each.command} for each in finding.fix],
+        **({"takes": finding.takes} if finding.takes else {}),
+        **({"waiting_mail": finding.waiting_mail} if finding.waiting_mail else {}),
         "verify": finding.verify,
         "page": finding.page,
     }
@@ -173,12 +175,24 @@ def _first(finding: Finding, width: int) -> Iterator[Line]:
                     yield from _wrapped(command, width, Style.TEXT, "    ")
                 else:
                     yield from (Line(Style.COMMAND, f"    {visible(line)}") for line in command.split("\n"))
+    for label, text in _follows(finding):
+        yield _BLANK
+        yield Line(Style.LABEL, label)
+        yield from _wrapped(text, width, Style.TEXT, "  ")
     if finding.verify:
         yield _BLANK
         yield Line(Style.LABEL, "Then check")
         yield from _wrapped(finding.verify, width, Style.TEXT, "  ")
     if finding.rule:
         yield Line(Style.QUIET, f"  more: {finding.page}")
+
+
+def _follows(finding: Finding) -> Iterator[tuple[str, str]]:
+    """What comes after the repair, each with its heading."""
+    if finding.takes:
+        yield "Until it shows", finding.takes
+    if finding.waiting_mail:
+        yield "Mail that waits", finding.waiting_mail
 
 
 def _other(finding: Finding, width: int) -> Iterator[Line]:
@@ -233,6 +247,8 @@ def markdown(diagnosis: Diagnosis) -> str:
                 out += [f"- {_in_line(each)}" for each in place.commands]
             else:
                 out += [f"    {visible(line)}" for each in place.commands for line in each.split("\n")]
+        for label, text in _follows(finding):
+            out += ["", f"{label}: {_in_line(text)}"]
         if finding.verify:
             out += ["", f"Then check: {_in_line(finding.verify)}"]
         out += [""]
@@ -322,6 +338,7 @@ def _section(number: int, finding: Finding) -> str:
         for each in finding.evidence
     )
     fixes = "".join(map(_place, _places(finding)))
+    follows = "".join(f"<h3>{label}</h3><p>{_text(text)}</p>" for label, text in _follows(finding))
     catalogue = f" · cause {', '.join(finding.catalogue)}" if finding.catalogue else ""
     return (
         f"<section><h2>{number}. {_text(finding.title or finding.rule)}</h2>"
@@ -329,7 +346,7 @@ def _section(number: int, finding: Finding) -> str:
         f'<p class="known">Confidence <strong class="{finding.confidence}">{finding.confidence}</strong>'
         f" · {_text(_whose(finding))}{_text(catalogue)}</p>"
         f"{f'<h3>Evidence</h3><ul>{evidence}</ul>' if evidence else ''}{f'<h3>Fix</h3>{fixes}' if fixes else ''}"
-        f"{f'<h3>Then check</h3><p>{_text(finding.verify)}</p>' if finding.verify else ''}</section>"
+        f"{follows}{f'<h3>Then check</h3><p>{_text(finding.verify)}</p>' if finding.verify else ''}</section>"
     )
 
 
