@@ -215,7 +215,8 @@ class _Reading:
             if conditions is None:
                 return
             first, last = self._numbers(wanted, after)
-            began_at, name = self._file.began_at, self._file.path.name
+            # Files of two shares have the same name, and their rows may have the same number.
+            began_at, name = self._file.began_at, f"{self._file.share}/{self._file.path.name}"
             for row in self._selected(conditions, first, last):
                 found = _Row(row[0], name, rows.received_from(row, began_at, self._words))
                 if after is None or (self._file.day, found.number, found.file) < (after.day, after.number, after.file):
