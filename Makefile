@@ -7,9 +7,9 @@ BIN := $(VENV)/bin
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/bytecode
 
-# Three for two processors: a relay that is waited for leaves one idle. Work is stolen rather than dealt, so that the
-# tests of a file, which share a relay, mostly stay together and all workers end at the same time.
-WORKERS ?= $(shell $(PYTHON) -c 'import os; print(len(os.sched_getaffinity(0)) * 3 // 2)')
+# Two for each processor: half of what end-to-end tests do is wait for a relay. Work is stolen rather than dealt, so that
+# the tests of a file, which share a relay, mostly stay together and all workers end at the same time.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(len(os.sched_getaffinity(0)) * 2)')
 
 .DEFAULT_GOAL := help
 
