@@ -1,4 +1,5 @@
-"""The sockets of `gatepost serve`: each listener's for every worker, and the Management API's.
+"""The sockets of `gatepost serve`: each listener's for every worker, the Management API's, and that of
+the metrics.
 
 Law: nobody shares a port with another program. Workers share theirs by SO_REUSEPORT, which a second server of the same
 user, or one started by root, could join without a word; so each address is first bound without it. Workers that a
@@ -11,7 +12,9 @@ from dataclasses import dataclass
 
 from gatepost.app.port_holder import holders_commands, port_holder
 from gatepost.app.start_checks import StartError
-from gatepost.config import ApiConfig, Config, ListenerConfig
+from gatepost.config import ApiConfig, Config, ListenerConfig, MetricsConfig
+
+_Address = ListenerConfig | ApiConfig | MetricsConfig
 
 _BACKLOG = 4096
 """Connections that wait to be taken: after a pause all servers come back at once. The kernel may allow less."""
@@ -22,11 +25,13 @@ class Bound:
     listeners: list[list[socket.socket]]
     """For each worker, one socket a listener; the kernel spreads connections over the workers."""
     api: socket.socket | None
+    metrics: socket.socket | None
 
 
 def bind(config: Config) -> Bound:
     """To be called by whoever holds the lock of the data folder. Raises `StartError`."""
-    addresses: list[ListenerConfig | ApiConfig] = [*config.listeners, *filter(None, [config.api])]
+    others: list[ApiConfig | MetricsConfig | None] = [config.api, config.metrics]
+    addresses: list[_Address] = [*config.listeners, *(each for each in others if each)]
     for each in addresses:
         if each.port and not _is_held_by_workers_left_behind(each, config):
             _bound(each, config, shared=False).close()
@@ -36,17 +41,18 @@ def bind(config: Config) -> Bound:
             [_listening(each, config, shared=shared) for each in config.listeners] for _ in range(config.workers)
         ],
         api=_listening(config.api, config, shared=False) if config.api else None,
+        metrics=_listening(config.metrics, config, shared=False) if config.metrics else None,
     )
 
 
-def _is_held_by_workers_left_behind(listener: ListenerConfig | ApiConfig, config: Config) -> bool:
+def _is_held_by_workers_left_behind(listener: _Address, config: Config) -> bool:
     """Whether all that listen there are workers of this very configuration; the lock of the data folder says that
     their supervisor is gone."""
     commands = holders_commands(listener.port)
     return bool(commands) and all("gatepost.app.worker" in each and str(config.file) in each for each in commands)
 
 
-def _listening(listener: ListenerConfig | ApiConfig, config: Config, *, shared: bool) -> socket.socket:
+def _listening(listener: _Address, config: Config, *, shared: bool) -> socket.socket:
     sock = _bound(listener, config, shared=shared)
     try:
         sock.listen(_BACKLOG)
@@ -56,7 +62,7 @@ def _listening(listener: ListenerConfig | ApiConfig, config: Config, *, shared: 
     return sock
 
 
-def _bound(listener: ListenerConfig | ApiConfig, config: Config, *, shared: bool) -> socket.socket:
+def _bound(listener: _Address, config: Config, *, shared: bool) -> socket.socket:
     family = socket.AF_INET6 if ":" in listener.host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     # Connections of an earlier server may still be closing; with a program that listens, nothing is shared by this.
@@ -74,7 +80,7 @@ def _bound(listener: ListenerConfig | ApiConfig, config: Config, *, shared: bool
     return sock
 
 
-def _unusable(listener: ListenerConfig | ApiConfig, config: Config, error: OSError) -> StartError:
+def _unusable(listener: _Address, config: Config, error: OSError) -> StartError:
     match error.errno:
         case errno.EACCES | errno.EPERM:
             says = (

@@ -7,6 +7,7 @@ from typing import Final
 
 from gatepost.app.alarms import Alarm, Alarms
 from gatepost.app.delivery_trace import DeliveryTrace
+from gatepost.app.figures.counting import Figures
 from gatepost.logs.event_log import EventLog
 from gatepost.protocol_log.codec import timestamp_text
 from gatepost.queue.message import Claim
@@ -16,9 +17,12 @@ _TOLD_AGAIN_S: Final = 3600.0
 
 
 class DeliveryEventLog:
-    def __init__(self, log: EventLog, trace: DeliveryTrace, alarms: Alarms, hold_refused_s: float) -> None:
+    def __init__(
+        self, log: EventLog, trace: DeliveryTrace, figures: Figures, alarms: Alarms, hold_refused_s: float
+    ) -> None:
         self._log = log
         self._trace = trace
+        self._figures = figures
         self._alarms = alarms
         self._hold_refused_s = hold_refused_s
         self._refusals_told: dict[tuple[str | None, str | None], float] = {}
@@ -26,10 +30,12 @@ class DeliveryEventLog:
 
     def delivered(self, claim: Claim, outcome: Delivered) -> None:
         self._trace.delivered(claim, outcome)
+        self._figures.attempted("delivered", outcome)
         self._log.emit("delivered", **_facts(claim, outcome))
 
     def deferred(self, claim: Claim, outcome: Deferred, next_attempt: Rescheduled) -> None:
         self._trace.deferred(claim, outcome, next_attempt.due_at)
+        self._figures.attempted("deferred", outcome)
         self._log.emit(
             "deferred",
             **_facts(claim, outcome),
@@ -70,6 +76,7 @@ class DeliveryEventLog:
 
     def failed(self, claim: Claim, outcome: Failed) -> None:
         self._trace.failed(claim, outcome)
+        self._figures.attempted("failed", outcome)
         self._log.emit("failed", **_facts(claim, outcome), why=outcome.why, status=outcome.status)
 
     def notification_queued(self, claims: Sequence[Claim]) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from gatepost import config as configuration
 from gatepost.app import Directory, rules_of
 from gatepost.app.bounds import gate_limits, reserved_disk, unfinished_limits
+from gatepost.app.figures.counting import Figures
 from gatepost.app.one_time_addresses import OneTimeAddresses
 from gatepost.app.shared_counts import SharedCounts
 from gatepost.app.shared_counts.unfinished import UnfinishedCounts
@@ -67,6 +68,7 @@ class Logs:
     records: SessionRecords[SessionAccount]
     seen_servers: SeenServers[SessionAccount]
     trace: TraceLog[SessionAccount]
+    figures: Figures
 
     def record(self, session: SessionAccount) -> None:
         if self.receive:
@@ -76,13 +78,16 @@ class Logs:
         self.records.add(session)
         self.seen_servers.add(session)
         self.trace.add(session)
+        self.figures.add(session)
 
 
 def logs_of(config: Config, number: int) -> Logs:
     writer = LogWriter()
+    figures = Figures(number, (each.name for each in config.listeners), writer)
     return Logs(
         writer=writer,
-        events=EventLog(config.log, writer, worker=number),
+        events=EventLog(config.log, writer, heed=figures.heed, worker=number),
+        figures=figures,
         send=_protocol_log(config, config.send_log_folder, Side.SEND, writer),
         receive=_protocol_log(config, config.receive_log_folder, Side.RECEIVE, writer)
         if config.protocol_log.receive

@@ -20,9 +20,11 @@ import time
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 
+from gatepost import __version__
 from gatepost import config as configuration
 from gatepost.app import open_directory, open_editor, privileges
 from gatepost.app.bind import Bound, bind
+from gatepost.app.figures import snapshots
 from gatepost.app.rolling_restart import RETIRE
 from gatepost.app.shared_counts import SharedCounts, octets
 from gatepost.app.start_checks import StartError, check, data_lock
@@ -105,6 +107,9 @@ class _Supervisor:
         self._workers = [self._worker(number) for number in self._numbers]
         self._api_socket = bound.api
         self._api = _Child("the API", ("gatepost.api",), (bound.api.fileno(),)) if bound.api else None
+        self._metrics_socket = bound.metrics
+        metrics = ("gatepost.app.figures.server",)
+        self._metrics = _Child("the metrics server", metrics, (bound.metrics.fileno(),)) if bound.metrics else None
         self._owners: dict[asyncio.Task[None], _Child] = {}
         """All whose process may run, those that were replaced among them."""
         self._stopping = asyncio.Event()
@@ -115,7 +120,8 @@ class _Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload_wanted.set)
-        for child in (*self._workers, *([self._api] if self._api else [])):
+        self._begin_figures()
+        for child in (*self._workers, *self._faces):
             self._start(child)
         ready = asyncio.create_task(self._say_ready())
         reloading = asyncio.create_task(self._keep_reloading())
@@ -129,6 +135,21 @@ class _Supervisor:
         await asyncio.gather(*owners)
         self._say("stopped")
         return 0
+
+    @property
+    def _faces(self) -> list[_Child]:
+        return [each for each in (self._api, self._metrics) if each is not None]
+
+    def _begin_figures(self) -> None:
+        said = {"pid": os.getpid(), "version": __version__, "started_at": time.time(), "config": str(self._config.file)}
+        try:
+            snapshots.begin(self._config.status_folder, said)
+        except OSError as error:
+            self._say(f"figures cannot be kept: {error}; mail continues, gatepost status and /metrics do not")
+
+    def _fold_figures(self, number: int) -> None:
+        with suppress(OSError):
+            snapshots.fold(self._config.status_folder, number, restarted=not self._stopping.is_set())
 
     def _worker(self, number: int) -> _Child:
         sockets = self._sockets[number % self._config.workers]
@@ -150,6 +171,7 @@ class _Supervisor:
             if child.number is not None:
                 # What it held counts no more: its number may be idle until the next reload.
                 SharedCounts(self._counts, child.number, self._config.workers)
+                self._fold_figures(child.number)
             if self._stopping.is_set() or child.replaced:
                 return
             if child.reloading:
@@ -214,6 +236,11 @@ class _Supervisor:
             ("user or group", (before.user, before.group), (config.user, config.group)),
             ("listener addresses", *([each.name for each in file.listeners] for file in (before, config))),
             ("the address of [api]", before.api and before.api.name, config.api and config.api.name),
+            (
+                "the address of [metrics]",
+                before.metrics and before.metrics.name,
+                config.metrics and config.metrics.name,
+            ),
         ):
             if old != new:
                 raise StartError(f"{what} changed in {config.file}; restart the service to apply it")
@@ -230,10 +257,10 @@ class _Supervisor:
                 break
             leaving.append(owner)
         else:
-            if self._api:
+            for face in self._faces:
                 # It is started again at once, and its socket stays open meanwhile.
-                self._api.reloading = True
-                _signal(self._api, signal.SIGTERM)
+                face.reloading = True
+                _signal(face, signal.SIGTERM)
             self._say(f"reloaded: {len(leaving)} workers were replaced")
             self._audit_reload(len(leaving))
         if leaving:
@@ -283,6 +310,10 @@ class _Supervisor:
             await self._api.tried.wait()
             if self._api.ready:
                 self._say(f"Management API on https://{_where(self._api_socket)}")
+        if self._metrics and self._metrics_socket:
+            await self._metrics.tried.wait()
+            if self._metrics.ready:
+                self._say(f"metrics on http://{_where(self._metrics_socket)}/metrics")
 
     async def _wait(self, seconds: float) -> None:
         try:

@@ -20,7 +20,7 @@ import socket
 import sys
 import time
 import traceback
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
@@ -34,6 +34,8 @@ from gatepost.app import open_directory, open_editor
 from gatepost.app.alarms import Alarms
 from gatepost.app.delivery_events import DeliveryEventLog
 from gatepost.app.delivery_trace import DeliveryTrace
+from gatepost.app.figures.snapshots import worker_file
+from gatepost.app.figures.snapshots import write as write_snapshot
 from gatepost.app.forecasting import NoticeRounds
 from gatepost.app.intermediates import known_intermediates
 from gatepost.app.one_time_addresses import OneTimeAddresses
@@ -59,6 +61,7 @@ _FILES_EVERY_S = 2.0
 """How often certificate files are looked at."""
 _ADOPT_EVERY_S = 0.5
 _ROOM_EVERY_S = 1.0
+_FIGURES_EVERY_S = 1.0
 _COUNT_EVERY_S = 5.0
 _COUNT_SHARE = 20
 """Counting what is queued takes a twentieth of the time at most."""
@@ -178,6 +181,7 @@ class Worker:
             await listener.start()
         self._tasks = [asyncio.create_task(self._look_for_changes()), asyncio.create_task(self._keep_adopting())]
         self._tasks.append(asyncio.create_task(self._look_for_room()))
+        self._tasks.append(asyncio.create_task(self._keep_figures()))
         if self._place == 0:
             self._tasks += [asyncio.create_task(round_.run()) for round_ in self._rounds()]
 
@@ -194,6 +198,7 @@ class Worker:
         await asyncio.gather(*(self._close(queue, _DELIVERIES_END_WITHIN_S) for queue in self._queues))
         self._directory.close()
         self._logs.writer.close()
+        self._write_figures()
 
     def tell_bug(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """What a callback raised is a bug of ours: one line with its place, and the worker goes on."""
@@ -224,7 +229,13 @@ class Worker:
             store,
             self._directory,
             self._dial,
-            DeliveryEventLog(self._events, self._delivery_trace, self._alarms, self._config.retry.hold_refused_s),
+            DeliveryEventLog(
+                self._events,
+                self._delivery_trace,
+                self._logs.figures,
+                self._alarms,
+                self._config.retry.hold_refused_s,
+            ),
             SchedulerSettings(connections=self._config.delivery.connections),
         )
         return _Queue(store, scheduler)
@@ -305,6 +316,18 @@ class Worker:
             if time.monotonic() >= next_files:
                 next_files = time.monotonic() + _FILES_EVERY_S
                 self._tls.look()
+
+    async def _keep_figures(self) -> None:
+        """That they are new also says that this loop goes round."""
+        while True:
+            await asyncio.to_thread(self._write_figures)
+            await asyncio.sleep(_FIGURES_EVERY_S)
+
+    def _write_figures(self) -> None:
+        why_not = "the queue is full" if self._bounds.capacity.is_full else None
+        with suppress(OSError):
+            file = worker_file(self._config.status_folder, self._number)
+            write_snapshot(file, self._logs.figures.snapshot(os.getpid(), why_not))
 
     async def _carry_out_orders(self, store: SqliteQueueStore) -> None:
         while True:

@@ -20,6 +20,7 @@ from gatepost.queue.store import StoreError
 _COMMANDS: dict[str, tuple[str, str, str]] = {
     "init": ("gatepost.cli.init", "init_app", "Create gatepost.toml, a data folder and a server certificate."),
     "serve": ("gatepost.cli.serve", "serve_app", "Run the relay."),
+    "status": ("gatepost.cli.status", "status_app", "Show how the relay is now, and what needs a person."),
     "tenant": ("gatepost.cli.tenant", "tenant_app", "Manage tenants."),
     "domain": ("gatepost.cli.domain", "domain_app", "Manage accepted domains and their verification."),
     "inbound-connector": (

@@ -37,6 +37,7 @@ from gatepost.config.values import (
     HybridConfig,
     ListenerConfig,
     ListenerLimits,
+    MetricsConfig,
     ProtocolLogConfig,
     QueueConfig,
     SessionsConfig,
@@ -169,6 +170,7 @@ def _config(file: Path, content: str, top: _Table) -> Config:
         listeners=tuple(_listener(each) for each in top.tables("listener")),
         workers=top.take("workers", whole(1, 64), min(os.cpu_count() or 1, 64)),
         api=_api(top),
+        metrics=_metrics(top),
         retry=_retry(top.table("retry"), top.table("edge")),
         protocol_log=_protocol_log(top.table("protocol_log")),
         sessions=_sessions(top.table("sessions")),
@@ -273,6 +275,15 @@ def _api(top: _Table) -> ApiConfig | None:
         requests_per_minute=whole(1, 1_000_000),
         operators=networks,
     )
+
+
+def _metrics(top: _Table) -> MetricsConfig | None:
+    table = top.optional_table("metrics")
+    if table is None:
+        return None
+    host, port = table.need("address", endpoint, '"127.0.0.1:9925"')
+    table.close()
+    return MetricsConfig(host=host, port=port)
 
 
 def _api_limits(table: _Table) -> ApiLimits:

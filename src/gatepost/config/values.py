@@ -174,6 +174,18 @@ class ApiConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MetricsConfig:
+    """Where `/metrics`, `/healthz` and `/readyz` are, without TLS and without a token."""
+
+    host: str
+    port: int
+
+    @property
+    def name(self) -> str:
+        return address_text(self.host, self.port)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HybridConfig:
     follow: bool = False
     """Whether this edge may teach its own connector at the relay the name of a renewed certificate."""
@@ -194,6 +206,7 @@ class Config:
     group: str | None = None
     """None: the user's own."""
     api: ApiConfig | None = None
+    metrics: MetricsConfig | None = None
     log: Literal["text", "json"] = "text"
     help_link: str | None = None
     """Added to refusals when set."""
@@ -243,6 +256,10 @@ class Config:
         return self.data / "trace"
 
     @property
+    def status_folder(self) -> Path:
+        return self.data / "status"
+
+    @property
     def receive_log_folder(self) -> Path:
         return self.data / "protocol-log" / "receive"
 
@@ -259,6 +276,7 @@ class Config:
             self.sessions_folder,
             self.seen_servers_folder,
             self.trace_folder,
+            self.status_folder,
             self.receive_log_folder.parent,
             self.receive_log_folder,
             self.send_log_folder,

@@ -70,12 +70,15 @@ class EventLog(BackgroundLog[LoggedEvent]):
         writer: LogWriter,
         clock: Callable[[], float] = time.time,
         fd: int | None = None,
+        heed: Callable[[float, str, str], None] = lambda at, event, problem: None,
         **always: object,
     ) -> None:
+        """`heed` hears of errors: when, which event, and its problem."""
         super().__init__(writer, "event log", _MOST_WAITING, clock)
         self._line = json_line if form == "json" else text_line
         self._fd = sys.stdout.fileno() if fd is None else fd
         self._always = always
+        self._heed = heed
         self._refusals = _Refusals()
 
     def emit(self, event: str, /, **fields: object) -> None:
@@ -97,6 +100,8 @@ class EventLog(BackgroundLog[LoggedEvent]):
     def _write(self, entries: Sequence[LoggedEvent], now: float) -> None:
         piece = b""
         for at, event, fields in entries:
+            if event in _ERRORS:
+                self._heed(at, event, str(_shown("problem", fields.get("problem")) or ""))
             line = self._line(LoggedEvent(at, event, {**self._always, **fields})).encode("utf-8", "backslashreplace")
             # Up to PIPE_BUF octets go into a pipe as a whole: lines of several workers never mix.
             if piece and len(piece) + len(line) > select.PIPE_BUF:

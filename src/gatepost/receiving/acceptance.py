@@ -222,7 +222,7 @@ class Acceptance:
         return None
 
     def _ended(self, transaction: Transaction, reply: Reply) -> Reply:
-        transaction.reply = reply
+        transaction.reply, transaction.took_s = reply, self._services.now() - transaction.at
         self._let_go(transaction)
         self.transaction = None
         self.refused = self.refused or reply.kind >= 4

@@ -31,6 +31,8 @@ class TransactionAccount:
     """When the content was whole; 0: it is not."""
     message_id: str | None = None
     """Without its angle brackets."""
+    took_s: float = 0.0
+    """From the end of the content to the final reply."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,4 +97,5 @@ def _account(number: int, transaction: Transaction, first: int) -> TransactionAc
         size=transaction.size,
         at=transaction.at,
         message_id=transaction.message_id,
+        took_s=transaction.took_s,
     )

@@ -64,6 +64,8 @@ class Transaction:
     at: float = 0.0
     """When the content was whole; 0: it is not."""
     message_id: str | None = None
+    took_s: float = 0.0
+    """From then to the final reply."""
 
     def evidence(self, listener: str, *forward_paths: ForwardPath) -> Evidence:
         peer = self.peer

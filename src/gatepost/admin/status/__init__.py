@@ -1,0 +1,1 @@
+"""How the relay is now, and what of it needs a person."""

@@ -1,0 +1,97 @@
+"""What is true at this moment, of what no worker counts: the queue, certificates, prospects, the directory.
+
+A forecast looks at every connector, so what is said of it is at most five minutes old.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from threading import Lock
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+from gatepost.admin.directory.editor import DirectoryEditor
+from gatepost.admin.forecast.forecast import ForecastItem
+from gatepost.app import open_editor, open_queue_admin
+from gatepost.app.own_credentials import certificates, foreseen
+from gatepost.config import Config
+from gatepost.queue.message import RecipientState
+from gatepost.queue.store import QueueFilter
+
+_FRESH_FOR_S = 300.0
+
+
+def gauges(config: Config) -> Iterator[Metric]:
+    """Raises `StoreError`."""
+    with closing(open_editor(config)) as editor:
+        yield _prospects(config, editor)
+        yield _own_certificates(config, editor)
+        yield GaugeMetricFamily("gatepost_directory_version", "Changes of the directory so far.", editor.version)
+    yield from _queue(config)
+
+
+def _prospects(config: Config, editor: DirectoryEditor) -> Metric:
+    gauge = GaugeMetricFamily(
+        "gatepost_prospects",
+        "What will stop working; within_days is 30, 14, 7, 1, or empty where there is no date.",
+        labels=("tenant", "code", "within_days"),
+    )
+    at = datetime.now(UTC)
+    counted = Counter((each.tenant, each.code.value, _days(each, at)) for each in _MEMORY.prospects(config, editor, at))
+    for labels, count in counted.items():
+        gauge.add_metric(labels, count)
+    return gauge
+
+
+def _own_certificates(config: Config, editor: DirectoryEditor) -> Metric:
+    gauge = GaugeMetricFamily(
+        "gatepost_certificate_not_after_seconds",
+        "When a certificate of this server or of a connector ends, in seconds since the epoch.",
+        labels=("tenant", "connector", "name", "sha256"),
+    )
+    for each in certificates(config, editor):
+        if each.not_after:
+            gauge.add_metric((each.tenant, each.connector, each.named, each.sha256), each.not_after.timestamp())
+    return gauge
+
+
+def _queue(config: Config) -> Iterator[Metric]:
+    recipients = GaugeMetricFamily("gatepost_queue_recipients", "Queued recipients.", labels=("state",))
+    oldest = GaugeMetricFamily("gatepost_queue_oldest_seconds", "Since the oldest of them came.", labels=("state",))
+    counted: Counter[str] = Counter()
+    now = time.time()
+    received_at = dict.fromkeys(RecipientState, now)
+    for each in open_queue_admin(config).counts(QueueFilter()):
+        counted[each.state] += each.recipients
+        received_at[each.state] = min(received_at[each.state], each.oldest_received_at)
+    for state in RecipientState:
+        recipients.add_metric((state.value,), counted[state])
+        oldest.add_metric((state.value,), max(0.0, now - received_at[state]))
+    yield recipients
+    yield oldest
+
+
+def _days(prospect: ForecastItem, at: datetime) -> str:
+    stage = prospect.stage(at)
+    return str(stage.days) if stage else ""
+
+
+class _Memory:
+    """The last forecast of all tenants."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._at = -_FRESH_FOR_S
+        self._prospects: list[ForecastItem] = []
+
+    def prospects(self, config: Config, editor: DirectoryEditor, at: datetime) -> list[ForecastItem]:
+        with self._lock:
+            if time.monotonic() - self._at >= _FRESH_FOR_S:
+                self._prospects = foreseen(config, editor, at)
+                self._at = time.monotonic()
+            return self._prospects
+
+
+_MEMORY = _Memory()

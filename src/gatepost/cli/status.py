@@ -1,0 +1,70 @@
+"""`gatepost status`: how the relay is now."""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
+
+import typer
+
+from gatepost.app.status import relay_status
+from gatepost.cli import context
+from gatepost.cli.editing import print_facts
+
+status_app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@status_app.command(
+    "status",
+    help="Show how the relay is now: processes, rates, queue, disk, certificates. Exit code 1: a person is needed.",
+)
+def status_command(json: Annotated[bool, typer.Option("--json", help="Output JSON.")] = False) -> None:
+    found = relay_status(context.config())
+    if json:
+        context.print_json(found)
+    else:
+        _show(found)
+    if not found["ok"]:
+        raise typer.Exit(context.NO)
+
+
+def _show(found: Mapping[str, Any]) -> None:
+    print_facts(f"Gatepost {found['version']}", list(_facts(found)))
+    for problem in found["problems"]:
+        context.say()
+        context.print_point(problem["code"], "", problem["says"], "bold red")
+        context.print_indented(f"→ {problem['do']}", 4)
+
+
+def _facts(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    uptime = found["uptime_seconds"]
+    yield "running", "no" if uptime is None else f"for {_duration(uptime)}"
+    for each in found["listeners"]:
+        tls = "STARTTLS" if each["tls"] else "no TLS"
+        yield "listener", f"{each['address']}, {tls}" + ("" if each["serving"] else ", not serving")
+    for each in found["workers"]:
+        yield "worker", f"{each['number']} (process {each['pid']}): {each['state']}, since {each['started_at']}"
+    for label, rates in (("last minute", found["rates"]["last_minute"]), ("last hour", found["rates"]["last_hour"])):
+        refused = ", ".join(f"{count} {reason}" for reason, count in rates["refused"].items())
+        yield (
+            label,
+            (
+                f"{rates['accepted']} accepted, {sum(rates['refused'].values())} refused"
+                + (f" ({refused})" if refused else "")
+                + f", {rates['delivered']} delivered, {rates['deferred']} deferred, {rates['failed']} failed"
+            ),
+        )
+    queue = found["queue"]
+    oldest = f", oldest of {queue['oldest_at']}" if queue["oldest_at"] else ""
+    yield "queue", f"{queue['recipients']} recipients{oldest}"
+    for each in queue["tenants"]:
+        yield "", f"{each['tenant'] or '(no tenant)'}: {each['recipients']}, oldest of {each['oldest_at']}"
+    yield "disk", f"{found['store']['disk_free_bytes'] // 2**20:,} MiB free"
+    for each in found["certificates"]:
+        of = f" of tenant {each['tenant']}" if each["tenant"] else ""
+        yield "certificate", f"{each['what']}{of}, until {each['not_after'] or 'unknown'}"
+
+
+def _duration(seconds: int) -> str:
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
