@@ -10,7 +10,7 @@ import pytest
 
 from end_to_end.disk_faults import DiskFaults, disk_faults
 from end_to_end.installation import Installation, wait_until
-from end_to_end.outside import taken
+from end_to_end.outside import Outside, taken
 from end_to_end.scene import with_two_tenants
 from end_to_end.smtp_client import QUEUED, SmtpClient
 from sink import Pause, Sink
@@ -41,6 +41,37 @@ def disk(library: DiskFaults, tmp_path: Path, relay: Installation) -> DiskFaults
     disk.fail()
     relay.environment = disk.environment
     return disk
+
+
+@pytest.fixture(scope="module")
+def lasting_sink(outside: Outside) -> Sink:
+    return outside.sink()
+
+
+@pytest.fixture(scope="module")
+def lasting(
+    library: DiskFaults, tmp_path_factory: pytest.TempPathFactory, lasting_sink: Sink
+) -> Iterator[tuple[Installation, DiskFaults]]:
+    folder = tmp_path_factory.mktemp("lasting")
+    relay, disk = Installation(folder / "relay"), DiskFaults(library.library, folder / "disk-faults")
+    with_two_tenants(relay, lasting_sink.port)
+    disk.fail()
+    relay.environment = disk.environment
+    with relay.serving():
+        yield relay, disk
+
+
+@pytest.fixture
+def serving(lasting: tuple[Installation, DiskFaults], lasting_sink: Sink) -> Installation:
+    """With an empty queue and a disk that is well."""
+    relay, disk = lasting
+    disk.fail()
+    lasting_sink.behave()
+    relay.here("queue", "remove", "--all", "--yes")
+    wait_until(lambda: not relay.told("queue", "list")["recipients"], "the queue to be empty")
+    lasting_sink.messages.clear()
+    relay.output_begins_here()
+    return relay
 
 
 class Sessions:
@@ -133,10 +164,10 @@ def _fail_and_recover(
 
 
 def test_a_commit_whose_sync_failed_is_refused_though_the_next_sync_goes_well(
-    relay: Installation, sink: Sink, disk: DiskFaults
+    serving: Installation, lasting: tuple[Installation, DiskFaults], lasting_sink: Sink
 ) -> None:
     """After a failed sync the kernel calls the pages clean: that the next one goes well says nothing of them."""
-    relay.start()
+    (relay, disk), sink = lasting, lasting_sink
     sessions = Sessions(relay)
     disk.fail("sync EIO /queue/0.sqlite-wal")
     assert sessions.send(0, "refused@outside.example").startswith("451 ")
@@ -147,8 +178,10 @@ def test_a_commit_whose_sync_failed_is_refused_though_the_next_sync_goes_well(
     sessions.close()
 
 
-def test_a_message_that_cannot_be_read_waits_and_others_go(relay: Installation, sink: Sink, disk: DiskFaults) -> None:
-    relay.start()
+def test_a_message_that_cannot_be_read_waits_and_others_go(
+    serving: Installation, lasting: tuple[Installation, DiskFaults], lasting_sink: Sink
+) -> None:
+    (relay, disk), sink = lasting, lasting_sink
     sessions = Sessions(relay)
     disk.fail("read EIO /queue/0.spool/")
     assert sessions.send(0, "unreadable@outside.example", LARGE).startswith("250 ")
@@ -163,9 +196,9 @@ def test_a_message_that_cannot_be_read_waits_and_others_go(relay: Installation, 
 
 
 def test_delivery_stands_still_while_it_cannot_be_recorded_and_nothing_is_sent_twice(
-    relay: Installation, sink: Sink, disk: DiskFaults
+    serving: Installation, lasting: tuple[Installation, DiskFaults], lasting_sink: Sink
 ) -> None:
-    relay.start()
+    (relay, disk), sink = lasting, lasting_sink
     sessions = Sessions(relay)
     # The next hop takes it while the disk fails.
     sink.answer("END", Pause(1.0), b"250 2.6.0 taken\r\n")
