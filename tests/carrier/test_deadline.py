@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 from gatepost.carrier.deadline import Deadline
 
@@ -19,6 +20,9 @@ class Clock:
     def call_at(self, when: float, call: Callable[[], None]) -> "Timer":
         self.timers.append(timer := Timer(when, call))
         return timer
+
+    def call_later(self, seconds: float, call: Callable[..., None], *arguments: object) -> "Timer":
+        return self.call_at(self.now + seconds, partial(call, *arguments))
 
     @property
     def armed(self) -> list[float]:

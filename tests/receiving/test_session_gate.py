@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from ipaddress import ip_address
+from itertools import pairwise
 
 import pytest
 
@@ -266,3 +267,12 @@ def test_whoever_is_turned_away_over_and_over_waits_for_it_while_there_is_room_t
     gate.waited()
     assert gate.enter(STRANGER).wait_s > 0  # type: ignore[union-attr]
     gate.enters(CONTOSO)
+
+
+def test_those_who_wait_together_do_not_hear_it_together() -> None:
+    gate = Gate(replace(LIMITS, begun_per_minute=0))
+    away = [gate.enter(STRANGER) for _ in range(33)]
+    waits = sorted(each.wait_s for each in away if isinstance(each, TurnedAway) and each.wait_s)
+    assert len(waits) == 30
+    assert waits[0] >= 1.0 and waits[-1] < 2.0
+    assert min(later - earlier for earlier, later in pairwise(waits)) > 0.01

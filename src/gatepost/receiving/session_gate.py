@@ -5,7 +5,8 @@ Strangers are counted by network (/24, /64), since whoever has one address there
 own servers, and neither they nor one tenant's servers ever the second half of the reserve (law 6). Where too much was
 refused in a minute, a stranger's network waits for the next one; an own server may begin some more sessions, since its
 other mail may be good. All counts are of one listener and worker. What is refused over and over is told a few times,
-then counted; whoever is turned away over and over hears it a second later, so that coming again costs it more than us.
+then counted; whoever is turned away over and over hears it a second or two later, so that coming again costs it more
+than us. No two hear it in the same moment: they would come again together, and everybody else wait for all of them.
 """
 
 from collections import Counter
@@ -27,6 +28,9 @@ IDLE_COMMANDS: Final = 20
 _SLOW_ANSWERS: Final = 10
 """How many refusals are answered slowly before the session ends."""
 _SLOW_ANSWER_S: Final = 1.0
+"""At least; at most twice as much."""
+_GOLDEN_SECTION: Final = 0.618034
+"""Steps of it, without the whole numbers, lie as far from one another as can be, however many they are."""
 MOST_OUTSIDE: Final = 500
 """Connections that are kept waiting; a descriptor is all that each of them has."""
 _MORE_SESSIONS: Final = 100
@@ -93,6 +97,8 @@ class SessionGate:
         self._open = 0
         self._outside = 0
         """Connections that wait to be turned away."""
+        self._spread = 0.0
+        """From 0 to 1: where the last slow answer lies among those of its second."""
         self._strangers = 0
         self._by_address: dict[str, int] = {}
         self._by_network: dict[str, int] = {}
@@ -128,7 +134,11 @@ class SessionGate:
         if told or self._outside >= MOST_OUTSIDE:
             return TurnedAway(reply, told)
         self._outside += 1
-        return TurnedAway(reply, told, _SLOW_ANSWER_S)
+        return TurnedAway(reply, told, self._slow_answer_s())
+
+    def _slow_answer_s(self) -> float:
+        self._spread = (self._spread + _GOLDEN_SECTION) % 1.0
+        return _SLOW_ANSWER_S * (1.0 + self._spread)
 
     def waited(self) -> None:
         """Somebody who was turned away after a while is gone."""
@@ -156,7 +166,7 @@ class SessionGate:
         over = in_session - self._limits.refusals
         if over > _SLOW_ANSWERS:
             return Patience(farewell=replies.TOO_MANY_REFUSALS)
-        return Patience(wait_s=_SLOW_ANSWER_S if over > 0 else 0.0)
+        return Patience(wait_s=self._slow_answer_s() if over > 0 else 0.0)
 
     def wore_out(self, visitor: Visitor) -> None:
         """The session made too many errors: it counts like one that was refused over and over, so that it is not simply
