@@ -95,8 +95,8 @@ class Candidates:
     sender: AcceptedDomain | None
     """The verified domain that owns the reverse-path."""
     sender_claims: tuple[AcceptedDomain, ...]
-    """The unproven claims to a reverse-path's domain that nobody owns, of the tenants of `connectors`. What others
-    claimed is not looked at: it changes nothing that anybody is told."""
+    """The unproven claims to a reverse-path's domain that nobody owns, of the tenants of `connectors`, as far as no
+    domain that another has verified contradicts them. What else was claimed changes nothing that anybody is told."""
     recipient: AcceptedDomain | None
     """The verified domain that owns the last forward-path."""
     recipient_has_route: bool
@@ -114,10 +114,10 @@ def gather(directory: Directory, evidence: Evidence, judge: ChainJudge, at: date
     recipient_domain = _domain(evidence.forward_paths[-1])
     sender = directory.covering_domain(sender_domain) if sender_domain else None
     recipient = directory.covering_domain(recipient_domain) if recipient_domain else None
-    claims = directory.claimants(sender_domain) if sender_domain and not sender else ()
+    name_owners = _name_owners(directory, evidence.certificate)
+    claims = _claims(directory, sender_domain, name_owners) if sender_domain and not sender else ()
     # The tenants whose connectors could decide about the paths. A claim that is not proven words a reason, no more.
     near = tuple(dict.fromkeys(owner.tenant for owner in (sender, recipient, *claims) if owner))
-    name_owners = _name_owners(directory, evidence.certificate)
     connectors = _connectors(directory, evidence, name_owners, near, judge, at)
     return Candidates(
         directory_version=directory.version,
@@ -146,6 +146,17 @@ def has_route(directory: Directory, tenant: str, domain: str) -> bool:
 def _domain(path: object) -> str:
     """The domain of a path; empty for the null reverse-path and for address literals, which nobody can own."""
     return path.domain if isinstance(path, Mailbox) and not path.domain.startswith("[") else ""
+
+
+def _claims(directory: Directory, domain: str, name_owners: frozenset[str]) -> Sequence[AcceptedDomain]:
+    """The unproven claims to `domain` that may word a reason. Anybody may claim anything: below a verified domain its
+    owner is heard alone, and with a certificate whose names have owners, those."""
+    above = directory.nearest_owner(domain)
+    return tuple(
+        claim
+        for claim in directory.claimants(domain)
+        if (above is None or claim.tenant == above.tenant) and (not name_owners or claim.tenant in name_owners)
+    )
 
 
 def _claims_of(connectors: tuple[Candidate, ...], claims: Sequence[AcceptedDomain]) -> tuple[AcceptedDomain, ...]:
