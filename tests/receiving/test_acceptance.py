@@ -2,14 +2,17 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from contracts.directory_contract import connector
 from gatepost.mail.trace import MOST_HOPS
 from gatepost.queue.store import Avoid
 from gatepost.receiving import replies
+from gatepost.store.directory.editor import SqliteDirectoryEditor
 from receiving.relay_side import CONTOSO, FABRIKAM, LETTER, MIB, STRANGER, Relay, queued, relay
 
 NOBODY = Avoid(tenants=frozenset(), keys=frozenset())
@@ -37,6 +40,23 @@ def test_250_has_the_message_on_stable_storage_behind_it(tmp_path: Path) -> None
             octets = b"".join(opened.store.open_content(claim.message).chunks())
             assert octets.startswith(b"Received: from mail.peer.example") and octets.endswith(LETTER)
             assert b"gatepost: relay, by address" in octets
+
+    asyncio.run(accept())
+
+
+def test_mail_is_taken_only_while_the_session_is_still_the_tenants(tmp_path: Path) -> None:
+    async def accept() -> None:
+        async with relay(tmp_path) as opened:
+            sessions = opened.session(CONTOSO), opened.session(FABRIKAM), opened.session(STRANGER)
+            for session, sender in zip(sessions, ("ann@contoso.com", "joe@fabrikam.com", "x@y.example"), strict=True):
+                session.mail(sender)
+                assert session.recipient("ann@contoso.com").code == 250
+            with closing(SqliteDirectoryEditor(tmp_path / "directory.sqlite", who="tester")) as editor:
+                editor.remove_inbound_connector(connector("servers", "contoso"))
+            assert opened.directory.refresh()
+            replies = [await session.content() for session in sessions]
+            assert [reply.code for reply in replies] == [451, 250, 250]
+            assert "attribution-changed" in str(replies[0])
 
     asyncio.run(accept())
 

@@ -9,7 +9,8 @@ Laws:
 - 250 after the content only when the store says the message is durable.
 - The peer is told about what it presented, never about anybody's configuration; the full reasoning goes to the
   session record and the operator's log.
-- One verdict per forward-path; a message carries, recipient by recipient, whose mail it is.
+- One verdict per forward-path; a message carries, recipient by recipient, whose mail it is. It holds at the end of the
+  content too, or the message is not taken.
 """
 
 import asyncio
@@ -248,7 +249,20 @@ class Acceptance:
             or transaction.refused_later
             or (replies.TOO_MANY_HOPS if content.has_looped else None)
             or self._limits.too_large(transaction.relaying, transaction.size)
+            or (replies.attribution_changed(self._session_id) if self._has_changed(transaction) else None)
         )
+
+    def _has_changed(self, transaction: Transaction) -> bool:
+        """Whether the tenant whose server this was no longer says so: content may come in for hours after RCPT."""
+        for tenant in transaction.relaying:
+            taken = next(each for each in transaction.decisions if each.is_taken_of(tenant))
+            assert taken.attribution is not None
+            if taken.attribution.directory_version != self._services.attribution.version:
+                evidence = transaction.evidence(self._settings.listener, taken.forward_path)
+                now = self._services.attribution(evidence, self._at())
+                if (now.tenant, now.outcome) != (tenant, taken.attribution.outcome):
+                    return True
+        return False
 
     def _keep(self, transaction: Transaction, content: Content, answer: _Answer) -> None:
         services = self._services

@@ -24,6 +24,11 @@ class CachedAttribution:
         self._rules = rules
         self._kept: OrderedDict[tuple[object, ...], Attribution] = OrderedDict()
 
+    @property
+    def version(self) -> int:
+        """Of the directory that a verdict would rest on now."""
+        return self._directory.version
+
     def __call__(self, evidence: Evidence, at: datetime) -> Attribution:
         attribution = self._remembered(evidence, at)
         if attribution.refusal and self._directory.refresh():

@@ -57,6 +57,13 @@ def store_unavailable(session_id: str) -> Reply:
     )
 
 
+def attribution_changed(session_id: str) -> Reply:
+    """Not a final refusal: at the next attempt RCPT says what is missing, recipient by recipient."""
+    return reply(
+        451, "7.1", f"attribution-changed The relay's configuration changed meanwhile; try again later [{session_id}]"
+    )
+
+
 CONTENT_FULL = reply(452, "3.1", "content-full Too much message data in transfer; try again later")
 QUEUE_FULL = reply(452, "3.1", "queue-full The queue is full; try again later")
 

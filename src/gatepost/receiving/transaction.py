@@ -7,7 +7,7 @@ from gatepost.mail.reply import Reply
 from gatepost.queue.message import NewRecipient
 from gatepost.receiving.content import MessageContent
 from gatepost.smtp.server_effects import AskMail
-from gatepost.tenancy.attribution import Attribution
+from gatepost.tenancy.attribution import Attribution, Outcome
 from gatepost.tenancy.evidence import Address, Evidence, TlsEvidence
 from gatepost.tenancy.one_time_address import OneTimeAddress
 
@@ -41,6 +41,13 @@ class RecipientDecision:
         if refusal:
             return str(refusal.reason)
         return str(self.reply).partition(" ")[2][:60] if self.reply.kind >= 4 else None
+
+    def is_taken_of(self, tenant: str) -> bool:
+        """The recipient was taken because the session is a server of the tenant."""
+        found = self.attribution
+        return bool(
+            found and found.tenant == tenant and found.outcome is not Outcome.INCOMING and not self.reason_of_refusal
+        )
 
 
 @dataclass(slots=True, kw_only=True)
