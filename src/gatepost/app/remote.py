@@ -164,12 +164,16 @@ class RemoteRelay:
     def every(self, path: str, **query: object) -> Iterator[Any]:
         """The items of all pages."""
         cursor = None
+        opened = set()
         while True:
             page = self.read(path + _query(**query, limit=500, cursor=cursor))
             yield from page["items"]
             cursor = page["next"]
             if cursor is None:
                 return
+            if cursor in opened:
+                raise StoreUnavailable(f"{path}: the pages of the relay's answer have no end")
+            opened.add(cursor)
 
     @cached_property
     def tenant(self) -> str | None:

@@ -208,7 +208,8 @@ def fail(message: str, exit_code: int = NO) -> NoReturn:
 
 
 def warn(message: str) -> None:
-    say(f"gatepost: {message}", err=True)
+    """One line, whatever is quoted in it: a line feed of a stranger's would begin a line that seems to be ours."""
+    say(visible(f"gatepost: {message}"), err=True)
 
 
 def suggest(command: str) -> None:

@@ -152,7 +152,7 @@ def run(arguments: list[str]) -> int:
         context.say(line, err=True)
         return context.WRONG_USE
     except (StoreError, PermissionError) as error:
-        context.say(f"gatepost: {explained(error) or error}", err=True)
+        context.warn(explained(error) or str(error))
         return context.WRONG_USE
     except (typer.Abort, KeyboardInterrupt):
         context.say("gatepost: stopped", err=True)

@@ -94,16 +94,20 @@ class ApiClient:
         self._client.close()
 
     def _document(self, answer: httpx.Response) -> Any:
+        """Whatever answers may be no relay, or a hostile one."""
         try:
-            return answer.json()
-        except ValueError:
-            raise ApiUnreachable(self._no_gatepost(answer)) from None
+            document = answer.json()
+        except (ValueError, RecursionError):
+            document = None
+        if not isinstance(document, dict):
+            raise ApiUnreachable(self._no_gatepost(answer))
+        return document
 
     def _refusal(self, answer: httpx.Response) -> Exception:
         try:
             error = answer.json()["error"]
             return ApiRefused(answer.status_code, error["code"], error["says"], error.get("do"), error.get("field"))
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             busy = answer.status_code in _BUSY
             return ApiUnreachable(self._is_busy(answer) if busy else self._no_gatepost(answer))
 

@@ -69,6 +69,8 @@ def read_line(number: int, octets: bytes) -> Line:
         record = json.loads(octets.decode("utf-8"))
     except ValueError as error:
         raise NoObject(f"invalid JSON: {error}") from None
+    except RecursionError:
+        raise NoObject("too deeply nested: a line is one JSON object with short lists in it") from None
     if not isinstance(record, dict):
         raise NoObject('must be a JSON object, such as {"kind":"tenant","name":"contoso"}')
     kind = _kind(record.pop("kind", None))

@@ -5,18 +5,24 @@ Laws: of a private key it is told that it is there, no more; a password comes fr
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Final
 
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from gatepost.doctor.evidence import CertificateRole, CertificateSeen
+from gatepost.doctor.readers.asn1 import derivations
 from gatepost.doctor.readers.certificates import chain_of, from_der, from_pkcs7, role_of
 from gatepost.exchange.source import Source
+
+# Some seconds of hashing, which nothing can interrupt. Common programs count 2,000 to 600,000 in each of a few places.
+_MOST_DERIVATIONS: Final = 5_000_000
 
 _NOTHING = "neither a certificate nor a chain nor a key store that can be read"
 _LOCKED = (
     "a PFX with a password: say it in the file that --pfx-password-file names, or hand in its certificates alone: "
     "openssl pkcs12 -nokeys -in FILE -out FILE.pem"
 )
+_COSTLY = "a PFX whose password would take minutes to try: its iteration counts are not those of any common program"
 _WRONG = "a PFX that this password does not open"
 
 
@@ -35,6 +41,8 @@ def _from_pkcs12(
 ) -> list[CertificateSeen] | str:
     if not _looks_like_pkcs12(octets):
         return _NOTHING
+    if derivations(octets) > _MOST_DERIVATIONS:
+        return _COSTLY
     for nothing in (None, b""):
         if found := _opened(octets, nothing, Source(name, 1), role):
             return found

@@ -200,7 +200,7 @@ class SqliteQueueAdmin:
         done = orders.NOTHING
         with reporting(file), closing(open_to_change(file, _PATIENCE_S)) as connection, _transaction(connection):
             before = orders.pending(connection, file.stem)
-            if len(before.orders) >= orders.MOST_PENDING:
+            if not orders.has_room(before, wanted.tenant, self._operator):
                 raise StoreUnavailable(
                     f"{file}: {len(before.orders)} orders wait to be carried out, which gatepost serve does: "
                     "see gatepost queue orders, and come back"

@@ -21,8 +21,13 @@ from gatepost.store.queue import statements as sql
 # Each is a bit of `reached`; an operator who gives more waits for the first to be carried out.
 MOST_PENDING: Final = 32
 
-# The operator's commands of the last time, for whoever asks who did that.
+# Of those, what one person or program may give about one tenant's mail: nobody else waits for the worker then.
+MOST_PENDING_OF_ONE: Final = MOST_PENDING // 4
+
+# For whoever asks who did that: of each person or program about each tenant's mail, so that nobody's are displaced by
+# another's, and for as long as they matter.
 _KEPT: Final = 1_000
+_KEPT_S: Final = 90 * 86_400.0
 
 # One look of the worker reads at most so many message numbers: some milliseconds where no order reaches them.
 _NUMBERS_AT_ONCE: Final = 20_000
@@ -63,6 +68,12 @@ def pending(connection: sqlite3.Connection, queue: str) -> Pending:
     return Pending(queue, [_order(queue, row) for row in connection.execute(sql.ORDERS_PENDING)])
 
 
+def has_room(pending: Pending, tenant: str | None, given_by: str) -> bool:
+    """Whether one more order of theirs, about this tenant's mail, can wait for the worker."""
+    theirs = sum(order.tenant == tenant and order.given_by == given_by for order in pending.orders)
+    return len(pending.orders) < MOST_PENDING and (tenant is None or theirs < MOST_PENDING_OF_ONE)
+
+
 def first_due_of_each_key(connection: sqlite3.Connection, queue: str) -> list[tuple[str | None, str, float]]:
     """Tenant, domain and when, of what no order is about to change."""
     changing = Pending(
@@ -99,7 +110,10 @@ def write_down(connection: sqlite3.Connection, order: Order) -> None:
             order.sender,
         ),
     )
-    connection.execute(sql.FORGET_OLD_ORDERS, (_KEPT,))
+    connection.execute(
+        sql.FORGET_OLD_ORDERS,
+        {"by": order.given_by, "tenant": order.tenant, "kept": _KEPT, "since": order.given_at - _KEPT_S},
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

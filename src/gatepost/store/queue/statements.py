@@ -205,7 +205,12 @@ ORDERS_PENDING: Final = "SELECT * FROM operator_order WHERE next_id <= last_id O
 INSERT_ORDER: Final = "INSERT INTO operator_order VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 FORGET_OLD_ORDERS: Final = """
-DELETE FROM operator_order WHERE number <= (SELECT max(number) FROM operator_order) - ? AND next_id > last_id
+DELETE FROM operator_order WHERE next_id > last_id AND (
+    given_at < :since OR given_by = :by AND tenant IS :tenant AND number <= (
+        SELECT number FROM operator_order WHERE given_by = :by AND tenant IS :tenant
+        ORDER BY number DESC LIMIT 1 OFFSET :kept
+    )
+)
 """
 
 LAST_RECIPIENT: Final = "SELECT ifnull(max(id), 0) FROM recipient"
