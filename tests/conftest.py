@@ -7,6 +7,7 @@ that is made to fail, which are the same in memory. `pytest --basetemp FOLDER` t
 
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,9 @@ ROOM = 4 * 1024**3
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell's background job; what a test starts and interrupts would inherit it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if config.option.basetemp is None and _has_room(MEMORY):
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 

@@ -14,11 +14,13 @@
     │   │       ├── ExpiredToken
     │   │       └── RevokedToken
     │   ├── BadRequest              it makes no sense as it was written
+    │   │   └── NoObject            a line of a file that is no object
     │   └── ImportRefused           lines of a file that cannot be
     ├── StoreError                  queue, directory
     │   ├── StoreUnavailable
     │   │   └── StoreInUse, StoreInDoubt
     │   └── StoreDamaged
+    ├── DamagedFile, BadPosition    the trace
     ├── ApiUnreachable, ApiRefused  a relay elsewhere
     ├── HybridError                 the wizard (hybrid.errors)
     │   ├── UnusableFile, UnusablePlan, NotPossible, NothingApplied, Busy, PlanOutdated

@@ -212,7 +212,7 @@ READS = frozenset(
     """tenant list|tenant show|domain show|domain list|inbound-connector show|inbound-connector list|send-connector show
     |send-connector list|explain|why|queue list|queue show|queue orders|protocol-log show|protocol-log follow|probe
     |proof list|doctor|token list|forecast|export exchange-online|export directory|audit list|audit show|bench load
-    |help cause|help reason|help settings
+    |help cause|help reason|help settings|trace show|status
     """.replace("\n", "")
     .replace("    ", "")
     .split("|")

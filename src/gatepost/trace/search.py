@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from typing import Literal, NamedTuple, Protocol
 
+from gatepost.errors import GatepostError
 from gatepost.trace.story import Item, LaterEvent, Outcome, Received
 
 Share = Literal["tenants", "busy-tenants", "strangers", "busy-strangers"]
@@ -76,7 +77,7 @@ class Found(NamedTuple):
     """For each part that cannot be read, one line: what, where, what to do."""
 
 
-class BadPosition(ValueError):
+class BadPosition(GatepostError):
     """No page begins there."""
 
 

@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from gatepost.errors import GatepostError
 from gatepost.store.schema import bring_up_to_date, format_of
 from gatepost.trace.search import SHARES, Share
 
@@ -64,7 +65,7 @@ class DayFile(NamedTuple):
         return self.path.with_name(f"{self.path.name}-wal")
 
 
-class DamagedFile(Exception):
+class DamagedFile(GatepostError):
     """Its content cannot be trusted; the message says so in one line."""
 
 
