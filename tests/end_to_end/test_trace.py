@@ -132,6 +132,26 @@ def test_what_is_tried_again_and_what_bounced_shows_every_attempt(relay: Install
     assert relay("trace", "--outcome", "bounced", "--csv").splitlines()[0].startswith("at,outcome,")
 
 
+def test_a_subject_is_recorded_of_the_tenant_that_asked_for_it_alone(relay: Installation) -> None:
+    send(relay, "ann@contoso.com", "before@outside.example", message_id="before@contoso.com")
+    relay("tenant", "set", "contoso", "--trace-subject", "on")
+    wait_until(lambda: relay.told("tenant", "show", "contoso")["trace_subject"], "the change")
+
+    def recorded() -> bool:
+        send(relay, "ann@contoso.com", "subject@outside.example", message_id="subject@contoso.com")
+        wait_until(lambda: found(relay, "--message-id", "subject@contoso.com"), "the message")
+        return bool(found(relay, "--subject", "HELLO"))
+
+    # A change is live within a second.
+    wait_until(recorded, "the subject to be recorded")
+    with SmtpClient(relay.port, source="127.0.2.1") as smtp:
+        smtp.ehlo()
+        smtp.message("fay@fabrikam.com", "other@outside.example", content("fay@fabrikam.com"))
+    found_soon(relay, "delivered", "--message-id", "fay@fabrikam.com")
+    assert {each["tenant"] for each in found(relay, "--subject", "hello")} == {"contoso"}
+    relay("tenant", "set", "contoso", "--trace-subject", "off")
+
+
 def test_what_an_operator_does_to_queued_mail_is_in_its_story_with_a_name(relay: Installation) -> None:
     queue_id = send(relay, "ann@contoso.com", "defer.olga@outside.example", message_id="removed@contoso.com")
     found_soon(relay, "delayed", "--message-id", "removed@contoso.com")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatepost.mail.trace import hops, message_id_of, received_field, with_protocol
+from gatepost.mail.trace import hops, received_field, with_protocol
 
 
 def field(ehlo: str = "mail.contoso.com", address: str = "192.0.2.1", facts: str = "a; b") -> bytes:
@@ -132,20 +132,3 @@ def test_the_transmission_type_is_that_of_rfc_3848_and_6531(
     extended: bool, tls: bool, smtputf8: bool, word: str
 ) -> None:
     assert with_protocol(extended=extended, tls=tls, smtputf8=smtputf8) == word
-
-
-@pytest.mark.parametrize(
-    ("header", "found"),
-    [
-        (b"From: a\r\nMessage-ID: <1@contoso.com>\r\nTo: b", "1@contoso.com"),
-        (b"MESSAGE-id:\r\n\t<1@contoso.com>", "1@contoso.com"),
-        (b"X-Original-Message-ID: <0@x>\r\nMessage-ID: <1@contoso.com>", "1@contoso.com"),
-        (b"Subject: Message-ID: <0@x>", None),
-        (b"Message-ID: 1@contoso.com", None),
-        (b"Message-ID: <" + b"x" * 300 + b">", None),
-        (b"Message-ID: <\xff@x>", "\ufffd@x"),
-        (b"", None),
-    ],
-)
-def test_the_message_id_is_read_where_its_field_begins(header: bytes, found: str | None) -> None:
-    assert message_id_of(header) == message_id_of(bytearray(header)) == found

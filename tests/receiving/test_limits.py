@@ -14,10 +14,16 @@ class Tenants:
     def __init__(self, **limits: TenantLimits) -> None:
         self.version = 1
         self.limits = limits
+        self.subjects: set[str] = set()
         self.events: list[dict[str, object]] = []
 
     def tenant(self, name: str) -> Tenant | None:
-        return Tenant(name=name, created_at=datetime.now(UTC), limits=self.limits.get(name, NO_LIMITS))
+        return Tenant(
+            name=name,
+            created_at=datetime.now(UTC),
+            limits=self.limits.get(name, NO_LIMITS),
+            trace_subject=name in self.subjects,
+        )
 
     def emit(self, event: str, **fields: object) -> None:
         assert event == "tenant-over-limit"
@@ -59,6 +65,17 @@ def test_sessions_of_a_tenant_are_counted_while_open_over_all_workers() -> None:
     assert second.enter("fabrikam", 1.0) is True
     first.leave("contoso", 200.0)
     assert second.enter("contoso", 201.0) is True
+
+
+def test_subjects_are_kept_of_tenants_that_asked_for_it_and_a_change_counts() -> None:
+    tenants = Tenants()
+    gate, _ = gates(tenants)
+    asked = ["contoso", "fabrikam", None, "contoso"]
+    assert list(gate.keep_subjects(asked)) == []
+    tenants.subjects.add("contoso")
+    assert list(gate.keep_subjects(asked)) == []
+    tenants.version += 1
+    assert list(gate.keep_subjects(asked)) == ["contoso"]
 
 
 def test_recipients_count_those_of_the_transaction_too() -> None:

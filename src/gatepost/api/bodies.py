@@ -201,6 +201,7 @@ def _shown(name: str, definition: Fields, more: Mapping[str, Any] | None = None)
 
 class _TenantBody(Sent):
     contact: str | None = Field(default=None, description=TENANT["contact"].about)
+    trace_subject: bool | None = Field(default=None, description=f"{TENANT['trace_subject'].about} Null: as it is.")
     limits: dict[Line, Count] | None = Field(
         default=None, description="Limits of its own; the server's apply to the rest. Null: as they are. 0: unlimited."
     )

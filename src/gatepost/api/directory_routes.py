@@ -88,7 +88,9 @@ def put_tenant(caller: CallerOf, tenant: TenantName, body: TenantBody, condition
         conditions.must_hold(existing and tenant_record(existing))
         if existing is None:
             tenants.add(editor, tenant, datetime.now(UTC))
-        made = tenants.change(editor, tenant, contact=body.contact or "", limits=_limits(body))
+        made = tenants.change(
+            editor, tenant, contact=body.contact or "", trace_subject=body.trace_subject, limits=_limits(body)
+        )
         return written(tenant_record(made), created=existing is None)
 
 

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict
 from shlex import quote
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -46,6 +46,9 @@ def set_tenant(
     contact: Annotated[
         str | None, typer.Option(metavar="MAILBOX", help="Mailbox that receives forecasts; '': none.")
     ] = None,
+    trace_subject: Annotated[
+        Literal["on", "off"] | None, typer.Option(metavar="on|off", help="Record the Subject of its mail in the trace.")
+    ] = None,
     messages_per_minute: Annotated[str | None, typer.Option(metavar="COUNT", help="Messages per minute.")] = None,
     recipients_per_minute: Annotated[str | None, typer.Option(metavar="COUNT", help="Recipients per minute.")] = None,
     message_size: Annotated[
@@ -69,7 +72,8 @@ def set_tenant(
         if message_size is not None:
             limits["message_size"] = limit_size(message_size)
         limits |= dict(map(named_limit, limit or ()))
-        tenant = admin.do(operations.CHANGE_TENANT, name=name, contact=contact, limits=limits)
+        records = None if trace_subject is None else trace_subject == "on"
+        tenant = admin.do(operations.CHANGE_TENANT, name=name, contact=contact, trace_subject=records, limits=limits)
     context.say(f"changed tenant {tenant.name}")
     context.suggest(f"gatepost tenant show {quote(tenant.name)}")
 
@@ -98,6 +102,7 @@ def show(name: Name, json: Json = False) -> None:
         context.print_json(_record(found))
         return
     facts = [("since", day_and_time(found.tenant.created_at)), ("contact", found.tenant.contact or "none")]
+    facts += [("subjects", "recorded in the trace")] if found.tenant.trace_subject else []
     facts += [(each.replace("_", " "), _limit(each, limit)) for each, limit in _own_limits(found.tenant)]
     print_facts(f"tenant {found.tenant.name}", facts)
     if found.domains:

@@ -209,6 +209,9 @@ class Acceptance:
         content = transaction.content
         assert content is not None
         transaction.size, transaction.at, transaction.message_id = size, self._services.now(), content.message_id
+        kept = self._services.tenants.keep_subjects([each.tenant for each in transaction.recipients])
+        if kept:
+            transaction.subject, transaction.subject_for = content.subject, kept
         self.needs_flush = False
         refusal, enrolment = self._why_not_kept(transaction, content), transaction.enrolment
         if refusal is None and enrolment is None:

@@ -7,6 +7,7 @@ goes on; what one account holds is not in the next, so that neither our memory n
 peer does.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from gatepost.mail.address import ReversePath
@@ -31,6 +32,9 @@ class TransactionAccount:
     """When the content was whole; 0: it is not."""
     message_id: str | None = None
     """Without its angle brackets."""
+    subject: bytes | None = None
+    """As it was written, for the trace of the tenants `subject_for`."""
+    subject_for: Collection[str] = ()
     took_s: float = 0.0
     """From the end of the content to the final reply."""
 
@@ -97,5 +101,7 @@ def _account(number: int, transaction: Transaction, first: int) -> TransactionAc
         size=transaction.size,
         at=transaction.at,
         message_id=transaction.message_id,
+        subject=transaction.subject,
+        subject_for=transaction.subject_for,
         took_s=transaction.took_s,
     )

@@ -8,8 +8,9 @@ is searched for trace fields than a sensible header may have.
 
 from typing import Final, Protocol
 
+from gatepost.mail.header_fields import field_of, message_id_of
 from gatepost.mail.reply import Reply
-from gatepost.mail.trace import MOST_HOPS, hops, message_id_of
+from gatepost.mail.trace import MOST_HOPS, hops
 from gatepost.queue.message import Content
 from gatepost.receiving.unfinished import Share
 
@@ -69,6 +70,11 @@ class MessageContent:
     @property
     def message_id(self) -> str | None:
         return message_id_of(self._whole_header)
+
+    @property
+    def subject(self) -> bytes | None:
+        """As it was written."""
+        return field_of(self._whole_header, b"subject")
 
     @property
     def _whole_header(self) -> bytes | bytearray:

@@ -3,7 +3,7 @@
 One tenant's flood changes nothing for another (law 6): each count is kept by tenant, for the relay as a whole.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from typing import Final, NamedTuple, Protocol
 
 from gatepost.tenancy.directory import Directory
@@ -51,6 +51,7 @@ class TenantGate:
         self.emit = emit
         self._version = -1
         self._limits: dict[str, TenantLimits | None] = {}
+        self._subjects: dict[str, bool] = {}
         self._refusals: dict[tuple[str, str], tuple[int, int]] = {}
         """Of a tenant and a limit: the minute it was last told of, and how many refusals were not told."""
 
@@ -92,11 +93,29 @@ class TenantGate:
         if self.limits_of(tenant) is not None:
             self._tally.add(tenant, int(now // 60), messages=1, recipients=recipients)
 
-    def limits_of(self, tenant: str) -> TenantLimits | None:
-        """None: there is nothing to count."""
+    def keep_subjects(self, tenants: Iterable[str | None]) -> Collection[str]:
+        """Those of `tenants` that have the Subject of their mail in the trace."""
+        self._forget_what_changed()
+        return [each for each in set(tenants) if each is not None and self._keeps_subjects(each)]
+
+    def _keeps_subjects(self, tenant: str) -> bool:
+        kept = self._subjects.get(tenant)
+        if kept is None:
+            stored = self._directory.tenant(tenant)
+            if len(self._subjects) >= _TENANTS_REMEMBERED:
+                self._subjects.clear()
+            kept = self._subjects[tenant] = stored is not None and stored.trace_subject
+        return kept
+
+    def _forget_what_changed(self) -> None:
         if self._version != self._directory.version:
             self._version = self._directory.version
             self._limits.clear()
+            self._subjects.clear()
+
+    def limits_of(self, tenant: str) -> TenantLimits | None:
+        """None: there is nothing to count."""
+        self._forget_what_changed()
         try:
             return self._limits[tenant]
         except KeyError:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from gatepost.mail.address import Mailbox
+from gatepost.mail.header_fields import subject_text
 from gatepost.receiving.account import SessionAccount, TransactionAccount
 from gatepost.receiving.transaction import RecipientDecision
 from gatepost.tenancy.evidence import ClientCertificate, VerifiedCertificate
@@ -61,11 +62,17 @@ def _received(
         from_domain=sender.domain if isinstance(sender, Mailbox) else "",
         to_domain=path.domain,
         message_id=transaction.message_id,
-        subject=None,
+        subject=_subject(transaction, found.tenant if found else None),
         size=transaction.size,
         reason=_reason(decision, refusal) if refusal is not None else None,
         reply=refusal,
     )
+
+
+def _subject(transaction: TransactionAccount, tenant: str | None) -> str | None:
+    if transaction.subject is None or tenant not in transaction.subject_for:
+        return None
+    return subject_text(transaction.subject)
 
 
 def _reason(decision: RecipientDecision, refusal: str) -> str | None:

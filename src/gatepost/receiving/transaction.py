@@ -1,5 +1,6 @@
 """One mail transaction of a session, as it grows, and what the peer had shown when it began."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from gatepost.mail.address import ForwardPath
@@ -71,6 +72,9 @@ class Transaction:
     at: float = 0.0
     """When the content was whole; 0: it is not."""
     message_id: str | None = None
+    subject: bytes | None = None
+    """As it was written, for the trace of the tenants `subject_for`."""
+    subject_for: Collection[str] = ()
     took_s: float = 0.0
     """From then to the final reply."""
 

@@ -166,6 +166,12 @@ TENANT = Fields(
         parse=_contact,
         about="The mailbox that receives forecasts.",
     ),
+    Field(
+        name="trace_subject",
+        form=FLAG,
+        option="trace-subject",
+        about="Whether the trace records the Subject of its mail.",
+    ),
     Field(name="limits", form=LIMITS, option="limit"),
 )
 

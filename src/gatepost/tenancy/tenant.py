@@ -95,6 +95,8 @@ class Tenant:
     Read by rule set `eop`; Gatepost's own rule set has no such switch."""
     contact: str | None = None
     """The mailbox that receives forecasts."""
+    trace_subject: bool = False
+    """Whether the trace keeps the Subject of its mail."""
     limits: TenantLimits = NO_LIMITS
     """Its own, instead of the server's for everybody."""
 

@@ -56,12 +56,20 @@ from gatepost.tenancy.tenant import AcceptedDomain, AuditEntry, InboundConnector
 # --- tenants ----------------------------------------------------------------------------------------------------------
 
 
-def _change_tenant_there(relay: Relay, *, name: str, contact: str | None, limits: Mapping[str, int | None]) -> Tenant:
+def _change_tenant_there(
+    relay: Relay,
+    *,
+    name: str,
+    contact: str | None,
+    trace_subject: bool | None,
+    limits: Mapping[str, int | None],
+) -> Tenant:
     path = routes.TENANT(relay, {"name": name})
     found = relay.ask("GET", path)
     own = {**found.body["limits"], **limits}
     body = {
         "contact": found.body["contact"] if contact is None else contact or None,
+        "trace_subject": trace_subject,
         "limits": {each: limit for each, limit in own.items() if limit is not None},
     }
     return tenant_from(relay.ask("PUT", path, body, unchanged(found)).body)
@@ -92,7 +100,7 @@ TENANTS = Operation[list[Tenant]](
     there=each(routes.TENANTS, tenant_from),
 )
 CHANGE_TENANT = Operation[Tenant](
-    here=lambda here, name, contact, limits: tenants.change(here.editor, name, contact=contact, limits=limits),
+    here=lambda here, name, **changes: tenants.change(here.editor, name, **changes),
     there=_change_tenant_there,
 )
 TENANT_CONTENTS = Operation[TenantContents](

@@ -48,14 +48,21 @@ def already_exists(name: str) -> AlreadyExists:
 
 
 def change(
-    editor: DirectoryEditor, name: str, *, contact: str | None = None, limits: Mapping[str, int | None] | None = None
+    editor: DirectoryEditor,
+    name: str,
+    *,
+    contact: str | None = None,
+    trace_subject: bool | None = None,
+    limits: Mapping[str, int | None] | None = None,
 ) -> Tenant:
-    """`contact`: a mailbox, or empty for none; None leaves it as it is. `limits`: those that change; None in it: as for
-    everybody."""
+    """`contact`: a mailbox, or empty for none; None, here and below, leaves it as it is. `limits`: those that change;
+    None in it: as for everybody."""
     with editor.change():
         tenant = tenant_named(editor, name)
         if contact is not None:
             tenant = changed(tenant, TENANT, {"contact": contact})
+        if trace_subject is not None:
+            tenant = replace(tenant, trace_subject=trace_subject)
         if limits:
             tenant = replace(tenant, limits=replace(tenant.limits, **limits))
         editor.put_tenant(tenant, "set")
