@@ -12,10 +12,10 @@ from fastapi import FastAPI, Request
 from gatepost.admin.directory import domains, inbound_connectors, tenants
 from gatepost.api import explain_routes, problems
 from gatepost.api.caller import Caller
-from gatepost.api.rates import Allotment
 from gatepost.app import open_editor
 from gatepost.app.admin_wiring import Judging
 from gatepost.config import Config, read
+from gatepost.https.rates import Allotment
 from gatepost.tenancy.token import Token
 
 QUESTION = {"mail_from": "a@contoso.com", "rcpt_to": ["b@outside.example"], "address": "192.0.2.1"}
@@ -50,7 +50,13 @@ def _client(config: Config, tenant: str | None) -> Ask:
     @app.middleware("http")
     async def known(request: Request, call_next: Any) -> Any:
         request.state.caller = Caller(
-            config=config, judging=Judging(config), token=token, address="127.0.0.1", audit=Allotment(1)
+            config=config,
+            judging=Judging(config),
+            who="token 0",
+            of_tenant=tenant,
+            address="127.0.0.1",
+            audit=Allotment(1),
+            token=token,
         )
         return await call_next(request)
 

@@ -65,6 +65,8 @@ class Installation:
     """Lines for the end of [tls]."""
     api: bool = False
     """Whether the Management API is served, on a port of its own."""
+    console: bool = False
+    """Whether the console is served, on a port of its own."""
     tables: str = ""
     """Whole tables for the end of gatepost.toml."""
     ports: dict[str, int] = field(default_factory=dict)
@@ -92,6 +94,10 @@ class Installation:
         return f"https://{self.name_of('api')}"
 
     @property
+    def console_url(self) -> str:
+        return f"https://{self.name_of('console')}"
+
+    @property
     def config(self) -> Path:
         return self.folder / "gatepost.toml"
 
@@ -117,10 +123,13 @@ class Installation:
             for listener, settings in self.listeners.items()
         )
         api = f'[api]\naddress = "{self.name_of("api")}"\nrequests_per_minute = 100000\n' if self.api else ""
+        console = (
+            f'[console]\naddress = "{self.name_of("console")}"\nrequests_per_minute = 100000\n' if self.console else ""
+        )
         self.config.write_text(
             f'hostname = "{self.hostname}"\ndata = "data"\nworkers = {self.workers}\n{self.top_settings}\n'
             f'[tls]\ncertificate = "server.pem"\nkey = "server.key"\n{roots}{self.tls_settings}\n'
-            f"{listeners}\n{api}{self.tables}\n",
+            f"{listeners}\n{api}{console}{self.tables}\n",
             "utf-8",
         )
 

@@ -78,7 +78,7 @@ def test_the_example_with_every_key_has_every_key_at_its_default() -> None:
     assert [f"{table}{key}" for table, key, is_there in _taken() if not is_there] == []
     found = config.parse(ROOT / "gatepost.toml", _settings_example())
     assert found.listeners[0].limits == config.ListenerLimits()
-    assert found.api == config.ApiConfig(host="127.0.0.1", port=8443)
+    assert found.api == config.HttpsConfig(host="127.0.0.1", port=8443)
     assert found.retry == RetrySettings()
     assert found.delivery == config.DeliveryConfig()
     assert found.tenant_limits == DEFAULT_LIMITS

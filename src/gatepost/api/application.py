@@ -19,7 +19,7 @@ from gatepost.api import (
 )
 from gatepost.api.guard import Guard
 from gatepost.api.problems import ErrorBody
-from gatepost.config import ApiConfig, Config
+from gatepost.config import Config, HttpsConfig
 
 _ROUTERS = tuple(
     each.router
@@ -53,7 +53,7 @@ _PROBLEMS = {
 }
 
 
-def application(config: Config, api: ApiConfig) -> FastAPI:
+def application(config: Config, api: HttpsConfig) -> FastAPI:
     app = _routed()
     problems.install(app, [route for each in _ROUTERS for route in each.routes if isinstance(route, Route)])
     app.add_middleware(Guard, config=config, api=api)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from fastapi.responses import JSONResponse, Response
 
-from gatepost.api.problems import Problem
+from gatepost.https.problem import Problem
 
 
 def etag(shown: Any) -> str:

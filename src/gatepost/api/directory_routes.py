@@ -17,9 +17,9 @@ from gatepost.api.conditional import ConditionsOf, written
 from gatepost.api.names import DomainName, TenantName
 from gatepost.api.objects import domain_shown
 from gatepost.api.paging import PageOf
-from gatepost.api.problems import Problem
 from gatepost.app.admin_wiring import txt_lookup
 from gatepost.errors import NotFound
+from gatepost.https.problem import Problem
 from gatepost.mail.domain import DomainError, domain_key
 from gatepost.tenancy.fields import time_text
 from gatepost.tenancy.notation import usable_limit
@@ -117,7 +117,7 @@ def _limits(body: TenantBody) -> dict[str, int | None]:
 
 
 def _own_tenant(caller: Caller, editor: DirectoryEditor, after: str) -> Any:
-    own = editor.tenant(caller.token.tenant or "")
+    own = editor.tenant(caller.of_tenant or "")
     return [own] if own and own.name > after else []
 
 
@@ -128,7 +128,7 @@ def _own_tenant(caller: Caller, editor: DirectoryEditor, after: str) -> Any:
 def list_all_domains(caller: CallerOf, page: PageOf, conditions: ConditionsOf) -> Response:
     """List accepted domains of all tenants; with a tenant's token, its own."""
     with caller.directory() as editor:
-        found = editor.all_domains(caller.token.tenant, page.after)
+        found = editor.all_domains(caller.of_tenant, page.after)
         return conditions.read(page.of(found, _name_of_claim if caller.is_operator else _name_of, domain_shown))
 
 
@@ -138,7 +138,7 @@ def find_domain(caller: CallerOf, domain: DomainName, conditions: ConditionsOf) 
     with caller.directory() as editor:
         if caller.is_operator:
             return conditions.read(domain_shown(domain_named(editor, domain)))
-        return conditions.read(domain_shown(_visible(editor, domain, caller.token.tenant or "")))
+        return conditions.read(domain_shown(_visible(editor, domain, caller.of_tenant or "")))
 
 
 @router.get(routes.DOMAINS.of_tenant, response_model=PageShown[DomainShown])
@@ -234,6 +234,6 @@ def _visible(editor: DirectoryEditor, name: str, tenant: str) -> AcceptedDomain:
 
 
 def _warnings(caller: Caller, made: domains.DomainChange) -> list[str]:
-    own = f"{caller.token.tenant}/"
+    own = f"{caller.of_tenant}/"
     stopped = [each for each in made.stopped if caller.is_operator or each.startswith(own)]
     return [domains.stopped_warning(stopped)] if stopped else []

@@ -18,10 +18,10 @@ from gatepost.admin.sessions.question import LISTENER, question
 from gatepost.api.bodies import ExplanationShown, QuestionBody
 from gatepost.api.caller import Caller, CallerOf
 from gatepost.api.names import TenantName
-from gatepost.api.problems import must_not_hurry
-from gatepost.api.rates import Rate
 from gatepost.app.admin_wiring import chain_in
 from gatepost.errors import BadRequest
+from gatepost.https.gate import must_not_hurry
+from gatepost.https.rates import Rate
 from gatepost.tenancy.directory import Directory
 
 router = APIRouter()

@@ -1,21 +1,18 @@
 """What happened and what waits: sessions, the queue, the audit."""
 
-import time
-from collections.abc import Sequence
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from gatepost.admin.directory import audit, routes
-from gatepost.admin.directory.editor import DirectoryEditor
 from gatepost.admin.directory.lookups import tenant_named
 from gatepost.admin.queue import waiting_mail
 from gatepost.admin.queue.records import overview_record, shown_record
-from gatepost.admin.sessions.tenant_view import own_recipients, own_record
-from gatepost.admin.sessions.why import NoSessionId, SessionNotFound, document, session_id_in
+from gatepost.admin.queue.tenants_mail import MailOf
+from gatepost.admin.sessions.recorded import RecordedSessions
 from gatepost.api.bodies import (
     AuditShown,
     PageShown,
@@ -31,13 +28,10 @@ from gatepost.api.conditional import ConditionsOf, written
 from gatepost.api.names import MessageId, SessionId, TenantName, Version
 from gatepost.api.paging import Page, PageOf
 from gatepost.app import open_queue_admin, open_sessions
-from gatepost.errors import BadRequest, NotFound, Said
-from gatepost.mail.domain import DomainError, domain_key
-from gatepost.queue.message import QueuedMessage, QueuedRecipient
+from gatepost.errors import NotFound
 from gatepost.queue.orders import Action
-from gatepost.queue.store import QueueAdmin, QueueFilter
 from gatepost.tenancy.record import audit_record
-from gatepost.tenancy.tenant import AuditEntry, Tenant
+from gatepost.tenancy.tenant import AuditEntry
 
 router = APIRouter()
 
@@ -47,42 +41,9 @@ router = APIRouter()
 @router.get("/v1/sessions/{id}", response_model=SessionShown)
 def why(caller: CallerOf, id: SessionId, conditions: ConditionsOf) -> Response:
     """Show what happened to a session, and why; a tenant's token shows only what concerns that tenant."""
-    session_id = session_id_in(id)
-    if isinstance(session_id, NoSessionId):
-        raise NotFound(str(session_id))
-    sessions = open_sessions(caller.config)
-    record = sessions.find(session_id)
-    if record is not None and not caller.is_operator:
-        record = _own(caller, record)
-    if record is None:
-        oldest = sessions.oldest() if caller.is_operator else None
-        missing = SessionNotFound(session_id=session_id, what="session records", oldest=oldest)
-        raise NotFound(
-            missing.message,
-            next_step=missing.next_step,
-            to_tenant=Said(message=f"there is no session {session_id} of yours"),
-        )
-    return conditions.read(document(record))
-
-
-def _own(caller: Caller, record: Any) -> dict[str, Any] | None:
-    tenant = caller.token.tenant
-    assert tenant is not None
-    at = datetime.fromisoformat(record["at"])
     with caller.directory() as editor:
-        began = audit.began(editor, tenant)
-        if began and at < began:
-            return None
-        return own_record(record, tenant, lambda path: _is_of(editor, tenant, path, at))
-
-
-def _is_of(editor: DirectoryEditor, tenant: str, path: str, at: datetime) -> bool:
-    """Whether the domain is the tenant's and was when the session was held: before, it may have been another's."""
-    try:
-        owner = editor.covering_domain(domain_key(path.rpartition("@")[2]))
-    except DomainError:
-        return False
-    return owner is not None and owner.tenant == tenant and not (owner.verified_at and at < owner.verified_at)
+        recorded = RecordedSessions(sessions=open_sessions(caller.config), directory=editor, tenant=caller.of_tenant)
+        return conditions.read(recorded.document(id))
 
 
 # --- the queue --------------------------------------------------------------------------------------------------------
@@ -109,17 +70,19 @@ def list_whole_queue(
 ) -> Response:
     """List queued mail of all tenants (operator)."""
     caller.must_be_operator()
-    wanted = waiting_mail.choice(
+    said = waiting_mail.choice(
         message_id=message_id, tenant=tenant, domain=domain, state=state, older_than=older_than, sender=sender
     )
-    return conditions.read(overview_record(waiting_mail.overview(_admin(caller), wanted, limit)))
+    with _mail_of(caller, None) as mail:
+        return conditions.read(overview_record(mail.overview(said, limit)))
 
 
 @router.get("/v1/queue/messages/{message}", response_model=QueueMessageShown)
 def show_any_message(caller: CallerOf, message: MessageId, conditions: ConditionsOf) -> Response:
     """Show a queued message (operator)."""
     caller.must_be_operator()
-    return conditions.read(shown_record(waiting_mail.shown(_admin(caller), message)))
+    with _mail_of(caller, None) as mail:
+        return conditions.read(shown_record(mail.shown(message)))
 
 
 @router.get("/v1/tenants/{tenant}/queue", response_model=QueueShown)
@@ -135,56 +98,25 @@ def list_queue(
     limit: Limit = 50,
 ) -> Response:
     """List a tenant's queued mail."""
-    owner = _tenant(caller, tenant)
-    wanted = waiting_mail.choice(
-        message_id=message_id,
-        tenant=owner.name,
-        received_since=owner.created_at.timestamp(),
-        domain=domain,
-        state=state,
-        older_than=older_than,
-        sender=sender,
-    )
-    found = waiting_mail.overview(_admin(caller), wanted, limit)
-    return conditions.read(overview_record(replace(found, first=_told(caller, owner, found.first))))
+    said = waiting_mail.choice(message_id=message_id, domain=domain, state=state, older_than=older_than, sender=sender)
+    with _mail_of(caller, tenant) as mail:
+        return conditions.read(overview_record(mail.overview(said, limit)))
 
 
 @router.get("/v1/tenants/{tenant}/queue/messages/{message}", response_model=QueueMessageShown)
 def show_message(caller: CallerOf, tenant: TenantName, message: MessageId, conditions: ConditionsOf) -> Response:
     """Show a queued message, with the tenant's recipients."""
-    owner = _tenant(caller, tenant)
-    found = waiting_mail.shown(_admin(caller), message)
-    own = [each for each in found.recipients if each.tenant == owner.name]
-    if not own or found.message.received_at < owner.created_at.timestamp():
-        raise NotFound(f"message {message} is not in the queue: it is done with, or was removed")
-    told = [recipient for _, recipient in _told(caller, owner, [(found.message, each) for each in own])]
-    return conditions.read(shown_record(replace(found, recipients=told)))
-
-
-_Waiting = tuple[QueuedMessage, QueuedRecipient]
-
-
-def _told(caller: Caller, owner: Tenant, found: Sequence[_Waiting]) -> list[_Waiting]:
-    """To the tenant; an operator reads all."""
-    if caller.is_operator:
-        return list(found)
-    with caller.directory() as editor:
-        return own_recipients(editor, owner.name, found)
+    with _mail_of(caller, tenant) as mail:
+        return conditions.read(shown_record(mail.shown(message)))
 
 
 def _add_decisions(action: Action) -> None:
     def decide(caller: CallerOf, body: QueueChoice) -> Response:
         caller.must_be_operator()
-        said = _choice(body, body.tenant)
-        return _carried_out(caller, action, said, is_everything=said == QueueFilter(), meant=body.all)
+        return _carried_out(caller, action, body, None)
 
     def decide_of_tenant(caller: CallerOf, tenant: TenantName, body: QueueChoice) -> Response:
-        owner = _tenant(caller, tenant)
-        said = _choice(body, owner.name)
-        wanted = replace(said, received_since=owner.created_at.timestamp())
-        return _carried_out(
-            caller, action, wanted, is_everything=said == QueueFilter(tenant=owner.name), meant=body.all
-        )
+        return _carried_out(caller, action, body, tenant)
 
     for path, endpoint, whose in (
         (f"/v1/queue/{action}", decide, "any mail (operator)"),
@@ -212,33 +144,25 @@ for _each in Action:
     _add_decisions(_each)
 
 
-def _choice(body: QueueChoice, tenant: str | None) -> QueueFilter:
-    return waiting_mail.choice(
+def _carried_out(caller: Caller, action: Action, body: QueueChoice, tenant: str | None) -> Response:
+    said = waiting_mail.choice(
         message_id=body.message_id,
-        tenant=tenant,
+        tenant=body.tenant,
         domain=body.domain,
         state=body.state,
         older_than=body.older_than,
         sender=body.sender,
     )
+    with _mail_of(caller, tenant) as mail:
+        return written({"recipients": mail.carry_out(action, said, meant=body.all)})
 
 
-def _carried_out(caller: Caller, action: Action, wanted: QueueFilter, *, is_everything: bool, meant: bool) -> Response:
-    if is_everything is not meant:
-        raise BadRequest("choose the mail: message_id, domain, state, older_than, sender, or all alone")
+@contextmanager
+def _mail_of(caller: Caller, tenant: str | None) -> Iterator[MailOf]:
     with caller.directory() as editor:
-        changed = waiting_mail.carry_out(_admin(caller), editor, action, wanted, time.time())
-    return written({"recipients": changed})
-
-
-def _tenant(caller: Caller, name: str) -> Tenant:
-    """Mail from before it was created is an earlier tenant's of the name."""
-    with caller.directory() as editor:
-        return tenant_named(editor, caller.tenant(editor, name))
-
-
-def _admin(caller: Caller) -> QueueAdmin:
-    return open_queue_admin(caller.config, who=f"token {caller.token.id}")
+        owner = None if tenant is None else tenant_named(editor, caller.tenant(editor, tenant))
+        queue = open_queue_admin(caller.config, who=caller.who)
+        yield MailOf(queue=queue, directory=editor, owner=owner, to_tenant=not caller.is_operator)
 
 
 # --- the audit --------------------------------------------------------------------------------------------------------

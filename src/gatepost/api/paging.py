@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, TypeVar
 from fastapi import Depends, Query, Request
 
 from gatepost.admin.trace.cursors import cursor_of, place_in
-from gatepost.api.problems import Problem
+from gatepost.https.problem import Problem
 
 _T = TypeVar("_T")
 

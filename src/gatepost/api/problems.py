@@ -5,8 +5,7 @@
 Laws: nothing that fails inside is told outside; a tenant reads no other tenant's name.
 """
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -17,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from gatepost.errors import BadToken, NotFound, Refused, with_keys
-from gatepost.mail.visible import visible
+from gatepost.https.problem import Problem
 from gatepost.queue.store import StoreError
 
 
@@ -30,37 +29,6 @@ class ErrorDetail(BaseModel):
 
 class ErrorBody(BaseModel):
     error: ErrorDetail
-
-
-class Problem(HTTPException):
-    """An answer that is an error. Known here, and not by the use cases."""
-
-    def __init__(
-        self,
-        status: int,
-        code: str,
-        says: str,
-        *,
-        field: str | None = None,
-        do: str | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(status, says, dict(headers or {}))
-        # One line, whatever a name that it repeats holds.
-        detail = ErrorDetail(code=code, says=visible(says), field=field, do=do and visible(do))
-        self._body = ErrorBody(error=detail)
-
-    @property
-    def response(self) -> JSONResponse:
-        return JSONResponse(self._body.model_dump(), self.status_code, self.headers)
-
-
-def must_not_hurry(wait_s: float, who: str) -> None:
-    """Raises `Problem` unless there is nothing to wait for."""
-    if wait_s:
-        seconds = str(math.ceil(wait_s))
-        says = f"too many requests {who}"
-        raise Problem(429, "too-many-requests", says, do=f"wait {seconds} s", headers={"Retry-After": seconds})
 
 
 def unauthenticated(error: BadToken) -> Problem:

@@ -13,9 +13,9 @@ from gatepost.admin.trace.tracing import MOST_ON_A_PAGE, LocalTraces
 from gatepost.api.bodies import TraceOutcome, TracePageShown, TraceStoryShown
 from gatepost.api.caller import Caller, CallerOf
 from gatepost.api.conditional import ConditionsOf
-from gatepost.api.problems import Problem
 from gatepost.app import open_trace
 from gatepost.errors import BadRequest
+from gatepost.https.problem import Problem
 
 router = APIRouter()
 
@@ -85,5 +85,5 @@ def show_trace(
 def _traces(caller: Caller) -> Iterator[LocalTraces]:
     with caller.directory() as directory:
         yield LocalTraces(
-            reader=open_trace(caller.config), directory=directory, now=time.time(), tenant=caller.token.tenant
+            reader=open_trace(caller.config), directory=directory, now=time.time(), tenant=caller.of_tenant
         )

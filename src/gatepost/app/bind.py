@@ -1,4 +1,4 @@
-"""The sockets of `gatepost serve`: each listener's for every worker, the Management API's, and that of
+"""The sockets of `gatepost serve`: each listener's for every worker, the Management API's, the console's, and that of
 the metrics.
 
 Law: nobody shares a port with another program. Workers share theirs by SO_REUSEPORT, which a second server of the same
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from gatepost.app.port_holder import holders_commands, port_holder
 from gatepost.app.start_checks import StartError
-from gatepost.config import ApiConfig, Config, ListenerConfig, MetricsConfig
+from gatepost.config import Config, HttpsConfig, ListenerConfig, MetricsConfig
 
-_Address = ListenerConfig | ApiConfig | MetricsConfig
+_Address = ListenerConfig | HttpsConfig | MetricsConfig
 
 _BACKLOG = 4096
 """Connections that wait to be taken: after a pause all servers come back at once. The kernel may allow less."""
@@ -26,11 +26,12 @@ class Bound:
     """For each worker, one socket a listener; the kernel spreads connections over the workers."""
     api: socket.socket | None
     metrics: socket.socket | None
+    console: socket.socket | None
 
 
 def bind(config: Config) -> Bound:
     """To be called by whoever holds the lock of the data folder. Raises `StartError`."""
-    others: list[ApiConfig | MetricsConfig | None] = [config.api, config.metrics]
+    others: list[HttpsConfig | MetricsConfig | None] = [config.api, config.console, config.metrics]
     addresses: list[_Address] = [*config.listeners, *(each for each in others if each)]
     for each in addresses:
         if each.port and not _is_held_by_workers_left_behind(each, config):
@@ -40,9 +41,14 @@ def bind(config: Config) -> Bound:
         listeners=[
             [_listening(each, config, shared=shared) for each in config.listeners] for _ in range(config.workers)
         ],
-        api=_listening(config.api, config, shared=False) if config.api else None,
-        metrics=_listening(config.metrics, config, shared=False) if config.metrics else None,
+        api=_alone(config.api, config),
+        console=_alone(config.console, config),
+        metrics=_alone(config.metrics, config),
     )
+
+
+def _alone(listener: _Address | None, config: Config) -> socket.socket | None:
+    return _listening(listener, config, shared=False) if listener else None
 
 
 def _is_held_by_workers_left_behind(listener: _Address, config: Config) -> bool:

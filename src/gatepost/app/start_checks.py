@@ -12,7 +12,7 @@ from gatepost.admin.directory.send_connectors import domains_without_mailboxes
 from gatepost.admin.forecast.forecast import ForecastItem
 from gatepost.app import open_editor
 from gatepost.app.own_credentials import own
-from gatepost.config import Config
+from gatepost.config import Config, HttpsLimits
 from gatepost.errors import GatepostError
 from gatepost.net.certificates import CredentialError, read_chain
 from gatepost.net.credentials import load_credentials
@@ -73,15 +73,18 @@ def _open_files(config: Config) -> Iterator[str]:
             f"a worker may have {hard} files open, too few for the {sessions} sessions that its listeners allow: "
             f"set LimitNOFILE={needed} in the unit, or run ulimit -n {needed} before"
         )
-    if config.api is None:
-        return
-    limits = config.api.limits
+    for name, face in (("Management API", config.api), ("console", config.console)):
+        if face is not None:
+            yield from _open_files_of(name, face.limits, hard)
+
+
+def _open_files_of(face: str, limits: HttpsLimits, hard: int) -> Iterator[str]:
     connections = limits.connections + limits.operator_connections
     needed = connections + limits.requests * _FILES_OF_A_REQUEST + _FILES_OF_A_WORKER
     if hard != resource.RLIM_INFINITY and hard < needed:
         yield (
-            f"the Management API may have {hard} files open, too few for its {connections} connections: set "
-            f"LimitNOFILE={needed} in the unit, or lower connections in [api.limits]"
+            f"the {face} may have {hard} files open, too few for its {connections} connections: set "
+            f"LimitNOFILE={needed} in the unit, or lower connections in its limits"
         )
 
 

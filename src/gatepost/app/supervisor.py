@@ -1,4 +1,5 @@
-"""`gatepost serve`: binds the sockets, runs one worker a core and the Management API, and restarts what dies.
+"""`gatepost serve`: binds the sockets, runs one worker a core, the Management API and the console, and restarts what
+dies.
 
 Started as root it takes the data folder and binds, then becomes the user of the configuration (`privileges`), and only
 then starts anything.
@@ -28,7 +29,7 @@ from gatepost.app.figures import snapshots
 from gatepost.app.rolling_restart import RETIRE
 from gatepost.app.shared_counts import SharedCounts, octets
 from gatepost.app.start_checks import StartError, check, data_lock
-from gatepost.config import Config, ConfigError
+from gatepost.config import Config, ConfigError, HttpsConfig, MetricsConfig
 from gatepost.mail.session_id import MOST_WORKERS
 from gatepost.queue.store import StoreError
 
@@ -68,7 +69,7 @@ def _warn(text: str | None) -> None:
 
 @dataclass(slots=True)
 class _Child:
-    """A worker, or the process of the Management API."""
+    """A worker, or the process of the Management API or of the console."""
 
     name: str
     command: tuple[str, ...]
@@ -105,11 +106,16 @@ class _Supervisor:
         self._numbers = list(range(config.workers))
         """Of the worker that serves, for each place."""
         self._workers = [self._worker(number) for number in self._numbers]
-        self._api_socket = bound.api
-        self._api = _Child("the API", ("gatepost.api",), (bound.api.fileno(),)) if bound.api else None
-        self._metrics_socket = bound.metrics
-        metrics = ("gatepost.app.figures.server",)
-        self._metrics = _Child("the metrics server", metrics, (bound.metrics.fileno(),)) if bound.metrics else None
+        self._faces = [
+            (_Child(name, (module,), (listener.fileno(),)), said, listener)
+            for name, module, said, listener in (
+                ("the API", "gatepost.api", "Management API on https://{}", bound.api),
+                ("the console", "gatepost.console", "console on https://{}", bound.console),
+                ("the metrics server", "gatepost.app.figures.server", "metrics on http://{}/metrics", bound.metrics),
+            )
+            if listener
+        ]
+        """Each with what is said once it serves, and its listener."""
         self._owners: dict[asyncio.Task[None], _Child] = {}
         """All whose process may run, those that were replaced among them."""
         self._stopping = asyncio.Event()
@@ -121,7 +127,7 @@ class _Supervisor:
             loop.add_signal_handler(number, self._stopping.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload_wanted.set)
         self._begin_figures()
-        for child in (*self._workers, *self._faces):
+        for child in (*self._workers, *(child for child, _, _ in self._faces)):
             self._start(child)
         ready = asyncio.create_task(self._say_ready())
         reloading = asyncio.create_task(self._keep_reloading())
@@ -135,10 +141,6 @@ class _Supervisor:
         await asyncio.gather(*owners)
         self._say("stopped")
         return 0
-
-    @property
-    def _faces(self) -> list[_Child]:
-        return [each for each in (self._api, self._metrics) if each is not None]
 
     def _begin_figures(self) -> None:
         said = {"pid": os.getpid(), "version": __version__, "started_at": time.time(), "config": str(self._config.file)}
@@ -235,12 +237,9 @@ class _Supervisor:
             ("data", before.data, config.data),
             ("user or group", (before.user, before.group), (config.user, config.group)),
             ("listener addresses", *([each.name for each in file.listeners] for file in (before, config))),
-            ("the address of [api]", before.api and before.api.name, config.api and config.api.name),
-            (
-                "the address of [metrics]",
-                before.metrics and before.metrics.name,
-                config.metrics and config.metrics.name,
-            ),
+            ("the address of [api]", _address_of(before.api), _address_of(config.api)),
+            ("the address of [console]", _address_of(before.console), _address_of(config.console)),
+            ("the address of [metrics]", _address_of(before.metrics), _address_of(config.metrics)),
         ):
             if old != new:
                 raise StartError(f"{what} changed in {config.file}; restart the service to apply it")
@@ -257,7 +256,7 @@ class _Supervisor:
                 break
             leaving.append(owner)
         else:
-            for face in self._faces:
+            for face, _, _ in self._faces:
                 # It is started again at once, and its socket stays open meanwhile.
                 face.reloading = True
                 _signal(face, signal.SIGTERM)
@@ -306,14 +305,10 @@ class _Supervisor:
             where = _where(sock)
             tls = "STARTTLS" if listener.starttls and self._config.tls else "no TLS"
             self._say(f"listening on {where} as {self._config.hostname} ({tls}, {workers})")
-        if self._api and self._api_socket:
-            await self._api.tried.wait()
-            if self._api.ready:
-                self._say(f"Management API on https://{_where(self._api_socket)}")
-        if self._metrics and self._metrics_socket:
-            await self._metrics.tried.wait()
-            if self._metrics.ready:
-                self._say(f"metrics on http://{_where(self._metrics_socket)}/metrics")
+        for face, said, bound in self._faces:
+            await face.tried.wait()
+            if face.ready:
+                self._say(said.format(_where(bound)))
 
     async def _wait(self, seconds: float) -> None:
         try:
@@ -327,6 +322,10 @@ class _Supervisor:
 
     def _say(self, text: str) -> None:
         print(f"gatepost: {text}", flush=True)  # noqa: T201 - the only face this process has
+
+
+def _address_of(face: HttpsConfig | MetricsConfig | None) -> str | None:
+    return face.name if face else None
 
 
 def _where(sock: socket.socket) -> str:

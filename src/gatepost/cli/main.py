@@ -38,6 +38,7 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     "probe": ("gatepost.cli.probe", "probe_app", "Test how a host responds to a session and a certificate."),
     "doctor": ("gatepost.cli.doctor", "doctor_app", "Diagnose from bounces, logs, exports and certificates."),
     "token": ("gatepost.cli.token", "token_app", "Manage tokens of the Management API."),
+    "person": ("gatepost.cli.person", "person_app", "Manage people of the console."),
     "proof": ("gatepost.cli.proof", "proof_app", "List and revoke proven pins."),
     "forecast": ("gatepost.cli.forecast", "forecast_app", "List what will stop working, and when."),
     "import": ("gatepost.cli.importing", "import_app", "Import many objects from a file."),

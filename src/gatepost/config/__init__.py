@@ -6,11 +6,11 @@ that names the nearest known one. Relative paths count from the folder of the fi
 
 from gatepost.config.toml_reader import ConfigError, parse, read
 from gatepost.config.values import (
-    ApiConfig,
-    ApiLimits,
     CertificateFiles,
     Config,
     DeliveryConfig,
+    HttpsConfig,
+    HttpsLimits,
     HybridConfig,
     ListenerConfig,
     ListenerLimits,
@@ -24,12 +24,12 @@ from gatepost.config.values import (
 )
 
 __all__ = [
-    "ApiConfig",
-    "ApiLimits",
     "CertificateFiles",
     "Config",
     "ConfigError",
     "DeliveryConfig",
+    "HttpsConfig",
+    "HttpsLimits",
     "HybridConfig",
     "ListenerConfig",
     "ListenerLimits",

@@ -29,11 +29,11 @@ from gatepost.config.conversions import (
     whole,
 )
 from gatepost.config.values import (
-    ApiConfig,
-    ApiLimits,
     CertificateFiles,
     Config,
     DeliveryConfig,
+    HttpsConfig,
+    HttpsLimits,
     HybridConfig,
     ListenerConfig,
     ListenerLimits,
@@ -169,7 +169,8 @@ def _config(file: Path, content: str, top: _Table) -> Config:
         tls=_tls(top, path),
         listeners=tuple(_listener(each) for each in top.tables("listener")),
         workers=top.take("workers", whole(1, 64), min(os.cpu_count() or 1, 64)),
-        api=_api(top),
+        api=_https(top, "api", "127.0.0.1:8443"),
+        console=_https(top, "console", "127.0.0.1:8444"),
         metrics=_metrics(top),
         retry=_retry(top.table("retry"), top.table("edge")),
         protocol_log=_protocol_log(top.table("protocol_log")),
@@ -201,8 +202,11 @@ def _check(config: Config) -> None:
         raise ConfigError(f'{file}: no listener; add: [[listener]] and below it address = "127.0.0.1:2525"')
     if config.tls is None and any(each.require_tls for each in config.listeners):
         raise ConfigError(f"{file}: a listener has require_tls = true, but there is no [tls] with certificate and key")
-    if config.tls is None and config.api is not None:
-        raise ConfigError(f"{file}: [api] is served over TLS only, but there is no [tls] with certificate and key")
+    for face, settings in (("api", config.api), ("console", config.console)):
+        if config.tls is None and settings is not None:
+            raise ConfigError(
+                f"{file}: [{face}] is served over TLS only, but there is no [tls] with certificate and key"
+            )
 
 
 def _tls(top: _Table, path: Convert) -> TlsConfig | None:
@@ -265,13 +269,13 @@ def _limits(table: _Table) -> ListenerLimits:
     )
 
 
-def _api(top: _Table) -> ApiConfig | None:
-    table = top.optional_table("api")
+def _https(top: _Table, face: str, example: str) -> HttpsConfig | None:
+    table = top.optional_table(face)
     if table is None:
         return None
-    host, port = table.need("address", endpoint, '"127.0.0.1:8443"')
+    host, port = table.need("address", endpoint, f'"{example}"')
     return table.filled(
-        ApiConfig(host=host, port=port, limits=_api_limits(table.table("limits"))),
+        HttpsConfig(host=host, port=port, limits=_https_limits(table.table("limits"))),
         requests_per_minute=whole(1, 1_000_000),
         operators=networks,
     )
@@ -286,9 +290,9 @@ def _metrics(top: _Table) -> MetricsConfig | None:
     return MetricsConfig(host=host, port=port)
 
 
-def _api_limits(table: _Table) -> ApiLimits:
+def _https_limits(table: _Table) -> HttpsLimits:
     return table.filled(
-        ApiLimits(),
+        HttpsLimits(),
         connections=whole(16, 10_000),
         connections_per_network=whole(4, 10_000),
         operator_connections=whole(4, 1_000),

@@ -135,8 +135,8 @@ class QueueConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ApiLimits:
-    """What the Management API gives to whom. A network is a /24 of IPv4, a /64 of IPv6."""
+class HttpsLimits:
+    """What the Management API or the console gives to whom. A network is a /24 of IPv4, a /64 of IPv6."""
 
     connections: int = 512
     connections_per_network: int = 64
@@ -146,6 +146,7 @@ class ApiLimits:
     """Under way at once."""
     requests_per_tenant: int = 16
     requests_per_token: int = 8
+    """Or of one person."""
     hello_timeout_s: float = 5.0
     """From the connection to the first octet, and again to the end of the TLS handshake."""
     request_timeout_s: float = 10.0
@@ -157,16 +158,16 @@ class ApiLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ApiConfig:
-    """The Management API. It presents the first certificate of [tls]."""
+class HttpsConfig:
+    """The Management API, or the console. It presents the first certificate of [tls]."""
 
     host: str
     port: int
     requests_per_minute: int = 600
-    """Of one token, and of one address without a token that is good."""
+    """Of one token or person, and of one address that has shown neither."""
     operators: tuple[IPv4Network | IPv6Network, ...] = ()
     """Where operators come from: they have connections reserved."""
-    limits: ApiLimits = ApiLimits()
+    limits: HttpsLimits = HttpsLimits()
 
     @property
     def name(self) -> str:
@@ -205,7 +206,8 @@ class Config:
     """Whom `serve`, started as root, becomes once its ports are bound; None: nobody else."""
     group: str | None = None
     """None: the user's own."""
-    api: ApiConfig | None = None
+    api: HttpsConfig | None = None
+    console: HttpsConfig | None = None
     metrics: MetricsConfig | None = None
     log: Literal["text", "json"] = "text"
     help_link: str | None = None

@@ -31,6 +31,7 @@ from gatepost.tenancy.notation import (
     sha256,
     smart_host,
 )
+from gatepost.tenancy.person import Role
 from gatepost.tenancy.tenant import (
     LIMIT_NAMES,
     NO_LIMITS,
@@ -383,3 +384,15 @@ TOKEN = Fields(
     Field(name="used_at", form=TIME_OR_NONE, is_found=True),
 )
 """Everything but the secret's hash: whoever may list tokens need not hold what one could guess against."""
+
+_ROLE = Form(wants=f"one of {', '.join(Role)}", fits=lambda value: value in set(Role), to_json=str, from_json=Role)
+
+PERSON = Fields(
+    Field(name="name", form=TEXT, is_key=True),
+    Field(name="tenant", form=TEXT_OR_NONE, option="tenant", is_key=True),
+    Field(name="role", form=_ROLE, option="role"),
+    Field(name="created_at", form=TIME, is_found=True),
+    Field(name="password_set_at", form=TIME_OR_NONE, is_found=True),
+    Field(name="link_expires_at", form=TIME_OR_NONE, is_found=True),
+)
+"""Everything but the hashes of the password and of the link."""

@@ -5,8 +5,9 @@ Which fields there are stands in `definitions`.
 
 from datetime import datetime
 
-from gatepost.tenancy.definitions import DOMAIN, INBOUND_CONNECTOR, SEND_CONNECTOR, TENANT, TOKEN
+from gatepost.tenancy.definitions import DOMAIN, INBOUND_CONNECTOR, PERSON, SEND_CONNECTOR, TENANT, TOKEN
 from gatepost.tenancy.fields import ReadRecord, Record, object_from, record_of, time_text
+from gatepost.tenancy.person import Person
 from gatepost.tenancy.tenant import AcceptedDomain, AuditEntry, InboundConnector, SendConnector, Tenant
 from gatepost.tenancy.token import Token
 
@@ -57,6 +58,14 @@ def token_record(token: Token) -> Record:
 
 def token_from(record: ReadRecord, secret_sha256: str) -> Token:
     return object_from(Token, TOKEN, record, secret_sha256=secret_sha256)
+
+
+def person_record(person: Person) -> Record:
+    return record_of(person, PERSON)
+
+
+def person_from(record: ReadRecord, password: str | None, link_sha256: str | None) -> Person:
+    return object_from(Person, PERSON, record, password=password, link_sha256=link_sha256)
 
 
 def audit_record(entry: AuditEntry) -> Record:

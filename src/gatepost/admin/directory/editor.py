@@ -9,9 +9,42 @@ from gatepost.tenancy.allowance import Allowance, Owned
 from gatepost.tenancy.directory import Directory
 from gatepost.tenancy.fields import Record
 from gatepost.tenancy.one_time_address import OneTimeAddress, Purpose
+from gatepost.tenancy.person import Activity, Person, SignedIn
 from gatepost.tenancy.proof import Proof
 from gatepost.tenancy.tenant import AcceptedDomain, AuditEntry, InboundConnector, SendConnector, Tenant
 from gatepost.tenancy.token import Token
+
+
+class People(Protocol):
+    """Who may use the console, and their sessions."""
+
+    def named(self, name: str) -> Person | None: ...
+
+    def with_link(self, sha256: str) -> Person | None: ...
+
+    def every(self, tenant: str | None = None) -> Sequence[Person]:
+        """With `tenant`, that tenant's; without, every one."""
+
+    def put(self, person: Person, action: str) -> None: ...
+
+    def remove(self, person: Person) -> None:
+        """With all sessions."""
+
+    def signed_in(self, secret_sha256: str) -> SignedIn | None: ...
+
+    def keep_session(self, session: SignedIn) -> None: ...
+
+    def end_session(self, secret_sha256: str) -> None: ...
+
+    def end_sessions_of(self, person: str) -> None: ...
+
+    def note_activity(self, activity: Activity) -> None: ...
+
+    def activities(self, person: str | None, limit: int) -> Sequence[Activity]:
+        """Newest first; with `person`, that person's."""
+
+    def forget(self, sessions_before: datetime, activities_before: datetime) -> None:
+        """Sessions that were used last before, and activities from before."""
 
 
 class DirectoryEditor(Directory, Protocol):
@@ -24,6 +57,9 @@ class DirectoryEditor(Directory, Protocol):
     @property
     def audited_octets(self) -> int:
         """How much the changes made here have added to the audit, undone ones too."""
+
+    @property
+    def people(self) -> People: ...
 
     def close(self) -> None: ...
 

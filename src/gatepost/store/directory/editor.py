@@ -16,6 +16,7 @@ from pathlib import Path
 
 from gatepost.store.directory.file import open_to_change, reporting
 from gatepost.store.directory.listing import FROM, DirectoryListing
+from gatepost.store.directory.people import SqlitePeople
 from gatepost.store.directory.rows import (
     INDEXES,
     PUT_DOMAIN,
@@ -68,6 +69,7 @@ class SqliteDirectoryEditor(DirectoryListing):
         self.audited_octets = 0
         self._who = f"{who}{FROM}{address}" if address else who
         self._clock = clock
+        self.people = SqlitePeople(self._rows, self.change, self._record_change)
 
     def close(self) -> None:
         self._connection.close()
@@ -99,6 +101,8 @@ class SqliteDirectoryEditor(DirectoryListing):
 
     def remove_tenant(self, tenant: Tenant) -> None:
         with self.change():
+            for person in self.people.every(tenant.name):
+                self.people.remove(person)
             self._rows("DELETE FROM tenant WHERE name = ?", tenant.name)
             self._record_change("remove", f"tenant {tenant.name}", tenant_record(tenant), None)
 

@@ -15,9 +15,9 @@ from uvicorn.config import Config as UvicornConfig
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from gatepost.api.places import Place, Places, Use
-from gatepost.api.problems import Problem
-from gatepost.config import ApiLimits
+from gatepost.config import HttpsLimits
+from gatepost.https.places import Place, Places, Use
+from gatepost.https.problem import Problem
 
 LARGEST_HEADER: Final = 32 * 1024
 _MOST_FIELDS: Final = 100
@@ -53,7 +53,7 @@ class Connection(H11Protocol):
         app_state: dict[str, Any],
         places: Places,
         place: Place,
-        limits: ApiLimits,
+        limits: HttpsLimits,
     ) -> None:
         super().__init__(config, server_state, {**app_state, "becomes_operators": self._becomes_operators})
         self.conn._receive_buffer = _StrictLines()

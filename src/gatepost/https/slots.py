@@ -1,6 +1,6 @@
-"""How many requests may be under way at once: of one token, of one tenant, in all, and beside all those an operator's.
+"""How many requests may be under way at once: of one caller, of one tenant, in all, and beside all those an operator's.
 
-Requests are counted from the moment their token is known; before that, those that wait for it, of each network and in
+Requests are counted from the moment it is known who asks; before that, those that wait for that, of each network and in
 all. Law: what one tenant has under way leaves room for another's, and what all tenants have leaves room for operators.
 """
 
@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from gatepost.api.problems import Problem
-from gatepost.config import ApiLimits
-from gatepost.tenancy.token import Token
+from gatepost.config import HttpsLimits
+from gatepost.https.problem import Problem
 
 OPERATORS_RESERVE: Final = 16
 _MOST_UNKNOWN: Final = 256
@@ -20,16 +19,16 @@ _SHORTLY: Final = {"Retry-After": "2"}
 
 
 class Slots:
-    def __init__(self, limits: ApiLimits) -> None:
+    def __init__(self, limits: HttpsLimits) -> None:
         self._limits = limits
         self._all = 0
-        self._tokens: Counter[str] = Counter()
+        self._callers: Counter[str] = Counter()
         self._tenants: Counter[str] = Counter()
         self._unknown: Counter[str] = Counter()
 
     @contextmanager
     def unknown(self, crowd: str, *, are_operators: bool) -> Iterator[None]:
-        """While the token is looked at. Raises `Problem`."""
+        """While who asks is looked at. Raises `Problem`."""
         if not are_operators and (
             self._unknown.total() >= _MOST_UNKNOWN or self._unknown[crowd] >= _MOST_UNKNOWN_OF_A_CROWD
         ):
@@ -38,23 +37,23 @@ class Slots:
             yield
 
     @contextmanager
-    def known(self, token: Token) -> Iterator[None]:
-        """While what is asked with `token` is done. Raises `Problem`."""
-        self._must_have_room(token)
+    def known(self, caller: str, tenant: str | None) -> Iterator[None]:
+        """While what is asked by `caller` is done; `tenant`: None of an operator. Raises `Problem`."""
+        self._must_have_room(caller, tenant)
         self._all += 1
         try:
-            with _counted(self._tokens, token.id), _counted(self._tenants, token.tenant or ""):
+            with _counted(self._callers, caller), _counted(self._tenants, tenant or ""):
                 yield
         finally:
             self._all -= 1
 
-    def _must_have_room(self, token: Token) -> None:
+    def _must_have_room(self, caller: str, tenant: str | None) -> None:
         limits = self._limits
-        if self._tokens[token.id] >= limits.requests_per_token:
-            raise _too_many("with this token", limits.requests_per_token)
-        if token.tenant is not None and self._tenants[token.tenant] >= limits.requests_per_tenant:
+        if self._callers[caller] >= limits.requests_per_token:
+            raise _too_many("of this caller", limits.requests_per_token)
+        if tenant is not None and self._tenants[tenant] >= limits.requests_per_tenant:
             raise _too_many("of this tenant", limits.requests_per_tenant)
-        if self._all >= limits.requests + (OPERATORS_RESERVE if token.tenant is None else 0):
+        if self._all >= limits.requests + (OPERATORS_RESERVE if tenant is None else 0):
             raise _too_busy()
 
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatepost.api.rates import Allotment, Rate, Remembered
+from gatepost.https.rates import Allotment, Rate, Remembered
 
 
 @given(st.lists(st.floats(0, 5), min_size=1, max_size=300), st.integers(1, 200))

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from gatepost.api.places import Place, Places, crowd_of
-from gatepost.api.rates import Rate
+from gatepost.https.places import Place, Places, crowd_of
+from gatepost.https.rates import Rate
 
 _ACCEPTED_AT_ONCE: Final = 64
 _OUT_OF_FILES_PAUSE_S: Final = 0.2

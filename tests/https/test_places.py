@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatepost.api.places import Place, Places, Use, crowd_of
+from gatepost.https.places import Place, Places, Use, crowd_of
 
 OPERATORS = [ip_network("198.51.100.0/24")]
 

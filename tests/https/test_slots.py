@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gatepost.api.problems import Problem
-from gatepost.api.slots import OPERATORS_RESERVE, Slots
-from gatepost.config import ApiLimits
+from gatepost.config import HttpsLimits
+from gatepost.https.problem import Problem
+from gatepost.https.slots import OPERATORS_RESERVE, Slots
 from gatepost.tenancy.token import Scope, Token
 
 MADE_AT = datetime(2026, 1, 1, tzinfo=UTC)
-LIMITS = ApiLimits(requests=6, requests_per_tenant=4, requests_per_token=2)
+LIMITS = HttpsLimits(requests=6, requests_per_tenant=4, requests_per_token=2)
 
 
 def token(id: str, tenant: str | None) -> Token:
@@ -21,7 +21,7 @@ def token(id: str, tenant: str | None) -> Token:
 def taken(slots: Slots, stack: ExitStack, token: Token) -> int:
     """200, or the status of the refusal."""
     try:
-        stack.enter_context(slots.known(token))
+        stack.enter_context(slots.known(token.id, token.tenant))
     except Problem as problem:
         assert problem.headers and int(problem.headers["Retry-After"]) >= 1
         return problem.status_code

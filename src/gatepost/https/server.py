@@ -16,12 +16,12 @@ from typing import Any
 import uvicorn
 from anyio.to_thread import current_default_thread_limiter
 
-from gatepost.api.connection import LARGEST_HEADER, Connection
-from gatepost.api.door import Door
-from gatepost.api.places import Place, Places
-from gatepost.api.rates import Rate
-from gatepost.api.slots import OPERATORS_RESERVE
-from gatepost.config import ApiConfig, CertificateFiles
+from gatepost.config import CertificateFiles, HttpsConfig
+from gatepost.https.connection import LARGEST_HEADER, Connection
+from gatepost.https.door import Door
+from gatepost.https.places import Place, Places
+from gatepost.https.rates import Rate
+from gatepost.https.slots import OPERATORS_RESERVE
 
 _CONNECTIONS_A_REQUEST = 2
 """A program may connect for each request; one that is over its rate is still to hear so."""
@@ -33,8 +33,9 @@ _FILES_EVERY_S = 2.0
 class Certificate:
     """The context new connections are served with."""
 
-    def __init__(self, files: CertificateFiles) -> None:
+    def __init__(self, files: CertificateFiles, face: str) -> None:
         self._files = files
+        self._face = face
         self._seen = self._state()
         self.context = self._loaded()
 
@@ -49,7 +50,7 @@ class Certificate:
             self._loaded()
             self.context.load_cert_chain(self._files.certificate, self._files.key)
         except (OSError, ssl.SSLError) as error:
-            say(f"certificate {self._files.certificate} was not loaded again: {error}")
+            say(self._face, f"certificate {self._files.certificate} was not loaded again: {error}")
 
     def _loaded(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -64,7 +65,7 @@ class Certificate:
         return tuple(_state_of(file) for file in (self._files.certificate, self._files.key))
 
 
-async def serve(app: Any, certificate: Certificate, sockets: Sequence[socket.socket], api: ApiConfig) -> None:
+async def serve(app: Any, certificate: Certificate, sockets: Sequence[socket.socket], settings: HttpsConfig) -> None:
     """Until SIGTERM."""
     config = uvicorn.Config(
         app,
@@ -72,22 +73,22 @@ async def serve(app: Any, certificate: Certificate, sockets: Sequence[socket.soc
         ws="none",
         lifespan="off",
         h11_max_incomplete_event_size=LARGEST_HEADER,
-        timeout_keep_alive=math.ceil(api.limits.idle_timeout_s),
+        timeout_keep_alive=math.ceil(settings.limits.idle_timeout_s),
         timeout_graceful_shutdown=10,
         server_header=False,
         date_header=True,
         access_log=False,
-        # It would write a line, or a traceback, for what a peer breaks off; our own faults are told by `guard`.
+        # It would write a line, or a traceback, for what a peer breaks off; our own faults are told by the gate.
         log_level="critical",
         proxy_headers=False,
     )
     # asyncio fills 256 KiB for each connection, which is most of what one costs.
     SSLProtocol.max_size = _READ_AT_ONCE
     # Each request that is under way has a thread: none waits for one that somebody else's request has.
-    current_default_thread_limiter().total_tokens = api.limits.requests + OPERATORS_RESERVE
+    current_default_thread_limiter().total_tokens = settings.limits.requests + OPERATORS_RESERVE
     refreshing = asyncio.create_task(_keep_fresh(certificate))
     try:
-        await _Server(config, certificate, api).serve(sockets=list(sockets))
+        await _Server(config, certificate, settings).serve(sockets=list(sockets))
     finally:
         refreshing.cancel()
 
@@ -95,15 +96,15 @@ async def serve(app: Any, certificate: Certificate, sockets: Sequence[socket.soc
 class _Server(uvicorn.Server):
     """Whose connections come through a `Door`."""
 
-    def __init__(self, config: uvicorn.Config, certificate: Certificate, api: ApiConfig) -> None:
+    def __init__(self, config: uvicorn.Config, certificate: Certificate, settings: HttpsConfig) -> None:
         super().__init__(config)
         self._certificate = certificate
-        self._limits = api.limits
-        limits = api.limits
+        self._limits = settings.limits
+        limits = settings.limits
         self._places = Places(
-            limits.connections, limits.connections_per_network, limits.operator_connections, api.operators
+            limits.connections, limits.connections_per_network, limits.operator_connections, settings.operators
         )
-        self._coming = Rate(api.requests_per_minute * _CONNECTIONS_A_REQUEST)
+        self._coming = Rate(settings.requests_per_minute * _CONNECTIONS_A_REQUEST)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self.servers = [self._door(each) for each in sockets or ()]  # type: ignore[misc]
@@ -137,5 +138,5 @@ def _state_of(file: Path) -> tuple[int, int] | None:
     return found.st_mtime_ns, found.st_ino
 
 
-def say(text: str) -> None:
-    print(f"gatepost: api: {text}", file=sys.stderr, flush=True)  # noqa: T201 - this process has no other log
+def say(face: str, text: str) -> None:
+    print(f"gatepost: {face}: {text}", file=sys.stderr, flush=True)  # noqa: T201 - this process has no other log

@@ -1,0 +1,44 @@
+"""How often somebody may try to come in.
+
+Laws: guessing is slow for each person and each network, and never keeps out a person from where they came in lately.
+"""
+
+import time
+from typing import Final
+
+from gatepost.https.gate import must_not_hurry
+from gatepost.https.places import crowd_of
+from gatepost.https.rates import Rate, Remembered
+
+REQUESTS_OF_AN_ATTEMPT: Final = 30
+"""Of `requests_per_minute`, one in so many may be an attempt: of one person, of one network."""
+_FAMILIAR: Final = 1_000
+
+
+class Attempts:
+    def __init__(self, requests_per_minute: int) -> None:
+        per_minute = max(1, requests_per_minute // REQUESTS_OF_AN_ATTEMPT)
+        self._of_person = Rate(per_minute)
+        self._of_network = Rate(per_minute)
+        self._familiar = Remembered(_FAMILIAR)
+
+    def count(self, name: str, address: str) -> None:
+        """Raises `Problem` for too many."""
+        now = time.monotonic()
+        if _pair(name, address) in self._familiar:
+            must_not_hurry(self._of_person.wait_s(_pair(name, address), now), "to sign in")
+            return
+        must_not_hurry(self._of_network.wait_s(crowd_of(address), now), "to sign in from this network")
+        if name:
+            must_not_hurry(self._of_person.wait_s(_folded(name), now), "to sign in with this name")
+
+    def succeeded(self, name: str, address: str) -> None:
+        self._familiar.add(_pair(name, address))
+
+
+def _folded(name: str) -> str:
+    return name.casefold()[:64]
+
+
+def _pair(name: str, address: str) -> str:
+    return f"{_folded(name)} {crowd_of(address)}"

@@ -1,0 +1,74 @@
+"""Tenants, their domains and their connectors, with how each connector is used and when its certificate ends."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any, Final
+
+from starlette.responses import RedirectResponse, Response
+
+from gatepost.admin.directory import connector_use
+from gatepost.admin.directory.lookups import inbound_connector_named
+from gatepost.admin.directory.tenants import contents
+from gatepost.admin.people import people
+from gatepost.app import open_seen_servers
+from gatepost.console.page import Page, Who
+from gatepost.console.rendering import link, page, with_query
+from gatepost.console.visit import Visit
+
+_ROWS: Final = 100
+_ACTIVITIES: Final = 200
+
+
+def _tenants(visit: Visit) -> Response:
+    """A tenant's person has one, and is led to it."""
+    person = visit.person
+    if person.of_tenant is not None:
+        return RedirectResponse(link(f"/tenants/{person.of_tenant}"), 303)
+    with person.directory() as directory:
+        tenants = list(islice(directory.all_tenants(visit.said("after") or ""), _ROWS + 1))
+        shown = [contents(directory, each.name) for each in tenants[:_ROWS]]
+    following = with_query(visit, after=tenants[_ROWS - 1].name) if len(tenants) > _ROWS else None
+    return page(visit, "tenants.html", tenants=shown, following=following)
+
+
+def _tenant(visit: Visit) -> Response:
+    person = visit.person
+    now = datetime.now(UTC)
+    with person.directory() as directory:
+        owner = person.tenant(directory, visit.part["tenant"])
+        found = contents(directory, owner)
+        uses = _uses(visit, owner, now)
+    return page(visit, "tenant.html", found=found, uses=uses, now=now)
+
+
+def _connector(visit: Visit) -> Response:
+    person = visit.person
+    now = datetime.now(UTC)
+    with person.directory() as directory:
+        owner = person.tenant(directory, visit.part["tenant"])
+        connector = inbound_connector_named(directory, owner, visit.part["connector"])
+        use = _uses(visit, owner, now).get((owner, connector.name))
+    return page(visit, "connector.html", connector=connector, use=use, now=now)
+
+
+def _uses(visit: Visit, tenant: str, now: datetime) -> connector_use.Uses:
+    with visit.person.directory() as directory:
+        found = connector_use.uses(directory, open_seen_servers(visit.config), now, tenant)
+        return connector_use.by_connector(found)
+
+
+def _people(visit: Visit) -> Response:
+    """An operator's page: who may come in, and what they did."""
+    with visit.person.directory() as directory:
+        every = people.every(directory, None)
+        activities: Sequence[Any] = people.activities(directory, visit.said("person"), _ACTIVITIES)
+    return page(visit, "people.html", people=every, activities=activities)
+
+
+PAGES: Final = (
+    Page("/tenants", Who.PEOPLE, _tenants),
+    Page("/tenants/{tenant}", Who.PEOPLE, _tenant),
+    Page("/tenants/{tenant}/connectors/{connector:path}", Who.PEOPLE, _connector),
+    Page("/people", Who.OPERATORS, _people),
+)

@@ -1,0 +1,37 @@
+"""What a page of the console is: an address, who may open it, and what it shows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Literal
+
+from starlette.responses import Response
+
+from gatepost.console.visit import Visit
+from gatepost.tenancy.person import Person
+
+
+class Who(Enum):
+    ANYBODY = auto()
+    """Not signed in, too."""
+    PEOPLE = auto()
+    WRITERS = auto()
+    """People whose role may change things; a tenant's person those of its tenant."""
+    OPERATORS = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    path: str
+    who: Who
+    show: Callable[[Visit], Response]
+    method: Literal["GET", "POST"] = "GET"
+
+    def is_open_to(self, person: Person) -> bool:
+        match self.who:
+            case Who.OPERATORS:
+                return not person.role.is_of_tenant
+            case Who.WRITERS:
+                return person.role.may_write
+            case _:
+                return True
