@@ -21,6 +21,8 @@ class Client:
     source: str | None = None
     certificate: Issued | None = None
     messages_in_session: int = 5
+    pause_s: float = 0.02
+    """Between messages: traffic all the time, and a processor left for the other tests."""
     acknowledged: list[str] = field(default_factory=list)
     """Recipients whose message got its 250."""
     worker_of: dict[str, int] = field(default_factory=dict)
@@ -40,6 +42,7 @@ class Client:
                         smtp.ehlo()
                     for _ in range(self.messages_in_session):
                         worker = self._send(smtp, f"{self.name}-{next(numbers)}@outside.example")
+                        enough.wait(self.pause_s)
             except OSError:
                 self.broken.append(worker)
                 enough.wait(0.02)

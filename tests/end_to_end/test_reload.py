@@ -86,6 +86,7 @@ class Newcomers:
             else:
                 self.served.append(recipient)
                 self.longest_s = max(self.longest_s, time.monotonic() - began_at)
+            enough.wait(0.02)
 
     @contextmanager
     def coming(self) -> Iterator[None]:

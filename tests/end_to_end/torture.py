@@ -69,6 +69,7 @@ class Correspondent(Client):
     """A client whose messages differ in size, recipients, and how they are said."""
 
     texts: Texts = field(default_factory=Texts)
+    pause_s: float = 0.0
 
     def _send(self, smtp: SmtpClient, recipient: str) -> int | None:
         name = recipient.partition("@")[0]
