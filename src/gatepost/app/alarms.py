@@ -1,14 +1,16 @@
 """Alarms: what stops mail now is told at once, by mail, to whoever runs this server.
 
 What flows through: what a worker found wrong in, one message to `postmaster` out, or to the contact of the tenant that
-it concerns where no postmaster is set. Laws: one thing is told once a day, however many workers find it; it is in the
-event log besides, so that an alarm which cannot be sent is not lost.
+it concerns where no postmaster is set. Laws: one thing is told once a day, however many workers find it; a tenant has
+a few alarms a day, however many its smart hosts are; each is in the event log besides, so that one that is not sent is
+not lost.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
 from gatepost.admin.forecast.notices import Notice, alarm_notice
 from gatepost.app import open_directory
@@ -16,6 +18,9 @@ from gatepost.config import Config
 from gatepost.logs.event_log import EventLog
 from gatepost.logs.sent_notices import SentNotices
 from gatepost.queue.store import StoreError
+
+_MOST_OF_A_TENANT: Final = 5
+"""Alarms of one kind that a worker raises in a day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +51,10 @@ class Alarms:
         """Returns at once; the message follows."""
         at = datetime.now(UTC)
         what, day = (alarm.code, alarm.tenant or "", alarm.subject), f"{at:%Y-%m-%d}"
-        if self._seen.get(what) == day:
+        today = {each: when for each, when in self._seen.items() if when == day}
+        if what in today or (alarm.tenant and sum(each[:2] == what[:2] for each in today) >= _MOST_OF_A_TENANT):
             return
-        self._seen = {each: when for each, when in self._seen.items() if when == day} | {what: day}
+        self._seen = today | {what: day}
         task = asyncio.get_running_loop().create_task(self._send(alarm, at))
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)

@@ -56,8 +56,8 @@ _KINDS: Final = tuple(
 )
 
 _COMPATIBLE: Final = ip_network("::/96")
-# RFC 6052 2.1, and the range for local use
-_NAT64: Final = (ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/48"))
+# RFC 6052 2.1, the range for local use, and that of stateless translators
+_NAT64: Final = (ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/48"), ip_network("::ffff:0:0:0/96"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from gatepost.admin.forecast.forecast import ForecastItem
 from gatepost.app import open_editor, open_queue_admin
 from gatepost.app.own_credentials import certificates, foreseen
 from gatepost.config import Config
+from gatepost.mail.visible import visible
 from gatepost.queue.message import RecipientState
 from gatepost.queue.store import QueueFilter
 
@@ -53,7 +54,9 @@ def _own_certificates(config: Config, editor: DirectoryEditor) -> Metric:
     )
     for each in certificates(config, editor):
         if each.not_after:
-            gauge.add_metric((each.tenant, each.connector, each.named, each.sha256), each.not_after.timestamp())
+            # The name is whoever's made the certificate: a tenant's trust anchor is called what the tenant likes.
+            labels = (each.tenant, each.connector, visible(each.named), each.sha256)
+            gauge.add_metric(labels, each.not_after.timestamp())
     return gauge
 
 
