@@ -38,7 +38,7 @@ def _lines_with(pattern: str) -> list[str]:
 
 
 # Written in pieces, so that this file does not hold what it looks for.
-_HOMES = r"(?<![\w.~-])/(ro" r"ot|wo" r"rk|Us" r"ers|mn" r"t|ho" r"me/(?!alice/))(/|\b)[\w.-]*/?"
+_HOMES = r"(?<![\w.~<-])/(ro" r"ot|wo" r"rk|Us" r"ers|mn" r"t|ho" r"me/(?!alice/))(/|\b)[\w.-]*/?"
 _INDEXES = r"\b(py" r"pi\.org|pythonho" r"sted\.org|registry\.np" r"mjs)|--(extra-)?ind" r"ex-url|--trusted-ho" r"st"
 _UNFINISHED = r"\b(TO" r"DO|FIX" r"ME|XX" r"X)\b"
 
