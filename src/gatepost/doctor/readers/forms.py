@@ -7,7 +7,7 @@ Laws: a label says what its value is, in the order in which the form has them; w
 
 import re
 from collections.abc import Iterator
-from typing import Literal
+from typing import Final, Literal
 
 from gatepost.doctor.evidence import SubmissionSettings
 from gatepost.doctor.page import Page
@@ -40,12 +40,15 @@ _NAME = re.compile(
 )
 _SMART_HOSTS = re.compile(r"\bsmart ?hosts?\b[^:\n]{0,60}:\s{0,10}(?P<value>[\w.,\[\] -]{4,400})", re.I)
 _ON = frozenset(("on", "ein", "activ\u00e9", "activado"))
+_OFF = frozenset(("off", "aus", "d\u00e9sactiv\u00e9", "desactivado"))
+_ORGANISATIONS = re.compile(r"your organi[sz]ation['\u2019]?s(?: email)? server|partner organi[sz]ation", re.I)
 _LABELS = re.compile(r"^\s{0,40}(?:Status|\u00c9tat|Estado|Name|Nombre|Nom|From|To)\s{0,10}(?::\s{0,40})?$", re.I)
 
 
 def read_portal(page: Page) -> Iterator[Fact]:
     """A connector as the Exchange admin centre describes it, each label before its value or above it."""
     yield from _listed(page)
+    yield from _tabled(page)
     told: dict[str, tuple[int, str]] = {}
     for index, line in _labelled(page):
         for name, value in _of_portal(line):
@@ -96,6 +99,29 @@ def _listed(page: Page) -> Iterator[Fact]:
         if found := exported(
             properties, source, hint="outboundconnector" if outbound else "inboundconnector", quote=quote
         ):
+            yield found
+
+
+_CELL: Final = re.compile(r"\s{0,3}\|\s{0,3}")
+
+
+def _tabled(page: Page) -> Iterator[Fact]:
+    """The centre's list as a table: a row that says between which two organisations and by what it identifies."""
+    for index, line in page.free():
+        cells = [each for each in _CELL.split(line.strip().strip("|").strip()) if each]
+        if len(cells) < 4 or not _ORGANISATIONS.search(line):
+            continue
+        told = dict(_of_portal(f"From: {next((each for each in cells if _ORGANISATIONS.search(each)), '')}"))
+        told |= dict(pair for each in cells for pair in _of_portal(each))
+        status = next((each for each in cells if each.casefold() in _ON | _OFF), "")
+        if not told.keys() & {"SenderIPAddresses", "TlsSenderCertificateName"} or "ConnectorType" not in told:
+            continue
+        told |= {"Name": cells[0]} if cells[0] != status else {"Name": cells[1]}
+        told |= {"Enabled": str(status.casefold() in _ON)} if status else {}
+        source, quote = page.source(index), line.strip()[:500]
+        properties = tuple(property_of(name, value, source, quote) for name, value in told.items())
+        page.take(index)
+        if found := exported(properties, source, hint="inboundconnector", quote=quote):
             yield found
 
 

@@ -226,6 +226,14 @@ def _unruled(page: Page, index: int, known: Known) -> Grid | None:
     return None
 
 
+_AS_ONE: Final = re.compile(rf"{_DAY_AND_TIME.pattern}|(?:CN|O|OU)=[^=\n]{{1,80}}$")
+"""Values with blanks in them: a day with its time, a name at the end of a row."""
+
+
+def _without_blanks(value: re.Match[str]) -> str:
+    return value[0].replace(" ", "\0")
+
+
 def _even_rows(page: Page, first: int, head: str, columns: int, split: Callable[[str], list[str]]) -> Iterator[Row]:
     starts = [match.start() for match in re.finditer(r"(?:^|(?<=\s\s)|(?<=\t))\S", head)]
     for index in range(first, min(first + _MOST_ROWS, len(page.lines))):
@@ -233,6 +241,8 @@ def _even_rows(page: Page, first: int, head: str, columns: int, split: Callable[
         if not line.strip() or index in page.taken or _PROMPT.match(line):
             return
         cells = split(line.strip())
+        if len(cells) != columns:
+            cells = [each.replace("\0", " ") for each in split(_AS_ONE.sub(_without_blanks, line.strip()))]
         if len(cells) != columns and len(starts) == columns and _in_columns(line.ljust(starts[-1] + 1), starts):
             cells = _cut(line, starts)
         if len(cells) != columns:
@@ -344,7 +354,9 @@ def _headless(page: Page, index: int, known: Known) -> Grid | None:
         starts, ends = [each.start() for each in dashes], [each.end() for each in dashes]
         fits = len(dashes) == len(names)
         return Grid((below, below), names, tuple(_wrapped_rows(page, below + 1, starts, ends))) if fits else None
-    rows = tuple(_even_rows(page, below, "", len(names), _GAP.split))
+    rows = next(
+        filter(None, (tuple(_even_rows(page, below, "", len(names), each)) for each in (_GAP.split, str.split))), ()
+    )
     following = rows[-1].last + 1 if rows else below
     if following < len(page.lines) and page.lines[following].strip() and not _PROMPT.match(page.lines[following]):
         return None  # of a table of which a row does not fit, the rest is not it either

@@ -31,6 +31,12 @@ _LINE: Final = re.compile(
     r"^(?P<before>\s{0,12}|\s{0,4}[-*•|]\s{1,3})(?P<name>[^\W\d_]\w{1,45})(?P<sign>\s*(?::(?=\s|$)|\uff1a))\s?(?P<value>.*)$"
 )
 _ASSIGNED: Final = re.compile(r"^(?P<before>\s{0,12})(?P<name>[A-Z][A-Za-z]\w{1,45})(?P<sign>\s+=)\s+(?P<value>\S.*)$")
+_CELLS: Final = re.compile(
+    r"^(?P<before>\s{0,12}\|\s?)(?P<name>[^\W\d_]\w{1,45})(?P<sign>\s*\|)\s?(?P<value>[^|]*?)\s*\|\s*$"
+)
+"""A row of a table of names and values."""
+_ACCEPTED: Final = re.compile(r"\s{0,8}(?:accepted|akzeptiert)\s{0,3}:", re.IGNORECASE)
+"""Somebody's note of the tenant's domains below an export."""
 _ITEM: Final = re.compile(r"^\s{0,12}-\s{1,12}(?P<item>[^\s:](?:[^:]|:(?=\S)){0,2000})$")
 _PROMPT: Final = re.compile(r"\s*(?:\[PS\]|PS [A-Z]:)")
 _FEW: Final = 3
@@ -142,9 +148,9 @@ class _Block:
         self.lines.append(index)
 
     def _named(self, line: str) -> re.Match[str] | None:
-        if COLOURED.search(line) or SERVER_BESIDE.search(line):
+        if COLOURED.search(line) or SERVER_BESIDE.search(line) or _ACCEPTED.match(line):
             return None
-        return _LINE.match(line) or _ASSIGNED.match(line)
+        return _LINE.match(line) or _ASSIGNED.match(line) or _CELLS.match(line)
 
 
 def _is_double_spaced(page: Page) -> bool:
@@ -159,6 +165,9 @@ def read(page: Page) -> Iterator[Fact]:
     for index, written in enumerate([*page.lines, ""]):
         line = "" if index in page.taken else written
         if block.takes_item(index, line) or block.takes_rest(index, line):
+            continue
+        if (whole := list(_in_one_line(page, index, line, block.hint))) and not block.entries:
+            yield from whole
             continue
         if (closed := block.takes_name(index, line)) is not None:
             yield from closed
@@ -220,3 +229,24 @@ def _braced(page: Page, index: int, line: str, hint: str) -> Iterator[Fact]:
         if found := exported(properties, page.source(index), hint=hint, quote=quote):
             page.take(index)
             yield found
+
+
+_NAMED_PART: Final = re.compile(r"(?P<name>[A-Z]\w{2,45})\s{0,20}[:=](?:\s(?P<value>\S.*)?)?$")
+_BETWEEN_PARTS: Final = re.compile(r"\s{2,}(?=[A-Z]\w{2,45}\s{0,20}[:=])")
+
+
+def _in_one_line(page: Page, index: int, line: str, hint: str) -> Iterator[Fact]:
+    """`Name : x  Enabled : True  ConnectorType : Partner`: a list whose line ends were lost."""
+    parts = [_NAMED_PART.match(each.strip()) for each in _BETWEEN_PARTS.split(line[:2000])]
+    named = [each for each in parts if each is not None]
+    if len(named) < _FEW or len(named) < len(parts):
+        return
+    quote = line.strip()[:500]
+    properties = tuple(
+        property_of(english(each["name"]), (each["value"] or "").strip(), page.source(index), quote) for each in named
+    )
+    if kind_of([each.name for each in properties], hint) and (
+        found := exported(properties, page.source(index), hint=hint, quote=quote)
+    ):
+        page.take(index)
+        yield found
