@@ -15,6 +15,7 @@ Asks = Callable[[MailPath], Iterator[Check]]
 def all_checks(path: MailPath) -> tuple[Check, ...]:
     """Every answer that the path gives."""
     from gatepost.doctor.checks import (
+        between,
         client_certificate,
         dane,
         egress,
@@ -27,6 +28,7 @@ def all_checks(path: MailPath) -> tuple[Check, ...]:
         named,
         own_relay,
         postfix,
+        programs,
         receivers,
         relays,
         resolver,
@@ -66,8 +68,11 @@ def all_checks(path: MailPath) -> tuple[Check, ...]:
         handshake.begins_as_the_other_side_does,
         handshake.has_a_suite_in_common,
         handshake.client_speaks_a_version_of_today,
+        handshake.client_offers_a_version_of_today,
         handshake.signature_algorithm_is_known,
         handshake.nobody_replaces_certificates,
+        between.service_shows_its_own_certificate,
+        between.full_packets_pass,
         handshake.client_presents_what_it_has,
         handshake.key_was_not_installed,
         keys.own_certificate_stands_first,
@@ -76,6 +81,8 @@ def all_checks(path: MailPath) -> tuple[Check, ...]:
         keys.client_trusts_the_peer,
         keys.renewed_file_is_presented,
         keys.peer_is_called_by_a_name_of_its_certificate,
+        programs.program_can_show_a_certificate,
+        programs.host_has_an_address_of_its_own,
         client_certificate.program_has_a_client_certificate,
         receivers.receiver_finds_what_it_demands,
         relays.relay_sees_its_clients,

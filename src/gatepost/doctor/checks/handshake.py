@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final
 
 from gatepost.doctor.checks.check import Check, Need
-from gatepost.doctor.evidence import CertificateSeen, PostfixSetting, SignSeen, SubmissionSettings
+from gatepost.doctor.evidence import CertificateSeen, PacketSeen, PostfixSetting, SignSeen, SubmissionSettings
 from gatepost.doctor.path.objects import MailPath
 from gatepost.doctor.path.told import Told, inferred, seen
 from gatepost.doctor.repairs import Advice, Edit
@@ -25,6 +25,8 @@ def signs(path: MailPath, *kinds: str) -> tuple[SignSeen, ...]:
 
 def begins_as_the_other_side_does(path: MailPath) -> Iterator[Check]:
     """RFC 8314 3: port 465 begins with TLS; RFC 3207: ports 25 and 587 begin in plain text and change by STARTTLS."""
+    if _refused_over_its_version(path):
+        return
     told = signs(path, "wrong-version-number", "greeting-never-came")
     settings = next((each for each in path.bundle.submissions if each.port and each.tls), None)
     wrapper = path.bundle.postfix_setting("smtp_tls_wrappermode")
@@ -74,6 +76,11 @@ def begins_as_the_other_side_does(path: MailPath) -> Iterator[Check]:
             ),
             needs=(Need("the program's settings: host, port, and whether it says SSL, TLS or STARTTLS", 2),),
         )
+
+
+def _refused_over_its_version(path: MailPath) -> bool:
+    """A server that refuses the version of a TLS hello says "wrong version number" as well, but it answers an alert."""
+    return any(map(_says_protocol_version, path.bundle.packets))
 
 
 _IS_ON: Final = ("true", "yes", "1", "on", "ssl")
@@ -195,6 +202,49 @@ def client_speaks_a_version_of_today(path: MailPath) -> Iterator[Check]:
     )
 
 
+_OF_LONG_AGO: Final = ("TLS 1.0", "TLS 1.1", "SSL 3.0")
+
+
+def client_offers_a_version_of_today(path: MailPath) -> Iterator[Check]:
+    """A captured hello says which version is the highest that the client has; the alert says that it is too old."""
+    alert = next((each for each in path.bundle.packets if _says_protocol_version(each)), None)
+    hello = next(
+        (each for each in path.bundle.packets if each.kind == "client-hello" and each.version in _OF_LONG_AGO), None
+    )
+    if alert is None or hello is None or "supported_versions" in hello.extensions:
+        return
+    client = hello.sender.rpartition(".")[0] if hello.sender.count(".") == _WITH_PORT else hello.sender or "the client"
+    yield Check(
+        cause="only-old-tls-versions",
+        standing="broken",
+        subject=client,
+        says=f"The client hello of {client} offers {hello.version} at most, and the server answers protocol_version: its library no longer has that version, whatever its settings allow.",
+        premises=(seen(hello, hello, f"client hello: {hello.version}"), seen(alert, alert)),
+        explains=frozenset(("wrong-version-number", "old-tls-only", "handshake-broke", "nothing-goes")),
+        edits=(
+            Advice(
+                "device",
+                f"New firmware for {client} with TLS 1.2, or a new device (a firmware without it cannot be set to it)",
+            ),
+            Advice(
+                "network",
+                f"Until then a listener of its own for {client} alone, inside the house and without TLS, that hands the mail on with TLS: OpenSMTPD 'listen on <inside address> port 25' and 'match from src {client} for any action <relay>'; Postfix: an smtpd in master.cf with -o smtpd_tls_security_level=none -o mynetworks={client}; Exim: tls_advertise_hosts = !{client}",
+            ),
+        ),
+        verify=f"The log shows a session of {client} that ends in a delivery.",
+        alone=True,
+        place=40,
+    )
+
+
+_WITH_PORT: Final = 4
+"""Dots in tcpdump's `10.0.0.44.49210`."""
+
+
+def _says_protocol_version(packet: PacketSeen) -> bool:
+    return packet.kind == "alert" and "protocol version" in packet.description.casefold()
+
+
 def signature_algorithm_is_known(path: MailPath) -> Iterator[Check]:
     told = signs(path, "signature-algorithm")
     if not told:
@@ -214,7 +264,7 @@ def signature_algorithm_is_known(path: MailPath) -> Iterator[Check]:
         edits=(
             Advice(
                 "certificate authority",
-                "Order the certificate with an RSA key of 2048 bits and SHA-256 (PKCS #1), or ECDSA P-256, and a chain signed likewise",
+                "Order the certificate with an RSA key of 2048 bits and SHA-256 (PKCS #1), or an ECDSA key signed with SHA-256 (SHA-384 for P-384), and a chain signed likewise; an own authority: set its default_md (openssl.cnf) or hash to sha256, sign the same request again, and install the result in the mail server",
             ),
         ),
         verify="openssl x509 -noout -text shows sha256WithRSAEncryption or ecdsa-with-SHA256 in every certificate of the chain.",
@@ -225,7 +275,7 @@ def signature_algorithm_is_known(path: MailPath) -> Iterator[Check]:
 
 def _is_odd(certificate: CertificateSeen) -> bool:
     algorithm = certificate.signature_algorithm.casefold()
-    return any(each in algorithm for each in ("pss", "ed25519", "ed448", "sha1", "md5", "sha3"))
+    return any(each in algorithm for each in ("pss", "ed25519", "ed448", "sha1", "md5", "sha3", "ecdsa-with-sha512"))
 
 
 # --- who stands between ---------------------------------------------------------------------------------------------

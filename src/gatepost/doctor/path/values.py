@@ -228,7 +228,16 @@ def _with_its_range(bundle: EvidenceBundle, address: str) -> str:
 _DOMAIN: Final = re.compile(r"[\w-]{1,63}(?:\.[\w-]{1,63}){1,10}")
 
 
+_MACHINES: Final = (".prod.outlook.com", ".prod.protection.outlook.com")
+"""The service's single machines, as they sign their replies: nothing to send to."""
+
+
 def next_hop(path: MailPath) -> str:
     """The host that the mail is handed to."""
-    hosts = [each for each in endpoint_names(path.bundle) if _DOMAIN.fullmatch(each)]
-    return only(each for each in hosts if each.endswith(ENDPOINT)) or only(hosts)
+    hosts = [each for each in endpoint_names(path.bundle) if _DOMAIN.fullmatch(each) and not each.endswith(_MACHINES)]
+    written = (each.value.casefold() for each in path.bundle.names if each.kind == "domain")
+    return (
+        only(each for each in hosts if each.endswith(ENDPOINT))
+        or only(each for each in written if each.endswith(ENDPOINT) and not each.endswith(_MACHINES))
+        or only(hosts)
+    )

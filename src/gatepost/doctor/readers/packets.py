@@ -15,18 +15,19 @@ from gatepost.doctor.page import Page
 from gatepost.exchange.source import Fact
 
 _MESSAGE: Final = re.compile(
-    r"Handshake (?:Protocol|Type):\s*(?P<kind>Client Hello|Server Hello|Certificate Request|Certificate)\b"
+    r"(?:Handshake (?:Protocol|Type):|\b(?:TLS|SSL)v\d(?:\.\d)?)\s{0,4}(?P<kind>Client Hello|Server Hello|Certificate Request|Certificate)\b"
 )
 _ALERT: Final = re.compile(r"Alert\s*\(Level:\s*(?P<level>\w+),\s*Description:\s*(?P<description>[\w ]{3,40})\)")
 _NUMBER: Final = re.compile(r"^\s*Description:\s*(?P<description>[\w ]{3,40})\s\((?P<number>\d{1,3})\)")
 _VERSION: Final = re.compile(r"^\s*Version:\s*(?P<version>(?:TLS|SSL) \d\.\d)\b")
+_BESIDE: Final = re.compile(r"\bVersion:\s*(?P<version>(?:TLS|SSL) \d\.\d)\b")
 _CIPHER: Final = re.compile(r"^\s*Cipher Suite:\s*(?P<cipher>TLS_\w{3,60})")
 _EXTENSION: Final = re.compile(r"^\s*Extensions?:\s*(?P<names>[a-z_][\w ,]{2,200})")
 _PART: Final = re.compile(
     r"^\s+(?:Alert Message|Level:|Length:|Content Type:|Handshake Type:|Random|Session ID|Cipher Suites|Compression|Extensions Length|Signature (?:Hash )?Algorithm|Supported (?:Group|Version)|Server Name|Type:|GMT Unix)"
 )
 _ENDS: Final = re.compile(
-    r"(?P<sender>\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?)\s*(?:->|\u2192)\s*(?P<receiver>\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?)"
+    r"(?P<sender>\d{1,3}(?:\.\d{1,3}){3}(?:[:.]\d{1,5})?)\s*(?:->|\u2192|>)\s*(?P<receiver>\d{1,3}(?:\.\d{1,3}){3}(?:[:.]\d{1,5})?)"
 )
 _TCPDUMP: Final = re.compile(
     r"^(?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d\.\d{1,9} (?:[\w.]{1,20} (?:In|Out)\s+)?IP6? (?P<sender>\S{3,100}) > (?P<receiver>\S{3,100}): Flags \[(?P<flags>[A-Z.]{1,6})\](?P<rest>.*)$"
@@ -53,6 +54,8 @@ def read(page: Page) -> Iterator[Fact]:
                 "ciphers": (),
                 "extensions": (),
             }
+            if head and (version := _BESIDE.search(line[:300])):
+                message["version"] = version["version"]
             if not head and alert:
                 message["description"] = alert["description"].strip()
             if ends is not None:
