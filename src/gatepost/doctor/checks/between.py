@@ -97,7 +97,7 @@ def full_packets_pass(path: MailPath) -> Iterator[Check]:
         cause="certificate-flight-lost",
         standing="broken",
         subject=str(unit),
-        says=f"Packets of {lost.size + _IP_AND_ICMP} bytes do not pass, those of {unit} do: a tunnel or line on the way takes less, and nobody is told. EHLO is small and passes; the certificates of the TLS handshake fill whole packets and are lost.",
+        says=f"Packets of {lost.size + _IP_AND_ICMP} bytes do not pass, those of {unit} do: a tunnel or line on the way takes less and reports nothing. EHLO is small and passes; the certificates of the TLS handshake fill whole packets and are lost.",
         premises=(
             seen(lost, lost.shown, f"{lost.shown.command}: lost"),
             seen(passing, passing.shown, f"{passing.shown.command}: passes"),

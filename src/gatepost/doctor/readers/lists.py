@@ -32,7 +32,7 @@ _LINE: Final = re.compile(
 )
 _ASSIGNED: Final = re.compile(r"^(?P<before>\s{0,12})(?P<name>[A-Z][A-Za-z]\w{1,45})(?P<sign>\s+=)\s+(?P<value>\S.*)$")
 _CELLS: Final = re.compile(
-    r"^(?P<before>\s{0,12}\|\s?)(?P<name>[^\W\d_]\w{1,45})(?P<sign>\s*\|)\s?(?P<value>[^|]*?)\s*\|\s*$"
+    r"^(?P<before>\s{0,12}\|\s?)(?P<name>[^\W\d_]\w{1,45})(?P<sign>\s{0,40}\|)\s?(?P<value>[^|]{0,2000})\|\s{0,40}$"
 )
 """A row of a table of names and values."""
 _ACCEPTED: Final = re.compile(r"\s{0,8}(?:accepted|akzeptiert)\s{0,3}:", re.IGNORECASE)
