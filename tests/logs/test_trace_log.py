@@ -133,6 +133,20 @@ def test_a_store_that_cannot_write_loses_rows_and_says_so() -> None:
     assert len(scene.store.received) == 1 and "1 entries are missing" in scene.reports[-1]
 
 
+def test_a_share_that_cannot_be_written_costs_the_others_nothing() -> None:
+    scene = Scene()
+    write = scene.store.write
+
+    def not_strangers(share: Share, *rows: Sequence[Received] | Sequence[LaterEvent]) -> None:
+        if share == "strangers":
+            raise OSError("no space left")
+        write(share, *rows)  # type: ignore[arg-type]
+
+    scene.store.write = not_strangers  # type: ignore[method-assign]
+    scene.at(0.1, received(refused=True, by_stranger=True), row := received(refused=True, tenant="contoso"))
+    assert scene.store.received == [row] and "trace cannot be written" in scene.reports[0]
+
+
 def test_whoever_writes_much_goes_into_a_share_of_their_own() -> None:
     scene = Scene(most_octets=1)
     flood = [received(refused=True, by_stranger=True, address="192.0.2.7") for _ in range(4000)]

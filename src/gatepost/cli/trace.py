@@ -5,6 +5,7 @@ import io
 import json as json_module
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
@@ -20,9 +21,10 @@ from gatepost.errors import NotFound
 trace_app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 _LOOK_EVERY_S: Final = 0.5
-_LOOK_BACK: Final = "5m"
+_LOOK_BACK: Final = "60s"
 """A message that is followed may be delivered some time after it was accepted."""
-_MOST_FOLLOWED: Final = 50_000
+_LOOKED_AT: Final = 2_000
+_REMEMBERED: Final = 50_000
 _TRIES: Final = 10
 _PAUSE_S: Final = 0.15
 
@@ -213,23 +215,17 @@ def _follow(words: Words, *, json: bool, as_csv: bool) -> None:
         while True:
             # Times are reckoned from the moment of the question: each look is a new one.
             with context.traces() as traces:
-                page = _collected(traces, _recent(words), _MOST_FOLLOWED, None)
+                page = _collected(traces, replace(words, since=_LOOK_BACK), _LOOKED_AT, None)
             for each in reversed(page.items):
                 if told.get(each["id"]) != each["outcome"]:
                     if each["id"] in told or each["at"] >= began:
                         _tell(each, json=json, as_csv=as_csv)
                     told[each["id"]] = each["outcome"]
-            if len(told) > _MOST_FOLLOWED:
+            if len(told) > _REMEMBERED:
                 told = {each["id"]: each["outcome"] for each in page.items}
             time.sleep(_LOOK_EVERY_S)
     except KeyboardInterrupt:
         return
-
-
-def _recent(words: Words) -> Words:
-    from dataclasses import replace
-
-    return replace(words, since=_LOOK_BACK)
 
 
 def _tell(item: Mapping[str, Any], *, json: bool, as_csv: bool) -> None:

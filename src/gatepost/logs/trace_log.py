@@ -116,8 +116,15 @@ class TraceLog(BackgroundLog["Session | Settled | Received"], Generic[Session]):
                 for each in self._describe(entry):
                     self._take(each, batch, now)
         self._let_go(batch, now)
+        problem: OSError | None = None
         for share in batch.shares:
-            self._store.write(share, batch.received[share], batch.later[share], batch.fresh[share])
+            try:
+                self._store.write(share, batch.received[share], batch.later[share], batch.fresh[share])
+            except OSError as error:
+                # What is the matter with one share need not be with the others.
+                problem = problem or error
+        if problem is not None:
+            raise problem
 
     def _take(self, received: Received, batch: "_Batch", now: float) -> None:
         place = received.place

@@ -101,7 +101,7 @@ class TraceWriter(Protocol):
         fresh: Sequence[Received] = (),
     ) -> None:
         """Keep these. What is `fresh` can be found from now on, and is given again once, as `received`, with what
-        happened to it first; the writer ends, or 60 seconds go by, and it is kept as it was. Raises `OSError`; then
-        they are lost."""
+        happened to it first; the writer ends, or 60 seconds go by, and it is kept as it was. A share that has no room
+        keeps nothing. Raises `OSError`; then they are lost."""
 
     def close(self) -> None: ...

@@ -5,8 +5,6 @@ from contextlib import closing
 from datetime import date
 from pathlib import Path
 
-import pytest
-
 from contracts.trace_store_contract import NOON, ids, received
 from gatepost.store.trace.day_file import day_file
 from gatepost.store.trace.reader import SqliteTraceReader
@@ -44,11 +42,13 @@ def test_a_share_that_holds_too_much_of_today_takes_no_more_and_the_others_do(tm
     sized(tmp_path, "tenants", 1, 100)
     retention = Retention(max_age_s=0.0, max_octets=1000)
     assert remove_old(tmp_path, retention, TODAY, NOON) == {"busy-strangers"}
-    writer = SqliteTraceWriter(tmp_path, 3, retention, lambda: NOON)
-    with pytest.raises(OSError, match="max_folder_size"):
-        writer.write("busy-strangers", [received(refused=True)])
+    said: list[str] = []
+    writer = SqliteTraceWriter(tmp_path, 3, retention, lambda: NOON, report=said.append)
+    writer.write("busy-strangers", [received(refused=True)])
     writer.write("tenants", [row := received()])
     writer.close()
+    assert len(said) == 1 and "busy-strangers" in said[0] and "max_folder_size" in said[0]
+    assert not list((tmp_path / "busy-strangers").glob("*-w3-*"))
     assert ids(SqliteTraceReader(tmp_path).search(Wanted(rcpt_to=row.rcpt_to), 5).items) == [row.id]
 
 

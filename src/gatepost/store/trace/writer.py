@@ -84,7 +84,8 @@ class SqliteTraceWriter:
             self._tidied_at = now
             self._tidy(now)
         if share in self._full:
-            raise OSError(f"today alone has all the octets that the {share} may have; see [trace] max_folder_size")
+            # Of those who wrote so much; what others have is written all the same.
+            return
         days: dict[date, _Rows] = {}
         for each in received:
             _of_day(days, each.at).received.append(each)
@@ -146,7 +147,13 @@ class SqliteTraceWriter:
         for file in files_in(self._folder):
             if self._is_left_over(file, today):
                 self._finish(file)
-        self._full = remove_old(self._folder, self._retention, today, now)
+        full = remove_old(self._folder, self._retention, today, now)
+        for share in full - self._full:
+            self._report(
+                f"trace {self._folder / share}: today alone has all the octets that {share} may have; their trace goes "
+                "on when there is room; mail continues; raise max_folder_size in [trace]"
+            )
+        self._full = full
 
     def _is_left_over(self, file: DayFile, today: date) -> bool:
         """This worker was killed before it could finish the file."""
