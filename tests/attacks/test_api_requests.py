@@ -102,6 +102,15 @@ def test_a_trailer_is_read_as_strictly_as_a_header(relay: Installation, token: s
     assert said.count(b"HTTP/1.1 ") <= 1
 
 
+def test_a_body_in_tens_of_thousands_of_chunks_is_not_worked_off(relay: Installation, token: str) -> None:
+    """Before: a second of the process for each request of 170,000 chunks with an octet each."""
+    body = [b"1\r\n%c\r\n" % octet for octet in b"{}"]
+    for blanks, status in ((4_000, b"201"), (5_000, b"400")):
+        chunks = b"".join((*body, *[b"1\r\n \r\n"] * blanks, b"0\r\n\r\n"))
+        last = head(token, PUT, "Content-Type: application/json", "Transfer-Encoding: chunked", "Connection: close")
+        assert said_to(relay, last + END + chunks).startswith(b"HTTP/1.1 " + status)
+
+
 def test_a_body_that_no_answer_waits_for_does_not_keep_the_connection(relay: Installation) -> None:
     with secured(relay) as sock:
         sock.sendall(head(None, PUT, "Content-Length: 1000000") + END + b"{")

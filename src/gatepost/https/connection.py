@@ -21,6 +21,8 @@ from gatepost.https.problem import Problem
 
 LARGEST_HEADER: Final = 32 * 1024
 _MOST_FIELDS: Final = 100
+_MOST_CHUNKS: Final = 4096
+"""Of one body: 256 octets in each are the largest body. Each costs as much as a large one."""
 _TAKES_NOTHING_S: Final = 20.0
 _GOODBYE_S: Final = 5.0
 _LONGEST_CONNECTION_S: Final = 600.0
@@ -28,13 +30,24 @@ _LONGEST_CONNECTION_S: Final = 600.0
 
 class _StrictLines(ReceiveBuffer):
     """RFC 9112 2.2, 5.2: a bare LF may, and a folded line must be taken for an error by a server. Other programs on the
-    way read both differently, and what follows as another request."""
+    way read both differently, and what follows as another request. A body comes in a bounded number of chunks."""
+
+    _chunks = 0
+
+    def maybe_extract_next_line(self) -> bytearray | None:
+        """The head of a chunk (RFC 9112 7.1)."""
+        line = super().maybe_extract_next_line()
+        self._chunks += line is not None
+        if self._chunks > _MOST_CHUNKS:
+            raise h11.RemoteProtocolError("too many chunks")
+        return line
 
     def maybe_extract_lines(self) -> list[bytearray] | None:
         before = bytes(self._data)
         lines = super().maybe_extract_lines()
         if lines is None:
             return None
+        self._chunks = 0
         section = before[: len(before) - len(self._data)]
         if section.count(b"\n") != section.count(b"\r\n") or section.count(b"\r") != section.count(b"\r\n"):
             raise h11.RemoteProtocolError("a line ends with CR LF")
