@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ import httpx
 import pytest
 
 from end_to_end.api_client import Api, token_for
-from end_to_end.installation import Installation, free_port, wait_until
+from end_to_end.installation import Installation, wait_until
 from end_to_end.outside import Outside, taken
 from end_to_end.scene import MESSAGE, UNLISTED_ADDRESS, with_two_tenants
 from end_to_end.smtp_client import SmtpClient
@@ -112,6 +113,18 @@ def test_the_api_has_the_same_metrics_for_an_operator(relay: Installation) -> No
     assert answer.status_code == 200 and "gatepost_messages_accepted_total" in answer.text
 
 
+def test_systemd_hears_that_the_service_is_ready_and_stops(tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("notified")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(folder / "notify"))
+        systemd.settimeout(30)
+        relay = Installation(folder, workers=1, environment={"NOTIFY_SOCKET": str(folder / "notify")})
+        relay.init()
+        with relay.serving():
+            assert systemd.recv(1000) == b"READY=1\nSTATUS=serving with 1 worker"
+        assert systemd.recv(1000) == b"STOPPING=1"
+
+
 def test_a_relay_that_does_not_run_needs_a_person(tmp_path_factory: pytest.TempPathFactory) -> None:
     stopped = Installation(tmp_path_factory.mktemp("stopped"))
     stopped.init()
@@ -120,4 +133,3 @@ def test_a_relay_that_does_not_run_needs_a_person(tmp_path_factory: pytest.TempP
     assert [(each["code"], each["do"]) for each in found["problems"]] == [("not-running", "systemctl start gatepost")]
     assert found["listeners"][0]["serving"] is False
     assert "not-running" in stopped("status", expect=1)
-    assert free_port()

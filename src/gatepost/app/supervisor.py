@@ -26,7 +26,9 @@ from gatepost import config as configuration
 from gatepost.app import open_directory, open_editor, privileges
 from gatepost.app.bind import Bound, bind
 from gatepost.app.figures import snapshots
+from gatepost.app.figures.health import is_live
 from gatepost.app.rolling_restart import RETIRE
+from gatepost.app.service_manager import ServiceManager
 from gatepost.app.shared_counts import SharedCounts, octets
 from gatepost.app.start_checks import StartError, check, data_lock
 from gatepost.config import Config, ConfigError, HttpsConfig, MetricsConfig
@@ -118,6 +120,7 @@ class _Supervisor:
         """Each with what is said once it serves, and its listener."""
         self._owners: dict[asyncio.Task[None], _Child] = {}
         """All whose process may run, those that were replaced among them."""
+        self._manager = ServiceManager()
         self._stopping = asyncio.Event()
         self._reload_wanted = asyncio.Event()
 
@@ -130,9 +133,14 @@ class _Supervisor:
         for child in (*self._workers, *(child for child, _, _ in self._faces)):
             self._start(child)
         ready = asyncio.create_task(self._say_ready())
-        reloading = asyncio.create_task(self._keep_reloading())
+        others = [
+            asyncio.create_task(self._keep_reloading()),
+            asyncio.create_task(self._manager.keep_alive(lambda: is_live(self._config).is_good)),
+        ]
         await self._stopping.wait()
-        reloading.cancel()
+        self._manager.stopping()
+        for task in others:
+            task.cancel()
         self._pass_on(signal.SIGTERM)
         owners = tuple(self._owners)
         await asyncio.wait(owners, timeout=_STOP_PATIENCE_S)
@@ -227,7 +235,9 @@ class _Supervisor:
                 self._say(f"reload failed, keeping the running configuration: {error}")
                 continue
             self._config = config
+            self._manager.reloading()
             await self._replace_all()
+            self._manager.ready("reloaded")
 
     def _check_reload(self, config: Config) -> None:
         """Raises `StartError` for what only a restart can change."""
@@ -305,6 +315,7 @@ class _Supervisor:
             where = _where(sock)
             tls = "STARTTLS" if listener.starttls and self._config.tls else "no TLS"
             self._say(f"listening on {where} as {self._config.hostname} ({tls}, {workers})")
+        self._manager.ready(f"serving with {workers}")
         for face, said, bound in self._faces:
             await face.tried.wait()
             if face.ready:
