@@ -173,6 +173,12 @@ def _sender_names(path: MailPath) -> Iterator[list[str]]:
     yield [each.connector for each in bundle.sessions if each.log == "send" and each.connector]
     yield [each.value for each in bundle.health if each.label.casefold() == "connector name"]
     yield [each.connector for each in bundle.queue_errors if not _is_id(each.connector)]
+    told = (_TAGGED.search(each.message) for each in bundle.powershell_errors)
+    yield [each["name"].strip() for each in told if each]
+
+
+_TAGGED: Final = re.compile(r"following Send Connectors\s{0,3}:\s{0,3}(?P<name>[^.,;]{2,80})", re.IGNORECASE)
+"""Why Exchange does not remove a certificate."""
 
 
 def _is_id(text: str) -> bool:

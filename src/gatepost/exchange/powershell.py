@@ -28,6 +28,6 @@ def object_of(command: str) -> str:
     """The object a Set- or New- command is about: its -Identity or -Name, else its first argument."""
     given = re.search(r"-(?:Identity|Name)\s+(?:'([^']+)'|\"([^\"]+)\"|([^\s'\"-]\S*))", command, re.IGNORECASE)
     first = re.search(
-        r"\b(?:Set|New|Remove|Get|Enable|Disable)-\w+\s+(?:'([^']+)'|\"([^\"]+)\"|([^\s'\"-]\S*))", command
+        r"\b(?:Set|New|Remove|Get|Enable|Disable)-\w+\s+(?:'([^']+)'|\"([^\"]+)\"|([^\s'\":-]\S*))", command
     )
     return next((each for match in (given, first) if match for each in match.groups() if each), "")

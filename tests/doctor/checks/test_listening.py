@@ -2,6 +2,7 @@
 
 # ruff: noqa: E501 - evidence is as long as it is
 
+from doctor.pasted import commands, first
 from gatepost.doctor.checks.listening import edge_has_the_same_values, relay_listener_lists_its_clients
 from gatepost.doctor.path.joining import mail_path
 from gatepost.doctor.reading import read_text
@@ -33,3 +34,14 @@ def test_edgesync_says_that_it_did_not_run():
     text = "SyncStatus : Inconclusive\nName : EDGE1\nSendConnectorStatus : NotSynchronized\n"
     (broken,) = edge_has_the_same_values(path(text))
     assert broken.subject == "EDGE1"
+
+
+def test_a_name_that_the_edge_cannot_take_is_why_edgesync_fails():
+    shown = """
+        [PS] C:\\>Test-EdgeSynchronization
+        SyncStatus : Failed
+        FailureDetail : The value of property TlsCertificateName exceeds the maximum length 256
+        ConfigurationStatus: Incomplete
+    """
+    found = first(edge=shown)
+    assert found and found.rule == "certificate-name-too-long-for-edge" and "-Fqdn" in commands(found)

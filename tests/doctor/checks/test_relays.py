@@ -43,3 +43,14 @@ def test_a_silence_on_port_25_is_never_certain():
         tool="nc: connect to own-example.mail.protection.outlook.com port 25 (tcp) failed: Connection timed out"
     )
     assert found and "H06" in found.catalogue and found.confidence == "medium"
+
+
+def test_a_port_that_was_tried_by_hand_and_stayed_silent_is_blocked():
+    tried = "ubuntu@instance-1:~$ telnet tern-example.mail.protection.outlook.com 25\nTrying 203.0.113.36...\ntelnet: Unable to connect to remote host: Connection timed out\n"
+    found = first(session=tried)
+    assert found and found.rule == "port-25-blocked" and "587" in commands(found)
+
+
+def test_a_silent_port_of_this_host_itself_is_no_block():
+    tried = "root@relay:~# telnet 127.0.0.1 25\nTrying 127.0.0.1...\ntelnet: Unable to connect to remote host: Connection refused\n"
+    assert first(session=tried) is None

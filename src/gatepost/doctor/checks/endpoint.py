@@ -159,8 +159,9 @@ def connector_routes_to_what_it_expects(path: MailPath) -> Iterator[Check]:
 def _routed_by_star(path: MailPath, connector: SendConnector, expects: str) -> Check | None:
     """Address space `*` by DNS: every domain's own exchanger would have to present the service's certificate."""
     endpoint = endpoint_of(path)
-    if "*" not in {_space(each) for each in connector.values("AddressSpaces")} or endpoint is None:
+    if "*" not in {_space(each) for each in connector.values("AddressSpaces")}:
         return None
+    host = endpoint.value if endpoint else f"'<initial-domain>{_ENDPOINT}'"
     failed = next((each for each in path.bundle.queue_errors if each.next_hop and "4.7.5" in each.last_error), None)
     return Check(
         cause="dns-routing-instead-of-smart-host",
@@ -173,7 +174,7 @@ def _routed_by_star(path: MailPath, connector: SendConnector, expects: str) -> C
         ),
         explains=frozenset(("peer-untrusted", "nothing-goes", "no-secure-channel", "handshake-broke")),
         way="out",
-        edits=tuple(_reroute(connector, endpoint.value)),
+        edits=tuple(_reroute(connector, host)),
         verify="The session's banner names the tenant's endpoint; the queue for outside domains drains.",
         alone=True,
         place=50,
@@ -236,7 +237,10 @@ def relays_at_the_relaying_endpoint(path: MailPath) -> Iterator[Check]:
         "connector" in each.quote.casefold() for each in path.bundle.prose + path.bundle.names
     )
     refused = path.symptoms_of(("submission-refused", "login-demanded", "basic-authentication-retired", "no-starttls"))
-    if not by_connector or not refused or path.symptoms_of(("not-attributed", "domain-condition")):
+    without_login = settings.login is False
+    if not by_connector or not (refused or without_login):
+        return
+    if path.symptoms_of(("not-attributed", "domain-condition")):
         return
     endpoint = endpoint_of(path)
     host = endpoint.value if endpoint else "<initial-domain>.mail.protection.outlook.com"
@@ -250,6 +254,7 @@ def relays_at_the_relaying_endpoint(path: MailPath) -> Iterator[Check]:
         way="out",
         edits=(Advice("application", f"Smart host {host}, port 25, anonymous access (no user name), STARTTLS"),),
         verify="The banner names the tenant's endpoint, and RCPT TO is answered 250.",
+        alone=without_login and not refused,
         needs=() if endpoint else (Need("the tenant's MX: Resolve-DnsName -Type MX DOMAIN", 1),),
         place=50,
     )

@@ -233,6 +233,8 @@ def client_trusts_the_peer(path: MailPath) -> Iterator[Check]:
     failed = [each for each in signs(path, "issuer-not-found") if "postfix/smtpd[" not in each.quote]
     if not failed or signs(path, "anti-virus-issuer", "trust-store-updated"):
         return
+    if path.symptoms_of(("we-are-untrusted",)):
+        return  # the service says so of the own chain: it is no matter of the client's list
     chain = [
         each for each in path.bundle.certificates if each.role in ("remote", "presented") or each.depth is not None
     ]
@@ -396,7 +398,8 @@ _CALLED: Final = re.compile(
     re.IGNORECASE,
 )
 _HELD: Final = re.compile(
-    r"(?:valid for|altnames:? |expected|DNS:)\s?['\"]?(?P<host>\*?[\w-]{0,63}(?:\.[\w-]{1,63}){1,8})", re.IGNORECASE
+    r"(?:valid for|altnames:? |Peer certificate CN=|expected|DNS:)\s?['\"`]?(?P<host>\*?[\w-]{0,63}(?:\.[\w-]{1,63}){1,8})",
+    re.IGNORECASE,
 )
 
 

@@ -12,7 +12,7 @@ from gatepost.doctor.checks.handshake import signs
 from gatepost.doctor.path.objects import MailPath, carries
 from gatepost.doctor.path.told import Told, claimed, inferred, seen
 from gatepost.doctor.repairs import RESTART_FRONT_END, Advice, Edit, SetPin
-from gatepost.exchange.objects import ReceiveConnector
+from gatepost.exchange.objects import ReceiveConnector, TransportService
 from gatepost.exchange.powershell import argument
 
 _CLOUD: Final = ("outlook.com", "office365.us", "partner.outlook.cn", "mx.microsoft")
@@ -252,6 +252,29 @@ def _unlisted_client(path: MailPath, relaying: list[ReceiveConnector]) -> Told[s
 # --- the Edge -------------------------------------------------------------------------------------------------------
 
 
+def _too_long(path: MailPath, status: TransportService, edge: str) -> Check:
+    told = status.attribute("FailureDetail") or status
+    return Check(
+        cause="certificate-name-too-long-for-edge",
+        standing="broken",
+        subject=edge or "edge",
+        says="EdgeSync cannot carry a send connector: its TlsCertificateName is longer than the 256 characters that the Edge server's directory takes.",
+        premises=(seen(status.text("FailureDetail"), told),),
+        explains=frozenset(("not-attributed", "nothing-goes", "we-are-untrusted", "marked-external")),
+        way="out",
+        edits=(
+            Advice(
+                "Exchange",
+                "Set-SendConnector -Identity '<connector>' -TlsCertificateName $null -Fqdn '<name on the certificate>'   # then Exchange selects by name; or raise rangeUpper of ms-Exch-Smtp-TLS-Certificate to 1024 in the Edge server's AD LDS schema",
+            ),
+            Advice("Exchange", "Start-EdgeSynchronization -ForceFullSync; Test-EdgeSynchronization"),
+        ),
+        verify="Test-EdgeSynchronization says SyncStatus Normal.",
+        alone=True,
+        place=15,
+    )
+
+
 def edge_has_the_same_values(path: MailPath) -> Iterator[Check]:
     """EdgeSync carries connectors to the Edge; its own status says whether it did."""
     for status in path.bundle.transport_services:
@@ -259,6 +282,9 @@ def edge_has_the_same_values(path: MailPath) -> Iterator[Check]:
         if told is None or told.value.casefold() in ("synchronized", "normal", "success", ""):
             continue
         edge = status.text("Name")
+        if "256" in status.text("FailureDetail"):
+            yield _too_long(path, status, edge)
+            return
         yield Check(
             cause="edge-sync-not-run",
             standing="broken",

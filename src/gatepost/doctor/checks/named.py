@@ -90,7 +90,12 @@ _OWN_ADDRESS: Final = re.compile(
     r"(?:\[|\bip[:=] ?\[?|\bip=|\bfrom |\bhost )(?P<address>(?:\d{1,3}\.){3}\d{1,3}|[0-9a-f]{1,4}:[0-9a-f:]{4,40})(?=[\]\s,;)]|$)",
     re.IGNORECASE,
 )
-_CONTACT: Final = re.compile(r"\b(?P<contact>delist@[\w.-]{3,80}\w)")
+_CONTACT: Final = re.compile(
+    r"\b(?P<contact>(?:delist|tosa|abuse|postmaster|support|unblock|removal)[\w.+-]{0,40}@[\w.-]{3,80}\w"
+    r"|https?://[^\s)\]<>\"']{8,160})",
+    re.IGNORECASE,
+)
+_DENIED: Final = re.compile(r"not allowed to send as:? <?(?P<sender>[\w.+-]{1,64}@[\w.-]{1,253}\w)", re.IGNORECASE)
 _HELO: Final = re.compile(r"<(?P<helo>[\w.-]{1,253})>: helo command rejected", re.IGNORECASE)
 _LOGIN: Final = re.compile(
     r"(?:owned by user|user(?:name)?|;|login) <?(?P<login>[\w.+-]{1,64}@[\w.-]{1,253}\w)>?(?= not allowed| ?\(|\s|$)",
@@ -117,6 +122,7 @@ def _values(path: MailPath, symptom: Symptom) -> dict[str, str]:
         "host": (reply.said_by if reply else "") or values.next_hop(path) or "<host>",
         "address": own["address"] if own else address or values.public_address(path) or "<public address>",
         "contact": contact["contact"] if (contact := _CONTACT.search(said)) else "the address that it names",
+        "denied_sender": denied["sender"] if (denied := _DENIED.search(said)) else sender or "<sender>",
         "helo": helo["helo"] if helo else name.value if name else "<name in HELO>",
         "login": login["login"] if login else values.mailbox(path) or "<mailbox>",
         "endpoint": endpoint.value if endpoint else f"<initial-domain>{values.ENDPOINT}",

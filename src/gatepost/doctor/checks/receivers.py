@@ -20,7 +20,7 @@ _ADDRESS: Final = re.compile(
     re.IGNORECASE,
 )
 _SPF_OF: Final = re.compile(
-    r"\bSPF \[(?P<domain>[\w.-]{3,253})\]|\bdomain(?: of)? (?P<other>[\w-]{1,63}(?:\.[\w-]{1,63}){1,6})\b",
+    r"\bSPF \[(?P<domain>[\w.-]{3,253})\]|\b(?:domain(?: of)?|lookups for|SPF for|policy of) (?P<other>[\w-]{1,63}(?:\.[\w-]{1,63}){1,6})\b",
     re.IGNORECASE,
 )
 

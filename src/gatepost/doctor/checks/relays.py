@@ -10,6 +10,7 @@ from typing import Final
 from gatepost.doctor.addresses import is_private, parsed_address
 from gatepost.doctor.checks.check import Check, Need
 from gatepost.doctor.checks.handshake import signs
+from gatepost.doctor.evidence import ShellCommand
 from gatepost.doctor.path.objects import MailPath
 from gatepost.doctor.path.told import Told, inferred, seen
 from gatepost.doctor.repairs import Advice, Edit
@@ -122,8 +123,22 @@ def _past_the_balancer(path: MailPath, address: str) -> Iterator[Edit]:
 # --- port 25 --------------------------------------------------------------------------------------------------------
 
 
+_BY_HAND: Final = re.compile(r"\b(?:telnet|nc|ncat|tnc|Test-NetConnection)\b.{1,200}\b25\b", re.IGNORECASE)
+_SILENCE: Final = ("timed out", "timeout", "no route to host", "tcptestsucceeded : false", "connection refused")
+
+
+def _tried_by_hand(path: MailPath) -> Iterator[ShellCommand]:
+    """`telnet HOST 25` and the like, which nothing answered."""
+    for each in path.bundle.shell:
+        output = each.output.casefold()
+        inside = "127.0.0.1" in each.command or "localhost" in each.command
+        if _BY_HAND.search(each.command) and not inside and any(words in output for words in _SILENCE):
+            yield each
+
+
 def port_25_answers(path: MailPath) -> Iterator[Check]:
-    silent = signs(path, "port-25-silent")
+    by_hand = list(_tried_by_hand(path))
+    silent: list[Fact] = [*signs(path, "port-25-silent"), *by_hand]
     if not silent:
         return
     greeted = next((each for each in path.sessions if each.way == "out" and each.log.banner), None)
@@ -157,6 +172,7 @@ def port_25_answers(path: MailPath) -> Iterator[Check]:
             ),
         ),
         verify="nc -vz HOST 25 from the sending server itself connects, and a 220 banner appears.",
+        alone=bool(by_hand),
         needs=(Need("nc -vz HOST 25 from the sending server, and the same from another network", 1),),
         place=45,
     )

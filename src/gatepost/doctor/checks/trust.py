@@ -2,6 +2,7 @@
 
 # ruff: noqa: E501 - a sentence broken over lines reads worse
 
+import re
 from collections.abc import Iterator
 from ipaddress import ip_network
 from typing import Final
@@ -203,7 +204,7 @@ def update_kept_the_authority(path: MailPath) -> Iterator[Check]:
     elsewhere = signs(path, "verified-elsewhere")
     if not failed or not updated or signs(path, "anti-virus-issuer"):
         return
-    root = _top_issuer(path)
+    root = _top_issuer(path) or next((found for each in failed if (found := _issuer_said(each.quote))), "")
     named = root or "the root that the chain ends in"
     yield Check(
         cause="trust-store-too-new",
@@ -226,6 +227,15 @@ def update_kept_the_authority(path: MailPath) -> Iterator[Check]:
         verify="openssl s_client -starttls smtp -connect HOST:25 ends with Verify return code: 0 (ok).",
         place=35,
     )
+
+
+_ISSUER_SAID: Final = re.compile(r"issuer[^\n]{0,200}/CN=(?P<name>[^/\n:,]{3,80})", re.IGNORECASE)
+
+
+def _issuer_said(line: str) -> str:
+    """`untrusted issuer /C=BE/O=GlobalSign nv-sa/CN=GlobalSign Root CA`."""
+    found = _ISSUER_SAID.search(line)
+    return found["name"].strip() if found else ""
 
 
 def _top_issuer(path: MailPath) -> str:

@@ -170,7 +170,7 @@ _LOGIN = re.compile(
     re.I,
 )
 _TLS = re.compile(
-    r"\b(?P<starttls>starttls)\b|\b(?P<implicit>ssl/tls|smtps|implicit tls|ssl on connect|\bSSL\b)|\b(?P<plain>no (?:tls|encryption))\b",
+    r"\b(?P<starttls>starttls)\b|\b(?P<implicit>ssl/tls|smtps|implicit tls|ssl on connect|\bSSL\b(?!\s{0,3}[:=]?\s{0,3}(?:off|no|none|aus|disabled|false|non)\b))|\b(?P<plain>no (?:tls|encryption))\b",
     re.I,
 )
 _LINES_BEFORE, _LINES_AFTER = 4, 10

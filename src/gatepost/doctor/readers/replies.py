@@ -8,7 +8,7 @@ tuples and exceptions; one reply may quote another. The sentence is kept and nev
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from gatepost.doctor.evidence import Moment, ReplySeen, Stage, one_line
 from gatepost.doctor.moments import ANY_MOMENT, moment
@@ -132,11 +132,32 @@ def _means_a_reply(text: str, match: re.Match[str]) -> bool:
     return bool(re.search(r"(?:error|code|ndr|status|bounce|fehler|erreur|get|got|with|a)\W{0,3}$", before))
 
 
+_GOES_ON: Final = re.compile(r"\s{1,3}(?:with|has|does|is|from|=|did|was)\b", re.IGNORECASE)
+
+
+_OPENS: Final = re.compile(r"(?<=\s)['\"](?=\w)")
+
+
+def _closes_within(text: str, after: int, stop: re.Match[str]) -> bool:
+    """Whether the quotation mark closes one that the sentence itself opened: `MX hosts of 'contoso.com' failed`."""
+    mark = stop[0].strip()
+    if mark not in ("'", '"'):
+        return False
+    opened = [each for each in _OPENS.finditer(text, after, stop.start()) if each[0] == mark]
+    closed = text.count(mark, after, stop.start()) - len(opened)
+    return len(opened) > closed
+
+
+def _ends_a_reply(text: str, bracket: re.Match[str]) -> bool:
+    """`SPF [contoso.com] with ip: ...`: a name in brackets within the sentence is no trailer."""
+    return bool(bracket["at"]) or _GOES_ON.match(text, bracket.end()) is None
+
+
 def _reply(text: str, begin: tuple[int, int, int, str], quoted: bool, limit: int) -> Reply:
     start, after, code, enhanced = begin
     limit = min(limit, after + 900)
-    trailer = _TRAILER.search(text, after, limit)
-    stop = _END.search(text, after, limit)
+    trailer = next((each for each in _TRAILER.finditer(text, after, limit) if _ends_a_reply(text, each)), None)
+    stop = next((each for each in _END.finditer(text, after, limit) if not _closes_within(text, after, each)), None)
     end = stop.start() if stop else limit
     if trailer and trailer.start() <= end + 1:
         end = trailer.end()

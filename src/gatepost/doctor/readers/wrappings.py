@@ -34,6 +34,19 @@ _COMPOSE: Final = re.compile(
 _MOST_NAMES: Final = 8
 
 
+_HMAIL: Final = re.compile(r'^"SMTP[CD]"\t[^\n]{5,120}\t"(?P<way>SENT|RECEIVED): (?P<rest>[^\n]{0,3000})"$')
+
+
+def _dialogue(lines: Lines) -> Lines:
+    """hMailServer's log: a dialogue line in quotes, `[nl]` for a line's end."""
+    spoken = [_HMAIL.match(line[:4000]) for line in lines]
+    mark = {"SENT": "C: ", "RECEIVED": "S: "}
+    return [
+        line if each is None else mark[each["way"]] + each["rest"].replace("[nl]", " ")
+        for each, line in zip(spoken, lines, strict=True)
+    ]
+
+
 def _container(lines: Lines) -> Lines:
     """Docker's JSON log, `kubectl logs`, `docker compose logs`, `journalctl -o json`."""
     opened = [_opened(line) for line in lines]
@@ -219,6 +232,8 @@ def _is_torn(so_far: str, line: str, following: str) -> bool:
 
 
 _WRAPPINGS: Final[tuple[Callable[[Lines], Lines], ...]] = (
+    _dialogue,
+    _dialogue,
     _container,
     _exported_log,
     _chat,

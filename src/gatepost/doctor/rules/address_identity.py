@@ -10,6 +10,7 @@ from shlex import quote as shell_quoted
 from gatepost.doctor.addresses import (
     SHARED_ADDRESS_SPACE,
     Egress,
+    Network,
     addresses_told,
     egress_addresses,
     identity_connectors,
@@ -420,6 +421,14 @@ def _replace_addresses(connector: InboundConnector, addresses: Sequence[str]) ->
     )
 
 
+def _lies_in(text: str, networks: Sequence[Network]) -> bool:
+    """Whether it is an address of one of them, and not the network itself."""
+    address = parsed_address(text)
+    return address is not None and any(
+        address in each and address != each.network_address for each in networks if each.version == address.version
+    )
+
+
 @rule("address-range-too-wide", "E05", title="The address range was refused when it was saved", side="tenant")
 def address_range_too_wide(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     evidence: list[Cited] = []
@@ -464,7 +473,9 @@ def address_range_too_wide(bundle: EvidenceBundle, facts: Derived) -> Finding | 
     connector = next(iter(bundle.inbound_connectors), None)
     named = (object_of(each.command) for each in bundle.commands if "InboundConnector" in each.command)
     name = connector.name if connector else next((each for each in named if each), "<connector>")
-    fixed = [str(next(iter(parsed_networks(f"{each.text}/24")))) for each in seen] or parts[:4]
+    named_inside = [each.value for each in bundle.names if each.kind == "address" and _lies_in(each.value, networks)]
+    inside = [each.text for each in seen] or named_inside
+    fixed = [str(next(iter(parsed_networks(f"{each}/24")))) for each in inside] or parts[:4]
     high = bool(seen and any(each.refused for each in seen)) and bool(bundle.powershell_errors)
     return found(
         "high" if high else "medium",

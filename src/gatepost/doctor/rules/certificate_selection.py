@@ -963,6 +963,10 @@ def software_cannot_present_certificate(bundle: EvidenceBundle, facts: Derived) 
         re.IGNORECASE,
     )
     said = said or next((each for each in bundle.prose if plainly.search(each.quote)), None)
+    without = re.compile(r"\b(?:decke/smtprelay|smtprelay|nullmailer|ssmtp|dma|msmtpd|mailhog)\b", re.IGNORECASE)
+    asked = re.compile(r"certificate|\bcert\b|zertifikat|certificat", re.IGNORECASE)
+    if said is None and facts.attribution_refusals and any(asked.search(each.quote) for each in bundle.prose):
+        said = next((each for each in bundle.prose if without.search(each.quote)), None)
     if said is None:
         return None
     return found(

@@ -903,7 +903,7 @@ def treat_as_internal_conflict(bundle: EvidenceBundle, facts: Derived) -> Findin
 @rule("connector-creation-forbidden", "G13", title="The subscription does not allow inbound connectors", side="tenant")
 def connector_creation_forbidden(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     pattern = re.compile(
-        r"service offering.{0,60}(?:inbound connector|disabled state|can.?t enable|contact support)|(?:inbound connector|connectors?).{0,80}(?:service offering|isn.?t (?:allowed|supported) (?:for|in) (?:this|your)|developer (?:subscription|tenant|program))",
+        r"(?:subscription|service plan|licen[cs]e).{0,40}(?:doesn.?t|does not|not).{0,10}(?:allow|permit|support).{0,60}connector|service offering.{0,60}(?:inbound connector|disabled state|can.?t enable|contact support)|(?:inbound connector|connectors?).{0,80}(?:service offering|isn.?t (?:allowed|supported) (?:for|in) (?:this|your)|developer (?:subscription|tenant|program))",
         re.IGNORECASE,
     )
     error = next((each for each in bundle.powershell_errors if pattern.search(each.message + " " + each.quote)), None)
