@@ -20,6 +20,7 @@ import socket
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -147,7 +148,7 @@ class Worker:
         self._dial = dialling_of(config, self._logs, self._tls, self._resolver, self._ids)
         self._alarms = Alarms(config, self._keep_notice, self._events)
         self._delivery_trace = DeliveryTrace(self._logs.trace)
-        self._queues = [self._queue(_first_free_queue(config, number))]
+        self._queues = [self._queue(_first_free_queue(config, number, self._logs.figures.committed))]
         """The first takes new mail; the others were adopted, to be emptied."""
         self._not_adopted: set[int] = set()
         self._emptied: set[int] = set()
@@ -264,7 +265,8 @@ class Worker:
     async def _adopt(self, number: int) -> None:
         try:
             # A large file takes its time to open.
-            store = await asyncio.to_thread(SqliteQueueStore, self._config.queue_folder, number)
+            committed = self._logs.figures.committed
+            store = await asyncio.to_thread(SqliteQueueStore, self._config.queue_folder, number, committed)
         except StoreInUse:
             return
         except StoreError as error:
@@ -361,10 +363,10 @@ class Worker:
         return accepted.message_id
 
 
-def _first_free_queue(config: Config, number: int) -> SqliteQueueStore:
+def _first_free_queue(config: Config, number: int, measured: Callable[[int, float], None]) -> SqliteQueueStore:
     for queue in count(number % config.workers, config.workers):
         try:
-            return SqliteQueueStore(config.queue_folder, queue)
+            return SqliteQueueStore(config.queue_folder, queue, measured)
         except StoreInUse:
             continue
     raise AssertionError("numbers do not run out")

@@ -94,6 +94,14 @@ def test_attempts_count_by_outcome_and_tls() -> None:
     assert found.snapshot(1, None)["histograms"][names.DELIVERY_SECONDS]["sum"] == 3.0
 
 
+def test_commits_count_by_size_and_time() -> None:
+    found = figures()
+    found.committed(3, 0.004)
+    histograms = found.snapshot(1, None)["histograms"]
+    assert (histograms[names.GROUP_SIZE]["counts"][2], histograms[names.GROUP_SIZE]["sum"]) == (1, 3)
+    assert histograms[names.COMMIT_SECONDS]["counts"][3] == 1
+
+
 def test_unknown_protocols_and_old_minutes_and_many_errors_are_bounded() -> None:
     now = NOON
     found = Figures(3, [LISTENER], LogWriter(), lambda: now)

@@ -10,7 +10,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "reference" / "metrics.md"
 
 def test_names_are_as_prometheus_has_them() -> None:
     assert all(re.fullmatch(r"gatepost_[a-z_]+_total", each.name) for each in COUNTERS)
-    assert all(re.fullmatch(r"gatepost_[a-z_]+_seconds", each.name) for each in HISTOGRAMS)
+    assert all(re.fullmatch(r"gatepost_[a-z_]+_(seconds|size)", each.name) for each in HISTOGRAMS)
     assert all(list(each.bounds) == sorted(each.bounds) for each in HISTOGRAMS)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from gatepost.app.figures.definitions import COUNTERS, HISTOGRAMS
+from gatepost.app.figures.definitions import ACCEPT_SECONDS, COUNTERS, HISTOGRAMS
 from gatepost.app.figures.exposition import exposition
 from gatepost.config import Config
 
@@ -23,14 +23,15 @@ def test_every_series_is_zero_before_anything_ran(installed: Config) -> None:
 
 
 def test_counts_and_histograms_are_shown_as_they_were_counted(installed: Config, told: Callable[..., None]) -> None:
-    bounds = len(HISTOGRAMS[0].bounds)
+    accept = next(each for each in HISTOGRAMS if each.name == ACCEPT_SECONDS)
+    bounds = len(accept.bounds)
     told(
         counters={"gatepost_messages_accepted_total": [[7]]},
-        histograms={HISTOGRAMS[0].name: {"counts": [1, 2] + [0] * (bounds - 2) + [4], "sum": 9.5}},
+        histograms={ACCEPT_SECONDS: {"counts": [1, 2] + [0] * (bounds - 2) + [4], "sum": 9.5}},
     )
     found = read(installed)
     assert found["gatepost_messages_accepted_total", ()] == 7
-    name = HISTOGRAMS[0].name
+    name = ACCEPT_SECONDS
     assert (found[f"{name}_bucket", ("0.001",)], found[f"{name}_bucket", ("0.0025",)]) == (1, 3)
     assert (found[f"{name}_bucket", ("+Inf",)], found[f"{name}_sum", ()]) == (7, 9.5)
     assert found["gatepost_workers", ()] == 1

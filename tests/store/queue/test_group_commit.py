@@ -48,12 +48,14 @@ class File:
         self.connection.execute("CREATE TABLE kept (value TEXT NOT NULL) STRICT")
         self.groups = 0
         self.rolled_back = 0
+        self.measured: list[tuple[int, bool]] = []
         self.commits = GroupCommit(
             self.connection,
             path,
             opened=self._count_group,
             rolled_back=self._count_rolled_back,
             reopen=self._reopen,
+            measured=lambda changes, seconds: self.measured.append((changes, seconds >= 0)),
         )
 
     def _reopen(self) -> sqlite3.Connection:
@@ -94,6 +96,7 @@ def test_changes_of_one_moment_share_a_transaction_and_keep_their_order(on_file:
         assert await asyncio.gather(*(change.ended for change in changes)) == [None] * 50
         assert file.groups == 1
         assert file.kept() == [str(n) for n in range(50)]
+        assert file.measured == [(50, True)]
 
     on_file(scenario)
 

@@ -109,6 +109,11 @@ class Figures(BackgroundLog[SessionAccount]):
         if isinstance(outcome, Delivered) and outcome.took_s is not None:
             self._histograms[names.DELIVERY_SECONDS].observe(outcome.took_s)
 
+    def committed(self, changes: int, seconds: float) -> None:
+        """A group of changes of a queue is on stable storage."""
+        self._histograms[names.GROUP_SIZE].observe(changes)
+        self._histograms[names.COMMIT_SECONDS].observe(seconds)
+
     # --- what is asked ----------------------------------------------------------------------------------------------
 
     def heed(self, at: float, event: str, problem: str) -> None:

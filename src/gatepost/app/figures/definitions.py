@@ -43,6 +43,8 @@ RECIPIENTS: Final = "gatepost_recipients_accepted_total"
 DELIVERY_ATTEMPTS: Final = "gatepost_delivery_attempts_total"
 ACCEPT_SECONDS: Final = "gatepost_accept_seconds"
 DELIVERY_SECONDS: Final = "gatepost_delivery_seconds"
+COMMIT_SECONDS: Final = "gatepost_commit_seconds"
+GROUP_SIZE: Final = "gatepost_group_size"
 
 _TAKEN: Final = [outcome.value for outcome in Outcome if outcome is not Outcome.REFUSED]
 _ATTRIBUTED: Final = (
@@ -74,6 +76,16 @@ COUNTERS: Final = (
 )
 
 HISTOGRAMS: Final = (
+    Histogram(
+        name=COMMIT_SECONDS,
+        says="From handing a group of changes of the queue to the disk until it is on stable storage.",
+        bounds=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0),
+    ),
+    Histogram(
+        name=GROUP_SIZE,
+        says="Changes of the queue that one commit made durable.",
+        bounds=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000),
+    ),
     Histogram(
         name=ACCEPT_SECONDS,
         says="From the end of the content to its final reply.",

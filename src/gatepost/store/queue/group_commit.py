@@ -65,14 +65,19 @@ class GroupCommit:
         opened: Callable[[], None],
         rolled_back: Callable[[], None],
         reopen: Callable[[], sqlite3.Connection],
+        measured: Callable[[int, float], None] = lambda changes, seconds: None,
     ) -> None:
         """`opened` is called inside each new transaction before its statements, `rolled_back` after each failed one;
-        `reopen` gives the connection that follows one that failed."""
+        `reopen` gives the connection that follows one that failed; `measured` hears how many changes a group had, and
+        how long it took to be on stable storage."""
         self._connection = connection
         self._file = file
         self._opened = opened
         self._rolled_back = rolled_back
         self._reopen = reopen
+        self._measured = measured
+        self._handed_over_at = 0.0
+        """When the group was given to the commit thread."""
         self._poisoned = False
         self._pending: deque[Change] = deque()
         self._group: list[Change] = []
@@ -155,6 +160,7 @@ class GroupCommit:
                     self._run_again_without(group, at, error)
                 return
         self._group = group
+        self._handed_over_at = self._running_loop().time()
         self._commits.put(True)
 
     def _open_transaction(self) -> bool:
@@ -225,6 +231,7 @@ class GroupCommit:
         if error is not None:
             self._end_in_failure(group, error)
             return
+        self._measured(len(group), self._running_loop().time() - self._handed_over_at)
         for change in group:
             self._octets -= change.octets
             change.committed()

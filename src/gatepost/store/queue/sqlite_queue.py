@@ -40,8 +40,12 @@ _BETWEEN_ORDERS_S: Final = 0.02
 class SqliteQueueStore:
     """`QueueStore` on `<folder>/<number>.sqlite`. To be used in the event loop's thread only."""
 
-    def __init__(self, folder: Path, number: int) -> None:
-        """Open, or create. Raises `StoreError` when the file is in use, damaged, or from a newer version."""
+    def __init__(
+        self, folder: Path, number: int, measured: Callable[[int, float], None] = lambda changes, seconds: None
+    ) -> None:
+        """Open, or create. Raises `StoreError` when the file is in use, damaged, or from a newer version. `measured`
+        hears of each group that is committed: how many changes, and the seconds that it took."""
+        self._measured = measured
         self.number = number
         self._file = folder / f"{number}.sqlite"
         self._ownership = own(self._file)
@@ -73,6 +77,7 @@ class SqliteQueueStore:
                     opened=self._look_for_changes,
                     rolled_back=self._read_again,
                     reopen=self._reopen,
+                    measured=self._measured,
                 ),
             )
             # From here on the event loop may not be kept waiting; group commit tries again by itself.
