@@ -43,7 +43,7 @@ def doctor(*arguments: object, stdin: bytes | None = None) -> subprocess.Complet
         capture_output=True,
         env={**os.environ, "PYTHONPATH": str(SOURCE), "COLUMNS": "100"},
         preexec_fn=limited,
-        timeout=110,
+        timeout=rounds(110, large=1800),
         check=False,
     )
     told = subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())

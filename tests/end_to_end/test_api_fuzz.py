@@ -22,7 +22,7 @@ expected-statuses = ["2xx", "400", "401", "403", "404", "409", "429"]
 """
 """A cursor is any text by its schema, and 400 unless it was given for this list."""
 
-ROUTES = 5
+ROUTES = 3
 """Of each caller, drawn by a fixed seed; all of them in `make soak`."""
 
 EXAMPLES = rounds(2, large=40)
