@@ -24,6 +24,8 @@ _NOT_PUBLIC = (
     ipaddress.ip_network("172.16.0.0/12"),
     ipaddress.ip_network("192.168.0.0/16"),
     ipaddress.ip_network("127.0.0.0/8"),
+    ipaddress.ip_network("0.0.0.0/8"),
+    ipaddress.ip_network("224.0.0.0/3"),  # multicast, reserved, and what is a netmask
     ipaddress.ip_network("169.254.0.0/16"),
     ipaddress.ip_network("fc00::/7"),
     ipaddress.ip_network("fe80::/10"),
@@ -76,7 +78,7 @@ def parsed_networks(text: str) -> tuple[Network, ...]:
 
 
 def is_private(address: Address) -> bool:
-    """An address nobody outside can see (RFC 1918, 4193, 6598, loopback, link-local)."""
+    """An address nobody outside can see (RFC 1918, 4193, 6598, loopback, link-local, netmasks)."""
     return any(address in network for network in _NOT_PUBLIC if network.version == address.version)
 
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from gatepost.doctor.checks.check import Check
 from gatepost.doctor.evidence import NameSeen
+from gatepost.doctor.path import values
 from gatepost.doctor.path.objects import MailPath
 from gatepost.doctor.path.told import Told, claimed, inferred, seen
-from gatepost.doctor.repairs import Advice
+from gatepost.doctor.repairs import Advice, Edit
 from gatepost.doctor.senders import domain_of
 from gatepost.exchange.objects import InboundConnector
 from gatepost.exchange.powershell import argument
@@ -27,7 +28,8 @@ def connector_names_somebody(path: MailPath) -> Iterator[Check]:
         if lost or name.value.strip() or addresses.values:
             continue
         sent = next((each.ours for each in path.sessions if each.way == "out" and each.ours is not None), None)
-        presented = sent.all_names[0] if sent is not None and sent.all_names else ""
+        presented = sent.all_names[0] if sent is not None and sent.all_names else values.server_name(path)
+        known = argument(connector.name or "<name of the connector>")
         yield Check(
             cause="connector-without-identity",
             standing="broken",
@@ -39,15 +41,22 @@ def connector_names_somebody(path: MailPath) -> Iterator[Check]:
             ),
             explains=frozenset(("not-attributed", "wrong-region")),
             way="out",
-            edits=(
-                Advice(
-                    "Exchange Online",
-                    f"Set-InboundConnector -Identity {argument(connector.name or '<name of the connector>')} -TlsSenderCertificateName {argument(presented or '<name in the certificate that the server presents>')}",
-                ),
-            ),
+            edits=tuple(_identities(known, presented)),
             verify="A message to an outside recipient is answered 250; a connector's change takes up to an hour.",
             place=60,
         )
+
+
+def _identities(connector: str, presented: str) -> Iterator[Edit]:
+    """The name of the certificate that is presented; without one, the address, which must be the sender's alone."""
+    name = argument(presented or "<name in the certificate that the server presents>")
+    by_name = Advice("Exchange Online", f"Set-InboundConnector -Identity {connector} -TlsSenderCertificateName {name}")
+    if not presented:
+        yield Advice(
+            "Exchange Online",
+            f"Set-InboundConnector -Identity {connector} -SenderIPAddresses '<public address>'   # at once, if that address is this sender's alone; better by certificate, as follows",
+        )
+    yield by_name
 
 
 def _restricting(path: MailPath) -> Iterator[InboundConnector]:

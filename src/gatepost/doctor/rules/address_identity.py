@@ -360,8 +360,8 @@ def ipv6_egress(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | 
                 "# route to the service's IPv4 addresses only: remove the AAAA-capable path (for example Set-NetIPv6Protocol is not enough; use a smart host name that has A records only)",
             ),
             Fix(
-                "Exchange Online",
-                "# better: identify by certificate instead of address (Set-InboundConnector -TlsSenderCertificateName)",
+                "application",
+                "Or let the sender present a certificate and know it by that: then its address does not count",
             ),
         ),
         verify="Hello [..] in the next session shows an IPv4 address of the list.",
