@@ -37,6 +37,7 @@ def relay(
         tmp_path_factory.mktemp("relay"),
         client_roots=certificates.pki.roots_file,
         api=True,
+        console=True,
         workers=1,
         tables=f'[dns]\nnameservers = ["{outside.dns.address}"]\n',
     )
@@ -212,7 +213,7 @@ READS = frozenset(
     """tenant list|tenant show|domain show|domain list|inbound-connector show|inbound-connector list|send-connector show
     |send-connector list|explain|why|queue list|queue show|queue orders|protocol-log show|protocol-log follow|probe
     |proof list|doctor|token list|forecast|export exchange-online|export directory|audit list|audit show|bench load
-    |help cause|help reason|help settings|trace show|status
+    |help cause|help reason|help settings|trace show|status|person list|person activity
     """.replace("\n", "")
     .replace("    ", "")
     .split("|")
@@ -247,6 +248,9 @@ CHANGES: dict[str, tuple[str, ...]] = {
     "domain remove": ("litware.com",),
     "token add": ("--tenant", "litware", "--out", "litware.token"),
     "token revoke": (),
+    "person add": ("kim", "--tenant", "litware"),
+    "person link": ("kim",),
+    "person remove": ("kim",),
     "queue hold": ("--all",),
     "queue release": ("--state", "held"),
     "queue retry": ("--all",),
