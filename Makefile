@@ -46,6 +46,12 @@ attack: $(VENV)/installed   ## every attack of tests/attacks, the heavy ones too
 interop: $(VENV)/installed  ## real Postfix, Exim, OpenSMTPD, swaks, openssl (Debian, root)
 	$(BIN)/pytest interop -p no:cacheprovider
 
+browser: $(VENV)/installed  ## the console in Debian's Chromium: every page, axe, pictures in build/browser
+	@command -v chromium > /dev/null || { apt-get -o DPkg::Lock::Timeout=300 update -qq && \
+	  apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends chromium fonts-dejavu-core > /dev/null; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/browser.txt
+	$(BIN)/pytest browser -p no:cacheprovider
+
 bench: $(VENV)/installed    ## messages/s and CPU per message, with Postfix beside it where it can be had
 	$(BIN)/python bench/run.py
 
@@ -68,8 +74,9 @@ lock:                       ## pin the newest dependencies again, with hashes
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements/run.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra dev requirements/build.in pyproject.toml -o requirements/dev.txt
 	uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/fuzz.in -o requirements/fuzz.txt
+	uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements/dev.txt requirements/browser.in -o requirements/browser.txt
 
 clean:
 	rm -rf $(VENV) $(VENV)-* build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: help demo test test-all soak attack interop bench torture fuzz fuzz-network lock clean
+.PHONY: help demo test test-all soak attack interop browser bench torture fuzz fuzz-network lock clean

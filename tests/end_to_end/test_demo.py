@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from end_to_end.installation import PATIENCE_S, wait_until
@@ -144,3 +145,16 @@ def test_a_folder_that_holds_something_is_left_alone(folder: Path) -> None:
     exit_code, output, errors = Demo(folder, "--keep", str(folder / "demo")).end()
     assert (exit_code, output) == (2, "")
     assert errors.startswith("gatepost: --keep ") and errors.count("\n") == 1
+
+
+def test_with_its_console_the_demo_stays_until_it_is_told_to_go(folder: Path) -> None:
+    demo = Demo(folder, "--console")
+    assert demo.process.stdout is not None
+    link = next(line.strip() for line in demo.process.stdout if line.startswith("https://"))
+    answer = httpx.get(link, verify=False)
+    assert answer.status_code == 200 and "Set your password" in answer.text
+    assert next(line for line in demo.process.stdout if "Ctrl-C" in line)
+    demo.process.send_signal(signal.SIGINT)
+    code, output, errors = demo.end()
+    assert (code, errors) == (0, "") and "Every step succeeded" in output
+    assert running_in(folder) == []

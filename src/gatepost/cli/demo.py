@@ -28,6 +28,9 @@ _INTERRUPTED = 130
 def demo(
     keep: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Run in this folder and keep it.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Output a JSON summary.")] = False,
+    with_console: Annotated[
+        bool, typer.Option("--console", help="Leave the relay running, with its console, until Ctrl-C.")
+    ] = False,
 ) -> None:
     from rich.console import Console
 
@@ -35,7 +38,7 @@ def demo(
 
     folder, kept = _folder(keep), keep is not None
     try:
-        result = run(folder, Console(quiet=True) if json else _console())
+        result = run(folder, Console(quiet=True) if json else _console(), with_console=with_console)
         kept = kept or not result.ok
     except KeyboardInterrupt:
         context.fail("the demo was stopped; nothing of it is left running", _INTERRUPTED)

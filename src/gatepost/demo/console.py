@@ -59,6 +59,12 @@ class StoryConsole:
         self._console.print()
         self._quoted(Text(line, style) for line in lines)
 
+    def link(self, address: str) -> None:
+        """On one line, however long: it is to be clicked or copied."""
+        self._console.print()
+        self._console.print(Text(address, style="bold"), soft_wrap=True)
+        self._console.print()
+
     def good(self, text: str) -> None:
         self._result("✓ ", "bold green", text)
 

@@ -1,5 +1,6 @@
 """One run of the story: the stage is set, the story played, and everything ended whatever happens."""
 
+import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,15 +26,19 @@ class Run:
         return all(step.ok for step in self.steps)
 
 
-def run(folder: Path, console: Console) -> Run:
-    """Play the story in `folder`, an empty one. `KeyboardInterrupt` when told to stop by Ctrl-C or a signal."""
+def run(folder: Path, console: Console, *, with_console: bool = False) -> Run:
+    """Play the story in `folder`, an empty one. `KeyboardInterrupt` when told to stop by Ctrl-C or a signal. With the
+    relay's console it is left running at the end, until somebody says so."""
     began = time.monotonic()
     narration = StoryConsole(console)
     with stoppable():
-        stage = Stage(folder, columns=OUTPUT_WIDTH, colour=console.is_terminal and console.color_system is not None)
+        colour = console.is_terminal and console.color_system is not None
+        stage = Stage(folder, columns=OUTPUT_WIDTH, colour=colour, console=with_console)
         story = Story(stage, narration)
         try:
             steps = tuple(story.play())
+            if with_console and all(step.ok for step in steps):
+                _wait_for_a_signal()
         finally:
             _end(stage, narration)
     return Run(
@@ -42,6 +47,14 @@ def run(folder: Path, console: Console) -> Run:
         fabrikam_sent=stage.fabrikam.accepted,
         fabrikam_refused=len(stage.fabrikam.refused),
     )
+
+
+def _wait_for_a_signal() -> None:
+    try:
+        while True:
+            signal.pause()
+    except KeyboardInterrupt:
+        return
 
 
 def _end(stage: Stage, narration: StoryConsole) -> None:

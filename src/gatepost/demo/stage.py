@@ -34,11 +34,13 @@ _PORTS = range(20000, 32000)
 class Stage:
     """Folders, certificates and free ports are there from the start; what runs is started by the story."""
 
-    def __init__(self, folder: Path, *, columns: int, colour: bool) -> None:
+    def __init__(self, folder: Path, *, columns: int, colour: bool, console: bool = False) -> None:
         self.folder = folder
         environment = _environment(columns, colour)
         self._processes = Processes(environment)
-        relay, edge, self._outside_port, self._premises_port = _free_ports(4)
+        relay, edge, self._outside_port, self._premises_port, console_port = _free_ports(5)
+        self.console_address = f"127.0.0.1:{console_port}" if console else None
+        """Of the relay's."""
         self.relay = Host("relay", _new(folder / "relay"), relay, self._processes, environment)
         self.edge = Host("edge", _new(folder / "edge"), edge, self._processes, environment)
         self.outside = Mailbox(_new(folder / "outside"))

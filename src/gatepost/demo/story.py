@@ -51,7 +51,11 @@ class Story:
         self._refused_session = ""
 
     def play(self) -> Iterator[StepResult]:
-        """Play step after step; the first that goes another way is the last."""
+        """Play step after step; the first that goes another way is the last. With a console, the relay is left running
+        for whoever opens it."""
+        the_end = ("stopped", "The end", self._stopped)
+        if self._stage.console_address:
+            the_end = ("console", "See for yourself", self._console_opened)
         steps: Sequence[tuple[str, str, Callable[[], None]]] = (
             ("set-up", "Two organisations, one relay", self._set_up),
             ("mail-flows", "Mail flows by certificate", self._mail_flows),
@@ -59,7 +63,7 @@ class Story:
             ("why", "The cause, seen from both sides", self._why),
             ("connector-changed", "The connector is changed, and mail flows", self._connector_changed),
             ("address-changed", "The same for a server that is known by its address", self._address_changed),
-            ("stopped", "The end", self._stopped),
+            the_end,
         )
         self._introduce()
         for number, (name, title, act) in enumerate(steps, 1):
@@ -121,7 +125,9 @@ class Story:
     def _relay_commands(self) -> Iterator[CommandLine]:
         relay = self._stage.relay
         yield _done(relay.run("init", "--hostname", RELAY))
-        relay.configure((*_serving_at(relay.port), ("# client_roots = ", 'client_roots = "roots.pem"')))
+        address = self._stage.console_address
+        console = f'[console]\naddress = "{address}"' if address else ""
+        relay.configure((*_serving_at(relay.port, console), ("# client_roots = ", 'client_roots = "roots.pem"')))
         for words in (
             ("send-connector", "set", "internet", "--smart-host", self._stage.outside_host),
             ("tenant", "add", "contoso"),
@@ -262,6 +268,18 @@ class Story:
         self._fabrikam_flows()
         stage.end()
         console.good("Every process of the demo has ended.")
+
+    def _console_opened(self) -> None:
+        relay, console = self._stage.relay, self._console
+        relay.wait_until_says(r"console on https://")
+        console.text(
+            """The relay's console shows all of this in a browser. Fabrikam's mail goes on. Search there for the session
+            id above, or open Unattributed. The browser warns: the certificate is the demo's own."""
+        )
+        invited = _done(relay.run("person", "add", "you", "--operator"))
+        console.command(invited, ("…",))
+        console.link(next(line for line in invited.output if line.startswith("https://")))
+        console.good("The relay runs until you press Ctrl-C.")
 
     # What happens more than once
 
