@@ -612,44 +612,6 @@ def _default_again(bundle: EvidenceBundle, edge: EventLogEntry | None) -> tuple[
 
 
 @rule(
-    "old-certificate-in-memory",
-    "B09",
-    title="Transport still presents the old certificate until it is restarted",
-    side="sender",
-)
-def old_certificate_in_memory(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
-    not_restarted = next(bundle.prose_of("not-restarted"), None) or next(
-        (each for each in bundle.prose_of("restarted") if re.search(r"\b(?:nobody|no one|niemand|keiner|yet to|forgot|should)\b", each.quote, re.IGNORECASE)), None
-    )  # fmt: skip
-    if any(bundle.prose_of("restarted")) and not not_restarted:
-        return None
-    old = facts.renewed_after_sent
-    if old is None or not facts.failed_relay:
-        return None
-    newer = [
-        each
-        for each in facts.stored
-        if same_certificate(old, each) is False
-        and set(names_of(old)) & set(names_of(each))
-        and (at(each.not_after) or 0) > (at(old.not_after) or 0)
-    ]
-    if newer and newer[0].smtp_bound is False:
-        return None
-    explicit = [pair for each in bundle.send_connectors if (pair := each.certificate_issuer_and_subject)]
-    if explicit and newer and newer[0].issuer and all(pair[0].key != newer[0].issuer.key for pair in explicit):
-        return None
-    return found(
-        "high" if not_restarted and newer else "medium",
-        # That the one still sent has expired, as a reply may say, is what it looks like from outside.
-        97 if not_restarted else 80,
-        f"The store has a newer certificate, but the log still shows {old.thumbprint or shown(old)}: transport keeps the old one until it is restarted.",
-        [_shows(old), *[_shows(each) for each in newer[:1]], *([cite(not_restarted)] if not_restarted else [])],
-        fix=[_RESTART],
-        verify="The next session's log shows the new thumbprint.",
-    )
-
-
-@rule(
     "renewal-hook-misses-smtp",
     "B10",
     "B06",
