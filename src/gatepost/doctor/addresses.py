@@ -278,7 +278,13 @@ def _only_one_named(bundle: EvidenceBundle) -> tuple[Egress, ...]:
     for each in bundle.prose:
         for text in re.findall(r"(?<![\d.])\d+\.\d+\.\d+\.\d+(?![\d.])", each.quote):
             address = parsed_address(text)
-            if address is None or is_private(address) or text in peers or any(address in one for one in listed):
+            if (
+                address is None
+                or is_private(address)
+                or address.is_reserved
+                or text in peers
+                or any(address in one for one in listed)
+            ):
                 continue
             named.setdefault(address, Egress(address=address, source=each.source, quote=each.quote))
     return tuple(named.values()) if len(named) == 1 else ()

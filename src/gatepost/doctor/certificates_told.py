@@ -186,3 +186,21 @@ def last(certificates: Iterable[CertificateSeen]) -> CertificateSeen | None:
     if not found:
         return None
     return max(enumerate(found), key=lambda each: (at(each[1].at) or 0.0, each[0]))[1]
+
+
+def on_the_refused_host(bundle: EvidenceBundle, certificates: Sequence[CertificateSeen]) -> list[CertificateSeen]:
+    """Those that were printed at a prompt of the host whose log has the refusal."""
+    hosts = {
+        each.host.casefold() for each in bundle.postfix_deliveries if each.host and each.status not in ("sent", "")
+    }
+    return [each for each in certificates if _printed_on(bundle, each) in hosts]
+
+
+def _printed_on(bundle: EvidenceBundle, certificate: CertificateSeen) -> str:
+    """The host of the prompt above it."""
+    above = [
+        each
+        for each in bundle.shell
+        if each.source.file == certificate.source.file and each.source.line <= certificate.source.line
+    ]
+    return max(above, key=lambda each: each.source.line).server.casefold() if above else ""

@@ -8,6 +8,7 @@ filled last (gaps.py), when it is known which commands remain.
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 from gatepost.doctor.afterwards import with_what_follows
 from gatepost.doctor.causes import cause_named
@@ -29,7 +30,28 @@ def fitted(findings: Sequence[Finding], path: MailPath) -> tuple[Finding, ...]:
     foreign = SERVERS - there if SERVERS & there else frozenset()
     edge = _has_an_edge(path.bundle)
     carried = [_carried_to_the_edge(each) if edge else each for each in findings]
-    return tuple(with_what_follows(_for_what_is_there(each, foreign), path) for each in filled(carried, path))
+    changing = [_what_changes_something(each, path.bundle) for each in carried]
+    return tuple(with_what_follows(_for_what_is_there(each, foreign), path) for each in filled(changing, path))
+
+
+_SETS: Final = re.compile(
+    r"^Set-\w{3,40} -Identity (?:'[^']{1,120}'|[^\s']{1,120}) -(?P<name>\w{3,60}) \$(?P<value>true|false)(?:\s|$)"
+)
+
+
+def _what_changes_something(finding: Finding, bundle: EvidenceBundle) -> Finding:
+    """A command that sets one property to the value that it has is none."""
+    kept = tuple(each for each in finding.fix if not _has_it_already(each, bundle))
+    return replace(finding, fix=kept) if kept and kept != finding.fix else finding
+
+
+def _has_it_already(fix: Fix, bundle: EvidenceBundle) -> bool:
+    sets = _SETS.match(fix.command)
+    if sets is None:
+        return False
+    name = sets["name"].casefold()
+    shown = {each.value.strip().casefold() for each in bundle.settings if each.name.casefold() == name}
+    return shown == {sets["value"]}
 
 
 def _for_every_program(finding: Finding, there: frozenset[str]) -> Finding:

@@ -19,6 +19,7 @@ from gatepost.doctor.certificates_told import (
     last,
     names_of,
     normalized_name,
+    on_the_refused_host,
     refused_sessions,
     same_certificate,
     satisfies,
@@ -111,6 +112,9 @@ class Derived:
         for usable in (bound, outside):
             if len(usable) == 1:
                 return usable[0]
+        here = on_the_refused_host(self.bundle, candidates)
+        if len(here) == 1:
+            return here[0]
         return candidates[0] if len(candidates) == 1 else None
 
     @cached_property

@@ -94,8 +94,9 @@ def _domain_of_sender(path: MailPath) -> str:
 def _client(path: MailPath) -> str:
     refused = [each.client_address for each in path.bundle.relay_rejects]
     refused += [each.remote_endpoint.rpartition(":")[0] for each in path.bundle.sessions if _was_refused_here(each)]
+    greeted = [each.hello_address for each in path.bundle.sessions if each.log == "transcript"]
     named = [each.value for each in path.bundle.names if each.kind == "address"]
-    return values.only(filter(_is_inside, refused)) or values.only(filter(_is_inside, named))
+    return values.only(filter(_is_inside, (*refused, *greeted))) or values.only(filter(_is_inside, named))
 
 
 def _was_refused_here(session: SmtpSession) -> bool:

@@ -20,7 +20,7 @@ from gatepost.doctor.addresses import (
     parsed_networks,
     refused_by_attribution,
 )
-from gatepost.doctor.certificates_told import is_self_signed, names_of, of_one_organisation, shown
+from gatepost.doctor.certificates_told import is_self_signed, names_of, of_one_organisation, on_the_refused_host, shown
 from gatepost.doctor.evidence import CertificateSeen, EvidenceBundle
 from gatepost.doctor.finding import Fix
 from gatepost.doctor.logged_session import facts_of
@@ -220,6 +220,9 @@ def _leaf(session: Session | None, bundle: EvidenceBundle) -> Told[CertificateSe
         return seen(session.ours, session.ours, f"the session presents {shown(session.ours)}")
     if session is not None and session.log.log == "send":
         return Told(value=None, how=How.SEEN, source=session.log.source, says="the session shows no certificate sent")
+    here = on_the_refused_host(bundle, values.own_leaves(bundle))
+    if len(here) == 1 and any(each.client_certificate_sent for each in bundle.tls):
+        return inferred(here[0], here[0], f"the certificate of the host that was refused: {shown(here[0])}")
     names = {names_of(each)[:1] for each in values.own_leaves(bundle) if names_of(each)}
     if len(names) != 1 or not values.client_certificate_file(bundle):
         return assumed(None)
@@ -279,13 +282,19 @@ def _doubt_about_depth(world: World) -> Iterator[Turned]:
         if not name or not exported.name:
             continue
         told = exported.attribute("TlsSenderCertificateName") or exported
-        command = f"Set-InboundConnector -Identity {argument(exported.name)} -TlsSenderCertificateName {argument(name)}"
+        beside = argument(f"{exported.name} {name.partition('.')[2]}")
+        command = f"New-InboundConnector -Name {beside} -ConnectorType OnPremises -SenderDomains * -TlsSenderCertificateName {argument(name)} -RequireTls $true"
         yield Turned(
             cause="name-deeper-than-wildcard",
             subject=exported.name,
             says=f"{name} lies more than one label below {pattern}; one label is certain, deeper is not documented.",
             premises=(inferred(pattern, told, f"{exported.label}: {pattern}"), world.leaf),
-            fixes=(Fix("Exchange Online", f"{command}   # add {name.partition('.')[2]} as accepted domain first"),),
+            fixes=(
+                Fix(
+                    "Exchange Online",
+                    f"{command}   # beside {exported.label}, whose other servers need {pattern}; add {name.partition('.')[2]} as accepted domain first",
+                ),
+            ),
         )
 
 

@@ -93,7 +93,8 @@ class SetPin:
         if self.certificate.thumbprint:
             value = '"<I>$($cert.Issuer)<S>$($cert.Subject)"'
             command = f"$cert = Get-ExchangeCertificate -Thumbprint {self.certificate.thumbprint}"
-            names = f"   # {shown(self.certificate)}"
+            pin = pin_of(self.certificate)
+            names = f"   # {shown(self.certificate)}{f': {pin.text}' if pin and pin.issuer.text else ''}"
             return (
                 Fix("Exchange", f"{command}; {_connector(self.end, f'-TlsCertificateName {value}')}{names}"),
                 Fix("Exchange", restart + _on(", ".join(self.end.servers))),

@@ -112,6 +112,7 @@ def all_checks(path: MailPath) -> tuple[Check, ...]:
         restriction.connector_names_somebody,
         restriction.restriction_covers_what_the_filter_does,
         restriction.no_two_tenants_claim_one_address,
+        restriction.each_tenant_has_a_name_of_its_own,
         restriction.exception_is_an_identity,
         tenant.relay_recognises_the_session,
         loops.message_goes_round,

@@ -27,16 +27,11 @@ def service_shows_its_own_certificate(path: MailPath) -> Iterator[Check]:
     forged = next((each for each in path.bundle.certificates if _is_of_a_service(each) and _is_forged(each)), None)
     if forged is None or forged.issuer is None:
         return
+    if not (_names_a_box(forged) or _another_view(path, forged)):
+        return  # some authority that is not known here; the service may have changed its own
     by = forged.issuer.common_name or forged.issuer.text
     host = forged.presented_by or f"{shown(forged)}:25"
-    genuine = next(
-        (
-            each
-            for each in path.bundle.certificates
-            if each is not forged and each.subject == forged.subject and not _is_forged(each)
-        ),
-        None,
-    )
+    genuine = _another_view(path, forged)
     yield Check(
         cause="proxy-ends-tls",
         standing="broken",
@@ -64,6 +59,44 @@ def _is_of_a_service(certificate: CertificateSeen) -> bool:
     host = certificate.presented_by.rpartition(":")[0].casefold()
     names = (host, *(each.removeprefix("*.") for each in certificate.all_names))
     return certificate.role != "sent" and any(each.endswith(_SERVICES) for each in names)
+
+
+_BOXES: Final = (
+    *(
+        "inspection",
+        "ssl proxy",
+        "proxy ca",
+        "ssl ca",
+        "untrusted ca",
+        "decrypt",
+        "interception",
+        "webfilter",
+        "firewall",
+    ),
+    *(
+        "fortinet",
+        "fortigate",
+        "sophos",
+        "sonicwall",
+        "watchguard",
+        "zscaler",
+        "checkpoint",
+        "check point",
+        "barracuda",
+    ),
+    *("palo alto", "untangle", "netskope", "forcepoint", "squid", "securly", "smoothwall", "kerio", "stormshield"),
+)
+"""What boxes on the way call the authority that they sign with."""
+
+
+def _names_a_box(certificate: CertificateSeen) -> bool:
+    return certificate.issuer is not None and any(each in certificate.issuer.text.casefold() for each in _BOXES)
+
+
+def _another_view(path: MailPath, forged: CertificateSeen) -> CertificateSeen | None:
+    """The same service's certificate, as it was seen from elsewhere."""
+    same = (each for each in path.bundle.certificates if each is not forged and each.subject == forged.subject)
+    return next((each for each in same if each.issuer and each.issuer != forged.issuer and not _is_forged(each)), None)
 
 
 def _is_forged(certificate: CertificateSeen) -> bool:

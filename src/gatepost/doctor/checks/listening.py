@@ -292,9 +292,15 @@ def edge_has_the_same_values(path: MailPath) -> Iterator[Check]:
             says=f"EdgeSync has not carried the changes to {edge or 'the Edge server'}: {told.name} is {told.value}"
             + (f", the last time was {last}." if (last := status.text("LastSynchronizedUtc")) else "."),
             premises=(seen(told.value, told),),
-            explains=frozenset(("not-attributed", "nothing-goes", "we-are-untrusted", "marked-external")),
+            explains=frozenset(
+                ("not-attributed", "nothing-goes", "we-are-untrusted", "marked-external", *_stale(path))
+            ),
             way="out",
             edits=(
+                Advice(
+                    "Exchange",
+                    "Set-Service MSExchangeEdgeSync -StartupType Automatic; Start-Service MSExchangeEdgeSync   # on the mailbox servers of the subscribed site, where it is stopped",
+                ),
                 Advice(
                     "Exchange",
                     "Start-EdgeSynchronization -ForceFullSync; Test-EdgeSynchronization   # on a mailbox server of the subscribed site",
@@ -305,3 +311,11 @@ def edge_has_the_same_values(path: MailPath) -> Iterator[Check]:
             place=16,
         )
         return
+
+
+def _stale(path: MailPath) -> tuple[str, ...]:
+    """Where one connector is shown with two certificates, the Edge's is the one of before."""
+    named: dict[str, set[str]] = {}
+    for each in path.bundle.send_connectors:
+        named.setdefault(each.name.casefold(), set()).add(each.certificate_name)
+    return ("no-certificate-found",) if any(len(each - {""}) > 1 for each in named.values()) else ()

@@ -12,7 +12,7 @@ from gatepost.doctor.causes import cause_named
 from gatepost.doctor.checks.check import Check, Need
 from gatepost.doctor.checks.endpoint import endpoint_of
 from gatepost.doctor.checks.named import filled, repair_for
-from gatepost.doctor.evidence import PostfixSetting, RelayPolicyReject
+from gatepost.doctor.evidence import PostfixDelivery, PostfixSetting, PostfixTlsLine, RelayPolicyReject
 from gatepost.doctor.path.objects import MailPath
 from gatepost.doctor.path.told import Told, inferred, seen
 from gatepost.doctor.path.values import ENDPOINT
@@ -152,10 +152,22 @@ def own_relay_takes_its_clients(path: MailPath) -> Iterator[Check]:
         way="out",
         edits=tuple(_let_in(one, networks, listed)),
         verify=f"{one.host or 'The relay'} answers RCPT TO with 250 and logs a line with status=sent.",
-        names_what_happens=_setting(path, "relay_clientcerts") is not None,  # it knows clients by certificate
+        names_what_happens=_knows_by_certificate(path, one),
         place=15,
         alone=True,
     )
+
+
+def _knows_by_certificate(path: MailPath, reject: RelayPolicyReject) -> bool:
+    """Whether the relay lets clients in by their certificate: then what is wrong with that one is the cause."""
+    lists = _setting(path, "relay_clientcerts") is not None
+    permits = any("clientcerts" in each.value or "ccert_access" in each.value for each in path.bundle.postfix_settings)
+    of_sendmail = any(word in each.output for each in path.bundle.shell for word in ("CERTSubject:", "CERTIssuer:"))
+    doubted = any(
+        each.kind == "verify-problem" and each.peer_address == reject.client_address for each in path.bundle.postfix_tls
+    )
+    unfit = path.symptoms_of(("not-for-clients", "authority-not-for-clients"))
+    return lists or permits or of_sendmail or doubted or bool(unfit)
 
 
 _POLICY: Final = ("access denied", "relay", "not permitted", "rcpthosts", "invalid recipient")
@@ -325,6 +337,7 @@ def certificate_is_for_its_destination(path: MailPath) -> Iterator[Check]:
         (each for name in _CERTIFICATES if (each := _setting(path, name)) is not None and each.value.strip()), None
     )
     passing = {each.relay for each in path.bundle.postfix_deliveries if each.status == "sent"}
+    passing |= {each.peer for each in path.bundle.postfix_tls if each.kind == "established"}
     refusing = [
         each
         for each in path.bundle.postfix_deliveries
@@ -332,6 +345,9 @@ def certificate_is_for_its_destination(path: MailPath) -> Iterator[Check]:
     ]
     alert = next((each for each in path.bundle.postfix_tls if each.alert in _OF_CERTIFICATES), None)
     if shown is None or not passing or not refusing or alert is None or path.symptoms_of(("not-attributed",)):
+        return
+    if not any(_setting(path, name) for name in ("relayhost", "transport_maps", "default_transport")):
+        yield _nobody_needs_it(shown, alert, refusing[0])
         return
     relay = next(iter(passing))
     yield Check(
@@ -349,6 +365,31 @@ def certificate_is_for_its_destination(path: MailPath) -> Iterator[Check]:
             ),
         ),
         verify=f"{refusing[0].relay} takes the mail, and sessions with {relay} still present the certificate.",
+        alone=True,
+        place=16,
+    )
+
+
+def _nobody_needs_it(shown: PostfixSetting, alert: PostfixTlsLine, refusing: PostfixDelivery) -> Check:
+    """Mail goes to everybody's own server: no relay is there that knows this one by its certificate."""
+    names = ["smtp_tls_cert_file", "smtp_tls_key_file"]
+    names += [shown.name] if shown.name not in names else []
+    empty = " ".join(shell_quoted(f"{name} =") for name in names)
+    return Check(
+        cause="server-certificate-offered-to-everyone",
+        standing="broken",
+        subject=refusing.relay,
+        says=f"{shown.name} offers the server certificate as a client certificate to every server that asks, and no relay needs it; {refusing.relay} ends the handshake over it.",
+        premises=(seen(shown, shown), seen(alert, alert), seen(refusing, refusing)),
+        explains=frozenset(("handshake-broke", "handshake-failure", "not-for-clients", "nothing-goes")),
+        way="out",
+        edits=(
+            Advice(
+                "Postfix",
+                f'postconf -e {empty} && postfix reload   # smtpd_tls_* stay as they are; where a generator writes main.cf, set it there (NixOS: services.postfix.config, lib.mkForce "")',
+            ),
+        ),
+        verify=f"{refusing.relay} takes the mail, and the log shows an established TLS session with it.",
         alone=True,
         place=16,
     )

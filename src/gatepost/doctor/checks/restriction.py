@@ -157,6 +157,58 @@ def no_two_tenants_claim_one_address(path: MailPath) -> Iterator[Check]:
         return
 
 
+def each_tenant_has_a_name_of_its_own(path: MailPath) -> Iterator[Check]:
+    """Exports of several tenants, a file each: one certificate name in all of them, below none of their domains."""
+    by_name: dict[str, dict[str, InboundConnector]] = {}
+    for connector in path.bundle.inbound_connectors:
+        name = connector.certificate_name.strip().casefold()
+        if name and connector.enabled is not False and connector.connector_type == "onpremises":
+            by_name.setdefault(name, {})[connector.source.file] = connector
+    for name, by_file in by_name.items():
+        domains = {file: domain for file in by_file if (domain := _domain_in(path, file))}
+        if len(set(domains.values())) < 2 or any(is_below(name, each) for each in domains.values()):
+            continue
+        label = name.removeprefix("*.").partition(".")[0]
+        yield Check(
+            cause="claimed-by-another-tenant",
+            standing="broken",
+            subject=name,
+            says=f"Connectors of several tenants ({', '.join(domains.values())}) all expect {name}, which lies below no accepted domain of any: the service has to guess whose mail it is, and mail lands in another tenant or is refused.",
+            premises=tuple(
+                seen(name, by_file[file], f"{domain}: {by_file[file].label} expects {name}")
+                for file, domain in domains.items()
+            ),
+            explains=frozenset(("not-attributed", "domain-condition")),
+            way="out",
+            edits=(
+                Advice(
+                    "network",
+                    f"One certificate per tenant, not {name} for all: {', '.join(f'{label}.{each}' for each in domains.values())}; the gateway presents for each sender domain the certificate of that tenant (a transport or send connector for each)",
+                ),
+                *(
+                    Advice(
+                        "Exchange Online",
+                        f"Set-InboundConnector -Identity {argument(by_file[file].name or '<connector>')} -TlsSenderCertificateName {argument(f'{label}.{domain}')}   # in the tenant of {domain}, once the gateway presents it",
+                    )
+                    for file, domain in domains.items()
+                ),
+            ),
+            verify="The message trace of each tenant shows its own mail only.",
+            alone=True,
+            place=62,
+        )
+        return
+
+
+def _domain_in(path: MailPath, file: str) -> str:
+    found = [
+        each.domain
+        for each in path.bundle.accepted_domains
+        if each.source.file == file and each.domain and not each.domain.endswith(_INITIAL)
+    ]
+    return found[0] if found else ""
+
+
 def exception_is_an_identity(path: MailPath) -> Iterator[Check]:
     """A connector that only names a sender domain never outranks one that restricts by address or certificate."""
     if not path.symptoms_of(("partner-lock",)):

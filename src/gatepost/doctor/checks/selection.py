@@ -143,7 +143,14 @@ def _missing(path: MailPath, end: End, pin: Pin, store: Store, server: str, answ
         edits.append(SetPin(end, None))
     if cause == "issuer-changes-at-every-renewal" and edits:
         hook = "# put that command, for send and receive connectors, into the renewal hook of every server"
+        script = f"param($thumbprint) $cert = Get-ExchangeCertificate -Thumbprint $thumbprint; Get-SendConnector | Where-Object TlsCertificateName -like '*CN={pin.host}*' | Set-SendConnector -TlsCertificateName \"<I>$($cert.Issuer)<S>$($cert.Subject)\""
         edits.append(Advice("Exchange", hook))
+        edits.append(
+            Advice(
+                "Exchange",
+                f"{script}   # that script; win-acme: --installation script --script FILE --scriptparameters '{{CertThumbprint}}'; the same for Get-ReceiveConnector, then Restart-Service MSExchangeTransport",
+            )
+        )
     return answer(
         cause=cause,
         catalogue=catalogue,
@@ -595,7 +602,9 @@ def listener_offers_tls(path: MailPath) -> Iterator[Check]:
 def certificate_is_in_the_store_that_is_read(path: MailPath) -> Iterator[Check]:
     """Transport reads the computer's Personal store only."""
     told = [each for each in path.bundle.signs if each.kind == "other-windows-store"]
-    if not told or not path.symptoms_of(("no-certificate-found", "no-starttls", "nothing-goes", "nothing-comes")):
+    ended = _presented_although_over(path)
+    observed = path.symptoms_of(("no-certificate-found", "no-starttls", "nothing-goes", "nothing-comes"))
+    if not told or not (observed or ended):
         return
     lost = [each for each in path.bundle.events if each.event_id == 12014]
     yield Check(
@@ -603,12 +612,24 @@ def certificate_is_in_the_store_that_is_read(path: MailPath) -> Iterator[Check]:
         standing="broken",
         subject="windows store",
         says="The renewed certificate lies in another Windows store than transport reads, which is the computer's Personal store.",
-        premises=((seen if lost else inferred)(told[0], told[0]), *(seen(each, each) for each in lost[:1])),
-        explains=_OUT | _IN,
+        premises=(
+            (seen if lost or ended else inferred)(told[0], told[0]),
+            *(seen(each, each) for each in lost[:1]),
+            *(
+                (seen(ended, ended, f"presented still: ended {ended.not_after.text}"),)
+                if ended and ended.not_after
+                else ()
+            ),
+        ),
+        explains=_OUT | _IN | {"peer-sees-expired"},
         edits=(
             Advice(
                 "Windows",
-                "Import-PfxCertificate -FilePath C:\\certificate.pfx -CertStoreLocation Cert:\\LocalMachine\\My   # and tell the renewal tool to use the store My",
+                "Import-PfxCertificate -FilePath C:\\certificate.pfx -CertStoreLocation Cert:\\LocalMachine\\My   # exported from the other store with its key; on the mail server",
+            ),
+            Advice(
+                "Windows",
+                "wacs.exe --source manual --host <name on the certificate> --store certificatestore --certificatestore My   # the renewal writes into LocalMachine\\My (Personal) from now on; then choose that certificate in the mail program's SSL settings and restart its SMTP service",
             ),
             Advice(
                 "Exchange",
@@ -616,6 +637,18 @@ def certificate_is_in_the_store_that_is_read(path: MailPath) -> Iterator[Check]:
             ),
         ),
         verify="Get-ExchangeCertificate lists the thumbprint with S in its Services.",
-        alone=bool(lost),
+        alone=bool(lost or ended),
         place=4,
+    )
+
+
+def _presented_although_over(path: MailPath) -> CertificateSeen | None:
+    now = path.now.value.at if path.now is not None else None
+    return next(
+        (
+            each
+            for each in path.bundle.certificates
+            if each.presented_by and now is not None and (ends := at(each.not_after)) is not None and ends < now
+        ),
+        None,
     )

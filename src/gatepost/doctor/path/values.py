@@ -166,7 +166,9 @@ def server_name(path: MailPath) -> str:
 def server(path: MailPath) -> str:
     taken = [each.log.connector.partition("\\")[0] for each in path.sessions if "\\" in each.log.connector]
     named = only(each.quoted_by.partition(".")[0] for each in path.bundle.replies)
-    return only(path.servers) or only(taken) or named
+    greeted = [each.remote_name for each in path.bundle.sessions if "Microsoft ESMTP" in each.banner]
+    inside = only(each.partition(".")[0] for each in greeted if not each.endswith(_SERVICES))
+    return only(path.servers) or only(taken) or named or inside
 
 
 # --- the mail that failed -------------------------------------------------------------------------------------------

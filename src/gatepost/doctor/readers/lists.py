@@ -39,6 +39,12 @@ _ACCEPTED: Final = re.compile(r"\s{0,8}(?:accepted|akzeptiert)\s{0,3}:", re.IGNO
 """Somebody's note of the tenant's domains below an export."""
 _ITEM: Final = re.compile(r"^\s{0,12}-\s{1,12}(?P<item>[^\s:](?:[^:]|:(?=\S)){0,2000})$")
 _PROMPT: Final = re.compile(r"\s*(?:\[PS\]|PS [A-Z]:)")
+_ASKED: Final = re.compile(
+    r"\bGet-(?:Send|Receive|Inbound|Outbound)Connector\s{1,3}(?:-Identity\s{1,3})?"
+    r"(?:[\"'](?P<quoted>[^\"'|\n]{1,120})[\"']|(?P<plain>[^\s|\"'-][^\s|]{0,80}))",
+    re.IGNORECASE,
+)
+"""The one connector that a command asked for by name."""
 _FEW: Final = 3
 _ONLY_EXCHANGE: Final = frozenset(
     [
@@ -61,7 +67,7 @@ class _Block:
         self.page = page
         self.entries: list[tuple[int, str, str]] = []
         self.lines: list[int] = []
-        self.hint = self.server = ""
+        self.hint = self.server = self.asked = ""
         self.column = 0
         self.spaced = _is_double_spaced(page)
         self.health = is_health_report(page)
@@ -108,10 +114,12 @@ class _Block:
         """Any other line: a command says what comes below it and of which server."""
         if command := CMDLET.search(line):
             self.hint = command[1]
+            asked = _ASKED.search(line)
+            self.asked = (asked["quoted"] or asked["plain"]) if asked else ""
             if beside := SERVER_BESIDE.search(line):
                 self.server = next((each for each in beside.groups() if each), "")
         elif _PROMPT.match(line):
-            self.hint = ""
+            self.hint = self.asked = ""
 
     def ends_at_blank(self, index: int) -> bool:
         """Blank lines get lost and added in pastes: an object of which too little is known may go on after one."""
@@ -137,10 +145,16 @@ class _Block:
         self.entries, self.lines = [], []
         if len(entries) == 1 and self.health:
             return iter(())  # a row of the checker's, which has its own reader
-        found = _facts(self.page, entries, self.hint, self.server) if entries else []
+        found = _facts(self.page, self._with_its_name(entries), self.hint, self.server) if entries else []
         if found:
             self.page.taken.update(lines)
         return iter(found)
+
+    def _with_its_name(self, entries: list[tuple[int, str, str]]) -> list[tuple[int, str, str]]:
+        """The name that the command asked for, where the list has none."""
+        if not self.asked or {name.casefold() for _, name, _ in entries} & {"name", "identity"}:
+            return entries
+        return [*entries, (entries[0][0], "Identity", self.asked)] if len(entries) > 1 else entries
 
     def _go_on(self, index: int, value: str) -> None:
         first, name, _ = self.entries[-1]

@@ -12,7 +12,8 @@ from gatepost.doctor.readers.smtp_log import Row, session_of
 from gatepost.exchange.source import Fact, Source
 
 _EXIM = re.compile(
-    r"^(?:.{0,2000}?\bexim\[\d+\]:\s*)?(?P<stamp>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?(?: [+-]\d{4})?)"
+    r"^(?:(?:.{0,2000}?\bexim\[\d+\]:\s*)?(?P<stamp>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?(?: [+-]\d{4})?)"
+    r"|(?P<syslog>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\S{8,25}) \S{1,80} exim4?\[\d+\]:)"
     r"\s{1,40}(?:\[\d+\] )?"
     r"(?:(?P<id>[0-9A-Za-z]{6}-[0-9A-Za-z]{6,11}-[0-9A-Za-z]{2,4}) )?(?P<rest>.*)$"
 )
@@ -53,7 +54,7 @@ def read_exim(page: Page) -> Iterator[Fact]:
             match["rest"],
             (host["host"] or "") if host else "",
             host["address"] if host else "",
-            moment(match["stamp"]),
+            moment(match["stamp"] or match["syslog"]),
         )
         facts = list(_of_exim(entry, senders))
         if facts:

@@ -104,7 +104,9 @@ _FORMS: Final = (
     ),
     _Form(
         "exchange-online",
-        re.compile(r"^(?P<name>SmtpClientAuthenticationDisabled)\s{0,20}:\s{0,20}(?P<value>\S{0,10})\s*$"),
+        re.compile(
+            r"^(?:Get-\w{3,40}\s{0,3}:\s{0,3})?(?P<name>SmtpClientAuthenticationDisabled)\s{0,20}:\s{0,20}(?P<value>\S{0,10})\s*$"
+        ),
         re.compile(r"^.{0,80}\bGet-CASMailbox\s+(?:-Identity\s+)?['\"]?(?P<section>[^\s'\"|]{3,120}).{0,200}$", re.I),
         re.compile(r"SmtpClientAuthenticationDisabled"),
     ),

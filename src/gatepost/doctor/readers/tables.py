@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from gatepost.doctor.evidence import EventLogEntry, HeaderSeen, TraceEvent
+from gatepost.doctor.evidence import CertificateSeen, EventLogEntry, HeaderSeen, SettingSeen, TraceEvent
 from gatepost.doctor.moments import moment
 from gatepost.doctor.page import Page
 from gatepost.doctor.readers.exported import exported
@@ -19,6 +19,7 @@ from gatepost.doctor.readers.grids import Grid, Row, grids
 from gatepost.doctor.readers.labels import english
 from gatepost.doctor.readers.replies import replies_in
 from gatepost.exchange.cmdlet_output import CMDLET, CMDLETS, SERVER_BESIDE, SIGNS, kind_of, property_of
+from gatepost.exchange.distinguished_names import distinguished_name
 from gatepost.exchange.source import Fact
 
 _MOST_COLUMNS: Final = 200
@@ -226,6 +227,51 @@ def _hop(table: _Table, row: Row) -> Iterator[Fact]:
     )
 
 
+def _has_appliance_certificates(names: Sequence[str], drawn: bool) -> bool:
+    keys = {each.casefold() for each in names}
+    return drawn and {"common name", "issued by"} <= keys
+
+
+def _appliance_certificate(table: _Table, row: Row) -> Iterator[Fact]:
+    """A gateway's own list (certconfig): the one that its delivery names is presented, one that ended is the old one."""
+    values = table.values(row)
+    common, issuer = values["common name"], values["issued by"]
+    if not common:
+        return
+    ended = values.get("status", "").casefold() in ("expired", "invalid")
+    used = any(f"ertificate: {values.get('name', '')}" in line for line in table.page.lines)
+    yield CertificateSeen(
+        source=table.page.source(row.first),
+        quote=table.quote(row),
+        role="sent" if used and values.get("name") else "old" if ended else "unknown",
+        subject=distinguished_name(f"CN={common}"),
+        issuer=distinguished_name(f"CN={issuer}") if issuer and issuer != common[: len(issuer)] else None,
+        self_signed=bool(issuer) and issuer == common[: len(issuer)],
+        status=values.get("status", ""),
+    )
+
+
+_LOGIN_SWITCH: Final = "smtpclientauthenticationdisabled"
+
+
+def _has_logins(names: Sequence[str], drawn: bool) -> bool:
+    keys = {each.casefold() for each in names}
+    return _LOGIN_SWITCH in keys and bool(keys & {"identity", "name", "displayname"})
+
+
+def _login(table: _Table, row: Row) -> Iterator[Fact]:
+    """Get-CASMailbox: whether a mailbox may log in to send."""
+    values = table.values(row)
+    yield SettingSeen(
+        source=table.page.source(row.first),
+        quote=table.quote(row),
+        software="exchange-online",
+        name="SmtpClientAuthenticationDisabled",
+        value=values[_LOGIN_SWITCH],
+        section=values.get("identity", "") or values.get("name", ""),
+    )
+
+
 class _Kind(NamedTuple):
     has: Callable[[Sequence[str], bool], bool]
     read: Callable[[_Table, Row], Iterator[Fact]]
@@ -233,6 +279,8 @@ class _Kind(NamedTuple):
 
 _KINDS_OF_TABLE: Final = (
     _Kind(_has_queues, _queue),
+    _Kind(_has_logins, _login),
+    _Kind(_has_appliance_certificates, _appliance_certificate),
     _Kind(_has_events, _event),
     _Kind(_has_hops, _hop),
     _Kind(_has_trace, _traced),

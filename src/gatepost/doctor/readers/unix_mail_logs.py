@@ -71,7 +71,9 @@ _FIELD: Final = re.compile(
 _RELAY: Final = re.compile(
     r"(?P<name>[\w.-]{0,253}?)\.?(?:\s?\[(?:IPv6:)?(?P<address>[0-9A-Fa-f.:]{2,45})\])?(?:\s\(.*\))?$"
 )
-_NOTICE: Final = re.compile(r"(?:\w{12,18}: )?(?:DSN|return to sender|sender notify): (?P<said>[45]\d\d .{0,1000})$")
+_NOTICE: Final = re.compile(
+    r"(?:\w{12,18}: )?(?:(?:DSN|return to sender|sender notify): (?=[45]\d\d )|(?=[45]\d\d [45]\.\d))(?P<said>[45]\d\d .{0,1000})$"
+)
 
 
 def read_sendmail(page: Page) -> Iterator[Fact]:

@@ -409,7 +409,7 @@ def _replace_addresses(connector: InboundConnector, addresses: Sequence[str]) ->
         return (
             Fix(
                 "Exchange Online",
-                f"Set-InboundConnector -Identity {argument(connector.name)} -SenderIPAddresses '<public address>'   # the one the service greets you with: Hello [..]",
+                f"Set-InboundConnector -Identity {argument(connector.name)} -SenderIPAddresses '<public address>'   # the public address that the service greets you with, Hello [..]; from that server: curl -4 https://ifconfig.me",
             ),
         )
     values = ",".join(quoted(each) for each in addresses)

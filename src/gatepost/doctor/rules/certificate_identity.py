@@ -411,6 +411,13 @@ def _stray(written: str) -> str:
     return "with quotation marks" if re.search("[\"']", written) else "with a character too many"
 
 
+def _request_with_common_name(certificate: CertificateSeen) -> str:
+    name = next(iter(names_of(certificate)), "<name on the certificate>")
+    subject, alternative = shell_quoted(f"/CN={name}"), shell_quoted(f"subjectAltName=DNS:{name}")
+    request = f"openssl req -new -key relay.key -subj {subject} -addext {alternative} -out relay.csr"
+    return f"{request} && certbot certonly --csr relay.csr"
+
+
 @rule("certificate-without-subject", "A05", title="The certificate has an empty subject", side="pki")
 def certificate_without_subject(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     for each in (facts.presented, *(facts.leaves)):
@@ -441,6 +448,10 @@ def certificate_without_subject(bundle: EvidenceBundle, facts: Derived) -> Findi
                 Fix(
                     "PKI",
                     "certbot renew --force-renewal --preferred-profile classic   # a profile that sets the common name",
+                ),
+                Fix(
+                    "PKI",
+                    f"{_request_with_common_name(each)}   # of an own authority: a request with the CN (and O, where the other side compares the whole subject), or its template set to put the first name into the CN; then reload the mail program",
                 ),
                 Fix("Gatepost", "# nothing to do: Gatepost matches alternate names first"),
             ],

@@ -1114,6 +1114,15 @@ def connector_does_not_use_tls(bundle: EvidenceBundle, facts: Derived) -> Findin
     )
 
 
+_INTERNAL_ERROR = 80
+
+
+def _says_why(bundle: EvidenceBundle) -> bool:
+    """An alert that names what it is about; internal_error (RFC 8446 6.2) says nothing."""
+    alerts = {each.alert for each in bundle.postfix_tls if each.alert is not None}
+    return alerts != {_INTERNAL_ERROR}
+
+
 @rule(
     "fell-back-to-plain-text", "B18", title="After a failed handshake the mail went again in plain text", side="sender"
 )
@@ -1145,7 +1154,7 @@ def fell_back_to_plain_text(bundle: EvidenceBundle, facts: Derived) -> Finding |
     if established:
         return None
     return found(
-        "high" if level and failed and failed.queue_id == later.queue_id else "medium",
+        "high" if level and failed and failed.queue_id == later.queue_id and _says_why(bundle) else "medium",
         88,
         "The handshake failed first; at level 'may' Postfix tried again in plain text, without a certificate, and only then came the refusal.",
         [cite(failed_tls), cite(later), *([cite(level)] if level else [])],

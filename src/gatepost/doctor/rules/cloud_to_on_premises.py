@@ -8,6 +8,7 @@ from gatepost.doctor.addresses import joined, parsed_address, parsed_networks
 from gatepost.doctor.derived import Derived
 from gatepost.doctor.evidence import EvidenceBundle, QueueError, ReplySeen, SmtpSession
 from gatepost.doctor.finding import Cited, Finding, Fix, RuledOut, cite, found, rule, ruled_out
+from gatepost.exchange.objects import ReceiveConnector
 from gatepost.exchange.powershell import argument, quoted
 
 _SERVICE_SAID = re.compile(r"4\.4\.317|4\.7\.320|4\.4\.101|Proxy session setup failed on Frontend", re.IGNORECASE)
@@ -253,6 +254,21 @@ def listener_presents_other_certificate(bundle: EvidenceBundle, facts: Derived) 
     )
 
 
+_OF_THE_CLOUD = ("frontend", "office 365", "office365", "exchange online", "microsoft 365", "m365", "o365", "eop")
+
+
+def _serves_the_cloud(bundle: EvidenceBundle, connector: ReceiveConnector) -> bool:
+    """By its name, or by a session in which the service showed its certificate."""
+    name = (connector.text("Identity") or connector.name).casefold()
+    if any(each in name for each in _OF_THE_CLOUD):
+        return True
+    return any(
+        each.role == "remote" and each.subject is not None and "microsoft" in each.subject.text.casefold()
+        for each in bundle.certificates
+        if not name or each.connector.casefold() == name
+    )
+
+
 @rule(
     "tls-domain-capabilities-lost",
     "K03",
@@ -273,11 +289,7 @@ def tls_domain_capabilities_lost(bundle: EvidenceBundle, facts: Derived) -> Find
         None,
     )
     empty = next(
-        (
-            each
-            for each in frontend
-            if not each.values("TlsDomainCapabilities") and "frontend" in (each.name + each.text("Identity")).casefold()
-        ),
+        (each for each in frontend if not each.values("TlsDomainCapabilities") and _serves_the_cloud(bundle, each)),
         None,
     )
     healthy = next(
@@ -337,6 +349,7 @@ def tls_domain_capabilities_lost(bundle: EvidenceBundle, facts: Derived) -> Find
                 "Exchange",
                 f"Set-ReceiveConnector -Identity {argument(name)} -TlsDomainCapabilities 'mail.protection.outlook.com:AcceptCloudServicesMail'",
             ),
+            Fix("Exchange", "Restart-Service MSExchangeFrontEndTransport"),
         ),
         verify="The receive log shows TlsDomainCapabilities 'AcceptCloudServicesMail' for a session from Exchange Online.",
     )

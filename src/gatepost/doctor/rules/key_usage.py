@@ -162,6 +162,7 @@ def no_client_purpose(bundle: EvidenceBundle, facts: Derived) -> Finding | Ruled
 )
 def intermediate_without_client_purpose(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     said = _said_by_verifier(bundle, (1, 2, 3))
+    said += [cite(each) for each in bundle.signs if each.kind == "authority-not-for-clients"]
     authority = next(
         (
             each
@@ -202,7 +203,7 @@ def intermediate_without_client_purpose(bundle: EvidenceBundle, facts: Derived) 
         fix=[
             Fix(
                 "PKI",
-                "have the certificate issued from a hierarchy with the client purpose, or from a private authority",
+                f"Reissue the certificate under another issuing authority than {shown(authority) if authority else 'that intermediate'}: an intermediate whose extended key usage holds clientAuth (TLS Web Client Authentication) or that has none, or a private authority; nothing that this one issues can be a client's",
             ),
             Fix(
                 "Postfix",

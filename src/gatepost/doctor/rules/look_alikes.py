@@ -8,6 +8,7 @@ from gatepost.doctor.addresses import joined, refused_by_attribution, weighed
 from gatepost.doctor.derived import Derived
 from gatepost.doctor.evidence import EvidenceBundle
 from gatepost.doctor.finding import Finding, Fix, RuledOut, cite, found, rule, ruled_out
+from gatepost.doctor.path.values import endpoint_made_of
 from gatepost.doctor.senders import domain_of
 from gatepost.exchange.source import Fact
 
@@ -42,8 +43,8 @@ def relay_pool_refused_by_next_hop(bundle: EvidenceBundle, facts: Derived) -> Fi
     pool_words = next(
         (each for each in bundle.prose if re.search(r"RelayOutboundPool|relay pool", each.quote, re.IGNORECASE)), None
     )
-    if reply is None:
-        return None
+    if reply is None or (reply.enhanced != "5.7.367" and bundle.postfix_deliveries and not pool and not pool_words):
+        return None  # an own relay met it: the service forwarded nothing
     peer = (
         next((each.said_by or each.said_by_address for each in bundle.replies if each.inner and each.said_by), "")
         or reply.said_by
@@ -70,6 +71,14 @@ def relay_pool_refused_by_next_hop(bundle: EvidenceBundle, facts: Derived) -> Fi
         verify="Message trace shows OutboundIpPoolName without Relay.",
         catalogue=() if pool or pool_words else ("N01", "N03"),
     )
+
+
+def _where_it_belongs(bundle: EvidenceBundle, recipient: str) -> str:
+    """The recipient's SPF record names the service that has its mailboxes."""
+    spf = [each for each in bundle.dns if each.kind == "TXT" and each.name.casefold().rstrip(".") == recipient]
+    if any("include:spf.protection.outlook.com" in value for each in spf for value in each.values):
+        return f" ({endpoint_made_of(recipient)}, as their SPF record lets expect)"
+    return ""
 
 
 @rule("refused-by-recipients-own-server", "N03", title="The recipient's own server refuses to relay", side="none")
@@ -118,7 +127,7 @@ def refused_by_recipients_own_server(bundle: EvidenceBundle, facts: Derived) -> 
         fix=(
             Fix(
                 "network",
-                f"tell the recipient's postmaster: {recipient or 'the domain'} resolves to {host}, which answers {reply.code} {reply.enhanced}",
+                f"tell the recipient's postmaster (by telephone or another mailbox): {recipient or 'the domain'} has its MX record at {host}, which answers {reply.code} {reply.enhanced} and takes no mail for it. Correct the MX record{_where_it_belongs(bundle, recipient)}, or set the domain up on {host}; nothing is to be changed on your side",
             ),
         ),
         verify=f"dig MX {recipient or '<domain>'} names a server that takes its mail.",
