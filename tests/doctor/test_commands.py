@@ -53,3 +53,13 @@ def test_beside_what_says_why_that_which_says_what_happens_has_no_command():
     found = first(hub=hub, log=log)
     assert found and found.rule == "fingerprint-digest-differs"
     assert "md5" in commands(found) and "mynetworks" not in commands(found)
+
+
+def test_a_command_that_sets_what_is_set_already_is_left_out():
+    off = "Set-CASMailbox -Identity lab -SmtpClientAuthenticationDisabled $false"
+    mailboxes = (
+        "Identity    SmtpClientAuthenticationDisabled\n--------    --------------------------------\nlab         {}\n"
+    )
+    other = Fix("application", "log in with OAuth")
+    assert off not in [each.command for each in complete(mailboxes.format("False"), Fix("Exchange Online", off), other)]
+    assert off in [each.command for each in complete(mailboxes.format("True"), Fix("Exchange Online", off), other)]

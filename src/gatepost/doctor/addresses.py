@@ -276,7 +276,7 @@ def _only_one_named(bundle: EvidenceBundle) -> tuple[Egress, ...]:
     listed = [network for each in bundle.inbound_connectors for network in listed_networks(each)]
     named: dict[Address, Egress] = {}
     for each in bundle.prose:
-        for text in re.findall(r"(?<![\d.])\d+\.\d+\.\d+\.\d+(?![\d.])", each.quote):
+        for text in re.findall(r"(?<![\d.])\d+\.\d+\.\d+\.\d+(?!\.?\d)", each.quote):
             address = parsed_address(text)
             if (
                 address is None

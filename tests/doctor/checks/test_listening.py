@@ -45,3 +45,15 @@ def test_a_name_that_the_edge_cannot_take_is_why_edgesync_fails():
     """
     found = first(edge=shown)
     assert found and found.rule == "certificate-name-too-long-for-edge" and "-Fqdn" in commands(found)
+
+
+EDGE = "Name : EDGE1\nSyncStatus : Failed\nSendConnectorStatus : NotSynchronized\n\n"
+
+
+def test_an_edge_with_the_values_of_before_is_why_no_certificate_is_found():
+    named = "Name : To cloud\nSmartHosts : {own-example.mail.protection.outlook.com}\nTlsCertificateName : <I>CN=%s<S>CN=edge.own.example\n\n"
+    both = named % "Old CA" + named % "New CA"
+    (broken,) = edge_has_the_same_values(path(EDGE + both))
+    assert "no-certificate-found" in broken.explains
+    (alone,) = edge_has_the_same_values(path(EDGE + named % "New CA"))
+    assert "no-certificate-found" not in alone.explains
