@@ -173,7 +173,7 @@ def each_tenant_has_a_name_of_its_own(path: MailPath) -> Iterator[Check]:
             cause="claimed-by-another-tenant",
             standing="broken",
             subject=name,
-            says=f"Connectors of several tenants ({', '.join(domains.values())}) all expect {name}, which lies below no accepted domain of any: the service has to guess whose mail it is, and mail lands in another tenant or is refused.",
+            says=f"Connectors of several tenants ({', '.join(domains.values())}) all expect {name}, which lies below no accepted domain of any: the service cannot tell which tenant sends, and mail lands in another tenant or is refused.",
             premises=tuple(
                 seen(name, by_file[file], f"{domain}: {by_file[file].label} expects {name}")
                 for file, domain in domains.items()
