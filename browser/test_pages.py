@@ -137,7 +137,7 @@ def test_the_keyboard_leads_from_the_door_to_the_cause(opened: Open, relay: Inst
     page.keyboard.press("Enter")
     refused = relay.told("trace", "--outcome", "refused")["items"][0]
     page.keyboard.press("/")
-    page.keyboard.type(refused["reply"])
+    page.keyboard.insert_text(f"Your message\ncould not be delivered:\n{refused['reply']}\n")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile(re.escape(f"/trace/{refused['id']}")))
     assert refused["reason"] in page.inner_text("main")

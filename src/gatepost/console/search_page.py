@@ -23,6 +23,8 @@ from gatepost.console.visit import Visit
 from gatepost.errors import BadRequest, NotFound, Refused
 
 _SHOWN: Final = 10
+_LONGEST: Final = 8000
+"""A bounce with its header; a request's own header may have 32 KiB."""
 _FINGERPRINT: Final = re.compile(r"(?:[0-9A-Fa-f]{2}:?){32}\Z")
 _MAIL_ADDRESS: Final = re.compile(r"<?([^\s<>@]+@[^\s<>@]+)>?\Z")
 _NAME: Final = re.compile(r"(?:\*\.)?[\w-]{1,63}(?:\.[\w-]{1,63}){1,30}\Z")
@@ -36,7 +38,7 @@ def _home(visit: Visit) -> Response:
 
 
 def _search(visit: Visit) -> Response:
-    text = (visit.said("q") or "")[:2000]
+    text = (visit.said("q") or "")[:_LONGEST]
     if not text:
         return RedirectResponse("/", 303)
     with traces(visit) as trace:

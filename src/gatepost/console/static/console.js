@@ -12,11 +12,21 @@ function addLocalTimes(root) {
 addLocalTimes(document);
 new MutationObserver(() => addLocalTimes(document)).observe(document.body, { childList: true, subtree: true });
 
+// The box takes a whole bounce, and Enter asks as in any search box.
+const box = document.getElementById("q");
+if (box) {
+  box.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+      event.preventDefault();
+      box.form.requestSubmit();
+    }
+  });
+}
+
 // "/" leads to the search box, as on other consoles.
 document.addEventListener("keydown", (event) => {
-  const field = document.getElementById("q");
-  if (event.key === "/" && field && !/^(INPUT|SELECT|TEXTAREA)$/.test(document.activeElement.tagName)) {
+  if (event.key === "/" && box && !/^(INPUT|SELECT|TEXTAREA)$/.test(document.activeElement.tagName)) {
     event.preventDefault();
-    field.focus();
+    box.focus();
   }
 });
