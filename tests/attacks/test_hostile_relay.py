@@ -6,14 +6,15 @@ that lead to themselves had no end; a line feed in an error's words began a line
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import redirect_stderr
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from gatepost.app.remote import RemoteRelay
+from gatepost.app.remote import RemoteRelay, remote_forecast
 from gatepost.cli import context
 from gatepost.net.api_client import ApiAnswer, ApiClient, ApiRefused, ApiUnreachable
 from gatepost.queue.store import StoreError
@@ -31,6 +32,37 @@ def test_an_answer_that_is_no_object_is_no_relays(body: bytes, status: int) -> N
     client._client = httpx.Client(base_url="https://relay.example.net:8443", transport=httpx.MockTransport(answer))
     with pytest.raises((ApiUnreachable, ApiRefused)):
         client.request("GET", "/v1/whoami")
+
+
+def test_an_answer_without_an_end_is_not_read_whole() -> None:
+    sent = 0
+
+    def octets() -> Iterator[bytes]:
+        nonlocal sent
+        while True:
+            sent += 2**20
+            yield b" " * 2**20
+
+    client = ApiClient("https://relay.example.net:8443", "gp_x", None)
+    endless = httpx.MockTransport(lambda request: httpx.Response(200, content=octets()))
+    client._client = httpx.Client(base_url="https://relay.example.net:8443", transport=endless)
+    with pytest.raises(ApiUnreachable):
+        client.request("GET", "/v1/whoami")
+    assert sent < 2**26
+
+
+@pytest.mark.parametrize("item", [{}, 17, {"kind": "certificate", "ends_at": "2026-13-45T99:00:00Z"}])
+def test_an_item_that_cannot_be_read_is_one_error(item: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def request(self: ApiClient, method: str, path: str, *rest: Any) -> ApiAnswer:
+        body = {"tenant": None} if path.endswith("whoami") else {"prospects": [item]}
+        return ApiAnswer(status=200, body=body, etag=None)
+
+    monkeypatch.setattr(ApiClient, "request", request)
+    token = tmp_path / "token"
+    token.write_text("gp_000000000000_" + "x" * 43)
+    token.chmod(0o600)
+    with pytest.raises(StoreError, match="cannot be read"):
+        remote_forecast("https://relay.example.net:8443", token, None, None)
 
 
 class _Circle:

@@ -1,5 +1,6 @@
 """Verdicts with a memory: as cheap as it makes them, and never a refusal that the directory no longer holds."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -38,5 +39,23 @@ def test_a_refusal_takes_a_repair_of_the_moment_before_into_account(tmp_path: Pa
     assert attribution(EVIDENCE, AT).refusal
     editor.put_inbound_connector(AT_CONTOSO, "add")
     assert attribution(EVIDENCE, AT).tenant == "contoso"
+    directory.close()
+    editor.close()
+
+
+def test_the_recipients_of_a_domain_have_one_verdict_however_many_came_before(tmp_path: Path) -> None:
+    path = tmp_path / "directory.sqlite"
+    editor = SqliteDirectoryEditor(path, who="tester", clock=lambda: AT)
+    editor.put_tenant(Tenant(name="contoso", created_at=AT), "add")
+    editor.put_domain(domain("contoso.com"), "add")
+    editor.put_inbound_connector(AT_CONTOSO, "add")
+    directory = SqliteDirectory(path)
+    attribution = CachedAttribution(directory, _no_judge)  # type: ignore[arg-type]
+    asked: list[ForwardPath] = []
+    verdicts = set()
+    for number in range(20):
+        asked.append(ForwardPath(f"bob{number}", "outside.example", f"bob{number}@outside.example"))
+        verdicts.add(id(attribution(replace(EVIDENCE, forward_paths=tuple(asked)), AT)))
+    assert len(verdicts) == 1
     directory.close()
     editor.close()

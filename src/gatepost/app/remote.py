@@ -38,6 +38,11 @@ def remote_relay(
     relay = _opened(url, token_file, authority, beyond_limits=beyond_limits)
     try:
         yield relay
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        # Another version's object, or a hostile one's.
+        raise StoreUnavailable(
+            f"the answer of {url} cannot be read ({type(error).__name__}: {error}): is that a relay of this version?"
+        ) from error
     finally:
         relay.close()
 
@@ -45,50 +50,37 @@ def remote_relay(
 @contextmanager
 def remote_queue(url: str, token_file: Path | None, authority: Path | None) -> "Iterator[RemoteQueue]":
     """Raises `Refused`, `StoreError`."""
-    relay = _opened(url, token_file, authority)
-    try:
+    with remote_relay(url, token_file, authority) as relay:
         yield RemoteQueue(relay)
-    finally:
-        relay.close()
 
 
 @contextmanager
 def remote_sessions(url: str, token_file: Path | None, authority: Path | None) -> "Iterator[RemoteSessions]":
     """Raises `Refused`, `StoreError`."""
-    relay = _opened(url, token_file, authority)
-    try:
+    with remote_relay(url, token_file, authority) as relay:
         yield RemoteSessions(relay)
-    finally:
-        relay.close()
 
 
 @contextmanager
 def remote_trace(url: str, token_file: Path | None, authority: Path | None) -> "Iterator[RemoteTrace]":
     """Raises `Refused`, `StoreError`."""
-    relay = _opened(url, token_file, authority)
-    try:
+    with remote_relay(url, token_file, authority) as relay:
         yield RemoteTrace(relay)
-    finally:
-        relay.close()
 
 
 def remote_forecast(
     url: str, token_file: Path | None, authority: Path | None, tenant: str | None
 ) -> list[ForecastItem]:
     """Of a tenant, of the token's own, or of all. Raises `Refused`, `StoreError`."""
-    relay = _opened(url, token_file, authority)
-    try:
+    with remote_relay(url, token_file, authority) as relay:
         return [forecast_item_from(each) for each in relay.read(relay.part("forecast", tenant))["prospects"]]
-    finally:
-        relay.close()
 
 
 def remote_enrolment(
     url: str, token_file: Path | None, authority: Path | None, tenant: str, *, make: bool
 ) -> Mapping[str, Any]:
     """A new one, or the newest: one that something came for, if there is one. Raises `Refused`, `StoreError`."""
-    relay = _opened(url, token_file, authority)
-    try:
+    with remote_relay(url, token_file, authority) as relay:
         path = relay.part("enrolments", tenant)
         if make:
             made: Mapping[str, Any] = relay.ask("POST", path).body
@@ -100,23 +92,18 @@ def remote_enrolment(
                 next_step=f"make one with: gatepost enroll {shell_quote(tenant)}",
             )
         return next((each for each in found if each["seen"]), found[0])
-    finally:
-        relay.close()
 
 
 def remote_explanation(
     url: str, token_file: Path | None, authority: Path | None, body: Mapping[str, Any]
 ) -> Mapping[str, Any]:
     """As `admin.sessions.explain.explanation` makes it. Raises `Refused`, `StoreError`."""
-    relay = _opened(url, token_file, authority)
-    try:
+    with remote_relay(url, token_file, authority) as relay:
         found: Mapping[str, Any] = relay.ask("POST", relay.part("explain"), body).body
         return found
-    finally:
-        relay.close()
 
 
-def _opened(url: str, token_file: Path | None, authority: Path | None, *, beyond_limits: bool = False) -> "RemoteRelay":
+def _opened(url: str, token_file: Path | None, authority: Path | None, *, beyond_limits: bool) -> "RemoteRelay":
     if token_file is None:
         raise BadRequest(
             "--server needs --token-file FILE: a token of that relay, as gatepost token add --out wrote it"

@@ -19,6 +19,9 @@ from gatepost.errors import GatepostError
 
 _CONNECT_S, _ANSWER_S = 10.0, 30.0
 
+_MOST_OCTETS = 16 * 2**20
+"""Of an answer, unpacked. A relay's pages end after 1 MiB and one object."""
+
 _BUSY = frozenset({429, 503})
 
 # X509_V_ERR numbers of OpenSSL.
@@ -77,9 +80,10 @@ class ApiClient:
     ) -> ApiAnswer:
         """`path`: its segments quoted. Raises `ApiRefused`, `ApiUnreachable`."""
         try:
-            answer = self._client.request(
+            with self._client.stream(
                 method, _with_dots(path), json=body, headers=dict(headers or {}), extensions=self._extensions
-            )
+            ) as coming:
+                answer = self._whole(coming)
         except httpx.HTTPError as error:
             raise ApiUnreachable(self._why(error)) from None
         if answer.is_success:
@@ -92,6 +96,15 @@ class ApiClient:
 
     def close(self) -> None:
         self._client.close()
+
+    def _whole(self, coming: httpx.Response) -> httpx.Response:
+        octets = bytearray()
+        for part in coming.iter_bytes():
+            octets += part
+            if len(octets) > _MOST_OCTETS:
+                raise ApiUnreachable(self._no_gatepost(coming))
+        kept = {name: coming.headers[name] for name in ("ETag", "Retry-After") if name in coming.headers}
+        return httpx.Response(coming.status_code, headers=kept, content=bytes(octets))
 
     def _document(self, answer: httpx.Response) -> Any:
         """Whatever answers may be no relay, or a hostile one."""

@@ -128,9 +128,7 @@ class Acceptance:
         return None if self._services.unfinished.has_room_for_strangers else replies.QUEUE_FULL
 
     def _attribute(self, transaction: Transaction, path: ForwardPath) -> Attribution:
-        earlier = [recipient.forward_path for recipient in transaction.recipients]
-        evidence = transaction.evidence(self._settings.listener, *earlier, path)
-        return self._services.attribution(evidence, self._at())
+        return self._services.attribution(transaction.evidence(self._settings.listener, path), self._at())
 
     def _refuse(self, transaction: Transaction, path: ForwardPath, attribution: Attribution) -> Reply:
         assert attribution.refusal is not None

@@ -1,7 +1,8 @@
 """Attribution with a memory: equal facts under the same directory version get the same verdict within a minute.
 
-Laws: the verdict depends on the reverse-path and forward-paths through their domains only, so that the memory is small;
-no refusal rests on an outdated directory, since an administrator who has repaired a connector may send the next moment.
+Laws: the verdict depends on the reverse-path and the last forward-path, and on them through their domains only, so that
+the thousandth recipient of a domain costs what the second did, and the memory is small; no refusal rests on an outdated
+directory, since an administrator who has repaired a connector may send the next moment.
 """
 
 from collections import OrderedDict
@@ -56,5 +57,6 @@ class CachedAttribution:
             # What was learnt of intermediates meanwhile words the reason anew.
             getattr(certificate, "missing_issuer", ""),
             reverse_path.domain if isinstance(reverse_path, Mailbox) else None,
-            tuple(path.domain for path in evidence.forward_paths),
+            # A relay's rules judge each recipient by itself, whoever was asked for before.
+            evidence.forward_paths[-1].domain,
         )

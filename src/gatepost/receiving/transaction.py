@@ -78,7 +78,7 @@ class Transaction:
     took_s: float = 0.0
     """From then to the final reply."""
 
-    def evidence(self, listener: str, *forward_paths: ForwardPath) -> Evidence:
+    def evidence(self, listener: str, forward_path: ForwardPath) -> Evidence:
         peer = self.peer
         return Evidence(
             address=peer.address,
@@ -86,5 +86,5 @@ class Transaction:
             tls=peer.tls,
             ehlo=peer.ehlo,
             reverse_path=self.mail.envelope.reverse_path,
-            forward_paths=forward_paths,
+            forward_paths=(forward_path,),
         )
