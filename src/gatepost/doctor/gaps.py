@@ -48,7 +48,48 @@ def _filled(fix: Fix, path: MailPath) -> Fix:
     command = _GAP.sub(value, fix.command)
     if command.find("= Get-ExchangeCertificate") >= 0 and (host := _host_pinned(path)):
         command = _NEW.sub(f"-DomainName {host} | Sort-Object NotAfter | Select-Object -Last 1", command)
-    return fix._replace(command=command)
+    return fix._replace(command=_with_how_to_find(command))
+
+
+_CERTIFICATES: Final = "Get-ExchangeCertificate | Format-List Thumbprint,Services,NotAfter,Issuer,Subject"
+_NAMES: Final = "openssl x509 -noout -subject -ext subjectAltName -in CERTIFICATE"
+_FOUND_BY: Final = {
+    "public address": "curl -4 https://ifconfig.me on the sending server, or Hello [..] in the service's EHLO answer",
+    "its fixed public address": "curl -4 https://ifconfig.me on the sending server",
+    "address of the sender": "Received-SPF or client-ip in a header of that sender's mail",
+    "address of the source": "client-ip in a header of that mail, or Hello [..] in the service's EHLO answer",
+    "thumbprint of the new certificate": _CERTIFICATES,
+    "thumbprint of the renewed certificate": _CERTIFICATES,
+    "old thumbprint": _CERTIFICATES,
+    "name in the certificate that the server presents": _NAMES,
+    "name on the certificate your server presents": _NAMES,
+    "name on the certificate": _NAMES,
+    "initial-domain": "the MX record of your domain: nslookup -type=mx DOMAIN",
+    "your mx name": "the MX record of your domain: nslookup -type=mx DOMAIN",
+    "accepted domain": "Get-AcceptedDomain",
+}
+"""What shows the value of a gap that nothing in the evidence fills."""
+_LISTED_BY: Final = {
+    "send": "Get-SendConnector | Format-Table Name,AddressSpaces,SmartHosts,TlsCertificateName",
+    "receive": "Get-ReceiveConnector | Format-Table Identity,Bindings,RemoteIPRanges",
+    "inbound": "Get-InboundConnector | Format-Table Name,ConnectorType,TlsSenderCertificateName,SenderIPAddresses",
+    "outbound": "Get-OutboundConnector | Format-Table Name,RecipientDomains,SmartHosts,TlsDomain",
+}
+
+
+def _with_how_to_find(command: str) -> str:
+    """A gap that is left says which command shows its value."""
+    found: dict[str, str] = {}
+    for gap in _GAP.finditer(command.partition("   # ")[0]):
+        says = gap["says"].casefold()
+        noun = _OBJECT.search(command[: gap.start()]) if says in ("connector", "name of the connector") else None
+        how = _LISTED_BY[noun["noun"].casefold()] if noun else _FOUND_BY.get(says, "")
+        if how and how not in command:
+            found.setdefault(f"<{gap['says']}>", how)
+    if not found:
+        return command
+    hints = "; ".join(f"{gap}: {how}" for gap, how in found.items())
+    return f"{command}; {hints}" if "   # " in command else f"{command}   # {hints}"
 
 
 _AFTER_PARAMETER: Final = re.compile(r"\s-[A-Z]\w{1,60}\s$")
