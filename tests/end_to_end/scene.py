@@ -210,6 +210,8 @@ def until_known(relay: Installation) -> None:
     # What a worker has not looked up yet it reads as it is now. That nobody lists the address it remembers until it has
     # the whole directory anew.
     assert not is_known()
+    # What the probe was told is in the log before anybody looks at it.
+    wait_until(lambda: f"address {address} " in relay.output, "the probe to be logged")
     relay("inbound-connector", "set", "witness", "last", "--address", address)
     wait_until(is_known, "the worker to know the directory", pause_s=0.05)
 
