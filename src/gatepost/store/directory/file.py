@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gatepost.queue.store import StoreDamaged, StoreError, StoreUnavailable
+from gatepost.store.connection import closed_on_error
 from gatepost.store.schema import bring_up_to_date, format_of, is_empty
 
 # "GPdi": tells our file from any other SQLite file.
@@ -23,13 +24,13 @@ def open_to_read(path: Path) -> sqlite3.Connection:
     """A connection that cannot write. Raises `StoreError`."""
     if not path.exists():
         raise StoreUnavailable(f"there is no directory file {path}; create it with: gatepost init")
-    with reporting(path):
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
-        try:
-            _check(connection, path)
-        except BaseException:
-            connection.close()
-            raise
+    with (
+        reporting(path),
+        closed_on_error(
+            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        ) as connection,
+    ):
+        _check(connection, path)
         return connection
 
 
@@ -41,19 +42,17 @@ def open_to_change(path: Path, patience_s: float) -> sqlite3.Connection:
         # SQLite would make it readable for everybody, whatever it holds. Where this fails, SQLite says why.
         with suppress(OSError):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640))
-    with reporting(path):
-        connection = sqlite3.connect(path, timeout=patience_s, isolation_level=None)
-        try:
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA foreign_keys = ON")
-            if is_empty(connection):
-                connection.execute("PRAGMA journal_mode = WAL")
-            else:
-                _check(connection, path)
-            bring_up_to_date(connection, "gatepost.store.directory", SCHEMA_VERSION, APPLICATION_ID)
-        except BaseException:
-            connection.close()
-            raise
+    with (
+        reporting(path),
+        closed_on_error(sqlite3.connect(path, timeout=patience_s, isolation_level=None)) as connection,
+    ):
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        if is_empty(connection):
+            connection.execute("PRAGMA journal_mode = WAL")
+        else:
+            _check(connection, path)
+        bring_up_to_date(connection, "gatepost.store.directory", SCHEMA_VERSION, APPLICATION_ID)
         return connection
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, TypeGuard
 
 from gatepost.queue.store import StoreDamaged, StoreError, StoreInDoubt, StoreInUse, StoreUnavailable
+from gatepost.store.connection import closed_on_error, connect
 from gatepost.store.schema import bring_up_to_date, format_of, is_empty
 
 # "GPqu": tells our file from any other SQLite file.
@@ -47,7 +48,7 @@ _ADVICE: Final = {
 
 def open_to_work(file: Path) -> sqlite3.Connection:
     """The worker's connection; the file is created when missing."""
-    with reporting(file), _closed_on_error(_connect(file, "rwc", busy_timeout_s=_PATIENCE_AT_START_S)) as connection:
+    with reporting(file), closed_on_error(connect(file, "rwc", _PATIENCE_AT_START_S)) as connection:
         if is_empty(connection):
             connection.execute(f"PRAGMA page_size = {PAGE_SIZE}")
             connection.execute("PRAGMA journal_mode = WAL")
@@ -60,7 +61,7 @@ def open_to_work(file: Path) -> sqlite3.Connection:
 
 def open_again_to_work(file: Path) -> sqlite3.Connection:
     """Another connection of the worker to the file it has open; waits for nobody."""
-    with reporting(file), _closed_on_error(_connect(file, "rw", busy_timeout_s=0)) as connection:
+    with reporting(file), closed_on_error(connect(file, "rw", 0)) as connection:
         _check(connection, file)
         _prepare_to_write(connection)
         return connection
@@ -68,7 +69,7 @@ def open_again_to_work(file: Path) -> sqlite3.Connection:
 
 def open_to_change(file: Path, patience_s: float) -> sqlite3.Connection:
     """An operator's connection to an existing file; waits `patience_s` for the worker's transactions."""
-    with reporting(file), _closed_on_error(_connect(file, "rw", busy_timeout_s=patience_s)) as connection:
+    with reporting(file), closed_on_error(connect(file, "rw", patience_s)) as connection:
         version = _check(connection, file)
         if version < SCHEMA_VERSION:
             raise StoreUnavailable(
@@ -81,7 +82,7 @@ def open_to_change(file: Path, patience_s: float) -> sqlite3.Connection:
 
 def open_to_read(file: Path) -> sqlite3.Connection:
     """A connection that cannot write. A file of an older format is read as if it were of the present one."""
-    with reporting(file), _closed_on_error(_connect(file, "ro", busy_timeout_s=1)) as connection:
+    with reporting(file), closed_on_error(connect(file, "ro", 1)) as connection:
         version = _check(connection, file)
         if version < 2:
             connection.execute("CREATE TEMP TABLE operator_order (number, next_id, last_id)")
@@ -147,25 +148,6 @@ def is_of_the_file(error: Exception) -> TypeGuard[sqlite3.Error]:
 def is_busy(error: sqlite3.Error) -> bool:
     """Whether another process holds the lock at the moment."""
     return _primary_code(error) == sqlite3.SQLITE_BUSY
-
-
-def _connect(file: Path, mode: str, *, busy_timeout_s: float) -> sqlite3.Connection:
-    return sqlite3.connect(
-        f"{file.absolute().as_uri()}?mode={mode}",
-        uri=True,
-        isolation_level=None,
-        check_same_thread=False,
-        timeout=busy_timeout_s,
-    )
-
-
-@contextmanager
-def _closed_on_error(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    try:
-        yield connection
-    except BaseException:
-        connection.close()
-        raise
 
 
 def _prepare_to_write(connection: sqlite3.Connection) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from gatepost.errors import GatepostError
+from gatepost.store.connection import closed_on_error, connect
 from gatepost.store.schema import bring_up_to_date, format_of
 from gatepost.trace.search import SHARES, Share
 
@@ -100,7 +101,7 @@ def files_in(folder: Path) -> list[DayFile]:
 def open_to_write(file: DayFile) -> sqlite3.Connection:
     """It is created when missing. Raises `DamagedFile`, `OSError`."""
     file.path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-    with reporting(file), _closed_on_error(_connected(file, "rwc", _PATIENCE_S)) as connection:
+    with reporting(file), closed_on_error(connect(file.path, "rwc", _PATIENCE_S)) as connection:
         # The log writer's thread writes; who has ended that thread closes.
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
@@ -118,8 +119,8 @@ def open_to_read(file: DayFile) -> sqlite3.Connection:
     if file.is_at_rest:
         # Nearly all are: what can be spared for each is spared.
         _must_be_ours(file, *_header(file.path))
-        return _connected(file, "ro&immutable=1", _PATIENCE_S)
-    with reporting(file), _closed_on_error(_connected(file, "ro", _PATIENCE_S)) as connection:
+        return connect(file.path, "ro&immutable=1", _PATIENCE_S)
+    with reporting(file), closed_on_error(connect(file.path, "ro", _PATIENCE_S)) as connection:
         _check(connection, file)
         # All of it as it is at one moment.
         connection.execute("BEGIN")
@@ -156,25 +157,6 @@ def _header(path: Path) -> tuple[int, int]:
 def _must_be_ours(file: DayFile, format: int, application: int) -> None:
     if application != APPLICATION_ID or format > SCHEMA_VERSION:
         raise DamagedFile(f"{file.path} is no trace of this version of Gatepost; it is not read; move it away")
-
-
-def _connected(file: DayFile, mode: str, patience_s: float) -> sqlite3.Connection:
-    return sqlite3.connect(
-        f"{file.path.absolute().as_uri()}?mode={mode}",
-        uri=True,
-        isolation_level=None,
-        check_same_thread=False,
-        timeout=patience_s,
-    )
-
-
-@contextmanager
-def _closed_on_error(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    try:
-        yield connection
-    except BaseException:
-        connection.close()
-        raise
 
 
 def _size(path: Path) -> int:
