@@ -70,3 +70,9 @@ def test_who_is_signed_in_need_not_sign_in(console: Any) -> None:
     assert browser.get("/sign-in").headers["location"] == "/"
     assert browser.submit("/sign-out", csrf=browser.csrf()).headers["location"] == "/sign-in"
     assert browser.get("/sign-in").status_code == 200
+
+
+def test_who_is_signed_in_already_is_led_on(console: Any) -> None:
+    browser = console.person("olga")
+    assert browser.get("/sign-in?back=%2Ftrace").headers["location"] == "/trace"
+    assert browser.get("/sign-in?back=%2F%2Fevil.example").headers["location"] == "/"

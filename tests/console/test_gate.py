@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from gatepost.console.visit import COOKIE
+from gatepost.https.rates import Allotment
 
 CONSOLE = "https://console.example"
 
@@ -48,6 +49,27 @@ def test_a_form_shows_the_token_of_its_own_session(console: Any) -> None:
     assert browser.get("/trace").status_code == 200
     assert browser.submit("/sign-out", csrf=browser.csrf()).status_code == 303
     assert browser.get("/trace").status_code == 303
+
+
+def test_a_query_of_too_many_fields_is_refused_as_a_page(console: Any) -> None:
+    query = "&".join(f"f{number}=x" for number in range(101))
+    for browser in (console.browser(), console.person("olga")):
+        answer = browser.get(f"/trace?{query}")
+        assert answer.status_code == 400 and "too many fields" in answer.text
+
+
+def test_a_tenants_changes_stop_when_its_share_of_the_audit_is_used(
+    console: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, fay = console.person("ann", "contoso"), console.person("fay", "fabrikam")
+    for browser in (ann, fay):
+        assert browser.submit("/queue/hold", csrf=browser.csrf()).status_code != 429
+    monkeypatch.setattr(Allotment, "wait_s", lambda self, key, now: 60.0 if key == "contoso" else 0.0)
+    csrf = ann.csrf()
+    assert ann.submit("/queue/hold", csrf=csrf).status_code == 429
+    assert fay.submit("/queue/hold", csrf=fay.csrf()).status_code != 429
+    assert ann.get("/trace").status_code == 200
+    assert ann.submit("/sign-out", csrf=csrf).status_code == 303
 
 
 def test_a_body_that_is_no_form_is_refused(console: Any) -> None:

@@ -11,7 +11,6 @@ def test_a_token_of_a_form_belongs_to_one_session_and_does_not_show_it() -> None
 def test_what_is_left_empty_is_not_said(console) -> None:
     visit = Visit(
         config=console.config,
-        judging=None,  # type: ignore[arg-type]
         attempts=Attempts(600),
         address="192.0.2.1",
         path="/",

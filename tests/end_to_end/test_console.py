@@ -125,8 +125,11 @@ def test_a_link_survives_a_restart_of_the_console_and_so_do_sessions(
     link = link_for(relay, "add", "comes", "--tenant", "fabrikam")
     relay.output_begins_here()
     assert relay.process is not None
+    before = relay.worker_pids()
     relay.process.send_signal(1)
     relay.wait_for_output("reloaded")
+    # Who comes to a console that is about to end may be turned away.
+    wait_until(lambda: not set(before) & set(relay.worker_pids()), "the processes to be replaced")
     assert wait_until(lambda: _status(browser, "/trace") == 200, "the console")
     Browser(relay).come_in(link)
 

@@ -5,7 +5,6 @@ Law: chains are judged for one question after the other, so no tenant asks so mu
 
 import time
 from datetime import UTC, datetime
-from threading import Lock
 from typing import Any
 
 from fastapi import APIRouter
@@ -29,8 +28,6 @@ router = APIRouter()
 _A_MINUTE = 60
 _ASKED = Rate(_A_MINUTE)
 """By tenant; the operator asks as often as requests are answered."""
-_COUNTING = Lock()
-"""Routes run in threads."""
 
 _OTHERS = (
     "Other tenants are not considered here. A rehearsal considers them: POST /v1/tenants/{tenant}/rehearsals, or "
@@ -54,9 +51,7 @@ def explain_to_tenant(caller: CallerOf, tenant: TenantName, body: QuestionBody) 
     with caller.directory() as editor:
         owner = tenant_named(editor, caller.tenant(editor, tenant)).name
         if not caller.is_operator:
-            with _COUNTING:
-                wait_s = _ASKED.wait_s(owner, time.monotonic())
-            must_not_hurry(wait_s, "about what would happen, by this tenant")
+            must_not_hurry(_ASKED.wait_s(owner, time.monotonic()), "about what would happen, by this tenant")
         shown = _explained(caller, OwnDirectory(editor, owner), body)
         shown["warnings"] = [*shown["warnings"], _OTHERS.format(tenant=owner)]
         return JSONResponse(shown)

@@ -8,6 +8,7 @@ import typer
 from gatepost.admin.people import people
 from gatepost.cli import context
 from gatepost.cli.editing import day_and_time, directory_editor, print_table
+from gatepost.config.values import address_text
 from gatepost.errors import BadRequest
 from gatepost.tenancy.fields import time_text
 from gatepost.tenancy.person import Person
@@ -116,7 +117,7 @@ def _console_url() -> str:
         example = '[console] and below it address = "127.0.0.1:8444"'
         context.fail(f"{context.config_path()} has no [console]; add {example}, and restart", context.WRONG_USE)
     host = context.config().hostname if console.host in _WILDCARDS else console.host
-    return f"https://[{host}]:{console.port}" if ":" in host else f"https://{host}:{console.port}"
+    return f"https://{address_text(host, console.port)}"
 
 
 def _say_link(console: str, person: Person, secret: str) -> None:

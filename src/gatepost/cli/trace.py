@@ -77,11 +77,12 @@ def search(
         context.fail("--json and --csv exclude each other; choose one", context.WRONG_USE)
     if follow and (after or until or since):
         context.fail("--follow shows what comes from now on; leave out --since, --until and --after", context.WRONG_USE)
-    with exit_on_refusal(), context.traces() as traces:
+    with exit_on_refusal():
         if follow:
             _follow(words, json=json, as_csv=csv_)
             return
-        page = _collected(traces, words, limit, after)
+        with context.traces() as traces:
+            page = _collected(traces, words, limit, after)
     _warn(page)
     if json:
         context.print_json({"items": page.items, "next": page.next})

@@ -8,6 +8,7 @@ from typing import Any, Final
 from starlette.responses import RedirectResponse, Response
 
 from gatepost.admin.directory import connector_use
+from gatepost.admin.directory.editor import DirectoryEditor
 from gatepost.admin.directory.lookups import inbound_connector_named
 from gatepost.admin.directory.tenants import contents
 from gatepost.admin.people import people
@@ -38,7 +39,7 @@ def _tenant(visit: Visit) -> Response:
     with person.directory() as directory:
         owner = person.tenant(directory, visit.part["tenant"])
         found = contents(directory, owner)
-        uses = _uses(visit, owner, now)
+        uses = _uses(visit, directory, owner, now)
     return page(visit, "tenant.html", found=found, uses=uses, now=now)
 
 
@@ -48,14 +49,12 @@ def _connector(visit: Visit) -> Response:
     with person.directory() as directory:
         owner = person.tenant(directory, visit.part["tenant"])
         connector = inbound_connector_named(directory, owner, visit.part["connector"])
-        use = _uses(visit, owner, now).get((owner, connector.name))
+        use = _uses(visit, directory, owner, now).get((owner, connector.name))
     return page(visit, "connector.html", connector=connector, use=use, now=now)
 
 
-def _uses(visit: Visit, tenant: str, now: datetime) -> connector_use.Uses:
-    with visit.person.directory() as directory:
-        found = connector_use.uses(directory, open_seen_servers(visit.config), now, tenant)
-        return connector_use.by_connector(found)
+def _uses(visit: Visit, directory: DirectoryEditor, tenant: str, now: datetime) -> connector_use.Uses:
+    return connector_use.by_connector(connector_use.uses(directory, open_seen_servers(visit.config), now, tenant))
 
 
 def _people(visit: Visit) -> Response:

@@ -23,7 +23,7 @@ _passwords = cache(Argon2Passwords)
 
 def _sign_in_form(visit: Visit) -> Response:
     if visit.visitor is not None:
-        return RedirectResponse(_back(visit), 303)
+        return RedirectResponse(_back(visit.query.get("back", "")), 303)
     return page(visit, "sign_in.html", name="", back=visit.query.get("back", ""), problem=None)
 
 
@@ -38,7 +38,7 @@ def _sign_in(visit: Visit) -> Response:
     except Refused as error:
         return page(visit, "sign_in.html", 403, name=name, back=visit.form.get("back", ""), problem=error.said)
     visit.attempts.succeeded(person.name, visit.address)
-    return _come_in(_back(visit), secret)
+    return _come_in(_back(visit.form.get("back", "")), secret)
 
 
 def _link_form(visit: Visit) -> Response:
@@ -77,9 +77,8 @@ def _come_in(path: str, secret: str) -> Response:
     return response
 
 
-def _back(visit: Visit) -> str:
+def _back(path: str) -> str:
     """A page of ours, and nothing else."""
-    path = visit.form.get("back", "")
     return path if path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable() else "/"
 
 

@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime
 from http.cookies import CookieError, SimpleCookie
 from typing import Final
@@ -60,7 +61,8 @@ class ConsoleGate(Gate):
         peer = Peer(scope, self._console)
         secret = _secret(scope)
         entered = await self._entered(peer, secret) if secret else None
-        visit = self._visit(scope, peer, secret, entered)
+        query = _pairs(scope.get("query_string", b"").decode("latin-1"))
+        visit = self._visit(scope, peer, secret, entered, query)
         scope.setdefault("state", {})["visit"] = visit
         if entered is None:
             if not peer.is_operators:
@@ -70,11 +72,13 @@ class ConsoleGate(Gate):
             return
         person = entered.person
         must_not_hurry(self._people.wait_s(person.name, time.monotonic()), "by this person")
+        if scope["method"] == "POST" and person.tenant is not None and scope["path"] != "/sign-out":
+            must_not_hurry(self._audit.wait_s(person.tenant, time.monotonic()), "that change much, by this tenant")
         with self._slots.known(person.name, person.tenant):
             await self._app(scope, Body(scope, receive, self._console.limits.body_rate), answer)
 
     def refusal(self, problem: Problem, scope: Message) -> Response:
-        visit = scope.get("state", {}).get("visit") or self._visit(scope, None, "", None)
+        visit = scope.get("state", {}).get("visit") or self._visit(scope, None, "", None, {})
         return refused(visit, problem)
 
     async def _entered(self, peer: Peer, secret: str) -> Entered | None:
@@ -83,15 +87,14 @@ class ConsoleGate(Gate):
 
     def _look(self, secret: str) -> Entered | None:
         try:
-            editor = open_editor(self._config)
-            try:
+            with closing(open_editor(self._config)) as editor:
                 return signing_in.entered(editor, secret, datetime.now(UTC))
-            finally:
-                editor.close()
         except StoreError:
             raise _unavailable() from None
 
-    def _visit(self, scope: Message, peer: Peer | None, secret: str, entered: Entered | None) -> Visit:
+    def _visit(
+        self, scope: Message, peer: Peer | None, secret: str, entered: Entered | None, query: Mapping[str, str]
+    ) -> Visit:
         address = peer.address if peer else ""
         visitor = None
         if entered is not None:
@@ -105,10 +108,8 @@ class ConsoleGate(Gate):
                 entered=entered,
                 csrf=csrf_of(secret),
             )
-        query = _pairs(scope.get("query_string", b"").decode("latin-1"))
         return Visit(
             config=self._config,
-            judging=self._judging,
             attempts=self._attempts,
             address=address,
             path=scope["path"],
@@ -116,7 +117,6 @@ class ConsoleGate(Gate):
             part={},
             form={},
             visitor=visitor,
-            secret=secret,
         )
 
 

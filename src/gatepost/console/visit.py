@@ -7,7 +7,6 @@ from hashlib import sha256
 from typing import Final, NoReturn
 
 from gatepost.admin.people.signing_in import Entered
-from gatepost.app.admin_wiring import Judging
 from gatepost.config import Config
 from gatepost.console.attempts import Attempts
 from gatepost.https.caller import AnyCaller
@@ -36,7 +35,6 @@ class Visitor(AnyCaller):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
     config: Config
-    judging: Judging
     attempts: Attempts
     address: str
     path: str
@@ -45,8 +43,6 @@ class Visit:
     """Of the path."""
     form: Mapping[str, str]
     visitor: Visitor | None = None
-    secret: str = ""
-    """Of the session, as the cookie has it."""
 
     @property
     def person(self) -> Visitor:
