@@ -7,6 +7,7 @@ ends with idleness, with its age, with the person, and with the password that it
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from hashlib import sha256
 from typing import Final
 
 LINK_LIFETIME: Final = timedelta(hours=24)
@@ -45,6 +46,11 @@ class Person:
 
     def is_opened_by_link(self, at: datetime) -> bool:
         return self.link_expires_at is not None and at < self.link_expires_at
+
+
+def secret_sha256(secret: str) -> str:
+    """By which the secret of a link or a session is found again."""
+    return sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -96,3 +96,17 @@ def test_what_a_file_held_when_its_writer_was_killed_is_kept_beside_what_follows
     assert set(ids(SqliteTraceReader(tmp_path).search(Wanted(), 5).items)) == {one.id, other.id}
     first.close()
     second.close()
+
+
+def test_a_file_that_is_opened_again_numbers_behind_what_was_fresh_in_it(tmp_path: Path) -> None:
+    said: list[str] = []
+    row = received()
+    for rows in ({"received": [], "fresh": [row]}, {"received": [row]}):
+        writer = SqliteTraceWriter(
+            tmp_path, 0, Retention(max_age_s=0.0, max_octets=0), lambda: NOON, report=said.append
+        )
+        writer.write("tenants", **rows)
+        writer.close()
+    assert said == []
+    assert len(list((tmp_path / "tenants").glob("*.sqlite"))) == 1
+    assert row.id in ids(SqliteTraceReader(tmp_path).search(Wanted(rcpt_to=row.rcpt_to), 5).items)

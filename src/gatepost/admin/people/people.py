@@ -5,14 +5,13 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from hashlib import sha256
 from typing import Final
 
 from gatepost.admin.directory.editor import DirectoryEditor
 from gatepost.admin.directory.lookups import tenant_named
 from gatepost.errors import AlreadyExists, BadRequest, NotFound
 from gatepost.tenancy.definitions import PERSON
-from gatepost.tenancy.person import LINK_LIFETIME, Activity, Person, Role
+from gatepost.tenancy.person import LINK_LIFETIME, Activity, Person, Role, secret_sha256
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}\Z", re.ASCII)
 
@@ -60,7 +59,7 @@ def named(editor: DirectoryEditor, name: str) -> Person:
 
 def _with_link(editor: DirectoryEditor, person: Person, action: str, at: datetime) -> tuple[Person, str]:
     secret = secrets.token_urlsafe(32)
-    person = replace(person, link_sha256=sha256(secret.encode()).hexdigest(), link_expires_at=at + LINK_LIFETIME)
+    person = replace(person, link_sha256=secret_sha256(secret), link_expires_at=at + LINK_LIFETIME)
     editor.people.put(person, action)
     return person, secret
 

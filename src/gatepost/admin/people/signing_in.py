@@ -7,12 +7,11 @@ ends every session that was begun with the one before.
 import secrets
 from dataclasses import replace
 from datetime import datetime, timedelta
-from hashlib import sha256
 from typing import Final, NamedTuple, Protocol
 
 from gatepost.admin.directory.editor import DirectoryEditor
 from gatepost.errors import BadRequest, NotAllowed
-from gatepost.tenancy.person import SESSION_IDLE, Activity, Person, SignedIn
+from gatepost.tenancy.person import SESSION_IDLE, Activity, Person, SignedIn, secret_sha256
 
 SHORTEST_PASSWORD: Final = 12
 LONGEST_PASSWORD: Final = 1000
@@ -36,7 +35,7 @@ class Entered(NamedTuple):
 
 def invited(editor: DirectoryEditor, secret: str, at: datetime) -> Person:
     """Whom the link lets in. Raises `NotAllowed`."""
-    person = editor.people.with_link(_hash(secret))
+    person = editor.people.with_link(secret_sha256(secret))
     if person is None or not person.is_opened_by_link(at):
         raise NotAllowed("this link was used already or has expired", next_step="ask the relay's operator for another")
     return person
@@ -76,7 +75,7 @@ def sign_in(
 
 def entered(editor: DirectoryEditor, secret: str, at: datetime) -> Entered | None:
     """Whose session it is; None where it has ended."""
-    session = editor.people.signed_in(_hash(secret))
+    session = editor.people.signed_in(secret_sha256(secret))
     person = editor.people.named(session.person) if session else None
     if session is None or person is None:
         return None
@@ -101,11 +100,7 @@ def note(editor: DirectoryEditor, person: str, address: str, what: str, about: s
 def _begin(editor: DirectoryEditor, person: Person, address: str, at: datetime) -> str:
     secret = secrets.token_urlsafe(32)
     editor.people.keep_session(
-        SignedIn(secret_sha256=_hash(secret), person=person.name, address=address, begun_at=at, used_at=at)
+        SignedIn(secret_sha256=secret_sha256(secret), person=person.name, address=address, begun_at=at, used_at=at)
     )
     note(editor, person.name, address, "signed in", "", at)
     return secret
-
-
-def _hash(secret: str) -> str:
-    return sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

@@ -17,8 +17,6 @@ from gatepost.queue.orders import Action
 from gatepost.queue.store import QueueAdmin, QueueFilter
 from gatepost.tenancy.tenant import Tenant
 
-_Waiting = tuple[QueuedMessage, QueuedRecipient]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailOf:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Final, NamedTuple, Protocol
 
 from gatepost.admin.directory import audit
@@ -98,16 +99,14 @@ class LocalTraces:
     def _seen(self, wanted: Wanted, limit: int, place: str | None) -> tuple[list[Item], str | None, Sequence[str]]:
         seen: list[Item] = []
         damaged: Sequence[str] = ()
+        owners = _Owners(self.directory)
         for _ in range(_LOOKS):
             found = self.reader.search(wanted, limit - len(seen), place)
             place, damaged = found.next, found.damaged
-            seen += [each for item in found.items if (each := self._as_seen(wanted.scope, item)) is not None]
+            seen += [each for item in found.items if (each := _as_seen(wanted.scope, item, owners)) is not None]
             if place is None or len(seen) >= limit:
                 break
         return seen, place, damaged
-
-    def _as_seen(self, scope: Scope | None, item: Item) -> Item | None:
-        return item if scope is None else seen_by(scope, item, _Owners(self.directory))
 
     def _scope(self) -> Scope | None:
         if self.tenant is None:
@@ -140,16 +139,23 @@ class LocalTraces:
 
 
 class _Owners:
+    """For one question: a flood of refused mail bears the same few domains and names."""
+
     def __init__(self, directory: DirectoryEditor) -> None:
-        self._directory = directory
+        self._covering = cache(directory.covering_domain)
+        self._nearest = cache(directory.nearest_owner)
 
     def of_path(self, domain: str) -> str | None:
-        owner = self._directory.covering_domain(domain)
+        owner = self._covering(domain)
         return owner.tenant if owner else None
 
     def of_name(self, name: str) -> str | None:
-        owner = self._directory.nearest_owner(name)
+        owner = self._nearest(name)
         return owner.tenant if owner else None
+
+
+def _as_seen(scope: Scope | None, item: Item, owners: _Owners) -> Item | None:
+    return item if scope is None else seen_by(scope, item, owners)
 
 
 def _named_by(text: str) -> Sequence[Wanted]:

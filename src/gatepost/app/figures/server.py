@@ -85,17 +85,18 @@ def _response(head: bytes, answer: Answer) -> bytes:
 
 
 def main(arguments: list[str]) -> int:
+    # Before anything is said: whoever hears it may end in that moment.
+    supervisor = os.getppid()
     file, ready, listener = arguments
     config = configuration.parse(Path(file), sys.stdin.read())
-    asyncio.run(_run(config, int(ready), socket.socket(fileno=int(listener))))
+    asyncio.run(_run(config, supervisor, int(ready), socket.socket(fileno=int(listener))))
     return 0
 
 
-async def _run(config: Config, ready: int, listener: socket.socket) -> None:
+async def _run(config: Config, supervisor: int, ready: int, listener: socket.socket) -> None:
     server = await MetricsServer(config).serve(listener)
     os.write(ready, b"1")
     os.close(ready)
-    supervisor = os.getppid()
     while os.getppid() == supervisor:
         await asyncio.sleep(_WATCH_S)
     # Nobody would restart or stop this process any more.

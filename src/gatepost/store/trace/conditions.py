@@ -6,11 +6,11 @@ from typing import Any
 
 from gatepost.queue.message import RECIPIENTS_PER_MESSAGE
 from gatepost.store.trace import terms
-from gatepost.store.trace.rows import WHAT
+from gatepost.store.trace.rows import WHAT, queue_and_place
 from gatepost.store.trace.terms import OUTCOMES
 from gatepost.store.trace.words import Kind, KnownWords, certificate_from
 from gatepost.trace.search import Scope, Share, Wanted
-from gatepost.trace.story import FINAL, OPEN, OUTCOME_AFTER, Outcome
+from gatepost.trace.story import FINAL, OPEN, OUTCOME_AFTER, Outcome, QueuePlace
 from gatepost.trace.visibility import covers, has_pin, is_own_name, lists_address, verified_names
 
 
@@ -138,10 +138,10 @@ def _add_ids(found: Conditions, wanted: Wanted, words: KnownWords) -> bool:
     if wanted.id is not None:
         found.add("within = :within", within=wanted.id.partition(".")[2])
     if wanted.queue_id is not None:
-        queue = words.number(Kind.QUEUE, wanted.queue_id.rpartition("-")[0])
+        name, first = queue_and_place(QueuePlace(wanted.queue_id, 0))
+        queue = words.number(Kind.QUEUE, name)
         if queue is None:
             return False
-        first = _message(wanted.queue_id) * RECIPIENTS_PER_MESSAGE
         found.add(
             "queue = :queue AND place BETWEEN :place AND :places",
             queue=queue,

@@ -192,12 +192,12 @@ class _Writing:
             self._segment, self._indexed = self._connection.execute(
                 "SELECT ifnull(max(number), 0), ifnull(max(last), -1) FROM segment"
             ).fetchone()
-            self._recipients = _Numbers(self._connection, "recipient")
-            self._events = _Numbers(self._connection, "event")
             # Of a worker that was killed, or closed the file.
             self._connection.executescript(
                 "BEGIN IMMEDIATE; INSERT INTO recipient SELECT * FROM fresh; DELETE FROM fresh; COMMIT;"
             )
+            self._recipients = _Numbers(self._connection, "recipient")
+            self._events = _Numbers(self._connection, "event")
             self._not_indexed: int = self._connection.execute(
                 "SELECT count(*) FROM recipient WHERE number > ?", (self._indexed,)
             ).fetchone()[0]

@@ -13,7 +13,7 @@ CREATE TABLE recipient (
   within TEXT NOT NULL,
   queue INTEGER,                      -- of the queue's name; null: refused
   place INTEGER,                      -- 65536 times the message's number in its queue, plus the recipient's in it
-  outcome INTEGER NOT NULL,           -- when this was written: `OUTCOMES` in store/trace/rows.py
+  outcome INTEGER NOT NULL,           -- when this was written: `OUTCOMES` in store/trace/terms.py
   tenant INTEGER,
   connector INTEGER,
   basis INTEGER,
