@@ -6,6 +6,7 @@ Recipients go in transactions as large as the next hop takes. What it found too 
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from gatepost.mail.header_fields import field_of
 from gatepost.queue.message import Claim, Content, QueuedRecipient
 from gatepost.queue.outcome import Deferred, Delivered, DeliveryOutcome, Failed
 from gatepost.smtp.client_effects import Verdict
@@ -71,10 +72,7 @@ class Errand:
         if self.claim.content is None:
             return text
         head = next(self.claim.content.chunks(), b"")[:HEAD]
-        at = head.lower().find(b"\nmessage-id:")
-        if at < 0:
-            return text
-        words = head[at + 12 : at + 512].split(None, 1)
+        words = (field_of(head, b"message-id") or b"")[:500].split(None, 1)
         return f"{text} and InternetMessageId {words[0].decode('utf-8', 'replace')}" if words else text
 
 
