@@ -57,3 +57,15 @@ def test_some_things_are_the_operators_alone(caller) -> None:
     caller(None).must_be_operator()
     with pytest.raises(Problem, match="beyond_limits"), caller("Contoso").directory(beyond_limits=True):
         pass
+
+
+def test_the_trace_the_sessions_and_the_queue_are_those_of_who_asks(caller) -> None:
+    for tenant in (None, "Contoso"):
+        asking = caller(tenant)
+        with asking.traces() as traces, asking.directory() as editor:
+            assert (traces.tenant, asking.recorded_in(editor).tenant) == (tenant, tenant)
+    with caller("Contoso").mail_of("contoso") as mail:
+        assert mail.owner is not None
+        assert (mail.owner.name, mail.to_tenant) == ("Contoso", True)
+    with pytest.raises(NotFound, match="no tenant 'fabrikam'"), caller("Contoso").mail_of("fabrikam"):
+        pass

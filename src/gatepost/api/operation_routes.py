@@ -1,18 +1,13 @@
 """What happened and what waits: sessions, the queue, the audit."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from gatepost.admin.directory import audit, routes
-from gatepost.admin.directory.lookups import tenant_named
 from gatepost.admin.queue import waiting_mail
 from gatepost.admin.queue.records import overview_record, shown_record
-from gatepost.admin.queue.tenants_mail import MailOf
-from gatepost.admin.sessions.recorded import RecordedSessions
 from gatepost.api.bodies import (
     AuditShown,
     PageShown,
@@ -27,7 +22,6 @@ from gatepost.api.caller import Caller, CallerOf
 from gatepost.api.conditional import ConditionsOf, written
 from gatepost.api.names import MessageId, SessionId, TenantName, Version
 from gatepost.api.paging import Page, PageOf
-from gatepost.app import open_queue_admin, open_sessions
 from gatepost.errors import NotFound
 from gatepost.queue.orders import Action
 from gatepost.tenancy.record import audit_record
@@ -42,8 +36,7 @@ router = APIRouter()
 def why(caller: CallerOf, id: SessionId, conditions: ConditionsOf) -> Response:
     """Show what happened to a session, and why; a tenant's token shows only what concerns that tenant."""
     with caller.directory() as editor:
-        recorded = RecordedSessions(sessions=open_sessions(caller.config), directory=editor, tenant=caller.of_tenant)
-        return conditions.read(recorded.document(id))
+        return conditions.read(caller.recorded_in(editor).document(id))
 
 
 # --- the queue --------------------------------------------------------------------------------------------------------
@@ -73,7 +66,7 @@ def list_whole_queue(
     said = waiting_mail.choice(
         message_id=message_id, tenant=tenant, domain=domain, state=state, older_than=older_than, sender=sender
     )
-    with _mail_of(caller, None) as mail:
+    with caller.mail_of(None) as mail:
         return conditions.read(overview_record(mail.overview(said, limit)))
 
 
@@ -81,7 +74,7 @@ def list_whole_queue(
 def show_any_message(caller: CallerOf, message: MessageId, conditions: ConditionsOf) -> Response:
     """Show a queued message (operator)."""
     caller.must_be_operator()
-    with _mail_of(caller, None) as mail:
+    with caller.mail_of(None) as mail:
         return conditions.read(shown_record(mail.shown(message)))
 
 
@@ -99,14 +92,14 @@ def list_queue(
 ) -> Response:
     """List a tenant's queued mail."""
     said = waiting_mail.choice(message_id=message_id, domain=domain, state=state, older_than=older_than, sender=sender)
-    with _mail_of(caller, tenant) as mail:
+    with caller.mail_of(tenant) as mail:
         return conditions.read(overview_record(mail.overview(said, limit)))
 
 
 @router.get("/v1/tenants/{tenant}/queue/messages/{message}", response_model=QueueMessageShown)
 def show_message(caller: CallerOf, tenant: TenantName, message: MessageId, conditions: ConditionsOf) -> Response:
     """Show a queued message, with the tenant's recipients."""
-    with _mail_of(caller, tenant) as mail:
+    with caller.mail_of(tenant) as mail:
         return conditions.read(shown_record(mail.shown(message)))
 
 
@@ -153,16 +146,8 @@ def _carried_out(caller: Caller, action: Action, body: QueueChoice, tenant: str 
         older_than=body.older_than,
         sender=body.sender,
     )
-    with _mail_of(caller, tenant) as mail:
+    with caller.mail_of(tenant) as mail:
         return written({"recipients": mail.carry_out(action, said, meant=body.all)})
-
-
-@contextmanager
-def _mail_of(caller: Caller, tenant: str | None) -> Iterator[MailOf]:
-    with caller.directory() as editor:
-        owner = None if tenant is None else tenant_named(editor, caller.tenant(editor, tenant))
-        queue = open_queue_admin(caller.config, who=caller.who)
-        yield MailOf(queue=queue, directory=editor, owner=owner, to_tenant=not caller.is_operator)
 
 
 # --- the audit --------------------------------------------------------------------------------------------------------

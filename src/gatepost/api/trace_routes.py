@@ -1,19 +1,15 @@
 """The trace: what happened to mail, accepted and refused. A tenant reads what concerns it."""
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
 
 from gatepost.admin.trace.choice import Words
-from gatepost.admin.trace.tracing import MOST_ON_A_PAGE, LocalTraces
+from gatepost.admin.trace.tracing import MOST_ON_A_PAGE
 from gatepost.api.bodies import TraceOutcome, TracePageShown, TraceStoryShown
-from gatepost.api.caller import Caller, CallerOf
+from gatepost.api.caller import CallerOf
 from gatepost.api.conditional import ConditionsOf
-from gatepost.app import open_trace
 from gatepost.errors import BadRequest
 from gatepost.https.problem import Problem
 
@@ -59,7 +55,7 @@ def search_trace(
         since=since,
         until=until,
     )
-    with _traces(caller) as traces:
+    with caller.traces() as traces:
         try:
             page = traces.search(words, limit, cursor)
         except BadRequest as error:
@@ -77,13 +73,5 @@ def show_trace(
     conditions: ConditionsOf,
 ) -> Response:
     """Show a message, a recipient or a session, event by event."""
-    with _traces(caller) as traces:
+    with caller.traces() as traces:
         return conditions.read(traces.story(id))
-
-
-@contextmanager
-def _traces(caller: Caller) -> Iterator[LocalTraces]:
-    with caller.directory() as directory:
-        yield LocalTraces(
-            reader=open_trace(caller.config), directory=directory, now=time.time(), tenant=caller.of_tenant
-        )

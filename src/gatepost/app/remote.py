@@ -18,7 +18,7 @@ from gatepost.admin.forecast.forecast import ForecastItem, forecast_item_from
 from gatepost.admin.queue.records import overview_from, shown_from
 from gatepost.admin.queue.waiting_mail import MessageView, Overview
 from gatepost.admin.sessions.why import SessionNotFound
-from gatepost.admin.trace.choice import Words
+from gatepost.admin.trace.choice import Words, said_as
 from gatepost.admin.trace.tracing import MOST_ON_A_PAGE, Page
 from gatepost.errors import AlreadyExists, BadRequest, NotFound, refused_with
 from gatepost.hybrid.errors import UnusableFile
@@ -240,8 +240,7 @@ class RemoteTrace:
         self._relay = relay
 
     def search(self, words: Words, limit: int, cursor: str | None = None) -> Page:
-        said = asdict(words)
-        query = {"from": said.pop("mail_from"), "to": said.pop("rcpt_to"), **said}
+        query = {said_as(name): text for name, text in asdict(words).items()}
         found = self._relay.read("/v1/trace" + _query(**query, limit=min(limit, MOST_ON_A_PAGE), cursor=cursor))
         return Page(found["items"], found["next"], found["problems"])
 

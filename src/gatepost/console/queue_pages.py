@@ -3,17 +3,13 @@
 Law: a decision names its mail, and says before it is carried out how many recipients it would change.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any, Final
 
 from starlette.responses import RedirectResponse, Response
 
-from gatepost.admin.directory.lookups import tenant_named
 from gatepost.admin.queue import waiting_mail
 from gatepost.admin.queue.records import overview_record, shown_record
-from gatepost.admin.queue.tenants_mail import MailOf
-from gatepost.app import open_queue_admin
 from gatepost.console.page import Page, Who
 from gatepost.console.rendering import link, page
 from gatepost.console.visit import Visit, not_found
@@ -27,15 +23,6 @@ _ROWS: Final = 100
 _FILTERS: Final = ("tenant", "domain", "state", "older_than", "sender")
 
 
-@contextmanager
-def _mail(visit: Visit) -> Iterator[MailOf]:
-    person = visit.person
-    with person.directory() as directory:
-        owner = None if person.of_tenant is None else tenant_named(directory, person.of_tenant)
-        queue = open_queue_admin(visit.config, who=person.who)
-        yield MailOf(queue=queue, directory=directory, owner=owner, to_tenant=not person.is_operator)
-
-
 def _list(visit: Visit) -> Response:
     said: dict[str, Any] = {name: visit.said(name) for name in _FILTERS}
     problem = None
@@ -43,7 +30,7 @@ def _list(visit: Visit) -> Response:
         wanted = waiting_mail.choice(**said)
     except Refused as error:
         problem, wanted = error, QueueFilter()
-    with _mail(visit) as mail:
+    with visit.person.mail_of(visit.person.of_tenant) as mail:
         found = overview_record(mail.overview(wanted, _ROWS))
     return page(
         visit,
@@ -58,7 +45,7 @@ def _list(visit: Visit) -> Response:
 
 
 def _message(visit: Visit) -> Response:
-    with _mail(visit) as mail:
+    with visit.person.mail_of(visit.person.of_tenant) as mail:
         found = shown_record(mail.shown(visit.part["message"]))
     looked_at(visit, f"queued message {found['id']}")
     return page(visit, "queued_message.html", found=found, actions=list(Action))
@@ -67,14 +54,14 @@ def _message(visit: Visit) -> Response:
 def _confirm(visit: Visit) -> Response:
     """How much the action would change; the answer is the form that carries it out."""
     action, wanted, said = _decision(visit, visit.query)
-    with _mail(visit) as mail:
+    with visit.person.mail_of(visit.person.of_tenant) as mail:
         affected = mail.affected(action, wanted)
     return page(visit, "decision.html", action=action, said=said, affected=affected)
 
 
 def _carry_out(visit: Visit) -> Response:
     action, wanted, said = _decision(visit, visit.form)
-    with _mail(visit) as mail:
+    with visit.person.mail_of(visit.person.of_tenant) as mail:
         mail.carry_out(action, wanted, meant=not said)
     return RedirectResponse(link("/queue", **{k: v for k, v in said.items() if k != "message_id"}), 303)
 

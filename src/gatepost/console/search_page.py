@@ -11,14 +11,11 @@ from typing import Final
 
 from starlette.responses import RedirectResponse, Response
 
-from gatepost.admin.sessions.recorded import RecordedSessions
-from gatepost.admin.trace.choice import Words
+from gatepost.admin.trace.choice import Words, said_as
 from gatepost.admin.trace.tracing import LocalTraces
 from gatepost.admin.trace.tracing import Page as Found
-from gatepost.app import open_sessions
 from gatepost.console.page import Page, Who
 from gatepost.console.rendering import link, page
-from gatepost.console.trace_pages import traces
 from gatepost.console.visit import Visit
 from gatepost.errors import BadRequest, NotFound, Refused
 
@@ -31,7 +28,7 @@ _NAME: Final = re.compile(r"(?:\*\.)?[\w-]{1,63}(?:\.[\w-]{1,63}){1,30}\Z")
 
 
 def _home(visit: Visit) -> Response:
-    with traces(visit) as trace:
+    with visit.person.traces() as trace:
         refused = trace.search(Words(outcome="refused"), _SHOWN)
         latest = trace.search(Words(outcome="accepted"), _SHOWN)
     return page(visit, "home.html", refused=refused.items, latest=latest.items)
@@ -41,7 +38,7 @@ def _search(visit: Visit) -> Response:
     text = (visit.said("q") or "")[:_LONGEST]
     if not text:
         return RedirectResponse("/", 303)
-    with traces(visit) as trace:
+    with visit.person.traces() as trace:
         if leads_to := _leads_to(visit, trace, text):
             return RedirectResponse(leads_to, 303)
         parts = _parts(trace, text)
@@ -62,7 +59,7 @@ def _leads_to(visit: Visit, trace: LocalTraces, text: str) -> str | None:
         return link(f"/trace/{trace.story(text)['id']}")
     except NotFound:
         pass
-    sessions = RecordedSessions(sessions=open_sessions(visit.config), directory=trace.directory, tenant=trace.tenant)
+    sessions = visit.person.recorded_in(trace.directory)
     try:
         return link(f"/sessions/{sessions.document(text)['session_id']}")
     except NotFound:
@@ -88,8 +85,7 @@ def _found(trace: LocalTraces, words: dict[str, str]) -> Found:
 
 
 def _address(words: dict[str, str]) -> str:
-    names = {"mail_from": "from_", "rcpt_to": "to"}
-    return link("/trace", **{names.get(name, name): value for name, value in words.items()})
+    return link("/trace", **{f"{said_as(name)}_": value for name, value in words.items()})
 
 
 PAGES: Final = (

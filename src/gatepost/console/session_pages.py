@@ -5,9 +5,8 @@ from typing import Final
 from starlette.responses import Response
 
 from gatepost.admin.sessions.protocol_logs import conversation, conversation_document
-from gatepost.admin.sessions.recorded import RecordedSessions
 from gatepost.admin.sessions.why import NoSessionId, SessionNotFound, session_id_in
-from gatepost.app import open_protocol_logs, open_sessions
+from gatepost.app import open_protocol_logs
 from gatepost.console.page import Page, Who
 from gatepost.console.rendering import page
 from gatepost.console.visit import Visit, not_found
@@ -17,8 +16,7 @@ from gatepost.console.watching import looked_at
 def _session(visit: Visit) -> Response:
     person = visit.person
     with person.directory() as directory:
-        recorded = RecordedSessions(sessions=open_sessions(visit.config), directory=directory, tenant=person.of_tenant)
-        session = recorded.document(visit.part["id"])
+        session = person.recorded_in(directory).document(visit.part["id"])
     looked_at(visit, f"session {session['session_id']}")
     return page(visit, "session.html", session=session)
 

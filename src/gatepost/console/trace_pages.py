@@ -1,17 +1,13 @@
 """The trace: a list with every filter in its address, and the story of one message or session, event by event."""
 
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, Final
 
 from starlette.responses import Response
 
-from gatepost.admin.sessions.recorded import RecordedSessions
-from gatepost.admin.trace.choice import OUTCOMES, Words
+from gatepost.admin.trace.choice import OUTCOMES, Words, said_as
 from gatepost.admin.trace.tracing import LocalTraces
-from gatepost.app import open_sessions, open_trace
 from gatepost.console.page import Page, Who
 from gatepost.console.rendering import page, with_query
 from gatepost.console.visit import Visit
@@ -20,26 +16,15 @@ from gatepost.errors import BadRequest, NotFound
 
 ROWS: Final = 50
 
-_QUERY: Final = {"mail_from": "from", "rcpt_to": "to"}
-"""Filters that are called otherwise in an address, as in the Management API."""
-
-
-@contextmanager
-def traces(visit: Visit) -> Iterator[LocalTraces]:
-    with visit.person.directory() as directory:
-        yield LocalTraces(
-            reader=open_trace(visit.config), directory=directory, now=time.time(), tenant=visit.person.of_tenant
-        )
-
 
 def words_of(visit: Visit) -> Words:
-    return Words(**{each.name: visit.said(_QUERY.get(each.name, each.name)) for each in fields(Words)})
+    return Words(**{each.name: visit.said(said_as(each.name)) for each in fields(Words)})
 
 
 def _list(visit: Visit) -> Response:
     words = words_of(visit)
     problem = found = None
-    with traces(visit) as trace:
+    with visit.person.traces() as trace:
         try:
             found = trace.search(words, ROWS, visit.said("cursor"))
         except BadRequest as error:
@@ -60,7 +45,7 @@ def _list(visit: Visit) -> Response:
 
 
 def _story(visit: Visit) -> Response:
-    with traces(visit) as trace:
+    with visit.person.traces() as trace:
         story = trace.story(visit.part["id"])
         session = session_of(visit, trace, story["session_id"])
     looked_at(visit, f"message {story['id']}")
@@ -72,9 +57,7 @@ def session_of(visit: Visit, trace: LocalTraces, session_id: str | None) -> Mapp
     if session_id is None:
         return None
     try:
-        return RecordedSessions(
-            sessions=open_sessions(visit.config), directory=trace.directory, tenant=trace.tenant
-        ).document(session_id)
+        return visit.person.recorded_in(trace.directory).document(session_id)
     except NotFound:
         return None
 

@@ -13,7 +13,6 @@ from gatepost.admin.trace.choice import Words
 from gatepost.admin.trace.tracing import MOST_ON_A_PAGE
 from gatepost.console.page import Page, Who
 from gatepost.console.rendering import page
-from gatepost.console.trace_pages import traces
 from gatepost.console.visit import Visit
 
 _PAGES_READ: Final = 4
@@ -59,7 +58,7 @@ def _unattributed(visit: Visit) -> Response:
     since = visit.said("since") or "7d"
     words = Words(outcome="refused", since=since)
     items: list[Mapping[str, Any]] = []
-    with traces(visit) as trace:
+    with visit.person.traces() as trace:
         cursor = None
         for _ in range(_PAGES_READ):
             found = trace.search(words, MOST_ON_A_PAGE, cursor)

@@ -1,4 +1,4 @@
-"""Who asks, and what they may see: the operator all, a tenant its own.
+"""Who asks, and what they may see: the operator all, a tenant its own; the directory, the trace, sessions, the queue.
 
 Law: what is another tenant's is answered exactly as what does not exist, before anything is looked up.
 """
@@ -10,7 +10,10 @@ from dataclasses import dataclass
 
 from gatepost.admin.directory.editor import DirectoryEditor
 from gatepost.admin.directory.lookups import tenant_named
-from gatepost.app import open_editor
+from gatepost.admin.queue.tenants_mail import MailOf
+from gatepost.admin.sessions.recorded import RecordedSessions
+from gatepost.admin.trace.tracing import LocalTraces
+from gatepost.app import open_editor, open_queue_admin, open_sessions, open_trace
 from gatepost.app.admin_wiring import Judging
 from gatepost.config import Config
 from gatepost.errors import NotFound
@@ -48,6 +51,23 @@ class AnyCaller:
             if self.of_tenant is not None and editor.audited_octets:
                 self.audit.use(self.of_tenant, editor.audited_octets, time.monotonic())
             editor.close()
+
+    @contextmanager
+    def traces(self) -> Iterator[LocalTraces]:
+        with self.directory() as editor:
+            reader = open_trace(self.config)
+            yield LocalTraces(reader=reader, directory=editor, now=time.time(), tenant=self.of_tenant)
+
+    def recorded_in(self, editor: DirectoryEditor) -> RecordedSessions:
+        return RecordedSessions(sessions=open_sessions(self.config), directory=editor, tenant=self.of_tenant)
+
+    @contextmanager
+    def mail_of(self, tenant: str | None) -> Iterator[MailOf]:
+        """The queued mail of `tenant`; None: everybody's, which is for the operator alone."""
+        with self.directory() as editor:
+            owner = None if tenant is None else tenant_named(editor, self.tenant(editor, tenant))
+            queue = open_queue_admin(self.config, who=self.who)
+            yield MailOf(queue=queue, directory=editor, owner=owner, to_tenant=not self.is_operator)
 
     def tenant(self, editor: DirectoryEditor, name: str) -> str:
         """The tenant called `name`, as it is written; `NotFound` where it is not the caller's."""

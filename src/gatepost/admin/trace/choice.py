@@ -77,8 +77,13 @@ def _read(words: Words, name: str, read: Callable[[str], str]) -> str | None:
         raise BadRequest(_named(name), f" {text}: {error}") from None
 
 
+def said_as(name: str) -> str:
+    """What a field of `Words` is called in an address, in JSON and in an option."""
+    return {"mail_from": "from", "rcpt_to": "to"}.get(name, name)
+
+
 def _named(name: str) -> Named:
-    name = {"mail_from": "from", "rcpt_to": "to"}.get(name, name)
+    name = said_as(name)
     return Named(name=name, option=name.replace("_", "-"))
 
 
