@@ -109,6 +109,8 @@ class Told:
     withheld: list[Claim] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     stuck: list[tuple[str, int]] = field(default_factory=list)
+    next_hops: list[tuple[str, str]] = field(default_factory=list)
+    """Connectors with smart hosts, and why they are down, or empty when they take mail."""
 
 
 class Listener:
@@ -132,6 +134,12 @@ class Listener:
 
     def notification_withheld(self, claim: Claim) -> None:
         self.told.withheld.append(claim)
+
+    def next_hop_is_down(self, connector: SendConnector, why: str) -> None:
+        self.told.next_hops.append((connector.name, why))
+
+    def next_hop_takes_mail(self, connector: SendConnector) -> None:
+        self.told.next_hops.append((connector.name, ""))
 
     def stuck(self, what: str, alarms: int) -> None:
         self.told.stuck.append((what, alarms))

@@ -244,6 +244,8 @@ def test_an_operator_who_retries_is_not_made_to_wait_for_a_dead_host(tmp_path: P
             office.scheduler.wake()
             await office.send()
             await office.until(lambda: office.told.delivered)
+            (_, why), (connector, again) = office.told.next_hops
+            assert why and connector == "out" and not again
 
     run(story())
 

@@ -1,5 +1,6 @@
 """`gatepost status`, `/metrics`, `/healthz` and `/readyz` of a relay that serves two tenants."""
 
+import json
 import os
 import re
 import signal
@@ -60,6 +61,12 @@ def test_a_relay_that_serves_is_well_and_says_what_it_did(relay: Installation, i
     assert found["ok"] is True and found["problems"] == []
     assert [each["state"] for each in found["workers"]] == ["serving", "serving"]
     assert found["listeners"] == [{"address": relay.name_of("main"), "tls": True, "serving": True}]
+    assert [(each["name"], each["serving"]) for each in found["processes"]] == [
+        ("the API", True),
+        ("the metrics server", True),
+    ]
+    # All smart hosts are addresses: no name server is asked.
+    assert found["dns"] == []
     assert found["queue"]["recipients"] == 0
     assert found["certificates"][0]["what"] == "the server certificate"
     assert "serving" in relay("status")
@@ -86,6 +93,22 @@ def test_counters_add_up_and_do_not_go_back_when_a_worker_is_killed(relay: Insta
     assert value(relay, "gatepost_messages_accepted_total") == accepted
     assert (value(relay, refused), value(relay, "gatepost_accept_seconds_count")) == counted
     wait_until(lambda: ask(relay, "/readyz").status_code == 200, "workers to serve again")
+
+
+def test_a_process_that_keeps_ending_needs_a_person(relay: Installation) -> None:
+    def problems() -> list[tuple[str, str]]:
+        return [(each["code"], each["about"]) for each in json.loads(relay.here("status", "--json").stdout)["problems"]]
+
+    def metrics_server() -> int:
+        found = json.loads(relay.here("status", "--json").stdout)["processes"]
+        return next(each["pid"] or 0 for each in found if each["name"] == "the metrics server")
+
+    before = set()
+    for _ in range(4):
+        wait_until(lambda: metrics_server() not in {0, *before}, "the metrics server to serve again")
+        before.add(metrics_server())
+        os.kill(metrics_server(), signal.SIGKILL)
+    wait_until(lambda: ("process-keeps-ending", "the metrics server") in problems(), "it to be a problem")
 
 
 def test_every_series_is_there_before_anything_happens(relay: Installation) -> None:

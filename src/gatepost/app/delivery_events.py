@@ -12,6 +12,7 @@ from gatepost.logs.event_log import EventLog
 from gatepost.protocol_log.codec import timestamp_text
 from gatepost.queue.message import Claim
 from gatepost.queue.outcome import Deferred, Delivered, DeliveryOutcome, Failed, Rescheduled
+from gatepost.tenancy.tenant import SendConnector
 
 _TOLD_AGAIN_S: Final = 3600.0
 
@@ -31,6 +32,7 @@ class DeliveryEventLog:
     def delivered(self, claim: Claim, outcome: Delivered) -> None:
         self._trace.delivered(claim, outcome)
         self._figures.attempted("delivered", outcome)
+        self._figures.next_hops.recognises_us(outcome.host, claim.tenant)
         self._log.emit("delivered", **_facts(claim, outcome))
 
     def deferred(self, claim: Claim, outcome: Deferred, next_attempt: Rescheduled) -> None:
@@ -46,17 +48,23 @@ class DeliveryEventLog:
 
     def not_recognised(self, claim: Claim, outcome: Deferred) -> None:
         """Each recipient has its `deferred`; this tells the cause, once an hour."""
+        reply = " ".join(outcome.reply.lines) if outcome.reply else ""
+        kept_for = f"{self._hold_refused_s / 3600:g} h"
+        says = (
+            f"{outcome.host} does not recognise this server by its certificate or address, and refuses mail: "
+            f"{reply}. Mail that it refuses is kept in the queue (gatepost queue list) until it is {kept_for} old, "
+            "and tried again meanwhile; after that it is returned to its senders."
+        )
+        do = (
+            "see what the certificate lacks: gatepost hybrid verify, or have the relay's operator run gatepost why "
+            "with the session id in the reply; once the relay takes this server: gatepost queue retry"
+        )
+        self._figures.next_hops.refuses_us(outcome.host or "", claim.tenant, says, do, time.time())
         what, now = (outcome.host, claim.tenant), time.monotonic()
         if now - self._refusals_told.get(what, -math.inf) < _TOLD_AGAIN_S:
             return
         self._refusals_told = {each: at for each, at in self._refusals_told.items() if now - at < _TOLD_AGAIN_S}
         self._refusals_told[what] = now
-        reply = " ".join(outcome.reply.lines) if outcome.reply else ""
-        kept_for = f"{self._hold_refused_s / 3600:g} h"
-        do = (
-            "see what the certificate lacks: gatepost hybrid verify, or have the relay's operator run gatepost why "
-            "with the session id in the reply; once the relay takes this server: gatepost queue retry"
-        )
         self._log.emit(
             "relay-refuses-us", host=outcome.host, tenant=claim.tenant, reply=reply, kept_for=kept_for, do=do
         )
@@ -67,9 +75,7 @@ class DeliveryEventLog:
                 tenant=None if outcome.discreet else claim.tenant,
                 subject=outcome.host or "",
                 title=f"{outcome.host} refuses mail of this server",
-                says=f"{outcome.host} does not recognise this server by its certificate or address, and refuses mail: "
-                f"{reply}. Mail that it refuses is kept in the queue (gatepost queue list) until it is {kept_for} old, "
-                "and tried again meanwhile; after that it is returned to its senders.",
+                says=says,
                 do=do,
             )
         )
@@ -78,6 +84,12 @@ class DeliveryEventLog:
         self._trace.failed(claim, outcome)
         self._figures.attempted("failed", outcome)
         self._log.emit("failed", **_facts(claim, outcome), why=outcome.why, status=outcome.status)
+
+    def next_hop_is_down(self, connector: SendConnector, why: str) -> None:
+        self._figures.next_hops.is_down(connector, why, time.time())
+
+    def next_hop_takes_mail(self, connector: SendConnector) -> None:
+        self._figures.next_hops.takes_mail(connector)
 
     def notification_queued(self, claims: Sequence[Claim]) -> None:
         self._trace.made_here(claims)

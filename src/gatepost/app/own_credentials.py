@@ -5,6 +5,7 @@ Reading is all that happens here; what follows from it is in `admin.own_credenti
 
 from collections.abc import Iterator
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 
 from gatepost.admin.directory.editor import DirectoryEditor
@@ -15,8 +16,12 @@ from gatepost.app.hybrid import installation, wizard_folder
 from gatepost.config import Config
 from gatepost.hybrid.relay_token import noted_token
 from gatepost.net.certificates import CredentialError, read_chain
+from gatepost.net.files import FileSignature, signature
 from gatepost.tenancy.evidence import CertificateFacts
 from gatepost.tenancy.tenant import InboundConnector, SendConnector
+
+_MOST_REMEMBERED = 1024
+"""Certificates, until their file changes."""
 
 
 def foreseen(config: Config, editor: DirectoryEditor, at: datetime, tenant: str | None = None) -> list[ForecastItem]:
@@ -71,7 +76,7 @@ def of_send_connector(config: Config, connector: SendConnector) -> OwnCertificat
 
 def anchors_of(connector: InboundConnector) -> Iterator[OwnCertificate]:
     for anchor in connector.trust_anchors:
-        for facts in read_chain(anchor.encode()):
+        for facts in _read_text(anchor):
             yield OwnCertificate(
                 code=ForecastCode.TRUST_ANCHOR_EXPIRES,
                 tenant=connector.tenant,
@@ -87,7 +92,7 @@ def anchors_of(connector: InboundConnector) -> Iterator[OwnCertificate]:
 
 def _of_file(file: Path, what: str, tenant: str = "", connector: str = "") -> OwnCertificate:
     try:
-        return _facts(read_chain(file), file, what, tenant, connector)
+        return _facts(_read_file(file, signature(file)), file, what, tenant, connector)
     except CredentialError as error:
         return OwnCertificate(
             code=ForecastCode.OWN_CERTIFICATE_EXPIRES,
@@ -101,6 +106,19 @@ def _of_file(file: Path, what: str, tenant: str = "", connector: str = "") -> Ow
             not_after=None,
             problem="its file cannot be read" if tenant else str(error),
         )
+
+
+# Whoever is asked for metrics looks at all of them every few seconds.
+
+
+@lru_cache(_MOST_REMEMBERED)
+def _read_file(file: Path, seen_as: FileSignature | None) -> tuple[CertificateFacts, ...]:
+    return read_chain(file)
+
+
+@lru_cache(_MOST_REMEMBERED)
+def _read_text(pem: str) -> tuple[CertificateFacts, ...]:
+    return read_chain(pem.encode())
 
 
 def _facts(

@@ -1,52 +1,112 @@
-"""What `gatepost status` finds out: snapshots of the workers, the queue, the disk, certificates and what ends."""
+"""What `gatepost status` finds out: snapshots of the workers, the queue, the disk, certificates and what ends.
+
+Law: what cannot be read is said in the answer, and everything else is shown.
+"""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from gatepost import __version__
-from gatepost.admin.status.status import Certificate, Listener, Observed, status
+from gatepost.admin.forecast.forecast import ForecastItem
+from gatepost.admin.forecast.own_credentials import OwnCertificate
+from gatepost.admin.status.observed import Face, Listener, NameServer, Observed
+from gatepost.admin.status.status import status
 from gatepost.app import open_editor, open_queue_admin
 from gatepost.app.figures import snapshots
 from gatepost.app.own_credentials import certificates, foreseen
 from gatepost.config import Config
-from gatepost.queue.store import QueueFilter
+from gatepost.net.dns import is_address
+from gatepost.net.name_servers import ask_each
+from gatepost.queue.store import QueueCount, QueueFilter, StoreError
 from gatepost.store.queue.capacity import disk_size, free_disk
+from gatepost.store.trace.day_file import damaged_files
+from gatepost.tenancy.tenant import SendConnector
+
+Found = TypeVar("Found")
 
 
 def relay_status(config: Config) -> dict[str, Any]:
-    """Raises `StoreError`."""
+    return status(observed(config))
+
+
+def observed(config: Config) -> Observed:
     found, now = snapshots.read(config.status_folder), time.time()
-    admin = open_queue_admin(config)
+    not_found_out: list[str] = []
+
+    def found_out(look: Callable[[], Found], otherwise: Found) -> Found:
+        try:
+            return look()
+        except (StoreError, OSError) as error:
+            not_found_out.append(str(error))
+            return otherwise
+
     folder = config.queue_folder if config.queue_folder.exists() else config.file.parent
-    with closing(open_editor(config)) as editor:
-        shown = list(_certificates(config, editor))
-        ending = foreseen(config, editor, datetime.now(UTC))
+    queue = found_out(lambda: _queue(config), _Queue((), ()))
+    directory = found_out(lambda: _directory(config), _Directory((), (), False))
     running = found.serve if found.is_running else None
-    return status(
-        Observed(
-            now=now,
-            version=running["version"] if running else __version__,
-            running_since=running["started_at"] if running else None,
-            listeners=[
-                Listener(address=each.name, tls=each.starttls and config.tls is not None) for each in config.listeners
-            ],
-            places=config.workers,
-            workers=found.workers if running else (),
-            minutes=found.total["minutes"] if running else {},
-            queue=admin.counts(QueueFilter()),
-            unreadable=admin.unreadable(),
-            free_disk=free_disk(folder),
-            disk=disk_size(folder),
-            least_free_disk=config.queue.least_free_disk,
-            certificates=shown,
-            ending=ending,
-        )
+    return Observed(
+        now=now,
+        version=running["version"] if running else __version__,
+        running_since=running["started_at"] if running else None,
+        listeners=[
+            Listener(address=each.name, tls=each.starttls and config.tls is not None) for each in config.listeners
+        ],
+        places=config.workers,
+        workers=found.workers if running else (),
+        minutes=found.total["minutes"] if running else {},
+        ended=running["ended"] if running else (),
+        faces=[Face(name=each["name"], address=each["address"], pid=each["pid"]) for each in running["faces"]]
+        if running
+        else (),
+        name_servers=_name_servers(config) if directory.needs_dns else (),
+        needs_dns=directory.needs_dns,
+        queue=queue.counts,
+        unreadable=queue.unreadable,
+        damaged_trace=found_out(lambda: damaged_files(config.trace_folder), []),
+        not_found_out=not_found_out,
+        free_disk=free_disk(folder),
+        disk=disk_size(folder),
+        least_free_disk=config.queue.least_free_disk,
+        certificates=directory.certificates,
+        ending=directory.ending,
     )
 
 
-def _certificates(config: Config, editor: Any) -> Iterator[Certificate]:
-    for each in certificates(config, editor):
-        yield Certificate(what=each.what, tenant=each.tenant or None, names=each.names, not_after=each.not_after)
+class _Queue(NamedTuple):
+    counts: Sequence[QueueCount]
+    unreadable: Sequence[str]
+
+
+def _queue(config: Config) -> _Queue:
+    admin = open_queue_admin(config)
+    return _Queue(admin.counts(QueueFilter()), admin.unreadable())
+
+
+class _Directory(NamedTuple):
+    certificates: Sequence[OwnCertificate]
+    ending: Sequence[ForecastItem]
+    needs_dns: bool
+
+
+def _directory(config: Config) -> _Directory:
+    with closing(open_editor(config)) as editor:
+        return _Directory(
+            list(certificates(config, editor)),
+            foreseen(config, editor, datetime.now(UTC)),
+            any(_needs_dns(each) for each in editor.all_send_connectors() if each.enabled),
+        )
+
+
+def _needs_dns(connector: SendConnector) -> bool:
+    """Smart hosts that are all addresses are reached without it."""
+    return not connector.smart_hosts or not all(is_address(each.host) for each in connector.smart_hosts)
+
+
+def _name_servers(config: Config) -> list[NameServer]:
+    return [
+        NameServer(address=each.server, took_s=each.took_s, problem=each.problem)
+        for each in ask_each(config.nameservers, config.hostname)
+    ]

@@ -161,6 +161,22 @@ class _Supervisor:
         with suppress(OSError):
             snapshots.fold(self._config.status_folder, number, restarted=not self._stopping.is_set())
 
+    def _note_end(self, child: _Child) -> None:
+        with suppress(OSError):
+            snapshots.note_end(self._config.status_folder, child.name, time.time())
+            self._note_faces()
+
+    def _note_faces(self) -> None:
+        faces = [
+            {
+                "name": child.name,
+                "address": _where(listener),
+                "pid": child.process.pid if child.ready and child.process else None,
+            }
+            for child, _, listener in self._faces
+        ]
+        snapshots.note_faces(self._config.status_folder, faces)
+
     def _worker(self, number: int) -> _Child:
         sockets = self._sockets[number % self._config.workers]
         command = ("gatepost.app.worker", str(number))
@@ -178,6 +194,7 @@ class _Supervisor:
             await self._spawn(child)
             assert child.process is not None
             code = await child.process.wait()
+            child.ready = False
             if child.number is not None:
                 # What it held counts no more: its number may be idle until the next reload.
                 SharedCounts(self._counts, child.number, self._config.workers)
@@ -187,6 +204,7 @@ class _Supervisor:
             if child.reloading:
                 child.reloading = False
                 continue
+            self._note_end(child)
             if time.monotonic() - child.started_at > _CALM_S:
                 child.early_deaths = 0
             pause = min(2.0**child.early_deaths * 0.1, 10.0)
@@ -221,6 +239,9 @@ class _Supervisor:
         os.close(ready_read)
         child.ready = bool(said)
         child.tried.set()
+        if child.number is None:
+            with suppress(OSError):
+                self._note_faces()
 
     # Reloading
 

@@ -42,6 +42,9 @@ def _facts(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "listener", f"{each['address']}, {tls}" + ("" if each["serving"] else ", not serving")
     for each in found["workers"]:
         yield "worker", f"{each['number']} (process {each['pid']}): {each['state']}, since {each['started_at']}"
+    for each in found["processes"]:
+        state = f"process {each['pid']}" if each["serving"] else "does not run"
+        yield "process", f"{each['name']} at {each['address']}: {state}"
     for label, rates in (("last minute", found["rates"]["last_minute"]), ("last hour", found["rates"]["last_hour"])):
         refused = ", ".join(f"{count} {reason}" for reason, count in rates["refused"].items())
         yield (
@@ -58,6 +61,9 @@ def _facts(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for each in queue["tenants"]:
         yield "", f"{each['tenant'] or '(no tenant)'}: {each['recipients']}, oldest of {each['oldest_at']}"
     yield "disk", f"{found['store']['disk_free_bytes'] // 2**20:,} MiB free"
+    for each in found["dns"]:
+        answer = f"answers in {each['milliseconds']:g} ms" if each["answers"] else each["problem"]
+        yield "name server", f"{each['server']}: {answer}"
     for each in found["certificates"]:
         of = f" of tenant {each['tenant']}" if each["tenant"] else ""
         yield "certificate", f"{each['what']}{of}, until {each['not_after'] or 'unknown'}"

@@ -216,6 +216,8 @@ class Destination:
         lost = next((outcome for outcome in outcomes if _session_was_lost(outcome)), None)
         if lost is None:
             self._fruitless = self._failures = 0
+            if self.connector.smart_hosts:
+                self._delivery.events.next_hop_takes_mail(self.connector)
         else:
             self._fruitless += 1
         self._tell(claim, self._kept_if_not_recognised(outcomes))
@@ -335,6 +337,8 @@ class Destination:
         self._down = problem
         self.down_until = self._services.clock() + pause(self._failures, True, self._services.retry)
         self._failures += 1
+        if self.connector.smart_hosts:
+            self._delivery.events.next_hop_is_down(self.connector, problem.why)
         self._settle_waiting(lambda claim: _outcomes(claim, problem))
 
     def _settle_waiting(self, outcomes: Callable[[Claim], list[DeliveryOutcome]]) -> None:

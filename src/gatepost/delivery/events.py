@@ -5,6 +5,7 @@ from typing import Protocol
 
 from gatepost.queue.message import Claim
 from gatepost.queue.outcome import Deferred, Delivered, Failed, Rescheduled
+from gatepost.tenancy.tenant import SendConnector
 
 
 class DeliveryEvents(Protocol):
@@ -18,6 +19,12 @@ class DeliveryEvents(Protocol):
         """Our own relay refuses this server's mail; it is kept for now. Follows on `deferred`."""
 
     def failed(self, claim: Claim, outcome: Failed) -> None: ...
+
+    def next_hop_is_down(self, connector: SendConnector, why: str) -> None:
+        """No smart host of the connector takes mail for now."""
+
+    def next_hop_takes_mail(self, connector: SendConnector) -> None:
+        """One of its smart hosts answered about a message."""
 
     def notification_queued(self, claims: Sequence[Claim]) -> None:
         """Messages of this server to senders."""

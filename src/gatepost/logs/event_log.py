@@ -53,6 +53,8 @@ _WARNINGS: Final = frozenset(
 _ERRORS: Final = frozenset(
     {"bug", "message-stuck", "queue-full", "renewal-refused", "store-unavailable", "supervisor-gone"}
 )
+_FOR_A_PERSON: Final = _ERRORS | {"certificate-not-loaded", "renewal-not-rehearsed", "token-not-renewed"}
+"""What `gatepost status` shows for an hour."""
 
 
 class LoggedEvent(NamedTuple):
@@ -70,10 +72,11 @@ class EventLog(BackgroundLog[LoggedEvent]):
         writer: LogWriter,
         clock: Callable[[], float] = time.time,
         fd: int | None = None,
-        heed: Callable[[float, str, str], None] = lambda at, event, problem: None,
+        heed: Callable[[float, str, str, str], None] = lambda at, event, problem, do: None,
         **always: object,
     ) -> None:
-        """`heed` hears of errors: when, which event, and its problem."""
+        """`heed` hears of what a person should know: when, which event, its problem, and what to do if the event
+        says it."""
         super().__init__(writer, "event log", _MOST_WAITING, clock)
         self._line = json_line if form == "json" else text_line
         self._fd = sys.stdout.fileno() if fd is None else fd
@@ -100,8 +103,9 @@ class EventLog(BackgroundLog[LoggedEvent]):
     def _write(self, entries: Sequence[LoggedEvent], now: float) -> None:
         piece = b""
         for at, event, fields in entries:
-            if event in _ERRORS:
-                self._heed(at, event, str(_shown("problem", fields.get("problem")) or ""))
+            if event in _FOR_A_PERSON:
+                problem, do = (str(_shown(name, fields.get(name)) or "") for name in ("problem", "do"))
+                self._heed(at, event, problem, do)
             line = self._line(LoggedEvent(at, event, {**self._always, **fields})).encode("utf-8", "backslashreplace")
             # Up to PIPE_BUF octets go into a pipe as a whole: lines of several workers never mix.
             if piece and len(piece) + len(line) > select.PIPE_BUF:

@@ -44,7 +44,7 @@ class Resolver:
         """`nameservers`: `address` or `address:port`; none: the system's."""
         self._resolver = dns.asyncresolver.Resolver(configure=not nameservers)
         if nameservers:
-            self._resolver.nameservers = [_nameserver(text) for text in nameservers]
+            self._resolver.nameservers = [nameserver(text) for text in nameservers]
         self._resolver.cache = dns.resolver.LRUCache(MOST_CACHED)
         self._resolver.lifetime = lifetime_s
 
@@ -65,7 +65,7 @@ class Resolver:
 
     async def addresses(self, host: str) -> tuple[str, ...] | DnsProblem:
         """The addresses of `host`, IPv4 and IPv6 in turn."""
-        if _is_address(host):
+        if is_address(host):
             return (host,)
         if host == "localhost":
             return _LOOPBACK
@@ -110,18 +110,18 @@ class Resolver:
 _NAMESERVER = re.compile(r"\[(?P<six>[^\]]+)\](?::(?P<six_port>\d+))?|(?P<host>[^:]+):(?P<port>\d+)|(?P<alone>.+)")
 
 
-def _nameserver(text: str) -> dns.nameserver.Nameserver:
+def nameserver(text: str) -> dns.nameserver.Nameserver:
     match = _NAMESERVER.fullmatch(text)
     host = match and (match["six"] or match["host"] or match["alone"])
     port = int((match and (match["six_port"] or match["port"])) or DNS_PORT)
-    if not host or not _is_address(host) or not 0 < port < 65536:
+    if not host or not is_address(host) or not 0 < port < 65536:
         raise NameserverError(
             f"name server '{text}' is not an address: write 192.0.2.53, 192.0.2.53:53 or [2001:db8::53]:53"
         )
     return dns.nameserver.Do53Nameserver(host, port)
 
 
-def _is_address(text: str) -> bool:
+def is_address(text: str) -> bool:
     try:
         ip_address(text)
     except ValueError:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gatepost.store.trace.day_file import DamagedFile, day_file, files_in, open_to_read, open_to_write
+from gatepost.store.trace.day_file import DamagedFile, damaged_files, day_file, files_in, open_to_read, open_to_write
 
 DAY = date(2026, 12, 1)
 
@@ -32,6 +32,18 @@ def test_a_file_that_is_none_of_ours_is_damaged_in_one_line(tmp_path: Path, octe
         with pytest.raises(DamagedFile, match=str(file.path)) as told:
             open_it(file)
         assert "\n" not in str(told.value)
+
+
+def test_what_is_damaged_is_listed_and_what_is_whole_or_being_made_is_not(tmp_path: Path) -> None:
+    whole, half, foreign, empty = (day_file(tmp_path, "tenants", DAY, worker) for worker in range(4))
+    for file in (whole, half):
+        open_to_write(file).close()
+    half.path.write_bytes(half.path.read_bytes()[:5000])
+    foreign.path.write_bytes(b"x" * 5000)
+    empty.path.touch()
+    found = damaged_files(tmp_path)
+    assert [line.partition(" ")[0] for line in found] == [str(half.path), str(foreign.path)]
+    assert damaged_files(tmp_path / "none") == []
 
 
 def test_an_empty_file_of_a_crash_is_damaged_to_readers_and_begun_by_its_writer(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from gatepost.app.figures import definitions as names
+from gatepost.app.figures.next_hops import NextHopFaults
 from gatepost.logs.log_writer import BackgroundLog, LogWriter
 from gatepost.queue.outcome import Delivered, DeliveryOutcome
 from gatepost.receiving.account import SessionAccount, TransactionAccount
@@ -20,7 +21,6 @@ Record = dict[str, Any]
 _MOST_WAITING: Final = 20_000
 _MOST_OPEN: Final = 20_000
 _MINUTES: Final = 61
-_MOST_ERRORS: Final = 5
 _LONGEST_PROBLEM: Final = 500
 
 
@@ -54,9 +54,11 @@ class Figures(BackgroundLog[SessionAccount]):
         }
         self._histograms = {each.name: _Histogram(each.bounds) for each in names.HISTOGRAMS}
         self._minutes: dict[int, Record] = {}
+        self.next_hops = NextHopFaults()
         self._open: dict[str, str] = {}
         """What became of the mail of sessions that go on."""
-        self._errors: list[Record] = []
+        self._errors: dict[str, Record] = {}
+        """The last of each kind."""
 
     # --- sessions, on the thread of the logs ------------------------------------------------------------------------
 
@@ -116,11 +118,10 @@ class Figures(BackgroundLog[SessionAccount]):
 
     # --- what is asked ----------------------------------------------------------------------------------------------
 
-    def heed(self, at: float, event: str, problem: str) -> None:
-        """An error of the operator's log."""
-        self._errors = [*self._errors, {"at": at, "event": event, "problem": problem[:_LONGEST_PROBLEM]}][
-            -_MOST_ERRORS:
-        ]
+    def heed(self, at: float, event: str, problem: str, do: str) -> None:
+        """An event of the operator's log that a person should know."""
+        said = {"at": at, "event": event, "problem": problem[:_LONGEST_PROBLEM], "do": do[:_LONGEST_PROBLEM]}
+        self._errors = {**self._errors, event: said}
 
     def snapshot(self, pid: int, why_not: str | None) -> Record:
         """`why_not`: the reason for which new mail is not taken now."""
@@ -142,7 +143,8 @@ class Figures(BackgroundLog[SessionAccount]):
                 str(minute): {**counted, "refused": dict(counted["refused"])}
                 for minute, counted in dict(self._minutes).items()
             },
-            "errors": self._errors,
+            "errors": list(self._errors.values()),
+            "next_hops": self.next_hops.faults(now),
         }
 
     def _minute(self, now: float) -> Record:

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from gatepost.app.figures import snapshots
 from gatepost.config import Config
 
-_HEARD_OF_S: Final = 30.0
+_SILENT_S: Final = 30.0
 """A worker that was silent for so long does not live."""
 
 
@@ -21,7 +21,7 @@ def is_live(config: Config) -> Health:
     if not found.is_running or found.serve is None:
         return Health(False, "gatepost serve is not running")
     heard = max((each["at"] for each in found.workers), default=found.serve["started_at"])
-    if now - heard > _HEARD_OF_S:
+    if now - heard > _SILENT_S:
         return Health(False, f"no worker was heard of for {now - heard:.0f} s")
     return Health(True, "live")
 

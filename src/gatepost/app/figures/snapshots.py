@@ -11,10 +11,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from gatepost.admin.status.observed import HEARD_OF_S
+
 Record = dict[str, Any]
 
-_FRESH_S: Final = 10.0
 _MOST_FOLDED: Final = 256
+_MOST_ENDED: Final = 64
 
 
 class Snapshots(NamedTuple):
@@ -40,7 +42,7 @@ class Snapshots(NamedTuple):
 
     def fresh(self, now: float) -> list[Record]:
         """Of workers that were heard of a moment ago."""
-        return [each for each in self.workers if abs(now - each["at"]) < _FRESH_S]
+        return [each for each in self.workers if abs(now - each["at"]) < HEARD_OF_S]
 
 
 def begin(folder: Path, record: Record) -> None:
@@ -49,7 +51,7 @@ def begin(folder: Path, record: Record) -> None:
     for file in folder.glob("*.json"):
         file.unlink(missing_ok=True)
     past: Record = {"counters": {}, "histograms": {}, "minutes": {}}
-    write(folder / "serve.json", {**record, "past": past, "folded": [], "restarts": 0})
+    write(folder / "serve.json", {**record, "past": past, "folded": [], "restarts": 0, "ended": [], "faces": []})
 
 
 def write(file: Path, record: Mapping[str, Any]) -> None:
@@ -82,6 +84,18 @@ def fold(folder: Path, number: int, *, restarted: bool) -> None:
     serve["restarts"] += restarted
     write(folder / "serve.json", serve)
     worker_file(folder, number).unlink(missing_ok=True)
+
+
+def note_end(folder: Path, name: str, at: float) -> None:
+    """A process ended by itself. Raises `OSError`."""
+    if serve := _read(folder / "serve.json"):
+        write(folder / "serve.json", {**serve, "ended": [*serve["ended"], {"name": name, "at": at}][-_MOST_ENDED:]})
+
+
+def note_faces(folder: Path, faces: Sequence[Mapping[str, Any]]) -> None:
+    """How the processes beside the workers are: `name`, `address`, and `pid` while it serves. Raises `OSError`."""
+    if serve := _read(folder / "serve.json"):
+        write(folder / "serve.json", {**serve, "faces": list(faces)})
 
 
 def added(records: Sequence[Mapping[str, Any]]) -> Record:

@@ -27,6 +27,10 @@ DAY_S: Final = 86400
 NUMBERS_PER_MS: Final = 16
 LAST_NUMBER: Final = DAY_S * 1000 * NUMBERS_PER_MS - 1
 
+_MAGIC: Final = b"SQLite format 3\0"
+_ROOT_PAGES: Final = frozenset({b"\x05", b"\x0d"})
+"""What the first page of a table can be: with pages below it, or without."""
+
 _NAME: Final = re.compile(r"(\d{8})-w(\d+)-(\d+)\.sqlite\Z")
 _PATIENCE_S: Final = 5.0
 _CACHE_KIB: Final = 8 * 1024
@@ -96,6 +100,31 @@ def files_in(folder: Path) -> list[DayFile]:
             except ValueError:  # a name by chance
                 continue
     return sorted(found, key=lambda file: (file.day, file.path))
+
+
+def damaged_files(folder: Path) -> list[str]:
+    """One line for each file that shows at its beginning and its size that it cannot be read; what is inside is found
+    when it is searched. Raises `OSError`."""
+    return [line for file in files_in(folder) if (line := _damage(file)) is not None]
+
+
+def _damage(file: DayFile) -> str | None:
+    """https://www.sqlite.org/fileformat2.html 1.3. An empty file is one that is being made."""
+    try:
+        size = file.path.stat().st_size
+        with file.path.open("rb") as opened:
+            octets = opened.read(101)
+    except FileNotFoundError:
+        # Its day was removed a moment ago.
+        return None
+    if size == 0:
+        return None
+    page = int.from_bytes(octets[16:18], "big")
+    pages = int.from_bytes(octets[28:32], "big")
+    is_whole = size >= pages * (65536 if page == 1 else page)
+    if octets[:16] == _MAGIC and octets[100:] in _ROOT_PAGES and (is_whole or file.is_open):
+        return None
+    return f"{file.path} is damaged; its day is incomplete"
 
 
 def open_to_write(file: DayFile) -> sqlite3.Connection:

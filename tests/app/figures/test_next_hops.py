@@ -1,0 +1,41 @@
+"""A fault of a next hop stands until mail is taken there, and not for ever."""
+
+from gatepost.app.figures.next_hops import NextHopFaults
+from gatepost.tenancy.tenant import SendConnector, SmartHost
+
+NOON = 1_796_126_400.0
+
+
+def connector(tenant: str | None) -> SendConnector:
+    return SendConnector(name="out", tenant=tenant, smart_hosts=(SmartHost(host="192.0.2.1"),), address_spaces=())
+
+
+def about(faults: NextHopFaults, now: float = NOON) -> list[tuple[str, str]]:
+    return [(each["code"], each["about"]) for each in faults.faults(now)]
+
+
+def test_a_next_hop_that_is_down_is_so_since_the_first_failure_and_for_its_tenant_alone() -> None:
+    faults = NextHopFaults()
+    faults.is_down(connector("contoso"), "connection refused", NOON - 60)
+    faults.is_down(connector("fabrikam"), "connection refused", NOON - 60)
+    faults.is_down(connector("contoso"), "no answer", NOON)
+    assert [each["since"] for each in faults.faults(NOON)] == [NOON - 60, NOON - 60]
+    assert "no answer" in faults.faults(NOON)[0]["says"] and "--tenant contoso" in faults.faults(NOON)[0]["do"]
+    faults.takes_mail(connector("contoso"))
+    assert about(faults) == [("next-hop-down", "fabrikam/out")]
+
+
+def test_a_relay_that_refuses_one_tenant_may_take_another() -> None:
+    faults = NextHopFaults()
+    for tenant in ("contoso", "fabrikam"):
+        faults.refuses_us("relay:25", tenant, "it refuses", "see why", NOON)
+    faults.recognises_us("relay:25", "fabrikam")
+    assert about(faults) == [("relay-refuses-us", "relay:25 for contoso")]
+
+
+def test_what_nobody_meets_any_more_is_dropped_and_there_is_a_bound() -> None:
+    faults = NextHopFaults()
+    for number in range(1100):
+        faults.refuses_us("relay:25", f"t{number}", "it refuses", "see why", NOON)
+    assert len(faults.faults(NOON)) == 1000
+    assert faults.faults(NOON + 5 * 3600) == []
