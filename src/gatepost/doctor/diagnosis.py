@@ -18,6 +18,7 @@ from gatepost.doctor.explanation import Explained, explained
 from gatepost.doctor.finding import Cited, Confidence, Finding, Fix, RuledOut
 from gatepost.doctor.missing import missing
 from gatepost.doctor.near_causes import spoken_against
+from gatepost.doctor.path.stations import Station, stations
 from gatepost.doctor.rules import all_rules
 from gatepost.exchange.source import Fact, Source
 
@@ -40,6 +41,8 @@ class Diagnosis:
     contradictions: tuple[Cited, ...] = ()
     read: tuple[ReadItem, ...] = ()
     unread: tuple[Unread, ...] = ()
+    path: tuple[Station, ...] = ()
+    """The stations of the mail, in its order; empty where fewer than two are known."""
 
 
 def diagnose(bundle: EvidenceBundle) -> Diagnosis:
@@ -61,6 +64,7 @@ def diagnose(bundle: EvidenceBundle) -> Diagnosis:
         contradictions=_contradictions(bundle, facts),
         read=bundle.read,
         unread=bundle.unread,
+        path=stations(model.path, findings[0] if findings else None),
     )
 
 

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 from gatepost.doctor.diagnosis import Diagnosis
 from gatepost.doctor.finding import Cited, Finding
+from gatepost.doctor.path.stations import Station
+from gatepost.doctor.picture import HEADING, KNOWN, STYLE, drawn, svg
 from gatepost.mail.visible import visible
 
 _MOST_EVIDENCE = 8
@@ -31,6 +33,19 @@ def document(diagnosis: Diagnosis) -> dict[str, Any]:
         "contradictions": [_cited(each) for each in diagnosis.contradictions],
         "read": [{"source": each.source, "as": each.kind, "items": each.items} for each in diagnosis.read],
         "unread": [{"source": str(each.source), "because": each.because} for each in diagnosis.unread],
+        "path": [_station(each) for each in diagnosis.path],
+    }
+
+
+def _station(station: Station) -> dict[str, Any]:
+    return {
+        "station": station.role,
+        "known": [
+            {"says": each.value, "how": KNOWN[each.how], "source": str(each.source) if each.source else None}
+            for each in station.known
+        ],
+        "repair": station.repair,
+        "stops_after": station.stops_after,
     }
 
 
@@ -123,8 +138,11 @@ def _lines(diagnosis: Diagnosis, width: int) -> Iterator[Line]:
             yield Line(Style.LABEL, "It could also be")
         if number == 0:
             yield from _first(finding, width)
+            yield from _path(diagnosis, width)
         else:
             yield from _other(finding, width)
+    if not diagnosis.findings:
+        yield from _path(diagnosis, width)
     if diagnosis.contradictions:
         yield _BLANK
         yield Line(Style.LABEL, "What does not fit together")
@@ -144,6 +162,13 @@ def _lines(diagnosis: Diagnosis, width: int) -> Iterator[Line]:
             yield Line(Style.QUIET, f"  - and {len(diagnosis.ruled_out) - _MOST_RULED_OUT} more (see --json)")
     yield _BLANK
     yield from _what_was_read(diagnosis, width)
+
+
+def _path(diagnosis: Diagnosis, width: int) -> Iterator[Line]:
+    if diagnosis.path:
+        yield _BLANK
+        yield Line(Style.LABEL, HEADING)
+        yield from (Line(Style.TEXT, line) for line in drawn(diagnosis.path, width))
 
 
 def _whose(finding: Finding) -> str:
@@ -254,6 +279,8 @@ def markdown(diagnosis: Diagnosis) -> str:
         out += [""]
     if not diagnosis.findings:
         out += ["No cause found in this evidence.", ""]
+    if diagnosis.path:
+        out += [f"## {HEADING}", "", *(f"    {line}" for line in drawn(diagnosis.path, 80)), ""]
     for title, items in (
         ("What does not fit together", [f"{each.source}: {each.says}" for each in diagnosis.contradictions]),
         (_IN_ORDER, list(diagnosis.missing)),
@@ -313,8 +340,11 @@ pre{background:#161b22}
 
 def html(diagnosis: Diagnosis) -> str:
     """One file that needs nothing else: no script, no address outside."""
-    body = "".join(_section(number, each) for number, each in enumerate(diagnosis.findings, 1))
-    body = body or "<p>No cause found in this evidence.</p>"
+    picture = f"<h3>{HEADING}</h3>{svg(diagnosis.path)}" if diagnosis.path else ""
+    sections = [
+        _section(number, each, picture if number == 1 else "") for number, each in enumerate(diagnosis.findings, 1)
+    ]
+    body = "".join(sections) or f"<p>No cause found in this evidence.</p>{picture}"
     for title, items in (
         ("What does not fit together", [f"{each.source}: {each.says}" for each in diagnosis.contradictions]),
         (_IN_ORDER, list(diagnosis.missing)),
@@ -328,11 +358,11 @@ def html(diagnosis: Diagnosis) -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1"><title>Doctor report</title>'
-        f"<style>{_STYLE}</style></head><body><main><h1>Doctor report</h1>{body}</main></body></html>\n"
+        f"<style>{_STYLE}{STYLE}</style></head><body><main><h1>Doctor report</h1>{body}</main></body></html>\n"
     )
 
 
-def _section(number: int, finding: Finding) -> str:
+def _section(number: int, finding: Finding, picture: str) -> str:
     evidence = "".join(
         f'<li><span class="where">{_text(str(each.source))}</span><br><code>{_text(each.says)}</code></li>'
         for each in finding.evidence
@@ -344,7 +374,7 @@ def _section(number: int, finding: Finding) -> str:
         f"<section><h2>{number}. {_text(finding.title or finding.rule)}</h2>"
         f'<p class="says">{_text(finding.summary)}</p>'
         f'<p class="known">Confidence <strong class="{finding.confidence}">{finding.confidence}</strong>'
-        f" · {_text(_whose(finding))}{_text(catalogue)}</p>"
+        f" · {_text(_whose(finding))}{_text(catalogue)}</p>{picture}"
         f"{f'<h3>Evidence</h3><ul>{evidence}</ul>' if evidence else ''}{f'<h3>Fix</h3>{fixes}' if fixes else ''}"
         f"{follows}{f'<h3>Then check</h3><p>{_text(finding.verify)}</p>' if finding.verify else ''}</section>"
     )
