@@ -60,15 +60,16 @@ Sentence = str | Sequence[str | Named]
 
 def with_options(sentence: Sentence) -> str:
     """As the command line says it."""
-    return _written(sentence, lambda named: f"--{named.option}")
+    return written(sentence, lambda named: f"--{named.option}")
 
 
 def with_keys(sentence: Sentence) -> str:
     """As JSON has it."""
-    return _written(sentence, lambda named: named.name)
+    return written(sentence, lambda named: named.name)
 
 
-def _written(sentence: Sentence, write: Callable[[Named], str]) -> str:
+def written(sentence: Sentence, write: Callable[[Named], str]) -> str:
+    """As a face says it that has names of its own."""
     parts = [sentence] if isinstance(sentence, str) else sentence
     return "".join(write(part) if isinstance(part, Named) else part for part in parts)
 

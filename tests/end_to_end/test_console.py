@@ -52,6 +52,18 @@ def known(relay: Installation) -> dict[str, str]:
         (item,) = wait_until(found, f"the trace of {sender}")
         names |= {f"{prefix}item": item["id"], f"{prefix}session": item["session_id"]}
         wait_until(lambda id=item["session_id"]: relay.run("why", id).returncode == 0, "the session record")
+        with SmtpClient(relay.port, source="127.0.9.8") as smtp:
+            smtp.ehlo()
+            assert "5.7.64" in smtp.mail(sender, "bob@outside.example").text
+
+        def refused(sender: str = sender) -> Any:
+            return relay.told("trace", "--from", sender, "--outcome", "refused")["items"]
+
+        (item,) = wait_until(refused, f"the refusal of {sender}")
+        tenant = sender.partition("@")[2].removesuffix(".com")
+        relay("inbound-connector", "set", tenant, "mail", "--comment", "for the table")
+        (change,) = relay.told("audit", "list", f"inbound-connector {tenant}/mail", "--limit", "1")
+        names |= {f"{prefix}refused": item["id"], f"{prefix}change": str(change["version"])}
     return names
 
 

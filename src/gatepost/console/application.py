@@ -11,7 +11,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gatepost.config import Config, HttpsConfig
-from gatepost.console import directory_pages, doors, queue_pages, search_page, session_pages, trace_pages, unattributed
+from gatepost.console import (
+    connector_pages,
+    directory_pages,
+    doors,
+    queue_pages,
+    search_page,
+    session_pages,
+    trace_pages,
+    unattributed,
+)
 from gatepost.console.gate import ConsoleGate, opened, refused
 from gatepost.console.page import Page
 from gatepost.console.rendering import HEADERS
@@ -24,6 +33,7 @@ PAGES: Final[tuple[Page, ...]] = (
     *session_pages.PAGES,
     *unattributed.PAGES,
     *directory_pages.PAGES,
+    *connector_pages.PAGES,
     *queue_pages.PAGES,
 )
 

@@ -13,6 +13,7 @@ from gatepost.admin.directory.lookups import inbound_connector_named
 from gatepost.admin.directory.tenants import contents
 from gatepost.admin.people import people
 from gatepost.app import open_seen_servers
+from gatepost.console.connector_pages import changes_of_connector
 from gatepost.console.page import Page, Who
 from gatepost.console.rendering import link, page, with_query
 from gatepost.console.visit import Visit
@@ -50,7 +51,10 @@ def _connector(visit: Visit) -> Response:
         owner = person.tenant(directory, visit.part["tenant"])
         connector = inbound_connector_named(directory, owner, visit.part["connector"])
         use = _uses(visit, directory, owner, now).get((owner, connector.name))
-    return page(visit, "connector.html", connector=connector, use=use, now=now)
+        changes = changes_of_connector(visit, directory, owner, connector.name)
+    saved = visit.said("saved") or ""
+    latest = next((each for each in changes if saved == str(each.version)), None)
+    return page(visit, "connector.html", connector=connector, use=use, now=now, changes=changes, saved=latest)
 
 
 def _uses(visit: Visit, directory: DirectoryEditor, tenant: str, now: datetime) -> connector_use.Uses:

@@ -82,6 +82,17 @@ def put(editor: DirectoryEditor, tenant: str, name: str, changes: Changes, *, en
         return SavedInbound(connector=connector, warnings=warnings_of(editor, connector))
 
 
+def must_be_storable(editor: DirectoryEditor, owner: Tenant, connector: InboundConnector) -> None:
+    """As a whole, as it is. Raises `Refused`."""
+    existing = editor.inbound_connector(owner.name, connector.name)
+    _must_make_sense(connector)
+    inbound_must_fit(editor.allowance, owner, connector, existing)
+    if existing is None:
+        must_have_room(editor, owner, Owned.INBOUND_CONNECTORS)
+    if connector.enabled and (missing := what_is_missing(editor, connector)):
+        raise _not_owned("nothing was changed", missing)
+
+
 def enable(editor: DirectoryEditor, tenant: str, name: str) -> SavedInbound:
     with editor.change():
         connector = inbound_connector_named(editor, tenant, name)
