@@ -4,6 +4,7 @@ Commands are imported when they are called: `gatepost why` does not wait for wha
 """
 
 import sys
+from functools import cache
 from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
@@ -64,6 +65,15 @@ _REMOTE = (
 """What can be asked of a relay elsewhere."""
 
 
+@cache
+def _command(name: str) -> Any:
+    module, attribute, _ = _COMMANDS[name]
+    application: typer.Typer = getattr(import_module(module), attribute)
+    command = typer.main.get_command(application)
+    command.name = name
+    return command
+
+
 class _LazyGroup(TyperGroup):
     # Typer carries a copy of click under a private name, so its types cannot be written here.
     def list_commands(self, ctx: Any) -> list[str]:
@@ -72,11 +82,7 @@ class _LazyGroup(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in _COMMANDS:
             return None
-        module, name, _ = _COMMANDS[cmd_name]
-        application: typer.Typer = getattr(import_module(module), name)
-        command = typer.main.get_command(application)
-        command.name = cmd_name
-        return command
+        return _command(cmd_name)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args and args[0] not in _COMMANDS:
@@ -134,6 +140,11 @@ def root(
         )
 
 
+@cache
+def _root() -> Any:
+    return typer.main.get_command(main_app)
+
+
 # Typer's copy of click has no public name for the base of all complaints about a command line.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
@@ -145,7 +156,7 @@ def run(arguments: list[str]) -> int:
             # Where the encoding has no dots, lines and ticks, `?` will do.
             stream.reconfigure(errors="replace")
     try:
-        return main_app(args=arguments, prog_name="gatepost", standalone_mode=False) or 0
+        return _root()(args=arguments, prog_name="gatepost", standalone_mode=False) or 0
     except _UsageError as error:
         message: str = error.format_message()  # type: ignore[attr-defined]
         # A group without a command complains with its whole help, which says it best.
