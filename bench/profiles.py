@@ -138,12 +138,12 @@ class Scene:
         return "\n".join([*lines, ""])
 
     def _workers(self) -> list[str]:
-        return [str(pid) for pid in sorted(descendants(self._server.pid)) if "app.worker" in _command(pid)]
+        return [str(pid) for pid in sorted(descendants(self._server.pid)) if _name(pid).startswith("worker-")]
 
 
-def _command(pid: int) -> str:
+def _name(pid: int) -> str:
     try:
-        return Path(f"/proc/{pid}/cmdline").read_text()
+        return Path(f"/proc/{pid}/comm").read_text()
     except OSError:
         return ""
 

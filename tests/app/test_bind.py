@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gatepost import config as configuration
+from gatepost.app import launcher
 from gatepost.app.bind import bind
 from gatepost.app.start_checks import StartError
 
@@ -81,7 +82,7 @@ def test_workers_that_a_killed_supervisor_left_behind_do_not_stop_the_next_start
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     config = config_for(tmp_path, f"127.0.0.1:{port}", workers=2)
-    for command, is_ours in (("gatepost.app.worker", True), ("somebody.elses", False)):
+    for command, is_ours in ((launcher.MODULE, True), ("somebody.elses", False)):
         with subprocess.Popen(
             [sys.executable, "-c", LEFT_BEHIND, str(port), command, "0", str(config.file)], stdout=subprocess.PIPE
         ) as left:

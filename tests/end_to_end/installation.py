@@ -247,9 +247,18 @@ class Installation:
         wait_until(said, lambda: f"serve to say {pattern}; it said:\n{self.output[-6000:]}")
 
     def worker_pids(self) -> list[int]:
+        """The workers, oldest first, then the API and the console."""
+        return [pid for pid, name in self.processes() if name.startswith(("worker-", "api", "console", "metrics"))]
+
+    def processes(self) -> list[tuple[int, str]]:
+        """The children of `serve`, oldest first, by number and name."""
         assert self.process is not None
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return [int(child) for child in children]
+        named = []
+        for child in children:
+            with suppress(OSError):
+                named.append((int(child), Path(f"/proc/{child}/comm").read_text().strip()))
+        return named
 
     def protocol_log(self, side: str) -> str:
         files = sorted((self.data / "protocol-log" / side).rglob("*.LOG"))

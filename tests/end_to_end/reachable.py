@@ -55,6 +55,7 @@ def python_for_everybody(folder: Path) -> tuple[Path, dict[str, str]]:
     }
     program = base / "bin" / version
     # Compiled once and by us: who may not write here would do it again in each process.
-    modules = "gatepost.api.__main__, gatepost.app.worker, gatepost.app.supervisor, gatepost.cli.main"
-    subprocess.run([program, "-c", f"import {modules}"], env={**os.environ, **environment}, check=True)
+    modules = ("api.application", "app.launcher", "app.worker", "app.supervisor", "cli.main")
+    imports = "; ".join(f"import gatepost.{each}" for each in modules)
+    subprocess.run([program, "-c", imports], env={**os.environ, **environment}, check=True)
     return program, environment

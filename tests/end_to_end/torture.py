@@ -335,12 +335,12 @@ def _kill(pid: int) -> None:
 
 
 def _number_of(pid: int) -> int:
-    """Which worker a process is: `python -m gatepost.app.worker NUMBER …`."""
+    """Which worker a process is, by its name: `worker-0`."""
     try:
-        words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+        name = Path(f"/proc/{pid}/comm").read_text().strip()
     except OSError:
         return -1
-    return int(words[words.index("gatepost.app.worker") + 1]) if "gatepost.app.worker" in words else -1
+    return int(name.removeprefix("worker-")) if name.startswith("worker-") else -1
 
 
 def _relay(folder: Path, certificates: Certificates, sink_port: int, workers: int) -> Installation:

@@ -1,5 +1,6 @@
 """The application: routes, one error shape, the document that describes them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import Depends, FastAPI
@@ -20,6 +21,7 @@ from gatepost.api import (
 from gatepost.api.guard import Guard
 from gatepost.api.problems import ErrorBody
 from gatepost.config import Config, HttpsConfig
+from gatepost.https.process import run
 
 _ROUTERS = tuple(
     each.router
@@ -51,6 +53,11 @@ _PROBLEMS = {
     501: "Another Transfer-Encoding than chunked.",
     503: "Stored data is unavailable, or the relay is busy; see Retry-After.",
 }
+
+
+def main(config: Config, arguments: Sequence[str], descriptors: Sequence[int]) -> int:
+    """The process that the supervisor has started; see `run`."""
+    return run(config, "api", lambda config: config.api, application, descriptors)
 
 
 def application(config: Config, api: HttpsConfig) -> FastAPI:

@@ -10,6 +10,7 @@ import errno
 import socket
 from dataclasses import dataclass
 
+from gatepost.app import launcher
 from gatepost.app.port_holder import holders_commands, port_holder
 from gatepost.app.start_checks import StartError
 from gatepost.config import Config, HttpsConfig, ListenerConfig, MetricsConfig
@@ -55,7 +56,7 @@ def _is_held_by_workers_left_behind(listener: _Address, config: Config) -> bool:
     """Whether all that listen there are workers of this very configuration; the lock of the data folder says that
     their supervisor is gone."""
     commands = holders_commands(listener.port)
-    return bool(commands) and all("gatepost.app.worker" in each and str(config.file) in each for each in commands)
+    return bool(commands) and all(launcher.MODULE in each and str(config.file) in each for each in commands)
 
 
 def _listening(listener: _Address, config: Config, *, shared: bool) -> socket.socket:
@@ -64,7 +65,6 @@ def _listening(listener: _Address, config: Config, *, shared: bool) -> socket.so
         sock.listen(_BACKLOG)
     except OSError as error:
         raise _unusable(listener, config, error) from None
-    sock.set_inheritable(True)
     return sock
 
 

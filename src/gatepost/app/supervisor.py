@@ -18,7 +18,7 @@ import signal
 import socket
 import sys
 import time
-from contextlib import closing, suppress
+from contextlib import aclosing, closing, suppress
 from dataclasses import dataclass, field
 
 from gatepost import __version__
@@ -27,6 +27,7 @@ from gatepost.app import open_directory, open_editor, privileges
 from gatepost.app.bind import Bound, bind
 from gatepost.app.figures import snapshots
 from gatepost.app.figures.health import is_live
+from gatepost.app.launcher import Launched, Launcher, LauncherEnded
 from gatepost.app.rolling_restart import RETIRE
 from gatepost.app.service_manager import ServiceManager
 from gatepost.app.shared_counts import SharedCounts, octets
@@ -74,16 +75,19 @@ class _Child:
     """A worker, or the process of the Management API or of the console."""
 
     name: str
-    command: tuple[str, ...]
-    """Module and arguments; the configuration file and descriptors follow, the first of them to say that it serves."""
-    fds: tuple[int, ...]
+    called: str
+    """In a list of processes."""
+    module: str
+    """Whose `main` it runs."""
+    descriptors: tuple[int, ...]
+    """Which it gets, after the one to say on that it serves."""
     number: int | None = None
     """Of a worker."""
     replaced: bool = False
     reloading: bool = False
     """It was asked to end, to be started again with new settings."""
     """A successor serves; this one is not started again."""
-    process: asyncio.subprocess.Process | None = None
+    process: Launched | None = None
     started_at: float = 0.0
     early_deaths: int = 0
     ready: bool = False
@@ -96,7 +100,6 @@ def _memory_shared_by_workers(config: Config) -> int:
     processes."""
     descriptor = os.memfd_create("gatepost-counts")
     os.ftruncate(descriptor, octets(config.workers))
-    os.set_inheritable(descriptor, True)
     return descriptor
 
 
@@ -109,11 +112,14 @@ class _Supervisor:
         """Of the worker that serves, for each place."""
         self._workers = [self._worker(number) for number in self._numbers]
         self._faces = [
-            (_Child(name, (module,), (listener.fileno(),)), said, listener)
-            for name, module, said, listener in (
-                ("the API", "gatepost.api", "Management API on https://{}", bound.api),
-                ("the console", "gatepost.console", "console on https://{}", bound.console),
-                ("the metrics server", "gatepost.app.figures.server", "metrics on http://{}/metrics", bound.metrics),
+            (_Child(name, called, module, (listener.fileno(),)), said, listener)
+            for name, called, module, said, listener in (
+                ("the API", "api", "gatepost.api.application", "Management API on https://{}", bound.api),
+                ("the console", "console", "gatepost.console.application", "console on https://{}", bound.console),
+                (
+                    *("the metrics server", "metrics", "gatepost.app.figures.server"),
+                    *("metrics on http://{}/metrics", bound.metrics),
+                ),
             )
             if listener
         ]
@@ -129,10 +135,9 @@ class _Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload_wanted.set)
+        loop.add_signal_handler(signal.SIGCHLD, self._look_for_ended)
         self._begin_figures()
-        for child in (*self._workers, *(child for child, _, _ in self._faces)):
-            self._start(child)
-        ready = asyncio.create_task(self._say_ready())
+        ready = asyncio.create_task(self._begin(await Launcher.start(self._config)))
         others = [
             asyncio.create_task(self._keep_reloading()),
             asyncio.create_task(self._manager.keep_alive(lambda: is_live(self._config).is_good)),
@@ -142,11 +147,9 @@ class _Supervisor:
         for task in others:
             task.cancel()
         self._pass_on(signal.SIGTERM)
-        owners = tuple(self._owners)
-        await asyncio.wait(owners, timeout=_STOP_PATIENCE_S)
-        ready.cancel()
+        await asyncio.wait((ready, *self._owners), timeout=_STOP_PATIENCE_S)
         self._pass_on(signal.SIGKILL)
-        await asyncio.gather(*owners)
+        await asyncio.gather(*self._owners)
         self._say("stopped")
         return 0
 
@@ -179,21 +182,27 @@ class _Supervisor:
 
     def _worker(self, number: int) -> _Child:
         sockets = self._sockets[number % self._config.workers]
-        command = ("gatepost.app.worker", str(number))
-        return _Child(f"worker {number}", command, (*(sock.fileno() for sock in sockets), self._counts), number)
+        descriptors = (*(sock.fileno() for sock in sockets), self._counts)
+        return _Child(f"worker {number}", f"worker-{number}", "gatepost.app.worker", descriptors, number)
 
-    def _start(self, child: _Child) -> asyncio.Task[None]:
-        owner = asyncio.create_task(self._keep(child))
+    async def _begin(self, launcher: Launcher) -> None:
+        async with aclosing(launcher):
+            for child in (*self._workers, *(face for face, _, _ in self._faces)):
+                self._start(child, launcher)
+            await self._say_ready()
+
+    def _start(self, child: _Child, launcher: Launcher) -> asyncio.Task[None]:
+        owner = asyncio.create_task(self._keep(child, launcher))
         self._owners[owner] = child
         owner.add_done_callback(self._owners.pop)
+        owner.add_done_callback(lambda _: child.tried.set())
         return owner
 
-    async def _keep(self, child: _Child) -> None:
+    async def _keep(self, child: _Child, launcher: Launcher | None) -> None:
         """Start it, and again whenever it ends, until the server stops or a successor is there."""
         while not (self._stopping.is_set() or child.replaced):
-            await self._spawn(child)
-            assert child.process is not None
-            code = await child.process.wait()
+            code = await self._run(child, launcher)
+            launcher = None
             child.ready = False
             if child.number is not None:
                 # What it held counts no more: its number may be idle until the next reload.
@@ -212,25 +221,34 @@ class _Supervisor:
             self._say(f"{child.name} exited with {_described(code)}; restarting in {pause:.1f} s")
             await self._wait(pause)
 
-    async def _spawn(self, child: _Child) -> None:
+    async def _run(self, child: _Child, launcher: Launcher | None) -> int:
+        """Start it, by a launcher of its own if by none; how it ended."""
+        try:
+            if launcher:
+                child.process = await self._launched(child, launcher)
+            else:
+                async with aclosing(await Launcher.start(self._config)) as its:
+                    child.process = await self._launched(child, its)
+        except LauncherEnded as ended:
+            return ended.code
+        if self._stopping.is_set():
+            _signal(child, signal.SIGTERM)
+        return await child.process.wait()
+
+    async def _launched(self, child: _Child, launcher: Launcher) -> Launched:
         ready_read, ready_write = os.pipe()
-        os.set_inheritable(ready_write, True)
-        child.started_at = time.monotonic()
-        child.process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            *child.command,
-            str(self._config.file),
-            str(ready_write),
-            *(str(fd) for fd in child.fds),
-            pass_fds=(ready_write, *child.fds),
-            stdin=asyncio.subprocess.PIPE,
-        )
-        os.close(ready_write)
-        assert child.process.stdin is not None
-        child.process.stdin.write(self._config.text.encode())
-        child.process.stdin.close()
         asyncio.get_running_loop().add_reader(ready_read, self._heard, child, ready_read)
+        child.started_at = time.monotonic()
+        arguments = () if child.number is None else (str(child.number),)
+        try:
+            return await launcher.launch(child.called, child.module, arguments, (ready_write, *child.descriptors))
+        finally:
+            os.close(ready_write)
+
+    def _look_for_ended(self) -> None:
+        for child in self._owners.values():
+            if child.process:
+                child.process.look()
 
     def _heard(self, child: _Child, ready_read: int) -> None:
         """The child writes one octet when it serves; end of file without it means that it died."""
@@ -281,12 +299,13 @@ class _Supervisor:
 
     async def _replace_all(self) -> None:
         leaving = []
-        for place in range(len(self._workers)):
-            owner = await self._replace(place)
-            if owner is None:
-                break
-            leaving.append(owner)
-        else:
+        async with aclosing(await Launcher.start(self._config)) as launcher:
+            for place in range(len(self._workers)):
+                owner = await self._replace(place, launcher)
+                if owner is None:
+                    break
+                leaving.append(owner)
+        if len(leaving) == len(self._workers):
             for face, _, _ in self._faces:
                 # It is started again at once, and its socket stays open meanwhile.
                 face.reloading = True
@@ -308,12 +327,12 @@ class _Supervisor:
         except StoreError as error:
             self._say(f"the reload is not in the audit: {error}")
 
-    async def _replace(self, place: int) -> asyncio.Task[None] | None:
+    async def _replace(self, place: int, launcher: Launcher) -> asyncio.Task[None] | None:
         """Whoever leaves; None: the successor could not start, and the worker stays."""
         worker, places = self._workers[place], len(self._workers)
         number = (self._numbers[place] + places) % (2 * places)
         successor = self._worker(number)
-        owner = self._start(successor)
+        owner = self._start(successor, launcher)
         await successor.tried.wait()
         if not successor.ready:
             successor.replaced = True

@@ -1,8 +1,6 @@
 """One worker process: receiving and delivery in one event loop, with a queue file of its own.
 
-`python -m gatepost.app.worker NUMBER FILE READY-FD LISTENER-FD… COUNTS-FD` is how the supervisor starts it and nobody
-else. What stood in the configuration file comes in by standard input, as the supervisor read it: a worker that is
-started again serves the same listeners, however far somebody has got with editing the file.
+The supervisor has it started by a `launcher`.
 
 A worker takes the first queue of its place that no other process works for new mail. It empties those besides that
 were left: its predecessor's (RETIRE, see `supervisor`), a dead worker's, and those of places that are no more.
@@ -20,7 +18,7 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -28,7 +26,6 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from gatepost import config as configuration
 from gatepost.admin.directory.verification import VerificationRounds
 from gatepost.admin.forecast.notices import Notice, message_of
 from gatepost.app import open_directory, open_editor
@@ -76,16 +73,17 @@ _TURN_AWAY_S = 2.0
 _READ_ONLY_ERRORS = (StoreError, OSError)
 
 
-def main(arguments: list[str]) -> int:
-    number, file, ready, *fds, shared = arguments
-    config = configuration.parse(Path(file), sys.stdin.read())
-    sockets = [socket.socket(fileno=int(fd)) for fd in fds]
-    counts = SharedCounts(int(shared), int(number), config.workers)
+def main(config: Config, arguments: Sequence[str], descriptors: Sequence[int]) -> int:
+    """`arguments`: its number. `descriptors`: to say on that it serves, a socket a listener, the shared counts."""
+    number = int(arguments[0])
+    ready, *listeners, shared = descriptors
+    sockets = [socket.socket(fileno=fd) for fd in listeners]
+    counts = SharedCounts(shared, number, config.workers)
     try:
         import uvloop
     except ImportError:
-        return asyncio.run(_run(config, int(number), int(ready), sockets, counts))
-    return uvloop.run(_run(config, int(number), int(ready), sockets, counts))
+        return asyncio.run(_run(config, number, ready, sockets, counts))
+    return uvloop.run(_run(config, number, ready, sockets, counts))
 
 
 async def _run(config: Config, number: int, ready: int, sockets: list[socket.socket], counts: SharedCounts) -> int:
@@ -370,7 +368,3 @@ def _first_free_queue(config: Config, number: int, measured: Callable[[int, floa
         except StoreInUse:
             continue
     raise AssertionError("numbers do not run out")
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -1,5 +1,6 @@
 """The application: every page, and our few files that pages are shown with."""
 
+from collections.abc import Sequence
 from functools import partial
 from importlib.resources import files
 from typing import Final
@@ -25,6 +26,7 @@ from gatepost.console.gate import ConsoleGate, opened, refused
 from gatepost.console.page import Page
 from gatepost.console.rendering import HEADERS
 from gatepost.https.problem import Problem
+from gatepost.https.process import run
 
 PAGES: Final[tuple[Page, ...]] = (
     *doors.PAGES,
@@ -43,6 +45,11 @@ _FILES: Final = {
     "htmx.min.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
+
+
+def main(config: Config, arguments: Sequence[str], descriptors: Sequence[int]) -> int:
+    """The process that the supervisor has started; see `run`."""
+    return run(config, "console", lambda config: config.console, application, descriptors)
 
 
 def application(config: Config, console: HttpsConfig) -> Starlette:

@@ -1,17 +1,11 @@
-"""A face in a process of its own: how the supervisor starts it, and how it ends with the supervisor.
-
-What stood in the configuration file comes in by standard input, as the supervisor read it.
-"""
+"""A face in a process of its own: what it begins with, and how it ends with the supervisor."""
 
 import asyncio
 import os
 import socket
-import sys
 from collections.abc import Callable, Coroutine, Sequence
-from pathlib import Path
 from typing import Any
 
-from gatepost import config as configuration
 from gatepost.config import Config, HttpsConfig
 from gatepost.https.server import Certificate, say, serve
 
@@ -19,16 +13,16 @@ _WATCH_S = 1.0
 
 
 def run(
-    arguments: Sequence[str],
+    config: Config,
     face: str,
     settings_of: Callable[[Config], HttpsConfig | None],
     application: Callable[[Config, HttpsConfig], Any],
+    descriptors: Sequence[int],
 ) -> int:
-    """`arguments`: the configuration file, the descriptor to say on that it serves, the listening socket's."""
+    """`descriptors`: to say on that it serves, and the listening socket's."""
     # Before anything is said: the supervisor may end as soon as it has heard that this process serves.
     supervisor = os.getppid()
-    file, ready, listener = arguments
-    config = configuration.parse(Path(file), sys.stdin.read())
+    ready, listener = descriptors
     settings = settings_of(config)
     assert config.tls is not None and settings is not None, "the configuration demands both"
     try:
@@ -36,8 +30,8 @@ def run(
     except OSError as error:
         say(face, f"the certificate cannot be loaded: {error}")
         return 1
-    serving = serve(application(config, settings), certificate, [socket.socket(fileno=int(listener))], settings)
-    asyncio.run(_as_long_as(supervisor, serving, int(ready)))
+    serving = serve(application(config, settings), certificate, [socket.socket(fileno=listener)], settings)
+    asyncio.run(_as_long_as(supervisor, serving, ready))
     return 0
 
 

@@ -1,19 +1,16 @@
-"""`python -m gatepost.app.figures.server FILE READY-FD LISTENER-FD` is how the supervisor starts it; nobody else does.
+"""The metrics in a process of its own, which the supervisor has started by a launcher.
 
-Answers GET of `/metrics`, `/healthz` and `/readyz` over plain HTTP. What stood in the configuration file comes in by
-standard input. Laws: whoever connects and says nothing, or too much, is left alone in seconds; one answer is made at a
-time, so that asking often costs no more than asking.
+Answers GET of `/metrics`, `/healthz` and `/readyz` over plain HTTP. Laws: whoever connects and says nothing, or too
+much, is left alone in seconds; one answer is made at a time, so that asking often costs no more than asking.
 """
 
 import asyncio
 import os
 import socket
-import sys
+from collections.abc import Sequence
 from http import HTTPStatus
-from pathlib import Path
 from typing import Final
 
-from gatepost import config as configuration
 from gatepost.app.figures.exposition import MEDIA_TYPE, exposition
 from gatepost.app.figures.health import Health, is_live, is_ready
 from gatepost.config import Config
@@ -84,12 +81,12 @@ def _response(head: bytes, answer: Answer) -> bytes:
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + (b"" if head.startswith(b"HEAD") else body)
 
 
-def main(arguments: list[str]) -> int:
+def main(config: Config, arguments: Sequence[str], descriptors: Sequence[int]) -> int:
+    """`descriptors`: to say on that it serves, and the listening socket's."""
     # Before anything is said: whoever hears it may end in that moment.
     supervisor = os.getppid()
-    file, ready, listener = arguments
-    config = configuration.parse(Path(file), sys.stdin.read())
-    asyncio.run(_run(config, supervisor, int(ready), socket.socket(fileno=int(listener))))
+    ready, listener = descriptors
+    asyncio.run(_run(config, supervisor, ready, socket.socket(fileno=listener)))
     return 0
 
 
@@ -101,7 +98,3 @@ async def _run(config: Config, supervisor: int, ready: int, listener: socket.soc
         await asyncio.sleep(_WATCH_S)
     # Nobody would restart or stop this process any more.
     server.close()
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,218 @@
+"""How the processes of `gatepost serve` come to be: one loads the program, the others are forked from it.
+
+    supervisor --(module, arguments, descriptors)--> launcher --fork--> worker, API, console, metrics
+    supervisor <-------------(process id)----------- launcher
+
+Loading takes ten times as long as the rest of a worker's start, and what is loaded once is in memory once. A launcher
+lives as long as its first processes take to start; whatever is started later has a launcher of its own, which loads
+the program as it is on disk then. It reads what stood in the configuration file from standard input, as the supervisor
+read it: a process that is started again serves the same listeners, however far somebody has got with editing the file.
+
+Laws: the supervisor is the parent of every process, which ends when it does (`os.getppid`), and hears of every end; a
+launcher that ends early is an end of what it was asked for; it ends with the supervisor.
+"""
+
+import asyncio
+import ctypes
+import gc
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final, NoReturn, Self
+
+from gatepost import config as configuration
+from gatepost.config import Config
+
+MODULE: Final = "gatepost.app.launcher"
+"""By this a command line is known as one of ours."""
+
+_LOADED: Final = ("uvloop", "gatepost.app.worker")
+"""What every process, or nearly every one, is made of."""
+_LARGEST_REQUEST: Final = 4096
+_MOST_DESCRIPTORS: Final = 250
+"""Linux passes 253 at once (unix(7))."""
+_MORE: Final = b"descriptors"
+"""Says that they are a request's that follows."""
+_SET_CHILD_SUBREAPER: Final = 36
+"""prctl(2)."""
+_LONGEST_NAME: Final = 15
+"""proc(5), comm."""
+
+
+class LauncherEnded(Exception):
+    """Before it had started what it was asked for."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class Launched:
+    """A process that the supervisor's launcher has forked. `look` must be called whenever a child may have ended."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+        self._ended = asyncio.Event()
+        self.look()
+
+    def look(self) -> None:
+        if self.returncode is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.returncode = os.waitstatus_to_exitcode(status)
+                self._ended.set()
+
+    async def wait(self) -> int:
+        await self._ended.wait()
+        assert self.returncode is not None
+        return self.returncode
+
+    def send_signal(self, number: signal.Signals) -> None:
+        self.look()
+        if self.returncode is None:
+            os.kill(self.pid, number)
+
+
+class Launcher:
+    """The supervisor's side."""
+
+    _open: set["Launcher"] = set()
+
+    def __init__(self, process: asyncio.subprocess.Process, channel: socket.socket) -> None:
+        self._process = process
+        self._channel = channel
+        self._one_at_a_time = asyncio.Lock()
+        Launcher._open.add(self)
+
+    @classmethod
+    async def start(cls, config: Config) -> Self:
+        """Raises `OSError`."""
+        _become_parent_of_orphans(True)
+        ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setblocking(False)
+        with its:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", MODULE, str(config.file), str(its.fileno())),
+                pass_fds=(its.fileno(),),
+                stdin=asyncio.subprocess.PIPE,
+            )
+        assert process.stdin is not None
+        process.stdin.write(config.text.encode())
+        process.stdin.close()
+        return cls(process, ours)
+
+    async def aclose(self) -> None:
+        """After what it was asked for has come to be."""
+        async with self._one_at_a_time:
+            self._channel.close()
+        await self._process.wait()
+        Launcher._open.discard(self)
+        # Otherwise what a killed child of ours had started would be ours to wait for.
+        _become_parent_of_orphans(bool(Launcher._open))
+
+    async def launch(self, name: str, module: str, arguments: Sequence[str], descriptors: Sequence[int]) -> Launched:
+        """`main(config, arguments, descriptors)` of a module, in a process called `name`. Raises `LauncherEnded`."""
+        request = json.dumps({"name": name, "module": module, "arguments": list(arguments)}).encode()
+        async with self._one_at_a_time:
+            with suppress(ConnectionError):
+                for start in range(0, len(descriptors), _MOST_DESCRIPTORS):
+                    few = descriptors[start : start + _MOST_DESCRIPTORS]
+                    socket.send_fds(self._channel, [_MORE], list(few))
+                self._channel.send(request)
+                if pid := await asyncio.get_running_loop().sock_recv(self._channel, _LARGEST_REQUEST):
+                    return Launched(int(pid))
+        raise LauncherEnded(await self._process.wait())
+
+
+def _become_parent_of_orphans(wanted: bool) -> None:
+    """Whether a process whose parent ends gets this one for a parent, if this one started that parent."""
+    if ctypes.CDLL(None, use_errno=True).prctl(_SET_CHILD_SUBREAPER, int(wanted), 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
+# The launcher's side.
+
+
+def main(arguments: list[str]) -> NoReturn:
+    # Ctrl-C at the terminal reaches all of a group; the supervisor decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    file, channel = arguments
+    config = configuration.parse(Path(file), sys.stdin.read())
+    for module in _LOADED:
+        with suppress(ModuleNotFoundError):
+            import_module(module)
+    # The collector writes to what it looks at, and memory that is written to is no longer shared.
+    gc.collect()
+    gc.freeze()
+    with socket.socket(fileno=int(channel)) as asked:
+        while True:
+            request, descriptors = _received(asked)
+            if not request:
+                _end(0)
+            if pid := _forked():
+                for each in descriptors:
+                    os.close(each)
+                asked.send(str(pid).encode())
+            else:
+                break
+    _end(_work(config, descriptors, **json.loads(request)))
+
+
+def _end(code: int) -> NoReturn:
+    """At once: taking the interpreter down writes to all the memory that is shared, and takes longer than the fork."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _received(asked: socket.socket) -> tuple[bytes, list[int]]:
+    """The next request with its descriptors; nothing, once the supervisor wants no more."""
+    descriptors: list[int] = []
+    while True:
+        message, few, _, _ = socket.recv_fds(asked, _LARGEST_REQUEST, _MOST_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
+        descriptors += few
+        if message != _MORE:
+            return message, descriptors
+
+
+def _work(config: Config, descriptors: list[int], *, name: str, module: str, arguments: list[str]) -> int:
+    with suppress(OSError):
+        Path("/proc/self/comm").write_text(name[:_LONGEST_NAME])
+    work: Any = import_module(module)
+    code: int = work.main(config, arguments, descriptors)
+    return code
+
+
+def _forked() -> int:
+    """The id of a new process; 0 in that process, once the supervisor is its parent.
+
+    A process between the two ends at once: the new one then has no parent but the supervisor.
+    """
+    told, tell = os.pipe()
+    begin, hold = os.pipe()
+    between = os.fork()
+    if between == 0:
+        if new := os.fork():
+            os.write(tell, str(new).encode())
+            os._exit(0)
+        for each in (told, tell, hold):
+            os.close(each)
+        os.read(begin, 1)
+        os.close(begin)
+        return 0
+    os.waitpid(between, 0)
+    pid = int(os.read(told, _LARGEST_REQUEST))
+    for each in (told, tell, begin, hold):
+        os.close(each)
+    return pid
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
