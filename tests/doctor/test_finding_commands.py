@@ -252,5 +252,5 @@ def test_the_commands_of_a_field_cases_report_can_be_pasted(case):
 
 @pytest.mark.parametrize("cause", all_causes().values(), ids=lambda each: each.id)
 def test_the_commands_that_a_cause_has_by_itself_can_be_pasted(cause):
-    for where, command in cause.repair:
+    for where, command, _ in cause.repair:
         assert_can_be_pasted(Fix(where, re.sub(r"\{\w+\}", "x.example", command)))

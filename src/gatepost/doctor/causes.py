@@ -6,10 +6,24 @@ import tomllib
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
-from typing import get_args
+from typing import NamedTuple, get_args
 
 from gatepost.doctor.evidence import Side
 from gatepost.doctor.rules import all_rules
+
+
+class Repair(NamedTuple):
+    """What a cause has to offer by itself, apart from objects."""
+
+    where: str
+    command: str
+    said_by: str = ""
+    """Parts of the names of hosts, with `|` between, one of which must have said it: what one provider wants of its
+    customers says nothing to those of another. Empty: anybody."""
+
+    def is_for(self, speaker: str) -> bool:
+        """Where it is not known who said it, it may be for everybody."""
+        return not self.said_by or not speaker or any(part in speaker for part in self.said_by.split("|"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,8 +33,8 @@ class Cause:
     title: str
     side: Side
     says: str = ""
-    repair: tuple[tuple[str, str], ...] = ()
-    """Where, and the command: of a cause that a reply names by itself, and for programs that a check does not know."""
+    repair: tuple[Repair, ...] = ()
+    """Of a cause that a reply names by itself, and for programs that a check does not know."""
     verify: str = ""
     needs: str = ""
     root_open: bool = False
@@ -40,7 +54,7 @@ def all_causes() -> dict[str, Cause]:
             title=each["title"],
             side=_side(each["side"]),
             says=each.get("says", ""),
-            repair=tuple((where, command) for where, command in each.get("repair", ())),
+            repair=tuple(Repair(*one) for one in each.get("repair", ())),
             verify=each.get("verify", ""),
             needs=each.get("needs", ""),
             root_open=each.get("root_open", False),
@@ -52,7 +66,7 @@ def _with_repairs(found: dict[str, Cause]) -> dict[str, Cause]:
     """Each cause with the commands of repairs.toml behind its own."""
     for each in tomllib.loads((files("gatepost.doctor") / "repairs.toml").read_text("utf-8"))["repair"]:
         for id in each["of"]:
-            more = tuple((where, command) for where, command in each["repair"])
+            more = tuple(Repair(*one) for one in each["repair"])
             found[id] = replace(found[id], repair=found[id].repair + more)
     return found
 

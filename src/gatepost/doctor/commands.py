@@ -17,6 +17,7 @@ from gatepost.doctor.finding import Finding, Fix
 from gatepost.doctor.gaps import filled
 from gatepost.doctor.path.objects import MailPath
 from gatepost.doctor.path.software import PROGRAMS, SERVERS, programs_of
+from gatepost.doctor.repairs import RESTART_BOTH, RESTART_FRONT_END
 
 
 def for_every_program(findings: Sequence[Finding], path: MailPath) -> tuple[Finding, ...]:
@@ -29,9 +30,19 @@ def fitted(findings: Sequence[Finding], path: MailPath) -> tuple[Finding, ...]:
     there = programs_of(path.bundle)
     foreign = SERVERS - there if SERVERS & there else frozenset()
     edge = _has_an_edge(path.bundle)
-    carried = [_carried_to_the_edge(each) if edge else each for each in findings]
+    carried = [_carried_to_the_edge(each) if edge else each for each in map(_taken_up, findings)]
     changing = [_what_changes_something(each, path.bundle) for each in carried]
-    return tuple(with_what_follows(_for_what_is_there(each, foreign), path) for each in filled(changing, path))
+    done = (_for_what_is_there(_said_once(each), foreign) for each in filled(changing, path))
+    return tuple(with_what_follows(each, path) for each in done)
+
+
+def _said_once(finding: Finding) -> Finding:
+    """Two commands that differ in quotes or a comment only are one."""
+    given: dict[tuple[str, str], Fix] = {}
+    for each in finding.fix:
+        command = each.command.partition("   # ")[0].replace("'", "").strip()
+        given.setdefault((each.where, command or each.command), each)
+    return replace(finding, fix=tuple(given.values()))
 
 
 _SETS: Final = re.compile(
@@ -60,9 +71,10 @@ def _for_every_program(finding: Finding, there: frozenset[str]) -> Finding:
         return finding
     given = {each.where for each in finding.fix}
     more = [
-        Fix(where, command)
-        for where, command in cause_named(finding.rule).repair
-        if (where in there and where not in given) or (not given and (where not in PROGRAMS or where in there))
+        Fix(each.where, each.command)
+        for each in cause_named(finding.rule).repair
+        if (each.where in there and each.where not in given)
+        or (not given and (each.where not in PROGRAMS or each.where in there))
     ]
     return replace(finding, fix=tuple(dict.fromkeys((*finding.fix, *more))))
 
@@ -71,6 +83,21 @@ def _for_what_is_there(finding: Finding, foreign: frozenset[str]) -> Finding:
     """Commands for the sender's program only; what is to be done on a relay may be any program's."""
     kept = tuple(each for each in finding.fix if each.where not in foreign or "relay" in each.command)
     return replace(finding, fix=kept) if kept and kept != finding.fix else finding
+
+
+_CHANGES_THE_CERTIFICATE: Final = re.compile(
+    r"\b(?:Set-(?P<end>Send|Receive)Connector\b[^\n]{0,300}-TlsCertificateName"
+    r"|(?:Enable|Import)-ExchangeCertificate\b[^\n]{0,300}-Services '?[^\s]{0,40}SMTP)"
+)
+
+
+def _taken_up(finding: Finding) -> Finding:
+    """Transport takes up another certificate for certain when its services start again."""
+    changes = [found for each in finding.fix if (found := _CHANGES_THE_CERTIFICATE.search(each.command))]
+    if not changes or any("-Service " in each.command for each in finding.fix):
+        return finding
+    inwards = all(each["end"] == "Receive" for each in changes)
+    return replace(finding, fix=(*finding.fix, Fix("Exchange", RESTART_FRONT_END if inwards else RESTART_BOTH)))
 
 
 _CHANGED_FOR_THE_EDGE = re.compile(

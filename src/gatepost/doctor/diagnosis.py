@@ -60,7 +60,7 @@ def diagnose(bundle: EvidenceBundle) -> Diagnosis:
     return Diagnosis(
         findings=findings,
         ruled_out=tuple(spoken),
-        missing=_to_bring(model, bundle, facts, findings),
+        missing=_to_bring(model, facts, findings),
         contradictions=_contradictions(bundle, facts),
         read=bundle.read,
         unread=bundle.unread,
@@ -271,20 +271,20 @@ def _without_unproved_commands(finding: Finding) -> Finding:
     return replace(finding, fix=()) if finding.confidence == "low" else finding
 
 
-def _to_bring(model: Explained, bundle: EvidenceBundle, facts: Derived, findings: Sequence[Finding]) -> tuple[str, ...]:
+def _to_bring(model: Explained, facts: Derived, findings: Sequence[Finding]) -> tuple[str, ...]:
     """What the path asks for where its finding is the first; before anything general where no cause is known."""
     if findings and findings[:1] == model.findings[:1]:
         return model.missing
-    general = _missing(bundle, facts, findings)
+    general = _missing(model, facts, findings)
     unknown = not findings or findings[0].confidence == "low"
     return tuple(dict.fromkeys((*model.missing, *general))) if unknown else general
 
 
-def _missing(bundle: EvidenceBundle, facts: Derived, findings: Sequence[Finding]) -> tuple[str, ...]:
+def _missing(model: Explained, facts: Derived, findings: Sequence[Finding]) -> tuple[str, ...]:
     """What the first finding asks for, then what is generally telling and not there."""
     if findings and findings[0].confidence == "high":
         return findings[0].missing
-    return tuple(dict.fromkeys([*(findings[0].missing if findings else ()), *missing(bundle, facts)]))
+    return tuple(dict.fromkeys([*(findings[0].missing if findings else ()), *missing(model.path, facts)]))
 
 
 def _contradictions(bundle: EvidenceBundle, facts: Derived) -> tuple[Cited, ...]:

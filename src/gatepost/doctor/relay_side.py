@@ -30,7 +30,7 @@ from gatepost.doctor.path.told import How, Told, assumed, inferred, seen
 from gatepost.doctor.senders import domain_of, is_application_mailbox, is_local_name
 from gatepost.exchange import objects
 from gatepost.exchange.exported_tenant import ExportedDirectory
-from gatepost.exchange.powershell import argument, quoted
+from gatepost.exchange.powershell import argument
 from gatepost.exchange.source import Fact
 from gatepost.exchange.translate import connector_of
 from gatepost.mail.address import NULL_REVERSE_PATH, ForwardPath, Mailbox, ReversePath
@@ -305,7 +305,7 @@ def _with(world: World, index: int, **changed: object) -> World:
 
 
 def _edits_of(world: World, index: int, exported: objects.InboundConnector) -> Iterator[Turned]:
-    identity = quoted(exported.name) if exported.name else "(Get-InboundConnector)[0].Identity"
+    identity = argument(exported.name or "<connector>")
     if exported.enabled is False and _with(world, index, enabled=True).relays:
         yield Turned(
             cause="connector-disabled",

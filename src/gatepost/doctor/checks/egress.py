@@ -52,8 +52,8 @@ def connector_can_list_the_address(path: MailPath) -> Iterator[Check]:
         explains=frozenset(("not-attributed", "wrong-region", "ipv6-not-accepted")),
         way="out",
         edits=tuple(
-            Advice(where, filled(command, {"address": four}).replace("IPV4-ADDRESS", four))
-            for where, command in repair_for(path, cause)
+            Advice(each.where, filled(each.command, {"address": four}).replace("IPV4-ADDRESS", four))
+            for each in repair_for(path, cause)
         ),
         verify=cause.verify,
         alone=True,

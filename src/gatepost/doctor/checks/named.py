@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from gatepost.doctor.addresses import refused_by_attribution
-from gatepost.doctor.causes import Cause, cause_named
+from gatepost.doctor.causes import Cause, Repair, cause_named
 from gatepost.doctor.checks.check import Check, Need
 from gatepost.doctor.checks.endpoint import endpoint_of
 from gatepost.doctor.evidence import ReplySeen
@@ -55,10 +55,7 @@ def _named(path: MailPath, cause: str, symptoms: list[Symptom]) -> Check:
         says=filled(described.says, known),
         premises=premises,
         explains=frozenset(each.kind for each in symptoms),
-        edits=tuple(
-            Advice(where, filled(command, known))
-            for where, command in _of_what_is_said_first(repair_for(path, described), symptoms)
-        ),
+        edits=tuple(Advice(each.where, filled(each.command, known)) for each in repair_for(path, described, symptoms)),
         verify=filled(described.verify, known),
         needs=(Need(filled(described.needs, known), 2),) if described.needs else (),
         by_reply=True,
@@ -67,23 +64,19 @@ def _named(path: MailPath, cause: str, symptoms: list[Symptom]) -> Check:
     )
 
 
-_DEMANDS: Final = re.compile(r"\b(?:SPF|DKIM|DMARC|PTR|TLS)\b")
+def repair_for(path: MailPath, cause: Cause, symptoms: Sequence[Symptom] = ()) -> Sequence[Repair]:
+    """What concerns the programs that are there and whoever said it, and what is anybody's."""
+    there, speaker = programs_of(path.bundle), _speaker(symptoms)
+    fitting = [each for each in cause.repair if each.is_for(speaker)]
+    of_programs = [each for each in fitting if each.where not in PROGRAMS or each.where in there]
+    return of_programs if there and of_programs else fitting or cause.repair
 
 
-def _of_what_is_said_first(repair: Sequence[tuple[str, str]], symptoms: Sequence[Symptom]) -> Sequence[tuple[str, str]]:
-    """First the repairs of what the reply names: SPF, DKIM, ..."""
-    said = " ".join(each.says for each in symptoms).casefold()
-    named = [
-        each for each in repair if (demand := _DEMANDS.search(each[1])) is not None and demand[0].casefold() in said
-    ]
-    return [*named, *(each for each in repair if each not in named)]
-
-
-def repair_for(path: MailPath, cause: Cause) -> Sequence[tuple[str, str]]:
-    """What concerns the programs that are there, and what is anybody's; all of it where no program was shown."""
-    there = programs_of(path.bundle)
-    fitting = [(where, command) for where, command in cause.repair if where not in PROGRAMS or where in there]
-    return fitting if there and fitting else cause.repair
+def _speaker(symptoms: Sequence[Symptom]) -> str:
+    """The hosts that said it; empty where one of the replies does not show by whom it was said."""
+    replies = [each.fact for each in symptoms if isinstance(each.fact, ReplySeen)]
+    hosts = [each.said_by or each.trailer_host for each in replies]
+    return " ".join(hosts).casefold() if all(hosts) else ""
 
 
 _OWN_ADDRESS: Final = re.compile(

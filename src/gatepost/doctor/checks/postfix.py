@@ -260,13 +260,13 @@ def logs_in_where_login_is_demanded(path: MailPath) -> Iterator[Check]:
         way="out",
         edits=tuple(
             Advice(
-                where,
+                each.where,
                 filled(
-                    command,
+                    each.command,
                     {"host": host, "endpoint": endpoint.value if endpoint else "TENANT.mail.protection.outlook.com"},
                 ),
             )
-            for where, command in repair_for(path, cause)
+            for each in repair_for(path, cause, demanded)
         ),
         verify=cause.verify,
         needs=()

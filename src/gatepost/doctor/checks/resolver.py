@@ -118,7 +118,7 @@ def block_list_answers(path: MailPath) -> Iterator[Check]:
         says=cause.says,
         premises=tuple(seen(each, each) for each in refused[:2]),
         explains=frozenset(("resolver-refused-by-list", "block-list-query-refused", "block-listed")),
-        edits=tuple(Advice(where, command) for where, command in cause.repair),
+        edits=tuple(Advice(each.where, each.command) for each in cause.repair),
         verify=cause.verify,
         place=95,
     )

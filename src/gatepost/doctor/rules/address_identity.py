@@ -682,7 +682,7 @@ def cloud_host_without_fixed_address(bundle: EvidenceBundle, facts: Derived) -> 
             ),
             Fix(
                 "Exchange Online",
-                "Set-InboundConnector -TlsSenderCertificateName   # or let it present a certificate and identify by that",
+                "Set-InboundConnector -Identity '<connector>' -TlsSenderCertificateName '<name that is an accepted domain>'   # or let it present a certificate and identify by that",
             ),
         ),
         verify="Hello [..] stays the same over a restart of the service.",

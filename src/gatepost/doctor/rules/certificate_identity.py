@@ -360,7 +360,7 @@ def name_deeper_than_wildcard(bundle: EvidenceBundle, facts: Derived) -> Finding
                         *_set_name(connector, f"*.{domain}"),
                         Fix(
                             "Exchange Online",
-                            f"New-AcceptedDomain -Name {argument(domain)} -DomainName {argument(domain)}",
+                            f"New-MgDomain -Id {argument(domain)}   # then add the TXT record it shows and verify: it is an accepted domain from then on",
                         ),
                     ],
                     verify=f"Get-AcceptedDomain lists {domain}; a test message is relayed.",

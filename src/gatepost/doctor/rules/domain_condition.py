@@ -110,7 +110,7 @@ def _add_domain(domain: str) -> tuple[Fix, ...]:
     return (
         Fix(
             "Exchange Online",
-            f"New-MgDomain -Id {argument(domain)}   # then add the TXT record it shows and confirm; the domain appears in Get-AcceptedDomain",
+            f"New-MgDomain -Id {argument(domain)}   # then add the TXT record it shows and verify: it is an accepted domain from then on (Get-AcceptedDomain)",
         ),
         Fix("Gatepost", f"gatepost domain add TENANT {shell_quoted(domain)}"),
     )
@@ -119,7 +119,7 @@ def _add_domain(domain: str) -> tuple[Fix, ...]:
 _CERTIFICATE_CONNECTOR = (
     Fix(
         "Exchange Online",
-        "Set-InboundConnector -TlsSenderCertificateName '<name that is an accepted domain>' -RequireTls $true   # identify by certificate",
+        "Set-InboundConnector -Identity '<connector>' -TlsSenderCertificateName '<name that is an accepted domain>' -RequireTls $true   # identify by certificate",
     ),
 )
 
