@@ -401,7 +401,7 @@ def receive_connector_ranges_stale(bundle: EvidenceBundle, facts: Derived) -> Fi
             fix=(
                 Fix(
                     "Exchange",
-                    f"Set-ReceiveConnector -Identity {argument(connector.text('Identity') or connector.name)} -RemoteIPRanges 40.92.0.0/15,40.107.0.0/16,52.100.0.0/14,104.47.0.0/17,2a01:111:f400::/48,2a01:111:f403::/48   # the published ranges at the time of this release; compare with today's list: https://endpoints.office.com/endpoints/worldwide, service area Exchange, port 25",
+                    f"Set-ReceiveConnector -Identity {argument(connector.text('Identity') or connector.name)} -RemoteIPRanges '40.92.0.0/15','40.107.0.0/16','52.100.0.0/14','104.47.0.0/17','2a01:111:f400::/48','2a01:111:f403::/48'   # the published ranges at the time of this release; compare with today's list: https://endpoints.office.com/endpoints/worldwide, service area Exchange, port 25",
                 ),
             ),
             verify="Every session from *.outbound.protection.outlook.com lands on this connector.",
