@@ -25,6 +25,7 @@ def pages(relay: Installation, role: str) -> dict[str, str]:
     """What is opened, by the name of its picture."""
     refused = relay.told("trace", "--outcome", "refused", "--certificate", "mail.contoso.com")["items"][0]
     waiting = relay.told("trace", "--outcome", "delayed", "--tenant", "contoso")["items"][0]
+    (change,) = relay.told("audit", "list", "inbound-connector contoso/mail", "--limit", "1")
     found = {
         "home": "/",
         "trace": "/trace",
@@ -34,6 +35,11 @@ def pages(relay: Installation, role: str) -> dict[str, str]:
         "story-waiting": f"/trace/{waiting['id']}",
         "session": f"/sessions/{refused['session_id']}",
         "unattributed": "/unattributed",
+        "who-could-this-be": f"/unattributed/{refused['id']}",
+        "connector-form": "/tenants/contoso/connector-form?connector=mail&addresses=192.0.2.77",
+        "connector-new": "/tenants/contoso/connector-form",
+        "change": f"/changes/{change['version']}",
+        "diagnosis": f"/diagnosis/{refused['id']}",
         "search": "/search?q=ann@contoso.com",
         "search-nothing": "/search?q=nothing+of+the+kind",
         "tenants": "/tenants",
@@ -139,8 +145,11 @@ def test_the_keyboard_leads_from_the_door_to_the_cause(opened: Open, relay: Inst
     page.keyboard.press("/")
     page.keyboard.insert_text(f"Your message\ncould not be delivered:\n{refused['reply']}\n")
     page.keyboard.press("Enter")
-    page.wait_for_url(re.compile(re.escape(f"/trace/{refused['id']}")))
+    page.wait_for_url(re.compile("/search"))
     assert refused["reason"] in page.inner_text("main")
+    page.focus("main >> text=What happened to it")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(re.escape(f"/trace/{refused['id']}")))
     assert page.get_attribute("main time", "title"), "a time says when that was here"
 
 

@@ -14,6 +14,7 @@ from starlette.routing import Route
 from gatepost.config import Config, HttpsConfig
 from gatepost.console import (
     connector_pages,
+    diagnosis,
     directory_pages,
     doors,
     queue_pages,
@@ -33,6 +34,7 @@ PAGES: Final[tuple[Page, ...]] = (
     *search_page.PAGES,
     *trace_pages.PAGES,
     *session_pages.PAGES,
+    *diagnosis.PAGES,
     *unattributed.PAGES,
     *directory_pages.PAGES,
     *connector_pages.PAGES,

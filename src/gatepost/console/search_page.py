@@ -1,6 +1,7 @@
 """One box for whatever somebody holds in their hands: it leads to the page that answers.
 
-a session id, a message id, a reply, a bounce ─▶ the story, or the session
+a session id, a message id, a reply           ─▶ the story, or the session
+a bounce, or any text of several lines        ─▶ the doctor's answer, with the story
 an IP address, a fingerprint                  ─▶ the trace, filtered
 a mail address, a domain, a certificate name  ─▶ what there is of it, side by side
 """
@@ -14,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from gatepost.admin.trace.choice import Words, said_as
 from gatepost.admin.trace.tracing import LocalTraces
 from gatepost.admin.trace.tracing import Page as Found
+from gatepost.console.diagnosis import of_bounce
 from gatepost.console.page import Page, Who
 from gatepost.console.rendering import link, page
 from gatepost.console.visit import Visit
@@ -39,6 +41,8 @@ def _search(visit: Visit) -> Response:
     if not text:
         return RedirectResponse("/", 303)
     with visit.person.traces() as trace:
+        if "\n" in text:
+            return of_bounce(visit, trace, text)
         if leads_to := _leads_to(visit, trace, text):
             return RedirectResponse(leads_to, 303)
         parts = _parts(trace, text)

@@ -1,0 +1,64 @@
+"""A pasted bounce is diagnosed with the relay's own records, as far as they are of whoever asks."""
+
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from gatepost.admin.directory import domains
+from gatepost.doctor.apart import report_about
+
+REPLY = (
+    "550 5.7.64 TenantAttribution; Relay Access Denied; certificate-expired 'mail.contoso.com' "
+    "[r.example.net 2026-12-01T12:00:00.000Z {}]"
+)
+
+
+@pytest.fixture(autouse=True)
+def owners(console: Any) -> None:
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+    with console.editor() as editor:
+        for tenant in ("contoso", "fabrikam"):
+            domains.add(editor, tenant, f"{tenant}.com", match_subdomains=False, verified=True, at=long_ago)
+
+
+@pytest.fixture(autouse=True)
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loaded machine takes as long as it takes; `app.diagnosing` is tested by itself."""
+    monkeypatch.setattr("gatepost.console.diagnosis.diagnosed", report_about)
+
+
+def test_a_bounce_shows_the_cause_the_repair_and_the_message(console: Any, row: Any) -> None:
+    item = row(refused=True)
+    console.trace(item)
+    bounce = f"Your message could not be delivered:\r\n{REPLY.format(item.session_id)}\r\n<script>alert(1)</script>"
+    for who in (console.person("olga"), console.person("ann", "contoso")):
+        page = who.get(f"/search?q={quote(bounce)}")
+        assert page.status_code == 200
+        assert f'href="/trace/{item.id}"' in page.text and f'href="/unattributed/{item.id}"' in page.text
+        assert "certificate-expired" in page.text and "Repair" in page.text and "openssl" in page.text
+        assert "<script>alert" not in page.text and "&lt;script&gt;" in page.text
+
+
+def test_another_tenants_message_is_as_if_it_were_not_there(console: Any, row: Any) -> None:
+    item = row(refused=True, mail_from="ann@contoso.com")
+    console.trace(item)
+    fred = console.person("fred", "fabrikam")
+    page = fred.get(f"/search?q={quote('a bounce' + chr(10) + REPLY.format(item.session_id))}").text
+    assert "no record of yours" in page and item.id not in page and item.rcpt_to not in page
+    assert fred.get(f"/diagnosis/{item.id}").status_code == 404
+
+
+def test_a_message_is_diagnosed_from_the_records_alone(console: Any, row: Any) -> None:
+    item = row(refused=True, reply=REPLY.format("08DF4F93C5973881"))
+    console.trace(item)
+    page = console.person("ann", "contoso").get(f"/diagnosis/{item.id}").text
+    assert "The relay refused with the reason certificate-expired" in page and "the relay&#39;s trace" in page
+
+
+def test_nobody_diagnoses_all_the_time(console: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr("gatepost.console.diagnosis.diagnosed", lambda texts: None)
+    olga = console.person("olga-in-a-hurry")
+    answers = [olga.get(f"/search?q={quote('two' + chr(10) + 'lines')}") for _ in range(6)]
+    assert "took too long" in answers[0].text and answers[-1].status_code == 429
