@@ -158,6 +158,10 @@ class Installation:
         """What a command prints with --json."""
         return json.loads(self(*arguments, "--json", expect=expect))
 
+    def told_whatever(self, *arguments: str) -> Any:
+        """What a command with `--json` says, whether that is good or bad."""
+        return json.loads(self.here(*arguments, "--json").stdout)
+
     def run(self, *arguments: str, timeout_s: float = PATIENCE_S) -> subprocess.CompletedProcess[str]:
         """One command as a process of its own."""
         return subprocess.run(

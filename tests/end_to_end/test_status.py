@@ -1,6 +1,5 @@
 """`gatepost status`, `/metrics`, `/healthz` and `/readyz` of a relay that serves two tenants."""
 
-import json
 import os
 import re
 import signal
@@ -97,10 +96,10 @@ def test_counters_add_up_and_do_not_go_back_when_a_worker_is_killed(relay: Insta
 
 def test_a_process_that_keeps_ending_needs_a_person(relay: Installation) -> None:
     def problems() -> list[tuple[str, str]]:
-        return [(each["code"], each["about"]) for each in json.loads(relay.here("status", "--json").stdout)["problems"]]
+        return [(each["code"], each["about"]) for each in relay.told_whatever("status")["problems"]]
 
     def metrics_server() -> int:
-        found = json.loads(relay.here("status", "--json").stdout)["processes"]
+        found = relay.told_whatever("status")["processes"]
         return next(each["pid"] or 0 for each in found if each["name"] == "the metrics server")
 
     before = set()

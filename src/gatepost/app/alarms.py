@@ -82,7 +82,9 @@ class Alarms:
 
     def _contact(self, tenant: str | None) -> str | None:
         if self._config.postmaster or tenant is None:
-            return self._config.postmaster
+            # The operator who has alarms by mail hears of it by these.
+            has_alarms = self._config.alarm is not None and self._config.alarm.mail is not None
+            return None if has_alarms else self._config.postmaster
         directory = open_directory(self._config)
         try:
             found = directory.tenant(tenant)

@@ -3,10 +3,12 @@
 Reading is all that happens here; what follows from it is in `admin.own_credentials`.
 """
 
+import time
 from collections.abc import Iterator
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 
 from gatepost.admin.directory.editor import DirectoryEditor
 from gatepost.admin.forecast.forecast import HORIZON, ForecastCode, ForecastItem, forecast
@@ -20,6 +22,7 @@ from gatepost.net.files import FileSignature, signature
 from gatepost.tenancy.evidence import CertificateFacts
 from gatepost.tenancy.tenant import InboundConnector, SendConnector
 
+_FRESH_FOR_S = 300.0
 _MOST_REMEMBERED = 1024
 """Certificates, until their file changes."""
 
@@ -29,6 +32,22 @@ def foreseen(config: Config, editor: DirectoryEditor, at: datetime, tenant: str 
     found = [*forecast(editor, open_seen_servers(config).of(tenant), at, forecast_terms(config), tenant)]
     found += own(config, editor, at, tenant)
     return sorted(found, key=lambda each: (each.due_at is None, each.due_at or at, each.tenant, each.connector))
+
+
+class RememberedForecast:
+    """The last forecast of all tenants, at most five minutes old: it looks at every connector."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._at = -_FRESH_FOR_S
+        self._found: list[ForecastItem] = []
+
+    def all(self, config: Config, editor: DirectoryEditor, at: datetime) -> list[ForecastItem]:
+        with self._lock:
+            if time.monotonic() - self._at >= _FRESH_FOR_S:
+                self._found = foreseen(config, editor, at)
+                self._at = time.monotonic()
+            return self._found
 
 
 def own(config: Config, editor: DirectoryEditor, at: datetime, tenant: str | None = None) -> Iterator[ForecastItem]:

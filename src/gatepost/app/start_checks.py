@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from gatepost.admin.directory.send_connectors import domains_without_mailboxes
 from gatepost.admin.forecast.forecast import ForecastItem
 from gatepost.app import open_editor
+from gatepost.app.alarming.secret import SecretError, read_secret
 from gatepost.app.own_credentials import own
 from gatepost.config import Config, HttpsLimits
 from gatepost.errors import GatepostError
@@ -44,6 +45,7 @@ def check(config: Config) -> Iterator[str]:
         )
     yield from _way_to_mailboxes(config)
     yield from _what_ends_soon(config)
+    _alarms_can_be_signed(config)
     if config.tls is None:
         yield "no [tls] in the configuration: nobody can present a certificate; only addresses identify tenants"
         return
@@ -135,6 +137,14 @@ def _way_to_mailboxes(config: Config) -> Iterator[str]:
             f"{relay}, and is lost when its smart host refuses it; add: gatepost send-connector add mailboxes "
             f"--address-space {domains[0]} --smart-host HOST"
         )
+
+
+def _alarms_can_be_signed(config: Config) -> None:
+    if config.alarm and config.alarm.webhook:
+        try:
+            read_secret(config.alarm)
+        except SecretError as error:
+            raise StartError(str(error)) from None
 
 
 def _folders(config: Config) -> None:

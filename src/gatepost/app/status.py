@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from gatepost import __version__
+from gatepost.admin.directory.editor import DirectoryEditor
 from gatepost.admin.forecast.forecast import ForecastItem
 from gatepost.admin.forecast.own_credentials import OwnCertificate
 from gatepost.admin.status.observed import Face, Listener, NameServer, Observed
@@ -21,18 +22,23 @@ from gatepost.config import Config
 from gatepost.net.dns import is_address
 from gatepost.net.name_servers import ask_each
 from gatepost.queue.store import QueueCount, QueueFilter, StoreError
+from gatepost.store.alarm.sqlite_alarms import SqliteAlarms
 from gatepost.store.queue.capacity import disk_size, free_disk
 from gatepost.store.trace.day_file import damaged_files
 from gatepost.tenancy.tenant import SendConnector
 
+_MANY_FAILURES: Final = 3
+"""Of the webhook in a row: it was away for a minute."""
+
 Found = TypeVar("Found")
+Foresee = Callable[[Config, DirectoryEditor, datetime], list[ForecastItem]]
 
 
 def relay_status(config: Config) -> dict[str, Any]:
     return status(observed(config))
 
 
-def observed(config: Config) -> Observed:
+def observed(config: Config, foresee: Foresee = foreseen) -> Observed:
     found, now = snapshots.read(config.status_folder), time.time()
     not_found_out: list[str] = []
 
@@ -45,7 +51,7 @@ def observed(config: Config) -> Observed:
 
     folder = config.queue_folder if config.queue_folder.exists() else config.file.parent
     queue = found_out(lambda: _queue(config), _Queue((), ()))
-    directory = found_out(lambda: _directory(config), _Directory((), (), False))
+    directory = found_out(lambda: _directory(config, foresee), _Directory((), (), False))
     running = found.serve if found.is_running else None
     return Observed(
         now=now,
@@ -67,6 +73,7 @@ def observed(config: Config) -> Observed:
         unreadable=queue.unreadable,
         damaged_trace=found_out(lambda: damaged_files(config.trace_folder), []),
         not_found_out=not_found_out,
+        alarms_not_told=found_out(lambda: _alarms_not_told(config), ""),
         free_disk=free_disk(folder),
         disk=disk_size(folder),
         least_free_disk=config.queue.least_free_disk,
@@ -91,13 +98,20 @@ class _Directory(NamedTuple):
     needs_dns: bool
 
 
-def _directory(config: Config) -> _Directory:
+def _directory(config: Config, foresee: Foresee) -> _Directory:
     with closing(open_editor(config)) as editor:
         return _Directory(
             list(certificates(config, editor)),
-            foreseen(config, editor, datetime.now(UTC)),
+            foresee(config, editor, datetime.now(UTC)),
             any(_needs_dns(each) for each in editor.all_send_connectors() if each.enabled),
         )
+
+
+def _alarms_not_told(config: Config) -> str:
+    if config.alarm is None or config.alarm.webhook is None or not config.alarms_file.exists():
+        return ""
+    channel = SqliteAlarms(config.alarms_file).channel("webhook")
+    return channel.problem if channel.failures >= _MANY_FAILURES else ""
 
 
 def _needs_dns(connector: SendConnector) -> bool:

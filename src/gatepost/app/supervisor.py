@@ -124,6 +124,10 @@ class _Supervisor:
             if listener
         ]
         """Each with what is said once it serves, and its listener."""
+        self._beside = [child for child, _, _ in self._faces]
+        if config.alarm:
+            self._beside.append(_Child("the alarms", "alarms", "gatepost.app.alarming.process", ()))
+        """The processes beside the workers."""
         self._owners: dict[asyncio.Task[None], _Child] = {}
         """All whose process may run, those that were replaced among them."""
         self._manager = ServiceManager()
@@ -170,13 +174,14 @@ class _Supervisor:
             self._note_faces()
 
     def _note_faces(self) -> None:
+        addresses = {child.name: _where(listener) for child, _, listener in self._faces}
         faces = [
             {
                 "name": child.name,
-                "address": _where(listener),
+                "address": addresses.get(child.name),
                 "pid": child.process.pid if child.ready and child.process else None,
             }
-            for child, _, listener in self._faces
+            for child in self._beside
         ]
         snapshots.note_faces(self._config.status_folder, faces)
 
@@ -187,7 +192,7 @@ class _Supervisor:
 
     async def _begin(self, launcher: Launcher) -> None:
         async with aclosing(launcher):
-            for child in (*self._workers, *(face for face, _, _ in self._faces)):
+            for child in (*self._workers, *self._beside):
                 self._start(child, launcher)
             await self._say_ready()
 
@@ -288,6 +293,7 @@ class _Supervisor:
             ("listener addresses", *([each.name for each in file.listeners] for file in (before, config))),
             ("the address of [api]", _address_of(before.api), _address_of(config.api)),
             ("the address of [console]", _address_of(before.console), _address_of(config.console)),
+            ("whether there is [alarm]", before.alarm is not None, config.alarm is not None),
             ("the address of [metrics]", _address_of(before.metrics), _address_of(config.metrics)),
         ):
             if old != new:
@@ -306,10 +312,10 @@ class _Supervisor:
                     break
                 leaving.append(owner)
         if len(leaving) == len(self._workers):
-            for face, _, _ in self._faces:
+            for beside in self._beside:
                 # It is started again at once, and its socket stays open meanwhile.
-                face.reloading = True
-                _signal(face, signal.SIGTERM)
+                beside.reloading = True
+                _signal(beside, signal.SIGTERM)
             self._say(f"reloaded: {len(leaving)} workers were replaced")
             self._audit_reload(len(leaving))
         if leaving:

@@ -29,6 +29,7 @@ from typing import Any
 from gatepost.admin.directory.verification import VerificationRounds
 from gatepost.admin.forecast.notices import Notice, message_of
 from gatepost.app import open_directory, open_editor
+from gatepost.app.alarming.mail import AlarmMail
 from gatepost.app.alarms import Alarms
 from gatepost.app.delivery_events import DeliveryEventLog
 from gatepost.app.delivery_trace import DeliveryTrace
@@ -207,7 +208,7 @@ class Worker:
         what = f"{type(error).__name__}: {error}" if error else str(context.get("message"))
         self._events.emit("bug", problem=f"{what}{where}; please report it")
 
-    def _rounds(self) -> tuple[VerificationRounds, NoticeRounds, RenewalWatch]:
+    def _rounds(self) -> list[VerificationRounds | NoticeRounds | RenewalWatch | AlarmMail]:
         """What one worker does for all."""
         config, events = self._config, self._events
         verification = VerificationRounds(
@@ -217,11 +218,14 @@ class Worker:
             grace=timedelta(days=config.verification_grace_days),
             claim=timedelta(days=config.claim_days),
         )
-        return (
+        rounds: list[VerificationRounds | NoticeRounds | RenewalWatch | AlarmMail] = [
             verification,
             NoticeRounds(config, self._keep_notice, events),
             renewal_watch(config, events, self._alarms),
-        )
+        ]
+        if config.alarm and config.alarm.mail:
+            rounds.append(AlarmMail(config, config.alarm.mail, self._keep_notice, events))
+        return rounds
 
     def _queue(self, store: SqliteQueueStore) -> _Queue:
         scheduler = Scheduler(

@@ -22,6 +22,7 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     "init": ("gatepost.cli.init", "init_app", "Create gatepost.toml, a data folder and a server certificate."),
     "serve": ("gatepost.cli.serve", "serve_app", "Run the relay."),
     "status": ("gatepost.cli.status", "status_app", "Show how the relay is now, and what needs a person."),
+    "alarm": ("gatepost.cli.alarm", "alarm_app", "List alarms, and test how they are sent."),
     "tenant": ("gatepost.cli.tenant", "tenant_app", "Manage tenants."),
     "domain": ("gatepost.cli.domain", "domain_app", "Manage accepted domains and their verification."),
     "inbound-connector": (

@@ -44,7 +44,8 @@ def _facts(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "worker", f"{each['number']} (process {each['pid']}): {each['state']}, since {each['started_at']}"
     for each in found["processes"]:
         state = f"process {each['pid']}" if each["serving"] else "does not run"
-        yield "process", f"{each['name']} at {each['address']}: {state}"
+        at = f" at {each['address']}" if each["address"] else ""
+        yield "process", f"{each['name']}{at}: {state}"
     for label, rates in (("last minute", found["rates"]["last_minute"]), ("last hour", found["rates"]["last_hour"])):
         refused = ", ".join(f"{count} {reason}" for reason, count in rates["refused"].items())
         yield (

@@ -6,6 +6,7 @@ that names the nearest known one. Relative paths count from the folder of the fi
 
 from gatepost.config.toml_reader import ConfigError, parse, read
 from gatepost.config.values import (
+    AlarmConfig,
     CertificateFiles,
     Config,
     DeliveryConfig,
@@ -24,6 +25,7 @@ from gatepost.config.values import (
 )
 
 __all__ = [
+    "AlarmConfig",
     "CertificateFiles",
     "Config",
     "ConfigError",

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
+from urllib.parse import urlsplit
 
 from gatepost.mail.domain import DomainError, domain_key
 from gatepost.mail.path_grammar import BadPath, read_mailbox
@@ -131,6 +132,21 @@ def endpoint(value: Any) -> tuple[str, int]:
     if not separator or not port.isdigit() or not 0 <= int(port) <= 65535 or (address.version == 6 and bare == host):
         raise ValueError('must be an IP address and a port, such as "0.0.0.0:25" or "[::]:25"')
     return str(address), int(port)
+
+
+def https_url(value: Any) -> str:
+    """Without user and password, which would be sent in the clear to logs of proxies; with a host."""
+    url = text(value)
+    try:
+        parts = urlsplit(url)
+        is_usable = parts.scheme == "https" and parts.hostname and parts.port != 0 and not parts.fragment
+    except ValueError:
+        is_usable = False
+    if not is_usable or not url.isascii() or not url.isprintable() or " " in url:
+        raise ValueError('must be an https URL, such as "https://alerts.example.net/gatepost"')
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("must have no user and no password: alarms are signed, see secret_file")
+    return url
 
 
 def networks(value: Any) -> tuple[IPv4Network | IPv6Network, ...]:

@@ -18,6 +18,7 @@ from gatepost.config.conversions import (
     domain,
     duration,
     endpoint,
+    https_url,
     mailbox,
     name_servers,
     networks,
@@ -29,6 +30,7 @@ from gatepost.config.conversions import (
     whole,
 )
 from gatepost.config.values import (
+    AlarmConfig,
     CertificateFiles,
     Config,
     DeliveryConfig,
@@ -64,6 +66,9 @@ _KEYS = {
     "end_of_data_s": "content_reply",
 }
 """Where a setting is called otherwise than its field."""
+
+_SECRET = frozenset({"webhook"})
+"""Keys whose value may hold a secret, and is in no message."""
 
 
 class ConfigError(GatepostError):
@@ -127,7 +132,8 @@ class _Table:
         try:
             return convert(value)
         except (ValueError, TypeError) as error:
-            raise ConfigError(f"{self.file}: {self._name}{key} = {shown(value)}: {error}") from None
+            said = "(hidden)" if key in _SECRET else shown(value)
+            raise ConfigError(f"{self.file}: {self._name}{key} = {said}: {error}") from None
 
     def need(self, key: str, convert: Convert, example: str) -> Any:
         if key not in self._left:
@@ -172,6 +178,7 @@ def _config(file: Path, content: str, top: _Table) -> Config:
         api=_https(top, "api", "127.0.0.1:8443"),
         console=_https(top, "console", "127.0.0.1:8444"),
         metrics=_metrics(top),
+        alarm=_alarm(top, path),
         retry=_retry(top.table("retry"), top.table("edge")),
         protocol_log=_protocol_log(top.table("protocol_log")),
         sessions=_sessions(top.table("sessions")),
@@ -288,6 +295,16 @@ def _metrics(top: _Table) -> MetricsConfig | None:
     host, port = table.need("address", endpoint, '"127.0.0.1:9925"')
     table.close()
     return MetricsConfig(host=host, port=port)
+
+
+def _alarm(top: _Table, path: Convert) -> AlarmConfig | None:
+    table = top.optional_table("alarm")
+    if table is None:
+        return None
+    alarm = table.filled(AlarmConfig(), webhook=https_url, secret_file=path, roots=path, mail=mailbox)
+    if alarm.webhook is None and alarm.mail is None:
+        raise ConfigError(f"{top.file}: [alarm] has neither webhook nor mail; set one of them, or remove the table")
+    return alarm
 
 
 def _https_limits(table: _Table) -> HttpsLimits:

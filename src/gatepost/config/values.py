@@ -187,6 +187,19 @@ class MetricsConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmConfig:
+    """Who is told what needs a person now: by webhook, by mail, or by both."""
+
+    webhook: str | None = field(default=None, repr=False)
+    """Its path may be a secret."""
+    secret_file: Path | None = None
+    """None: the secret is in the environment."""
+    roots: Path | None = None
+    """What the receiver's certificate is judged against; None: the system's roots."""
+    mail: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HybridConfig:
     follow: bool = False
     """Whether this edge may teach its own connector at the relay the name of a renewed certificate."""
@@ -209,6 +222,7 @@ class Config:
     api: HttpsConfig | None = None
     console: HttpsConfig | None = None
     metrics: MetricsConfig | None = None
+    alarm: AlarmConfig | None = None
     log: Literal["text", "json"] = "text"
     help_link: str | None = None
     """Added to refusals when set."""
@@ -239,6 +253,10 @@ class Config:
     @property
     def notices_file(self) -> Path:
         return self.data / "notices.sqlite"
+
+    @property
+    def alarms_file(self) -> Path:
+        return self.data / "alarms.sqlite"
 
     @property
     def intermediates_file(self) -> Path:

@@ -34,6 +34,8 @@ _MOST_NETWORKS: Final = 10_000
 
 _WARNINGS: Final = frozenset(
     {
+        "alarm-not-sent",
+        "alarm-raised",
         "certificate-not-loaded",
         "content-full",
         "content-not-written",

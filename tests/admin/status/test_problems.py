@@ -58,6 +58,7 @@ def down(for_s: float, code: str = "next-hop-down") -> dict[str, Any]:
         ({"ending": [ending(None)]}, "own-certificate-expires"),
         ({"ending": [ending(29, ForecastCode.RENEWAL_STUCK)]}, "renewal-stuck"),
         ({"faces": [Face(name="the console", address="127.0.0.1:8444", pid=None)]}, "process-not-serving"),
+        ({"alarms_not_told": "it answers HTTP 500"}, "alarm-not-sent"),
         ({"ended": [{"name": "worker 0", "at": NOW - 60}] * 4}, "process-keeps-ending"),
         ({"damaged_trace": ["trace/tenants/x.sqlite is damaged"]}, "trace-damaged"),
         ({"not_found_out": ["directory.sqlite: disk I/O error"]}, "store-unavailable"),

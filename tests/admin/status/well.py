@@ -36,6 +36,7 @@ WELL = Observed(
     unreadable=[],
     damaged_trace=[],
     not_found_out=[],
+    alarms_not_told="",
     free_disk=10**12,
     disk=10**13,
     least_free_disk=10**6,

@@ -20,10 +20,10 @@ class Listener:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Face:
-    """The process of the Management API, of the console or of the metrics."""
+    """The process of the Management API, of the console, of the metrics or of the alarms."""
 
     name: str
-    address: str
+    address: str | None
     pid: int | None
     """None: it does not serve."""
 
@@ -67,6 +67,8 @@ class Observed:
     free_disk: int
     disk: int
     least_free_disk: int
+    alarms_not_told: str
+    """Why the webhook of the alarms was not told, several times in a row; empty: it was."""
     certificates: Sequence[OwnCertificate]
     ending: Sequence[ForecastItem]
     """What will stop working."""

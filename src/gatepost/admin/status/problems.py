@@ -7,12 +7,12 @@ long as it is the same problem.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from gatepost.admin.forecast.forecast import ForecastCode, ForecastItem
 from gatepost.admin.status.observed import HEARD_OF_S, Observed
+from gatepost.alarm.alarms import Problem
 from gatepost.queue.message import RecipientState
 from gatepost.queue.store import QueueCount
 from gatepost.tenancy.fields import time_text
@@ -32,15 +32,6 @@ _FEWEST_REFUSED: Final = 100
 _SPIKE: Final = 10
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    code: str
-    says: str
-    do: str
-    about: str = ""
-    """What it is about, where several of one code can stand beside one another."""
-
-
 def problems_of(seen: Observed) -> list[Problem]:
     """The gravest first."""
     return [
@@ -51,6 +42,7 @@ def problems_of(seen: Observed) -> list[Problem]:
         *_of_refusals(seen),
         *_of_disk(seen),
         *_of_dns(seen),
+        *_of_alarms(seen),
         *_of_errors(seen),
         *_of_ends(seen),
     ]
@@ -72,8 +64,18 @@ def _of_processes(seen: Observed) -> Iterator[Problem]:
             yield Problem(code="process-keeps-ending", about=name, says=says, do=read_why)
     for face in seen.faces:
         if face.pid is None and not is_starting:
-            says = f"The process of {face.name} at {face.address} does not run."
+            at = f" at {face.address}" if face.address else ""
+            says = f"The process of {face.name}{at} does not run."
             yield Problem(code="process-not-serving", about=face.name, says=says, do=read_why)
+
+
+def _of_alarms(seen: Observed) -> Iterator[Problem]:
+    if seen.alarms_not_told:
+        yield Problem(
+            code="alarm-not-sent",
+            says=f"Alarms cannot be posted: {seen.alarms_not_told}.",
+            do="repair the receiver or [alarm] in gatepost.toml, then: gatepost alarm test",
+        )
 
 
 def _of_stores(seen: Observed) -> Iterator[Problem]:

@@ -1,6 +1,6 @@
 """What is true at this moment, of what no worker counts: the queue, certificates, prospects, the directory.
 
-A forecast looks at every connector, so what is said of it is at most five minutes old.
+What is said of a forecast is at most five minutes old.
 """
 
 import time
@@ -8,20 +8,17 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
-from threading import Lock
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from gatepost.admin.directory.editor import DirectoryEditor
 from gatepost.admin.forecast.forecast import ForecastItem
 from gatepost.app import open_editor, open_queue_admin
-from gatepost.app.own_credentials import certificates, foreseen
+from gatepost.app.own_credentials import RememberedForecast, certificates
 from gatepost.config import Config
 from gatepost.mail.visible import visible
 from gatepost.queue.message import RecipientState
 from gatepost.queue.store import QueueFilter
-
-_FRESH_FOR_S = 300.0
 
 
 def gauges(config: Config) -> Iterator[Metric]:
@@ -40,7 +37,7 @@ def _prospects(config: Config, editor: DirectoryEditor) -> Metric:
         labels=("tenant", "code", "within_days"),
     )
     at = datetime.now(UTC)
-    counted = Counter((each.tenant, each.code.value, _days(each, at)) for each in _MEMORY.prospects(config, editor, at))
+    counted = Counter((each.tenant, each.code.value, _days(each, at)) for each in _FORECAST.all(config, editor, at))
     for labels, count in counted.items():
         gauge.add_metric(labels, count)
     return gauge
@@ -81,20 +78,4 @@ def _days(prospect: ForecastItem, at: datetime) -> str:
     return str(stage.days) if stage else ""
 
 
-class _Memory:
-    """The last forecast of all tenants."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._at = -_FRESH_FOR_S
-        self._prospects: list[ForecastItem] = []
-
-    def prospects(self, config: Config, editor: DirectoryEditor, at: datetime) -> list[ForecastItem]:
-        with self._lock:
-            if time.monotonic() - self._at >= _FRESH_FOR_S:
-                self._prospects = foreseen(config, editor, at)
-                self._at = time.monotonic()
-            return self._prospects
-
-
-_MEMORY = _Memory()
+_FORECAST = RememberedForecast()

@@ -1,0 +1,1 @@
+"""Alarms: what an operator must know now, raised once, repeated daily, and cleared."""
