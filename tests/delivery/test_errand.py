@@ -1,5 +1,7 @@
 """One claim over one session: each recipient has one outcome, in as many transactions as the next hop wants."""
 
+from dataclasses import replace
+
 from delivery.test_connection import claim
 from gatepost.delivery.errand import Errand, Hop
 from gatepost.mail.reply import RemoteReply
@@ -41,3 +43,12 @@ def test_what_is_left_when_the_session_ends_is_deferred() -> None:
     found.break_off()
     assert found.is_done
     assert isinstance(found.outcomes[1], Deferred) and found.outcomes[1].host is None
+
+
+def test_the_message_id_of_the_row_is_that_of_the_header() -> None:
+    def row(content: bytes) -> str:
+        memory = MemoryContent(content)
+        return Errand(replace(claim("a@x.example"), content=memory), memory, 0.0).row
+
+    assert row(b"Message-ID: <1@x>\r\n\r\nhello").endswith("and InternetMessageId <1@x>")
+    assert "InternetMessageId" not in row(b"Subject: x\r\n\r\nMessage-ID: <of-another@x>\r\n")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatepost.mail.header_fields import field_of, message_id_of, subject_text
+from gatepost.mail.header_fields import field_of, header_of, message_id_of, subject_text
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,8 @@ def test_no_subject_breaks_anything(field: bytes) -> None:
     assert len(subject_text(field)) <= 250
     message_id_of(field)
     field_of(field, b"subject")
+
+
+def test_the_header_ends_where_the_first_empty_line_begins() -> None:
+    assert header_of(b"A: b\r\n c\r\n\r\nD: e\r\n\r\n") == b"A: b\r\n c"
+    assert header_of(b"A: b\r\nC: d") == b"A: b\r\nC: d"

@@ -53,3 +53,16 @@ def test_trace_fields_are_counted_in_the_header_alone(tmp_path: Path) -> None:
             assert (looping.has_looped, quoting.has_looped) == (True, False)
 
     asyncio.run(story())
+
+
+def test_fields_are_found_in_the_header_however_it_was_cut(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with relay(tmp_path) as opened:
+            letter = b"Subject: hello\r\nMessage-ID: <1@contoso.com>\r\n\r\nSubject: of another\r\n"
+            for size in (1, 2, 3, 7, len(letter)):
+                found = content(opened)
+                for at in range(0, len(letter), size):
+                    found.take(letter[at : at + size])
+                assert (found.message_id, found.subject) == ("1@contoso.com", b" hello")
+
+    asyncio.run(story())

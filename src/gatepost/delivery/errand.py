@@ -6,7 +6,7 @@ Recipients go in transactions as large as the next hop takes. What it found too 
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from gatepost.mail.header_fields import field_of
+from gatepost.mail.header_fields import field_of, header_of
 from gatepost.queue.message import Claim, Content, QueuedRecipient
 from gatepost.queue.outcome import Deferred, Delivered, DeliveryOutcome, Failed
 from gatepost.smtp.client_effects import Verdict
@@ -71,8 +71,8 @@ class Errand:
         text = f"sending message with RecordId {self.claim.message.id}"
         if self.claim.content is None:
             return text
-        head = next(self.claim.content.chunks(), b"")[:HEAD]
-        words = (field_of(head, b"message-id") or b"")[:500].split(None, 1)
+        header = header_of(next(self.claim.content.chunks(), b"")[:HEAD])
+        words = (field_of(header, b"message-id") or b"")[:500].split(None, 1)
         return f"{text} and InternetMessageId {words[0].decode('utf-8', 'replace')}" if words else text
 
 

@@ -8,10 +8,17 @@ from email.errors import MessageError
 from email.header import decode_header, make_header
 from typing import Final
 
+END_OF_HEADER: Final = b"\r\n\r\n"
 _MESSAGE_ID: Final = re.compile(rb"[ \t\r\n]*<([^<>\s]{1,250})>")
 _END_OF_FIELD: Final = re.compile(rb"\r?\n(?![ \t])")
 _LONGEST_FIELD: Final = 2000
 _LONGEST_SUBJECT: Final = 250
+
+
+def header_of(content: bytes) -> bytes:
+    """As far as `content` goes."""
+    end = content.find(END_OF_HEADER)
+    return content if end < 0 else content[:end]
 
 
 def message_id_of(header: bytes | bytearray) -> str | None:

@@ -8,7 +8,7 @@ is searched for trace fields than a sensible header may have.
 
 from typing import Final, Protocol
 
-from gatepost.mail.header_fields import field_of, message_id_of
+from gatepost.mail.header_fields import END_OF_HEADER, field_of, message_id_of
 from gatepost.mail.reply import Reply
 from gatepost.mail.trace import MOST_HOPS, hops
 from gatepost.queue.message import Content
@@ -38,18 +38,28 @@ class ContentWriter(Protocol):
 
 
 class MessageContent:
-    __slots__ = ("_header", "_share", "_writer")
+    __slots__ = ("_header", "_is_watched", "_share", "_writer")
 
     def __init__(self, writer: ContentWriter, share: Share, trace: bytes) -> None:
         self._writer = writer
         self._share = share
         self._header = bytearray()
+        self._is_watched = True
+        """The header has not ended yet."""
         writer.write(trace)
 
     def take(self, octets: bytes) -> None:
         self._writer.write(octets)
-        if len(self._header) < _HEADER_WATCHED:
-            self._header += octets
+        if self._is_watched:
+            self._watch(octets)
+
+    def _watch(self, octets: bytes) -> None:
+        header, before = self._header, len(self._header)
+        header += octets
+        end = header.find(END_OF_HEADER, max(before - len(END_OF_HEADER), 0))
+        if end >= 0:
+            del header[end:]
+        self._is_watched = end < 0 and len(header) < _HEADER_WATCHED
 
     def why_no_room(self) -> Reply | None:
         """The refusal where so much as has come in is too much."""
@@ -65,22 +75,16 @@ class MessageContent:
     @property
     def has_looped(self) -> bool:
         """RFC 5321 6.3: so many servers have seen it that it goes round in circles."""
-        return hops(self._whole_header) > MOST_HOPS
+        return hops(self._header) > MOST_HOPS
 
     @property
     def message_id(self) -> str | None:
-        return message_id_of(self._whole_header)
+        return message_id_of(self._header)
 
     @property
     def subject(self) -> bytes | None:
         """As it was written."""
-        return field_of(self._whole_header, b"subject")
-
-    @property
-    def _whole_header(self) -> bytes | bytearray:
-        """Of what is watched."""
-        end = self._header.find(b"\r\n\r\n")
-        return self._header if end < 0 else self._header[:end]
+        return field_of(self._header, b"subject")
 
     def finish(self) -> Content:
         return self._writer.finish()

@@ -25,11 +25,10 @@ def dot_stuffed(chunks: Iterable[bytes]) -> Iterator[bytes]:
             continue
         if held:
             yield held
+        held = chunk
         # The end of the chunk before shows whether a dot stands at the beginning of a line across the border.
-        joined = tail + chunk
-        if _find_dot_at_start(joined):
-            joined = joined.replace(_DOT_AT_START, b"\r\n..")
-        held = joined[len(tail) :]
+        if _find_dot_at_start(chunk) or _DOT_AT_START in tail + chunk[:2]:
+            held = (tail + chunk).replace(_DOT_AT_START, b"\r\n..")[len(tail) :]
         tail = (tail + chunk[-2:])[-2:]
     yield held + (b".\r\n" if tail == b"\r\n" else b"\r\n.\r\n")
 
