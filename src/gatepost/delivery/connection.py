@@ -12,10 +12,10 @@ Laws:
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from gatepost.carrier.deadline import Deadline
 from gatepost.carrier.pipe import Pipe
@@ -40,7 +40,6 @@ from gatepost.smtp.client_effects import (
     SessionFailed,
     StartTls,
     TransactionEnded,
-    Verdict,
 )
 from gatepost.smtp.client_session import ClientSession
 from gatepost.smtp.client_settings import RFC_TIMEOUTS, ClientSettings, ClientTimeouts, StartTlsUse
@@ -275,39 +274,39 @@ class OutboundConnection(asyncio.Protocol):
         self._working = True
         while todo:
             while todo:
-                self._do(todo.popleft())
+                effect = todo.popleft()
+                _CARRIED_OUT_BY[type(effect)](self, effect)
             todo.extend(self._next())
         self._working = False
         self._rest()
 
-    def _do(self, effect: ClientEffect) -> None:
-        match effect:
-            case ReplyReceived(reply):
-                if self._log:
-                    self._log.received(reply.lines)
-            case GarbageReceived(said):
-                if self._log:
-                    self._log.add(Event.RECEIVE, said)
-            case SendCommands(octets, lines):
-                if self._log:
-                    for line in lines:
-                        self._log.add(Event.SEND, line)
-                self._pipe.write(octets)
-            case TransactionEnded(verdicts, untouched):
-                self._transaction_ended(verdicts, untouched)
-            case SendContent(octets):
-                self._stream = octets
-                self._carry_out(self._send_stream())
-            case Ready():
-                self.was_ready = True
-                self._end_opening(None)
-                self._owner.opened(self)
-            case StartTls():
-                self._start_tls()
-            case SessionFailed(why, status, reply):
-                self._end_opening(NotOpened(why, status, reply, self.host))
-            case Close(who):
-                self._go(who)
+    def _reply_received(self, effect: ReplyReceived) -> None:
+        if self._log is not None:
+            self._log.received(effect.reply.lines)
+
+    def _garbage_received(self, effect: GarbageReceived) -> None:
+        if self._log is not None:
+            self._log.add(Event.RECEIVE, effect.said)
+
+    def _send_commands(self, effect: SendCommands) -> None:
+        if self._log is not None:
+            self._log.sent(effect.lines)
+        self._pipe.write(effect.octets)
+
+    def _send_content(self, effect: SendContent) -> None:
+        self._stream = effect.octets
+        self._carry_out(self._send_stream())
+
+    def _ready(self, effect: Ready) -> None:
+        self.was_ready = True
+        self._end_opening(None)
+        self._owner.opened(self)
+
+    def _session_failed(self, effect: SessionFailed) -> None:
+        self._end_opening(NotOpened(effect.why, effect.status, effect.reply, self.host))
+
+    def _close(self, effect: Close) -> None:
+        self._go(effect.who)
 
     def _rest(self) -> None:
         """Nothing to do until the peer speaks or the deadline passes."""
@@ -359,7 +358,7 @@ class OutboundConnection(asyncio.Protocol):
 
     # TLS
 
-    def _start_tls(self) -> None:
+    def _start_tls(self, effect: StartTls) -> None:
         dial = self._dial
         tls = dial.tls.connect(dial.target.host, dial.connector.certificate, dial.connector.key)
         if tls.failure:
@@ -439,7 +438,8 @@ class OutboundConnection(asyncio.Protocol):
         except (StoreError, OSError) as error:
             return self._content_lost(error)
 
-    def _transaction_ended(self, verdicts: tuple[Verdict, ...], untouched: bool) -> None:
+    def _transaction_ended(self, effect: TransactionEnded) -> None:
+        verdicts, untouched = effect
         errand = self._errand
         assert errand is not None
         if untouched and self._served and not errand.outcomes:
@@ -458,6 +458,19 @@ class OutboundConnection(asyncio.Protocol):
         self._errand = None
         self._owner.attempted(errand.claim, errand.outcomes)
         errand.release()
+
+
+_CARRIED_OUT_BY: Final[Mapping[type, Callable[[OutboundConnection, Any], None]]] = {
+    ReplyReceived: OutboundConnection._reply_received,
+    GarbageReceived: OutboundConnection._garbage_received,
+    SendCommands: OutboundConnection._send_commands,
+    TransactionEnded: OutboundConnection._transaction_ended,
+    SendContent: OutboundConnection._send_content,
+    Ready: OutboundConnection._ready,
+    StartTls: OutboundConnection._start_tls,
+    SessionFailed: OutboundConnection._session_failed,
+    Close: OutboundConnection._close,
+}
 
 
 def _client_settings(dial: Dial, starttls: StartTlsUse) -> ClientSettings:

@@ -10,6 +10,10 @@ from gatepost.protocol_log.record import Event
 _LONGEST_NAME: Final = 512
 _MOST_NAMES: Final = 50
 
+# Looked up once: a member of an Enum is found through its metaclass, which takes as long as adding the row.
+_SEND: Final = Event.SEND
+_RECEIVE: Final = Event.RECEIVE
+
 
 class SendLog(Log, Protocol):
     def belongs(self, session_id: str, tenant: str | None, *, ended: bool = False) -> None:
@@ -41,9 +45,11 @@ class OutboundLog:
         self.add(Event.DISCONNECT, "", who)
         self._log.belongs(self._session_id, self._tenant, ended=True)
 
+    def sent(self, lines: tuple[str, ...]) -> None:
+        for line in lines:
+            self.add(_SEND, line)
+
     def received(self, lines: tuple[str, ...]) -> None:
         """A reply is one row; more lines than one are joined as Exchange joins them."""
-        if len(lines) == 1:
-            self.add(Event.RECEIVE, lines[0])
-        else:
-            self.add(Event.RECEIVE, f"{lines[-1][:3]}  " + " ".join(line[4:] for line in lines))
+        text = lines[0] if len(lines) == 1 else f"{lines[-1][:3]}  " + " ".join(line[4:] for line in lines)
+        self.add(_RECEIVE, text)

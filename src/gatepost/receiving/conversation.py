@@ -35,6 +35,10 @@ from gatepost.smtp.server_session import ServerSession
 from gatepost.tenancy.attribution import Attribution, Outcome
 from gatepost.tenancy.evidence import TlsEvidence
 
+# Looked up once: a member of an Enum is found through its metaclass, which takes as long as adding the row.
+_RECEIVE: Final = Event.RECEIVE
+_SEND: Final = Event.SEND
+
 
 class Carrier(Protocol):
     """The connection, as far as the machine asks for something of it."""
@@ -128,7 +132,7 @@ class Conversation:
         if self._acceptance.refusals.may_repeat:
             log.hold(effect.line)
         else:
-            log.add(Event.RECEIVE, effect.line)
+            log.add(_RECEIVE, effect.line)
 
     def _send_reply(self, effect: SendReply) -> None:
         log, reply = self._log, effect.reply
@@ -138,7 +142,7 @@ class Conversation:
             if log is not None:
                 log.drop_held()
         elif log is not None:
-            log.add(Event.SEND, reply.log_row)
+            log.add(_SEND, reply.log_row)
 
     # --- questions --------------------------------------------------------------------------------------------------
 

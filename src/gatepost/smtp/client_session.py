@@ -15,9 +15,8 @@ Laws:
 """
 
 from collections import deque
-from collections.abc import Iterator
-from enum import Enum, auto
-from typing import Literal
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final, Literal
 
 from gatepost.mail.reply import LONGEST_REPLY_LINE, RemoteReply
 from gatepost.smtp.client_answers import Answers, verdict
@@ -48,14 +47,8 @@ from gatepost.smtp.outgoing import (
 from gatepost.smtp.reply_reader import Garbled, ReplyReader
 from gatepost.smtp.transparency import dot_stuffed, until_nul
 
-
-class _State(Enum):
-    OPENING = auto()
-    SECURING = auto()
-    IDLE = auto()
-    SENDING = auto()
-    LEAVING = auto()
-    CLOSED = auto()
+# Words, not members of an Enum, which are looked up through its metaclass: that takes as long as a call.
+_State = Literal["opening", "securing", "idle", "sending", "leaving", "closed"]
 
 
 class ClientSession:
@@ -64,7 +57,7 @@ class ClientSession:
     def __init__(self, settings: ClientSettings) -> None:
         self.offers = NOTHING_OFFERED
         self.settings = settings
-        self._state = _State.OPENING
+        self._state: _State = "opening"
         self.secured = False
         self._reader = ReplyReader()
         self._replies: deque[RemoteReply | Garbled] = deque()
@@ -79,11 +72,11 @@ class ClientSession:
     @property
     def idle(self) -> bool:
         """It can take a mail transaction."""
-        return self._state is _State.IDLE
+        return self._state == "idle"
 
     @property
     def closed(self) -> bool:
-        return self._state is _State.CLOSED
+        return self._state == "closed"
 
     @property
     def most_recipients(self) -> int:
@@ -101,7 +94,7 @@ class ClientSession:
     # What happened
 
     def octets_received(self, octets: bytes) -> list[ClientEffect]:
-        if self._state in (_State.SECURING, _State.CLOSED):
+        if self._state in ("securing", "closed"):
             return []
         self._replies.extend(self._reader.feed(octets))
         return self._work_off()
@@ -112,7 +105,7 @@ class ClientSession:
         self._replies.clear()
         self.secured = True
         self.offers = NOTHING_OFFERED
-        self._state = _State.OPENING
+        self._state = "opening"
         return [self.command(Awaited.EHLO, f"EHLO {self.settings.ehlo_name}")]
 
     def content_sent(self) -> list[ClientEffect]:
@@ -131,7 +124,7 @@ class ClientSession:
 
     def peer_closed(self, why: str = "the connection was lost") -> list[ClientEffect]:
         effects = self.content_sent()
-        if self._state is not _State.CLOSED:
+        if self._state != "closed":
             awaited = f" while waiting for {self._awaited[0].value}" if self._awaited else ""
             self.break_off_with(why + awaited, "4.4.2", effects, who="Remote")
         return effects
@@ -139,14 +132,14 @@ class ClientSession:
     def break_off(self, why: str) -> list[ClientEffect]:
         """We hang up, for a reason of ours."""
         effects: list[ClientEffect] = []
-        if self._state is not _State.CLOSED:
+        if self._state != "closed":
             self._content_under_way = False
             self.break_off_with(why, "4.4.2", effects)
         return effects
 
     def timed_out(self) -> list[ClientEffect]:
         effects: list[ClientEffect] = []
-        if self._state is not _State.CLOSED:
+        if self._state != "closed":
             awaited = self._awaited[0].value if self._awaited else "the next transaction"
             within = "took the content too slowly" if self._content_under_way else f"did not send {awaited} in time"
             self.break_off_with(f"the next hop {within}", "4.4.2", effects)
@@ -165,7 +158,7 @@ class ClientSession:
                 kept = reply if is_usual else reply.kept()
                 effects.append(ReplyReceived(kept))
                 self._take(reply, kept, effects)
-            if self._state in (_State.SECURING, _State.CLOSED):
+            if self._state in ("securing", "closed"):
                 self._replies.clear()
         return effects
 
@@ -177,7 +170,7 @@ class ClientSession:
         refusal = why_not(transaction, self.offers, looked_at)
         if refusal:
             return [TransactionEnded((refusal,) * len(transaction.recipients), untouched=False)]
-        self._state = _State.SENDING
+        self._state = "sending"
         self._transaction = transaction
         self._answers = Answers(len(transaction.recipients))
         self._nul_met = False
@@ -191,8 +184,8 @@ class ClientSession:
         return effects
 
     def quit(self) -> list[ClientEffect]:
-        if self._state is not _State.IDLE:
-            self._state = _State.CLOSED
+        if self._state != "idle":
+            self._state = "closed"
             return [Close("Local")]
         return self.leave()
 
@@ -205,31 +198,15 @@ class ClientSession:
             self._close("Remote", effects)
             return
         awaited = self._awaited.popleft()
-        if awaited is Awaited.EHLO and reply.kind == 2:
-            self.offers = read_offers(whole)
+        answered = _ANSWERED.get(awaited)
         if reply.code == 421 and awaited is not Awaited.QUIT:
             self._service_closing(awaited, reply, effects)
-            return
-        if awaited is Awaited.MAIL:
-            self._answers.begun = True
-        if _contradicts(reply, awaited):
-            self.break_off_with(f"the next hop broke the protocol: {reply.lines[0][:100]}", "4.5.0", effects)
-            return
-        match awaited:
-            case Awaited.RCPT:
-                self._rcpt_answered(reply, effects)
-            case Awaited.MAIL:
-                self._mail_answered(reply, effects)
-            case Awaited.CONTENT:
-                self._content_answered(reply, effects)
-            case Awaited.DATA:
-                self._data_answered(reply, effects)
-            case Awaited.RSET:
-                self._advance(effects)
-            case Awaited.QUIT:
-                self._close("Local", effects)
-            case _:
-                opening_answered(self, awaited, reply, effects)
+        elif answered is not None:
+            answered(self, reply, effects)
+        else:
+            if awaited is Awaited.EHLO and reply.kind == 2:
+                self.offers = read_offers(whole)
+            opening_answered(self, awaited, reply, effects)
 
     # The mail transaction
 
@@ -287,18 +264,30 @@ class ClientSession:
     def _meet_nul(self) -> None:
         self._nul_met = True
 
+    def _reset_answered(self, reply: RemoteReply, effects: list[ClientEffect]) -> None:
+        self._advance(effects)
+
     def _mail_answered(self, reply: RemoteReply, effects: list[ClientEffect]) -> None:
+        self._answers.begun = True
+        if reply.kind == 3:
+            self._contradicted(reply, effects)
+            return
         if reply.kind != 2:
             self._answers.all_refused(reply)
             self._script.clear()
         self._advance(effects)
 
     def _rcpt_answered(self, reply: RemoteReply, effects: list[ClientEffect]) -> None:
+        if reply.kind == 3:
+            self._contradicted(reply, effects)
+            return
         self._answers.recipient(reply)
         self._advance(effects)
 
     def _data_answered(self, reply: RemoteReply, effects: list[ClientEffect]) -> None:
-        if reply.kind != 3:
+        if reply.kind == 2:
+            self._contradicted(reply, effects)
+        elif reply.kind != 3:
             self._needs_reset = True
             self._end(verdict(reply), effects)
         elif self._answers.accepted:
@@ -313,13 +302,23 @@ class ClientSession:
             effects.append(SendCommands(b".\r\n", (".",)))
 
     def _content_answered(self, reply: RemoteReply, effects: list[ClientEffect]) -> None:
+        if reply.kind == 3:
+            self._contradicted(reply, effects)
+            return
         # RFC 3030 2: after a failed BDAT only RSET makes a new transaction possible.
         self._needs_reset = reply.kind != 2 or not self._answers.accepted
         self._end(verdict(reply), effects)
 
+    def _quit_answered(self, reply: RemoteReply, effects: list[ClientEffect]) -> None:
+        self._close("Local", effects)
+
+    def _contradicted(self, reply: RemoteReply, effects: list[ClientEffect]) -> None:
+        """The command cannot have such a reply."""
+        self.break_off_with(f"the next hop broke the protocol: {reply.lines[0][:100]}", "4.5.0", effects)
+
     def _service_closing(self, awaited: Awaited, reply: RemoteReply, effects: list[ClientEffect]) -> None:
         """421 may come in answer to anything (RFC 5321 3.8): the server is about to hang up."""
-        if self._state is _State.SENDING:
+        if self._state == "sending":
             self._end(verdict(reply), effects)
         else:
             effects.append(SessionFailed("the next hop closes the session", "4.3.2", reply))
@@ -328,32 +327,32 @@ class ClientSession:
     # Endings, and what the opening asks for
 
     def secure(self, effects: list[ClientEffect]) -> None:
-        self._state = _State.SECURING
+        self._state = "securing"
         effects.append(StartTls())
 
     def become_ready(self, effects: list[ClientEffect]) -> None:
-        self._state = _State.IDLE
+        self._state = "idle"
         effects.append(Ready())
 
     def _end(self, verdict_of_rest: Verdict, effects: list[ClientEffect]) -> None:
-        self._state = _State.IDLE
+        self._state = "idle"
         effects.append(TransactionEnded(self._answers.verdicts(verdict_of_rest), untouched=not self._answers.begun))
 
     def break_off_with(
         self, why: str, status: str, effects: list[ClientEffect], who: Literal["Local", "Remote"] = "Local"
     ) -> None:
-        if self._state is _State.SENDING:
+        if self._state == "sending":
             self._end(Verdict(4, status, why, None), effects)
-        elif self._state in (_State.OPENING, _State.SECURING):
+        elif self._state in ("opening", "securing"):
             effects.append(SessionFailed(why, status, None))
         self._close(who, effects)
 
     def leave(self) -> list[ClientEffect]:
-        self._state = _State.LEAVING
+        self._state = "leaving"
         return [self.command(Awaited.QUIT, "QUIT")]
 
     def _close(self, who: Literal["Local", "Remote"], effects: list[ClientEffect]) -> None:
-        self._state = _State.CLOSED
+        self._state = "closed"
         self._awaited.clear()
         effects.append(Close(who))
 
@@ -365,8 +364,12 @@ class ClientSession:
 _NEVER_SENT = Verdict(4, "4.5.0", "the content was never sent", None)
 
 
-def _contradicts(reply: RemoteReply, awaited: Awaited) -> bool:
-    """Whether the command cannot have such a reply."""
-    if reply.kind == 3:
-        return awaited in (Awaited.MAIL, Awaited.RCPT, Awaited.CONTENT)
-    return reply.kind == 2 and awaited is Awaited.DATA
+_ANSWERED: Final[Mapping[Awaited, Callable[[ClientSession, RemoteReply, list[ClientEffect]], None]]] = {
+    Awaited.RSET: ClientSession._reset_answered,
+    Awaited.MAIL: ClientSession._mail_answered,
+    Awaited.RCPT: ClientSession._rcpt_answered,
+    Awaited.DATA: ClientSession._data_answered,
+    Awaited.CONTENT: ClientSession._content_answered,
+    Awaited.QUIT: ClientSession._quit_answered,
+}
+"""What follows a reply; the opening has its own (`client_opening`)."""

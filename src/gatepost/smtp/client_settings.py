@@ -1,7 +1,10 @@
 """Every number and choice of the client machine. Time-outs are those of RFC 5321 4.5.3.2."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import Enum, StrEnum, auto
+from operator import attrgetter
+from typing import Final
 
 MINUTE = 60.0
 
@@ -44,7 +47,7 @@ class ClientSettings:
     timeouts: ClientTimeouts = RFC_TIMEOUTS
 
 
-class Awaited(Enum):
+class Awaited(StrEnum):
     GREETING = "the greeting"
     EHLO = "the reply to EHLO"
     HELO = "the reply to HELO"
@@ -57,15 +60,14 @@ class Awaited(Enum):
     QUIT = "the reply to QUIT"
 
 
+_PATIENCE: Final[Mapping[Awaited, Callable[[ClientTimeouts], float]]] = {
+    **dict.fromkeys(Awaited, attrgetter("command_s")),
+    Awaited.GREETING: attrgetter("greeting_s"),
+    Awaited.DATA: attrgetter("data_s"),
+    Awaited.CONTENT: attrgetter("end_of_data_s"),
+    Awaited.QUIT: attrgetter("quit_s"),
+}
+
+
 def patience_s(timeouts: ClientTimeouts, awaited: Awaited) -> float:
-    match awaited:
-        case Awaited.GREETING:
-            return timeouts.greeting_s
-        case Awaited.DATA:
-            return timeouts.data_s
-        case Awaited.CONTENT:
-            return timeouts.end_of_data_s
-        case Awaited.QUIT:
-            return timeouts.quit_s
-        case _:
-            return timeouts.command_s
+    return _PATIENCE[awaited](timeouts)
