@@ -7,8 +7,10 @@ The text of a mailbox is kept as the peer wrote it, since only the domain's owne
 from dataclasses import dataclass, field
 from typing import Final
 
+from gatepost.value import value
 
-@dataclass(frozen=True, slots=True)
+
+@value(frozen=True, slots=True)
 class Mailbox:
     """`local_part@domain`. `domain` is a key of `mail.domain`, or an address literal such as `[192.0.2.1]`."""
 

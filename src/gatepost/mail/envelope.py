@@ -4,11 +4,11 @@ An `Envelope` is made where MAIL is read and goes as it is through acceptance, t
 next hop.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
 from gatepost.mail.address import ReversePath
+from gatepost.value import value
 
 Ret = Literal["FULL", "HDRS"]
 """RET of RFC 3461 4.3: how much of the message a failure report returns."""
@@ -24,7 +24,7 @@ class Body(StrEnum):
     BINARY_MIME = "BINARYMIME"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Envelope:
     """What MAIL says of the message itself."""
 
@@ -36,7 +36,7 @@ class Envelope:
     """RFC 3461 4.4, in xtext as it came."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class DsnRequest:
     """What one recipient's NOTIFY and ORCPT asked for (RFC 3461 4.1, 4.2), verbatim where it is passed on."""
 

@@ -1,15 +1,15 @@
 """What is queued: a message, its recipients, and where its content is."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Protocol
 
 from gatepost.mail.address import ForwardPath
 from gatepost.mail.envelope import NO_DSN_REQUEST, DsnRequest, Envelope
+from gatepost.value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class NewRecipient:
     """A forward-path that was accepted, and whose mail that is."""
 
@@ -52,7 +52,7 @@ class MemoryContent:
         """Nothing to give back: the memory goes with the last reference."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class NewMessage:
     """A mail transaction whose content has come in whole. Durable only once the store says so."""
 
@@ -82,7 +82,7 @@ class RecipientState(StrEnum):
     """An operator asked for it to fail now; the worker writes the notification at its next turn."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class QueuedRecipient:
     id: int
     """Unique within its queue file."""
@@ -100,7 +100,7 @@ class QueuedRecipient:
     delay_notified: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class QueuedMessage:
     id: str
     """`<queue>-<number>`, shown to people and in trace fields; never used twice."""
@@ -110,7 +110,7 @@ class QueuedMessage:
     size: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Claim:
     """Recipients of one message in one domain, claimed by this worker: what one delivery attempt works on."""
 

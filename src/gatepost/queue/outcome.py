@@ -1,15 +1,14 @@
 """What became of a delivery attempt, recipient by recipient, in the next hop's own words."""
 
-from dataclasses import dataclass
-
 from gatepost.mail.reply import RemoteReply
 from gatepost.queue.message import Claim, NewMessage, QueuedRecipient
+from gatepost.value import value
 
 _OUR_FAULTS = frozenset({"4.3.0", "4.3.5"})
 _DISCREET = "the recipient's mail server did not accept it"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Delivered:
     """The next hop took responsibility with a 2xx after the content."""
 
@@ -27,7 +26,7 @@ class Delivered:
     """Here and below: of the attempt, once the session was open."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Deferred:
     """Not now. `reply` is None where no host answered; `why` is for people, always."""
 
@@ -54,7 +53,7 @@ class Deferred:
         return _DISCREET if self.discreet else self.why
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Failed:
     """Never. Leads to a notification unless the reverse-path is null or NOTIFY forbids it."""
 
@@ -78,7 +77,7 @@ class Failed:
 DeliveryOutcome = Delivered | Deferred | Failed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Rescheduled:
     """A deferred recipient and when its next attempt is due."""
 
@@ -88,7 +87,7 @@ class Rescheduled:
     delay_notified: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Settlement:
     """Everything one attempt changes, written in one transaction: nothing is removed without its notification."""
 

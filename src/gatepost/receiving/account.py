@@ -8,14 +8,14 @@ peer does.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
 from gatepost.mail.address import ReversePath
 from gatepost.mail.reply import Reply
 from gatepost.receiving.transaction import Peer, RecipientDecision, Transaction
+from gatepost.value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class TransactionAccount:
     number: int
     """Of the transaction within its session."""
@@ -39,7 +39,7 @@ class TransactionAccount:
     """From the end of the content to the final reply."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class SessionAccount:
     session_id: str
     at: float

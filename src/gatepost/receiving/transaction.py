@@ -11,9 +11,10 @@ from gatepost.smtp.server_effects import AskMail
 from gatepost.tenancy.attribution import Attribution, Outcome
 from gatepost.tenancy.evidence import Address, Evidence, TlsEvidence
 from gatepost.tenancy.one_time_address import OneTimeAddress
+from gatepost.value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Peer:
     """Who speaks, as far as the session has shown. RFC 3207 4.2, RFC 5321 4.1.4: no transaction outlives a change."""
 
@@ -26,7 +27,7 @@ class Peer:
     """EHLO, not HELO."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class RecipientDecision:
     """What was decided about one forward-path, and the peer's reply."""
 

@@ -15,6 +15,7 @@ from gatepost.mail.reply import RemoteReply
 from gatepost.smtp.client_effects import Verdict
 from gatepost.smtp.client_settings import Awaited
 from gatepost.smtp.transparency import header_is_ascii, holds_nul, is_seven_bit, is_text
+from gatepost.value import value
 
 
 class OutgoingRecipient(Protocol):
@@ -32,7 +33,7 @@ class OutgoingContent(Protocol):
     def chunks(self) -> Iterator[bytes]: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class OutgoingTransaction:
     """One message to at most `most_recipients` recipients."""
 

@@ -3,12 +3,12 @@
 After an `Ask…` or `EndContent` the machine is paused: octets that arrive wait in its buffer until `answer`.
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from gatepost.mail.address import ForwardPath
 from gatepost.mail.envelope import DsnRequest, Envelope
 from gatepost.mail.reply import Reply
+from gatepost.value import value
 
 
 class CommandReceived(NamedTuple):
@@ -33,7 +33,7 @@ class Close(NamedTuple):
     why: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class AskMail:
     """May this mail transaction begin? Answer 250, or the refusal."""
 
@@ -43,7 +43,7 @@ class AskMail:
     """What the grammar says against the path, where it is taken all the same: the text of the refusal."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class AskRecipient:
     """Is this forward-path taken? Answer 250 or 251, or the refusal."""
 

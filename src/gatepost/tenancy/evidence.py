@@ -10,6 +10,7 @@ from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address
 
 from gatepost.mail.address import ForwardPath, ReversePath
+from gatepost.value import value
 
 Address = IPv4Address | IPv6Address
 
@@ -117,7 +118,7 @@ class TlsEvidence:
     certificate: ClientCertificate | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """One session up to, and with, the last of `forward_paths`: the one the verdict is about."""
 
