@@ -9,7 +9,7 @@ from starlette.responses import Response
 from gatepost.admin.trace.choice import OUTCOMES, Words, said_as
 from gatepost.admin.trace.tracing import LocalTraces
 from gatepost.console.page import Page, Who
-from gatepost.console.rendering import page, with_query
+from gatepost.console.rendering import link, page, with_query
 from gatepost.console.visit import Visit
 from gatepost.console.watching import looked_at
 from gatepost.errors import BadRequest, NotFound
@@ -37,6 +37,7 @@ def _list(visit: Visit) -> Response:
         items=found.items if found else (),
         damaged=bool(found and found.damaged),
         following=following,
+        export={each: link("/export", **{**visit.query, "cursor": None, "format": each}) for each in ("csv", "json")},
         is_filtered=any(getattr(words, each.name) for each in fields(words)),
         outcomes=OUTCOMES,
         problem=problem,
