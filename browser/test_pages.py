@@ -28,6 +28,8 @@ def pages(relay: Installation, role: str) -> dict[str, str]:
     (change,) = relay.told("audit", "list", "inbound-connector contoso/mail", "--limit", "1")
     found = {
         "home": "/",
+        "dashboard": "/dashboard",
+        "ending": "/ending",
         "trace": "/trace",
         "trace-filtered": "/trace?from=nonsense&address=127.0.99.1",
         "trace-empty": "/trace?domain=nowhere.example",

@@ -98,7 +98,7 @@ def test_our_files_load_nothing_from_elsewhere(name: str) -> None:
 def test_a_library_comes_with_its_licence() -> None:
     static = files("gatepost.console") / "static"
     libraries = {each.name for each in static.iterdir()} - {"console.css", "console.js", "icon.svg"}
-    assert libraries == {"htmx.min.js", "htmx.LICENSE.txt"}
+    assert libraries == {"htmx.min.js", "htmx.LICENSE.txt", "uplot.min.js", "uplot.min.css", "uplot.LICENSE.txt"}
 
 
 def test_an_address_holds_any_text() -> None:

@@ -14,6 +14,7 @@ from starlette.routing import Route
 from gatepost.config import Config, HttpsConfig
 from gatepost.console import (
     connector_pages,
+    dashboard,
     diagnosis,
     directory_pages,
     doors,
@@ -33,6 +34,7 @@ from gatepost.https.process import run
 PAGES: Final[tuple[Page, ...]] = (
     *doors.PAGES,
     *search_page.PAGES,
+    *dashboard.PAGES,
     *trace_pages.PAGES,
     *export.PAGES,
     *session_pages.PAGES,
@@ -48,6 +50,8 @@ _FILES: Final = {
     "console.js": "text/javascript; charset=utf-8",
     "htmx.min.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
+    "uplot.min.js": "text/javascript; charset=utf-8",
+    "uplot.min.css": "text/css; charset=utf-8",
 }
 
 

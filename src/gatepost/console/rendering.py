@@ -63,7 +63,9 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_finalized,
     )
-    environment.filters.update(when=when, octets=octets, number=number, lines=_lines, segment=_segment)
+    environment.filters.update(
+        when=when, moment=moment, seconds=seconds, octets=octets, number=number, lines=_lines, segment=_segment
+    )
     environment.globals.update(link=link, with_query=with_query)
     return environment
 
@@ -93,6 +95,15 @@ def when(at: str | datetime | None, precise: bool = False) -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(
         f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z", shown
     )
+
+
+def moment(at: float) -> Markup:
+    """Of seconds since the epoch."""
+    return when(datetime.fromtimestamp(at, UTC))
+
+
+def seconds(value: float) -> str:
+    return f"{value * 1000:g} ms" if value < 1 else f"{value:g} s"
 
 
 def number(value: int) -> str:

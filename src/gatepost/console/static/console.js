@@ -30,3 +30,34 @@ document.addEventListener("keydown", (event) => {
     box.focus();
   }
 });
+
+// A chart is drawn of what its element holds; its numbers stand beside it as a table.
+const colours = ["good", "bad", "accent", "wait", "soft"];
+
+function colour(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+}
+
+function draw(place) {
+  const { at, counts } = JSON.parse(place.dataset.chart);
+  const named = { delivered: "good", refused: "bad", accepted: "accent", waiting: "wait", deferred: "wait", bounced: "soft", failed: "soft" };
+  const axis = { stroke: colour("soft"), grid: { stroke: colour("line"), width: 1 }, ticks: { stroke: colour("line"), width: 1 } };
+  const lines = Object.keys(counts).map((name, place) => ({
+    label: name, stroke: colour(named[name] || colours[place % colours.length]), width: 2, points: { show: false },
+  }));
+  place.replaceChildren();
+  return new uPlot({
+    width: place.clientWidth, height: 240, tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
+    series: [{ value: "{YYYY}-{MM}-{DD} {HH}:{mm}" }, ...lines],
+    axes: [{ ...axis, values: [[3600, "{HH}:{mm}"], [60, "{HH}:{mm}"], [1, "{HH}:{mm}:{ss}"]] }, { ...axis, size: 45 }],
+    scales: { y: { range: (_, low, high) => [0, Math.max(5, high * 1.05)] } },
+    cursor: { drag: { x: false, y: false } },
+  }, [at, ...Object.values(counts)], place);
+}
+
+if (window.uPlot) {
+  const places = [...document.querySelectorAll("[data-chart]")];
+  const drawn = new Map(places.map((place) => [place, draw(place)]));
+  addEventListener("resize", () => drawn.forEach((chart, place) => chart.setSize({ width: place.clientWidth, height: 240 })));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => places.forEach((place) => drawn.set(place, draw(place))));
+}
