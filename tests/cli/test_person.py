@@ -44,12 +44,47 @@ def test_a_person_comes_and_goes(gatepost: Gatepost) -> None:
     assert again[1] != said[1]
     listed = json.loads(gatepost("person", "list", "--json").stdout)
     assert [(each["name"], each["role"]) for each in listed] == [("olga", "operator"), ("ann", "tenant-read")]
-    assert set(listed[0]) == {"name", "tenant", "role", "created_at", "password_set_at", "link_expires_at"}
+    assert set(listed[0]) == {
+        "name",
+        "tenant",
+        "role",
+        "created_at",
+        "password_set_at",
+        "link_expires_at",
+        "disabled_at",
+        "identity",
+        "role_by_groups",
+    }
     assert "ann" not in gatepost("person", "list", "--tenant", "fabrikam").stdout
     assert gatepost("person", "remove", "ann").stdout == "removed person ann\n"
     assert "ann" not in gatepost("person", "list").stdout
     assert json.loads(gatepost("person", "activity", "--json").stdout) == []
     assert gatepost("person", "activity", "ann").exit_code == 0
+
+
+def test_a_person_whom_a_provider_knows_needs_no_link(gatepost: Gatepost, tmp_path: Path) -> None:
+    config = tmp_path / "gatepost.toml"
+    provider = '[[console.provider]]\nname = "acme"\nissuer = "https://login.example/A"\nclient_id = "x"\n'
+    config.write_text(config.read_text() + provider)
+    add = ("person", "add", "ann", "--tenant", "contoso", "--oidc")
+    other = gatepost(*add, "https://login.example/a", "aBc")
+    assert other.exit_code == 2 and "configured: https://login.example/A" in other.stderr
+    said = gatepost(*add, "https://login.example/A", "aBc").stdout.splitlines()
+    assert said == ["ann (tenant-admin of contoso) signs in with acme at:", "https://127.0.0.1:8444/sign-in"]
+    twice = gatepost("person", "add", "bob", "--operator", "--oidc", "https://login.example/A", "aBc")
+    assert twice.exit_code == 1 and "belongs to person ann" in twice.stderr
+
+
+def test_a_person_is_disabled_and_enabled(gatepost: Gatepost) -> None:
+    gatepost("person", "add", "olga", "--operator")
+    only = gatepost("person", "disable", "olga")
+    assert only.exit_code == 1 and "the only operator" in only.stderr
+    gatepost("person", "add", "ann", "--tenant", "contoso")
+    assert gatepost("person", "disable", "ann").stdout.splitlines()[0] == "disabled person ann"
+    assert "disabled" in gatepost("person", "list").stdout
+    assert "person enable ann" in gatepost("person", "link", "ann").stderr
+    assert gatepost("person", "enable", "ann").exit_code == 0 and gatepost("person", "sign-out", "ann").exit_code == 0
+    assert "disabled" not in gatepost("person", "list").stdout
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from gatepost.config import ConfigError, read
+from gatepost.tenancy.person import Role
+from gatepost.tenancy.provider import GroupRole, Provider
 
 BAD = sorted((Path(__file__).parents[1] / "bad_config").glob("*.toml"))
 
@@ -81,3 +83,49 @@ def test_a_folder_is_named_as_one(tmp_path: Path) -> None:
 def test_a_missing_file_says_how_to_write_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="does not exist; write it with: gatepost init"):
         read(tmp_path / "gatepost.toml")
+
+
+def test_providers_of_the_console_are_read_with_their_groups_in_order(tmp_path: Path) -> None:
+    config = read(
+        written(
+            tmp_path,
+            """
+            hostname = "relay.example.net"
+            tls = { certificate = "a.pem", key = "a.key" }
+            listener = [{ address = "127.0.0.1:2525" }]
+            [console]
+            address = "0.0.0.0:8444"
+            [[console.provider]]
+            name = "acme"
+            issuer = "https://login.example/Realm/"
+            client_id = "gatepost"
+            client_secret_file = "acme.secret"
+            groups_claim = "groups"
+            [[console.provider.group]]
+            name = "Mail operators"
+            role = "operator"
+            [[console.provider.group]]
+            name = "contoso"
+            role = "tenant-read"
+            tenant = "contoso"
+            [[console.provider]]
+            name = "here"
+            issuer = "http://127.0.0.1:9400"
+            client_id = "x"
+            """,
+        )
+    )
+    assert config.console and config.console.url == "https://relay.example.net:8444"
+    acme, here = config.console.providers
+    assert acme == Provider(
+        name="acme",
+        issuer="https://login.example/Realm/",
+        client_id="gatepost",
+        client_secret_file=tmp_path / "acme.secret",
+        groups_claim="groups",
+        groups=(
+            GroupRole(group="Mail operators", role=Role.OPERATOR),
+            GroupRole(group="contoso", role=Role.TENANT_READ, tenant="contoso"),
+        ),
+    )
+    assert here == Provider(name="here", issuer="http://127.0.0.1:9400", client_id="x")

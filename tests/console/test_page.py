@@ -13,7 +13,8 @@ from gatepost.tenancy.person import Person, Role
     ("who", "roles"),
     [
         (Who.ANYBODY, set(Role)),
-        (Who.PEOPLE, set(Role)),
+        (Who.TRACERS, set(Role)),
+        (Who.PEOPLE, set(Role) - {Role.TRACE_WITHOUT_SUBJECT}),
         (Who.WRITERS, {Role.OPERATOR, Role.TENANT_ADMIN}),
         (Who.OPERATORS, {Role.OPERATOR, Role.OPERATOR_READ}),
     ],
@@ -21,5 +22,10 @@ from gatepost.tenancy.person import Person, Role
 def test_a_page_is_open_to_the_roles_that_it_names(who: Who, roles: set[Role]) -> None:
     page = Page("/", who, lambda visit: Response())
     at = datetime.now(UTC)
-    people = [Person(name="x", tenant="t" if role.is_of_tenant else None, role=role, created_at=at) for role in Role]
+    people = [
+        Person(name="x", tenant=tenant, role=role, created_at=at)
+        for role in Role
+        for tenant in (None, "t")
+        if role.fits(tenant)
+    ]
     assert {each.role for each in people if page.is_open_to(each)} == roles

@@ -57,3 +57,17 @@ def test_no_mail_says_so(console: Any) -> None:
     browser = console.person("olga")
     assert "There is no mail yet" in browser.get("/trace").text
     assert "No mail matches" in browser.get("/trace?domain=x.example").text
+
+
+def test_a_role_without_subjects_reads_none(console: Any, row: Any) -> None:
+    item = row(tenant="contoso", subject="the merger")
+    console.trace(item)
+    ann = console.person("ann", "contoso")
+    tess = console.person("tess", "contoso", "trace-without-subject")
+    assert "the merger" in ann.get(f"/trace/{item.id}").text
+    for path in (f"/trace/{item.id}", "/trace", "/", "/search?q=" + item.id):
+        answer = tess.get(path)
+        assert answer.status_code in (200, 303) and "the merger" not in answer.text
+    searched = tess.get("/trace?subject=merger")
+    assert searched.status_code == 409 and "may not search subjects" in searched.text
+    assert tess.get("/queue").status_code == 403

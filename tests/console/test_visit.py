@@ -17,6 +17,8 @@ def test_what_is_left_empty_is_not_said(console) -> None:
         query={"a": "  ", "b": " x "},
         part={},
         form={},
+        cookies={},
+        providers={},
     )
     assert (visit.said("a"), visit.said("b"), visit.said("c")) == (None, "x", None)
     assert visit.with_request({"id": "1"}, {"csrf": "2"}).form == {"csrf": "2"}

@@ -1,5 +1,6 @@
 """What people may do, and how long a session holds."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -37,7 +38,11 @@ def test_a_session_ends_with_idleness_and_with_its_age() -> None:
 
 def test_a_session_ends_with_the_password_that_it_was_begun_by() -> None:
     assert not session(AT, AT).holds_for(person(AT + timedelta(seconds=1)), AT + timedelta(seconds=2))
-    assert not session(AT, AT).holds_for(person(None), AT)
+    assert session(AT, AT).holds_for(person(None), AT), "begun without a password"
+
+
+def test_a_session_ends_when_the_person_is_disabled() -> None:
+    assert not session(AT, AT).holds_for(replace(person(), disabled_at=AT), AT)
 
 
 def test_a_link_opens_until_it_expires() -> None:
@@ -47,16 +52,18 @@ def test_a_link_opens_until_it_expires() -> None:
 
 
 @pytest.mark.parametrize(
-    ("role", "of_tenant", "writes"),
+    ("role", "of_operators", "of_tenant", "writes"),
     [
-        (Role.OPERATOR, False, True),
-        (Role.OPERATOR_READ, False, False),
-        (Role.TENANT_ADMIN, True, True),
-        (Role.TENANT_READ, True, False),
+        (Role.OPERATOR, True, False, True),
+        (Role.OPERATOR_READ, True, False, False),
+        (Role.TENANT_ADMIN, False, True, True),
+        (Role.TENANT_READ, False, True, False),
+        (Role.TRACE_WITHOUT_SUBJECT, True, True, False),
     ],
 )
-def test_each_role_is_what_its_name_says(role: Role, of_tenant: bool, writes: bool) -> None:
-    assert (role.is_of_tenant, role.may_write) == (of_tenant, writes)
+def test_each_role_is_what_its_name_says(role: Role, of_operators: bool, of_tenant: bool, writes: bool) -> None:
+    assert (role.fits(None), role.fits("contoso"), role.may_write) == (of_operators, of_tenant, writes)
+    assert role.sees_trace_only is (of_operators and of_tenant)
 
 
 def test_no_secret_is_shown_where_a_person_is() -> None:

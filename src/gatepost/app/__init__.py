@@ -6,7 +6,7 @@
 import getpass
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from gatepost.admin.directory.editor import BulkEditor
 from gatepost.admin.sessions.explain import Relay
-from gatepost.config import Config, ListenerConfig
+from gatepost.config import Config, ConsoleConfig, ListenerConfig
 from gatepost.errors import GatepostError
 from gatepost.protocol_log.codec import Side
 from gatepost.queue.orders import Ordered
@@ -28,6 +28,7 @@ from gatepost.tenancy.evidence import CertificateFacts
 
 if TYPE_CHECKING:
     from gatepost.admin.forecast.forecast import Terms
+    from gatepost.admin.people.recognition import IdentityProvider
     from gatepost.logs.protocol_log_files import FollowedProtocolLogs, StoredProtocolLogs
     from gatepost.logs.seen_servers import StoredSeenServers
     from gatepost.logs.session_records import StoredSessions
@@ -46,6 +47,7 @@ __all__ = [
     "open_bulk_editor",
     "open_directory",
     "open_editor",
+    "open_identity_providers",
     "open_judge",
     "open_protocol_logs",
     "open_queue_admin",
@@ -118,6 +120,15 @@ def open_queue_admin(config: Config, who: str | None = None) -> QueueAdmin:
         note(config.trace_folder, [order_event(each, now) for each in ordered], now)
 
     return SqliteQueueAdmin(config.queue_folder, operator=who or operator_name(), tell=tell)
+
+
+def open_identity_providers(console: ConsoleConfig) -> Mapping[str, "IdentityProvider"]:
+    """By name."""
+    if not console.providers:
+        return {}
+    from gatepost.net.oidc import OidcProvider
+
+    return {each.name: OidcProvider(each) for each in console.providers}
 
 
 def open_sessions(config: Config) -> "StoredSessions":

@@ -14,6 +14,7 @@ from gatepost.mail.path_grammar import BadPath, read_mailbox
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\Z")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZE = re.compile(r"(\d+)\s*(B|KiB|MiB|GiB)?\Z")
+_LABEL = re.compile(r"[a-z0-9][a-z0-9-]{0,17}\Z")
 _SIZES = {None: 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 
 
@@ -45,6 +46,30 @@ def mappings(value: Any) -> list[Mapping[str, Any]]:
     if not isinstance(value, list):
         raise ValueError("must be a list of tables: [[name]] on a line of its own")
     return [mapping(each) for each in value]
+
+
+def web_origin(value: Any) -> str:
+    """`https://console.example.net:8444`, as a browser writes an origin (RFC 6454 6.2)."""
+    found = urlsplit(text(value).removesuffix("/"))
+    if found.scheme != "https" or not found.hostname or found.username or found.path or found.query or found.fragment:
+        raise ValueError('must be https, a host and perhaps a port, such as "https://console.example.net:8444"')
+    _ = found.port
+    return found.geturl()
+
+
+def issuer(value: Any) -> str:
+    """As the provider writes itself, to the octet; without TLS only on this machine."""
+    found = urlsplit(text(value))
+    is_here = found.scheme == "http" and found.hostname in ("127.0.0.1", "::1", "localhost")
+    if not (found.scheme == "https" or is_here) or not found.hostname or found.username or found.query:
+        raise ValueError('must be the https address of the issuer, such as "https://login.example.com/realms/staff"')
+    return text(value)
+
+
+def label(value: Any) -> str:
+    if not _LABEL.match(text(value)):
+        raise ValueError("must be up to 18 lowercase letters, digits and hyphens")
+    return text(value)
 
 
 def domain(value: Any) -> str:

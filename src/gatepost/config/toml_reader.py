@@ -19,6 +19,8 @@ from gatepost.config.conversions import (
     duration,
     endpoint,
     https_url,
+    issuer,
+    label,
     mailbox,
     name_servers,
     networks,
@@ -27,12 +29,14 @@ from gatepost.config.conversions import (
     or_auto,
     shown,
     text,
+    web_origin,
     whole,
 )
 from gatepost.config.values import (
     AlarmConfig,
     CertificateFiles,
     Config,
+    ConsoleConfig,
     DeliveryConfig,
     HttpsConfig,
     HttpsLimits,
@@ -45,14 +49,20 @@ from gatepost.config.values import (
     SessionsConfig,
     TlsConfig,
     TraceConfig,
+    address_text,
 )
 from gatepost.errors import GatepostError
 from gatepost.queue.retry import RetrySettings
 from gatepost.smtp.client_settings import ClientTimeouts
+from gatepost.tenancy.person import Role
+from gatepost.tenancy.provider import GroupRole, Provider
 from gatepost.tenancy.tenant import DEFAULT_LIMITS, TenantLimits
 
 Convert = Callable[[Any], Any]
 Values = TypeVar("Values")
+
+_WILDCARDS = ("0.0.0.0", "::")
+"""Addresses that no browser can go to."""
 
 _UNITS = ("_s", "_days")
 """A field that counts in these is a setting without them: it is written with its unit."""
@@ -150,7 +160,7 @@ class _Table:
         return self.table(key) if key in self._left else self.take(key, conversions.mapping)
 
     def tables(self, key: str) -> list["_Table"]:
-        return [_Table(self.file, f"{key}.", each) for each in self.take(key, conversions.mappings, [])]
+        return [_Table(self.file, f"{self._name}{key}.", each) for each in self.take(key, conversions.mappings, [])]
 
     def close(self) -> None:
         for key in self._left:
@@ -167,16 +177,17 @@ def _config(file: Path, content: str, top: _Table) -> Config:
     def path(value: Any) -> Path:
         return file.parent / Path(text(value)).expanduser()
 
+    hostname = top.need("hostname", domain, '"relay.example.net"')
     config = Config(
         file=file,
         text=content,
-        hostname=top.need("hostname", domain, '"relay.example.net"'),
+        hostname=hostname,
         data=top.take("data", path, file.parent / "data"),
         tls=_tls(top, path),
         listeners=tuple(_listener(each) for each in top.tables("listener")),
         workers=top.take("workers", whole(1, 64), min(os.cpu_count() or 1, 64)),
-        api=_https(top, "api", "127.0.0.1:8443"),
-        console=_https(top, "console", "127.0.0.1:8444"),
+        api=_api(top),
+        console=_console(top, hostname, path),
         metrics=_metrics(top),
         alarm=_alarm(top, path),
         retry=_retry(top.table("retry"), top.table("edge")),
@@ -276,16 +287,69 @@ def _limits(table: _Table) -> ListenerLimits:
     )
 
 
-def _https(top: _Table, face: str, example: str) -> HttpsConfig | None:
-    table = top.optional_table(face)
+def _api(top: _Table) -> HttpsConfig | None:
+    table = top.optional_table("api")
     if table is None:
         return None
-    host, port = table.need("address", endpoint, f'"{example}"')
+    host, port = table.need("address", endpoint, '"127.0.0.1:8443"')
     return table.filled(
         HttpsConfig(host=host, port=port, limits=_https_limits(table.table("limits"))),
         requests_per_minute=whole(1, 1_000_000),
         operators=networks,
     )
+
+
+def _console(top: _Table, hostname: str, path: Convert) -> ConsoleConfig | None:
+    table = top.optional_table("console")
+    if table is None:
+        return None
+    host, port = table.need("address", endpoint, '"127.0.0.1:8444"')
+    known_as = hostname if host in _WILDCARDS else host
+    return table.filled(
+        ConsoleConfig(
+            host=host,
+            port=port,
+            url=f"https://{address_text(known_as, port)}",
+            limits=_https_limits(table.table("limits")),
+            providers=_providers(table, path),
+        ),
+        url=web_origin,
+        requests_per_minute=whole(1, 1_000_000),
+        operators=networks,
+    )
+
+
+def _providers(console: _Table, path: Convert) -> tuple[Provider, ...]:
+    providers = tuple(_provider(each, path) for each in console.tables("provider"))
+    for key, found in (("name", [each.name for each in providers]), ("issuer", [each.issuer for each in providers])):
+        if twice := next((each for each in found if found.count(each) > 1), None):
+            raise ConfigError(f'{console.file}: two console.provider have {key} = "{twice}"; leave one out')
+    return providers
+
+
+def _provider(table: _Table, path: Convert) -> Provider:
+    provider = Provider(
+        name=table.need("name", label, '"acme"'),
+        issuer=table.need("issuer", issuer, '"https://login.example.com"'),
+        client_id=table.need("client_id", text, '"gatepost"'),
+        groups=tuple(map(_group_role, table.tables("group"))),
+    )
+    provider = table.filled(provider, client_secret_file=path, groups_claim=text)
+    if provider.groups and provider.groups_claim is None:
+        raise ConfigError(
+            f"{table.file}: console.provider {provider.name} has groups; add the claim that names them: "
+            'groups_claim = "groups"'
+        )
+    return provider
+
+
+def _group_role(table: _Table) -> GroupRole:
+    group, role = table.need("name", text, '"mail-operators"'), Role(table.need("role", one_of(*Role), '"operator"'))
+    given = table.filled(GroupRole(group=group, role=role), tenant=text)
+    if not role.fits(given.tenant):
+        do = "add a tenant" if given.tenant is None else "leave tenant out"
+        raise ConfigError(f'{table.file}: console.provider.group "{group}": role = "{role}" does not fit; {do}')
+    return given
 
 
 def _metrics(top: _Table) -> MetricsConfig | None:

@@ -4,10 +4,12 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Final, Literal
+from urllib.parse import urlsplit
 
 from gatepost.queue.retry import RetrySettings
 from gatepost.smtp.client_settings import RFC_TIMEOUTS, ClientTimeouts
 from gatepost.smtp.server_settings import ServerSettings
+from gatepost.tenancy.provider import Provider
 from gatepost.tenancy.tenant import DEFAULT_LIMITS, TenantLimits
 
 _MACHINE: Final = ServerSettings(hostname="")
@@ -175,6 +177,19 @@ class HttpsConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleConfig(HttpsConfig):
+    url: str
+    """As people's browsers call it: scheme, host and port."""
+    providers: tuple[Provider, ...] = ()
+    """Where people may sign in besides here."""
+
+    @property
+    def host_name(self) -> str:
+        """In `url`; passkeys are for it."""
+        return urlsplit(self.url).hostname or ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MetricsConfig:
     """Where `/metrics`, `/healthz` and `/readyz` are, without TLS and without a token."""
 
@@ -220,7 +235,7 @@ class Config:
     group: str | None = None
     """None: the user's own."""
     api: HttpsConfig | None = None
-    console: HttpsConfig | None = None
+    console: ConsoleConfig | None = None
     metrics: MetricsConfig | None = None
     alarm: AlarmConfig | None = None
     log: Literal["text", "json"] = "text"

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gatepost.config import Config, HttpsConfig
+from gatepost.config import Config, ConsoleConfig
 from gatepost.console import (
     connector_pages,
     dashboard,
@@ -19,6 +19,7 @@ from gatepost.console import (
     directory_pages,
     doors,
     export,
+    oidc_pages,
     queue_pages,
     search_page,
     session_pages,
@@ -33,6 +34,7 @@ from gatepost.https.process import run
 
 PAGES: Final[tuple[Page, ...]] = (
     *doors.PAGES,
+    *oidc_pages.PAGES,
     *search_page.PAGES,
     *dashboard.PAGES,
     *trace_pages.PAGES,
@@ -60,7 +62,7 @@ def main(config: Config, arguments: Sequence[str], descriptors: Sequence[int]) -
     return run(config, "console", lambda config: config.console, application, descriptors)
 
 
-def application(config: Config, console: HttpsConfig) -> Starlette:
+def application(config: Config, console: ConsoleConfig) -> Starlette:
     return Starlette(
         routes=[*map(_route, PAGES), *map(_file_route, _FILES)],
         middleware=[Middleware(ConsoleGate, config=config, console=console)],

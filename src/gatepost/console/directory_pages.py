@@ -17,6 +17,7 @@ from gatepost.console.connector_pages import changes_of_connector
 from gatepost.console.page import Page, Who
 from gatepost.console.rendering import link, page, with_query
 from gatepost.console.visit import Visit
+from gatepost.tenancy.person import ActivityFilter
 
 _ROWS: Final = 100
 _ACTIVITIES: Final = 200
@@ -65,7 +66,9 @@ def _people(visit: Visit) -> Response:
     """An operator's page: who may come in, and what they did."""
     with visit.person.directory() as directory:
         every = people.every(directory, None)
-        activities: Sequence[Any] = people.activities(directory, visit.said("person"), _ACTIVITIES)
+        activities: Sequence[Any] = people.activities(
+            directory, ActivityFilter(person=visit.said("person")), _ACTIVITIES
+        )
     return page(visit, "people.html", people=every, activities=activities)
 
 

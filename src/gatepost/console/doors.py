@@ -3,6 +3,7 @@
 Law: a link is used up by a form, not by looking, since mail filters look.
 """
 
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from functools import cache
@@ -14,17 +15,18 @@ from gatepost.admin.people import signing_in
 from gatepost.app import open_editor
 from gatepost.console.page import Page, Who
 from gatepost.console.passwords import Argon2Passwords
-from gatepost.console.rendering import page
+from gatepost.console.rendering import link, page
 from gatepost.console.visit import COOKIE, Visit
-from gatepost.errors import Refused
+from gatepost.errors import Refused, Said
+from gatepost.tenancy.person import Person
 
 _passwords = cache(Argon2Passwords)
 
 
 def _sign_in_form(visit: Visit) -> Response:
     if visit.visitor is not None:
-        return RedirectResponse(_back(visit.query.get("back", "")), 303)
-    return page(visit, "sign_in.html", name="", back=visit.query.get("back", ""), problem=None)
+        return RedirectResponse(page_of_ours(visit.query.get("back", "")), 303)
+    return sign_in_page(visit, back=visit.query.get("back", ""))
 
 
 def _sign_in(visit: Visit) -> Response:
@@ -36,16 +38,21 @@ def _sign_in(visit: Visit) -> Response:
                 editor, _passwords(), name[:64], password, visit.address, datetime.now(UTC)
             )
     except Refused as error:
-        return page(visit, "sign_in.html", 403, name=name, back=visit.form.get("back", ""), problem=error.said)
+        return sign_in_page(visit, 403, name=name, back=visit.form.get("back", ""), problem=error.said)
     visit.attempts.succeeded(person.name, visit.address)
-    return _come_in(_back(visit.form.get("back", "")), secret)
+    return come_in(visit, page_of_ours(visit.form.get("back", "")), secret)
 
 
 def _link_form(visit: Visit) -> Response:
     token = visit.query.get("token", "")
     with closing(open_editor(visit.config)) as editor:
         person = signing_in.invited(editor, token, datetime.now(UTC))
-    return page(visit, "link.html", person=person, token=token, problem=None)
+    return _link_page(visit, person, token)
+
+
+def _link_page(visit: Visit, person: Person, token: str, status: int = 200, problem: Said | None = None) -> Response:
+    known_elsewhere = elsewhere(visit, token=token)
+    return page(visit, "link.html", status, person=person, token=token, problem=problem, elsewhere=known_elsewhere)
 
 
 def _use_link(visit: Visit) -> Response:
@@ -58,9 +65,9 @@ def _use_link(visit: Visit) -> Response:
         try:
             _, secret = signing_in.set_password(editor, _passwords(), token, password, visit.address, now)
         except Refused as error:
-            return page(visit, "link.html", 409, person=person, token=token, problem=error.said)
+            return _link_page(visit, person, token, 409, error.said)
     visit.attempts.succeeded(person.name, visit.address)
-    return _come_in("/", secret)
+    return come_in(visit, "/", secret)
 
 
 def _sign_out(visit: Visit) -> Response:
@@ -71,13 +78,32 @@ def _sign_out(visit: Visit) -> Response:
     return response
 
 
-def _come_in(path: str, secret: str) -> Response:
+def sign_in_page(
+    visit: Visit, status: int = 200, *, name: str = "", back: str, problem: Said | None = None
+) -> Response:
+    return page(
+        visit, "sign_in.html", status, name=name, back=back, problem=problem, elsewhere=elsewhere(visit, back=back)
+    )
+
+
+def elsewhere(visit: Visit, **said: str) -> Sequence[tuple[str, str]]:
+    """The providers by name, each with the address where a sign-in begins: on the host that its cookie is for."""
+    assert visit.config.console is not None
+    url = visit.config.console.url
+    return [(name, f"{url}{link(f'/oidc/{name}', **said)}") for name in visit.providers]
+
+
+def come_in(visit: Visit, path: str, secret: str) -> Response:
+    """A session that was used in this browser before ends."""
+    if visit.visitor is not None:
+        with closing(open_editor(visit.config)) as editor:
+            signing_in.sign_out(editor, visit.person.entered, datetime.now(UTC))
     response = RedirectResponse(path, 303)
     response.set_cookie(COOKIE, secret, path="/", secure=True, httponly=True, samesite="lax")
     return response
 
 
-def _back(path: str) -> str:
+def page_of_ours(path: str) -> str:
     """A page of ours, and nothing else."""
     return path if path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable() else "/"
 
@@ -87,5 +113,5 @@ PAGES: Final = (
     Page("/sign-in", Who.ANYBODY, _sign_in, "POST"),
     Page("/link", Who.ANYBODY, _link_form),
     Page("/link", Who.ANYBODY, _use_link, "POST"),
-    Page("/sign-out", Who.PEOPLE, _sign_out, "POST"),
+    Page("/sign-out", Who.TRACERS, _sign_out, "POST"),
 )

@@ -22,9 +22,9 @@ from starlette.responses import RedirectResponse, Response
 
 from gatepost.admin.people import signing_in
 from gatepost.admin.people.signing_in import Entered
-from gatepost.app import open_editor
+from gatepost.app import open_editor, open_identity_providers
 from gatepost.app.admin_wiring import Judging
-from gatepost.config import Config, HttpsConfig
+from gatepost.config import Config, ConsoleConfig
 from gatepost.console.attempts import Attempts
 from gatepost.console.page import Page, Who
 from gatepost.console.rendering import HEADERS, link, page
@@ -45,12 +45,13 @@ _LOOK_AT_ONCE: Final = 8
 class ConsoleGate(Gate):
     """ASGI around the application."""
 
-    def __init__(self, app: App, config: Config, console: HttpsConfig) -> None:
+    def __init__(self, app: App, config: Config, console: ConsoleConfig) -> None:
         super().__init__(app, "console")
         self._config = config
         self._console = console
         self._judging = Judging(config)
         self._attempts = Attempts(console.requests_per_minute)
+        self._providers = open_identity_providers(console)
         self._addresses = Rate(console.requests_per_minute)
         self._people = Rate(console.requests_per_minute)
         self._audit = Allotment(AUDIT_A_DAY)
@@ -59,10 +60,11 @@ class ConsoleGate(Gate):
 
     async def answer(self, scope: Message, receive: Receive, answer: Answer) -> None:
         peer = Peer(scope, self._console)
-        secret = _secret(scope)
+        cookies = _cookies(scope)
+        secret = cookies.get(COOKIE, "")[:100]
         entered = await self._entered(peer, secret) if secret else None
         query = _pairs(scope.get("query_string", b"").decode("latin-1"))
-        visit = self._visit(scope, peer, secret, entered, query)
+        visit = self._visit(scope, peer, cookies, entered, query)
         scope.setdefault("state", {})["visit"] = visit
         if entered is None:
             if not peer.is_operators:
@@ -78,7 +80,7 @@ class ConsoleGate(Gate):
             await self._app(scope, Body(scope, receive, self._console.limits.body_rate), answer)
 
     def refusal(self, problem: Problem, scope: Message) -> Response:
-        visit = scope.get("state", {}).get("visit") or self._visit(scope, None, "", None, {})
+        visit = scope.get("state", {}).get("visit") or self._visit(scope, None, {}, None, {})
         return refused(visit, problem)
 
     async def _entered(self, peer: Peer, secret: str) -> Entered | None:
@@ -93,7 +95,12 @@ class ConsoleGate(Gate):
             raise _unavailable() from None
 
     def _visit(
-        self, scope: Message, peer: Peer | None, secret: str, entered: Entered | None, query: Mapping[str, str]
+        self,
+        scope: Message,
+        peer: Peer | None,
+        cookies: Mapping[str, str],
+        entered: Entered | None,
+        query: Mapping[str, str],
     ) -> Visit:
         address = peer.address if peer else ""
         visitor = None
@@ -106,16 +113,19 @@ class ConsoleGate(Gate):
                 address=address,
                 audit=self._audit,
                 entered=entered,
-                csrf=csrf_of(secret),
+                sees_subjects=not entered.person.role.sees_trace_only,
+                csrf=csrf_of(cookies[COOKIE][:100]),
             )
         return Visit(
             config=self._config,
             attempts=self._attempts,
+            providers=self._providers,
             address=address,
             path=scope["path"],
             query=query,
             part={},
             form={},
+            cookies=cookies,
             visitor=visitor,
         )
 
@@ -194,12 +204,11 @@ def _pairs(text: str) -> dict[str, str]:
         raise Problem(400, "bad-request", "there are too many fields") from None
 
 
-def _secret(scope: Message) -> str:
+def _cookies(scope: Message) -> Mapping[str, str]:
     try:
-        morsel = SimpleCookie(header(scope, b"cookie")).get(COOKIE)
+        return {name: morsel.value for name, morsel in SimpleCookie(header(scope, b"cookie")).items()}
     except CookieError:
-        return ""
-    return morsel.value[:100] if morsel else ""
+        return {}
 
 
 def _unavailable() -> Problem:

@@ -14,6 +14,8 @@ from gatepost.tenancy.person import Person
 class Who(Enum):
     ANYBODY = auto()
     """Not signed in, too."""
+    TRACERS = auto()
+    """Everybody who is signed in: also who may see what happened to mail, and nothing else."""
     PEOPLE = auto()
     WRITERS = auto()
     """People whose role may change things; a tenant's person those of its tenant."""
@@ -30,8 +32,10 @@ class Page:
     def is_open_to(self, person: Person) -> bool:
         match self.who:
             case Who.OPERATORS:
-                return not person.role.is_of_tenant
+                return person.tenant is None and not person.role.sees_trace_only
             case Who.WRITERS:
                 return person.role.may_write
+            case Who.PEOPLE:
+                return not person.role.sees_trace_only
             case _:
                 return True

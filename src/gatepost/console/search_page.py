@@ -93,6 +93,6 @@ def _address(words: dict[str, str]) -> str:
 
 
 PAGES: Final = (
-    Page("/", Who.PEOPLE, _home),
-    Page("/search", Who.PEOPLE, _search),
+    Page("/", Who.TRACERS, _home),
+    Page("/search", Who.TRACERS, _search),
 )

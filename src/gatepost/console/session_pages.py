@@ -35,6 +35,6 @@ def _protocol_log(visit: Visit) -> Response:
 
 
 PAGES: Final = (
-    Page("/sessions/{id}", Who.PEOPLE, _session),
+    Page("/sessions/{id}", Who.TRACERS, _session),
     Page("/sessions/{id}/protocol-log", Who.OPERATORS, _protocol_log),
 )

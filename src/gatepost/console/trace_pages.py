@@ -12,7 +12,7 @@ from gatepost.console.page import Page, Who
 from gatepost.console.rendering import link, page, with_query
 from gatepost.console.visit import Visit
 from gatepost.console.watching import looked_at
-from gatepost.errors import BadRequest, NotFound
+from gatepost.errors import BadRequest, NotAllowed, NotFound
 
 ROWS: Final = 50
 
@@ -27,7 +27,9 @@ def _list(visit: Visit) -> Response:
     with visit.person.traces() as trace:
         try:
             found = trace.search(words, ROWS, visit.said("cursor"))
-        except BadRequest as error:
+        except (BadRequest, NotAllowed) as error:
+            if isinstance(error, NotFound):
+                raise
             problem = error
     following = with_query(visit, cursor=found.next) if found and found.next else None
     return page(
@@ -64,6 +66,6 @@ def session_of(visit: Visit, trace: LocalTraces, session_id: str | None) -> Mapp
 
 
 PAGES: Final = (
-    Page("/trace", Who.PEOPLE, _list),
-    Page("/trace/{id:path}", Who.PEOPLE, _story),
+    Page("/trace", Who.TRACERS, _list),
+    Page("/trace/{id:path}", Who.TRACERS, _story),
 )

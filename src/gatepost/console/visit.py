@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Final, NoReturn
 
+from gatepost.admin.people.recognition import IdentityProvider
 from gatepost.admin.people.signing_in import Entered
 from gatepost.config import Config
 from gatepost.console.attempts import Attempts
@@ -31,17 +32,23 @@ class Visitor(AnyCaller):
     def may_write(self) -> bool:
         return self.entered.person.role.may_write
 
+    @property
+    def sees_trace_only(self) -> bool:
+        return self.entered.person.role.sees_trace_only
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
     config: Config
     attempts: Attempts
+    providers: Mapping[str, IdentityProvider]
     address: str
     path: str
     query: Mapping[str, str]
     part: Mapping[str, str]
     """Of the path."""
     form: Mapping[str, str]
+    cookies: Mapping[str, str]
     visitor: Visitor | None = None
 
     @property

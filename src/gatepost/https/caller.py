@@ -32,6 +32,8 @@ class AnyCaller:
     address: str
     audit: Allotment
     """What each tenant may add to the audit."""
+    sees_subjects: bool = True
+    """Of traced mail."""
 
     @property
     def is_operator(self) -> bool:
@@ -56,7 +58,13 @@ class AnyCaller:
     def traces(self) -> Iterator[LocalTraces]:
         with self.directory() as editor:
             reader = open_trace(self.config)
-            yield LocalTraces(reader=reader, directory=editor, now=time.time(), tenant=self.of_tenant)
+            yield LocalTraces(
+                reader=reader,
+                directory=editor,
+                now=time.time(),
+                tenant=self.of_tenant,
+                with_subject=self.sees_subjects,
+            )
 
     def recorded_in(self, editor: DirectoryEditor) -> RecordedSessions:
         return RecordedSessions(sessions=open_sessions(self.config), directory=editor, tenant=self.of_tenant)

@@ -4,10 +4,12 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from gatepost.config import Config, HttpsConfig
 from gatepost.https.server import Certificate, say, serve
+
+Settings = TypeVar("Settings", bound=HttpsConfig)
 
 _WATCH_S = 1.0
 
@@ -15,8 +17,8 @@ _WATCH_S = 1.0
 def run(
     config: Config,
     face: str,
-    settings_of: Callable[[Config], HttpsConfig | None],
-    application: Callable[[Config, HttpsConfig], Any],
+    settings_of: Callable[[Config], Settings | None],
+    application: Callable[[Config, Settings], Any],
     descriptors: Sequence[int],
 ) -> int:
     """`descriptors`: to say on that it serves, and the listening socket's."""

@@ -31,7 +31,7 @@ from gatepost.tenancy.notation import (
     sha256,
     smart_host,
 )
-from gatepost.tenancy.person import Role
+from gatepost.tenancy.person import Identity, Role
 from gatepost.tenancy.tenant import (
     LIMIT_NAMES,
     NO_LIMITS,
@@ -385,6 +385,13 @@ TOKEN = Fields(
 )
 """Everything but the secret's hash: whoever may list tokens need not hold what one could guess against."""
 
+_IDENTITY = Form(
+    wants="an issuer and a subject, or null",
+    fits=lambda value: value is None or set(value) == {"issuer", "subject"},
+    to_json=lambda value: value and {"issuer": value.issuer, "subject": value.subject},
+    from_json=lambda value: value and Identity(**value),
+)
+
 _ROLE = Form(wants=f"one of {', '.join(Role)}", fits=lambda value: value in set(Role), to_json=str, from_json=Role)
 
 PERSON = Fields(
@@ -394,5 +401,8 @@ PERSON = Fields(
     Field(name="created_at", form=TIME, is_found=True),
     Field(name="password_set_at", form=TIME_OR_NONE, is_found=True),
     Field(name="link_expires_at", form=TIME_OR_NONE, is_found=True),
+    Field(name="disabled_at", form=TIME_OR_NONE, is_found=True),
+    Field(name="identity", form=_IDENTITY, option="oidc"),
+    Field(name="role_by_groups", form=FLAG, is_found=True),
 )
 """Everything but the hashes of the password and of the link."""

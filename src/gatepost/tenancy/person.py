@@ -1,7 +1,8 @@
 """People of the console: who may see and do what, how they prove who they are, and for how long that holds.
 
 Laws: neither a password nor a link nor a session can be had again from what is stored; a link opens once; a session
-ends with idleness, with its age, with the person, and with the password that it was begun by.
+ends with idleness, with its age, with the person, when the person is disabled, and with the password that it was begun
+by; an identity is the issuer and the subject exactly as the provider wrote them.
 """
 
 from dataclasses import dataclass, field
@@ -20,14 +21,34 @@ class Role(StrEnum):
     OPERATOR_READ = "operator-read"
     TENANT_ADMIN = "tenant-admin"
     TENANT_READ = "tenant-read"
+    TRACE_WITHOUT_SUBJECT = "trace-without-subject"
+    """Of operators or of a tenant: what happened to mail, and not what it is about."""
 
-    @property
-    def is_of_tenant(self) -> bool:
-        return self in (Role.TENANT_ADMIN, Role.TENANT_READ)
+    def fits(self, tenant: str | None) -> bool:
+        """Whether somebody of `tenant`, or with None an operator, may have it."""
+        match self:
+            case Role.OPERATOR | Role.OPERATOR_READ:
+                return tenant is None
+            case Role.TENANT_ADMIN | Role.TENANT_READ:
+                return tenant is not None
+            case _:
+                return True
 
     @property
     def may_write(self) -> bool:
         return self in (Role.OPERATOR, Role.TENANT_ADMIN)
+
+    @property
+    def sees_trace_only(self) -> bool:
+        return self is Role.TRACE_WITHOUT_SUBJECT
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who somebody is at an identity provider (OpenID Connect Core 5.7)."""
+
+    issuer: str
+    subject: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +61,10 @@ class Person:
     password_set_at: datetime | None = None
     link_expires_at: datetime | None = None
     """Of the link that was made last, as long as it has not been used."""
+    disabled_at: datetime | None = None
+    identity: Identity | None = None
+    role_by_groups: bool = False
+    """The provider's groups decide the role at each sign-in; else only the operator does."""
     password: str | None = field(default=None, repr=False)
     """Its argon2 hash."""
     link_sha256: str | None = field(default=None, repr=False)
@@ -67,15 +92,49 @@ class SignedIn:
     def holds_for(self, person: Person, at: datetime) -> bool:
         if at - self.begun_at >= SESSION_LIFETIME or at - self.used_at >= SESSION_IDLE:
             return False
-        return person.password_set_at is not None and person.password_set_at <= self.begun_at
+        if person.disabled_at is not None:
+            return False
+        return person.password_set_at is None or person.password_set_at <= self.begun_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passkey:
+    """A credential of WebAuthn, on a device of the person."""
+
+    id: str
+    """Base64url."""
+    person: str
+    public_key: bytes = field(repr=False)
+    sign_count: int
+    label: str
+    """What the person calls it."""
+    created_at: datetime
+    used_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Activity:
     """What a person did that changed nothing: signed in, failed to, looked at something."""
 
+    id: int = field(default=0, compare=False)
+    """In the order in which they were noted; 0: not noted yet."""
     at: datetime
     person: str
     address: str
     what: str
     about: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActivityFilter:
+    """All that is not None holds."""
+
+    person: str | None = None
+    tenant: str | None = None
+    """That its people did."""
+    what: str | None = None
+    """Or what it was about: a part of either."""
+    since: datetime | None = None
+    until: datetime | None = None
+    before: int | None = None
+    """The `id` of an activity: older ones."""

@@ -7,7 +7,7 @@ import pytest
 from gatepost.admin.people import people
 from gatepost.errors import AlreadyExists, BadRequest, NotFound
 from gatepost.store.directory.editor import SqliteDirectoryEditor
-from gatepost.tenancy.person import LINK_LIFETIME, Role
+from gatepost.tenancy.person import LINK_LIFETIME, ActivityFilter, Role
 
 
 @pytest.mark.parametrize(
@@ -65,4 +65,4 @@ def test_one_who_does_not_exist_is_not_found(editor: SqliteDirectoryEditor, at: 
     for act in (lambda: people.link(editor, "ann", at), lambda: people.remove(editor, "ann")):
         with pytest.raises(NotFound, match="person list"):
             act()
-    assert people.activities(editor, "ann", 10) == []
+    assert people.activities(editor, ActivityFilter(person="ann"), 10) == []

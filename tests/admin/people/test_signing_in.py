@@ -8,6 +8,7 @@ import pytest
 from gatepost.admin.people import people, signing_in
 from gatepost.errors import BadRequest, NotAllowed, Refused
 from gatepost.store.directory.editor import SqliteDirectoryEditor
+from gatepost.tenancy.person import ActivityFilter
 
 PASSWORD = "long enough for anybody"
 FROM = "192.0.2.1"
@@ -70,7 +71,7 @@ def test_every_wrong_sign_in_reads_the_same_and_takes_as_long(
         said.add(str(refused.value))
         assert len(passwords.asked) == 1
     assert len(said) == 1
-    assert [each.what for each in people.activities(editor, "fred", 10)] == ["failed to sign in"]
+    assert [each.what for each in people.activities(editor, ActivityFilter(person="fred"), 10)] == ["failed to sign in"]
 
 
 def test_each_sign_in_has_a_session_of_its_own(editor: SqliteDirectoryEditor, at: datetime, session: str) -> None:
@@ -79,7 +80,11 @@ def test_each_sign_in_has_a_session_of_its_own(editor: SqliteDirectoryEditor, at
     assert other != session and found
     signing_in.sign_out(editor, found, at)
     assert signing_in.entered(editor, other, at) is None and signing_in.entered(editor, session, at)
-    assert [each.what for each in people.activities(editor, "ann", 10)] == ["signed out", "signed in", "signed in"]
+    assert [each.what for each in people.activities(editor, ActivityFilter(person="ann"), 10)] == [
+        "signed out",
+        "signed in",
+        "signed in",
+    ]
 
 
 def test_use_keeps_a_session_alive_until_its_age_ends_it(

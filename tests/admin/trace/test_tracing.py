@@ -1,5 +1,6 @@
 """The trace as its operator and its tenants ask it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from contracts.trace_store_contract import CERTIFICATE, NOON, event, received
 from gatepost.admin.trace.choice import Words
 from gatepost.admin.trace.tracing import LocalTraces
-from gatepost.errors import BadRequest, NotFound
+from gatepost.errors import BadRequest, NotAllowed, NotFound
 from gatepost.store.directory.editor import SqliteDirectoryEditor
 from gatepost.store.trace.reader import SqliteTraceReader
 from gatepost.store.trace.writer import Retention, SqliteTraceWriter
@@ -95,3 +96,14 @@ def test_a_cursor_of_another_search_is_refused(traces: Any) -> None:
         with pytest.raises(BadRequest) as refused:
             asked.search(words, 1, text)
         assert refused.value.code == "bad-cursor"
+
+
+def test_without_the_subject_it_is_neither_shown_nor_searched(traces: Any) -> None:
+    row = received(first=event(What.DELIVERED), subject="the merger")
+    whole = traces(row)
+    assert whole.search(Words(subject="merger"), 10).items[0]["subject"] == "the merger"
+    asked = replace(whole, with_subject=False)
+    assert "merger" not in str(asked.search(Words(), 10)) + str(asked.story(row.id))
+    assert asked.story(row.id)["rcpt_to"] == row.rcpt_to
+    with pytest.raises(NotAllowed, match="may not search subjects"):
+        asked.search(Words(subject="merger"), 10)

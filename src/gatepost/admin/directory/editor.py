@@ -9,7 +9,7 @@ from gatepost.tenancy.allowance import Allowance, Owned
 from gatepost.tenancy.directory import Directory
 from gatepost.tenancy.fields import Record
 from gatepost.tenancy.one_time_address import OneTimeAddress, Purpose
-from gatepost.tenancy.person import Activity, Person, SignedIn
+from gatepost.tenancy.person import Activity, ActivityFilter, Identity, Passkey, Person, SignedIn
 from gatepost.tenancy.proof import Proof
 from gatepost.tenancy.tenant import AcceptedDomain, AuditEntry, InboundConnector, SendConnector, Tenant
 from gatepost.tenancy.token import Token
@@ -21,6 +21,8 @@ class People(Protocol):
     def named(self, name: str) -> Person | None: ...
 
     def with_link(self, sha256: str) -> Person | None: ...
+
+    def with_identity(self, identity: Identity) -> Person | None: ...
 
     def every(self, tenant: str | None = None) -> Sequence[Person]:
         """With `tenant`, that tenant's; without, every one."""
@@ -38,13 +40,33 @@ class People(Protocol):
 
     def end_sessions_of(self, person: str) -> None: ...
 
+    def sessions_of(self, person: str) -> Sequence[SignedIn]:
+        """Those that were used last first; one that has ended may be among them."""
+
+    def passkey(self, id: str) -> Passkey | None: ...
+
+    def passkeys_of(self, person: str) -> Sequence[Passkey]: ...
+
+    def put_passkey(self, passkey: Passkey) -> None: ...
+
+    def note_passkey_used(self, passkey: Passkey) -> None:
+        """With its count; no change of the directory."""
+
+    def remove_passkey(self, passkey: Passkey) -> None: ...
+
+    def key(self) -> bytes:
+        """What tickets are signed with; made when it is first asked for."""
+
+    def use_ticket(self, id: str, at: datetime) -> bool:
+        """False: it was used before."""
+
     def note_activity(self, activity: Activity) -> None: ...
 
-    def activities(self, person: str | None, limit: int) -> Sequence[Activity]:
-        """Newest first; with `person`, that person's."""
+    def activities(self, wanted: ActivityFilter, limit: int) -> Sequence[Activity]:
+        """Newest first."""
 
     def forget(self, sessions_before: datetime, activities_before: datetime) -> None:
-        """Sessions that were used last before, and activities from before."""
+        """Sessions and tickets that were used last before, and activities from before."""
 
 
 class DirectoryEditor(Directory, Protocol):

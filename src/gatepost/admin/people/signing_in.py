@@ -36,7 +36,7 @@ class Entered(NamedTuple):
 def invited(editor: DirectoryEditor, secret: str, at: datetime) -> Person:
     """Whom the link lets in. Raises `NotAllowed`."""
     person = editor.people.with_link(secret_sha256(secret))
-    if person is None or not person.is_opened_by_link(at):
+    if person is None or person.disabled_at is not None or not person.is_opened_by_link(at):
         raise NotAllowed("this link was used already or has expired", next_step="ask the relay's operator for another")
     return person
 
@@ -56,7 +56,7 @@ def set_password(
         )
         editor.people.put(person, "set-password")
         editor.people.end_sessions_of(person.name)
-        return person, _begin(editor, person, address, at)
+        return begin(editor, person, address, "with a link", at)
 
 
 def sign_in(
@@ -69,8 +69,20 @@ def sign_in(
             note(editor, person.name, address, "failed to sign in", "", at)
         raise NotAllowed("this name and password do not belong together", next_step="try again, or ask for a new link")
     with editor.change():
-        editor.people.forget(at - SESSION_IDLE, at - _ACTIVITIES_KEPT)
-        return person, _begin(editor, person, address, at)
+        return begin(editor, person, address, "with a password", at)
+
+
+def begin(editor: DirectoryEditor, person: Person, address: str, how: str, at: datetime) -> tuple[Person, str]:
+    """A session for somebody who has proven who they are; its secret. Raises `NotAllowed`."""
+    if person.disabled_at is not None:
+        raise NotAllowed(f"person {person.name} is disabled", next_step="ask the relay's operator")
+    editor.people.forget(at - SESSION_IDLE, at - _ACTIVITIES_KEPT)
+    secret = secrets.token_urlsafe(32)
+    editor.people.keep_session(
+        SignedIn(secret_sha256=secret_sha256(secret), person=person.name, address=address, begun_at=at, used_at=at)
+    )
+    note(editor, person.name, address, "signed in", how, at)
+    return person, secret
 
 
 def entered(editor: DirectoryEditor, secret: str, at: datetime) -> Entered | None:
@@ -95,12 +107,3 @@ def sign_out(editor: DirectoryEditor, entered: Entered, at: datetime) -> None:
 
 def note(editor: DirectoryEditor, person: str, address: str, what: str, about: str, at: datetime) -> None:
     editor.people.note_activity(Activity(at=at, person=person, address=address, what=what, about=about[:200]))
-
-
-def _begin(editor: DirectoryEditor, person: Person, address: str, at: datetime) -> str:
-    secret = secrets.token_urlsafe(32)
-    editor.people.keep_session(
-        SignedIn(secret_sha256=secret_sha256(secret), person=person.name, address=address, begun_at=at, used_at=at)
-    )
-    note(editor, person.name, address, "signed in", "", at)
-    return secret

@@ -17,7 +17,7 @@ from gatepost.admin.directory.lookups import tenant_named
 from gatepost.admin.trace.choice import Words, choice
 from gatepost.admin.trace.cursors import cursor_of, place_in
 from gatepost.admin.trace.records import item_record, story_record
-from gatepost.errors import BadRequest, Named, NotFound
+from gatepost.errors import BadRequest, Named, NotAllowed, NotFound
 from gatepost.mail.session_id import find_session_id
 from gatepost.trace.search import BadPosition, OwnDomain, Scope, TraceReader, Wanted
 from gatepost.trace.story import Item
@@ -29,6 +29,7 @@ _LOOKS: Final = 20
 _MOST_OF_A_STORY: Final = 1000
 
 _CURSOR: Final = Named(name="cursor", option="after")
+_SUBJECT: Final = Named(name="subject", option="subject")
 _ID: Final = re.compile(r"([0-9A-Fa-f]{16})\.(\d{1,9}|\d{1,9}-\d{1,14})\.\d{1,9}\Z")
 _QUEUE_ID: Final = re.compile(r"\d{1,9}-\d{1,14}\Z")
 _QUEUED: Final = re.compile(r"(?<![\w-])(\d{1,9}-\d{1,14}) Queued mail for delivery")
@@ -60,9 +61,13 @@ class LocalTraces:
     now: float
     tenant: str | None = None
     """Whose the question is; None: the operator's."""
+    with_subject: bool = True
+    """Or neither shown nor searched."""
 
     def search(self, words: Words, limit: int, cursor: str | None = None) -> Page:
         """Raises `Refused`."""
+        if words.subject is not None and not self.with_subject:
+            raise NotAllowed("your role may not search subjects", field=_SUBJECT, next_step="ask the relay's operator")
         wanted = replace(choice(words, self.now), scope=self._scope())
         if wanted.tenant is not None:
             wanted = replace(wanted, tenant=self._tenant(wanted.tenant))
@@ -74,7 +79,7 @@ class LocalTraces:
         except BadPosition:
             raise _not_of_this_list() from None
         return Page(
-            [item_record(each) for each in items],
+            [self._shown(item_record(each)) for each in items],
             None if next_place is None else cursor_of(words.list_, next_place),
             damaged,
         )
@@ -84,8 +89,12 @@ class LocalTraces:
         for wanted in _named_by(text):
             items, _, _ = self._seen(replace(wanted, scope=self._scope()), _MOST_OF_A_STORY, None)
             if items:
-                return story_record(self.reader.with_events(items[::-1]))
+                story = self._shown(story_record(self.reader.with_events(items[::-1])))
+                return {**story, "recipients": [self._shown(each) for each in story["recipients"]]}
         raise self._not_found(text)
+
+    def _shown(self, record: dict[str, Any]) -> dict[str, Any]:
+        return record if self.with_subject else {**record, "subject": None}
 
     def _tenant(self, name: str) -> str:
         """One that is no more may still have its mail in the trace."""

@@ -103,6 +103,7 @@ class SqliteDirectoryEditor(DirectoryListing):
         with self.change():
             for person in self.people.every(tenant.name):
                 self.people.remove(person)
+            self.people.forget_tenant(tenant.name)
             self._rows("DELETE FROM tenant WHERE name = ?", tenant.name)
             self._record_change("remove", f"tenant {tenant.name}", tenant_record(tenant), None)
 
