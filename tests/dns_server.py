@@ -59,11 +59,11 @@ class DnsServer:
     def is_silent(self, name: str) -> None:
         self._silent.add(_name(name))
 
-    async def start(self, port: int = 0) -> "DnsServer":
+    async def start(self, port: int = 0, host: str = "127.0.0.1") -> "DnsServer":
         loop = asyncio.get_running_loop()
-        self._tcp = await asyncio.start_server(self._serve_tcp, "127.0.0.1", port)
+        self._tcp = await asyncio.start_server(self._serve_tcp, host, port)
         self.port = self._tcp.sockets[0].getsockname()[1]
-        self._udp, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self), ("127.0.0.1", self.port))
+        self._udp, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self), (host, self.port))
         return self
 
     async def stop(self) -> None:

@@ -202,6 +202,7 @@ class PostOffice:
             connection=connection,
             retry=how.pop("retry", NEVER),
             per_destination=how.pop("per_destination", 20),
+            own_message=how.pop("own_message", lambda octets, at: octets),
             reach=how.pop("reach", LOOPBACK),
         )
         self.scheduler = Scheduler(

@@ -51,6 +51,13 @@ def txt_lookup(config: Config) -> TxtLookup:
     return Resolver(config.nameservers)
 
 
+def every_name_server(config: Config) -> TxtLookup:
+    from gatepost.net.dns import Resolver
+    from gatepost.net.every_name_server import EveryNameServer
+
+    return EveryNameServer(Resolver(config.nameservers))
+
+
 def certificate_facts(der: bytes) -> CertificateFacts:
     from gatepost.net.certificates import facts
 

@@ -17,6 +17,7 @@ from gatepost.app.figures.counting import Figures
 from gatepost.app.one_time_addresses import OneTimeAddresses
 from gatepost.app.shared_counts import SharedCounts
 from gatepost.app.shared_counts.unfinished import UnfinishedCounts
+from gatepost.app.signing import DirectorySigningKeys
 from gatepost.app.tls_files import TlsFiles
 from gatepost.config import Config, ListenerConfig
 from gatepost.delivery.connection import ConnectionSettings
@@ -129,7 +130,9 @@ def _trace(config: Config, number: int, writer: LogWriter) -> TraceLog[SessionAc
     return TraceLog(store, received_by, writer, config.trace.max_folder_size, config.workers)
 
 
-def dialling_of(config: Config, logs: Logs, tls: TlsFiles, resolver: Resolver, ids: SessionIds) -> DialServices:
+def dialling_of(
+    config: Config, logs: Logs, tls: TlsFiles, resolver: Resolver, ids: SessionIds, signing_keys: DirectorySigningKeys
+) -> DialServices:
     """How mail leaves."""
     return DialServices(
         resolver=resolver,
@@ -147,6 +150,7 @@ def dialling_of(config: Config, logs: Logs, tls: TlsFiles, resolver: Resolver, i
             timeouts=config.delivery.timeouts,
         ),
         retry=config.retry,
+        own_message=signing_keys.own_message,
         per_destination=config.delivery.per_destination,
         reach=Reach(
             allowed=config.delivery.allow_internal,
@@ -201,6 +205,7 @@ class Reception:
     """What all listeners of a worker share."""
 
     config: Config
+    signing_keys: DirectorySigningKeys
     directory: Directory
     logs: Logs
     tls: TlsFiles
@@ -240,6 +245,7 @@ def listener_of(shared: Reception, listener: ListenerConfig) -> ListenerServices
             events=logs.events,
             now=time.time,
             one_time_addresses=shared.one_time_addresses,
+            signing_keys=shared.signing_keys,
         ),
         tls=shared.tls.for_listener(listener, judge),
         gate=SessionGate(gate_limits(listener.limits), bounds.own_servers, time.time, logs.events.emit),

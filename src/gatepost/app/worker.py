@@ -20,7 +20,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -28,6 +28,7 @@ from typing import Any
 
 from gatepost.admin.directory.verification import VerificationRounds
 from gatepost.admin.forecast.notices import Notice, message_of
+from gatepost.admin.signing.watching import KeyRounds
 from gatepost.app import open_directory, open_editor
 from gatepost.app.alarming.mail import AlarmMail
 from gatepost.app.alarms import Alarms
@@ -42,6 +43,7 @@ from gatepost.app.parts import Reception, bounds_of, dialling_of, listener_of, l
 from gatepost.app.renewal_watch import renewal_watch
 from gatepost.app.rolling_restart import RETIRE
 from gatepost.app.shared_counts import SharedCounts
+from gatepost.app.signing import signing_keys_of
 from gatepost.app.tls_files import TlsFiles
 from gatepost.config import Config
 from gatepost.delivery.scheduler import Scheduler, SchedulerSettings
@@ -141,10 +143,11 @@ class Worker:
         self._logs = logs_of(config, number)
         self._events = self._logs.events
         self._directory = open_directory(config)
+        self._signing_keys = signing_keys_of(config, self._directory, self._events)
         self._ids = SessionIds(number)
         self._tls = TlsFiles(config, self._events, known_intermediates(config, self._logs.writer))
         self._resolver = Resolver(config.nameservers)
-        self._dial = dialling_of(config, self._logs, self._tls, self._resolver, self._ids)
+        self._dial = dialling_of(config, self._logs, self._tls, self._resolver, self._ids, self._signing_keys)
         self._alarms = Alarms(config, self._keep_notice, self._events)
         self._delivery_trace = DeliveryTrace(self._logs.trace)
         self._queues = [self._queue(_first_free_queue(config, number, self._logs.figures.committed))]
@@ -163,6 +166,7 @@ class Worker:
     def _reception(self) -> Reception:
         return Reception(
             config=self._config,
+            signing_keys=self._signing_keys,
             directory=self._directory,
             logs=self._logs,
             tls=self._tls,
@@ -208,7 +212,7 @@ class Worker:
         what = f"{type(error).__name__}: {error}" if error else str(context.get("message"))
         self._events.emit("bug", problem=f"{what}{where}; please report it")
 
-    def _rounds(self) -> list[VerificationRounds | NoticeRounds | RenewalWatch | AlarmMail]:
+    def _rounds(self) -> list[VerificationRounds | KeyRounds | NoticeRounds | RenewalWatch | AlarmMail]:
         """What one worker does for all."""
         config, events = self._config, self._events
         verification = VerificationRounds(
@@ -218,8 +222,9 @@ class Worker:
             grace=timedelta(days=config.verification_grace_days),
             claim=timedelta(days=config.claim_days),
         )
-        rounds: list[VerificationRounds | NoticeRounds | RenewalWatch | AlarmMail] = [
+        rounds: list[VerificationRounds | KeyRounds | NoticeRounds | RenewalWatch | AlarmMail] = [
             verification,
+            KeyRounds(lambda: closing(open_editor(config)), self._resolver, events, config.hostname),
             NoticeRounds(config, self._keep_notice, events),
             renewal_watch(config, events, self._alarms),
         ]
@@ -359,6 +364,7 @@ class Worker:
 
     async def _keep_notice(self, notice: Notice) -> str:
         queue, now = self._queues[0], time.time()
+        notice = replace(notice, octets=self._signing_keys.own_message(notice.octets, now))
         accepted = await queue.store.accept(message_of(notice, self._ids.next(now), now), claim=True)
         self._delivery_trace.made_here(accepted.claims)
         queue.scheduler.submit(accepted.claims)

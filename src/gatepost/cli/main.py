@@ -32,6 +32,7 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     ),
     "enroll": ("gatepost.cli.enroll", "enroll_app", "Prove a server's certificate with one message."),
     "send-connector": ("gatepost.cli.send_connector", "send_connector_app", "Manage send connectors."),
+    "dkim": ("gatepost.cli.dkim", "dkim_app", "Manage the keys by which mail is signed (DKIM)."),
     "explain": ("gatepost.cli.explain", "explain_app", "Show what would happen to a session, and why."),
     "why": ("gatepost.cli.why", "why_app", "Show what happened to a session, and why."),
     "trace": ("gatepost.cli.trace", "trace_app", "Find what happened to a message."),

@@ -78,6 +78,16 @@ def _evidence(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for transaction in document["transactions"]:
         if transaction["queue_id"]:
             yield "queue id", f"{transaction['queue_id']}, {transaction['size']} octets"
+        if dkim := transaction.get("dkim"):
+            yield "DKIM", _dkim(dkim)
+
+
+def _dkim(dkim: Mapping[str, Any]) -> str:
+    if not dkim["signed"]:
+        return f"not signed: {dkim['why_not']}"
+    return "signed by " + ", ".join(
+        f"{key['domain']}, selector {key['selector']} ({key['algorithm']})" for key in dkim["signed"]
+    )
 
 
 def _tls(tls: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from gatepost.delivery.notifications import notification, wants
+from gatepost.delivery.notifications import OwnMessage, notification, wants
 from gatepost.delivery.unproven_senders import Telling
 from gatepost.mail.address import Mailbox
 from gatepost.mail.dsn import Action
@@ -17,6 +17,7 @@ from gatepost.queue.retry import RetrySettings, decide
 class ConclusionSettings:
     hostname: str
     retry: RetrySettings
+    own_message: OwnMessage
 
 
 class Conclusion(NamedTuple):
@@ -90,7 +91,16 @@ def notify(
         for action, wanted in asked.items()
         if (
             made := notification(
-                claim, tenant, action, wanted, now, settings.hostname, expiry_s, open_content, in_brief
+                claim,
+                tenant,
+                action,
+                wanted,
+                now,
+                settings.hostname,
+                expiry_s,
+                open_content,
+                settings.own_message,
+                in_brief,
             )
         )
     ]

@@ -22,6 +22,7 @@ from gatepost.delivery.events import DeliveryEvents
 from gatepost.delivery.fair_queue import FairQueue
 from gatepost.delivery.log import OutboundLog, SendLog
 from gatepost.delivery.next_hops import Resolver, Target, find_targets
+from gatepost.delivery.notifications import OwnMessage
 from gatepost.delivery.ownership import is_anothers
 from gatepost.delivery.settling import Settling
 from gatepost.delivery.tls import ClientTls
@@ -63,6 +64,7 @@ class DialServices:
     """Domain keys of this server: an MX of that name is ourselves."""
     connection: ConnectionSettings
     retry: RetrySettings
+    own_message: OwnMessage
     per_destination: int
     reach: Reach
 

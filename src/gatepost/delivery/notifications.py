@@ -27,6 +27,10 @@ _BY_DEFAULT: frozenset[Notify] = frozenset({"FAILURE", "DELAY"})
 _ASKED_BY: dict[Action, Notify] = {Action.FAILED: "FAILURE", Action.DELAYED: "DELAY", Action.RELAYED: "SUCCESS"}
 
 
+OwnMessage = Callable[[bytes, float], bytes]
+"""What the relay wrote itself, and when, as it leaves: signed, perhaps."""
+
+
 def wants(outcome: DeliveryOutcome, action: Action) -> bool:
     """Whether the sender asked to be told of `action`."""
     notify = outcome.recipient.dsn.notify
@@ -42,6 +46,7 @@ def notification(
     hostname: str,
     expiry_s: float,
     open_content: Callable[[], Content],
+    own_message: OwnMessage,
     in_brief: bool = False,
 ) -> NewMessage | None:
     """The message that tells the sender; None where nobody can be told. `tenant`: of the new message. `in_brief`:
@@ -78,7 +83,7 @@ def notification(
             smtputf8=made.smtputf8,
         ),
         recipients=(NewRecipient(forward_path=sender, tenant=tenant, connector=None),),
-        content=MemoryContent(made.octets),
+        content=MemoryContent(own_message(made.octets, now)),
     )
 
 

@@ -75,7 +75,9 @@ class Scheduler:
             events,
             clock,
             self._leapt_since,
-            ConclusionSettings(hostname=services.connection.hostname, retry=services.retry),
+            ConclusionSettings(
+                hostname=services.connection.hostname, retry=services.retry, own_message=services.own_message
+            ),
             Gathering(settings.gather_s, settings.most_waiting),
             deliver=self.submit,
             resumed=self._pump_all,

@@ -41,6 +41,7 @@ _WARNINGS: Final = frozenset(
         "content-not-written",
         "delivery-warning",
         "domain-verification",
+        "signing-key",
         "failed",
         "notification-withheld",
         "proxy-header-refused",

@@ -89,6 +89,23 @@ class Resolver:
             return answer
         return tuple(b"".join(record.strings).decode("utf-8", "replace") for record in answer)
 
+    async def name_servers(self, name: str) -> Sequence[tuple[str, str]]:
+        """The name servers of the zone that `name` lies in, each with one of its addresses; none where DNS does not
+        say."""
+        try:
+            zone = await dns.asyncresolver.zone_for_name(name + ".", resolver=self._resolver)
+        except (dns.exception.DNSException, OSError):
+            return ()
+        answer = await self._ask(zone.to_text(omit_final_dot=True), "NS")
+        hosts = () if isinstance(answer, DnsProblem) else tuple(_host(record.target) for record in answer)
+        found = await asyncio.gather(*(self.addresses(host) for host in hosts))
+        return [
+            (host, address)
+            for host, addresses in zip(hosts, found, strict=True)
+            if not isinstance(addresses, DnsProblem)
+            for address in addresses
+        ]
+
     async def _ask(self, name: str, kind: str) -> tuple[Any, ...] | DnsProblem:
         """The records; none where the name exists without them."""
         try:

@@ -31,6 +31,7 @@ from gatepost.receiving.refusals import Refusals
 from gatepost.receiving.services import AcceptanceSettings, Services
 from gatepost.receiving.session_limits import SessionLimits
 from gatepost.receiving.transaction import Peer, RecipientDecision, Transaction
+from gatepost.signing.message import MessageSigning, Signed
 from gatepost.smtp.replies import bad_forward_path, bad_reverse_path
 from gatepost.smtp.server_effects import AskMail, AskRecipient
 from gatepost.tenancy.attribution import Attribution, Outcome, refusal_reply
@@ -186,7 +187,13 @@ class Acceptance:
         transaction = self._running()
         tenant = next(iter(transaction.relaying), None)
         share = self._services.unfinished.share(tenant, transaction.peer.address)
-        transaction.content = MessageContent(self._services.new_content(), share, self._received(transaction))
+        transaction.content = MessageContent(
+            self._services.new_content(), share, self._received(transaction), self._signing(transaction)
+        )
+
+    def _signing(self, transaction: Transaction) -> MessageSigning | None:
+        keys, tenants = self._services.signing_keys, transaction.relaying
+        return MessageSigning(keys, tenants) if keys and tenants and keys.may_sign(tenants) else None
 
     def content(self, octets: bytes) -> None:
         content = self._running().content
@@ -213,7 +220,9 @@ class Acceptance:
         self.needs_flush = False
         refusal, enrolment = self._why_not_kept(transaction, content), transaction.enrolment
         if refusal is None and enrolment is None:
-            self._keep(transaction, content.finish(), answer)
+            transaction.signing = signed = content.signed(transaction.at)
+            before = signed.fields if isinstance(signed, Signed) else b""
+            self._keep(transaction, content.finish(before), answer)
             return None
         content.discard()
         if refusal is not None:

@@ -12,6 +12,7 @@ from collections.abc import Collection
 from gatepost.mail.address import ReversePath
 from gatepost.mail.reply import Reply
 from gatepost.receiving.transaction import Peer, RecipientDecision, Transaction
+from gatepost.signing.message import Signed, Unsigned
 from gatepost.value import value
 
 
@@ -35,6 +36,7 @@ class TransactionAccount:
     subject: bytes | None = None
     """As it was written, for the trace of the tenants `subject_for`."""
     subject_for: Collection[str] = ()
+    signing: Signed | Unsigned | None = None
     took_s: float = 0.0
     """From the end of the content to the final reply."""
 
@@ -103,5 +105,6 @@ def _account(number: int, transaction: Transaction, first: int) -> TransactionAc
         message_id=transaction.message_id,
         subject=transaction.subject,
         subject_for=transaction.subject_for,
+        signing=transaction.signing,
         took_s=transaction.took_s,
     )

@@ -1,6 +1,7 @@
 """The content of one message while it comes in.
 
-What flows through: the trace field, then octets as they arrive; out comes the content as the store takes it.
+What flows through: the trace field, then octets as they arrive; out comes the content as the store takes it, with the
+signatures before it where it is to be signed.
 
 Laws: what it takes of the room for unfinished content is given back whatever becomes of it (`release`); no more of it
 is searched for trace fields than a sensible header may have.
@@ -13,6 +14,7 @@ from gatepost.mail.reply import Reply
 from gatepost.mail.trace import MOST_HOPS, hops
 from gatepost.queue.message import Content
 from gatepost.receiving.unfinished import Share
+from gatepost.signing.message import MessageSigning, Signed, Unsigned
 
 _HEADER_WATCHED: Final = 256 * 1024
 """Octets at the start of a message that are searched for Received fields."""
@@ -32,34 +34,43 @@ class ContentWriter(Protocol):
 
     async def flush(self) -> None: ...
 
-    def finish(self) -> Content: ...
+    def finish(self, before: bytes = b"") -> Content:
+        """With `before` before all that was written."""
 
     def discard(self) -> None: ...
 
 
 class MessageContent:
-    __slots__ = ("_header", "_is_watched", "_share", "_writer")
+    __slots__ = ("_header", "_is_watched", "_is_whole", "_share", "_signing", "_writer")
 
-    def __init__(self, writer: ContentWriter, share: Share, trace: bytes) -> None:
+    def __init__(
+        self, writer: ContentWriter, share: Share, trace: bytes, signing: MessageSigning | None = None
+    ) -> None:
         self._writer = writer
         self._share = share
+        self._signing = signing
         self._header = bytearray()
         self._is_watched = True
-        """The header has not ended yet."""
+        """More of the header may come."""
+        self._is_whole = False
+        """The header has ended."""
         writer.write(trace)
 
     def take(self, octets: bytes) -> None:
         self._writer.write(octets)
         if self._is_watched:
             self._watch(octets)
+        if self._signing is not None:
+            self._signing.take(octets)
 
     def _watch(self, octets: bytes) -> None:
         header, before = self._header, len(self._header)
         header += octets
         end = header.find(END_OF_HEADER, max(before - len(END_OF_HEADER), 0))
-        if end >= 0:
+        self._is_whole = end >= 0
+        if self._is_whole:
             del header[end:]
-        self._is_watched = end < 0 and len(header) < _HEADER_WATCHED
+        self._is_watched = not self._is_whole and len(header) < _HEADER_WATCHED
 
     def why_no_room(self) -> Reply | None:
         """The refusal where so much as has come in is too much."""
@@ -86,8 +97,14 @@ class MessageContent:
         """As it was written."""
         return field_of(self._header, b"subject")
 
-    def finish(self) -> Content:
-        return self._writer.finish()
+    def signed(self, at: float) -> Signed | Unsigned | None:
+        """None: nobody who sends it signs anything."""
+        if self._signing is None:
+            return None
+        return self._signing.sign(bytes(self._header) if self._is_whole else None, at)
+
+    def finish(self, before: bytes = b"") -> Content:
+        return self._writer.finish(before)
 
     def discard(self) -> None:
         """Nobody wants it. Without effect once it is finished."""

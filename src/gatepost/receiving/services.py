@@ -18,6 +18,7 @@ from gatepost.receiving.session_gate import SessionGate
 from gatepost.receiving.tls import ServerTls
 from gatepost.receiving.turns import Turns
 from gatepost.receiving.unfinished import UnfinishedContent
+from gatepost.signing.message import SigningKeys
 from gatepost.smtp.server_settings import ServerSettings
 from gatepost.tenancy.candidates import ChainJudge
 from gatepost.tenancy.enrolment import Objection
@@ -89,6 +90,7 @@ class Services:
     events: Events
     now: Callable[[], float]
     one_time_addresses: OneTimeAddresses | None = None
+    signing_keys: SigningKeys | None = None
 
 
 class OpenConnection(Protocol):

@@ -3,13 +3,15 @@
 Several records of one session may be written; each holds what is new, and whoever reads them puts them together.
 Shape: session_id, at, closed_at, closed, listener, address, ehlo, tls, transactions: [{number, mail_from, recipients:
 [{rcpt_to, and the attribution}], more_refused, first, reply, queue_id, size}], where `first` counts the recipients of
-earlier records, and `more_refused` those that were refused like earlier ones and are not recorded one by one.
+earlier records, and `more_refused` those that were refused like earlier ones and are not recorded one by one. Where
+somebody who sent the message signs mail, there is `dkim`: {signed: [{domain, selector, algorithm}], why_not}.
 """
 
 from datetime import UTC, datetime
 
 from gatepost.receiving.account import SessionAccount, TransactionAccount
 from gatepost.receiving.transaction import RecipientDecision
+from gatepost.signing.message import Signed, Unsigned
 from gatepost.tenancy.evidence import CertificateFacts
 from gatepost.tenancy.fields import Record, time_text
 from gatepost.tenancy.session_record import attribution_record, tls_record
@@ -37,7 +39,7 @@ def _time(at: float) -> str | None:
 
 
 def _transaction(transaction: TransactionAccount) -> Record:
-    return {
+    record: Record = {
         "number": transaction.number,
         "mail_from": str(transaction.reverse_path),
         "recipients": [_recipient(decision) for decision in transaction.decisions[transaction.first :]],
@@ -46,6 +48,20 @@ def _transaction(transaction: TransactionAccount) -> Record:
         "reply": str(transaction.reply) if transaction.reply else None,
         "queue_id": transaction.queue_id,
         "size": transaction.size,
+    }
+    if transaction.signing is not None:
+        record["dkim"] = _signing(transaction.signing)
+    return record
+
+
+def _signing(signing: Signed | Unsigned) -> Record:
+    if isinstance(signing, Unsigned):
+        return {"signed": [], "why_not": signing.why}
+    return {
+        "signed": [
+            {"domain": key.domain, "selector": key.selector, "algorithm": key.algorithm} for key in signing.keys
+        ],
+        "why_not": None,
     }
 
 

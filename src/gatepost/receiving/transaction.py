@@ -7,6 +7,7 @@ from gatepost.mail.address import ForwardPath
 from gatepost.mail.reply import Reply
 from gatepost.queue.message import NewRecipient
 from gatepost.receiving.content import MessageContent
+from gatepost.signing.message import Signed, Unsigned
 from gatepost.smtp.server_effects import AskMail
 from gatepost.tenancy.attribution import Attribution, Outcome
 from gatepost.tenancy.evidence import Address, Evidence, TlsEvidence
@@ -76,6 +77,8 @@ class Transaction:
     subject: bytes | None = None
     """As it was written, for the trace of the tenants `subject_for`."""
     subject_for: Collection[str] = ()
+    signing: Signed | Unsigned | None = None
+    """By which keys it was signed, or why not; None: nobody who sent it signs anything."""
     took_s: float = 0.0
     """From then to the final reply."""
 

@@ -7,6 +7,7 @@ from ipaddress import ip_network
 from gatepost.errors import BadRequest
 from gatepost.tenancy.fields import (
     FLAG,
+    NUMBER_OR_NONE,
     ON_OFF,
     ON_OFF_OR_NONE,
     SET_OF_TEXTS,
@@ -32,6 +33,7 @@ from gatepost.tenancy.notation import (
     smart_host,
 )
 from gatepost.tenancy.person import Identity, Role
+from gatepost.tenancy.signing_key import Algorithm, KeyState
 from gatepost.tenancy.tenant import (
     LIMIT_NAMES,
     NO_LIMITS,
@@ -406,3 +408,19 @@ PERSON = Fields(
     Field(name="role_by_groups", form=FLAG, is_found=True),
 )
 """Everything but the hashes of the password and of the link."""
+
+SIGNING_KEY = Fields(
+    Field(name="tenant", form=TEXT_OR_NONE, is_key=True),
+    Field(name="domain", form=TEXT, is_key=True),
+    Field(name="selector", form=TEXT, option="selector", is_key=True),
+    Field(name="algorithm", form=_choice(Algorithm), option="algorithm"),
+    Field(name="public_key", form=TEXT, is_found=True),
+    Field(name="state", form=_choice(KeyState), is_found=True),
+    Field(name="created_at", form=TIME, is_found=True),
+    Field(name="activated_at", form=TIME_OR_NONE, is_found=True),
+    Field(name="retired_at", form=TIME_OR_NONE, is_found=True),
+    Field(name="seen_at", form=TIME_OR_NONE, is_found=True),
+    Field(name="missing_since", form=TIME_OR_NONE, is_found=True),
+    Field(name="rotate_days", form=NUMBER_OR_NONE, option="rotate"),
+)
+"""Everything but what is private."""

@@ -132,6 +132,10 @@ def _is_flag(value: object) -> bool:
     return isinstance(value, bool)
 
 
+def _is_number(value: object) -> bool:
+    return type(value) is int
+
+
 def _are_texts(value: object) -> bool:
     return isinstance(value, list) and all(map(_is_text, value))
 
@@ -155,6 +159,7 @@ TEXT = Form(wants="a text", fits=_is_text)
 TEXT_OR_NONE = Form(wants="a text or null", fits=_or_none(_is_text), as_said=_or_empty)
 TEXTS = Form(wants="a list of texts", fits=_are_texts, way=Way.TEXTS, to_json=list, from_json=tuple)
 SET_OF_TEXTS = Form(wants="a list of texts", fits=_are_texts, way=Way.TEXTS, to_json=sorted, from_json=frozenset)
+NUMBER_OR_NONE = Form(wants="a number or null", fits=_or_none(_is_number))
 FLAG = Form(wants="true or false", fits=_is_flag, way=Way.FLAG)
 ON_OFF = Form(wants="true or false", fits=_is_flag, way=Way.ON_OFF)
 ON_OFF_OR_NONE = Form(wants="true, false or null", fits=_or_none(_is_flag), way=Way.ON_OFF)

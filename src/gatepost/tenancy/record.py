@@ -5,9 +5,10 @@ Which fields there are stands in `definitions`.
 
 from datetime import datetime
 
-from gatepost.tenancy.definitions import DOMAIN, INBOUND_CONNECTOR, PERSON, SEND_CONNECTOR, TENANT, TOKEN
+from gatepost.tenancy.definitions import DOMAIN, INBOUND_CONNECTOR, PERSON, SEND_CONNECTOR, SIGNING_KEY, TENANT, TOKEN
 from gatepost.tenancy.fields import ReadRecord, Record, object_from, record_of, time_text
 from gatepost.tenancy.person import Person
+from gatepost.tenancy.signing_key import SigningKey
 from gatepost.tenancy.tenant import AcceptedDomain, AuditEntry, InboundConnector, SendConnector, Tenant
 from gatepost.tenancy.token import Token
 
@@ -66,6 +67,14 @@ def person_record(person: Person) -> Record:
 
 def person_from(record: ReadRecord, password: str | None, link_sha256: str | None) -> Person:
     return object_from(Person, PERSON, record, password=password, link_sha256=link_sha256)
+
+
+def signing_key_record(key: SigningKey) -> Record:
+    return record_of(key, SIGNING_KEY)
+
+
+def signing_key_from(record: ReadRecord) -> SigningKey:
+    return object_from(SigningKey, SIGNING_KEY, record)
 
 
 def audit_record(entry: AuditEntry) -> Record:

@@ -11,6 +11,7 @@ from gatepost.tenancy.fields import Record
 from gatepost.tenancy.one_time_address import OneTimeAddress, Purpose
 from gatepost.tenancy.person import Activity, ActivityFilter, Identity, Passkey, Person, SignedIn
 from gatepost.tenancy.proof import Proof
+from gatepost.tenancy.signing_key import SigningKey
 from gatepost.tenancy.tenant import AcceptedDomain, AuditEntry, InboundConnector, SendConnector, Tenant
 from gatepost.tenancy.token import Token
 
@@ -69,6 +70,23 @@ class People(Protocol):
         """Sessions and tickets that were used last before, and activities from before."""
 
 
+class SigningKeys(Protocol):
+    """Keys by which mail is signed. The private half goes in and never comes out."""
+
+    def every(self, tenant: str | None = None, domain: str | None = None) -> Sequence[SigningKey]:
+        """In order of tenant, domain and selector; `tenant` '': the operator's."""
+
+    def add(self, key: SigningKey, private: bytes) -> None:
+        """`private`: PKCS #8, DER."""
+
+    def put(self, key: SigningKey, action: str) -> None: ...
+
+    def note(self, key: SigningKey) -> None:
+        """What a look at DNS has shown: remembered, but no change of the directory."""
+
+    def remove(self, key: SigningKey) -> None: ...
+
+
 class DirectoryEditor(Directory, Protocol):
     """Look-ups as in `Directory`, never stale; listings; changes, each with its audit entry."""
 
@@ -82,6 +100,9 @@ class DirectoryEditor(Directory, Protocol):
 
     @property
     def people(self) -> People: ...
+
+    @property
+    def signing_keys(self) -> SigningKeys: ...
 
     def close(self) -> None: ...
 

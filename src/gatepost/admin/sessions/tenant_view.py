@@ -33,6 +33,10 @@ def own_verdict(verdict: Mapping[str, Any], tenant: str) -> dict[str, Any]:
     }
 
 
+_SENT: Final = ("relay", "deliver")
+"""Outcomes of mail that comes from a tenant's own servers."""
+
+
 def own_record(record: Mapping[str, Any], tenant: str, is_own_sender: Callable[[str], bool]) -> dict[str, Any] | None:
     """A session record, with what concerns the tenant: mail attributed to it, and refused mail that bears its domains.
     None: nothing does."""
@@ -51,7 +55,10 @@ def _own_transaction(
         if each.get("tenant") == tenant or (sent_by_own and each.get("outcome") == "refused")
     ]
     more_refused = transaction.get("more_refused", 0) if sent_by_own else 0
-    return {**transaction, "recipients": recipients, "more_refused": more_refused}
+    own = {**transaction, "recipients": recipients, "more_refused": more_refused}
+    if not any(each.get("tenant") == tenant and each.get("outcome") in _SENT for each in recipients):
+        own.pop("dkim", None)
+    return own
 
 
 def _may_know(reason: Mapping[str, Any], tenant: str) -> bool:

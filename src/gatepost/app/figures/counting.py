@@ -15,6 +15,7 @@ from gatepost.logs.log_writer import BackgroundLog, LogWriter
 from gatepost.queue.outcome import Delivered, DeliveryOutcome
 from gatepost.receiving.account import SessionAccount, TransactionAccount
 from gatepost.receiving.transaction import RecipientDecision
+from gatepost.signing.message import Signed
 
 Record = dict[str, Any]
 
@@ -81,6 +82,8 @@ class Figures(BackgroundLog[SessionAccount]):
             taken = sum(each.reply.kind < 4 for each in transaction.decisions)
             self._add(names.RECIPIENTS, (), taken)
             minute["accepted"] += 1
+            if transaction.signing is not None:
+                self._add(names.SIGNED, ("signed" if isinstance(transaction.signing, Signed) else "unsigned",))
             outcome = "accepted"
         elif any(refused) or (transaction.reply is not None and transaction.reply.kind >= 4):
             outcome = "refused" if outcome == names.NONE else outcome

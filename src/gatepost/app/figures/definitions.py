@@ -40,6 +40,7 @@ SESSIONS: Final = "gatepost_sessions_total"
 ATTRIBUTION: Final = "gatepost_attribution_total"
 ACCEPTED: Final = "gatepost_messages_accepted_total"
 RECIPIENTS: Final = "gatepost_recipients_accepted_total"
+SIGNED: Final = "gatepost_dkim_signed_total"
 DELIVERY_ATTEMPTS: Final = "gatepost_delivery_attempts_total"
 ACCEPT_SECONDS: Final = "gatepost_accept_seconds"
 DELIVERY_SECONDS: Final = "gatepost_delivery_seconds"
@@ -67,6 +68,12 @@ COUNTERS: Final = (
     ),
     Counter(name=ACCEPTED, says="Messages accepted with 250."),
     Counter(name=RECIPIENTS, says="Recipients of messages accepted with 250."),
+    Counter(
+        name=SIGNED,
+        says="Messages of tenants that have a signing key, by whether they were signed.",
+        labels=("result",),
+        series=(("signed",), ("unsigned",)),
+    ),
     Counter(
         name=DELIVERY_ATTEMPTS,
         says="Attempts to deliver to a recipient, by outcome and the TLS of the session with the next hop.",

@@ -28,6 +28,7 @@ from gatepost.store.directory.rows import (
     stored_connector_record,
     text_of,
 )
+from gatepost.store.directory.signing_keys import Seal, SqliteSigningKeys, seal_beside
 from gatepost.tenancy.allowance import Allowance
 from gatepost.tenancy.fields import Record, time_text
 from gatepost.tenancy.one_time_address import OneTimeAddress, one_time_address_record
@@ -70,6 +71,7 @@ class SqliteDirectoryEditor(DirectoryListing):
         self._who = f"{who}{FROM}{address}" if address else who
         self._clock = clock
         self.people = SqlitePeople(self._rows, self.change, self._record_change)
+        self.signing_keys = SqliteSigningKeys(self._rows, self.change, self._record_change, Seal(seal_beside(path)))
 
     def close(self) -> None:
         self._connection.close()
@@ -104,6 +106,8 @@ class SqliteDirectoryEditor(DirectoryListing):
             for person in self.people.every(tenant.name):
                 self.people.remove(person)
             self.people.forget_tenant(tenant.name)
+            for key in self.signing_keys.every(tenant.name):
+                self.signing_keys.remove(key)
             self._rows("DELETE FROM tenant WHERE name = ?", tenant.name)
             self._record_change("remove", f"tenant {tenant.name}", tenant_record(tenant), None)
 
@@ -123,6 +127,8 @@ class SqliteDirectoryEditor(DirectoryListing):
 
     def remove_domain(self, domain: AcceptedDomain, action: str = "remove") -> None:
         with self.change():
+            for key in self.signing_keys.every(domain.tenant, domain.domain):
+                self.signing_keys.remove(key)
             self._rows("DELETE FROM accepted_domain WHERE domain = ? AND tenant = ?", domain.domain, domain.tenant)
             self._record_change(action, f"domain {domain.domain}", domain_record(domain), None)
 

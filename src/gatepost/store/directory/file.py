@@ -15,7 +15,7 @@ from gatepost.store.schema import bring_up_to_date, format_of, is_empty
 
 # "GPdi": tells our file from any other SQLite file.
 APPLICATION_ID = 0x47506469
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 
 _UNUSABLE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 

@@ -17,7 +17,14 @@ from gatepost.tenancy.fields import ReadRecord
 from gatepost.tenancy.names import covering_patterns, without_wildcard
 from gatepost.tenancy.one_time_address import OneTimeAddress, one_time_address_from
 from gatepost.tenancy.proof import Proof, proof_from
-from gatepost.tenancy.record import domain_from, inbound_connector_from, send_connector_from, tenant_from
+from gatepost.tenancy.record import (
+    domain_from,
+    inbound_connector_from,
+    send_connector_from,
+    signing_key_from,
+    tenant_from,
+)
+from gatepost.tenancy.signing_key import SigningKey
 from gatepost.tenancy.tenant import AcceptedDomain, InboundConnector, SendConnector, Tenant
 
 # What an explanation can hold without drowning its reader.
@@ -136,6 +143,15 @@ class DirectoryQueries:
     def proofs_of(self, pin: str) -> Sequence[Proof]:
         rows = self._rows("SELECT definition FROM proof WHERE sha256 = ?", pin)
         return tuple(proof_from(json.loads(definition)) for (definition,) in rows)
+
+    def signing_domains(self, tenant: str | None) -> frozenset[str]:
+        signs = "SELECT DISTINCT domain FROM signing_key WHERE tenant = ? AND signs"
+        return frozenset(domain for (domain,) in self._rows(signs, tenant or ""))
+
+    def active_signing_keys(self, tenant: str | None, domain: str) -> Sequence[tuple[SigningKey, bytes]]:
+        signs = "SELECT definition, private FROM signing_key WHERE tenant = ? AND domain = ? AND signs"
+        rows = self._rows(signs, tenant or "", domain)
+        return tuple((signing_key_from(json.loads(definition)), private) for definition, private in rows)
 
     def has_verified_domain(self, tenant: str) -> bool:
         return bool(self._rows("SELECT 1 FROM accepted_domain WHERE tenant = ? AND verified LIMIT 1", tenant))

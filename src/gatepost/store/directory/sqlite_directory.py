@@ -14,6 +14,7 @@ from gatepost.store.directory.queries import DirectoryQueries
 from gatepost.tenancy.evidence import Address, CertificateFacts
 from gatepost.tenancy.one_time_address import OneTimeAddress
 from gatepost.tenancy.proof import Proof
+from gatepost.tenancy.signing_key import SigningKey
 from gatepost.tenancy.tenant import AcceptedDomain, InboundConnector, SendConnector, Tenant
 
 # Answers are small (most are "none"); answers that hold connectors are the large ones, about 1 KiB each.
@@ -44,6 +45,8 @@ class SqliteDirectory:
         self._partners = lru_cache(_SOME)(queries.partner_connectors)
         self._connectors_of = lru_cache(128)(queries.connectors_of)
         self._send_connectors = lru_cache(_MANY)(queries.send_connectors)
+        self._signing_domains = lru_cache(_SOME)(queries.signing_domains)
+        self._signing_keys = lru_cache(_SOME)(queries.active_signing_keys)
         self._caches = (
             self._tenant,
             self._naming,
@@ -60,6 +63,8 @@ class SqliteDirectory:
             self._partners,
             self._connectors_of,
             self._send_connectors,
+            self._signing_domains,
+            self._signing_keys,
         )
         self._data_version = self._read_data_version()
         self.version = queries.version
@@ -132,6 +137,14 @@ class SqliteDirectory:
 
     def send_connectors(self, tenant: str | None, domain: str) -> Sequence[SendConnector]:
         return self._send_connectors(tenant, domain)
+
+    def signing_domains(self, tenant: str | None) -> frozenset[str]:
+        """Domains of the tenant, or the operator's (None), for which an active key signs."""
+        return self._signing_domains(tenant)
+
+    def signing_keys(self, tenant: str | None, domain: str) -> Sequence[tuple[SigningKey, bytes]]:
+        """The active keys of a domain, each with its private half, sealed."""
+        return self._signing_keys(tenant, domain)
 
     def one_time_address_at(self, local_part: str) -> OneTimeAddress | None:
         """Never from memory: a one-time address is made a moment before it is used."""

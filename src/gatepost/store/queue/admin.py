@@ -157,7 +157,9 @@ class SqliteQueueAdmin:
             with reporting(file), closing(open_to_read(file)) as connection:
                 row = connection.execute(sql.READ_SIZE_AND_CONTENT, (number,)).fetchone()
                 if row:
-                    return FileContent(_spool_file(file, number), row[0]) if row[1] is None else MemoryContent(row[1])
+                    size, content = row[0], row[1] or b""
+                    spooled = len(content) < size
+                    return FileContent(_spool_file(file, number), size, content) if spooled else MemoryContent(content)
         return None
 
     # -- Changing

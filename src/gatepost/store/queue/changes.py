@@ -16,7 +16,7 @@ from gatepost.store.queue.claims import Claims
 from gatepost.store.queue.group_commit import GroupCommit
 from gatepost.store.queue.orders import NOTHING, carry_out, pending
 from gatepost.store.queue.rows import claimed_recipient, message_row, queued_message, recipient_row
-from gatepost.store.queue.spool import LARGEST_IN_MEMORY, Spool
+from gatepost.store.queue.spool import LARGEST_IN_MEMORY, Spool, before
 
 # Numbers are reserved on disk in blocks, so that hardly a message touches `numbering`; a restart skips the rest.
 _NUMBERS_IN_BLOCK: Final = 4096
@@ -61,18 +61,15 @@ class OpenQueue:
 class Arrival:
     """A new message with its number; its content is in memory, or durable in the spool before this is written."""
 
-    __slots__ = ("_claim", "_content", "_queue", "message", "number")
+    __slots__ = ("_claim", "_content", "_queue", "is_large", "message", "number")
 
     def __init__(self, queue: OpenQueue, message: NewMessage, *, claim: bool) -> None:
         self._queue = queue
         self.number = queue.numbering.take()
         self.message = message
-        self._content = None if message.content.size > LARGEST_IN_MEMORY else b"".join(message.content.chunks())
+        self.is_large = message.content.size > LARGEST_IN_MEMORY
+        self._content = before(message.content) if self.is_large else b"".join(message.content.chunks())
         self._claim = claim
-
-    @property
-    def is_large(self) -> bool:
-        return self._content is None
 
     @property
     def message_id(self) -> str:
@@ -102,7 +99,7 @@ class Arrival:
         return ()
 
     def failed(self, error: Exception) -> None:
-        if self._content is not None:
+        if not self.is_large:
             return
         if isinstance(error, StoreInDoubt):
             self._queue.spool.doubt(self.number)
@@ -121,7 +118,7 @@ class Arrival:
                 domain=domain,
                 tenant=tenant,
                 recipients=tuple([claimed_recipient(id, each, message.received_at) for id, each in recipients]),
-                content=message.content if self._content is not None else None,
+                content=None if self.is_large else message.content,
             )
             for (tenant, domain), recipients in together.items()
         ]

@@ -1,7 +1,8 @@
 """Content on its way into the queue and out of it.
 
 Small content stays in memory and goes into the queue file as a BLOB. Large content goes to a file of the spool folder
-while it comes in, and is read back in pieces: a message of 100 MiB is never in memory whole.
+while it comes in, and is read back in pieces: a message of 100 MiB is never in memory whole. What goes before it is
+known only at its end, and is the BLOB then.
 
 Laws: nothing here blocks the event loop for longer than one piece takes. A spool file is synced under its final name,
 and its folder with it, before the row that speaks of it is committed. What has no row when the queue is opened goes.
@@ -33,20 +34,21 @@ _Result = TypeVar("_Result")
 
 
 class FileContent:
-    """Content in a file that belongs to the queue."""
+    """Content in a file that belongs to the queue, and what goes before it."""
 
-    __slots__ = ("_file", "_size")
+    __slots__ = ("_before", "_file", "_size")
 
-    def __init__(self, file: Path, size: int) -> None:
+    def __init__(self, file: Path, size: int, before: bytes = b"") -> None:
         self._file = file
         self._size = size
+        self._before = before
 
     @property
     def size(self) -> int:
         return self._size
 
     def chunks(self) -> Iterator[bytes]:
-        return _pieces(self._file)
+        return _pieces(self._before, self._file)
 
     def release(self) -> None:
         """Nothing to give back: each reading closes its own file."""
@@ -55,18 +57,20 @@ class FileContent:
 class IncomingContent:
     """Large content that has come in whole and belongs to nobody yet: released without being kept, its file goes."""
 
-    __slots__ = ("_file",)
+    __slots__ = ("_file", "before")
 
-    def __init__(self, file: "_IncomingFile") -> None:
+    def __init__(self, file: "_IncomingFile", before: bytes) -> None:
         self._file = file
+        self.before = before
+        """What goes before the file's octets, and into the message's row."""
 
     @property
     def size(self) -> int:
-        return self._file.size
+        return len(self.before) + self._file.size
 
     def chunks(self) -> Iterator[bytes]:
         self._file.write_out()
-        return _pieces(self._file.path)
+        return _pieces(self.before, self._file.path)
 
     def release(self) -> None:
         self._file.remove()
@@ -74,6 +78,11 @@ class IncomingContent:
     def keep(self, final: Path) -> None:
         """Move to `final` and sync file and folder; when that fails nothing is left. Blocks: call it in a thread."""
         self._file.move_durably(final)
+
+
+def before(content: Content) -> bytes | None:
+    """What a message's row holds of large content."""
+    return (content.before or None) if isinstance(content, IncomingContent) else None
 
 
 class _IncomingFile:
@@ -160,13 +169,14 @@ class ContentWriter:
         if self.needs_flush:
             await self._spool.run(self._hand_buffer_to_file().write_out)
 
-    def finish(self) -> Content:
-        """The content, which is the receiver's from now on: to be accepted, or released."""
-        if self.size <= LARGEST_IN_MEMORY:
-            return MemoryContent(b"".join(self._buffer))
+    def finish(self, before: bytes = b"") -> Content:
+        """The content, which is the receiver's from now on: to be accepted, or released. `before`: what is known only
+        now and goes before all that was written."""
+        if len(before) + self.size <= LARGEST_IN_MEMORY:
+            return MemoryContent(b"".join((before, *self._buffer) if before else self._buffer))
         file = self._hand_buffer_to_file()
         self._file = None
-        return IncomingContent(file)
+        return IncomingContent(file, before)
 
     def discard(self) -> None:
         """Nobody wants it. Without effect once it is finished."""
@@ -216,8 +226,8 @@ class Spool:
     def incoming_file(self) -> _IncomingFile:
         return _IncomingFile(self._folder / f"incoming-{next(self._incoming)}")
 
-    def stored(self, number: int, size: int) -> FileContent:
-        return FileContent(self._folder / str(number), size)
+    def stored(self, number: int, size: int, before: bytes) -> FileContent:
+        return FileContent(self._folder / str(number), size, before)
 
     async def keep(self, content: Content, number: int) -> None:
         """Make large content durable as that of message `number`."""
@@ -282,7 +292,9 @@ def _reporting_disk_errors(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def _pieces(file: Path) -> Iterator[bytes]:
+def _pieces(before: bytes, file: Path) -> Iterator[bytes]:
+    if before:
+        yield before
     with file.open("rb", buffering=0) as opened:
         while octets := opened.read(PIECE):
             yield octets

@@ -183,9 +183,10 @@ class SqliteQueueStore:
             row = self._reader.execute(sql.READ_CONTENT, (number,)).fetchone()
         if row is None:
             raise StoreUnavailable(f"message {message.id} is not in the queue any more: an operator removed it")
-        if row[0] is None:
-            return self._queue.spool.stored(number, message.size)
-        return MemoryContent(row[0])
+        content = row[0] or b""
+        if len(content) < message.size:
+            return self._queue.spool.stored(number, message.size, content)
+        return MemoryContent(content)
 
     def is_empty(self) -> bool:
         with reporting(self._file):

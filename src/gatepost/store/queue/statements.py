@@ -134,7 +134,7 @@ UPDATE recipient SET
 WHERE id = ?1
 """
 
-SPOOLED: Final = "SELECT id FROM message WHERE content IS NULL"
+SPOOLED: Final = "SELECT id FROM message WHERE content IS NULL OR length(content) < size"
 
 # -- The operator's: `{chosen}` is a condition on `recipient r`; each half is answered by one of the partial indexes.
 # `{reached}` is a number: which orders reach it.
@@ -243,7 +243,7 @@ WHERE id IN (SELECT value FROM json_each(:numbers)) AND NOT EXISTS (
   SELECT 1 FROM recipient r
   WHERE r.id >= message.id * {RECIPIENTS_PER_MESSAGE} AND r.id < (message.id + 1) * {RECIPIENTS_PER_MESSAGE}
 )
-RETURNING id, content IS NULL
+RETURNING id, content IS NULL OR length(content) < size
 """
 
 

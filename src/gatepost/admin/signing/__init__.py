@@ -1,0 +1,1 @@
+"""Signing keys of tenants' domains: made, published, used, retired."""
