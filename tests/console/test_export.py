@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from gatepost.admin.people import people
+from gatepost.tenancy.person import ActivityFilter
 
 
 def test_a_file_holds_what_the_search_shows_to_whoever_asks(console: Any, row: Any) -> None:
@@ -64,7 +65,7 @@ def test_who_fetched_what_is_kept(console: Any, row: Any) -> None:
     ann = console.person("ann", "contoso")
     ann.get("/export?from=ann@contoso.com")
     with console.editor() as editor:
-        latest = people.activities(editor, "ann", 1)[0]
+        latest = people.activities(editor, ActivityFilter(person="ann"), 1)[0]
     assert latest.about == f"an export of the trace as csv, filters: {json.dumps({'from': 'ann@contoso.com'})}"
 
 
