@@ -31,7 +31,7 @@ def _peers() -> None:
     try:
         if os.geteuid() != 0:
             raise PeerError("real peers need a root of their own each: run this as root")
-        for name in ("postfix", "exim", "opensmtpd", "swaks"):
+        for name in ("postfix", "exim", "opensmtpd", "swaks", "prometheus"):
             unpacked(name)
     except PeerError as error:
         if os.environ.get("CI") == "true":

@@ -61,6 +61,7 @@ KNOWN = {
         # 6.8 cannot sign under OpenSSL 3, so it presents no certificate (OpenSMTPD issues 1171 and 1239).
         backported_for=("bookworm",),
     ),
+    "prometheus": Peer(packages=("prometheus",), programs=("usr/bin/promtool",)),
     "swaks": Peer(packages=("swaks", "libnet-ssleay-perl"), programs=()),
 }
 

@@ -15,6 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from gatepost.app.figures import snapshots
 from gatepost.app.figures.definitions import COUNTERS, HISTOGRAMS, Counter, Histogram, series_of
 from gatepost.app.figures.gauges import gauges
+from gatepost.app.figures.next_hops import FAULTS
 from gatepost.config import Config
 from gatepost.queue.store import StoreError
 
@@ -84,6 +85,11 @@ def _of_processes(found: snapshots.Snapshots) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "gatepost_workers", "Workers that were heard of in the last seconds.", len(found.fresh(now))
     )
+    faults = GaugeMetricFamily("gatepost_next_hop_faults", "Next hops that need a person.", labels=("code",))
+    standing = {(each["code"], each["about"]) for worker in found.fresh(now) for each in worker.get("next_hops", ())}
+    for code in FAULTS:
+        faults.add_metric((code,), sum(each == code for each, _ in standing))
+    yield faults
     yield CounterMetricFamily(
         "gatepost_worker_ends_total", "Workers that ended while the server ran.", serve["restarts"] if serve else 0
     )

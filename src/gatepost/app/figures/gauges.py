@@ -1,4 +1,5 @@
-"""What is true at this moment, of what no worker counts: the queue, certificates, prospects, the directory.
+"""What is true at this moment, of what no worker counts: the disk, the queue, certificates, prospects,
+the directory.
 
 What is said of a forecast is at most five minutes old.
 """
@@ -19,15 +20,28 @@ from gatepost.config import Config
 from gatepost.mail.visible import visible
 from gatepost.queue.message import RecipientState
 from gatepost.queue.store import QueueFilter
+from gatepost.store.queue.capacity import free_disk
 
 
 def gauges(config: Config) -> Iterator[Metric]:
-    """Raises `StoreError`."""
+    """Raises `StoreError`, `OSError`."""
     with closing(open_editor(config)) as editor:
         yield _prospects(config, editor)
         yield _own_certificates(config, editor)
         yield GaugeMetricFamily("gatepost_directory_version", "Changes of the directory so far.", editor.version)
     yield from _queue(config)
+    yield from _disk(config)
+
+
+def _disk(config: Config) -> Iterator[Metric]:
+    # Before the first start there is no such folder.
+    folder = config.queue_folder if config.queue_folder.exists() else config.data
+    yield GaugeMetricFamily("gatepost_disk_free_bytes", "Left on the disk of the queue.", free_disk(folder))
+    yield GaugeMetricFamily(
+        "gatepost_disk_least_free_bytes",
+        "Below so much new mail is refused ([queue] least_free_disk).",
+        config.queue.least_free_disk,
+    )
 
 
 def _prospects(config: Config, editor: DirectoryEditor) -> Metric:

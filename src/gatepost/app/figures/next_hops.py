@@ -12,6 +12,10 @@ from gatepost.tenancy.tenant import SendConnector
 
 Record = dict[str, Any]
 
+DOWN: Final = "next-hop-down"
+REFUSES_US: Final = "relay-refuses-us"
+FAULTS: Final = (DOWN, REFUSES_US)
+
 _MOST: Final = 1000
 _REMEMBERED_S: Final = 4 * 3600.0
 """Longer than any pause between two attempts (`[retry] interval`), unless somebody makes it much longer."""
@@ -36,7 +40,7 @@ class NextHopFaults:
     def is_down(self, connector: SendConnector, why: str, now: float) -> None:
         """None of its smart hosts takes a session."""
         self._note(
-            "next-hop-down",
+            DOWN,
             _name(connector),
             f"{', '.join(map(str, connector.smart_hosts))} of send connector {_name(connector)} takes no mail: {why}",
             "look after that server, or change the connector: gatepost send-connector show "
@@ -46,15 +50,15 @@ class NextHopFaults:
 
     def takes_mail(self, connector: SendConnector) -> None:
         if self._faults:
-            self._faults.pop(("next-hop-down", _name(connector)), None)
+            self._faults.pop((DOWN, _name(connector)), None)
 
     def refuses_us(self, host: str, tenant: str | None, says: str, do: str, now: float) -> None:
         """A relay of ours does not recognise this server."""
-        self._note("relay-refuses-us", _about(host, tenant), says, do, now)
+        self._note(REFUSES_US, _about(host, tenant), says, do, now)
 
     def recognises_us(self, host: str, tenant: str | None) -> None:
         if self._faults:
-            self._faults.pop(("relay-refuses-us", _about(host, tenant)), None)
+            self._faults.pop((REFUSES_US, _about(host, tenant)), None)
 
     def faults(self, now: float) -> list[Record]:
         standing = {key: each for key, each in self._faults.items() if now - each.at < _REMEMBERED_S}
