@@ -8,13 +8,13 @@ from textwrap import dedent
 import pytest
 
 from gatepost.admin.sessions.explain import Question
-from gatepost.admin.sessions.explain_exchange_online import explain_exchange_online, judge_as_told
+from gatepost.admin.sessions.explain_exchange_online import explain_exchange_online
 from gatepost.doctor.logged_session import logged_session
 from gatepost.doctor.path.joining import mail_path
 from gatepost.doctor.reading import Collection, read_octets
 from gatepost.doctor.relay_side import turning_edits, world_of
 from gatepost.doctor.symptoms import symptoms
-from gatepost.exchange.exported_tenant import exported_tenant
+from gatepost.exchange.exported_tenant import exported_tenant, judge_as_told
 from gatepost.mail.address import Mailbox
 
 REFUSED = """
@@ -117,3 +117,9 @@ def test_doctor_and_explain_agree_on_how_deep_a_wildcard_reaches(labels, wild):
     deep = wild and labels > 1
     assert ("name-deeper-than-wildcard" in causes) == deep
     assert bool(doubts) == deep
+
+
+def test_where_connector_and_sender_are_both_wrong_both_are_repaired():
+    (command,) = edits("x@stranger.example", SenderIPAddresses="{198.51.100.77}").values()
+    assert "@{Add='198.51.100.19'}" in command
+    assert "envelope sender" in command

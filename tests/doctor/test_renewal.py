@@ -77,3 +77,17 @@ def test_a_file_without_certificate_is_refused_in_one_line(tmp_path: Path) -> No
     (tmp_path / "new.pem").write_text("550 5.7.64 TenantAttribution; Relay Access Denied\n")
     with pytest.raises(NoCertificate, match="not a certificate"):
         rehearsed(read_files([tmp_path / "new.pem"]), read_files([tmp_path / "new.pem"]), NOW.timestamp())
+
+
+def test_a_second_connector_that_takes_the_next_certificate_saves_the_mail(tmp_path: Path) -> None:
+    _certificate(tmp_path / "old.pem", "mail.swift.example")
+    new = _certificate(tmp_path / "new.pem", "post.swift.example")
+    names = ("mail.swift.example", "post.swift.example")
+    connectors = ", ".join((CONNECTOR % each).strip("[]").replace("From HQ", each) for each in names)
+    (tmp_path / "connectors.json").write_text(f"[{connectors}]")
+    evidence = read_files([tmp_path / "old.pem", tmp_path / "connectors.json"])
+    found = [
+        each for each in rehearsed(read_files([new]), evidence, NOW.timestamp()).findings if "A01" in each.catalogue
+    ]
+    assert [each.confidence for each in found] == ["medium"]
+    assert "so connector 'post.swift.example' takes its sessions" in found[0].summary

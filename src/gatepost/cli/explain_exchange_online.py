@@ -12,14 +12,13 @@ from gatepost.admin.sessions.explain_exchange_online import (
     CloudAnswer,
     CloudOutcome,
     explain_exchange_online,
-    judge_as_told,
 )
 from gatepost.cli import context
 from gatepost.cli.show_attribution import print_verdict
 from gatepost.doctor.evidence import EvidenceBundle
 from gatepost.doctor.logged_session import LoggedSession, logged_session
 from gatepost.doctor.reading import NothingToRead, read_files
-from gatepost.exchange.exported_tenant import NotEnoughExported, exported_tenant
+from gatepost.exchange.exported_tenant import NotEnoughExported, exported_tenant, judge_as_told
 from gatepost.tenancy.session_record import attribution_record
 
 if TYPE_CHECKING:

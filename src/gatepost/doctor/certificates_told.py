@@ -11,8 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from gatepost.doctor.addresses import refused_by_attribution
 from gatepost.doctor.evidence import CertificateSeen, EvidenceBundle, Moment, SmtpSession
-from gatepost.mail.domain import pattern_covers
-from gatepost.tenancy.names import WILDCARD, lies_deeper, without_wildcard
+from gatepost.tenancy.names import covers, lies_deeper
 
 _DAY = 86400.0
 _APPLIANCE = re.compile(
@@ -46,11 +45,6 @@ def normalized_name(text: str) -> str:
 def matches(name: str, pattern: str) -> bool:
     """Whether a certificate's `name` satisfies a connector's `pattern` for certain, both lower-case."""
     return covers(pattern, name) and not lies_deeper(name, pattern)
-
-
-def covers(pattern: str, name: str) -> bool:
-    """Whether a connector's `pattern` covers a certificate's `name` at whatever depth."""
-    return pattern_covers(pattern, without_wildcard(name) if pattern.startswith(WILDCARD) else name)
 
 
 def names_of(certificate: CertificateSeen) -> tuple[str, ...]:

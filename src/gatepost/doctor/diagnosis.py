@@ -19,6 +19,7 @@ from gatepost.doctor.finding import Cited, Confidence, Finding, Fix, RuledOut
 from gatepost.doctor.missing import missing
 from gatepost.doctor.near_causes import spoken_against
 from gatepost.doctor.path.stations import Station, stations
+from gatepost.doctor.relay_side import held_to_the_verdict
 from gatepost.doctor.rules import all_rules
 from gatepost.exchange.source import Fact, Source
 
@@ -50,7 +51,9 @@ def diagnose(bundle: EvidenceBundle) -> Diagnosis:
     facts = derive(bundle)
     verdicts = [rule(bundle, facts) for rule in all_rules()]
     model = explained(bundle)
-    findings = together(model, ranked([each for each in verdicts if isinstance(each, Finding)], bundle))
+    said = held_to_the_verdict(model.path, (each for each in verdicts if isinstance(each, Finding)))
+    model = replace(model, findings=tuple(held_to_the_verdict(model.path, model.findings)))
+    findings = together(model, ranked(list(said), bundle))
     findings = fitted(_said_once(for_every_program(findings, model.path)), model.path)
     named = {each.rule for each in findings}
     spoken = [each for each in verdicts if isinstance(each, RuledOut) and each.rule not in named]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import ip_address
 
+from gatepost.doctor.certificates_told import is_self_signed
 from gatepost.doctor.evidence import CertificateSeen, EvidenceBundle, Moment
 from gatepost.exchange.exported_tenant import NotEnoughExported
 from gatepost.tenancy.evidence import Address, CertificateFacts
@@ -59,7 +60,7 @@ def facts_of(told: CertificateSeen) -> CertificateFacts:
         sha256=told.sha256.lower(),
         public_key_sha256="",
         subject=told.subject.text if told.subject else "",
-        issuer=told.issuer.text if told.issuer else "",
+        issuer=_issuer(told),
         serial=told.serial.lower(),
         not_before=_time(told.not_before),
         not_after=_time(told.not_after),
@@ -69,6 +70,12 @@ def facts_of(told: CertificateSeen) -> CertificateFacts:
         key="",
         signature_algorithm=told.signature_algorithm,
     )
+
+
+def _issuer(told: CertificateSeen) -> str:
+    """That of a self-signed one is written as its subject is, however the log writes it."""
+    name = told.subject if is_self_signed(told) and told.subject else told.issuer
+    return name.text if name else ""
 
 
 def _time(moment: Moment | None) -> datetime | None:

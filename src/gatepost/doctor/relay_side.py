@@ -7,7 +7,7 @@ tried, and those that turn the verdict are the repairs. Law 5: nothing here deci
 
 # ruff: noqa: E501 - a sentence broken over lines reads worse
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from ipaddress import ip_address, ip_network
@@ -20,16 +20,17 @@ from gatepost.doctor.addresses import (
     parsed_networks,
     refused_by_attribution,
 )
-from gatepost.doctor.certificates_told import is_self_signed, names_of, of_one_organisation, on_the_refused_host, shown
+from gatepost.doctor.certificates_told import at as seconds
+from gatepost.doctor.certificates_told import names_of, of_one_organisation, on_the_refused_host, shown
 from gatepost.doctor.evidence import CertificateSeen, EvidenceBundle
-from gatepost.doctor.finding import Fix
+from gatepost.doctor.finding import Finding, Fix
 from gatepost.doctor.logged_session import facts_of
 from gatepost.doctor.path import values
 from gatepost.doctor.path.objects import MailPath, Session
 from gatepost.doctor.path.told import How, Told, assumed, inferred, seen
 from gatepost.doctor.senders import domain_of, is_application_mailbox, is_local_name
 from gatepost.exchange import objects
-from gatepost.exchange.exported_tenant import ExportedDirectory
+from gatepost.exchange.exported_tenant import ExportedDirectory, accepted_domains, judge_as_told
 from gatepost.exchange.powershell import argument
 from gatepost.exchange.source import Fact
 from gatepost.exchange.translate import connector_of
@@ -39,15 +40,11 @@ from gatepost.tenancy.attribution import EOP, Attribution, Outcome, RuleSet, att
 from gatepost.tenancy.candidates import gather
 from gatepost.tenancy.evidence import (
     Address,
-    CertificateFacts,
-    ClientCertificate,
     Evidence,
-    PresentedCertificate,
     TlsEvidence,
-    VerificationError,
-    VerifiedCertificate,
 )
 from gatepost.tenancy.names import lies_deeper, without_wildcard
+from gatepost.tenancy.reasons import ReasonCode
 from gatepost.tenancy.tenant import AcceptedDomain, ConnectorType, InboundConnector, Tenant
 
 _TENANT: Final = "the tenant"
@@ -62,6 +59,7 @@ _OTHER_READINGS: Final = (
     replace(EOP, name_below_domain_is_owned=True),
     replace(EOP, null_reverse_path_is_in_every_domain=False),
 )
+_BY_NAME_ALONE: Final = replace(EOP, unowned_name_with_reverse_path=False, name_below_domain_is_owned=True)
 _WIDEST: Final = 24
 """Exchange Online takes single addresses and /24 to /32."""
 _SOMETIME: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -73,7 +71,7 @@ class World:
 
     connectors: tuple[InboundConnector, ...]
     exported: tuple[objects.InboundConnector, ...]
-    domains: frozenset[str]
+    domains: tuple[AcceptedDomain, ...]
     domains_seen: bool
     address: Told[Address]
     leaf: Told[CertificateSeen | None]
@@ -87,14 +85,12 @@ class World:
     range_refused: bool = False
     """The service refused to save a range of addresses."""
     forward_path: ForwardPath = _OUTSIDE
+    at: datetime = _SOMETIME
+    """When the session was; not told: before any certificate ended."""
 
     def verdict(self, rules: RuleSet = EOP) -> Attribution:
         tenant = Tenant(name=_TENANT, created_at=_SOMETIME)
-        domains = [
-            AcceptedDomain(domain=each, tenant=_TENANT, token="", verified=True, match_subdomains=False)
-            for each in self.domains
-        ]
-        directory = ExportedDirectory(tenant, domains, self.connectors)
+        directory = ExportedDirectory(tenant, self.domains, self.connectors)
         evidence = Evidence(
             address=self.address.value,
             listener="",
@@ -103,12 +99,12 @@ class World:
             reverse_path=self.reverse_path.value,
             forward_paths=(self.forward_path,),
         )
-        return attribute(evidence, gather(directory, evidence, _judge, _SOMETIME), _SOMETIME, rules)
+        return attribute(evidence, gather(directory, evidence, judge_as_told, self.at), self.at, rules)
 
     def _tls(self) -> TlsEvidence | None:
         if self.leaf.value is None:
             return None
-        certificate = _judged(self.leaf.value)
+        certificate = judge_as_told((facts_of(self.leaf.value),), (), self.at)
         return TlsEvidence(protocol="TLSv1.2", cipher="", cipher_bits=0, server_name=None, certificate=certificate)
 
     @property
@@ -116,24 +112,21 @@ class World:
         return self.verdict().outcome in _TAKEN
 
     @property
+    def is_shown_whole(self) -> bool:
+        """Whether nothing that the verdict rests on is assumed, cut short, or another session's."""
+        cut = any(each.truncated("SenderIPAddresses", "TlsSenderCertificateName") for each in self.exported)
+        weakest_known = min(self.address.how, self.leaf.how, self.reverse_path.how)
+        return self.domains_seen and weakest_known is How.SEEN and not (cut or self.several_refused)
+
+    @property
+    def is_in_no_accepted_domain(self) -> bool:
+        """Whether the certificate's name counts for the sender's sake only."""
+        return self.domains_seen and self.relays and self.verdict(_BY_NAME_ALONE).outcome not in _TAKEN
+
+    @property
     def is_doubtful(self) -> bool:
         """Whether a reading of Microsoft's texts exists under which the session is relayed all the same."""
         return any(self.verdict(rules).outcome in _TAKEN for rules in _OTHER_READINGS)
-
-
-def _judge(
-    chain: tuple[CertificateFacts, ...], trust_anchors: tuple[str, ...], at: datetime, tenant: str = ""
-) -> ClientCertificate:
-    return VerifiedCertificate(leaf=chain[0], chain=chain, anchor="")
-
-
-def _judged(certificate: CertificateSeen) -> ClientCertificate:
-    """Its chain is taken for whole and trusted, unless the certificate itself shows that it is not."""
-    leaf = facts_of(certificate)
-    if is_self_signed(certificate):
-        error = VerificationError(code=18, depth=0, text="self-signed certificate")
-        return PresentedCertificate(leaf=leaf, chain=(leaf,), errors=(error,))
-    return VerifiedCertificate(leaf=leaf, chain=(leaf,), anchor="")
 
 
 # --- the world that the evidence shows ------------------------------------------------------------------------------
@@ -148,9 +141,9 @@ def world_of(path: MailPath) -> World | None:
     latest = {each.name.casefold() or str(each.source): each for each in bundle.inbound_connectors}
     exported = tuple(latest.values())
     connectors = tuple(connector_of(each, _TENANT, _key(each)) for each in exported)
-    session = _refused_session(path)
+    session = _session(path)
     reverse_path = _reverse_path(bundle, session)
-    domains = frozenset(key for each in bundle.accepted_domains if (key := _domain_key(each.domain)))
+    domains = accepted_domains(bundle.exports, _TENANT)
     return World(
         connectors=connectors,
         exported=exported,
@@ -159,6 +152,7 @@ def world_of(path: MailPath) -> World | None:
         address=_address(bundle, session, exported),
         leaf=_leaf(session, bundle),
         reverse_path=reverse_path,
+        at=_when(session),
         listing=tuple(seen(each.command, each, f"{each.command}: nothing listed") for each in empty),
         several_refused=len([each for each in egress_addresses(bundle) if each.refused]) > 1
         or bool(left_behind(bundle)),
@@ -174,10 +168,17 @@ def _key(connector: objects.InboundConnector) -> str:
     return connector.name or str(connector.source)
 
 
-def _refused_session(path: MailPath) -> Session | None:
+def _session(path: MailPath) -> Session | None:
+    """The refused one, else one of which no answer is shown."""
     out = [each for each in path.sessions if each.way == "out"]
-    refused = (each for each in out if any(refused_by_attribution(reply) for reply in each.log.replies))
-    return next(refused, None)
+    refused = [each for each in out if any(refused_by_attribution(reply) for reply in each.log.replies)]
+    open_ended = (each for each in out if each.log.log == "send" and each.log.accepted is None)
+    return refused[0] if refused else next(open_ended, None)
+
+
+def _when(session: Session | None) -> datetime:
+    moment = seconds(session.log.at) if session is not None else None
+    return datetime.fromtimestamp(moment, UTC) if moment else _SOMETIME
 
 
 def _domain_key(text: str) -> str:
@@ -187,12 +188,17 @@ def _domain_key(text: str) -> str:
         return ""
 
 
-def _domains_taken_for_granted(connectors: Sequence[InboundConnector], path: Told[ReversePath]) -> frozenset[str]:
+def _domains_taken_for_granted(
+    connectors: Sequence[InboundConnector], path: Told[ReversePath]
+) -> tuple[AcceptedDomain, ...]:
     """No export of domains: the connector's names and the sender's domain are taken for the tenant's."""
     names = {without_wildcard(name) for each in connectors for name in each.certificate_names}
     parents = {name.partition(".")[2] for name in names if name.count(".") > 1}
     sender = path.value.domain if isinstance(path.value, Mailbox) else ""
-    return frozenset({*names, *parents, sender} - {""})
+    return tuple(
+        AcceptedDomain(domain=each, tenant=_TENANT, token="", verified=True, match_subdomains=False)
+        for each in sorted({*names, *parents, sender} - {""})
+    )
 
 
 def _address(
@@ -247,6 +253,70 @@ def _path(text: str) -> ReversePath:
     return Mailbox(text.rpartition("@")[0], domain, text)
 
 
+# --- the same tenant with another certificate ---------------------------------------------------------------------------
+
+
+def by_certificate(world: World, leaf: CertificateSeen) -> World:
+    """A session of the tenant's own sender that nothing but this certificate could identify, whole and trusted."""
+    own = next((each.domain for each in world.domains), "sender.invalid")
+    return replace(
+        world,
+        address=assumed(_NOBODYS),
+        leaf=assumed(leaf),
+        reverse_path=assumed(_sender_in(own)),
+        at=_SOMETIME,
+    )
+
+
+def alone(world: World, connector: objects.InboundConnector) -> World:
+    """The tenant with that connector only."""
+    index = world.exported.index(connector)
+    return replace(world, exported=(connector,), connectors=(world.connectors[index],))
+
+
+# --- what the verdict speaks against ----------------------------------------------------------------------------------
+
+_OTHER_NAME: Final = {ReasonCode.CERTIFICATE_NAME_DOES_NOT_MATCH, ReasonCode.CERTIFICATE_NAME_MATCHES_NO_CONNECTOR}
+_OTHER_ADDRESS: Final = {ReasonCode.ADDRESS_NOT_IN_RANGE, ReasonCode.ADDRESS_MATCHES_NO_CONNECTOR}
+_REASONS: Final = {
+    "connector-disabled": {ReasonCode.CONNECTOR_DISABLED},
+    "renewed-certificate-other-name": _OTHER_NAME,
+    "connector-name-not-in-certificate": _OTHER_NAME,
+    "connector-without-identity": _OTHER_NAME | _OTHER_ADDRESS,
+    "egress-address-changed": _OTHER_ADDRESS,
+    "sender-domain-not-accepted": {
+        ReasonCode.REVERSE_PATH_DOMAIN_NOT_VERIFIED,
+        ReasonCode.ADDRESS_NEEDS_OWNED_REVERSE_PATH,
+    },
+    "certificate-and-sender-domain-not-accepted": {
+        ReasonCode.CERTIFICATE_NAME_NOT_OWNED,
+        ReasonCode.REVERSE_PATH_DOMAIN_NOT_VERIFIED,
+    },
+    "null-sender-by-address": {ReasonCode.NULL_REVERSE_PATH_BY_ADDRESS_ONLY},
+}
+"""Causes that the relay decides, and the reasons of attribution that are the same in its words."""
+
+
+def held_to_the_verdict(path: MailPath, findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Of a session that was shown whole: a cause that attribution gives no reason for is none, and one whose repair alone
+    would not turn the verdict is not the whole story."""
+    world = world_of(path)
+    if world is None or not world.is_shown_whole:
+        yield from findings
+        return
+    given = {reason.code for reason in world.verdict().reasons}
+    edits = tuple(turning_edits(world))
+    turning = {each.cause for each in edits}
+    if any(each.cause == "renewed-certificate-other-name" and not each.and_the_sender for each in edits):
+        turning.add("connector-name-not-in-certificate")
+    for each in findings:
+        reasons = _REASONS.get(each.rule)
+        if reasons is None or each.rule in turning:
+            yield each
+        elif not world.relays and reasons & given:
+            yield replace(each, confidence="medium") if each.confidence == "high" else each
+
+
 # --- edits that turn the verdict ------------------------------------------------------------------------------------
 
 
@@ -259,17 +329,51 @@ class Turned:
     says: str
     premises: tuple[Told[object], ...]
     fixes: tuple[Fix, ...]
+    and_the_sender: bool = False
+    """The sender must change as well."""
 
 
 def turning_edits(world: World) -> Iterator[Turned]:
-    """Every single edit after which the verdict is to relay; nothing where it relays already."""
+    """Every single edit after which the verdict is to relay, else every pair of one and another sender; nothing where it
+    relays already."""
     if world.relays:
         yield from _doubt_about_depth(world)
         return
-    for index, exported in enumerate(world.exported):
-        yield from _edits_of(world, index, exported)
+    single = [each for index, exported in enumerate(world.exported) for each in _edits_of(world, index, exported)]
+    yield from single or _with_another_sender(world)
     if not world.exported:
         yield from _new_connector(world)
+
+
+def _with_another_sender(world: World) -> Iterator[Turned]:
+    """Edits of a connector that turn the verdict once the sender is in an accepted domain too."""
+    if (own := _own_domain(world)) is None or world.reverse_path.how is not How.SEEN:
+        return
+    changed = replace(world, reverse_path=assumed(_sender_in(own)))
+    for index, exported in enumerate(world.exported):
+        for each in _edits_of(changed, index, exported):
+            yield replace(
+                each,
+                says=f"{each.says} The envelope sender <{world.reverse_path.value}> is in no accepted domain: both must be repaired.",
+                premises=(*each.premises, world.reverse_path),
+                fixes=(*each.fixes, _other_sender(own)),
+                and_the_sender=True,
+            )
+
+
+def _own_domain(world: World) -> str | None:
+    names = sorted(each.domain for each in world.domains)
+    return next((each for each in names if not each.endswith(".onmicrosoft.com")), None)
+
+
+def _sender_in(domain: str) -> Mailbox:
+    return Mailbox("sender", domain, f"sender@{domain}")
+
+
+def _other_sender(domain: str) -> Fix:
+    return Fix(
+        "application", f"Set the envelope sender (MAIL FROM, not only the From header) to an address in {domain}"
+    )
 
 
 def _doubt_about_depth(world: World) -> Iterator[Turned]:
@@ -443,12 +547,14 @@ def _sender_edits(world: World) -> Iterator[Turned]:
     """Another reverse-path: one in an accepted domain."""
     if world.reverse_path.how is not How.SEEN or not world.domains:
         return
-    own = next((each for each in sorted(world.domains) if not each.endswith(".onmicrosoft.com")), "")
-    changed = replace(world, reverse_path=assumed(Mailbox("sender", own, f"sender@{own}")))
-    if not own or not changed.relays:
+    if (own := _own_domain(world)) is None:
+        return
+    changed = replace(world, reverse_path=assumed(_sender_in(own)))
+    if not changed.relays:
         return
     text = str(world.reverse_path.value)
-    cause = _cause_of_sender(world.reverse_path.value, any(each.certificate_names for each in world.connectors))
+    reasons = {reason.code for reason in world.verdict().reasons}
+    cause = _cause_of_sender(world.reverse_path.value, ReasonCode.CERTIFICATE_NAME_NOT_OWNED in reasons)
     path = world.reverse_path
     known = path.how if cause == "null-sender-by-address" else How.INFERRED  # to add the domain turns the verdict too
     yield Turned(
@@ -456,9 +562,7 @@ def _sender_edits(world: World) -> Iterator[Turned]:
         subject=text,
         says=f"The envelope sender <{text}> is in no accepted domain; with one in {own} the same session is relayed.",
         premises=(replace(path, how=known),),
-        fixes=(
-            Fix("application", f"Set the envelope sender (MAIL FROM, not only the From header) to an address in {own}"),
-        ),
+        fixes=(_other_sender(own),),
     )
 
 

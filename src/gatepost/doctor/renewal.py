@@ -10,16 +10,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from shlex import quote as shell_quoted
 
-from gatepost.doctor.addresses import identity_connectors, joined
+from gatepost.doctor.addresses import joined
 from gatepost.doctor.causes import all_causes
 from gatepost.doctor.diagnosis import Diagnosis
 from gatepost.doctor.evidence import CertificateSeen, EvidenceBundle
 from gatepost.doctor.finding import Cited, Finding, Fix, cite, found
-from gatepost.doctor.rules.connector_object import name_matches
-from gatepost.doctor.rules.domain_condition import name_is_accepted
+from gatepost.doctor.path.joining import mail_path
+from gatepost.doctor.path.objects import carries
+from gatepost.doctor.relay_side import World, alone, by_certificate, world_of
 from gatepost.errors import GatepostError
 from gatepost.exchange.objects import InboundConnector, ReceiveConnector, SendConnector
 from gatepost.exchange.powershell import argument
+from gatepost.tenancy.names import WILDCARD, covers
 
 
 class NoCertificate(GatepostError, ValueError):
@@ -72,8 +74,9 @@ def _findings(
     bundle: EvidenceBundle,
     now: float,
 ) -> Iterator[Finding]:
-    for connector in identity_connectors(bundle.inbound_connectors):
-        yield from _name(leaf, old, connector, bundle)
+    world = world_of(mail_path(bundle, ()))
+    for connector in world.exported if world else ():
+        yield from _name(leaf, old, connector, world) if world else ()
     on_premises: tuple[SendConnector | ReceiveConnector, ...] = (*bundle.send_connectors, *bundle.receive_connectors)
     for local in on_premises:
         yield from _issuer_and_subject(leaf, old, local)
@@ -114,21 +117,28 @@ def _shown(leaf: CertificateSeen) -> Cited:
 
 
 def _name(
-    leaf: CertificateSeen, old: CertificateSeen | None, connector: InboundConnector, bundle: EvidenceBundle
+    leaf: CertificateSeen, old: CertificateSeen | None, connector: InboundConnector, world: World
 ) -> Iterator[Finding]:
-    pattern = connector.certificate_name.strip()
-    if not pattern:
+    """Asked of attribution: whether the connector recognises a session by the one, and by the other."""
+    pattern, itself = connector.certificate_name.strip(), alone(world, connector)
+    if not pattern or connector.enabled is False or connector.connector_type == "partner":
         return
-    matching = [each for each in leaf.all_names if name_matches(pattern, each)]
-    if matching:
-        if bundle.accepted_domains and not name_is_accepted(bundle, pattern.casefold()):
+    following = by_certificate(itself, leaf)
+    if following.relays:
+        if following.is_in_no_accepted_domain:
             yield _breaks(
                 "F01", 70, f"'{connector.name}' goes by {pattern}, which is in no accepted domain of the tenant.",
                 [cite(connector.where("TlsSenderCertificateName"), pattern)], side="tenant",
             )  # fmt: skip
         return
-    if old is not None and not any(name_matches(pattern, each) for each in old.all_names):
-        return  # not the connector of this certificate
+    if leaf.self_signed or (old is not None and not by_certificate(itself, old).relays):
+        return  # another fault; not the connector of this certificate
+    taken_by = by_certificate(world, leaf).verdict().connector
+    then = (
+        f"connector '{taken_by}' takes its sessions"
+        if taken_by
+        else "every relayed message will be refused (550 5.7.64)"
+    )
     name = leaf.all_names[0] if leaf.all_names else ""
     fix = []
     if name:
@@ -148,8 +158,8 @@ def _name(
         ]
     yield _breaks(
         "A01",
-        95,
-        f"Connector {connector.label} goes by {pattern}; the next certificate has {joined(leaf.all_names) or 'no name'}, so every relayed message will be refused (550 5.7.64).",
+        70 if taken_by else 95,
+        f"Connector {connector.label} goes by {pattern}; the next certificate has {joined(leaf.all_names) or 'no name'}, so {then}.",
         [cite(connector.where("TlsSenderCertificateName"), f"TlsSenderCertificateName {pattern}"), _shown(leaf)],
         fix,
         side="tenant",
@@ -193,7 +203,7 @@ def _issuer_and_subject(
 def _from_the_cloud(leaf: CertificateSeen, bundle: EvidenceBundle) -> Iterator[Finding]:
     for connector in bundle.outbound_connectors:
         wanted = connector.text("TlsDomain").strip()
-        if connector.enabled is False or not wanted or any(name_matches(wanted, each) for each in leaf.all_names):
+        if connector.enabled is False or not wanted or _is_for(leaf, wanted):
             continue
         name = leaf.all_names[0] if leaf.all_names else ""
         yield _breaks(
@@ -204,6 +214,14 @@ def _from_the_cloud(leaf: CertificateSeen, bundle: EvidenceBundle) -> Iterator[F
             [Fix("Exchange Online", f"Set-OutboundConnector -Identity {argument(connector.name)} -TlsDomain {argument(name)}   # when the new certificate is bound")] if name else (),
             side="tenant",
         )  # fmt: skip
+
+
+def _is_for(leaf: CertificateSeen, wanted: str) -> bool:
+    """Exchange Online's TlsDomain is a host, or a wildcard for the hosts of a domain."""
+    host = wanted.casefold()
+    if host.startswith(WILDCARD):
+        return any(covers(host, each) for each in leaf.all_names)
+    return carries(leaf, host) is True
 
 
 def _subject(leaf: CertificateSeen) -> Iterator[Finding]:

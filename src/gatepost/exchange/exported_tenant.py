@@ -6,7 +6,7 @@ not in it is not known rather than not there; without accepted domains there is 
 unowned.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -15,7 +15,14 @@ from gatepost.errors import GatepostError
 from gatepost.exchange.objects import Exports
 from gatepost.exchange.translate import connector_of, not_told
 from gatepost.mail.domain import DomainError, domain_key, is_below, parents
-from gatepost.tenancy.evidence import Address, CertificateFacts
+from gatepost.tenancy.evidence import (
+    Address,
+    CertificateFacts,
+    ClientCertificate,
+    PresentedCertificate,
+    VerificationError,
+    VerifiedCertificate,
+)
 from gatepost.tenancy.names import PresentedName, answering
 from gatepost.tenancy.proof import Proof
 from gatepost.tenancy.tenant import (
@@ -46,8 +53,7 @@ class ExportedTenant:
 
 def exported_tenant(exports: Exports) -> ExportedTenant:
     """Raises `NotEnoughExported`."""
-    keys = {key: each.match_subdomains is True for each in exports.accepted_domains if (key := _key(each.domain))}
-    if not keys:
+    if not accepted_domains(exports, ""):
         raise NotEnoughExported(
             "no accepted domains among the exports: without them every name looks unowned; add "
             "Get-AcceptedDomain | ConvertTo-Json > accepted-domains.json"
@@ -56,11 +62,8 @@ def exported_tenant(exports: Exports) -> ExportedTenant:
         raise NotEnoughExported(
             "no inbound connectors among the exports; add Get-InboundConnector | ConvertTo-Json > connectors.json"
         )
-    name = _name_of(exports, keys)
-    domains = [
-        AcceptedDomain(domain=key, tenant=name, token="", verified=True, match_subdomains=below)
-        for key, below in keys.items()
-    ]
+    name = _name_of(exports)
+    domains = accepted_domains(exports, name)
     latest = {each.name.casefold(): each for each in exports.inbound_connectors}
     connectors = [connector_of(each, name, each.name) for each in latest.values()]
     rejects = any(each.flag("RejectDirectSend") for each in exports.transport_services)
@@ -74,11 +77,37 @@ def exported_tenant(exports: Exports) -> ExportedTenant:
     )
 
 
-def _name_of(exports: Exports, keys: Iterable[str]) -> str:
+def accepted_domains(exports: Exports, tenant: str) -> tuple[AcceptedDomain, ...]:
+    """As attribution knows them; what is no domain name is left out, and of two of one name the last counts."""
+    below = {key: each.match_subdomains is True for each in exports.accepted_domains if (key := _key(each.domain))}
+    return tuple(
+        AcceptedDomain(domain=key, tenant=tenant, token="", verified=True, match_subdomains=match)
+        for key, match in below.items()
+    )
+
+
+def judge_as_told(
+    chain: tuple[CertificateFacts, ...], trust_anchors: tuple[str, ...], at: datetime, tenant: str = ""
+) -> ClientCertificate:
+    """For a certificate that a log tells of, whose chain nobody can verify: taken as trusted, unless the log itself
+    shows why not."""
+    leaf = chain[0]
+    error = None
+    if leaf.not_after is not None and leaf.not_after < at:
+        error = VerificationError(code=10, depth=0, text="certificate has expired")
+    elif leaf.issuer and leaf.issuer == leaf.subject:
+        error = VerificationError(code=18, depth=0, text="self-signed certificate")
+    if error:
+        return PresentedCertificate(leaf=leaf, chain=chain, errors=(error,))
+    return VerifiedCertificate(leaf=leaf, chain=chain, anchor="")
+
+
+def _name_of(exports: Exports) -> str:
     """What to call it: its initial domain's label, else its default domain, else one of its domains."""
+    keys = [key for each in exports.accepted_domains if (key := _key(each.domain))]
     initial = (key.removesuffix(_INITIAL) for key in keys if _is_initial(key))
     default = (key for each in exports.accepted_domains if each.flag("Default") and (key := _key(each.domain)))
-    return next(initial, None) or next(default, None) or next(iter(keys))
+    return next(initial, None) or next(default, None) or keys[0]
 
 
 def _is_initial(key: str) -> bool:

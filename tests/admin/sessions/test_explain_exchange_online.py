@@ -7,9 +7,9 @@ from ipaddress import ip_address
 import pytest
 
 from gatepost.admin.sessions.explain import Question
-from gatepost.admin.sessions.explain_exchange_online import CloudOutcome, explain_exchange_online, judge_as_told
+from gatepost.admin.sessions.explain_exchange_online import CloudOutcome, explain_exchange_online
 from gatepost.doctor.reading import read_text
-from gatepost.exchange.exported_tenant import exported_tenant
+from gatepost.exchange.exported_tenant import exported_tenant, judge_as_told
 from gatepost.mail.address import NULL_REVERSE_PATH
 from gatepost.mail.path_grammar import read_mailbox
 from gatepost.tenancy.evidence import CertificateFacts

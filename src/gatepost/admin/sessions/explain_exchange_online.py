@@ -17,13 +17,6 @@ from gatepost.exchange.exported_tenant import ExportedTenant
 from gatepost.mail.address import ForwardPath, Mailbox
 from gatepost.tenancy.attribution import EOP, Attribution, Basis, Outcome, RuleSet
 from gatepost.tenancy.candidates import ChainJudge
-from gatepost.tenancy.evidence import (
-    CertificateFacts,
-    ClientCertificate,
-    PresentedCertificate,
-    VerificationError,
-    VerifiedCertificate,
-)
 from gatepost.tenancy.reasons import Reason, ReasonCode
 
 
@@ -98,22 +91,6 @@ def explain_exchange_online(
         _cloud_answer(tenant, question, answer, [(asks, other[index]) for asks, other in others])
         for index, answer in enumerate(answers)
     )
-
-
-def judge_as_told(
-    chain: tuple[CertificateFacts, ...], trust_anchors: tuple[str, ...], at: datetime, tenant: str = ""
-) -> ClientCertificate:
-    """For a certificate that a log tells of, whose chain nobody can verify: taken as trusted, unless the log itself
-    shows why not."""
-    leaf = chain[0]
-    error = None
-    if leaf.not_after is not None and leaf.not_after < at:
-        error = VerificationError(code=10, depth=0, text="certificate has expired")
-    elif leaf.issuer and leaf.issuer == leaf.subject:
-        error = VerificationError(code=18, depth=0, text="self-signed certificate")
-    if error:
-        return PresentedCertificate(leaf=leaf, chain=chain, errors=(error,))
-    return VerifiedCertificate(leaf=leaf, chain=chain, anchor="")
 
 
 def _asked(

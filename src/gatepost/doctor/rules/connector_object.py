@@ -15,7 +15,6 @@ from gatepost.doctor.addresses import (
     parsed_address,
     refused_by_attribution,
 )
-from gatepost.doctor.certificates_told import covers
 from gatepost.doctor.derived import Derived
 from gatepost.doctor.evidence import EvidenceBundle, ReplySeen
 from gatepost.doctor.finding import Finding, Fix, RuledOut, cite, found, rule, ruled_out
@@ -23,6 +22,7 @@ from gatepost.doctor.senders import domain_of, domains_told, senders, told_in_ot
 from gatepost.exchange.objects import InboundConnector
 from gatepost.exchange.powershell import argument, object_of, quoted
 from gatepost.mail.domain import is_below
+from gatepost.tenancy.names import covers
 
 
 def _refusal(bundle: EvidenceBundle) -> ReplySeen | None:
