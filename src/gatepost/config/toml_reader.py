@@ -204,7 +204,7 @@ def _config(file: Path, content: str, top: _Table) -> Config:
         config,
         user=text,
         group=text,
-        log=one_of("text", "json"),
+        log=one_of("text", "json", "journal"),
         help_link=text,
         postmaster=mailbox,
         verification_grace_days=days,

@@ -238,7 +238,7 @@ class Config:
     console: ConsoleConfig | None = None
     metrics: MetricsConfig | None = None
     alarm: AlarmConfig | None = None
-    log: Literal["text", "json"] = "text"
+    log: Literal["text", "json", "journal"] = "text"
     help_link: str | None = None
     """Added to refusals when set."""
     postmaster: str | None = None

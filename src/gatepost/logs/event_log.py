@@ -1,4 +1,5 @@
-"""The operator's log: one line per event on standard output, as text for people or as JSON for programs.
+"""The operator's log: one line per event on standard output, as text for people or as JSON for programs, or one entry
+per event in systemd's journal.
 
 What flows through: `emit` on a session's way, formatting and writing on the log writer's thread. Laws: secrets are
 never written, whatever field they come in; a line is one line whatever a peer put into a value; a reader of the log
@@ -19,6 +20,7 @@ from functools import lru_cache
 from json import JSONEncoder, dumps
 from typing import Final, Literal, NamedTuple
 
+from gatepost.logs.journal import Journal, entry, field_name, message_id
 from gatepost.logs.log_shares import network_of
 from gatepost.logs.log_writer import BackgroundLog, LogWriter
 from gatepost.mail.visible import is_plain, visible_json
@@ -53,11 +55,15 @@ _WARNINGS: Final = frozenset(
         "turned-away",
     }
 )
+_PRIORITIES: Final = {"error": "3", "warning": "4", "info": "6"}
+"""As syslog(3) counts them."""
 _ERRORS: Final = frozenset(
     {"bug", "message-stuck", "queue-full", "renewal-refused", "store-unavailable", "supervisor-gone"}
 )
 _FOR_A_PERSON: Final = _ERRORS | {"certificate-not-loaded", "renewal-not-rehearsed", "token-not-renewed"}
 """What `gatepost status` shows for an hour."""
+
+LogForm = Literal["text", "json", "journal"]
 
 
 class LoggedEvent(NamedTuple):
@@ -71,10 +77,11 @@ class EventLog(BackgroundLog[LoggedEvent]):
 
     def __init__(
         self,
-        form: Literal["text", "json"],
+        form: LogForm,
         writer: LogWriter,
         clock: Callable[[], float] = time.time,
         fd: int | None = None,
+        journal: Journal | None = None,
         heed: Callable[[float, str, str, str], None] = lambda at, event, problem, do: None,
         **always: object,
     ) -> None:
@@ -82,6 +89,8 @@ class EventLog(BackgroundLog[LoggedEvent]):
         says it."""
         super().__init__(writer, "event log", _MOST_WAITING, clock)
         self._line = json_line if form == "json" else text_line
+        self._journal = (journal or Journal()) if form == "journal" else None
+        self._has_journal = True
         self._fd = sys.stdout.fileno() if fd is None else fd
         self._always = always
         self._heed = heed
@@ -104,12 +113,34 @@ class EventLog(BackgroundLog[LoggedEvent]):
             self.emit("refusals-not-listed", address=address, refused=refused)
 
     def _write(self, entries: Sequence[LoggedEvent], now: float) -> None:
-        piece = b""
+        logged = []
         for at, event, fields in entries:
             if event in _FOR_A_PERSON:
                 problem, do = (str(_shown(name, fields.get(name)) or "") for name in ("problem", "do"))
                 self._heed(at, event, problem, do)
-            line = self._line(LoggedEvent(at, event, {**self._always, **fields})).encode("utf-8", "backslashreplace")
+            logged.append(LoggedEvent(at, event, {**self._always, **fields}))
+        self._write_lines(logged if self._journal is None else self._left_by(self._journal, logged))
+
+    def _left_by(self, journal: Journal, logged: Sequence[LoggedEvent]) -> Sequence[LoggedEvent]:
+        """What the journal did not take, which is said once: it goes where the log goes without one."""
+        for number, each in enumerate(logged):
+            try:
+                journal.send(journal_entry(each))
+            except OSError as error:
+                if self._has_journal:
+                    self._has_journal = False
+                    self._writer.report(
+                        f"the journal cannot be written ({error.strerror or error}): events are written to standard "
+                        f'output as text until it can; without systemd, set log = "text"'
+                    )
+                return logged[number:]
+        self._has_journal = True
+        return ()
+
+    def _write_lines(self, logged: Sequence[LoggedEvent]) -> None:
+        piece = b""
+        for each in logged:
+            line = self._line(each).encode("utf-8", "backslashreplace")
             # Up to PIPE_BUF octets go into a pipe as a whole: lines of several workers never mix.
             if piece and len(piece) + len(line) > select.PIPE_BUF:
                 self._write_piece(piece)
@@ -126,6 +157,8 @@ class EventLog(BackgroundLog[LoggedEvent]):
 
     def close_file(self) -> None:
         """Standard output is not ours to close."""
+        if self._journal is not None:
+            self._journal.close()
 
 
 class _Refusals:
@@ -167,6 +200,27 @@ def json_line(logged: LoggedEvent) -> str:
     fields = {name: _shown(name, value) for name, value in logged.fields.items()}
     # What a person reads first stands first; no field takes its place.
     return visible_json(_encoded({**line, **fields, **line})) + "\n"
+
+
+def journal_entry(logged: LoggedEvent) -> bytes:
+    """The line of text without time and level, which the journal has itself, and each field as one of the journal."""
+    shown = {name: _shown(name, value) for name, value in logged.fields.items()}
+    fields = {
+        field_name("session" if name == "session_id" else name): value if isinstance(value, str) else _encoded(value)
+        for name, value in shown.items()
+        if value is not None
+    }
+    return entry(
+        {
+            **fields,
+            "MESSAGE": text_line(logged).split(" ", 2)[2].rstrip("\n"),
+            "MESSAGE_ID": message_id(logged.event),
+            "PRIORITY": _PRIORITIES[level(logged.event)],
+            "SYSLOG_IDENTIFIER": "gatepost",
+            "GATEPOST_EVENT": logged.event,
+            "GATEPOST_AT": timestamp_text(logged.at),
+        }
+    )
 
 
 _PLAIN_ASCII = re.compile(rf"[!#-<>-\[\]-~]{{1,{_LONGEST_VALUE}}}\Z")
