@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from gatepost import config as configuration
-from gatepost.app import launcher
 from gatepost.app.bind import bind
 from gatepost.app.start_checks import StartError
 
@@ -82,9 +81,10 @@ def test_workers_that_a_killed_supervisor_left_behind_do_not_stop_the_next_start
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     config = config_for(tmp_path, f"127.0.0.1:{port}", workers=2)
-    for command, is_ours in ((launcher.MODULE, True), ("somebody.elses", False)):
+    for folder, is_ours in ((config.data, True), (tmp_path / "somebody-elses", False)):
+        folder.mkdir()
         with subprocess.Popen(
-            [sys.executable, "-c", LEFT_BEHIND, str(port), command, "0", str(config.file)], stdout=subprocess.PIPE
+            [sys.executable, "-c", LEFT_BEHIND, str(port), str(folder / "0.sqlite")], stdout=subprocess.PIPE
         ) as left:
             assert left.stdout is not None
             left.stdout.readline()
@@ -104,6 +104,7 @@ sock = socket.socket()
 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
 sock.bind(("127.0.0.1", int(sys.argv[1])))
 sock.listen()
+file = open(sys.argv[2], "w")
 print("listening", flush=True)
 time.sleep(60)
 """

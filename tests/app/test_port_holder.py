@@ -3,8 +3,9 @@
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
-from gatepost.app.port_holder import port_holder
+from gatepost.app.port_holder import holders_files, port_holder
 
 LISTEN = """\
 import socket, sys
@@ -35,3 +36,9 @@ def test_a_free_port_has_no_holder() -> None:
 def test_an_address_of_ipv6_is_looked_at_too() -> None:
     with socket.create_server(("::1", 0), family=socket.AF_INET6) as listener:
         assert port_holder(listener.getsockname()[1]) is not None
+
+
+def test_what_it_has_open_is_known(tmp_path: Path) -> None:
+    with (tmp_path / "a-file").open("w"), socket.create_server(("127.0.0.1", 0)) as listener:
+        [files] = holders_files(listener.getsockname()[1])
+    assert (tmp_path / "a-file").resolve() in files

@@ -10,8 +10,7 @@ import errno
 import socket
 from dataclasses import dataclass
 
-from gatepost.app import launcher
-from gatepost.app.port_holder import holders_commands, port_holder
+from gatepost.app.port_holder import holders_files, port_holder
 from gatepost.app.start_checks import StartError
 from gatepost.config import Config, HttpsConfig, ListenerConfig, MetricsConfig
 
@@ -53,10 +52,9 @@ def _alone(listener: _Address | None, config: Config) -> socket.socket | None:
 
 
 def _is_held_by_workers_left_behind(listener: _Address, config: Config) -> bool:
-    """Whether all that listen there are workers of this very configuration; the lock of the data folder says that
-    their supervisor is gone."""
-    commands = holders_commands(listener.port)
-    return bool(commands) and all(launcher.MODULE in each and str(config.file) in each for each in commands)
+    """Whether all that listen there work in this very data folder; its lock says that their supervisor is gone."""
+    held = holders_files(listener.port)
+    return bool(held) and all(any(file.is_relative_to(config.data.resolve()) for file in files) for files in held)
 
 
 def _listening(listener: _Address, config: Config, *, shared: bool) -> socket.socket:

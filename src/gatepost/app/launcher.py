@@ -4,9 +4,10 @@
     supervisor <-------------(process id)----------- launcher
 
 Loading takes ten times as long as the rest of a worker's start, and what is loaded once is in memory once. A launcher
-lives as long as its first processes take to start; whatever is started later has a launcher of its own, which loads
-the program as it is on disk then. It reads what stood in the configuration file from standard input, as the supervisor
-read it: a process that is started again serves the same listeners, however far somebody has got with editing the file.
+lives as long as its processes take to start. The first is forked from the supervisor, which has loaded much already;
+whatever is started later has a launcher of its own, which loads the program as it is on disk then. That one reads what
+stood in the configuration file from standard input, as the supervisor read it: a process that is started again serves
+the same listeners, however far somebody has got with editing the file.
 
 Laws: the supervisor is the parent of every process, which ends when it does (`os.getppid`), and hears of every end; a
 launcher that ends early is an end of what it was asked for; it ends with the supervisor.
@@ -20,6 +21,7 @@ import os
 import signal
 import socket
 import sys
+import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
@@ -29,9 +31,6 @@ from typing import Any, Final, NoReturn, Self
 from gatepost import config as configuration
 from gatepost.config import Config
 
-MODULE: Final = "gatepost.app.launcher"
-"""By this a command line is known as one of ours."""
-
 _LOADED: Final = ("uvloop", "gatepost.app.worker")
 """What every process, or nearly every one, is made of."""
 _LARGEST_REQUEST: Final = 4096
@@ -39,10 +38,10 @@ _MOST_DESCRIPTORS: Final = 250
 """Linux passes 253 at once (unix(7))."""
 _MORE: Final = b"descriptors"
 """Says that they are a request's that follows."""
+# prctl(2)
+_SET_DUMPABLE: Final = 4
+_SET_NAME: Final = 15
 _SET_CHILD_SUBREAPER: Final = 36
-"""prctl(2)."""
-_LONGEST_NAME: Final = 15
-"""proc(5), comm."""
 
 
 class LauncherEnded(Exception):
@@ -83,23 +82,35 @@ class Launched:
 class Launcher:
     """The supervisor's side."""
 
-    _open: set["Launcher"] = set()
+    _living = 0
 
-    def __init__(self, process: asyncio.subprocess.Process, channel: socket.socket) -> None:
+    def __init__(self, process: "asyncio.subprocess.Process | Launched", channel: socket.socket) -> None:
         self._process = process
         self._channel = channel
+        self._channel.setblocking(False)
         self._one_at_a_time = asyncio.Lock()
-        Launcher._open.add(self)
+
+    @classmethod
+    def fork(cls, config: Config) -> Self:
+        """To be called before this process has threads or a loop. `look` must be called as for a `Launched`."""
+        cls._lives(1)
+        ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        pid = os.fork()
+        if not pid:
+            _begin_forked(config, its)
+        its.close()
+        return cls(Launched(pid), ours)
 
     @classmethod
     async def start(cls, config: Config) -> Self:
         """Raises `OSError`."""
-        _become_parent_of_orphans(True)
+        cls._lives(1)
         ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.setblocking(False)
         with its:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", MODULE, str(config.file), str(its.fileno())),
+                *(sys.executable, "-m", __name__, str(config.file), str(its.fileno())),
                 pass_fds=(its.fileno(),),
                 stdin=asyncio.subprocess.PIPE,
             )
@@ -108,14 +119,23 @@ class Launcher:
         process.stdin.close()
         return cls(process, ours)
 
+    def look(self) -> None:
+        if isinstance(self._process, Launched):
+            self._process.look()
+
     async def aclose(self) -> None:
         """After what it was asked for has come to be."""
         async with self._one_at_a_time:
             self._channel.close()
         await self._process.wait()
-        Launcher._open.discard(self)
-        # Otherwise what a killed child of ours had started would be ours to wait for.
-        _become_parent_of_orphans(bool(Launcher._open))
+        self._lives(-1)
+
+    @staticmethod
+    def _lives(one: int) -> None:
+        """What loses its parent while a launcher lives is the supervisor's child: later it would be what a killed child
+        had started, for which nobody waits."""
+        Launcher._living += one
+        _prctl(_SET_CHILD_SUBREAPER, int(Launcher._living > 0))
 
     async def launch(self, name: str, module: str, arguments: Sequence[str], descriptors: Sequence[int]) -> Launched:
         """`main(config, arguments, descriptors)` of a module, in a process called `name`. Raises `LauncherEnded`."""
@@ -131,9 +151,8 @@ class Launcher:
         raise LauncherEnded(await self._process.wait())
 
 
-def _become_parent_of_orphans(wanted: bool) -> None:
-    """Whether a process whose parent ends gets this one for a parent, if this one started that parent."""
-    if ctypes.CDLL(None, use_errno=True).prctl(_SET_CHILD_SUBREAPER, int(wanted), 0, 0, 0):
+def _prctl(option: int, value: int | bytes) -> None:
+    if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "prctl")
 
 
@@ -141,27 +160,47 @@ def _become_parent_of_orphans(wanted: bool) -> None:
 
 
 def main(arguments: list[str]) -> NoReturn:
+    file, channel = arguments
+    _launch_what_is_asked_for(configuration.parse(Path(file), sys.stdin.read()), socket.socket(fileno=int(channel)))
+
+
+def _begin_forked(config: Config, channel: socket.socket) -> NoReturn:
+    """With what `exec` would have left it. Nothing of the supervisor's is ever freed here: it is the supervisor's."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        for each in [int(each.name) for each in Path("/proc/self/fd").iterdir()]:
+            if each > 2 and each != channel.fileno():
+                with suppress(OSError):
+                    os.close(each)
+        # Whoever has become another user could not be looked at by that user.
+        _prctl(_SET_DUMPABLE, 1)
+        _launch_what_is_asked_for(config, channel)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(1)
+
+
+def _launch_what_is_asked_for(config: Config, asked: socket.socket) -> NoReturn:
     # Ctrl-C at the terminal reaches all of a group; the supervisor decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    file, channel = arguments
-    config = configuration.parse(Path(file), sys.stdin.read())
     for module in _LOADED:
         with suppress(ModuleNotFoundError):
             import_module(module)
     # The collector writes to what it looks at, and memory that is written to is no longer shared.
     gc.collect()
     gc.freeze()
-    with socket.socket(fileno=int(channel)) as asked:
-        while True:
-            request, descriptors = _received(asked)
-            if not request:
-                _end(0)
-            if pid := _forked():
-                for each in descriptors:
-                    os.close(each)
-                asked.send(str(pid).encode())
-            else:
-                break
+    while True:
+        request, descriptors = _received(asked)
+        if not request:
+            _end(0)
+        pid = _forked()
+        if not pid:
+            break
+        for each in descriptors:
+            os.close(each)
+        asked.send(str(pid).encode())
+    asked.close()
     _end(_work(config, descriptors, **json.loads(request)))
 
 
@@ -183,8 +222,7 @@ def _received(asked: socket.socket) -> tuple[bytes, list[int]]:
 
 
 def _work(config: Config, descriptors: list[int], *, name: str, module: str, arguments: list[str]) -> int:
-    with suppress(OSError):
-        Path("/proc/self/comm").write_text(name[:_LONGEST_NAME])
+    _prctl(_SET_NAME, name.encode())
     work: Any = import_module(module)
     code: int = work.main(config, arguments, descriptors)
     return code

@@ -4,6 +4,7 @@ Names of other users' programs are known to root alone; for others a port is in 
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 _TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
@@ -17,16 +18,18 @@ def port_holder(port: int) -> str | None:
     return ", ".join(f"{name} (process {number})" for name, number in sorted(found.items())) or None
 
 
-def holders_commands(port: int) -> list[list[str]]:
-    """The command lines of the processes that listen on `port`, as far as they may be seen."""
-    return [_command(number) for number, _ in _processes(port)]
+def holders_files(port: int) -> list[list[Path]]:
+    """What the processes that listen on `port` have open, as far as it may be seen; one list a process."""
+    return [_files(number) for number, _ in _processes(port)]
 
 
-def _command(process: int) -> list[str]:
-    try:
-        return Path(f"/proc/{process}/cmdline").read_bytes().decode("utf-8", "replace").split("\0")
-    except OSError:
-        return []
+def _files(process: int) -> list[Path]:
+    found = []
+    with suppress(OSError):
+        for each in Path(f"/proc/{process}/fd").iterdir():
+            with suppress(OSError):
+                found.append(each.readlink())
+    return found
 
 
 def _processes(port: int) -> Iterator[tuple[int, str]]:

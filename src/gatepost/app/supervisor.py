@@ -60,7 +60,7 @@ def supervise(config: Config) -> int:
         # A directory that cannot be read is told now, once, and not by every worker.
         open_directory(config).close()
         _warn(privileges.warning_for_root(config))
-        return asyncio.run(_Supervisor(config, bound).run())
+        return asyncio.run(_Supervisor(config, bound, Launcher.fork(config)).run())
     finally:
         os.close(lock)
 
@@ -104,8 +104,9 @@ def _memory_shared_by_workers(config: Config) -> int:
 
 
 class _Supervisor:
-    def __init__(self, config: Config, bound: Bound) -> None:
+    def __init__(self, config: Config, bound: Bound, launcher: Launcher) -> None:
         self._config = config
+        self._first_launcher = launcher
         self._sockets = bound.listeners
         self._counts = _memory_shared_by_workers(config)
         self._numbers = list(range(config.workers))
@@ -141,7 +142,7 @@ class _Supervisor:
         loop.add_signal_handler(signal.SIGHUP, self._reload_wanted.set)
         loop.add_signal_handler(signal.SIGCHLD, self._look_for_ended)
         self._begin_figures()
-        ready = asyncio.create_task(self._begin(await Launcher.start(self._config)))
+        ready = asyncio.create_task(self._begin())
         others = [
             asyncio.create_task(self._keep_reloading()),
             asyncio.create_task(self._manager.keep_alive(lambda: is_live(self._config).is_good)),
@@ -190,10 +191,10 @@ class _Supervisor:
         descriptors = (*(sock.fileno() for sock in sockets), self._counts)
         return _Child(f"worker {number}", f"worker-{number}", "gatepost.app.worker", descriptors, number)
 
-    async def _begin(self, launcher: Launcher) -> None:
-        async with aclosing(launcher):
+    async def _begin(self) -> None:
+        async with aclosing(self._first_launcher):
             for child in (*self._workers, *self._beside):
-                self._start(child, launcher)
+                self._start(child, self._first_launcher)
             await self._say_ready()
 
     def _start(self, child: _Child, launcher: Launcher) -> asyncio.Task[None]:
@@ -251,6 +252,7 @@ class _Supervisor:
             os.close(ready_write)
 
     def _look_for_ended(self) -> None:
+        self._first_launcher.look()
         for child in self._owners.values():
             if child.process:
                 child.process.look()
