@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from contracts.queue_messages import message
+from gatepost.console.queue_pages import by_next_hop
 from gatepost.store.queue.sqlite_queue import SqliteQueueStore
+from gatepost.trace.story import Event, What
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +36,36 @@ def test_a_tenant_sees_what_waits_of_its_own(console: Any) -> None:
     assert ann.get("/queue/messages/0-2").status_code == 404
     assert olga.get("/queue?state=nonsense").status_code == 409
     assert "No queued mail matches" in olga.get("/queue?domain=x.example").text
+
+
+def delayed(next_hop: str | None, rcpt_to: str, at: str, reply: str) -> dict[str, Any]:
+    return {"next_hop": next_hop, "rcpt_to": rcpt_to, "at": at, "reply": reply}
+
+
+def test_next_hops_say_what_they_said_last() -> None:
+    items = [
+        delayed("mx.example[192.0.2.9]:25", "a@one.example", "2026-01-02T00:00:00Z", "450 later"),
+        delayed(None, "b@two.example", "2026-01-01T12:00:00Z", "no MX"),
+        delayed("mx.example[192.0.2.9]:25", "c@ONE.example", "2026-01-01T00:00:00Z", "450 before"),
+    ]
+    first, second = by_next_hop(items, None)
+    assert (first.host, first.recipients, first.oldest_at, first.said) == (
+        "mx.example[192.0.2.9]:25",
+        2,
+        "2026-01-01T00:00:00Z",
+        "450 later",
+    )
+    assert second.host is None
+    assert [each.recipients for each in by_next_hop(items, "one.example")] == [2]
+
+
+def test_the_queue_shows_the_next_hops_of_its_mail(console: Any, row: Any) -> None:
+    deferred = Event(time.time(), What.DEFERRED, "mx.outside.example[192.0.2.9]:25", None, 0.1, "450 4.2.1 busy")
+    console.trace(row(first=deferred), row(first=deferred, tenant="fabrikam", mail_from="f@fabrikam.com"))
+    olga, ann = console.person("olga"), console.person("ann", "contoso")
+    for who, count in ((olga, 2), (ann, 1)):
+        shown = who.get("/queue").text.partition("What the next hops said last")[2].partition("</table>")[0]
+        assert "450 4.2.1 busy" in shown and f'class="number">{count}<' in shown
 
 
 def test_a_decision_shows_what_it_changes_before_it_does(console: Any) -> None:

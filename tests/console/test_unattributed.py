@@ -39,7 +39,7 @@ def test_the_page_counts_what_was_refused(console: Any, row: Any) -> None:
     console.trace(*(row(refused=True, address="192.0.2.7") for _ in range(3)), row())
     olga = console.person("olga")
     page = olga.get("/unattributed").text
-    assert '<td class="number">3</td>' in page and "certificate-expired" in page
+    assert 'class="number">3</td>' in page and "certificate-expired" in page
     assert "No mail was refused" in console.person("ann", "contoso").get("/unattributed").text
     assert olga.get("/unattributed?since=nonsense").status_code == 409
 

@@ -13,6 +13,7 @@ from gatepost.admin.directory.lookups import inbound_connector_named
 from gatepost.admin.directory.tenants import contents
 from gatepost.admin.people import people
 from gatepost.app import open_seen_servers
+from gatepost.app.own_credentials import foreseen
 from gatepost.console.connector_pages import changes_of_connector
 from gatepost.console.page import Page, Who
 from gatepost.console.rendering import link, page, with_query
@@ -53,9 +54,12 @@ def _connector(visit: Visit) -> Response:
         connector = inbound_connector_named(directory, owner, visit.part["connector"])
         use = _uses(visit, directory, owner, now).get((owner, connector.name))
         changes = changes_of_connector(visit, directory, owner, connector.name)
+        ahead = [each for each in foreseen(visit.config, directory, now, owner) if each.connector == connector.name]
     saved = visit.said("saved") or ""
     latest = next((each for each in changes if saved == str(each.version)), None)
-    return page(visit, "connector.html", connector=connector, use=use, now=now, changes=changes, saved=latest)
+    return page(
+        visit, "connector.html", connector=connector, use=use, now=now, changes=changes, saved=latest, ahead=ahead
+    )
 
 
 def _uses(visit: Visit, directory: DirectoryEditor, tenant: str, now: datetime) -> connector_use.Uses:

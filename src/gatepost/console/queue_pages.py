@@ -3,13 +3,16 @@
 Law: a decision names its mail, and says before it is carried out how many recipients it would change.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from starlette.responses import RedirectResponse, Response
 
 from gatepost.admin.queue import waiting_mail
 from gatepost.admin.queue.records import overview_record, shown_record
+from gatepost.admin.trace.choice import Words
+from gatepost.admin.trace.tracing import MOST_ON_A_PAGE
 from gatepost.console.page import Page, Who
 from gatepost.console.rendering import link, page
 from gatepost.console.visit import Visit, not_found
@@ -20,7 +23,40 @@ from gatepost.queue.orders import Action
 from gatepost.queue.store import QueueFilter
 
 _ROWS: Final = 100
+_LONGEST_WAIT: Final = "5d"
 _FILTERS: Final = ("tenant", "domain", "state", "older_than", "sender")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextHop:
+    """Where mail was deferred, and what it said last."""
+
+    host: str | None
+    recipients: int
+    oldest_at: str
+    said: str | None
+
+
+def by_next_hop(items: Sequence[Mapping[str, Any]], domain: str | None) -> list[NextHop]:
+    """Of delayed items of the trace, the newest first; the hop with most waiting on top."""
+    groups: dict[str | None, list[Mapping[str, Any]]] = {}
+    for item in items:
+        if domain is None or item["rcpt_to"].rpartition("@")[2].lower() == domain.lower():
+            groups.setdefault(item["next_hop"], []).append(item)
+    found = [
+        NextHop(host=host, recipients=len(each), oldest_at=each[-1]["at"], said=each[0]["reply"])
+        for host, each in groups.items()
+    ]
+    return sorted(found, key=lambda each: -each.recipients)
+
+
+def _next_hops(visit: Visit) -> list[NextHop]:
+    with visit.person.traces() as traces:
+        words = Words(outcome="delayed", since=_LONGEST_WAIT, tenant=visit.said("tenant"))
+        try:
+            return by_next_hop(traces.search(words, MOST_ON_A_PAGE).items, visit.said("domain"))
+        except Refused:
+            return []
 
 
 def _list(visit: Visit) -> Response:
@@ -39,6 +75,7 @@ def _list(visit: Visit) -> Response:
         found=found,
         problem=problem,
         is_filtered=any(said.values()),
+        next_hops=_next_hops(visit) if found["recipients"] else (),
         states=list(RecipientState),
         rows=_ROWS,
     )

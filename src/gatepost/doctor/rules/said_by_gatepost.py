@@ -71,7 +71,7 @@ def relay_said_why(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut
                 return found(
                     "high" if certain else "medium",
                     94,
-                    f"The relay refused with the reason {code}" + (f": {says}." if says else "."),
+                    f"The relay refused with the reason {code}" + (f": {says.rstrip('.')}." if says else "."),
                     [cite(verdict, f"{code}: {says or verdict.reply}")],
                     fix=[Fix("Gatepost", _filled(cause.fix, verdict, connector, says))],
                     verify="gatepost explain with the same certificate, address and sender says relay.",
