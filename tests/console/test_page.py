@@ -16,6 +16,7 @@ from gatepost.tenancy.person import Person, Role
         (Who.TRACERS, set(Role)),
         (Who.PEOPLE, set(Role) - {Role.TRACE_WITHOUT_SUBJECT}),
         (Who.WRITERS, {Role.OPERATOR, Role.TENANT_ADMIN}),
+        (Who.ADMINS, {Role.OPERATOR, Role.OPERATOR_READ, Role.TENANT_ADMIN}),
         (Who.OPERATORS, {Role.OPERATOR, Role.OPERATOR_READ}),
     ],
 )

@@ -65,6 +65,10 @@ def known(relay: Installation) -> dict[str, str]:
         relay("inbound-connector", "set", tenant, "mail", "--comment", "for the table")
         (change,) = relay.told("audit", "list", f"inbound-connector {tenant}/mail", "--limit", "1")
         names |= {f"{prefix}refused": item["id"], f"{prefix}change": str(change["version"])}
+        relay("token", "add", "--tenant", tenant, "--out", str(relay.folder / f"{tenant}.token"))
+        names[f"{prefix}token"] = relay.told("token", "list", "--tenant", tenant)[0]["id"]
+    relay("person", "add", "somebody", "--tenant", "contoso")
+    relay("person", "add", "fabrikams-person", "--tenant", "fabrikam")
     return names
 
 
@@ -87,7 +91,7 @@ def test_each_page_answers_each_role_as_the_table_says(
     people: dict[str, Browser], known: dict[str, str], route: dict[str, Any], role: str
 ) -> None:
     def filled(texts: dict[str, str]) -> dict[str, str]:
-        return {name: text.format(**known) for name, text in texts.items()}
+        return {name: text.format(**known, role=role) for name, text in texts.items()}
 
     browser = people[role]
     for path in route["asks"]:

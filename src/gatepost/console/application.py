@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from gatepost.config import Config, ConsoleConfig
 from gatepost.console import (
+    audit_pages,
     connector_pages,
     dashboard,
     diagnosis,
@@ -20,9 +21,11 @@ from gatepost.console import (
     doors,
     export,
     oidc_pages,
+    people_pages,
     queue_pages,
     search_page,
     session_pages,
+    token_pages,
     trace_pages,
     unattributed,
 )
@@ -45,6 +48,9 @@ PAGES: Final[tuple[Page, ...]] = (
     *directory_pages.PAGES,
     *connector_pages.PAGES,
     *queue_pages.PAGES,
+    *audit_pages.PAGES,
+    *token_pages.PAGES,
+    *people_pages.PAGES,
 )
 
 _FILES: Final = {

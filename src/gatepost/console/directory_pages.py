@@ -1,9 +1,8 @@
 """Tenants, their domains and their connectors, with how each connector is used and when its certificate ends."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 
 from starlette.responses import RedirectResponse, Response
 
@@ -11,17 +10,14 @@ from gatepost.admin.directory import connector_use
 from gatepost.admin.directory.editor import DirectoryEditor
 from gatepost.admin.directory.lookups import inbound_connector_named
 from gatepost.admin.directory.tenants import contents
-from gatepost.admin.people import people
 from gatepost.app import open_seen_servers
 from gatepost.app.own_credentials import foreseen
 from gatepost.console.connector_pages import changes_of_connector
 from gatepost.console.page import Page, Who
 from gatepost.console.rendering import link, page, with_query
 from gatepost.console.visit import Visit
-from gatepost.tenancy.person import ActivityFilter
 
 _ROWS: Final = 100
-_ACTIVITIES: Final = 200
 
 
 def _tenants(visit: Visit) -> Response:
@@ -66,19 +62,8 @@ def _uses(visit: Visit, directory: DirectoryEditor, tenant: str, now: datetime) 
     return connector_use.by_connector(connector_use.uses(directory, open_seen_servers(visit.config), now, tenant))
 
 
-def _people(visit: Visit) -> Response:
-    """An operator's page: who may come in, and what they did."""
-    with visit.person.directory() as directory:
-        every = people.every(directory, None)
-        activities: Sequence[Any] = people.activities(
-            directory, ActivityFilter(person=visit.said("person")), _ACTIVITIES
-        )
-    return page(visit, "people.html", people=every, activities=activities)
-
-
 PAGES: Final = (
     Page("/tenants", Who.PEOPLE, _tenants),
     Page("/tenants/{tenant}", Who.PEOPLE, _tenant),
     Page("/tenants/{tenant}/connectors/{connector:path}", Who.PEOPLE, _connector),
-    Page("/people", Who.OPERATORS, _people),
 )

@@ -59,9 +59,9 @@ def _use_link(visit: Visit) -> Response:
     token, password = visit.form.get("token", ""), visit.form.get("password", "")
     visit.attempts.count("", visit.address)
     now = datetime.now(UTC)
-    who = f"person at {visit.address}"
-    with closing(open_editor(visit.config, who, visit.address)) as editor:
+    with closing(open_editor(visit.config)) as editor:
         person = signing_in.invited(editor, token, now)
+    with closing(open_editor(visit.config, f"person {person.name}", visit.address)) as editor:
         try:
             _, secret = signing_in.set_password(editor, _passwords(), token, password, visit.address, now)
         except Refused as error:

@@ -8,7 +8,7 @@ from typing import Literal
 from starlette.responses import Response
 
 from gatepost.console.visit import Visit
-from gatepost.tenancy.person import Person
+from gatepost.tenancy.person import Person, Role
 
 
 class Who(Enum):
@@ -19,6 +19,8 @@ class Who(Enum):
     PEOPLE = auto()
     WRITERS = auto()
     """People whose role may change things; a tenant's person those of its tenant."""
+    ADMINS = auto()
+    """Operators, those who only read too, and administrators of a tenant: who may see who else comes in."""
     OPERATORS = auto()
 
 
@@ -33,6 +35,8 @@ class Page:
         match self.who:
             case Who.OPERATORS:
                 return person.tenant is None and not person.role.sees_trace_only
+            case Who.ADMINS:
+                return person.role in (Role.OPERATOR, Role.OPERATOR_READ, Role.TENANT_ADMIN)
             case Who.WRITERS:
                 return person.role.may_write
             case Who.PEOPLE:

@@ -33,6 +33,10 @@ class Visitor(AnyCaller):
         return self.entered.person.role.may_write
 
     @property
+    def is_admin(self) -> bool:
+        return (self.is_operator and not self.sees_trace_only) or self.may_write
+
+    @property
     def sees_trace_only(self) -> bool:
         return self.entered.person.role.sees_trace_only
 

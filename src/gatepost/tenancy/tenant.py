@@ -237,3 +237,14 @@ class AuditEntry:
     """What was changed: `inbound-connector contoso/mail`."""
     before: dict[str, object] | None = field(default=None)
     after: dict[str, object] | None = field(default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditFilter:
+    """All that is not None holds."""
+
+    who: str | None = None
+    """A part of it, upper or lower case; so `what`, of what was done and to what."""
+    what: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None

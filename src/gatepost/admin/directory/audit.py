@@ -3,10 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
 from gatepost.admin.directory.editor import DirectoryEditor
 from gatepost.errors import NotFound
-from gatepost.tenancy.tenant import AuditEntry
+from gatepost.tenancy.tenant import AuditEntry, AuditFilter
+
+ALL: Final = AuditFilter()
 
 
 def changes(editor: DirectoryEditor, *, subject: str | None, after: int, limit: int) -> Sequence[AuditEntry]:
@@ -14,11 +17,14 @@ def changes(editor: DirectoryEditor, *, subject: str | None, after: int, limit: 
     return editor.audit(subject=subject, after=after, limit=limit or -1)
 
 
-def changes_of(editor: DirectoryEditor, tenant: str, *, before: int | None, limit: int) -> Sequence[AuditEntry]:
+def changes_of(
+    editor: DirectoryEditor, tenant: str, *, before: int | None, limit: int, wanted: AuditFilter = ALL
+) -> Sequence[AuditEntry]:
     """What was done to one tenant and what is its own, newest first. What an object was while it was somebody else's is
     left out, and from where others changed it."""
-    found = editor.audit(tenant=tenant, after=_removed_last(editor, tenant), before=before, limit=limit)
+    found = editor.audit(tenant=tenant, after=_removed_last(editor, tenant), before=before, limit=limit, wanted=wanted)
     own = {f"token {each.id}" for each in editor.all_tokens(tenant)}
+    own |= {f"person {each.name}" for each in editor.people.every(tenant)}
     return [
         replace(
             entry,

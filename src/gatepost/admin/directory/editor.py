@@ -12,7 +12,7 @@ from gatepost.tenancy.one_time_address import OneTimeAddress, Purpose
 from gatepost.tenancy.person import Activity, ActivityFilter, Identity, Passkey, Person, SignedIn
 from gatepost.tenancy.proof import Proof
 from gatepost.tenancy.signing_key import SigningKey
-from gatepost.tenancy.tenant import AcceptedDomain, AuditEntry, InboundConnector, SendConnector, Tenant
+from gatepost.tenancy.tenant import AcceptedDomain, AuditEntry, AuditFilter, InboundConnector, SendConnector, Tenant
 from gatepost.tenancy.token import Token
 
 
@@ -217,6 +217,7 @@ class DirectoryEditor(Directory, Protocol):
         after: int = 0,
         before: int | None = None,
         limit: int = -1,
+        wanted: AuditFilter = ...,
     ) -> Sequence[AuditEntry]:
         """Newest first."""
 

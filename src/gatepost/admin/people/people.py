@@ -9,10 +9,12 @@ from typing import Final
 
 from gatepost.admin.directory.editor import DirectoryEditor
 from gatepost.admin.directory.lookups import tenant_named
-from gatepost.errors import AlreadyExists, BadRequest, NotAllowed, NotFound
+from gatepost.errors import AlreadyExists, BadRequest, LimitReached, NotAllowed, NotFound
 from gatepost.tenancy.definitions import PERSON
 from gatepost.tenancy.person import LINK_LIFETIME, Activity, ActivityFilter, Identity, Person, Role, secret_sha256
 
+MOST_OF_A_TENANT: Final = 500
+"""That its administrators may add; an operator may add more."""
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}\Z", re.ASCII)
 
 
@@ -112,6 +114,8 @@ def _new(editor: DirectoryEditor, name: str, tenant: str | None, role: str | Non
     if editor.people.named(name):
         raise AlreadyExists(f"there is a person '{name}'", next_step=f"for a new link: gatepost person link {name}")
     owner = None if tenant is None else tenant_named(editor, tenant).name
+    if owner is not None and editor.allowance.by_tenant and len(editor.people.every(owner)) >= MOST_OF_A_TENANT:
+        raise LimitReached(f"tenant {owner} has {MOST_OF_A_TENANT} people", next_step="remove somebody first")
     return Person(name=name, tenant=owner, role=_role(role, owner), created_at=at)
 
 

@@ -62,8 +62,8 @@ def choice(words: Words, now: float) -> Wanted:
         certificate=_read(words, "certificate", _certificate),
         outcomes=None if words.outcome is None else _outcomes(words.outcome),
         reason=words.reason,
-        since=None if words.since is None else _time("since", words.since, now),
-        until=None if words.until is None else _time("until", words.until, now),
+        since=None if words.since is None else time_said("since", words.since, now),
+        until=None if words.until is None else time_said("until", words.until, now),
     )
 
 
@@ -124,9 +124,11 @@ def _outcomes(text: str) -> frozenset[Outcome]:
         raise BadRequest(_named("outcome"), f" {text}: must be one of {', '.join(OUTCOMES)}") from None
 
 
-def _time(name: str, text: str, now: float) -> float:
+def time_said(name: str, text: str, now: float) -> float:
+    """A point in time, or an age; UTC where no zone is said. Raises `BadRequest`."""
     if _AGE.match(text):
-        return now - duration_s(text)
+        # However long ago: nothing is older than the clock.
+        return max(0.0, now - duration_s(text))
     try:
         at = datetime.fromisoformat(text)
         return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()

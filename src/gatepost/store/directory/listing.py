@@ -15,7 +15,7 @@ from gatepost.tenancy.fields import Record
 from gatepost.tenancy.one_time_address import OneTimeAddress, Purpose, one_time_address_from
 from gatepost.tenancy.proof import Proof, proof_from
 from gatepost.tenancy.record import domain_from, send_connector_from, tenant_from, token_from
-from gatepost.tenancy.tenant import AcceptedDomain, AuditEntry, InboundConnector, SendConnector, Tenant
+from gatepost.tenancy.tenant import AcceptedDomain, AuditEntry, AuditFilter, InboundConnector, SendConnector, Tenant
 from gatepost.tenancy.token import Token
 
 OWNED = {
@@ -26,6 +26,7 @@ OWNED = {
 }
 
 FROM = " from "
+_ALL = AuditFilter()
 """Between who and where, in one column of the audit."""
 
 
@@ -101,21 +102,26 @@ class DirectoryListing(DirectoryQueries):
         after: int = 0,
         before: int | None = None,
         limit: int = -1,
+        wanted: AuditFilter = _ALL,
     ) -> list[AuditEntry]:
         """Entries with a version above `after` and below `before`, newest first; `subject` may be the beginning of one;
         with `tenant`, those about it and what is its own."""
+        conditions: list[tuple[str, str | float | None]] = [
+            ("version > ?", after),
+            ("version < ?", before),
+            ("tenant = ?", tenant),
+            ("instr(subject, ?) = 1", subject),
+            # From where it was done is not searched: a tenant does not see that of others.
+            (f"instr(lower(substr(who, 1, instr(who || '{FROM}', '{FROM}') - 1)), lower(?))", wanted.who),
+            ("instr(lower(action || ' ' || subject), lower(?))", wanted.what),
+            ("at >= ?", wanted.since.timestamp() if wanted.since else None),
+            ("at < ?", wanted.until.timestamp() if wanted.until else None),
+        ]
+        said = [(condition, value) for condition, value in conditions if value is not None]
         rows = self._rows(
             "SELECT version, at, who, action, subject, before, after FROM audit"
-            " WHERE version > ? AND (? IS NULL OR version < ?) AND (? IS NULL OR tenant = ?)"
-            " AND (? IS NULL OR substr(subject, 1, length(?)) = ?) ORDER BY version DESC LIMIT ?",
-            after,
-            before,
-            before,
-            tenant,
-            tenant,
-            subject,
-            subject,
-            subject,
+            f" WHERE {' AND '.join(condition for condition, _ in said)} ORDER BY version DESC LIMIT ?",
+            *(value for _, value in said),
             limit,
         )
         return [_audit_entry(*row) for row in rows]
