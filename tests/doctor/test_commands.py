@@ -63,3 +63,16 @@ def test_a_command_that_sets_what_is_set_already_is_left_out():
     other = Fix("application", "log in with OAuth")
     assert off not in [each.command for each in complete(mailboxes.format("False"), Fix("Exchange Online", off), other)]
     assert off in [each.command for each in complete(mailboxes.format("True"), Fix("Exchange Online", off), other)]
+
+
+def test_another_certificate_is_taken_up_by_a_restart():
+    exchange = "Name : To cloud\nSmartHosts : {tern-example.mail.protection.outlook.com}\n"
+    given = complete(exchange, Fix("Exchange", "Enable-ExchangeCertificate -Thumbprint AA -Services SMTP"))
+    assert given[-1].command.startswith("Restart-Service MSExchangeTransport")
+    given = complete(exchange, Fix("Exchange", "Set-SendConnector -Identity A -SmartHosts b.example"))
+    assert "Restart-Service" not in given[-1].command
+
+
+def test_one_command_in_two_spellings_is_given_once():
+    fixes = [Fix("Exchange Online", f"Set-InboundConnector -Identity {each} -Enabled $true") for each in ("HQ", "'HQ'")]
+    assert [each.where for each in complete(EXIM, *fixes)] == ["Exchange Online", "Exim"]

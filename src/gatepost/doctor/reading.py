@@ -309,6 +309,7 @@ def _of_all_else() -> tuple[tuple[str, Reader], ...]:
         ("event-log", windows_events.read),
         ("text", exchange.read_tls_failures),
         ("powershell", exchange.read_errors_and_commands),
+        ("text", replies.read_code_last),
         ("text", replies.read),
         ("shell", shell.read),
         ("prose", prose.read),

@@ -214,7 +214,7 @@ class RestartTransport:
     server: str = ""
 
     def applied(self, path: MailPath) -> MailPath:
-        return replace(path, presented=(), sessions=())
+        return replace(path, presented=(), sessions=tuple(replace(each, ours=None) for each in path.sessions))
 
     def commands(self) -> tuple[Fix, ...]:
         return (Fix("Exchange", RESTART_BOTH + _on(self.server)),)

@@ -11,3 +11,8 @@ def test_a_program_is_there_by_what_it_wrote():
 
 def test_words_about_a_program_are_no_sign_of_it():
     assert programs_of(read_text("We thought of replacing it by Postfix or Exim next year.\n")) == frozenset()
+
+
+def test_the_service_of_that_name_is_no_server():
+    assert programs_of(read_text("We relay through Exchange Online, and it refuses us.\n")) == frozenset()
+    assert programs_of(read_text("Our Exchange 2019 relays through Exchange Online.\n")) == {"Exchange"}

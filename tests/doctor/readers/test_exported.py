@@ -35,3 +35,15 @@ def test_a_connector_stays_a_connector() -> None:
 def test_a_purpose_is_known_in_any_language_and_by_number() -> None:
     assert purpose("Clientauthentifizierung (1.3.6.1.5.5.7.3.2)") == "clientAuth"
     assert purpose("Code Signing") == "Code Signing"
+
+
+def test_what_an_issuer_wider_than_its_column_leaves_stands_before_no_subject() -> None:
+    found = exported(
+        properties(
+            Thumbprint="0A1B", Issuer="CN=Wide CA, O=Wide", Subject="CA, C=GR CN=mail.tern.example, O=Tern, C=FR"
+        ),
+        HERE,
+    )
+    assert isinstance(found, CertificateSeen) and found.issuer and found.subject
+    assert found.issuer.text == "CN=Wide CA, O=Wide CA, C=GR"
+    assert found.subject.text == "CN=mail.tern.example, O=Tern, C=FR"

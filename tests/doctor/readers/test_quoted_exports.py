@@ -19,3 +19,11 @@ def test_properties_and_domains_within_a_sentence_are_read() -> None:
     )
     assert [each.certificate_name for each in bundle.inbound_connectors] == ["mail.contoso.com"]
     assert {each.domain for each in bundle.accepted_domains} == {"contoso.com", "fabrikam.com"}
+
+
+def test_names_alone_below_the_command_that_lists_them():
+    text = "Get-AcceptedDomain | select DomainName\ntern.example\ntern.onmicrosoft.com\n"
+    assert [each.text("DomainName") for each in read_text(text).accepted_domains] == [
+        "tern.example",
+        "tern.onmicrosoft.com",
+    ]

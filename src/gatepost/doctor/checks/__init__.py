@@ -51,6 +51,7 @@ def all_checks(path: MailPath) -> tuple[Check, ...]:
         selection.edges_hold_one_certificate,
         selection.listener_offers_tls,
         sending.sender_goes_by_a_name_on_its_certificate,
+        sending.connector_names_what_the_tenant_expects,
         sending.sender_presents_the_newest,
         sending.presented_certificate_is_enabled,
         sending.certificate_in_use_is_in_its_time,

@@ -90,6 +90,7 @@ _CONTACT: Final = re.compile(
 )
 _DENIED: Final = re.compile(r"not allowed to send as:? <?(?P<sender>[\w.+-]{1,64}@[\w.-]{1,253}\w)", re.IGNORECASE)
 _HELO: Final = re.compile(r"<(?P<helo>[\w.-]{1,253})>: helo command rejected", re.IGNORECASE)
+_FILE: Final = re.compile(r"(?<![\w/])(?P<file>/[\w.-]{1,60}(?:/[\w.-]{1,80}){1,8}\.(?:pem|crt|cer|key|p12|pfx))\b")
 _LOGIN: Final = re.compile(
     r"(?:owned by user|user(?:name)?|;|login) <?(?P<login>[\w.+-]{1,64}@[\w.-]{1,253}\w)>?(?= not allowed| ?\(|\s|$)",
     re.IGNORECASE,
@@ -120,6 +121,7 @@ def _values(path: MailPath, symptom: Symptom) -> dict[str, str]:
         "login": login["login"] if login else values.mailbox(path) or "<mailbox>",
         "endpoint": endpoint.value if endpoint else f"<initial-domain>{values.ENDPOINT}",
         "domain": domain or "<accepted domain>",
+        "file": file["file"] if (file := _FILE.search(said)) else values.client_certificate_file(path.bundle) or "FILE",
     }
 
 

@@ -10,7 +10,7 @@ from typing import Final
 from gatepost.doctor.addresses import is_private, parsed_address
 from gatepost.doctor.checks.check import Check, Need
 from gatepost.doctor.checks.handshake import signs
-from gatepost.doctor.evidence import ShellCommand
+from gatepost.doctor.evidence import ShellCommand, SmtpSession
 from gatepost.doctor.path.objects import MailPath
 from gatepost.doctor.path.told import Told, inferred, seen
 from gatepost.doctor.repairs import Advice, Edit
@@ -136,12 +136,16 @@ def _tried_by_hand(path: MailPath) -> Iterator[ShellCommand]:
             yield each
 
 
+def _was_answered(log: SmtpSession) -> bool:
+    return bool(log.banner or log.starttls_sent or log.replies)
+
+
 def port_25_answers(path: MailPath) -> Iterator[Check]:
     by_hand = list(_tried_by_hand(path))
     silent: list[Fact] = [*signs(path, "port-25-silent"), *by_hand]
     if not silent:
         return
-    greeted = next((each for each in path.sessions if each.way == "out" and each.log.banner), None)
+    greeted = next((each for each in path.sessions if each.way == "out" and _was_answered(each.log)), None)
     premises = tuple(inferred(each, each) for each in silent[:2])  # a silence does not say who keeps it
     if greeted is not None:
         yield Check(

@@ -87,6 +87,58 @@ def _has_public_name(certificate: CertificateSeen) -> bool:
     return not is_self_signed(certificate) and any(not is_internal_name(each) for each in names_of(certificate))
 
 
+# --- the certificate that the tenant expects ------------------------------------------------------------------------
+
+
+def connector_names_what_the_tenant_expects(path: MailPath) -> Iterator[Check]:
+    """The send connector names one certificate, the tenant's connector expects the name of another that is stored."""
+    expecting = [
+        each
+        for each in path.bundle.inbound_connectors
+        if each.connector_type != "partner" and each.enabled is not False and each.certificate_name.strip()
+    ]
+    expected = {each.certificate_name.strip().casefold(): each for each in expecting}
+    if len(expected) != 1 or any(each.addresses for each in expecting):
+        return
+    ((name, connector),) = expected.items()
+    for end in path.ends_now("out"):
+        if end.pin is None or not end.enabled or _goes_elsewhere(end) or name.startswith("*."):
+            continue
+        for server, store in path.stores_of(end):
+            named = store.find(end.pin) if store else None
+            meant = store.bound(name) if store else None
+            if store is None or named is None or meant is None or carries(named, name) is not False:
+                continue
+            how = seen if named.names_told or named.smtp_bound is False else inferred
+            yield Check(
+                cause="wrong-certificate-presented",
+                standing="broken",
+                subject=f"{end.name}@{server}",
+                says=f"{end.label} names {shown(named)}, and the tenant's connector {connector.label} expects {name}: mail comes with a certificate that no connector of the tenant knows. The store has {shown(meant)}, enabled for SMTP.",
+                premises=(
+                    how(named, end.fact, f"{end.label} names {end.pin.text}"),
+                    seen(
+                        connector,
+                        connector.attribute("TlsSenderCertificateName") or connector,
+                        f"{connector.label} expects {name}",
+                    ),
+                    seen(meant, meant, f"stored, enabled for SMTP: {meant.thumbprint or shown(meant)}"),
+                ),
+                explains=_OUT,
+                way="out",
+                servers=end.servers,
+                edits=(SetPin(end, meant),),
+                verify="The next session's log shows that certificate after 'Sending certificate', and RCPT TO is answered 250.",
+                alone=True,
+                place=11,
+            )
+
+
+def _goes_elsewhere(end: End) -> bool:
+    """Whether its smart hosts were shown and none is the service's."""
+    return isinstance(end.fact, SendConnector) and bool(end.fact.smart_hosts) and not end.to_cloud
+
+
 # --- what is presented is in its time -------------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 Law: a program counts as there only by something that it wrote itself: a line of its log, its configuration, its error.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -62,6 +63,10 @@ def _programs(bundle: EvidenceBundle) -> Iterator[str]:
         yield from _named(_LANGUAGES, error.language)
 
 
+_NAMED: Final = re.compile(r"\bexchange\b(?![ -]{0,2}online)", re.IGNORECASE)
+"""The server; the service of that name is another thing."""
+
+
 def _is_exchange(bundle: EvidenceBundle) -> bool:
     return bool(
         bundle.send_connectors
@@ -71,7 +76,7 @@ def _is_exchange(bundle: EvidenceBundle) -> bool:
         or bundle.queue_errors
         or any(each.log in ("send", "receive") and each.session_id for each in bundle.sessions)
         or any(each.role == "stored" for each in bundle.certificates)
-        or any("exchange" in each.quote.casefold() for each in (*bundle.prose, *bundle.events))
+        or any(_NAMED.search(each.quote) for each in (*bundle.prose, *bundle.events))
     )
 
 

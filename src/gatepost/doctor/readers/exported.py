@@ -1,7 +1,8 @@
 """Objects that a cmdlet printed, as evidence: Get-ExchangeCertificate's are certificates like any other."""
 
 import re
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
 from gatepost.doctor.evidence import CertificateSeen
 from gatepost.doctor.moments import moment
@@ -49,7 +50,7 @@ def _certificate(found: ExportedObject) -> CertificateSeen:
     domains = found.attribute("CertificateDomains", "DnsNameList", "DomainNames")
     usage = found.attribute("EnhancedKeyUsageList", "EnhancedKeyUsages")
     size = found.text("PublicKeySize")
-    subject, issuer = found.attribute("Subject"), found.attribute("Issuer")
+    subject, issuer = _apart(found.attribute("Subject"), found.attribute("Issuer"))
     return CertificateSeen(
         source=found.source,
         quote=found.quote,
@@ -72,6 +73,21 @@ def _certificate(found: ExportedObject) -> CertificateSeen:
         key_bits=int(size) if size.isdecimal() else None,
         server=found.server,
     )
+
+
+_BEGINS_A_NAME: Final = re.compile(r"\s{0,3}[A-Za-z][\w.]{0,30}=")
+_BETWEEN_NAMES: Final = re.compile(r"(?<![,;+\s])\s{1,9}(?=(?:CN|E|O|OU|C|L|S|ST|DC|T)=)")
+
+
+def _apart(subject: Property | None, issuer: Property | None) -> tuple[Property | None, Property | None]:
+    """Of a row whose issuer is wider than its column, the rest of it stands before the subject."""
+    if subject is None or issuer is None or _BEGINS_A_NAME.match(subject.value) or "=" not in subject.value:
+        return subject, issuer
+    between = [*_BETWEEN_NAMES.finditer(subject.value)]
+    if len(between) != 1:
+        return subject, issuer
+    rest, own = subject.value[: between[0].start()], subject.value[between[0].end() :]
+    return replace(subject, value=own), replace(issuer, value=f"{issuer.value.rstrip()} {rest.lstrip()}")
 
 
 def _cut_name(found: Property | None) -> Any:

@@ -11,7 +11,7 @@ from gatepost.exchange.source import Fact
 
 _EXPRESSION = re.compile(
     r"\(Get-(?P<cmdlet>\w+)(?P<arguments>[^)]{0,2000})\)\.(?P<name>\w+)\s*$|Get-(?P<cmdlet2>\w+)(?P<arguments2>[^|]{0,2000})\|\s*"
-    r"(?:select|select-object|%|foreach-object)\s+(?:-expand\w*\s+)(?P<name2>\w+)\s*$",
+    r"(?:select|select-object|%|foreach-object)\s+(?:-expand\w*\s+)?(?P<name2>\w+)\s*$",
     re.IGNORECASE,
 )
 
@@ -30,6 +30,8 @@ def read_expressions(page: Page) -> Iterator[Fact]:
                 break
             last += 1
             values.append(page.lines[last].strip())
+        if any(" : " in each or each.casefold() == name.casefold() for each in values):
+            continue  # a list or a table with its head, which others read
         identity = re.search(r"['\"]([^'\"]+)['\"]", match["arguments"] or match["arguments2"] or "")
         if not values or name.casefold() not in SIGNS:
             continue

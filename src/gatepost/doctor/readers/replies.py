@@ -237,6 +237,20 @@ def read(page: Page) -> Iterator[ReplySeen]:
             yield _seen(reply, paragraph.text, page.source(index), **known)
 
 
+_CODE_LAST: Final = re.compile(
+    r"\bDetail: (?P<text>\S.{2,700}?)\s{1,3}SMTP code: (?P<code>[45]\d\d)\b(?:\s{1,3}Additional SMTP info: (?P<enhanced>[45]\.\d{1,3}\.\d{1,3}))?"
+)
+"""PHPMailer: the reply's text first, its codes behind."""
+
+
+def read_code_last(page: Page) -> Iterator[ReplySeen]:
+    for index, line in page.free():
+        for match in _CODE_LAST.finditer(line[:4000]):
+            page.take(index)
+            text = f"{match['code']} {match['enhanced'] or ''} {match['text']}".replace("  ", " ")
+            yield from replies_in(text, page.source(index))[:1]
+
+
 _AFTER_A_REPLY = 200
 
 

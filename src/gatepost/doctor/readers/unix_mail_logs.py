@@ -102,13 +102,22 @@ def read_sendmail(page: Page) -> Iterator[Fact]:
                 "host": match["host"],
             }
             sent = told["stat"].startswith("Sent")
-            said = told.get("reply") or told["stat"].partition(": ")[2] or told["stat"]
+            said = _with_codes(
+                told.get("reply") or told["stat"].partition(": ")[2] or told["stat"], told.get("dsn", "")
+            )
             yield _delivery(page, index, "" if sent else said, "sendmail-log", accepted=sent or None, **known)
         elif notice := _NOTICE.match(match["rest"]):
             known = {"sender": senders.get(match["id"] or ""), "id": match["id"], "host": match["host"]}
             yield _delivery(page, index, notice["said"], "sendmail-log", accepted=None, **known)
         elif "from" in told and match["id"]:
             senders[match["id"]] = told["from"].strip("<> ")
+
+
+def _with_codes(said: str, enhanced: str) -> str:
+    """`dsn=5.7.64, stat=Service unavailable`: the reply's text is not logged, its enhanced code is."""
+    if enhanced[:2] not in ("4.", "5.") or said[:1].isdigit():
+        return said
+    return f"{'550' if enhanced[0] == '5' else '451'} {enhanced} {said}"
 
 
 def _fields(text: str) -> dict[str, str]:

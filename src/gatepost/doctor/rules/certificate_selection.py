@@ -18,6 +18,7 @@ from gatepost.doctor.certificates_told import (
 from gatepost.doctor.derived import Derived
 from gatepost.doctor.evidence import CertificateSeen, EventLogEntry, EvidenceBundle, TlsSeen
 from gatepost.doctor.finding import Cited, Finding, Fix, RuledOut, cite, found, rule, ruled_out
+from gatepost.doctor.path.software import programs_of
 from gatepost.exchange.objects import SendConnector
 from gatepost.exchange.powershell import argument, quoted
 
@@ -559,6 +560,9 @@ def private_key_unreadable(bundle: EvidenceBundle, facts: Derived) -> Finding | 
     keyed = next((each for each in facts.stored if each.has_private_key), None)
     if any(each.has_private_key is False for each in facts.stored):
         return None
+    sent = facts.sent_when_refused or next(iter(facts.sent), None)
+    if sent is not None and any(each.smtp_bound is False and same_certificate(each, sent) for each in facts.stored):
+        return None  # transport takes no certificate that is not enabled for it
     provider = next(
         (each for each in facts.leaves if re.search(r"key storage provider|KSP|CNG", each.provider, re.IGNORECASE)),
         None,
@@ -570,7 +574,6 @@ def private_key_unreadable(bundle: EvidenceBundle, facts: Derived) -> Finding | 
     if not unknown and not edge and not schannel and not (none and (keyed or provider or acl)):
         return None
     proofs = [each for each in (edge, schannel, provider, acl, keyed) if each]
-    sent = facts.sent_when_refused or next(iter(facts.sent), None)
     serial = next((each.serial for each in (provider, keyed, sent) if each and each.serial), "<serial>")
     return found(
         "high" if unknown and (provider or acl or schannel) else "medium",
@@ -907,6 +910,10 @@ def postfix_has_no_client_certificate(bundle: EvidenceBundle, facts: Derived) ->
     )  # fmt: skip
 
 
+_SHOWS_CERTIFICATES = frozenset(("Exchange", "Postfix", "Exim", "sendmail", "OpenSMTPD"))
+"""Programs that can, whatever somebody believes."""
+
+
 @rule(
     "software-cannot-present-certificate",
     "B14",
@@ -929,7 +936,7 @@ def software_cannot_present_certificate(bundle: EvidenceBundle, facts: Derived) 
     asked = re.compile(r"certificate|\bcert\b|zertifikat|certificat", re.IGNORECASE)
     if said is None and facts.attribution_refusals and any(asked.search(each.quote) for each in bundle.prose):
         said = next((each for each in bundle.prose if without.search(each.quote)), None)
-    if said is None:
+    if said is None or (programs_of(bundle) & _SHOWS_CERTIFICATES and not without.search(said.quote)):
         return None
     return found(
         "medium",

@@ -353,6 +353,7 @@ def _address_in_words(bundle: EvidenceBundle) -> str:
 def _is_own_server(bundle: EvidenceBundle) -> bool:
     """Whether the refused side is the tenant's own Exchange: then the OnPremises connector should have matched."""
     used = [each.connector for each in bundle.sessions] + [each.connector for each in bundle.replies]
+    used += [each.name for each in bundle.send_connectors]
     if any("outbound to office 365" in each.casefold() for each in used):
         return True
     if any(

@@ -44,7 +44,7 @@ def _own_endpoint(bundle: EvidenceBundle) -> str:
     if not keys and (domain := _sending_domain(bundle)):
         keys = [domain]
     if not keys:
-        keys = [each.domain for each in senders(bundle) if each.domain and "." in each.domain]
+        keys = [each.domain for each in senders(bundle) if _is_public(each.domain)]
     mx = next(
         (
             value.split()[-1].rstrip(".")
@@ -56,6 +56,11 @@ def _own_endpoint(bundle: EvidenceBundle) -> str:
         "",
     )
     return mx or (keys[0].replace(".", "-") + ".mail.protection.outlook.com" if keys else "")
+
+
+def _is_public(domain: str) -> bool:
+    """Whether it may have a mail exchanger at the service: a machine's own name inside has none."""
+    return "." in domain and not is_local_name(domain)
 
 
 def _set_smart_host(bundle: EvidenceBundle, host: str) -> tuple[Fix, ...]:
@@ -180,7 +185,7 @@ def smart_host_of_other_tenant(bundle: EvidenceBundle, facts: Derived) -> Findin
     }
     own_labels |= {host.partition(".")[0] for host in mx if "mail.protection" in host}
     if not own_labels:
-        own = {each.domain for each in senders(bundle) if each.domain and "." in each.domain}
+        own = {each.domain for each in senders(bundle) if _is_public(each.domain)}
         own_labels = {each.replace(".", "-") for each in own} if len(own) == 1 else set()
         weak = True
     else:
