@@ -7,7 +7,8 @@
         …
 
 Set-up commands run in this process, because a whole scene takes dozens of them, and so does `here`, which is for those
-that are asked about often; `run` and `json` start the real one.
+that are asked about often; `run` and `json` have a process of their own, and so has `serve` (`loaded_gatepost`, unless
+a test asks for an interpreter or an environment of its own).
 """
 
 import itertools
@@ -25,9 +26,10 @@ from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout, 
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from unittest.mock import patch
 
+from end_to_end import loaded_gatepost
 from gatepost import config as configuration
 from gatepost.cli import context
 from gatepost.cli.main import run as run_command_line
@@ -73,7 +75,7 @@ class Installation:
     environment: dict[str, str] = field(default_factory=dict)
     """What `serve` has in its environment besides ours."""
     python: Path = Path(sys.executable)
-    process: subprocess.Popen[bytes] | None = None
+    process: "subprocess.Popen[bytes] | loaded_gatepost.Process | None" = None
     _output_from: int = 0
 
     @property
@@ -164,9 +166,7 @@ class Installation:
 
     def run(self, *arguments: str, timeout_s: float = PATIENCE_S) -> subprocess.CompletedProcess[str]:
         """One command as a process of its own."""
-        return subprocess.run(
-            self._command(*arguments), cwd=self.folder, capture_output=True, text=True, timeout=timeout_s
-        )
+        return loaded_gatepost.run("--config", str(self.config), *arguments, folder=self.folder, within_s=timeout_s)
 
     def json(self, *arguments: str, expect: int = 0) -> Any:
         done = self.run(*arguments, "--json")
@@ -190,14 +190,7 @@ class Installation:
         output = self.folder / "serve.out"
         with output.open("ab") as out:
             self._output_from = out.tell()
-            self.process = subprocess.Popen(
-                self._command("serve"),
-                cwd=self.folder,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                env={**os.environ, **self.environment},
-            )
+            self.process = self._started(out)
         try:
             for listener in self.listeners:
                 self.wait_for_output(rf"listening on {re.escape(self.name_of(listener))} ")
@@ -207,6 +200,18 @@ class Installation:
             with suppress(ProcessLookupError):  # It may have ended by itself.
                 self.kill()
             raise
+
+    def _started(self, out: IO[bytes]) -> "subprocess.Popen[bytes] | loaded_gatepost.Process":
+        if self.environment or str(self.python) != sys.executable:
+            return subprocess.Popen(
+                self._command("serve"),
+                cwd=self.folder,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env={**os.environ, **self.environment},
+            )
+        return loaded_gatepost.start("--config", str(self.config), "serve", folder=self.folder, stdout=out, stderr=out)
 
     def stop(self) -> None:
         """By SIGTERM, as systemd does it."""
