@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any, Protocol
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gatepost.trace.search import BadPosition, OwnDomain, Scope, TraceReader, TraceWriter, Wanted
@@ -221,7 +221,8 @@ class TraceStoreContract:
         nobody = replace(scope, tenant="nobody", domains=[], networks=[], pins=frozenset())
         assert self.found(stores, scope=nobody) == []
 
-    @settings(max_examples=25, deadline=None)
+    # The same in each class that inherits it.
+    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.differing_executors])
     @given(
         choices=st.lists(
             st.tuples(

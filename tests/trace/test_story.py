@@ -1,7 +1,7 @@
 """Where a recipient stands follows from what happened to it."""
 
 from contracts.trace_store_contract import NOON, event, received
-from gatepost.trace.story import Outcome, What, item_of
+from gatepost.trace.story import Outcome, What, events_of, item_of
 
 
 def test_what_was_refused_stays_refused_and_what_was_accepted_is_queued() -> None:
@@ -15,7 +15,8 @@ def test_the_last_event_that_decides_is_the_one_that_counts() -> None:
     held = event(What.HELD, NOON + 5, by="olga")
     item = item_of(deferred, [event(What.DELIVERED, NOON + 3), held])
     assert (item.outcome, item.last and item.last.at) == (Outcome.DELIVERED, NOON + 3)
-    assert [each.what for each in item.events] == ["accepted", "deferred", "delivered", "held"]
+    events = events_of(deferred, [event(What.DELIVERED, NOON + 3), held])
+    assert [each.what for each in events] == ["accepted", "deferred", "delivered", "held"]
 
 
 def test_a_discreet_item_shows_domains_and_nobody() -> None:

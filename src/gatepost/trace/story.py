@@ -191,4 +191,4 @@ def item_of(received: Received, later: Sequence[Event]) -> Item:
     for event in later:
         outcome = OUTCOME_AFTER.get(event.what, outcome)
         last = event if event.what in OUTCOME_AFTER else last
-    return Item(received=received, outcome=outcome, last=last, events=events_of(received, later))
+    return Item(received=received, outcome=outcome, last=last)

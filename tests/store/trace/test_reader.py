@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from contracts.trace_store_contract import NOON, Stores, TraceStoreContract, ids, received
+from gatepost.store.trace.day_file import files_in
 from gatepost.store.trace.reader import SqliteTraceReader
 from gatepost.store.trace.writer import Retention, SqliteTraceWriter
 from gatepost.trace.search import Wanted
@@ -39,6 +40,30 @@ class TestSqlite(TraceStoreContract):
     def stores(self, tmp_path: Path, request: pytest.FixtureRequest) -> SqliteStores:
         """With every row found by a term of its own segment, some, or none."""
         return SqliteStores(tmp_path / "trace", request.param)
+
+
+class FinishedStores(SqliteStores):
+    """Every file that no writer has is finished before it is read, and may be written to again."""
+
+    def reader(self) -> SqliteTraceReader:
+        for file in [each for each in files_in(self.folder) if not each.is_open]:
+            self.writer(file.worker)._finish(file)
+            assert file.summary.exists()
+        return super().reader()
+
+
+class TestFinished(TraceStoreContract):
+    """By summaries and by how rows stand at the end of a file."""
+
+    @pytest.fixture(params=[1, 1000])
+    def stores(self, tmp_path: Path, request: pytest.FixtureRequest) -> SqliteStores:
+        return FinishedStores(tmp_path / "trace", request.param)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def fresh_stores(cls, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Stores]:
+        folder, numbers = tmp_path_factory.mktemp("finished"), count()
+        return lambda: FinishedStores(folder / str(next(numbers)), segment=2)
 
 
 def test_a_damaged_file_is_named_and_the_others_are_read() -> None:

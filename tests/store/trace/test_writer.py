@@ -110,3 +110,15 @@ def test_a_file_that_is_opened_again_numbers_behind_what_was_fresh_in_it(tmp_pat
     assert said == []
     assert len(list((tmp_path / "tenants").glob("*.sqlite"))) == 1
     assert row.id in ids(SqliteTraceReader(tmp_path).search(Wanted(rcpt_to=row.rcpt_to), 5).items)
+
+
+def test_a_row_that_comes_after_its_day_was_finished_is_found(tmp_path: Path) -> None:
+    now = NOON
+    writer = SqliteTraceWriter(tmp_path, 0, Retention(max_age_s=0.0, max_octets=0), lambda: now)
+    writer.write("tenants", [early := received(NOON)])
+    now = NOON + 2 * DAY_S
+    writer.write("tenants", [late := received(NOON + 1)])
+    found = SqliteTraceReader(tmp_path)
+    assert sorted(ids(found.search(Wanted(), 5).items)) == sorted([early.id, late.id])
+    assert ids(found.search(Wanted(rcpt_to=late.rcpt_to), 5).items) == [late.id]
+    writer.close()

@@ -20,14 +20,16 @@ class Conditions:
     parameters: dict[str, Any] = field(default_factory=dict)
     terms: Sequence[int] = ()
     """One of them leads to each row; none: every row is looked at."""
+    by_ends: bool = False
+    """The terms are those of segment `ENDS`, and of no other."""
 
     def add(self, condition: str, **parameters: object) -> None:
         self.where += f" AND {condition}"
         self.parameters |= parameters
 
 
-def conditions_of(wanted: Wanted, words: KnownWords, share: Share) -> Conditions | None:
-    """None: the file holds nothing of it."""
+def conditions_of(wanted: Wanted, words: KnownWords, share: Share, *, knows_ends: bool = False) -> Conditions | None:
+    """`knows_ends`: the file has the segment `ENDS`. None: the file holds nothing of it."""
     found = Conditions()
     for column, kind, text in (
         ("tenant", Kind.TENANT, wanted.tenant),
@@ -52,6 +54,8 @@ def conditions_of(wanted: Wanted, words: KnownWords, share: Share) -> Conditions
     if seen is None:
         return None
     found.terms = _terms(wanted, written, found.parameters.get("tenant")) or seen
+    if knows_ends and wanted.outcomes and written and found.terms == [terms.of_outcome(each) for each in written]:
+        found.terms, found.by_ends = terms.of_ends(wanted.outcomes), True
     return found
 
 

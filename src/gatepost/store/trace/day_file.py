@@ -49,11 +49,11 @@ class DayFile(NamedTuple):
 
     @property
     def size(self) -> int:
-        return sum(_size(each) for each in (self.path, self._log))
+        return sum(_size(each) for each in (self.path, self._log, self.summary))
 
     def remove(self) -> None:
-        for each in (self.path, self._log, self.path.with_name(f"{self.path.name}-shm")):
-            each.unlink(missing_ok=True)
+        for suffix in ("", "-wal", "-shm", ".summary"):
+            self.path.with_name(f"{self.path.name}{suffix}").unlink(missing_ok=True)
 
     @property
     def is_open(self) -> bool:
@@ -64,6 +64,11 @@ class DayFile(NamedTuple):
     def is_at_rest(self) -> bool:
         """Nobody writes it any more: to read it needs no locks."""
         return not self.is_open and time.time() - self.path.stat().st_mtime > DAY_S
+
+    @property
+    def summary(self) -> Path:
+        """What a finished file certainly does not hold (`store.trace.summary`)."""
+        return self.path.with_name(f"{self.path.name}.summary")
 
     @property
     def _log(self) -> Path:

@@ -11,6 +11,7 @@ removed a moment ago, is left out.
 import json
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import date
 from heapq import merge
 from itertools import groupby, islice
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from gatepost.mail.session_id import time_of
-from gatepost.store.trace import rows
+from gatepost.store.trace import rows, terms
 from gatepost.store.trace.conditions import Conditions, conditions_of
 from gatepost.store.trace.day_file import (
     DAY_S,
@@ -31,9 +32,10 @@ from gatepost.store.trace.day_file import (
     open_to_read,
     reporting,
 )
+from gatepost.store.trace.summary import Question
 from gatepost.store.trace.words import KnownWords
 from gatepost.trace.search import BadPosition, Found, Wanted
-from gatepost.trace.story import FINAL, OPEN, Event, Item, QueuePlace, Received, item_of
+from gatepost.trace.story import FINAL, OPEN, Event, Item, QueuePlace, Received, events_of, item_of
 
 _AT_ONCE: Final = 100
 """Rows whose later events are looked for together."""
@@ -90,11 +92,12 @@ class SqliteTraceReader:
         first, last = _days(wanted)
         if after is not None and (last is None or after.day < last):
             last = after.day
+        question = Question(wanted)
         by_day = groupby(reversed(files.all), key=lambda file: file.day)
         for day, of_day in by_day:
             if (first and day < first) or (last and day > last):
                 continue
-            readings = [files.rows(file, wanted, after) for file in of_day]
+            readings = [files.rows(file, wanted, after) for file in of_day if question.may_be_in(file)]
             for row in merge(*readings, key=lambda row: (row.number, row.file), reverse=True):
                 yield day, row
 
@@ -160,7 +163,11 @@ class _Files:
         """With where they stand; with `every` event, or what decides."""
         open_ = [each for each in received if each.place is not None and (every or each.outcome in OPEN)]
         later = self._later(open_, every=every) if open_ else {}
-        return [item_of(each, later.get(each.place, ()) if each.place else ()) for each in received]
+        followed = [(each, later.get(each.place, ()) if each.place else ()) for each in received]
+        items = [item_of(each, events) for each, events in followed]
+        if not every:
+            return items
+        return [replace(item, events=events_of(*each)) for item, each in zip(items, followed, strict=True)]
 
     def _later(self, received: Sequence[Received], *, every: bool) -> Mapping[QueuePlace, Sequence[Event]]:
         """The events of these, in order. What is done with is not looked for in the files after it."""
@@ -203,7 +210,8 @@ class _Reading:
         self._words = KnownWords(self._connection)
         with reporting(file):
             segments = self._connection.execute("SELECT number, last FROM segment ORDER BY number DESC").fetchall()
-        self._segments: list[int] = [number for number, _ in segments]
+        self._segments: list[int] = [number for number, _ in segments if number != terms.ENDS]
+        self._knows_ends = len(segments) > len(self._segments)
         self._indexed: int = segments[0][1] if segments else -1
 
     def close(self) -> None:
@@ -211,7 +219,7 @@ class _Reading:
 
     def rows(self, wanted: Wanted, after: _Place | None) -> Iterator[_Row]:
         with reporting(self._file):
-            conditions = conditions_of(wanted, self._words, self._file.share)
+            conditions = conditions_of(wanted, self._words, self._file.share, knows_ends=self._knows_ends)
             if conditions is None:
                 return
             first, last = self._numbers(wanted, after)
@@ -251,7 +259,7 @@ class _Reading:
             f" AND recipient BETWEEN :first AND :last) AND {where} ORDER BY number DESC"
         )
         parameters |= {"first": first, "terms": json.dumps(conditions.terms)}
-        for segment in self._segments:
+        for segment in [terms.ENDS] if conditions.by_ends else self._segments:
             yield from self._connection.execute(statement, {**parameters, "segment": segment})
 
     def events(self, places: Mapping[QueuePlace, float]) -> Sequence[tuple[QueuePlace, Event]]:

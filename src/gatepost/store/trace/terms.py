@@ -4,10 +4,12 @@ Law: two things may have the same number, so that a row which a term leads to is
 """
 
 import sqlite3
+from collections.abc import Collection
 from typing import Final
 from zlib import crc32
 
-from gatepost.trace.story import Outcome
+from gatepost.store.trace.day_file import LAST_NUMBER, NUMBERS_PER_MS
+from gatepost.trace.story import OPEN, Outcome, What
 
 _BITS: Final = 0x0FFFFFFF
 _SESSION, _MESSAGE, _FROM, _TO, _MESSAGE_ID, _TENANT, _OUTCOME, _TENANT_OUTCOME = range(8)
@@ -22,6 +24,38 @@ OUTCOMES: Final = (
 )
 """Their numbers in a row are their places here."""
 _DELIVERED: Final = OUTCOMES.index(Outcome.DELIVERED)
+
+SUMMARISED: Final = (_MESSAGE, _FROM, _TO, _MESSAGE_ID, _OUTCOME)
+"""Kinds of terms that mean the same in every file, but for sessions: their time says in which files they are."""
+
+ENDS: Final = 0
+"""The segment of outcomes as they are at the end of a finished file: what was delivered after all is not in it."""
+_ENDED: Final = 16
+_LEFT_OPEN: Final = 31
+"""As outcomes: how a row stands at the end of its file; these are no numbers of `OUTCOMES`."""
+
+_FINAL: Final = {
+    What.FAILED: Outcome.BOUNCED,
+    What.REMOVED: Outcome.REMOVED,
+    What.DELIVERED: Outcome.DELIVERED,
+}
+_NUMBER_OF: Final = {what: number for number, what in enumerate(What)}
+
+_OPEN_NUMBERS: Final = ", ".join(str(OUTCOMES.index(each)) for each in sorted(OPEN))
+_FINAL_NUMBERS: Final = ", ".join(str(_NUMBER_OF[what]) for what in _FINAL)
+_STANDING: Final = " ".join(f"WHEN {_NUMBER_OF[each]} THEN {_ENDED + OUTCOMES.index(_FINAL[each])}" for each in _FINAL)
+
+# An event a second before the row is another's: a queue that was made anew gives numbers again.
+_INDEX_ENDS: Final = f"""
+INSERT INTO term SELECT {ENDS}, standing * 8 + {_OUTCOME}, number FROM (
+  SELECT number, CASE WHEN outcome NOT IN ({_OPEN_NUMBERS}) THEN {_ENDED} + outcome ELSE ifnull((
+      SELECT CASE what {_STANDING} END FROM event
+      WHERE event.place = recipient.place AND event.queue = recipient.queue AND what IN ({_FINAL_NUMBERS})
+        AND event.number > recipient.number - {1000 * NUMBERS_PER_MS}
+      ORDER BY event.number DESC LIMIT 1), {_LEFT_OPEN}) END AS standing
+  FROM recipient WHERE outcome <> {_DELIVERED}
+) WHERE standing <> {_ENDED + _DELIVERED} ORDER BY standing, number
+"""
 
 # `ORDER BY`: in the order of the table, so that its pages are filled one after the other and never touched again.
 _INDEX: Final = f"""
@@ -55,6 +89,33 @@ def index(connection: sqlite3.Connection, segment: int, first: int, last: int) -
     connection.create_function("text_term", 1, text_term, deterministic=True)
     connection.execute(_INDEX, {"segment": segment, "first": first, "last": last})
     connection.execute("INSERT INTO segment VALUES (?, ?)", (segment, last))
+
+
+def index_ends(connection: sqlite3.Connection) -> None:
+    """Of a file in which every row is indexed, in the caller's transaction."""
+    connection.execute(_INDEX_ENDS)
+    connection.execute("INSERT INTO segment VALUES (?, -1)", (ENDS,))
+
+
+def reopen(connection: sqlite3.Connection) -> None:
+    """More may be written to a file that was finished: behind the rows that are there, which has to be a number that is
+    looked at."""
+    connection.executescript(
+        f"""
+        BEGIN IMMEDIATE;
+        DELETE FROM term WHERE segment = {ENDS} AND EXISTS (SELECT 1 FROM segment WHERE number = {ENDS});
+        DELETE FROM segment WHERE number = {ENDS};
+        UPDATE segment SET last = (SELECT ifnull(max(number), -1) FROM recipient) WHERE last = {LAST_NUMBER};
+        COMMIT;
+        """
+    )
+
+
+def of_ends(outcomes: Collection[Outcome]) -> list[int]:
+    """In segment `ENDS`: what ended so, and what was open and may have ended so in a later file. Not of `delivered`."""
+    ended = [_ENDED + OUTCOMES.index(outcome) for outcome in outcomes if outcome not in OPEN]
+    left = [_LEFT_OPEN] if any(outcome is not Outcome.REFUSED for outcome in outcomes) else []
+    return [each * 8 + _OUTCOME for each in (*ended, *left)]
 
 
 def text_term(text: str) -> int:

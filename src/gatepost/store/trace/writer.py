@@ -14,7 +14,7 @@ from datetime import date
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from gatepost.store.trace import terms
+from gatepost.store.trace import summary, terms
 from gatepost.store.trace.day_file import (
     DAY_S,
     LAST_NUMBER,
@@ -70,6 +70,8 @@ class SqliteTraceWriter:
         self._segment = segment
         self._open: dict[tuple[Share, date], _Writing] = {}
         self._full: set[Share] = set()
+        self._tried: set[Path] = set()
+        """Files of days before that were finished, or cannot be."""
         self._tidied_at = 0.0
 
     def write(
@@ -144,9 +146,11 @@ class SqliteTraceWriter:
             if now > self._open[share, day].file.began_at + DAY_S + _TIDY_EVERY_S:
                 self._open[share, day].finish()
                 self._let_go(share, day)
-        for file in files_in(self._folder):
-            if self._is_left_over(file, today):
+        left = [file for file in files_in(self._folder) if self._is_left_over(file, today)]
+        for file in left:
+            if file.is_open:
                 self._finish(file)
+        self._summarise_one(left)
         full = remove_old(self._folder, self._retention, today, now)
         for share in full - self._full:
             self._report(
@@ -156,9 +160,17 @@ class SqliteTraceWriter:
         self._full = full
 
     def _is_left_over(self, file: DayFile, today: date) -> bool:
-        """This worker was killed before it could finish the file."""
+        """This worker ended before it could finish the file."""
         mine = file.worker == self._worker and (file.share, file.day) not in self._open
-        return mine and file.day < today and file.is_open
+        return mine and file.day < today and not file.summary.exists()
+
+    def _summarise_one(self, left: Sequence[DayFile]) -> None:
+        """The newest: many may be left by an earlier version, and new rows are not to wait for all of them."""
+        for file in reversed(left):
+            if file.path not in self._tried:
+                self._tried.add(file.path)
+                self._finish(file)
+                return
 
     def _finish(self, file: DayFile) -> None:
         with suppress(DamagedFile, OSError), closing(_Writing(file, self._segment)) as writing:
@@ -183,12 +195,15 @@ class _Writing:
     def __init__(self, file: DayFile, segment: int) -> None:
         self.file = file
         self._began_at = file.began_at
+        # It would say no to what is written now.
+        file.summary.unlink(missing_ok=True)
         self._connection = open_to_write(file)
         self._words = NewWords(self._connection)
         self._segment_length = segment
         self._fresh: dict[QueuePlace, int] = {}
         """Numbers of rows that are to be written again."""
         with reporting(file):
+            terms.reopen(self._connection)
             self._segment, self._indexed = self._connection.execute(
                 "SELECT ifnull(max(number), 0), ifnull(max(last), -1) FROM segment"
             ).fetchone()
@@ -258,9 +273,11 @@ class _Writing:
         with reporting(self.file):
             self._connection.execute("BEGIN IMMEDIATE")
             self._index(LAST_NUMBER)
+            terms.index_ends(self._connection)
             self._connection.execute("COMMIT")
             # Else whoever reads it leaves an empty log beside it.
             self._connection.execute("PRAGMA journal_mode = DELETE")
+            summary.write(self.file, self._connection)
 
     def close(self) -> None:
         self._connection.close()
