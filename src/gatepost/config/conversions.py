@@ -53,8 +53,7 @@ def web_origin(value: Any) -> str:
     found = urlsplit(text(value).removesuffix("/"))
     if found.scheme != "https" or not found.hostname or found.username or found.path or found.query or found.fragment:
         raise ValueError('must be https, a host and perhaps a port, such as "https://console.example.net:8444"')
-    _ = found.port
-    return found.geturl()
+    return found.geturl().removesuffix(":443") if found.port == 443 else found.geturl()
 
 
 def issuer(value: Any) -> str:

@@ -309,7 +309,7 @@ def _console(top: _Table, hostname: str, path: Convert) -> ConsoleConfig | None:
         ConsoleConfig(
             host=host,
             port=port,
-            url=f"https://{address_text(known_as, port)}",
+            url=web_origin(f"https://{address_text(known_as, port)}"),
             limits=_https_limits(table.table("limits")),
             providers=_providers(table, path),
         ),

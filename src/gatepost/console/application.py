@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from gatepost.config import Config, ConsoleConfig
 from gatepost.console import (
+    account_pages,
     audit_pages,
     connector_pages,
     dashboard,
@@ -21,6 +22,7 @@ from gatepost.console import (
     doors,
     export,
     oidc_pages,
+    passkey_pages,
     people_pages,
     queue_pages,
     search_page,
@@ -38,6 +40,8 @@ from gatepost.https.process import run
 PAGES: Final[tuple[Page, ...]] = (
     *doors.PAGES,
     *oidc_pages.PAGES,
+    *passkey_pages.PAGES,
+    *account_pages.PAGES,
     *search_page.PAGES,
     *dashboard.PAGES,
     *trace_pages.PAGES,
@@ -57,6 +61,7 @@ _FILES: Final = {
     "console.css": "text/css; charset=utf-8",
     "console.js": "text/javascript; charset=utf-8",
     "htmx.min.js": "text/javascript; charset=utf-8",
+    "passkeys.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
     "uplot.min.js": "text/javascript; charset=utf-8",
     "uplot.min.css": "text/css; charset=utf-8",

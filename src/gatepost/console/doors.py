@@ -14,6 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from gatepost.admin.people import signing_in
 from gatepost.app import open_editor
 from gatepost.console.page import Page, Who
+from gatepost.console.passkeys import are_possible
 from gatepost.console.passwords import Argon2Passwords
 from gatepost.console.rendering import link, page
 from gatepost.console.visit import COOKIE, Visit
@@ -73,6 +74,10 @@ def _use_link(visit: Visit) -> Response:
 def _sign_out(visit: Visit) -> Response:
     with closing(open_editor(visit.config)) as editor:
         signing_in.sign_out(editor, visit.person.entered, datetime.now(UTC))
+    return gone_out()
+
+
+def gone_out() -> Response:
     response = RedirectResponse("/sign-in", 303)
     response.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="lax")
     return response
@@ -82,8 +87,20 @@ def sign_in_page(
     visit: Visit, status: int = 200, *, name: str = "", back: str, problem: Said | None = None
 ) -> Response:
     return page(
-        visit, "sign_in.html", status, name=name, back=back, problem=problem, elsewhere=elsewhere(visit, back=back)
+        visit,
+        "sign_in.html",
+        status,
+        name=name,
+        back=back,
+        problem=problem,
+        elsewhere=elsewhere(visit, back=back),
+        passkey=_passkey_address(visit, back),
     )
+
+
+def _passkey_address(visit: Visit, back: str) -> str | None:
+    console = visit.config.console
+    return f"{console.url}{link('/passkey', back=back)}" if console and are_possible(console) else None
 
 
 def elsewhere(visit: Visit, **said: str) -> Sequence[tuple[str, str]]:

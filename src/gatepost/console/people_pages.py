@@ -9,7 +9,7 @@ from typing import Any, Final
 from starlette.responses import RedirectResponse, Response
 
 from gatepost.admin.directory.editor import DirectoryEditor
-from gatepost.admin.people import people
+from gatepost.admin.people import passkeys, people
 from gatepost.console.page import Page, Who
 from gatepost.console.rendering import link, page
 from gatepost.console.visit import Visit, not_found
@@ -48,7 +48,7 @@ def _person(visit: Visit) -> Response:
     with visit.person.directory() as directory:
         person = _named(visit, directory)
         sessions = directory.people.sessions_of(person.name)
-        passkeys = directory.people.passkeys_of(person.name)
+        own_passkeys = directory.people.passkeys_of(person.name)
         wanted = ActivityFilter(person=person.name, tenant=visit.person.of_tenant)
         activities = people.activities(directory, wanted, _ACTIVITIES)
     now = datetime.now(UTC)
@@ -57,7 +57,7 @@ def _person(visit: Visit) -> Response:
         "person.html",
         person=person,
         sessions=[each for each in sessions if each.holds_for(person, now)],
-        passkeys=passkeys,
+        passkeys=own_passkeys,
         activities=activities,
         roles=[each for each in Role if each.fits(person.tenant)],
         is_self=person.name == visit.person.name,
@@ -79,6 +79,8 @@ def _change(visit: Visit) -> Response:
                 people.disable(directory, person.name, now)
             case "enable":
                 people.enable(directory, person.name)
+            case "remove-passkey":
+                passkeys.remove(directory, person, visit.form.get("id", ""))
             case "sign-out":
                 people.end_sessions(directory, person.name)
             case "remove":
