@@ -28,6 +28,7 @@ class BareClient:
         version: int | None = None,
         server_name: str | None = None,
         groups: bytes | None = None,
+        suites: bytes | None = None,
     ) -> None:
         context = SSL.Context(SSL.TLS_CLIENT_METHOD)
         if version:
@@ -35,6 +36,8 @@ class BareClient:
             context.set_max_proto_version(version)
         if groups:
             assert SSL._lib.SSL_CTX_set1_curves_list(context._context, groups) == 1
+        if suites:
+            context.set_tls13_ciphersuites(suites)
         if issued:
             context.set_cipher_list(b"ALL:@SECLEVEL=0")
             context.use_certificate_chain_file(str(chain_file or issued.chain_file))

@@ -126,6 +126,22 @@ def test_without_certificate_there_is_none_in_the_evidence(contexts: ServerTlsCo
     assert evidence.server_name is None
 
 
+@pytest.mark.parametrize(
+    ("offered", "chosen"),
+    [
+        (None, "TLS_AES_128_GCM_SHA256"),
+        (b"TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256", "TLS_AES_128_GCM_SHA256"),
+        (b"TLS_AES_256_GCM_SHA384", "TLS_AES_256_GCM_SHA384"),
+        (b"TLS_CHACHA20_POLY1305_SHA256", "TLS_CHACHA20_POLY1305_SHA256"),
+    ],
+)
+def test_the_order_of_the_suites_is_the_servers(
+    contexts: ServerTlsContexts, offered: bytes | None, chosen: str
+) -> None:
+    client = BareClient(version=SSL.TLS1_3_VERSION, suites=offered)
+    assert established(contexts, client).evidence(NOW).cipher == chosen
+
+
 def test_the_name_that_was_asked_for_is_evidence(contexts: ServerTlsContexts) -> None:
     server = established(contexts, BareClient(server_name="elsewhere.example.net"))
     assert server.evidence(NOW).server_name == "elsewhere.example.net"
