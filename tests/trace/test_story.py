@@ -28,3 +28,9 @@ def test_a_discreet_item_shows_domains_and_nobody() -> None:
 
 def test_an_id_names_the_session_and_the_place_in_it() -> None:
     assert received(session_id="08DF4F93C5973841", within="2.7").id == "08DF4F93C5973841.2.7"
+
+
+def test_what_follows_a_reception_changes_nothing_else_of_it() -> None:
+    before, first = received(), event(What.DELIVERED)
+    assert before.followed_by(first) == before._replace(first=first)
+    assert before.followed_by(event(What.DEFERRED)).followed_by(first) == before._replace(first=first)

@@ -131,7 +131,7 @@ class TraceLog(BackgroundLog["Session | Settled | Received"], Generic[Session]):
         if place is None:
             batch.received[self._share_of(received, now)].append(received)
         elif (early := self._early.pop(place, None)) is not None:
-            batch.received[self._share_of(received, now)].append(received._replace(first=early.settled.event))
+            batch.received[self._share_of(received, now)].append(received.followed_by(early.settled.event))
         else:
             self._received[place] = received
 
@@ -140,9 +140,9 @@ class TraceLog(BackgroundLog["Session | Settled | Received"], Generic[Session]):
         if event.what not in ATTEMPTED:
             batch.later[self._share_of_tenant(settled.tenant, now)].append(_later(settled))
         elif (received := self._received.pop(place, None)) is not None:
-            batch.received[self._share_of(received, now)].append(received._replace(first=event))
+            batch.received[self._share_of(received, now)].append(received.followed_by(event))
         elif (fresh := self._fresh.pop(place, None)) is not None:
-            batch.received[fresh.share].append(fresh.received._replace(first=event))
+            batch.received[fresh.share].append(fresh.received.followed_by(event))
         elif settled.is_first and place not in self._early:
             self._early[place] = _Early(settled, now)
         else:

@@ -41,9 +41,14 @@ def received_field(*, ehlo: str, address: str, hostname: str, protocol: str, id:
     Folded so that no line passes 78 characters where its parts allow (RFC 5322 2.1.1).
     """
     date = _date(int(at))
-    lines = [_received_from(ehlo, address), f"by {hostname} with {protocol} id {id}"]
-    lines += [f"({comment(part)})" for part in facts.split("; ") if part]
-    return ("\r\n\t".join(lines) + f";\r\n\t{date}\r\n").encode("utf-8")
+    by = f"by {hostname} with {protocol} id {id}"
+    return f"{_received_from(ehlo, address)}\r\n\t{by}{_comments(facts)};\r\n\t{date}\r\n".encode()
+
+
+@lru_cache(maxsize=64)
+def _comments(facts: str) -> str:
+    """Each on a line of its own."""
+    return "".join([f"\r\n\t({comment(part)})" for part in facts.split("; ") if part])
 
 
 @lru_cache(maxsize=1024)

@@ -5,7 +5,7 @@ with its line number and never raised; columns are taken by the names in `#Field
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -77,18 +77,21 @@ class RecordWriter:
             if milliseconds != shown:
                 shown, when = milliseconds, self._timestamp(milliseconds)
             row = f"{when},{connector},{session_id},{number},{local},{remote},{event._value_},{data},{context}"
-            rows.append(row if row.count(",") == _COMMAS and '"' not in row else self._quoted(record))
+            rows.append(row if row.count(",") == _COMMAS and '"' not in row else self._row(record, _quoted))
         # A line break inside a value would let a peer write rows of its own. Hardly any row has one, and looking at
         # all of them together costs little more than looking at one.
         if not _plain_ascii("".join(rows)):
-            rows = [row if _plain_ascii(row) else self._quoted(each) for row, each in zip(rows, records, strict=True)]
+            rows = [
+                row if _plain_ascii(row) else self._row(each, _shown) for row, each in zip(rows, records, strict=True)
+            ]
         return "\r\n".join([*rows, ""])
 
-    def _quoted(self, record: ProtocolLogRecord) -> str:
+    def _row(self, record: ProtocolLogRecord, made: Callable[[str], str]) -> str:
+        """`made`: how the texts of others come into it."""
         at, connector, session_id, number, local, remote, event, data, context = record
         return (
-            f"{self._timestamp(int(at * 1000 + 0.5))},{_quoted(connector)},{session_id},{number},{local},{remote},"
-            f"{event._value_},{_quoted(data)},{_quoted(context)}"
+            f"{self._timestamp(int(at * 1000 + 0.5))},{made(connector)},{session_id},{number},{local},{remote},"
+            f"{event._value_},{made(data)},{made(context)}"
         )
 
     def _timestamp(self, milliseconds: int) -> str:
@@ -107,8 +110,11 @@ def _plain_ascii(text: str) -> bool:
     return text.isascii() and is_plain(text)
 
 
+def _shown(value: str) -> str:
+    return _quoted(visible(value))
+
+
 def _quoted(value: str) -> str:
-    value = visible(value)
     if "," in value or '"' in value:
         return '"' + value.replace('"', '""') + '"'
     return value

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gatepost.tenancy.attribution import Basis
+from gatepost.value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class SeenCertificate:
     """A leaf as it was presented."""
 
@@ -24,7 +25,7 @@ class SeenCertificate:
     """Subject of the root it led to; empty where it did not verify."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class SeenServer:
     tenant: str
     connector: str
