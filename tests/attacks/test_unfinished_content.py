@@ -48,6 +48,17 @@ class Unfinished:
             smtp.send(LINE * (MIB // len(LINE)))
         self.sessions.append(smtp)
 
+    def chunk(self, source: str, octets: int) -> Answer:
+        """The same by BDAT, of which the relay says when it has taken it: whoever begins after that begins later."""
+        smtp = SmtpClient(self._relay.port, source=source)
+        self._stack.callback(smtp.close)
+        smtp.ehlo()
+        assert smtp.mail("x@evil.example").code == 250
+        assert smtp.command("RCPT TO:<ceo@contoso.com>").code == 250
+        content = LINE * (octets // len(LINE))
+        smtp.send(b"BDAT %d\r\n" % len(content) + content)
+        return smtp.reply()
+
     def end(self) -> list[Answer]:
         for smtp in self.sessions:
             smtp.send(b".\r\n")
@@ -58,13 +69,14 @@ def test_what_is_unfinished_is_bounded_by_network_and_for_all_strangers(tmp_path
     settings = '[queue]\nunfinished = "8MiB"\nunfinished_per_network = "4MiB"\nunfinished_per_tenant = "6MiB"'
     with serving(tmp_path, settings) as relay, ExitStack() as stack:
         strangers = Unfinished(relay, stack)
-        for source in ("127.90.0.1", "127.90.0.2", "127.91.0.1", "127.92.0.1", "127.93.0.1"):
+        # Two addresses of one network, one after the other.
+        assert [strangers.chunk(f"127.90.0.{number}", 3 * MIB).code for number in (1, 2)] == [250, 452]
+        for source in ("127.91.0.1", "127.92.0.1", "127.93.0.1"):
             strangers.begin(source, 3 * MIB)
         # Small mail is never unfinished for long, and strangers' is taken as ever.
         assert fabrikam_sends(relay, MESSAGE + LINE * (5 * MIB // len(LINE))).code == 250
         codes = [answer.code for answer in strangers.end()]
-        assert codes.count(452) >= 2 and codes.count(250) >= 1, codes
-        assert codes[:2].count(452) == 1, "two addresses of one network"
+        assert codes.count(452) >= 1 and codes.count(250) >= 1, codes
         wait_until(lambda: "content-full" in relay.output, "the operator to be told")
 
 

@@ -13,8 +13,11 @@ import pytest
 
 from soak import rounds
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "fuzz"))
+sys.path.append(str(Path(__file__).parents[2] / "fuzz"))
 from targets import CORPUS, TARGETS
+
+# `doctor` is a folder of tests, and what has no __init__ gives way to fuzz/doctor.py wherever that is on the path.
+sys.path.pop()
 
 MOST_SEEDS = 100
 A_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
