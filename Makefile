@@ -55,6 +55,9 @@ browser: $(VENV)/installed  ## the console in Debian's Chromium: every page, axe
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/browser.txt
 	$(BIN)/pytest browser -p no:cacheprovider
 
+pictures: browser           ## the pictures of the manual, made anew
+	cp build/browser/walk/*.png docs/howto/pictures/
+
 bench: $(VENV)/installed    ## messages/s and CPU per message, with Postfix beside it where it can be had
 	$(BIN)/python bench/run.py
 
@@ -82,4 +85,4 @@ lock:                       ## pin the newest dependencies again, with hashes
 clean:
 	rm -rf $(VENV) $(VENV)-* build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: help demo test test-all soak attack interop browser bench torture fuzz fuzz-network lock clean
+.PHONY: help demo test test-all soak attack interop browser pictures bench torture fuzz fuzz-network lock clean

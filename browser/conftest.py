@@ -23,8 +23,12 @@ PEOPLE = {"operator": ("--operator",), "tenant": ("--tenant", "contoso")}
 
 
 @pytest.fixture(scope="session")
-def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    certificates = Certificates(tmp_path_factory.mktemp("pki"))
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return Certificates(tmp_path_factory.mktemp("pki"))
+
+
+@pytest.fixture(scope="session")
+def relay(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates) -> Iterator[Installation]:
     roots = certificates.pki.roots_file
     relay = Installation(tmp_path_factory.mktemp("relay"), client_roots=roots, console=True, workers=1, tables=RETRY)
     with Outside() as outside:

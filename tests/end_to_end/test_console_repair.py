@@ -94,7 +94,9 @@ def test_a_bounce_leads_to_the_repaired_connector_and_back(
     tried = who.submit("/tenants/contoso/connector-form", **form)
     assert tried.status_code == 200, tried.text
     this = tried.text.partition("This session")[2].partition("Other mail")[0]
-    assert "refused" in this and "contoso by mail (certificate)" in re.sub(r"<[^>]*>", "", this).replace("contoso/", "")
+    assert "refused" in this and "contoso by connector mail (certificate)" in re.sub(r"<[^>]*>", "", this).replace(
+        "contoso/", ""
+    )
     assert "Nothing else would change" in tried.text or "No other recent session" in tried.text
     assert "5.7.64" in answered(relay, renewed, "ann@contoso.com"), "nothing is saved by a trial"
 

@@ -65,7 +65,7 @@ class Visit:
 
     def said(self, name: str) -> str | None:
         """Of the query; what is left empty in a form is not said."""
-        return self.query.get(name, "").strip() or None
+        return self.query.get(name, "").replace("\r\n", "\n").strip() or None
 
 
 def csrf_of(secret: str) -> str:

@@ -49,7 +49,7 @@ def test_an_address_a_neighbour_and_earlier_mail_are_clues(editor: Any, at: date
     assert (first.tenant, second.tenant) == ("fabrikam", "contoso")
     assert not first.is_proven and not second.is_proven
     said = " / ".join(clue.says for clue in first.clues)
-    assert "attributed to it by mail, last 2026-01-01" in said
+    assert "attributed to it by connector mail, last 2026-01-01" in said
     assert "lists 192.0.2.9/32, in the same /24" in said and "EHLO name x.fabrikam.com" in said
     assert "an address alone identifies nobody" in second.clues[0].says
 

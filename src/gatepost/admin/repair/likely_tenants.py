@@ -117,7 +117,8 @@ def _clues(directory: Directory, presented: Presented, earlier: Sequence[Earlier
     yield from _of_names(directory, presented)
     yield from _of_address(directory, presented)
     for each in earlier:
-        says = f"{each.what} was attributed to it{f' by {each.connector}' if each.connector else ''}, last {each.at}"
+        by = f" by connector {each.connector}" if each.connector else ""
+        says = f"{each.what} was attributed to it{by}, last {each.at}"
         yield Clue(5, each.tenant, False, says, each.connector)
     if presented.sender_domain and (owner := directory.covering_domain(presented.sender_domain)):
         says = f"the reverse-path is in its verified domain {owner.domain}; anybody can write a reverse-path"
