@@ -11,10 +11,10 @@ from gatepost.admin.directory import domains, inbound_connectors
 from gatepost.admin.repair.replayed import Replayed
 from gatepost.admin.repair.trial import trial
 from gatepost.admin.sessions.explain import Relay
-from gatepost.admin.sessions.explain_exchange_online import judge_as_told
 from gatepost.admin.sessions.own_directory import OwnDirectory
 from gatepost.admin.sessions.question import question
 from gatepost.errors import NameNotOwned
+from gatepost.exchange.exported_tenant import judge_as_told
 from gatepost.tenancy.directory import Directory
 
 
