@@ -6,6 +6,7 @@ from doctor.agreement import Authority, contradictions, made
 from soak import rounds
 
 
+@pytest.mark.timeout(rounds(120, large=1800))
 @pytest.mark.soak
 def test_four_commands_agree_on_generated_folders(tmp_path):
     authority = Authority(tmp_path / "pki")
