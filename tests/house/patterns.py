@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import gatepost
+from gatepost.doctor import sentences
 
 SOURCE: Final = Path(gatepost.__file__).parent
 _APPLIED: Final = frozenset({"search", "match", "fullmatch", "sub", "subn", "split", "findall", "finditer"})
@@ -57,6 +58,8 @@ def _every_pattern() -> Iterator[Applied]:
                 if _text(each.pattern) not in seen:
                     where = f"{file.relative_to(SOURCE)}:{name}"
                     yield Applied(where=where, source=name, pattern=_text(each.pattern), flags=each.flags & ~re.UNICODE)
+    for name, pattern in sentences.patterns().items():
+        yield Applied(where=f"doctor/sentences.py:{name}", source=name, pattern=pattern, flags=re.IGNORECASE)
 
 
 def _patterns_in(value: Any) -> Iterator[re.Pattern[Any]]:

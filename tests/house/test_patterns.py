@@ -12,8 +12,8 @@ from house.patterns import every_pattern
 OWN_TEXTS = {"demo/hosts.py", "demo/processes.py", "logs/log_series.py"}
 """Their patterns are made in a run, and read what Gatepost itself wrote: the demonstration's files, log file names."""
 
-COMPUTED = {"doctor/moments.py", "doctor/readers/prose.py"}
-"""What they compile in a loop is found among their values."""
+COMPUTED = {"doctor/moments.py", "doctor/readers/prose.py", "doctor/sentences.py"}
+"""What they compile in a loop is found among their values, or in the table that they read."""
 
 LARGE = 200
 """A repeat of up to so many is free to fail often."""

@@ -64,6 +64,11 @@ def parsed_address(text: str) -> Address | None:
         return None
 
 
+def without_port(endpoint: str) -> str:
+    host, _, port = endpoint.rpartition(":")
+    return host if host and port.isdecimal() else endpoint
+
+
 def parsed_networks(text: str) -> tuple[Network, ...]:
     """A single address, a prefix or a dash range; empty for what is none of them."""
     cleaned = text.strip().strip("[]{}\"'")

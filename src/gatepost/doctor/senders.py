@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gatepost.doctor.addresses import refused_by_attribution
+from gatepost.doctor.addresses import refused_by_attribution, without_port
 from gatepost.doctor.evidence import EvidenceBundle, ProseFact, ReplySeen
 from gatepost.exchange.source import Source
 from gatepost.mail.domain import DomainError, domain_key, is_at_or_below, is_below
@@ -264,5 +264,5 @@ def endpoint_names(bundle: EvidenceBundle) -> tuple[str, ...]:
     names += [each.relay for each in bundle.postfix_deliveries] + [each.fqdn for each in bundle.queue_errors]
     names += [each.next_hop for each in bundle.queue_errors] + [each.remote_name for each in bundle.sessions]
     names += [each.host for each in bundle.exim] + [each.said_by for each in bundle.replies]
-    cleaned = (re.sub(r":\d+$", "", each.strip()).strip("[]").casefold() for each in names if each)
+    cleaned = (without_port(each.strip()).strip("[]").casefold() for each in names if each)
     return tuple(dict.fromkeys(each for each in cleaned if each))

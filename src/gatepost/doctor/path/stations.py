@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import Final
 
-from gatepost.doctor.addresses import egress_addresses, is_private, parsed_address, refused_by_attribution
+from gatepost.doctor.addresses import egress_addresses, is_private, parsed_address, refused_by_attribution, without_port
 from gatepost.doctor.certificates_told import at, names_of
 from gatepost.doctor.evidence import CertificateSeen, EventLogEntry, EvidenceBundle, ReplySeen
 from gatepost.doctor.finding import Finding
@@ -143,16 +143,12 @@ def _between(path: MailPath) -> Iterator[Station]:
         if "edge" in edge:
             yield Station(role="Edge server", side="", known=(_named(path, edge, ""),))
     for log in (each.log for each in path.sessions if each.way == "out"):
-        inside, outside = parsed_address(_host(log.local_endpoint)), parsed_address(log.hello_address)
+        inside, outside = parsed_address(without_port(log.local_endpoint)), parsed_address(log.hello_address)
         if inside and outside and inside != outside and is_private(inside) and not is_private(outside):
             yield Station(role="NAT", side="", known=(inferred(f"{inside} becomes {outside}", log),))
             break
     for host in _smart_hosts(path):
         yield Station(role="Smart host", side="", known=(_named(path, host, ""),))
-
-
-def _host(endpoint: str) -> str:
-    return endpoint.rpartition(":")[0] or endpoint
 
 
 def _smart_hosts(path: MailPath) -> tuple[str, ...]:
@@ -162,7 +158,7 @@ def _smart_hosts(path: MailPath) -> tuple[str, ...]:
         return ()
     configured = [host for each in path.bundle.send_connectors for host in each.smart_hosts]
     configured += [each.value for each in path.bundle.postfix_settings if each.name == "relayhost"]
-    named = {_host(each).strip("[]").casefold() for each in configured}
+    named = {without_port(each).strip("[]").casefold() for each in configured}
     return tuple(each for each in endpoint_names(path.bundle) if each in named and not each.endswith(values.ENDPOINT))
 
 

@@ -2,9 +2,9 @@
 
 # ruff: noqa: E501 - a pattern or a sentence broken over lines reads worse
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
+from ipaddress import IPv4Address
 from shlex import quote as shell_quoted
 
 from gatepost.doctor.addresses import (
@@ -30,24 +30,9 @@ from gatepost.doctor.derived import Derived
 from gatepost.doctor.evidence import EvidenceBundle, ProseFact
 from gatepost.doctor.finding import Cited, Finding, Fix, RuledOut, cite, found, rule, ruled_out
 from gatepost.doctor.senders import domain_of, is_own, own_domains, told_in_other_tenant
+from gatepost.doctor.sentences import all_of, sentence, speaks_of
 from gatepost.exchange.objects import InboundConnector
 from gatepost.exchange.powershell import argument, object_of, quoted
-
-_LISTS = re.compile(
-    r"banned sending ip|spamhaus|spamcop|barracudacentral|blocked using|block ?list|blacklist|listed (?:in|at|on)|"
-    r"delist(?:\.messaging)?|sender\.office\.com",
-    re.IGNORECASE,
-)
-_CLOUD_HOSTS = re.compile(
-    r"app service|azure (?:function|container|web ?app|app)|consumption plan|aws lambda|fargate|cloud run|heroku|"
-    r"app engine|vercel|netlify|kubernetes|github actions|no (?:fixed|static|dedicated) (?:ip|address)|dynamic ip|ephemeral ip",
-    re.IGNORECASE,
-)
-_VENDOR = re.compile(
-    r"\b(?:vendor|supplier|third[- ]party|saas|newsletter (?:tool|service)|crm|erp|ticket(?:ing)? system|mailing service|"
-    r"dienstleister|anbieter|prestataire|fornitore)\b",
-    re.IGNORECASE,
-)
 
 
 def _by_address(bundle: EvidenceBundle) -> tuple[InboundConnector, ...]:
@@ -304,13 +289,11 @@ def ipv6_egress(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | 
     by_relay += [
         (each.source, each.host_address, each.text or each.quote)
         for each in bundle.exim
-        if ":" in each.host_address
-        and each.mark in ("**", "==")
-        and re.search(r"5\.7\.64|4\.4\.62|ipv6", each.quote, re.I)
+        if ":" in each.host_address and each.mark in ("**", "==") and speaks_of(each.quote, "ipv6-egress.shown")
     ]
     delivered = [each.relay_address for each in bundle.postfix_deliveries if each.status == "sent"]
     delivered += [each.host_address for each in bundle.exim if each.mark in ("=>", "->")]
-    passed4 = any(re.fullmatch(r"[\d.]+", each) for each in delivered)
+    passed4 = any(isinstance(parsed_address(each), IPv4Address) for each in delivered)
     rule26 = next(
         (
             each
@@ -435,24 +418,20 @@ def address_range_too_wide(bundle: EvidenceBundle, facts: Derived) -> Finding | 
     wide: list[str] = []
     for error in bundle.powershell_errors:
         text = error.message
-        about_range = re.search(r"SenderIPAddress|address range|CIDR|/24", text, re.IGNORECASE)
-        if about_range and re.search(
-            r"InboundConnector|SenderIPAddress", text + error.cmdlet + error.quote, re.IGNORECASE
-        ):
+        about_range = speaks_of(text, "address-range-too-wide.about-range")
+        if about_range and speaks_of(text + error.cmdlet + error.quote, "address-range-too-wide.shown"):
             evidence.append(cite(error.source, error.message or error.quote))
-            wide += re.findall(r"\d{1,20}\.\d+\.\d+\.\d+/(?:[89]|1\d|2[0-3])\b", text)
+            wide += all_of(text, "address-range-too-wide.range")
     for command in bundle.commands:
-        ranges = re.findall(r"\d{1,20}\.\d+\.\d+\.\d+/(?:[89]|1\d|2[0-3])\b", command.command)
+        ranges = all_of(command.command, "address-range-too-wide.range")
         if ranges and "InboundConnector" in command.command:
             wide += ranges
             evidence.append(cite(command.source, command.command))
     for each in bundle.prose:
-        if re.search(r"/(?:1\d|2[0-3])\b", each.quote) and re.search(
-            r"refus|error|not (?:valid|accept|allow|possible)|can(?:no|')t|could not|rejected|won't",
-            each.quote,
-            re.IGNORECASE,
+        if speaks_of(each.quote, "address-range-too-wide.shown-2") and speaks_of(
+            each.quote, "address-range-too-wide.shown-3"
         ):
-            wide += re.findall(r"\d{1,20}\.\d+\.\d+\.\d+/(?:[89]|1\d|2[0-3])\b", each.quote)
+            wide += all_of(each.quote, "address-range-too-wide.range")
             evidence.append(cite(each.source, each.quote))
     if not evidence or not wide:
         return None
@@ -536,18 +515,7 @@ def address_shared_with_other_tenants(bundle: EvidenceBundle, facts: Derived) ->
             verify="Message trace of each tenant shows its own mail only.",
         )
     by_address = _by_address(bundle)
-    many = next(
-        (
-            each
-            for each in bundle.prose
-            if re.search(
-                r"\b(?:msp|all (?:our )?customers|several tenants|many tenants|shared (?:nat|ip|address)|same (?:public )?ip|(?:each|every) (?:customer|client|tenant)\w*|(?:one|single) (?:public |nat )?(?:ip|address))\b",
-                each.quote,
-                re.IGNORECASE,
-            )
-        ),
-        None,
-    )
+    many = sentence(bundle, "address-shared-with-other-tenants.many")
     if other and (many or by_address) and not any(each.role == "sent" for each in bundle.certificates):
         return found(
             "medium",
@@ -570,7 +538,7 @@ def address_block_listed(bundle: EvidenceBundle, facts: Derived) -> Finding | Ru
         (
             each
             for each in bundle.dns
-            if re.search(r"spamhaus|spamcop|barracuda|sorbs|\bbl\.|dnsbl|rbl", each.name, re.IGNORECASE)
+            if speaks_of(each.name, "address-block-listed.listed")
             and any(value.startswith("127.0.0.") for value in each.values)
         ),
         None,
@@ -629,7 +597,7 @@ def address_block_listed(bundle: EvidenceBundle, facts: Derived) -> Finding | Ru
 
 
 def _masked(banner: str, keywords: Sequence[str]) -> bool:
-    return banner.count("*") > 5 or any(re.fullmatch(r"X{4,}[A-Z]?", each) for each in keywords)
+    return banner.count("*") > 5 or any(speaks_of(each, "address-identity.masked") for each in keywords)
 
 
 @rule(
@@ -639,9 +607,7 @@ def allow_list_hides_block_list(bundle: EvidenceBundle, facts: Derived) -> Findi
     reply = next((each for each in bundle.replies if "customer allow list" in each.text.casefold()), None)
     if reply is None:
         return None
-    address = next(
-        (found_ for found_ in re.findall(r"\d{1,20}\.\d+\.\d+\.\d+", reply.text) if parsed_address(found_)), ""
-    )
+    address = next((found_ for found_ in all_of(reply.text, "address-identity.address") if parsed_address(found_)), "")
     return found(
         "high",
         96,
@@ -662,7 +628,12 @@ def allow_list_hides_block_list(bundle: EvidenceBundle, facts: Derived) -> Findi
 @rule("cloud-host-without-fixed-address", "E09", title="The sending host has no address of its own", side="sender")
 def cloud_host_without_fixed_address(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     host = next(
-        (each for each in bundle.prose if each.topic != "reported-cause" and _CLOUD_HOSTS.search(each.quote)), None
+        (
+            each
+            for each in bundle.prose
+            if each.topic != "reported-cause" and speaks_of(each.quote, "address-identity.cloud-hosts")
+        ),
+        None,
     )
     seen = [each for each in egress_addresses(bundle) if each.refused or each.accepted]
     if facts.naming_connectors and not _by_address(bundle):
@@ -698,11 +669,9 @@ def third_party_sends_from_own_addresses(bundle: EvidenceBundle, facts: Derived)
         (
             each
             for each in bundle.prose
-            if _VENDOR.search(each.quote)
+            if speaks_of(each.quote, "address-identity.vendor")
             and each.topic not in ("changed-network", "reported-cause")
-            and re.search(
-                r"\b(?:sends?|sent|sending|versende\w*|relays?|in our name|behalf|as us)", each.quote, re.IGNORECASE
-            )
+            and speaks_of(each.quote, "third-party-sends-from-own-addresses.said")
         ),
         None,
     )
@@ -712,7 +681,8 @@ def third_party_sends_from_own_addresses(bundle: EvidenceBundle, facts: Derived)
         (
             domain_of(match[1])
             for each in bundle.headers
-            if each.name.casefold() == "from" and (match := re.search(r"([\w.+-]{1,255}@[\w.-]+)", each.value))
+            if each.name.casefold() == "from"
+            and (match := speaks_of(each.value, "third-party-sends-from-own-addresses.sender"))
         ),
         "",
     )

@@ -2,7 +2,6 @@
 
 # ruff: noqa: E501 - a pattern or a sentence broken over lines reads worse
 
-import re
 from collections.abc import Iterable
 from shlex import quote as shell_quoted
 
@@ -23,15 +22,11 @@ from gatepost.doctor.derived import Derived
 from gatepost.doctor.evidence import CertificateSeen, EvidenceBundle, ProseFact
 from gatepost.doctor.finding import Cited, Finding, Fix, RuledOut, cite, found, rule, ruled_out
 from gatepost.doctor.senders import told_in_other_tenant
+from gatepost.doctor.sentences import all_of, speaks_of
 from gatepost.exchange.objects import InboundConnector
 from gatepost.exchange.powershell import argument, quoted
 from gatepost.tenancy.names import lies_deeper
 
-_PROVIDER = re.compile(
-    r"\b(?:our customers?|customers?' tenants?|all (?:our |of our )?customers|several (?:customers|tenants)|every (?:customer|tenant)|multi-?tenant|"
-    r"(?:provider|vendor|gateway|service)\w*\b[^.!?]{0,60}\b(?:certificate|subject|name)|shared certificate|same certificate\b)",
-    re.IGNORECASE,
-)
 _VERIFY = (
     "Send one message to an outside address: the session's log shows the certificate and RCPT TO is answered 250 2.1.5."
 )
@@ -267,19 +262,10 @@ def _without_connector(
 
 def _told_mismatch(bundle: EvidenceBundle) -> tuple[str, str, tuple[Cited, ...]] | None:
     """In one person's words: the certificate's name, the connector's, and the sentences, where they do not match."""
-    name = r"((?:\*\.)?(?:[a-z0-9-]{1,63}\.){1,10}[a-z]{2,24})"
     expected = presented = None
     for each in bundle.prose:
-        here = re.search(
-            rf"(?:connector|konnektor)\b[^.!?]{{0,60}}?\b(?:is|has|says|expects|set to|still|for|name|hat|steht|erwartet)\b[^.!?]{{0,25}}?\s[\"']?{name}|TlsSenderCertificateName\b[^!?]{{0,50}}?\s[\"']?{name}",
-            each.quote,
-            re.IGNORECASE,
-        )
-        there = re.search(
-            rf"(?:CN\s?=\s?|(?<![a-z])(?:certificate|cert|zertifikat|(?:new|renewed|current) one)\w{{0,20}}\b(?:(?!connector)[^.!?]){{0,30}}?\b(?:is|has|for|carries|named|says|auf|für)\b(?:(?!connector)[^.!?]){{0,15}}?\s[\"']?){name}",
-            each.quote,
-            re.IGNORECASE,
-        )
+        here = speaks_of(each.quote, "certificate-identity.connector-said")
+        there = speaks_of(each.quote, "certificate-identity.certificate-said")
         if here and expected is None:
             expected = ((here[1] or here[2]).casefold(), each)
         if there and presented is None:
@@ -292,8 +278,8 @@ def _told_mismatch(bundle: EvidenceBundle) -> tuple[str, str, tuple[Cited, ...]]
 def _told_name(bundle: EvidenceBundle, names: tuple[str, ...]) -> tuple[str, Cited] | None:
     """A name that people's words give the connector and the certificate does not carry."""
     for each in bundle.prose:
-        if re.search(r"connector|konnektor|TlsSenderCertificateName", each.quote, re.IGNORECASE):
-            for name in re.findall(r"(?:\*\.)?(?:[a-z0-9-]{1,255}\.){1,30}[a-z]{2,}", each.quote, re.IGNORECASE):
+        if speaks_of(each.quote, "certificate-identity-told-name.shown"):
+            for name in all_of(each.quote, "certificate-identity.name"):
                 if "@" not in name and not any(matches(own, name.casefold()) for own in names):
                     return name.casefold(), cite(each)
     return None
@@ -408,7 +394,11 @@ def _stray(written: str) -> str:
         return "with a dot at its end"
     if "=" in written:
         return "with CN= before it"
-    return "with quotation marks" if re.search("[\"']", written) else "with a character too many"
+    return (
+        "with quotation marks"
+        if speaks_of(written, "certificate-identity-stray.shown")
+        else "with a character too many"
+    )
 
 
 def _request_with_common_name(certificate: CertificateSeen) -> str:
@@ -426,7 +416,12 @@ def certificate_without_subject(bundle: EvidenceBundle, facts: Derived) -> Findi
         if each.subject.attributes or not (each.names or "subject" in each.quote.casefold()):
             continue
         empty_tag = next(
-            (c for c in bundle.send_connectors if re.search(r"<S>\s*$", c.certificate_name, re.IGNORECASE)), None
+            (
+                c
+                for c in bundle.send_connectors
+                if speaks_of(c.certificate_name, "certificate-without-subject.empty-tag")
+            ),
+            None,
         )
         refused = bool(facts.attribution_refusals or facts.failed_relay)
         renewed_with_subject = facts.renewal is not None and bool(
@@ -522,7 +517,7 @@ def wrong_certificate_presented(bundle: EvidenceBundle, facts: Derived) -> Findi
     side="tenant",
 )
 def provider_shares_one_certificate(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
-    said = next((each for each in bundle.prose if _PROVIDER.search(each.quote)), None)
+    said = next((each for each in bundle.prose if speaks_of(each.quote, "certificate-identity.provider")), None)
     certificate = facts.presented
     organizations = {each.text("OrganizationId", "Tenant", "Organization") for each in facts.naming_connectors}
     names: dict[str, list[InboundConnector]] = {}
@@ -553,11 +548,7 @@ def provider_shares_one_certificate(bundle: EvidenceBundle, facts: Derived) -> F
     foreign = tenants_expected and not any(
         of_one_organisation(name, tenants_expected[0]) for name in names_of(certificate)
     )
-    if not foreign and not re.search(
-        r"same certificate|shared certificate|one certificate|all (?:our |of our |their )?customers",
-        said.quote,
-        re.IGNORECASE,
-    ):
+    if not foreign and not speaks_of(said.quote, "provider-shares-one-certificate.shown"):
         return None
     return found(
         "medium",
@@ -581,11 +572,7 @@ def provider_shares_one_certificate(bundle: EvidenceBundle, facts: Derived) -> F
 
 def _shared_by_words(bundle: EvidenceBundle, facts: Derived, said: ProseFact) -> Finding | None:
     """Somebody's word that several customers' tenants go by one certificate, and mail lands in the wrong one."""
-    everybody = re.search(
-        r"same certificate|shared certificate|one certificate|all (?:our |of our |their )?customers",
-        said.quote,
-        re.IGNORECASE,
-    )
+    everybody = speaks_of(said.quote, "certificate-identity-shared-by-words.everybody")
     other = told_in_other_tenant(bundle)
     if not everybody or not (other or facts.attribution_refusals):
         return None
@@ -618,13 +605,8 @@ def provider_changed_its_certificate_name(bundle: EvidenceBundle, facts: Derived
         (
             each
             for each in bundle.prose
-            if re.search(
-                r"\b(?:provider|vendor|saas|service)\w*\b[^.!?]{0,90}\b(?:chang|rotat|silent|unannounc|(?:does|do|did|will)(?:n't| not) (?:publish|document|say|tell|announce|"
-                r"disclose)|not publish|not document)",
-                each.quote,
-                re.IGNORECASE,
-            )
-            and re.search(r"certif|subject|zertifikat", each.quote, re.IGNORECASE)
+            if speaks_of(each.quote, "provider-changed-its-certificate-name.said")
+            and speaks_of(each.quote, "provider-changed-its-certificate-name.said-2")
         ),
         None,
     )

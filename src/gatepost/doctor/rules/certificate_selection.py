@@ -2,7 +2,6 @@
 
 # ruff: noqa: E501 - a pattern or a sentence broken over lines reads worse
 
-import re
 from shlex import quote as shell_quoted
 
 from gatepost.doctor.certificates_told import (
@@ -19,22 +18,14 @@ from gatepost.doctor.derived import Derived
 from gatepost.doctor.evidence import CertificateSeen, EventLogEntry, EvidenceBundle, TlsSeen
 from gatepost.doctor.finding import Cited, Finding, Fix, RuledOut, cite, found, rule, ruled_out
 from gatepost.doctor.path.software import programs_of
+from gatepost.doctor.sentences import all_of, sentence, speaks_of
 from gatepost.exchange.objects import SendConnector
 from gatepost.exchange.powershell import argument, quoted
 
-_NOT_FOUND = re.compile(
-    r"certificate specified in TlsCertificateName|TlsCertificateName[^.]{0,60}(?:could not be found|NotFound|not found|konnte nicht|n'a pas|inte hittas|niet gevonden)|"
-    r"TlsCertificateNameNotFound",
-    re.IGNORECASE,
-)
-_UNRELATED_TO_CLIENT = re.compile(r"receive connector|FrontEnd|inbound|Default Frontend", re.IGNORECASE)
 _RESTART = Fix("Exchange", "Restart-Service MSExchangeTransport; Restart-Service MSExchangeFrontEndTransport")
 _VERIFY_SENT = (
     "The next session's log shows the intended thumbprint after 'Sending certificate', and RCPT TO is answered 250."
 )
-
-
-_CONNECTOR_IN_EVENT = re.compile(r"\bconnector (.{3,120}?) with a FQDN parameter", re.IGNORECASE)
 
 
 def _connector_name(bundle: EvidenceBundle) -> str:
@@ -45,7 +36,7 @@ def _connector_name(bundle: EvidenceBundle) -> str:
     if bundle.send_connectors and bundle.send_connectors[0].name:
         return bundle.send_connectors[0].name
     for event in bundle.events:
-        if event.event_id == 12014 and (told := _CONNECTOR_IN_EVENT.search(event.message)):
+        if event.event_id == 12014 and (told := speaks_of(event.message, "certificate-selection.connector-in-event")):
             return told[1].strip()
     named = [each.connector for each in bundle.tls if each.connector]
     named += [each.connector for each in bundle.sessions if each.connector]
@@ -96,21 +87,20 @@ def _shows(certificate: CertificateSeen) -> Cited:
 
 
 def _not_found(bundle: EvidenceBundle) -> list[Cited]:
-    said = [cite(each) for each in bundle.replies if _NOT_FOUND.search(each.text)]
-    said += [cite(each) for each in bundle.queue_errors if _NOT_FOUND.search(each.last_error)]
+    said = [cite(each) for each in bundle.replies if speaks_of(each.text, "certificate-selection.not-found")]
+    said += [
+        cite(each) for each in bundle.queue_errors if speaks_of(each.last_error, "certificate-selection.not-found")
+    ]
     said += [
         cite(each, each.message[:300])
         for each in bundle.events
-        if each.event_id == 12014 and not _UNRELATED_TO_CLIENT.search(each.message)
+        if each.event_id == 12014 and not speaks_of(each.message, "certificate-selection.unrelated-to-client")
     ]
     said += [
         cite(each)
         for each in bundle.health
         if "notfound" in each.value.replace(" ", "").casefold()
-        or (
-            re.search(r"certificate found on server", each.label, re.IGNORECASE)
-            and each.value.strip().casefold() == "false"
-        )
+        or (speaks_of(each.label, "certificate-selection-not-found.shown") and each.value.strip().casefold() == "false")
     ]
     return list(dict.fromkeys(said))
 
@@ -313,7 +303,7 @@ def two_certificates_of_one_name(bundle: EvidenceBundle, facts: Derived) -> Find
         (
             each
             for each in (*bundle.powershell_errors, *bundle.replies, *bundle.prose, *bundle.events)
-            if re.search(r"tagged with (?:the )?following Send Connectors?", each.quote, re.IGNORECASE)
+            if speaks_of(each.quote, "two-certificates-of-one-name.refused-removal")
         ),
         None,
     )
@@ -321,8 +311,8 @@ def two_certificates_of_one_name(bundle: EvidenceBundle, facts: Derived) -> Find
     two_printed = [
         each
         for each in bundle.health
-        if re.search(r"thumbprint", each.label, re.IGNORECASE)
-        and len(re.findall(r"\b[0-9A-Fa-f]{40}\b", each.value)) > 1
+        if speaks_of(each.label, "two-certificates-of-one-name.two-printed")
+        and len(all_of(each.value, "certificate-selection.thumbprint")) > 1
     ]
     if not refused_removal and not two_printed:
         if not twins:
@@ -410,7 +400,7 @@ def private_certificate_bound_to_smtp(bundle: EvidenceBundle, facts: Derived) ->
 def certificate_not_bound_to_smtp(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     said = next(
         (each for each in (*bundle.powershell_errors, *bundle.hcw, *bundle.health, *bundle.prose, *bundle.events)
-         if re.search(r"not bound to the SMTP|not enabled for SMTP|nicht (?:an|für) SMTP", each.quote, re.IGNORECASE)),
+         if speaks_of(each.quote, "certificate-not-bound-to-smtp.said")),
         None,
     )  # fmt: skip
     unbound = [
@@ -540,7 +530,7 @@ def private_key_unreadable(bundle: EvidenceBundle, facts: Derived) -> Finding | 
         (
             each
             for each in bundle.events
-            if each.event_id == 1035 and re.search(r"CAPI|EdgeSync", each.message + each.provider, re.IGNORECASE)
+            if each.event_id == 1035 and speaks_of(each.message + each.provider, "private-key-unreadable.edge")
         ),
         None,
     )
@@ -548,12 +538,7 @@ def private_key_unreadable(bundle: EvidenceBundle, facts: Derived) -> Finding | 
         (
             each
             for each in bundle.events
-            if each.event_id in (36870, 36871)
-            or re.search(
-                r"0x8009030D|fatal error occurred when attempting to access the .{0,30}private key",
-                each.message,
-                re.IGNORECASE,
-            )
+            if each.event_id in (36870, 36871) or speaks_of(each.message, "private-key-unreadable.schannel")
         ),
         None,
     )
@@ -564,12 +549,12 @@ def private_key_unreadable(bundle: EvidenceBundle, facts: Derived) -> Finding | 
     if sent is not None and any(each.smtp_bound is False and same_certificate(each, sent) for each in facts.stored):
         return None  # transport takes no certificate that is not enabled for it
     provider = next(
-        (each for each in facts.leaves if re.search(r"key storage provider|KSP|CNG", each.provider, re.IGNORECASE)),
+        (each for each in facts.leaves if speaks_of(each.provider, "private-key-unreadable.provider")),
         None,
     )
     acl = next(
-        (each for each in bundle.prose if re.search(r"network service|permission|read (?:right|access)|ACL|berechtigung|leserecht|key storage provider|\bCNG\b|\bKSP\b", each.quote, re.IGNORECASE)
-         and re.search(r"key|certif|schlüssel", each.quote, re.IGNORECASE)), None
+        (each for each in bundle.prose if speaks_of(each.quote, "private-key-unreadable.acl")
+         and speaks_of(each.quote, "private-key-unreadable.acl-2")), None
     )  # fmt: skip
     if not unknown and not edge and not schannel and not (none and (keyed or provider or acl)):
         return None
@@ -623,16 +608,7 @@ def _default_again(bundle: EvidenceBundle, edge: EventLogEntry | None) -> tuple[
 )
 def renewal_hook_misses_smtp(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     tool = next((each for each in bundle.certbot), None)
-    said = next(
-        (
-            each
-            for each in bundle.prose
-            if re.search(
-                r"win-?acme|posh-?acme|certify|acme|renewal (?:script|hook|task|job)|automat", each.quote, re.IGNORECASE
-            )
-        ),
-        None,
-    )
+    said = sentence(bundle, "renewal-hook-misses-smtp.said")
     if tool is None and said is None:
         return None
     stripped = [
@@ -644,8 +620,8 @@ def renewal_hook_misses_smtp(bundle: EvidenceBundle, facts: Derived) -> Finding 
         (
             each
             for each in (*bundle.certbot, *bundle.prose)
-            if re.search(r"\bIIS\b", each.quote)
-            and re.search(r"only|binding|--installation iis|installation(?:s)?:? iis|nur", each.quote, re.IGNORECASE)
+            if speaks_of(each.quote, "renewal-hook-misses-smtp.only-iis")
+            and speaks_of(each.quote, "renewal-hook-misses-smtp.only-iis-2")
         ),
         None,
     )
@@ -653,10 +629,8 @@ def renewal_hook_misses_smtp(bundle: EvidenceBundle, facts: Derived) -> Finding 
         (
             each
             for each in bundle.prose
-            if re.search(
-                r"(?:other|all|every) servers?[^.!?]{0,60}(?:connector|changed|updated)", each.quote, re.IGNORECASE
-            )
-            and re.search(r"script|hook|acme", each.quote, re.IGNORECASE)
+            if speaks_of(each.quote, "renewal-hook-misses-smtp.other-servers")
+            and speaks_of(each.quote, "renewal-hook-misses-smtp.other-servers-2")
         ),
         None,
     )
@@ -698,18 +672,20 @@ def certificate_name_too_long_for_edge(bundle: EvidenceBundle, facts: Derived) -
     long = next((each for each in bundle.send_connectors if len(each.certificate_name) > 256), None)
     edge = next(
         (each for each in (*bundle.events, *bundle.powershell_errors, *bundle.prose, *bundle.health, *bundle.commands, *bundle.transport_services, *bundle.replies)
-         if re.search(r"ExDirectoryException|SyncStatus\s{0,40}:?\s*Incomplete|ConfigurationStatus|EdgeSync|Start-EdgeSynchronization|Edge Transport|rangeUpper|constraint violation", each.quote, re.IGNORECASE)),
+         if speaks_of(each.quote, "certificate-name-too-long-for-edge.edge")),
         None,
     )  # fmt: skip
     incomplete = next(
         (
             each
             for each in (*bundle.events, *bundle.powershell_errors, *bundle.prose, *bundle.transport_services)
-            if re.search(r"Incomplete|ExDirectoryException|rangeUpper|256 characters", each.quote, re.IGNORECASE)
+            if speaks_of(each.quote, "certificate-name-too-long-for-edge.incomplete")
         ),
         None,
     )
-    if not (long and edge) and not (incomplete and re.search(r"TlsCertificateName|256", incomplete.quote)):
+    if not (long and edge) and not (
+        incomplete and speaks_of(incomplete.quote, "certificate-name-too-long-for-edge.shown")
+    ):
         return None
     evidence = (
         [
@@ -748,7 +724,7 @@ def edge_servers_differ(bundle: EvidenceBundle, facts: Derived) -> Finding | Rul
     for each in (*facts.stored, *facts.sent):
         if each.server and (each.smtp_bound is not False) and is_public(each) is not False:
             edges.setdefault(each.server.casefold(), each)
-    said = next((each for each in bundle.prose if re.search(r"\bedge", each.quote, re.IGNORECASE)), None)
+    said = sentence(bundle, "edge-servers-differ.said")
     is_edge = said or any("edge" in name for name in edges)
     if not is_edge or any(each.has("SyncStatus") for each in bundle.transport_services):
         return None
@@ -762,8 +738,7 @@ def edge_servers_differ(bundle: EvidenceBundle, facts: Derived) -> Finding | Rul
         (
             each
             for each in bundle.prose
-            if re.search(r"\bedge", each.quote, re.IGNORECASE)
-            and re.search(r"(?:different|another|other|own|old) certif|anderes zertifikat", each.quote, re.IGNORECASE)
+            if speaks_of(each.quote, "edge-servers-differ.told") and speaks_of(each.quote, "edge-servers-differ.told-2")
         ),
         None,
     )
@@ -923,20 +898,28 @@ _SHOWS_CERTIFICATES = frozenset(("Exchange", "Postfix", "Exim", "sendmail", "Ope
 def software_cannot_present_certificate(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     said = next(
         (each for each in (*bundle.prose, *bundle.headers, *bundle.replies)
-         if re.search(r"\b(?:smtprelay|haraka|nodemailer|stalwart|maddy|hmailserver|mailenable|postal|zonemta|swiftmailer|phpmailer|device|printer|appliance|product|software|application|app)\b", each.quote, re.IGNORECASE)
-         and re.search(r"(?:cannot|can't|can not|does(?:n't| not)|no (?:option|setting|support|way)|unable|not (?:able|possible|supported)|kann kein\w*|unterstützt kein\w*)[^.!?]{0,60}(?:client[- ]?cert|certificate|zertifikat)", each.quote, re.IGNORECASE)),
+         if speaks_of(each.quote, "software-cannot-present-certificate.said")
+         and speaks_of(each.quote, "software-cannot-present-certificate.said-2")),
         None,
     )  # fmt: skip
-    plainly = re.compile(
-        r"(?:cannot|can't|can not|does(?:n't| not)|unable to|not able to) (?:present|send|offer|use|support)[^.!?]{0,12}client[- ]?cert",
-        re.IGNORECASE,
+
+    said = said or next(
+        (each for each in bundle.prose if speaks_of(each.quote, "software-cannot-present-certificate.plainly")), None
     )
-    said = said or next((each for each in bundle.prose if plainly.search(each.quote)), None)
-    without = re.compile(r"\b(?:decke/smtprelay|smtprelay|nullmailer|ssmtp|dma|msmtpd|mailhog)\b", re.IGNORECASE)
-    asked = re.compile(r"certificate|\bcert\b|zertifikat|certificat", re.IGNORECASE)
-    if said is None and facts.attribution_refusals and any(asked.search(each.quote) for each in bundle.prose):
-        said = next((each for each in bundle.prose if without.search(each.quote)), None)
-    if said is None or (programs_of(bundle) & _SHOWS_CERTIFICATES and not without.search(said.quote)):
+
+    if (
+        said is None
+        and facts.attribution_refusals
+        and any(speaks_of(each.quote, "software-cannot-present-certificate.asked") for each in bundle.prose)
+    ):
+        said = next(
+            (each for each in bundle.prose if speaks_of(each.quote, "software-cannot-present-certificate.without")),
+            None,
+        )
+    if said is None or (
+        programs_of(bundle) & _SHOWS_CERTIFICATES
+        and not speaks_of(said.quote, "software-cannot-present-certificate.without")
+    ):
         return None
     return found(
         "medium",
@@ -973,12 +956,12 @@ def client_certificate_for_every_destination(bundle: EvidenceBundle, facts: Deri
         ),
         None,
     )
-    said = next((each for each in bundle.prose if re.search(r"other (?:domains?|destinations?|recipients?|servers?|providers?)|some (?:domains?|destinations?)|elsewhere|andere(?:n)? (?:domains?|server)", each.quote, re.IGNORECASE)
-                 and re.search(r"handshake|tls|fail|defer|refus|reject|bounc", each.quote, re.IGNORECASE)), None)  # fmt: skip
+    said = next((each for each in bundle.prose if speaks_of(each.quote, "client-certificate-for-every-destination.said")
+                 and speaks_of(each.quote, "client-certificate-for-every-destination.said-2")), None)  # fmt: skip
     failing = {
         each.relay
         for each in bundle.postfix_deliveries
-        if each.status == "deferred" and re.search(r"Cannot start TLS|handshake|lost connection", each.response)
+        if each.status == "deferred" and speaks_of(each.response, "client-certificate-for-every-destination.failing")
     }
     passing = {each.relay for each in bundle.postfix_deliveries if each.status == "sent"}
     relayhost = bundle.postfix_setting("relayhost")
@@ -1017,7 +1000,7 @@ def greets_with_peer_or_localhost(bundle: EvidenceBundle, facts: Derived) -> Fin
         (
             each
             for each in bundle.replies
-            if each.enhanced == "5.7.506" or re.search(r"Bad HELO", each.text, re.IGNORECASE)
+            if each.enhanced == "5.7.506" or speaks_of(each.text, "greets-with-peer-or-localhost.refused")
         ),
         None,
     )
@@ -1038,7 +1021,8 @@ def greets_with_peer_or_localhost(bundle: EvidenceBundle, facts: Derived) -> Fin
         (
             each
             for each in bundle.postfix_settings
-            if each.name in ("smtp_helo_name", "myhostname") and re.search(r"localhost|protection\.outlook", each.value)
+            if each.name in ("smtp_helo_name", "myhostname")
+            and speaks_of(each.value, "greets-with-peer-or-localhost.setting")
         ),
         None,
     )
@@ -1135,11 +1119,7 @@ def _says_why(bundle: EvidenceBundle) -> bool:
 )
 def fell_back_to_plain_text(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     failed = next(
-        (
-            each
-            for each in bundle.postfix_deliveries
-            if re.search(r"Cannot start TLS|TLS handshake|handshake failure", each.response)
-        ),
+        (each for each in bundle.postfix_deliveries if speaks_of(each.response, "fell-back-to-plain-text.failed")),
         None,
     )
     failed_tls = failed or next(

@@ -2,32 +2,24 @@
 
 # ruff: noqa: E501 - a pattern or a sentence broken over lines reads worse
 
-import re
-
-from gatepost.doctor.addresses import joined, parsed_address, parsed_networks
+from gatepost.doctor.addresses import joined, parsed_address, parsed_networks, without_port
 from gatepost.doctor.derived import Derived
 from gatepost.doctor.evidence import EvidenceBundle, QueueError, ReplySeen, SmtpSession
 from gatepost.doctor.finding import Cited, Finding, Fix, RuledOut, cite, found, rule, ruled_out
+from gatepost.doctor.sentences import sentence, speaks_of
 from gatepost.exchange.objects import ReceiveConnector
 from gatepost.exchange.powershell import argument, quoted
 
-_SERVICE_SAID = re.compile(r"4\.4\.317|4\.7\.320|4\.4\.101|Proxy session setup failed on Frontend", re.IGNORECASE)
-_MISMATCH = re.compile(
-    r"SubjectMismatch|Expected Subject:\s{0,40}(?P<expected>[^.\]]{0,190}(?:\.[^\s.\]]+)*)\.?\s+Presented Subject:\s{0,40}(?P<presented>.+?)(?:\.?\s+Thumbprint|\]|$)",
-    re.IGNORECASE,
-)
 
-
-def _from_cloud(bundle: EvidenceBundle, pattern: str) -> Cited | None:
+def _from_cloud(bundle: EvidenceBundle, name: str) -> Cited | None:
     """The first reply or queue error that Exchange Online's side tells, by its text."""
-    wanted = re.compile(pattern, re.IGNORECASE)
     for reply in bundle.replies:
-        if wanted.search(_whole(reply)):
+        if speaks_of(_whole(reply), name):
             return cite(reply.source, reply.quote or _whole(reply))
     for error in bundle.queue_errors:
-        if wanted.search(_whole_error(error)):
+        if speaks_of(_whole_error(error), name):
             return cite(error.source, error.quote or error.last_error)
-    said = next((each for each in bundle.prose if wanted.search(each.quote)), None)
+    said = sentence(bundle, name)
     return cite(said) if said else None
 
 
@@ -115,15 +107,13 @@ def _names_no_stored(bundle: EvidenceBundle, facts: Derived) -> Cited | None:
 @rule("listener-withdrew-starttls", "K01", title="The on-premises listener no longer offers STARTTLS", side="sender")
 def listener_withdrew_starttls(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     silent = _listening_without_starttls(bundle)
-    trace = _from_cloud(
-        bundle, r"4\.4\.(?:317|101).{0,190}STARTTLS is required|Proxy session setup failed on Frontend.{0,190}STARTTLS"
-    )
+    trace = _from_cloud(bundle, "cloud-to-on-premises.no-starttls")
     inbound_words = next(bundle.prose_of("cloud-to-on-premises"), None)
     event = next(
         (
             each
             for each in bundle.events
-            if each.event_id == 12014 and re.search(r"front ?end|receive", each.provider + each.message, re.IGNORECASE)
+            if each.event_id == 12014 and speaks_of(each.provider + each.message, "listener-withdrew-starttls.event")
         ),
         None,
     )
@@ -145,7 +135,9 @@ def listener_withdrew_starttls(bundle: EvidenceBundle, facts: Derived) -> Findin
         trace is None
         and silent is not None
         and not (
-            event or inbound_words or re.search(r"outlook\.com", silent.ehlo_name + silent.remote_name, re.IGNORECASE)
+            event
+            or inbound_words
+            or speaks_of(silent.ehlo_name + silent.remote_name, "listener-withdrew-starttls.shown")
         )
     ):
         return None
@@ -155,11 +147,7 @@ def listener_withdrew_starttls(bundle: EvidenceBundle, facts: Derived) -> Findin
     evidence += [trace] if trace else []
     evidence += [cite(event.source, event.message or event.quote)] if event else []
     broken = next(
-        (
-            each
-            for each in bundle.certificates
-            if each.status and not re.fullmatch(r"valid|", each.status, re.IGNORECASE)
-        ),
+        (each for each in bundle.certificates if each.status and each.status.casefold() != "valid"),
         None,
     )
     evidence += [cite(broken.source, f"certificate {broken.thumbprint[:8]} status {broken.status}")] if broken else []
@@ -188,20 +176,9 @@ def listener_withdrew_starttls(bundle: EvidenceBundle, facts: Derived) -> Findin
     side="sender",
 )
 def listener_presents_other_certificate(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
-    mismatch = _from_cloud(bundle, r"\[Message=SubjectMismatch|4\.4\.317.{0,190}SubjectMismatch|Expected Subject:")
-    failed = _from_cloud(bundle, r"4\.7\.320|(?:4\.7\.5|Certificate validation) ?.{0,30}Certificate validation fail")
-    validation = next(
-        (
-            each
-            for each in bundle.prose
-            if re.search(
-                r"(?:validat\w{1,255} (?:the |of (?:the )?)?(?:outbound )?connector|connector validation|validate button)",
-                each.quote,
-                re.IGNORECASE,
-            )
-        ),
-        None,
-    )
+    mismatch = _from_cloud(bundle, "cloud-to-on-premises.subject-mismatch")
+    failed = _from_cloud(bundle, "cloud-to-on-premises.validation-failed")
+    validation = sentence(bundle, "listener-presents-other-certificate.validation")
     queued = {each.source for each in bundle.queue_errors if not each.details}
     if failed is not None and failed.source in queued:
         failed = None  # our own queue's 4.7.5 is our verdict on the peer
@@ -217,7 +194,7 @@ def listener_presents_other_certificate(bundle: EvidenceBundle, facts: Derived) 
         ),
         None,
     )
-    names = _MISMATCH.search(mismatch.says if mismatch else "")
+    names = speaks_of(mismatch.says if mismatch else "", "cloud-to-on-premises.mismatch")
     expected = (names["expected"] or "").strip() if names else ""
     presented = (names["presented"] or "").strip() if names else ""
     outbound = next((each for each in bundle.outbound_connectors if each.text("TlsDomain")), None)
@@ -281,9 +258,9 @@ def tls_domain_capabilities_lost(bundle: EvidenceBundle, facts: Derived) -> Find
         (
             each
             for each in frontend
-            if re.search(
-                r"MSIT Machine Auth|<I>",
+            if speaks_of(
                 each.text("TlsDomainCapabilities") + " ".join(each.values("TlsDomainCapabilities")),
+                "tls-domain-capabilities-lost.old",
             )
         ),
         None,
@@ -303,7 +280,12 @@ def tls_domain_capabilities_lost(bundle: EvidenceBundle, facts: Derived) -> Find
         None,
     )
     trouble = next(
-        (each for each in bundle.replies if re.search(r"PRX5|Unable to relay", each.text) and each.code >= 400), None
+        (
+            each
+            for each in bundle.replies
+            if speaks_of(each.text, "tls-domain-capabilities-lost.trouble") and each.code >= 400
+        ),
+        None,
     )
     receive = next(
         (
@@ -368,12 +350,12 @@ def receive_connector_ranges_stale(bundle: EvidenceBundle, facts: Derived) -> Fi
         ranges = [network for value in connector.values("RemoteIPRanges") for network in parsed_networks(value)]
         if not ranges or any(each.prefixlen == 0 for each in ranges):
             continue
-        scoped = re.search(r"365|office|online|eop|cloud", connector.name + connector.text("Identity"), re.IGNORECASE)
+        scoped = speaks_of(connector.name + connector.text("Identity"), "receive-connector-ranges-stale.scoped")
         peers = [
             (address, each.source, "")
             for each in bundle.sessions
             if each.log == "receive"
-            and (address := parsed_address(re.sub(r":\d+$", "", each.remote_endpoint)))
+            and (address := parsed_address(without_port(each.remote_endpoint)))
             and "outlook.com" in (each.ehlo_name + each.remote_name).casefold()
         ]
         peers += [
@@ -406,18 +388,7 @@ def receive_connector_ranges_stale(bundle: EvidenceBundle, facts: Derived) -> Fi
             ),
             verify="Every session from *.outbound.protection.outlook.com lands on this connector.",
         )
-    stale = next(
-        (
-            each
-            for each in bundle.prose
-            if re.search(
-                r"\b(?:eop|exchange online|microsoft|office 365|o365|m365)\b.{0,60}\b(?:ip|address|range)\w{0,255}.{0,60}(?:old|outdated|out of date|stale|not updated|since 20\d\d|years? ago)|(?:old|outdated|stale).{0,40}(?:eop|exchange online|microsoft|office 365).{0,30}(?:ip|range)",
-                each.quote,
-                re.IGNORECASE,
-            )
-        ),
-        None,
-    )
+    stale = sentence(bundle, "receive-connector-ranges-stale.stale")
     if stale and (said or bundle.receive_connectors):
         return found(
             "medium",
@@ -442,7 +413,8 @@ def cross_premises_headers_lost(bundle: EvidenceBundle, facts: Derived) -> Findi
         (
             each
             for each in bundle.headers
-            if re.search(r"AuthAs$", each.name, re.IGNORECASE) and each.value.strip().casefold().startswith("anonymous")
+            if speaks_of(each.name, "cross-premises-headers-lost.anonymous")
+            and each.value.strip().casefold().startswith("anonymous")
         ),
         None,
     )
@@ -457,18 +429,7 @@ def cross_premises_headers_lost(bundle: EvidenceBundle, facts: Derived) -> Findi
     ]
     if off or filtered or not (anonymous or external):
         return None
-    device = next(
-        (
-            each
-            for each in bundle.prose
-            if re.search(
-                r"\b(?:gateway|appliance|edge|mimecast|proofpoint|barracuda|load balancer|relay) (?:between|in front|sits)|through (?:a|the|our) (?:gateway|appliance|edge)",
-                each.quote,
-                re.IGNORECASE,
-            )
-        ),
-        None,
-    )
+    device = sentence(bundle, "cross-premises-headers-lost.device")
     if next((each for each in bundle.replies if each.code >= 500 and each.enhanced == "5.7.64"), None):
         return None
     return found(
@@ -511,8 +472,8 @@ def listener_root_store_too_old(bundle: EvidenceBundle, facts: Derived) -> Findi
             each
             for each in bundle.tls
             if each.log_owner_is in ("server", "")
-            and re.search(r"UntrustedRoot|PartialChain", each.chain_status + each.quote)
-            and re.search(r"chain validation status|UntrustedRoot", each.quote + each.chain_status)
+            and speaks_of(each.chain_status + each.quote, "listener-root-store-too-old.status")
+            and speaks_of(each.quote + each.chain_status, "listener-root-store-too-old.status-2")
         ),
         None,
     )
@@ -545,12 +506,12 @@ def listener_root_store_too_old(bundle: EvidenceBundle, facts: Derived) -> Findi
 
 @rule("outbound-connector-disabled", "K07", title="The outbound connector is off while it is validated", side="tenant")
 def outbound_connector_disabled(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
-    words = r"domain of the recipient is not configured as part of (?:the )?connector"
+    words = "outbound-connector-disabled.not-of-the-connector"
     error = _from_cloud(bundle, words) or next(
         (
             cite(each.source, each.message or each.quote)
             for each in bundle.powershell_errors
-            if re.search(words, each.message + each.quote, re.IGNORECASE)
+            if speaks_of(each.message + each.quote, words)
         ),
         None,
     )

@@ -2,7 +2,6 @@
 
 # ruff: noqa: E501 - a pattern or a sentence broken over lines reads worse
 
-import re
 from collections.abc import Sequence
 from shlex import quote as shell_quoted
 
@@ -19,6 +18,7 @@ from gatepost.doctor.derived import Derived
 from gatepost.doctor.evidence import EvidenceBundle, ReplySeen
 from gatepost.doctor.finding import Finding, Fix, RuledOut, cite, found, rule, ruled_out
 from gatepost.doctor.senders import domain_of, domains_told, senders, told_in_other_tenant
+from gatepost.doctor.sentences import every, parts_of, sentence, speaks_of
 from gatepost.exchange.objects import InboundConnector
 from gatepost.exchange.powershell import argument, object_of, quoted
 from gatepost.mail.domain import is_below
@@ -54,13 +54,6 @@ def _would_match(connector: InboundConnector, bundle: EvidenceBundle) -> bool | 
     if connector.certificate_name.strip() and names:
         told.append(any(name_matches(connector.certificate_name, each) for each in names))
     return any(told) if told else None
-
-
-_SUPPOSED = re.compile(
-    r"\b(?:must have|may have|might|could have|maybe|perhaps|probably|suspects?|guess|believes?|thinks?|vermut\w+|vielleicht|wohl)\b|\?\s*$",
-    re.IGNORECASE,
-)
-"""Somebody's explanation, not what somebody saw."""
 
 
 @rule("connector-disabled", "G02", title="The connector that would match is disabled", side="tenant")
@@ -132,23 +125,18 @@ def _disabled_by_words(bundle: EvidenceBundle) -> Finding | None:
         (
             each
             for each in bundle.prose
-            if re.search(
-                r"\b(?:disabled|deactivated|switched off|turned off|deaktiviert)\b.{0,50}\b(?:inbound )?(?:connectors?|konnektor)\b"
-                r"|\bconnectors?\b.{0,60}\b(?:is|are|was|were|got|been|shows?|with)\b.{0,30}\b(?:disabled|Enabled\W{0,3}False|off)\b",
-                each.quote,
-                re.IGNORECASE,
-            )
-            and not re.search(r"\b(?:on purpose|never used|unrelated|outbound)\b", each.quote, re.IGNORECASE)
-            and not _SUPPOSED.search(each.quote)
+            if speaks_of(each.quote, "connector-object-disabled-by-words.said")
+            and not speaks_of(each.quote, "connector-object-disabled-by-words.said-2")
+            and not speaks_of(each.quote, "connector-object.supposed")
         ),
         None,
     )
     reply = _refusal(bundle)
     if said is None or reply is None or bundle.inbound_connectors or reply.enhanced == "5.7.51":
         return None
-    quoted_names = re.findall(
-        r"[\"'\u201c]([^\"'\u201d]{2,60})[\"'\u201d]", " ".join(each.quote for each in bundle.prose)
-    )
+    quoted_names = [
+        each[1] for each in every(" ".join(each.quote for each in bundle.prose), "connector-object.quoted-name")
+    ]
     name = quoted_names[0] if len(quoted_names) == 1 else "<connector>"
     return found(
         "medium",
@@ -174,7 +162,7 @@ def partner_type_connector(bundle: EvidenceBundle, facts: Derived) -> Finding | 
         if each.connector_type == "partner"
         and each.enabled is not False
         # A connector for some sender domains is a partner's on purpose.
-        and all(re.fullmatch(r"(?:smtp:)?\*(?:;\d+)?", one.strip(), re.I) for one in each.values("SenderDomains"))
+        and all(speaks_of(one.strip(), "connector-object.every-sender") for one in each.values("SenderDomains"))
     ]
     if not partners:
         return None
@@ -527,9 +515,6 @@ def claimed_by_another_tenant(bundle: EvidenceBundle, facts: Derived) -> Finding
     return None
 
 
-_LOOP = re.compile(r"\bATTR(?:34|1)\b|hop count exceeded|mail loop", re.IGNORECASE)
-
-
 @rule(
     "wildcard-name-catches-other-systems",
     "G08",
@@ -537,7 +522,9 @@ _LOOP = re.compile(r"\bATTR(?:34|1)\b|hop count exceeded|mail loop", re.IGNORECA
     side="tenant",
 )
 def wildcard_name_catches_other_systems(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
-    loop = next((each for each in bundle.replies if _LOOP.search(f"{each.attr} {each.text}")), None)
+    loop = next(
+        (each for each in bundle.replies if speaks_of(f"{each.attr} {each.text}", "connector-object.loop")), None
+    )
     for connector in bundle.inbound_connectors:
         name = connector.certificate_name.strip().casefold()
         if not name.startswith("*.") or connector.enabled is False:
@@ -557,11 +544,7 @@ def wildcard_name_catches_other_systems(bundle: EvidenceBundle, facts: Derived) 
                 each
                 for each in bundle.prose
                 if each.topic in ("other-tenant", "marked-external")
-                or re.search(
-                    r"(?:partner|gateway|subsidiary|another (?:system|server|department)|other systems?)\b.{0,2000}\b(?:internal|our (?:tenant|connector)|caught|captured|through|over)|treated as internal|loop",
-                    each.quote,
-                    re.IGNORECASE,
-                )
+                or speaks_of(each.quote, "wildcard-name-catches-other-systems.symptom")
             ),
             None,
         )
@@ -599,10 +582,6 @@ def wildcard_name_catches_other_systems(bundle: EvidenceBundle, facts: Derived) 
     )
 
 
-_OWN = re.compile(r"\b(?:edge|exchange|hybrid|on-?prem\w{0,10}|our own|mail server)\b", re.IGNORECASE)
-_SHARED = re.compile(r"\b(?:gateways?|shared|filters?|customers?|tenants|partners?)\b", re.IGNORECASE)
-
-
 def _own_server(bundle: EvidenceBundle, names: Sequence[str]) -> str:
     """Of the names that a wildcard catches, the one that the tenant's own server has, by a connector, a file or a word
     close by; where nothing tells, a placeholder, for another server's name would keep the leak."""
@@ -613,11 +592,16 @@ def _own_server(bundle: EvidenceBundle, names: Sequence[str]) -> str:
     for name in names:
         files = [c.source.file for c in bundle.certificates if name in c.all_names]
         words = [
-            clause for p in bundle.prose for clause in re.split(r"[.;]\s|\band\b", p.quote) if name in clause.casefold()
+            clause
+            for p in bundle.prose
+            for clause in parts_of(p.quote, "connector-object.clause-ends")
+            if name in clause.casefold()
         ]
         words += [n.quote for n in bundle.names if n.value == name] if not words else []
         spoken = " ".join((*files, *words)).replace("_", " ").replace("-", " - ")
-        if _OWN.search(spoken) and not _SHARED.search(" ".join(files).replace("-", " ")):
+        if speaks_of(spoken, "connector-object.own") and not speaks_of(
+            " ".join(files).replace("-", " "), "connector-object.shared"
+        ):
             told.append(name)
     return told[0] if len(told) == 1 else "<name in the certificate of your own server>"
 
@@ -662,15 +646,13 @@ def direct_send_rejected(bundle: EvidenceBundle, facts: Derived) -> Finding | Ru
     )
 
 
-_CONNECTOR_PROPERTIES = re.compile(
-    r"Tls|Certificate|Fqdn|SmartHost|AddressSpace|SenderIP|RequireTLS|AuthLevel|Enabled|CloudServices|RecipientDomains|Domain",
-    re.IGNORECASE,
-)
-
-
 @rule("hcw-rewrote-connector", "G10", title="The Hybrid Configuration Wizard rewrote connector values", side="tenant")
 def hcw_rewrote_connector(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
-    changed = [each for each in bundle.hcw if each.equals is False and _CONNECTOR_PROPERTIES.search(each.property_name)]
+    changed = [
+        each
+        for each in bundle.hcw
+        if each.equals is False and speaks_of(each.property_name, "connector-object.connector-properties")
+    ]
     said = next(bundle.prose_of("ran-hcw"), None)
     if not changed:
         if bundle.hcw and said:
@@ -695,7 +677,7 @@ def hcw_rewrote_connector(bundle: EvidenceBundle, facts: Derived) -> Finding | R
         for each in changed[:5]
     ]
     evidence += [cite(said.source, said.quote)] if said else []
-    first = next((each for each in changed if re.search(r"Certificate", each.property_name)), changed[0])
+    first = next((each for each in changed if speaks_of(each.property_name, "hcw-rewrote-connector.first")), changed[0])
     fix = tuple(
         _restored(each.object_name or _only_name(bundle, each.property_name), each.property_name, each.actual)
         for each in changed[:4]
@@ -834,12 +816,16 @@ def treat_as_internal_conflict(bundle: EvidenceBundle, facts: Derived) -> Findin
 
 @rule("connector-creation-forbidden", "G13", title="The subscription does not allow inbound connectors", side="tenant")
 def connector_creation_forbidden(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
-    pattern = re.compile(
-        r"(?:subscription|service plan|licen[cs]e).{0,40}(?:doesn.?t|does not|not).{0,10}(?:allow|permit|support).{0,60}connector|service offering.{0,60}(?:inbound connector|disabled state|can.?t enable|contact support)|(?:inbound connector|connectors?).{0,80}(?:service offering|isn.?t (?:allowed|supported) (?:for|in) (?:this|your)|developer (?:subscription|tenant|program))",
-        re.IGNORECASE,
+
+    error = next(
+        (
+            each
+            for each in bundle.powershell_errors
+            if speaks_of(each.message + " " + each.quote, "connector-creation-forbidden.pattern")
+        ),
+        None,
     )
-    error = next((each for each in bundle.powershell_errors if pattern.search(each.message + " " + each.quote)), None)
-    said = next((each for each in bundle.prose if pattern.search(each.quote)), None)
+    said = next((each for each in bundle.prose if speaks_of(each.quote, "connector-creation-forbidden.pattern")), None)
     if error is None and said is None:
         return None
     evidence = [cite(error.source, error.message or error.quote)] if error else []
@@ -861,23 +847,12 @@ def connector_creation_forbidden(bundle: EvidenceBundle, facts: Derived) -> Find
 
 @rule("portal-offers-wrong-scenario", "G14", "G03", title="The admin centre guessed the wrong scenario", side="tenant")
 def portal_offers_wrong_scenario(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
-    said = next(
-        (
-            each
-            for each in bundle.prose
-            if re.search(
-                r"(?:admin cent(?:er|re)|portal|wizard|eac|assistant)\b.{0,120}(?:partner|third[- ]party|vendor)|(?:use|choose|create) (?:a )?partner connector instead",
-                each.quote,
-                re.IGNORECASE,
-            )
-        ),
-        None,
-    )
+    said = sentence(bundle, "portal-offers-wrong-scenario.said")
     error = next(
         (
             each
             for each in bundle.powershell_errors
-            if re.search(r"SenderIPAddress.{0,2000}(?:partner|third)", each.message + each.quote, re.IGNORECASE)
+            if speaks_of(each.message + each.quote, "portal-offers-wrong-scenario.error")
         ),
         None,
     )

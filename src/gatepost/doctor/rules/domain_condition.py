@@ -2,7 +2,6 @@
 
 # ruff: noqa: E501 - a pattern or a sentence broken over lines reads worse
 
-import re
 from shlex import quote as shell_quoted
 
 from gatepost.doctor.addresses import (
@@ -29,6 +28,7 @@ from gatepost.doctor.senders import (
     senders,
     told_in_other_tenant,
 )
+from gatepost.doctor.sentences import all_of, sentence, speaks_of
 from gatepost.exchange.powershell import argument, quoted
 from gatepost.mail.domain import is_at_or_below
 
@@ -386,10 +386,11 @@ def application_envelope_domain(bundle: EvidenceBundle, facts: Derived) -> Findi
     )
     if target:
         old = local[0].domain
+        pattern = old.replace(".", r"\.")
         fix = (
             Fix(
                 "Postfix",
-                f"echo {shell_quoted(f'/^(.*)@{re.escape(old)}$/ $1@{target}')} >> /etc/postfix/sender_canonical && postconf -e sender_canonical_maps=regexp:/etc/postfix/sender_canonical sender_canonical_classes=envelope_sender && postfix reload",
+                f"echo {shell_quoted(f'/^(.*)@{pattern}$/ $1@{target}')} >> /etc/postfix/sender_canonical && postconf -e sender_canonical_maps=regexp:/etc/postfix/sender_canonical sender_canonical_classes=envelope_sender && postfix reload",
             ),
             Fix("Exim", f"# in the rewrite section: *@{old}  $1@{target}  F"),
             Fix("application", f"set the envelope sender (Return-Path, sendmail -f) to an address @{target}"),
@@ -407,7 +408,7 @@ def application_envelope_domain(bundle: EvidenceBundle, facts: Derived) -> Findi
 
 
 def _mailbox(value: str) -> str:
-    match = re.search(r"[\w.+=-]{1,255}@[\w.-]+", value)
+    match = speaks_of(value, "domain-condition-mailbox.match")
     return match[0] if match else ""
 
 
@@ -516,21 +517,13 @@ def _domain_told(bundle: EvidenceBundle) -> Finding | None:
 def accepted_domain_removed(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     said = next(bundle.prose_of("removed-domain"), None)
     command = next(
-        (
-            each
-            for each in bundle.commands
-            if re.search(r"Remove-(?:AcceptedDomain|MgDomain|MsolDomain|AzureADDomain)", each.command, re.IGNORECASE)
-        ),
+        (each for each in bundle.commands if speaks_of(each.command, "accepted-domain-removed.command")),
         None,
     )
     if not (said or command) or _refusal(bundle) is None:
         return None
     text = f"{said.quote if said else ''} {command.command if command else ''}"
-    removed = [
-        name
-        for name in re.findall(r"\b[\w-]{1,255}(?:\.[\w-]+)+\b", text.casefold())
-        if not name.endswith((".exe", ".log"))
-    ]
+    removed = [name for name in all_of(text.casefold(), "domain-condition.name") if not name.endswith((".exe", ".log"))]
     still = [name for name in removed if covered_by_accepted(bundle, name)]
     gone = [name for name in removed if name not in still]
     if removed and not gone and bundle.accepted_domains:
@@ -577,30 +570,8 @@ def accepted_domain_removed(bundle: EvidenceBundle, facts: Derived) -> Finding |
     side="none",
 )
 def foreign_domain_expected_to_relay(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
-    expectation = next(
-        (
-            each
-            for each in bundle.prose
-            if re.search(
-                r"\b(?:bought|purchased|ordered|paid for|got|gekauft)\b.{0,2000}\bcertificate|certificate.{0,2000}\b(?:bought|purchased|to send (?:for|as|from))|scenario is not (?:covered|supported)|not in our tenant|isn'?t in our tenant|(?:customer|client)'?s domain",
-                each.quote,
-                re.IGNORECASE,
-            )
-        ),
-        None,
-    )
-    not_ours = next(
-        (
-            each
-            for each in bundle.prose
-            if re.search(
-                r"not (?:in|part of|registered in|verified in) (?:our|the|my) tenant|scenario is not (?:covered|supported)|(?:don'?t|do not) own|(?:customer|client)'?s domain|on behalf of (?:a|our|the) (?:customer|client)",
-                each.quote,
-                re.IGNORECASE,
-            )
-        ),
-        None,
-    )
+    expectation = sentence(bundle, "foreign-domain-expected-to-relay.expectation")
+    not_ours = sentence(bundle, "foreign-domain-expected-to-relay.not-ours")
     reply = _refusal(bundle)
     if expectation is None or not_ours is None or reply is None:
         return None

@@ -2,29 +2,16 @@
 
 # ruff: noqa: E501 - a pattern or a sentence broken over lines reads worse
 
-import re
 from shlex import quote as shell_quoted
 
-from gatepost.doctor.addresses import joined, parsed_address, refused_by_attribution
+from gatepost.doctor.addresses import joined, parsed_address, refused_by_attribution, without_port
 from gatepost.doctor.derived import Derived
 from gatepost.doctor.evidence import EvidenceBundle
 from gatepost.doctor.finding import Cited, Finding, Fix, RuledOut, cite, found, rule, ruled_out
 from gatepost.doctor.senders import accepted_domain_keys, is_local_name, senders
+from gatepost.doctor.sentences import sentence, speaks_of
 from gatepost.exchange.powershell import argument
 
-_LEGACY = re.compile(
-    r"mail\.messaging\.microsoft\.com|frontbridge\.com|bigfish\.com|mail\.eo\.outlook\.com", re.IGNORECASE
-)
-_SUBMISSION = re.compile(
-    r"smtp(?:-legacy)?\.office365\.com|outlook\.office365\.com|smtp-mail\.outlook\.com", re.IGNORECASE
-)
-_ENDPOINT = re.compile(
-    r"[\w-]{1,255}\.mail\.protection\.(?:outlook\.com|office365\.us|partner\.outlook\.cn)|[\w.-]{1,255}\.mx\.microsoft",
-    re.IGNORECASE,
-)
-
-
-_TENANT_ENDPOINT = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)+\.mail\.protection\.outlook\.com", re.IGNORECASE)
 """A tenant's name, not a front end's."""
 
 
@@ -33,7 +20,7 @@ def _sending_domain(bundle: EvidenceBundle) -> str:
     for name in ("mydomain", "myorigin", "myhostname"):
         setting = bundle.postfix_setting(name)
         value = setting.value.strip().casefold() if setting else ""
-        if re.fullmatch(r"(?:[\w-]+\.)+[a-z]{2,}", value) and not is_local_name(value):
+        if speaks_of(value, "endpoint.host-name") and not is_local_name(value):
             return value.partition(".")[2] if name == "myhostname" and value.count(".") > 1 else value
     return ""
 
@@ -107,7 +94,9 @@ def _smart_host_sources(bundle: EvidenceBundle) -> list[tuple[str, Cited]]:
     found_ += [
         (each.value, cite(each.source, f"{each.value} is named as where mail goes"))
         for each in bundle.names
-        if _LEGACY.search(each.value) or _SUBMISSION.search(each.value) or _TENANT_ENDPOINT.fullmatch(each.value)
+        if speaks_of(each.value, "endpoint.legacy")
+        or speaks_of(each.value, "endpoint.submission")
+        or speaks_of(each.value, "endpoint.of-a-tenant")
     ]
     return found_
 
@@ -119,17 +108,17 @@ def legacy_smart_host(bundle: EvidenceBundle, facts: Derived) -> Finding | Ruled
         None,
     )
     hosts = _smart_host_sources(bundle)
-    legacy = [each for each in hosts if _LEGACY.search(each[0])]
+    legacy = [each for each in hosts if speaks_of(each[0], "endpoint.legacy")]
     configured = [each for each in hosts if not each[1].says.startswith(("relay=", "next hop"))]
     literal = [
         each
         for each in configured
-        if (address := parsed_address(re.sub(r":\d+$", "", each[0].strip("[]")))) is not None
+        if (address := parsed_address(without_port(each[0].strip("[]")))) is not None
         and address.is_global | _documentation(each[0])
     ]
     wrong = legacy or (literal if attr35 else [])
     if not wrong:
-        right = [each for each in hosts if _ENDPOINT.search(each[0])]
+        right = [each for each in hosts if speaks_of(each[0], "endpoint.endpoint")]
         keys = accepted_domain_keys(bundle) or {_sending_domain(bundle)} - {""}
         labels = {key.replace(".", "-") for key in keys}
         if right and labels and not any(label in each[0] for label in labels for each in right):
@@ -170,7 +159,7 @@ def legacy_smart_host(bundle: EvidenceBundle, facts: Derived) -> Finding | Ruled
 
 
 def _documentation(text: str) -> bool:
-    return bool(re.search(r"\b(?:192\.0\.2|198\.51\.100|203\.0\.113)\.", text))
+    return bool(speaks_of(text, "endpoint-documentation.shown"))
 
 
 @rule(
@@ -191,9 +180,9 @@ def smart_host_of_other_tenant(bundle: EvidenceBundle, facts: Derived) -> Findin
     else:
         weak = False
     for host, cited in _smart_host_sources(bundle):
-        name = re.sub(r":\d+$", "", host).strip("[]").casefold()
+        name = without_port(host).strip("[]").casefold()
         name = name.partition("]")[0]
-        if not re.search(r"\.mail\.protection\.", name) or trouble is None or not own_labels:
+        if not speaks_of(name, "smart-host-of-other-tenant.shown") or trouble is None or not own_labels:
             continue
         label = name.partition(".")[0]
         if label in own_labels:
@@ -228,15 +217,15 @@ def submission_endpoint_for_relay(bundle: EvidenceBundle, facts: Derived) -> Fin
         ),
         None,
     )
-    hosts = [each for each in _smart_host_sources(bundle) if _SUBMISSION.search(each[0])]
+    hosts = [each for each in _smart_host_sources(bundle) if speaks_of(each[0], "endpoint.submission")]
     starttls = next((each for each in bundle.replies if each.enhanced == "5.7.3" and 400 <= each.code != 535), None)
     banner = next(
         (
             each
             for each in bundle.sessions
-            if _SUBMISSION.search(each.banner + each.remote_name)
+            if speaks_of(each.banner + each.remote_name, "endpoint.submission")
             or (
-                re.search(r"prod\.outlook\.com|outlook\.office365\.com", each.banner)
+                speaks_of(each.banner, "submission-endpoint-for-relay.banner")
                 and any(k.startswith("AUTH") for k in (*each.keywords, *each.keywords_after_tls))
             )
         ),
@@ -259,13 +248,6 @@ def submission_endpoint_for_relay(bundle: EvidenceBundle, facts: Derived) -> Fin
     )
 
 
-_THROUGH_CLOUD = re.compile(
-    r"\b(?:thought|supposed|should|expected?|meant|want\w*|soll\w*)\b.{0,80}\b(?:through|via|over|by|über)\b.{0,20}\b(?:EOP|EXO|Office 365|M365|Microsoft 365|"
-    r"Exchange Online|the cloud|smart ?host|die cloud)\b",
-    re.IGNORECASE,
-)
-
-
 @rule(
     "dns-routing-instead-of-smart-host",
     "H04",
@@ -281,7 +263,7 @@ def dns_routing_instead_of_smart_host(bundle: EvidenceBundle, facts: Derived) ->
         hybrid = spaces and all("onmicrosoft.com" in each for each in spaces)
         if hybrid or attributed:
             continue
-        thought = next((each for each in bundle.prose if _THROUGH_CLOUD.search(each.quote)), None)
+        thought = next((each for each in bundle.prose if speaks_of(each.quote, "endpoint.through-cloud")), None)
         elsewhere = [
             each
             for each in bundle.sessions
@@ -386,37 +368,24 @@ def port_25_blocked(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOu
     for tls in bundle.postfix_tls:
         if (
             tls.kind == "connect-failed"
-            and re.search(r":25\b|port 25", tls.text + tls.quote)
-            and re.search(r"timed out|timeout|unreachable|refused", tls.text + tls.quote, re.IGNORECASE)
+            and speaks_of(tls.text + tls.quote, "port-25-blocked.shown")
+            and speaks_of(tls.text + tls.quote, "port-25-blocked.shown-2")
         ):
             failed.append(cite(tls.source, tls.text or tls.quote))
     for delivery in bundle.postfix_deliveries:
-        if delivery.enhanced == "4.4.1" and re.search(
-            r"connect to .{0,2000}timed out|Network is unreachable|No route", delivery.response, re.IGNORECASE
-        ):
+        if delivery.enhanced == "4.4.1" and speaks_of(delivery.response, "port-25-blocked.shown-3"):
             failed.append(cite(delivery.source, delivery.response))
     for error in bundle.queue_errors:
         if (
-            re.search(r"4\.4\.1\b|4\.4\.315|10060|Connection timed out|Unable to connect", error.last_error)
+            speaks_of(error.last_error, "port-25-blocked.shown-4")
             and not any(each.failure for each in bundle.tls)
             and not dict(error.details).get("LastAttemptedServerName")
         ):
             failed.append(cite(error.source, error.last_error[:200]))
     for reply in bundle.replies:
-        if reply.stage == "connect" and re.search(r"timed out|timeout|10060", reply.text, re.IGNORECASE):
+        if reply.stage == "connect" and speaks_of(reply.text, "port-25-blocked.shown-5"):
             failed.append(cite(reply.source, reply.quote or reply.text))
-    said = next(
-        (
-            each
-            for each in bundle.prose
-            if re.search(
-                r"\b(?:port|tcp|telnet|test-netconnection)\b.{0,90}\b25\b.{0,60}(?:block|time[sd]? ?out|fail|hang|closed|refused|not open|no answer)|(?:block|timeout|times out).{0,40}\bport 25\b|(?:error )?10060",
-                each.quote,
-                re.IGNORECASE,
-            )
-        ),
-        None,
-    )
+    said = sentence(bundle, "port-25-blocked.said")
     if said:
         failed.append(cite(said.source, said.quote))
     if not failed:

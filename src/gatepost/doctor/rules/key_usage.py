@@ -2,18 +2,13 @@
 
 # ruff: noqa: E501 - a pattern or a sentence broken over lines reads worse
 
-import re
-
 from gatepost.doctor.certificates_told import shown
 from gatepost.doctor.derived import Derived
 from gatepost.doctor.evidence import CertificateSeen, EvidenceBundle, PostfixDelivery
 from gatepost.doctor.finding import Cited, Finding, Fix, RuledOut, cite, found, rule, ruled_out
+from gatepost.doctor.sentences import sentence, speaks_of
 
 _UNSUPPORTED_CERTIFICATE = 43
-_PURPOSE = re.compile(
-    r"unsuitable certificate purpose|unsupported certificate purpose|unsupported certificate|invalid purpose|wrong usage|incompatible usage|extended key usage",
-    re.IGNORECASE,
-)
 
 
 def _without_client(certificate: CertificateSeen) -> bool:
@@ -40,8 +35,7 @@ def _late_loss(bundle: EvidenceBundle) -> PostfixDelivery | None:
         (
             each
             for each in bundle.postfix_deliveries
-            if re.search(r"lost connection.{0,2000}(?:EHLO|HELO|initial server greeting|performing)", each.response)
-            and each.process in established
+            if speaks_of(each.response, "key-usage-late-loss.shown") and each.process in established
         ),
         None,
     )
@@ -61,7 +55,7 @@ def _said_by_verifier(bundle: EvidenceBundle, depths: tuple[int | None, ...]) ->
     return [
         cite(each)
         for each in bundle.verifications
-        if (each.code == 26 or _PURPOSE.search(each.text)) and each.depth in depths
+        if (each.code == 26 or speaks_of(each.text, "key-usage.purpose")) and each.depth in depths
     ]
 
 
@@ -75,7 +69,7 @@ def no_client_purpose(bundle: EvidenceBundle, facts: Derived) -> Finding | Ruled
     alert = [
         cite(each)
         for each in bundle.tls
-        if each.alert == _UNSUPPORTED_CERTIFICATE or re.search(r"unsupported certificate", each.failure, re.IGNORECASE)
+        if each.alert == _UNSUPPORTED_CERTIFICATE or speaks_of(each.failure, "no-client-purpose.alert")
     ]
     verifier = _said_by_verifier(bundle, (0, None))
     reasons = [
@@ -226,7 +220,8 @@ def key_usage_without_signature(bundle: EvidenceBundle, facts: Derived) -> Findi
         (
             each
             for each in bundle.prose
-            if re.search(r"1\.3", each.quote) and re.search(r"1\.2|only|fail|off|disabl", each.quote)
+            if speaks_of(each.quote, "key-usage-without-signature.only-13")
+            and speaks_of(each.quote, "key-usage-without-signature.only-13-2")
         ),
         None,
     )
@@ -269,20 +264,9 @@ def server_certificate_offered_to_everyone(bundle: EvidenceBundle, facts: Derive
     failing = {
         each.relay
         for each in bundle.postfix_deliveries
-        if re.search(r"Cannot start TLS|lost connection", each.response)
+        if speaks_of(each.response, "server-certificate-offered-to-everyone.failing")
     } - {"", next_hop}
-    said = next(
-        (
-            each
-            for each in bundle.prose
-            if re.search(
-                r"other (?:domains?|destinations?|servers?)|some (?:domains?|destinations?|servers?|recipients?)",
-                each.quote,
-                re.IGNORECASE,
-            )
-        ),
-        None,
-    )
+    said = sentence(bundle, "server-certificate-offered-to-everyone.said")
     if facts.attribution_refusals or not everywhere or not server_only or not (failing or said):
         return None
     if _UNSUPPORTED_CERTIFICATE not in facts.alerts and not (failing and said):

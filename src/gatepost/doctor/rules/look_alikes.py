@@ -2,19 +2,16 @@
 
 # ruff: noqa: E501 - a pattern or a sentence broken over lines reads worse
 
-import re
-
 from gatepost.doctor.addresses import joined, refused_by_attribution, weighed
 from gatepost.doctor.derived import Derived
 from gatepost.doctor.evidence import EvidenceBundle
 from gatepost.doctor.finding import Finding, Fix, RuledOut, cite, found, rule, ruled_out
 from gatepost.doctor.path.values import endpoint_made_of
 from gatepost.doctor.senders import domain_of
+from gatepost.doctor.sentences import sentence, speaks_of
 from gatepost.exchange.source import Fact
 
 NOT_A_CONNECTOR = "This is not a connector problem: "
-
-_SERVICE = re.compile(r"outlook\.com|exchangelabs\.com|office365\.(?:com|us)|outlook\.cn|mx\.microsoft", re.IGNORECASE)
 
 
 @rule(
@@ -40,9 +37,7 @@ def relay_pool_refused_by_next_hop(bundle: EvidenceBundle, facts: Derived) -> Fi
         ),
         None,
     )
-    pool_words = next(
-        (each for each in bundle.prose if re.search(r"RelayOutboundPool|relay pool", each.quote, re.IGNORECASE)), None
-    )
+    pool_words = sentence(bundle, "relay-pool-refused-by-next-hop.pool-words")
     if reply is None or (reply.enhanced != "5.7.367" and bundle.postfix_deliveries and not pool and not pool_words):
         return None  # an own relay met it: the service forwarded nothing
     peer = (
@@ -59,7 +54,7 @@ def relay_pool_refused_by_next_hop(bundle: EvidenceBundle, facts: Derived) -> Fi
             80 if bundle.receive_connectors and exchange else 95,
         ),
         NOT_A_CONNECTOR
-        + f"Exchange Online forwarded the message and the next gateway{f' ({peer})' if peer and not _SERVICE.search(peer) else ''} refused it, as it does not know the address of Microsoft's relay pool.",
+        + f"Exchange Online forwarded the message and the next gateway{f' ({peer})' if peer and not speaks_of(peer, 'look-alikes.service') else ''} refused it, as it does not know the address of Microsoft's relay pool.",
         [cite(reply)] + ([cite(pool)] if pool else []) + ([cite(pool_words)] if pool_words else []),
         fix=(
             Fix(
@@ -88,15 +83,11 @@ def refused_by_recipients_own_server(bundle: EvidenceBundle, facts: Derived) -> 
             each
             for each in bundle.replies
             if each.code >= 500
-            and re.search(
-                r"relay(?:ing)?(?: access)? (?:denied|not permitted|not allowed|prohibited)|unable to relay|not permitted to relay|we do not relay|relaying",
-                each.text,
-                re.IGNORECASE,
-            )
+            and speaks_of(each.text, "refused-by-recipients-own-server.reply")
             and not refused_by_attribution(each)
             and each.enhanced not in ("5.7.367",)
             and each.said_by
-            and not _SERVICE.search(each.said_by + each.trailer_host)
+            and not speaks_of(each.said_by + each.trailer_host, "look-alikes.service")
         ),
         None,
     )
@@ -145,12 +136,8 @@ def health_checker_other_server(bundle: EvidenceBundle, facts: Derived) -> Findi
         (
             each
             for each in bundle.health
-            if re.search(
-                r"TlsCertificateName|TLS Certificate found|Certificate (?:Found|Matches)",
-                f"{each.label} {each.value}",
-                re.IGNORECASE,
-            )
-            and re.search(r"NotFound|Empty|SyntaxInvalid|False|not found|warning", each.value, re.IGNORECASE)
+            if speaks_of(f"{each.label} {each.value}", "health-checker-other-server.warning")
+            and speaks_of(each.value, "health-checker-other-server.warning-2")
         ),
         None,
     )
@@ -171,18 +158,7 @@ def health_checker_other_server(bundle: EvidenceBundle, facts: Derived) -> Findi
         for name in each.value.split(",")
         if name.strip() and "not set" not in name
     ]
-    said = next(
-        (
-            each
-            for each in bundle.prose
-            if re.search(
-                r"edge (?:transport )?server|mail (?:goes|runs|flows) (?:through|over|via) (?:the |our |an )?(?:edge|other)|does not (?:carry|send)",
-                each.quote,
-                re.IGNORECASE,
-            )
-        ),
-        None,
-    )
+    said = sentence(bundle, "health-checker-other-server.said")
     server = warning.server.partition(".")[0].casefold()
     elsewhere = bool(server and carriers and all(server != value.partition(".")[0] for _, value in carriers)) or bool(
         edges
@@ -221,8 +197,8 @@ def health_checker_tls_auth_level(bundle: EvidenceBundle, facts: Derived) -> Fin
         (
             each
             for each in bundle.prose
-            if re.search(r"health ?checker", each.quote, re.IGNORECASE)
-            and re.search(r"TlsAuthLevel|DomainValidation", each.quote, re.IGNORECASE)
+            if speaks_of(each.quote, "health-checker-tls-auth-level.said")
+            and speaks_of(each.quote, "health-checker-tls-auth-level.said-2")
         ),
         None,
     )
@@ -233,8 +209,8 @@ def health_checker_tls_auth_level(bundle: EvidenceBundle, facts: Derived) -> Fin
     connector = next(
         (each for each in bundle.send_connectors if each.text("TlsAuthLevel").casefold() == "domainvalidation"), None
     )
-    marked = said or re.search(
-        r"red|warning|error|fail|invalid|should", f"{warning.value} {warning.quote}" if warning else "", re.IGNORECASE
+    marked = said or speaks_of(
+        f"{warning.value} {warning.quote}" if warning else "", "health-checker-tls-auth-level.marked"
     )
     if not marked:
         return None
@@ -263,9 +239,9 @@ def local_relay_policy(bundle: EvidenceBundle, facts: Derived) -> Finding | Rule
             each
             for each in bundle.replies
             if each.code >= 450
-            and re.search(r"Relay access denied", each.text)
+            and speaks_of(each.text, "local-relay-policy.reply")
             and not refused_by_attribution(each)
-            and not _SERVICE.search(f"{each.trailer_host} {each.said_by} {each.quoted_by}")
+            and not speaks_of(f"{each.trailer_host} {each.said_by} {each.quoted_by}", "look-alikes.service")
         ),
         None,
     )

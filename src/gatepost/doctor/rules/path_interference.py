@@ -2,24 +2,12 @@
 
 # ruff: noqa: E501 - a pattern or a sentence broken over lines reads worse
 
-import re
-
 from gatepost.doctor.certificates_told import is_appliance_default, same_certificate, shown
 from gatepost.doctor.derived import Derived
 from gatepost.doctor.evidence import EvidenceBundle
 from gatepost.doctor.finding import Cited, Finding, Fix, RuledOut, cite, found, rule, ruled_out
+from gatepost.doctor.sentences import every, parts_of, sentence, speaks_of
 from gatepost.exchange.powershell import argument, quoted
-
-_MASKED_KEYWORD = re.compile(r"\bX{7}[A-Z]?\b")
-_STARRED = re.compile(r"\*{6,}[\w* ]*\**")
-_GATEWAYS = re.compile(
-    r"mimecast|proofpoint|pphosted|barracuda|ironport|iphmx|messagelabs|symanteccloud|hornetsecurity|trendmicro|mailcontrol|forcepoint|sophos|retarus|cisco secure email|spamexperts|antispamcloud|nospamproxy|seppmail",
-    re.IGNORECASE,
-)
-_BOX = re.compile(
-    r"firewall|proxy|anti-?virus|appliance|inspection|inspect|IPS\b|IDS\b|UTM|middlebox|fortigate|sonicwall|watchguard|sophos|palo ?alto|meraki|check ?point|zscaler|barracuda",
-    re.IGNORECASE,
-)
 
 
 @rule("inspection-masks-starttls", "J01", title="SMTP inspection on the way masks STARTTLS", side="network")
@@ -28,10 +16,10 @@ def inspection_masks_starttls(bundle: EvidenceBundle, facts: Derived) -> Finding
     for session in bundle.sessions:
         if session.log == "receive":
             continue
-        keywords = next((each for each in session.keywords if _MASKED_KEYWORD.search(each)), "")
+        keywords = next((each for each in session.keywords if speaks_of(each, "path-interference.masked-keyword")), "")
         if keywords:
             masked.append(cite(session, f"EHLO offers {keywords} where STARTTLS stood"))
-        if _STARRED.search(session.banner) and session.banner.count("*") >= max(
+        if speaks_of(session.banner, "path-interference.starred") and session.banner.count("*") >= max(
             6, len(session.banner.replace(" ", "")) // 3
         ):
             masked.append(cite(session, f"the greeting is masked: {session.banner[:80]}"))
@@ -43,17 +31,16 @@ def inspection_masks_starttls(bundle: EvidenceBundle, facts: Derived) -> Finding
         *bundle.commands,
         *bundle.events,
     ):
-        if _MASKED_KEYWORD.search(each.quote) or (
-            _STARRED.search(each.quote) and re.search(r"\b220\b|\*{15,}", each.quote)
+        if speaks_of(each.quote, "path-interference.masked-keyword") or (
+            speaks_of(each.quote, "path-interference.starred")
+            and speaks_of(each.quote, "inspection-masks-starttls.shown")
         ):
             masked.append(cite(each))
     pix = [cite(each) for each in bundle.postfix_tls if each.kind == "pix-workaround"]
     inspect = [
         cite(each)
         for each in (*bundle.commands, *bundle.prose, *bundle.headers)
-        if re.search(
-            r"inspect esmtp|fixup protocol smtp|esmtp inspection|mailguard|smtp inspection", each.quote, re.IGNORECASE
-        )
+        if speaks_of(each.quote, "inspection-masks-starttls.inspect")
     ]
     not_offered = [cite(each) for each in bundle.postfix_tls if each.kind == "not-offered"]
     not_offered += [
@@ -118,7 +105,7 @@ def proxy_ends_tls(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut
             each
             for each in seen_there
             if to_microsoft and any(session.session_id == each.session_id and session.log == "send" for session in bundle.sessions) and each.subject is not None
-            and each.subject.attributes and not re.search(r"outlook|microsoft|office", f"{each.subject.text} {each.issuer.text if each.issuer else ''} {' '.join(each.names)}", re.IGNORECASE)
+            and each.subject.attributes and not speaks_of(f"{each.subject.text} {each.issuer.text if each.issuer else ''} {' '.join(each.names)}", "proxy-ends-tls.foreign-server")
         ),
         None,
     )  # fmt: skip
@@ -137,30 +124,12 @@ def proxy_ends_tls(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut
         (
             each
             for each in bundle.prose
-            if re.search(
-                r"(?:reflector|checktls|test ?sender|service|other side|provider|microsoft|EOP|relay)\b[^.!?]{0,80}\b(?:sees?|saw|shows?|receiv\w{1,255}|reports?|gets?)\b[^.!?]{0,60}\b(?:certificate|cert|subject|CN)",
-                each.quote,
-                re.IGNORECASE,
-            )
-            and re.search(
-                r"different|another|appliance|firewall|proxy|no (?:client )?cert|none|issued by|forti|sonic|sophos|CN=",
-                each.quote,
-                re.IGNORECASE,
-            )
+            if speaks_of(each.quote, "proxy-ends-tls.said") and speaks_of(each.quote, "proxy-ends-tls.said-2")
         ),
         None,
     )
     box = next(
-        (
-            each
-            for each in bundle.prose
-            if _names_box(each.quote)
-            and re.search(
-                r"inspect|proxy|intercept|decrypt|scan|terminat|relay|deep|MITM|antivirus|ssl|tls",
-                each.quote,
-                re.IGNORECASE,
-            )
-        ),
+        (each for each in bundle.prose if _names_box(each.quote) and speaks_of(each.quote, "proxy-ends-tls.box")),
         None,
     )
     abrupt = next(
@@ -183,18 +152,7 @@ def proxy_ends_tls(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut
             catalogue=("J02", "J01"),
         )
     seen = device or foreign_server or received
-    issuer = next(
-        (
-            each
-            for each in bundle.prose
-            if re.search(
-                r"issue[rd]\b.{0,40}(?:forti|sonic ?wall|sophos|watchguard|palo ?alto|zscaler|checkpoint|barracuda|untangle|bitdefender|avast|eset|kaspersky)",
-                each.quote,
-                re.IGNORECASE,
-            )
-        ),
-        None,
-    )
+    issuer = sentence(bundle, "proxy-ends-tls.issuer")
     said = issuer or said
     box = issuer or box
     if not seen and said is None:
@@ -218,19 +176,16 @@ def proxy_ends_tls(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut
 
 def _is_told_as_seen(quote: str) -> bool:
     """By somebody; the label of a log's own row is nobody's word."""
-    words = re.sub(r"(?:received|remote) certificate", "", quote, flags=re.IGNORECASE)
-    return bool(re.search(r"saw|seen|received|reflector|checktls", words, re.IGNORECASE))
-
-
-_DENIED = re.compile(
-    r"\b(?:no|not|never|without|none|nor|isn'?t|aren'?t|don'?t|doesn'?t|kein\w{0,2}|ohne|nicht|sans|pas|sin|senza|geen)\b[^.;,()]{0,30}$",
-    re.IGNORECASE,
-)
+    words = " ".join(parts_of(quote, "path-interference.label"))
+    return bool(speaks_of(words, "path-interference-is-told-as-seen.shown"))
 
 
 def _names_box(quote: str) -> bool:
     """Whether the sentence says that there is such a box, not that there is none."""
-    return any(not _DENIED.search(quote[max(0, found.start() - 60) : found.start()]) for found in _BOX.finditer(quote))
+    return any(
+        not speaks_of(quote[max(0, found.start() - 60) : found.start()], "path-interference.denied")
+        for found in every(quote, "path-interference.box")
+    )
 
 
 @rule(
@@ -241,25 +196,10 @@ def _names_box(quote: str) -> bool:
     side="network",
 )
 def load_balancer_on_the_way(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
-    said = next(
-        (
-            each
-            for each in bundle.prose
-            if re.search(
-                r"load ?balanc|\bVIP\b|\bF5\b|big-?ip|netscaler|kemp|haproxy|nginx stream|\bNLB\b|SNAT|lastverteiler",
-                each.quote,
-                re.IGNORECASE,
-            )
-        ),
-        None,
-    )
+    said = sentence(bundle, "load-balancer-on-the-way.said")
     if said is None:
         return None
-    through = re.search(
-        r"send|sending|outbound|outgoing|SNAT|offload|terminat|ausgehend|on the way out|egress|relay|port 25",
-        said.quote,
-        re.IGNORECASE,
-    )
+    through = speaks_of(said.quote, "load-balancer-on-the-way.through")
     is_vip = next(
         (
             each
@@ -268,7 +208,7 @@ def load_balancer_on_the_way(bundle: EvidenceBundle, facts: Derived) -> Finding 
             and any(
                 each.hello_address in prose.quote
                 for prose in bundle.prose
-                if re.search(r"VIP|balanc|F5|kemp|netscaler|SNAT", prose.quote, re.IGNORECASE)
+                if speaks_of(prose.quote, "load-balancer-on-the-way.is-vip")
             )
         ),
         None,
@@ -314,35 +254,39 @@ def gateway_between(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOu
         (
             each
             for each in bundle.headers
-            if each.name.casefold() == "received" and _GATEWAYS.search(each.value or each.quote)
+            if each.name.casefold() == "received" and speaks_of(each.value or each.quote, "path-interference.gateways")
         ),
         None,
     )
-    host = next((each for each in bundle.sessions if _GATEWAYS.search(each.remote_name)), None)
+    host = next((each for each in bundle.sessions if speaks_of(each.remote_name, "path-interference.gateways")), None)
     smart = next(
-        (each for each in bundle.send_connectors if any(_GATEWAYS.search(name) for name in each.smart_hosts)), None
+        (
+            each
+            for each in bundle.send_connectors
+            if any(speaks_of(name, "path-interference.gateways") for name in each.smart_hosts)
+        ),
+        None,
     )
-    relayed = next((each for each in bundle.postfix_deliveries if _GATEWAYS.search(each.relay)), None)
+    relayed = next(
+        (each for each in bundle.postfix_deliveries if speaks_of(each.relay, "path-interference.gateways")), None
+    )
     said = next(
         (
             each
             for each in bundle.prose
-            if _GATEWAYS.search(each.quote)
-            and re.search(
-                r"between|through|via|before|outbound|outgoing|relay|route|smart ?host|über|gateway|goes",
-                each.quote,
-                re.IGNORECASE,
-            )
+            if speaks_of(each.quote, "path-interference.gateways") and speaks_of(each.quote, "gateway-between.said")
         ),
         None,
     )
-    quoted_by = next((each for each in facts.attribution_refusals if _GATEWAYS.search(each.quoted_by)), None)
+    quoted_by = next(
+        (each for each in facts.attribution_refusals if speaks_of(each.quoted_by, "path-interference.gateways")), None
+    )
     proof = header or quoted_by or smart or host or relayed
-    if said and not proof and re.search(r"issuer|SSL CA|firewall|decrypt|inspect", said.quote, re.IGNORECASE):
+    if said and not proof and speaks_of(said.quote, "gateway-between.shown"):
         return None  # the box on the way: J02
     if not facts.attribution_refusals or not (proof or said):
         return None
-    if _GATEWAYS.search(facts.attribution_refusals[0].said_by):
+    if speaks_of(facts.attribution_refusals[0].said_by, "path-interference.gateways"):
         return None
     return found(
         "high" if quoted_by or (header and said) else "medium",
@@ -374,31 +318,13 @@ def certificate_flight_lost(bundle: EvidenceBundle, facts: Derived) -> Finding |
     if any("credentials" in each.failure.casefold() for each in bundle.tls):
         return None
     stalled = next((each for each in bundle.sessions if each.log != "receive" and each.sent_certificate and not any(reply.code for reply in each.replies if reply.code >= 400 and reply.stage in ("mail", "rcpt", "data"))
-                    and (re.search(r"TimedOut|timed? ?out", each.ended) or (each.tls and re.search(r"TimedOut|timed? ?out", each.tls.failure)) or _long(each.at, each.ended_at))), None)  # fmt: skip
-    timed = [cite(each) for each in bundle.queue_errors if re.search(r"TimedOut|4\.4\.397|timed out", each.last_error)]
-    timed += [cite(each) for each in bundle.replies if re.search(r"dropped due to TimedOut", each.text)]
+                    and (speaks_of(each.ended, "certificate-flight-lost.stalled") or (each.tls and speaks_of(each.tls.failure, "certificate-flight-lost.stalled")) or _long(each.at, each.ended_at))), None)  # fmt: skip
+    timed = [cite(each) for each in bundle.queue_errors if speaks_of(each.last_error, "certificate-flight-lost.timed")]
+    timed += [cite(each) for each in bundle.replies if speaks_of(each.text, "certificate-flight-lost.shown")]
     timed += [cite(each) for each in bundle.tls if "timedout" in each.failure.casefold().replace(" ", "")]
-    box = next(
-        (
-            each
-            for each in bundle.prose
-            if re.search(
-                r"\bMTU\b|\bMSS\b|\bIDS\b|\bIPS\b|fragment|DF bit|jumbo|tunnel|VPN|GRE|IPsec|packet (?:capture|loss)|retransmi|wireshark|netmon|tcpdump|signature",
-                each.quote,
-                re.IGNORECASE,
-            )
-        ),
-        None,
-    )
+    box = sentence(bundle, "certificate-flight-lost.box")
     postfix = next(
-        (
-            each
-            for each in bundle.postfix_deliveries
-            if re.search(
-                r"timed out while (?:performing|sending|receiving).{0,2000}(?:EHLO|TLS|handshake|STARTTLS)|TLS.{0,2000}timed? ?out",
-                each.response,
-            )
-        ),
+        (each for each in bundle.postfix_deliveries if speaks_of(each.response, "certificate-flight-lost.postfix")),
         None,
     )
     if not stalled and not (timed and facts.sent) and not (timed and box) and not (postfix and (box or facts.sent)):

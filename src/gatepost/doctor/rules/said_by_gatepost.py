@@ -2,7 +2,6 @@
 
 # ruff: noqa: E501 - a pattern or a sentence broken over lines reads worse
 
-import re
 from shlex import quote as shell_quoted
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ from gatepost.doctor.addresses import parsed_address
 from gatepost.doctor.derived import Derived
 from gatepost.doctor.evidence import EvidenceBundle, GatepostVerdict, Side
 from gatepost.doctor.finding import Finding, Fix, RuledOut, cite, found, rule
+from gatepost.doctor.sentences import every, speaks_of
 
 
 class _Cause(NamedTuple):
@@ -42,11 +42,6 @@ _CAUSES: dict[str, _Cause] = {
 }  # fmt: skip
 
 
-_BLANK = re.compile(r"\b(?:TENANT|NAME|ADDRESS|DOMAIN)\b|'<name presented>'")
-_DOMAIN = re.compile(r"\bdomain ([\w.-]+)")
-_NAME = re.compile(r"\bcertificate(?: names?)? ((?:\*\.)?[\w-]+(?:\.[\w-]+)+)")
-
-
 def _filled(fix: str, verdict: GatepostVerdict, connector: str, says: str) -> str:
     """The command with what the verdict tells in its blanks; what it does not tell stays a blank."""
     tenant, _, name = connector.rpartition("/")
@@ -54,10 +49,12 @@ def _filled(fix: str, verdict: GatepostVerdict, connector: str, says: str) -> st
         "TENANT": verdict.tenant or tenant,
         "NAME": name,
         "ADDRESS": verdict.address or next((each for each in says.split() if parsed_address(each)), ""),
-        "DOMAIN": found_in[1] if (found_in := _DOMAIN.search(says)) else "",
-        "'<name presented>'": found_in[1] if (found_in := _NAME.search(says)) else "",
+        "DOMAIN": found_in[1] if (found_in := speaks_of(says, "said-by-gatepost.domain")) else "",
+        "'<name presented>'": found_in[1] if (found_in := speaks_of(says, "said-by-gatepost.name")) else "",
     }
-    return _BLANK.sub(lambda blank: shell_quoted(known[blank[0]]) if known[blank[0]] else blank[0], fix)
+    for blank in every(fix, "said-by-gatepost.blank"):
+        fix = fix.replace(blank[0], shell_quoted(known[blank[0]]) if known[blank[0]] else blank[0])
+    return fix
 
 
 @rule("relay-said-why", title="The relay says itself why it refused", side="tenant")

@@ -2,14 +2,13 @@
 
 # ruff: noqa: E501 - a pattern or a sentence broken over lines reads worse
 
-import re
-
 from gatepost.doctor.addresses import egress_addresses, identity_connectors, lists_address, refused_by_attribution
 from gatepost.doctor.derived import Derived
 from gatepost.doctor.evidence import EvidenceBundle, Moment
 from gatepost.doctor.finding import Finding, Fix, RuledOut, cite, found, rule, ruled_out
 from gatepost.doctor.moments import moment
 from gatepost.doctor.rules.connector_object import name_matches
+from gatepost.doctor.sentences import sentence, speaks_of
 from gatepost.exchange.objects import InboundConnector
 from gatepost.exchange.powershell import argument
 from gatepost.exchange.source import Source
@@ -82,11 +81,7 @@ def change_not_spread(bundle: EvidenceBundle, facts: Derived) -> Finding | Ruled
                 )
     if (
         waiting
-        and re.search(
-            r"\b(?:minutes?|min|moments?|half an hour|hour)\.? ago\b|\bjust (?:now|changed|saved|edited|updated|set|added|created)|\bright now\b|\bvor \d+ minuten",
-            waiting.quote,
-            re.IGNORECASE,
-        )
+        and speaks_of(waiting.quote, "change-not-spread.shown")
         and not any(each.refused and bundle.inbound_connectors for each in seen)
     ):
         mixed = next(bundle.prose_of("intermittent", "retry-works"), None)
@@ -109,12 +104,8 @@ def directory_replication_lag(bundle: EvidenceBundle, facts: Derived) -> Finding
         (
             each
             for each in bundle.prose
-            if re.search(
-                r"\breplicat|\b(?:other|second|remote|branch) (?:ad |active directory )?site\b|repadmin|still (?:uses|has|shows|presents|sends) the old",
-                each.quote,
-                re.IGNORECASE,
-            )
-            and not re.search(r"edgesync|edge sync", each.quote, re.IGNORECASE)
+            if speaks_of(each.quote, "directory-replication-lag.said")
+            and not speaks_of(each.quote, "directory-replication-lag.said-2")
         ),
         None,
     )
@@ -145,11 +136,11 @@ def directory_replication_lag(bundle: EvidenceBundle, facts: Derived) -> Finding
     if (
         said
         and (command or next(bundle.prose_of("only-one-server", "changed-connector", "renewed-certificate"), None))
-        and re.search(r"site|replicat|repadmin", said.quote, re.IGNORECASE)
+        and speaks_of(said.quote, "directory-replication-lag.shown")
     ):
         return found(
             "medium",
-            95 if re.search(r"\b(?:still|old|not yet|tonight|at night|hours?)\b", said.quote, re.IGNORECASE) else 74,
+            95 if speaks_of(said.quote, "directory-replication-lag.shown-2") else 74,
             "The change of the send connector has not reached every Active Directory site.",
             [cite(said)] + ([cite(command.source, command.command)] if command else []),
             fix=(Fix("Windows", "repadmin /syncall /AdeP"),),
@@ -172,18 +163,7 @@ def protocol_log_not_active(bundle: EvidenceBundle, facts: Derived) -> Finding |
     none = next(
         (each for each in bundle.send_connectors if each.text("ProtocolLoggingLevel").casefold() == "none"), None
     )
-    said = next(
-        (
-            each
-            for each in bundle.prose
-            if re.search(
-                r"(?:log|folder|smtpsend|protocol ?log\w{0,255})\b.{0,60}\b(?:empty|nothing|no (?:entries|files|log)|not (?:written|active|created))|no (?:protocol |send |smtpsend )?logs?\b|nothing in the (?:protocol |send |smtpsend )?logs?",
-                each.quote,
-                re.IGNORECASE,
-            )
-        ),
-        None,
-    )
+    said = sentence(bundle, "protocol-log-not-active.said")
     if any(each.log == "send" for each in bundle.sessions):
         return None
     if not (header_only or said or (none and (said or header_only))):
@@ -213,21 +193,10 @@ def protocol_log_not_active(bundle: EvidenceBundle, facts: Derived) -> Finding |
 
 @rule("edge-sync-not-run", "M04", title="The Edge server still has the old values", side="sender")
 def edge_sync_not_run(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
-    said = next(
-        (
-            each
-            for each in bundle.prose
-            if re.search(
-                r"\bedge ?sync|start-edgesynchronization|\bedge\b.{0,80}\b(?:old|still|not (?:updated|synchroni[sz]ed|synced))|(?:forgot|not (?:run|started)|without running).{0,40}edge",
-                each.quote,
-                re.IGNORECASE,
-            )
-        ),
-        None,
-    )
+    said = sentence(bundle, "edge-sync-not-run.said")
     long_name = next((each for each in bundle.send_connectors if len(each.certificate_name) > 256), None)
     edge = [
-        each for each in bundle.send_connectors if re.search(r"edge", each.server + each.source.file, re.IGNORECASE)
+        each for each in bundle.send_connectors if speaks_of(each.server + each.source.file, "edge-sync-not-run.edge")
     ]
     inside = [each for each in bundle.send_connectors if each not in edge]
     differs = next(
@@ -276,18 +245,7 @@ def certificate_connector_never_tested(bundle: EvidenceBundle, facts: Derived) -
         return None
     off = [each for each in bundle.inbound_connectors if each.enabled is False and each.addresses]
     on = [each for each in bundle.inbound_connectors if each.enabled is not False and each.certificate_name.strip()]
-    said = next(
-        (
-            each
-            for each in bundle.prose
-            if re.search(
-                r"(?:disabl|switch|turn|remov|delet|deactivat|deaktiv)\w{0,255}.{0,80}\b(?:ip|address|old) ?-?(?:based )?connector|\b(?:ip|address)-?(?:based)? connector.{0,60}(?:disabl|switched off|turned off|remov|delet)|(?:moved|switched|migrat\w{1,255}|chang\w{1,255}) (?:from|to) .{0,40}certificate.{0,20}connector|from ip to certificate",
-                each.quote,
-                re.IGNORECASE,
-            )
-        ),
-        None,
-    )
+    said = sentence(bundle, "certificate-connector-never-tested.said")
     if not said and not (off and on):
         return None
     names = [name for each in bundle.certificates if each.role == "sent" for name in each.all_names]

@@ -2,24 +2,16 @@
 
 # ruff: noqa: E501 - a pattern or a sentence broken over lines reads worse
 
-import re
-
 from gatepost.doctor.derived import Derived
 from gatepost.doctor.evidence import EvidenceBundle
 from gatepost.doctor.finding import Cited, Finding, Fix, RuledOut, cite, found, rule
+from gatepost.doctor.sentences import sentence, speaks_of
 
 _HANDSHAKE_FAILURE, _PROTOCOL_VERSION, _INSUFFICIENT_SECURITY = 40, 70, 71
-_OLD_PROTOCOL = re.compile(
-    r"SP_PROT_TLS1_[01]|SP_PROT_SSL|TLS ?v?1\.[01]\b|TLS ?v?1(?![.\d_])|SSL ?v?3|TLS1_[01](?!\d)", re.IGNORECASE
-)
-_OLD_SYSTEM = re.compile(
-    r"(?:Windows )?Server 2003|2008(?: R2)?\b|Windows 7|Exchange (?:Server )?20(?:07|10)|old (?:firmware|printer|device)|alte firmware|TLS ?1\.[01]\b",
-    re.IGNORECASE,
-)
 
 
 def _socket_errors(bundle: EvidenceBundle) -> list[Cited]:
-    said = [cite(each) for each in bundle.tls if re.search(r"SocketError", each.failure)]
+    said = [cite(each) for each in bundle.tls if speaks_of(each.failure, "tls-version-socket-errors.said")]
     said += [cite(each) for each in bundle.queue_errors if "SocketError" in each.last_error]
     said += [cite(each) for each in bundle.replies if "SocketError" in each.text]
     return list(dict.fromkeys(said))
@@ -32,45 +24,41 @@ def only_old_tls_versions(bundle: EvidenceBundle, facts: Derived) -> Finding | R
             each
             for each in bundle.tls
             if each.log_owner_is != "server"
-            and (_OLD_PROTOCOL.search(each.protocol) or re.search(r"SP_PROT_(?:TLS1_[01]|SSL)", each.quote))
+            and (
+                speaks_of(each.protocol, "tls-version.old-protocol")
+                or speaks_of(each.quote, "only-old-tls-versions.old")
+            )
         ),
         None,
     )
-    modern = next((each for each in bundle.tls if re.search(r"1[._][23]", each.protocol) and each.established), None)
+    modern = next(
+        (each for each in bundle.tls if speaks_of(each.protocol, "only-old-tls-versions.modern") and each.established),
+        None,
+    )
     alert = [
         cite(each)
         for each in bundle.tls
-        if each.alert == _PROTOCOL_VERSION
-        or re.search(
-            r"protocol version|unsupported protocol|no protocols available|wrong version number",
-            each.failure,
-            re.IGNORECASE,
-        )
+        if each.alert == _PROTOCOL_VERSION or speaks_of(each.failure, "only-old-tls-versions.alert")
     ]
-    told = next(
-        (
-            each
-            for each in bundle.prose
-            if re.search(r"protocol[ _]version|unsupported protocol|no protocols available", each.quote, re.IGNORECASE)
-        ),
-        None,
-    )
+    told = sentence(bundle, "only-old-tls-versions.told")
     only_old = next(
         (
             each
             for each in bundle.prose
-            if re.search(r"SSL ?v?[23]|TLS ?v?1\.[01]\b", each.quote) and not re.search(r"TLS ?v?1\.[23]", each.quote)
+            if speaks_of(each.quote, "only-old-tls-versions.only-old")
+            and not speaks_of(each.quote, "only-old-tls-versions.only-old-2")
         ),
         None,
     )
     alert += [cite(told)] if told and only_old else []
     sockets = _socket_errors(bundle)
-    system = next((each for each in bundle.prose if _OLD_SYSTEM.search(each.quote)), None)
+    system = next((each for each in bundle.prose if speaks_of(each.quote, "tls-version.old-system")), None)
     schannel = next(
         (
             each
             for each in bundle.events
-            if each.event_id in (36871, 36874, 36887, 36888) and re.search(r"70\b|protocol|1\.[01]", each.message)
+            if each.event_id in (36871, 36874, 36887, 36888)
+            and speaks_of(each.message, "only-old-tls-versions.schannel")
         ),
         None,
     )
@@ -79,7 +67,7 @@ def only_old_tls_versions(bundle: EvidenceBundle, facts: Derived) -> Finding | R
             each
             for each in bundle.postfix_settings
             if each.name in ("smtp_tls_protocols", "smtp_tls_mandatory_protocols")
-            and re.search(r"!TLSv1\.2|(?:^|[ ,=<])<=?TLSv1(?:\.1)?\s*$|^\s{0,40}TLSv1(?:\.1)?\s*$", each.value)
+            and speaks_of(each.value, "only-old-tls-versions.settings")
         ),
         None,
     )
@@ -87,8 +75,8 @@ def only_old_tls_versions(bundle: EvidenceBundle, facts: Derived) -> Finding | R
         (
             each
             for each in (*bundle.commands, *bundle.health)
-            if re.search(r"TLS ?1\.2", each.quote)
-            and re.search(r"disabl|Enabled\W*0|DisabledByDefault\W*1|false", each.quote, re.IGNORECASE)
+            if speaks_of(each.quote, "only-old-tls-versions.registry")
+            and speaks_of(each.quote, "only-old-tls-versions.registry-2")
         ),
         None,
     )
@@ -137,17 +125,13 @@ def no_common_cipher(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledO
         cite(each)
         for each in bundle.tls
         if each.alert in (_HANDSHAKE_FAILURE, _INSUFFICIENT_SECURITY)
-        or re.search(
-            r"handshake failure|no shared cipher|no ciphers available|insufficient security|no suitable (?:key share|signature)|AlgorithmMismatch",
-            each.failure,
-            re.IGNORECASE,
-        )
+        or speaks_of(each.failure, "no-common-cipher.alert")
     ]
     alert = [each for each in alert if "Cannot start TLS: handshake failure" not in each.says or "alert" in each.says]
     schannel = [
         cite(each, each.message[:200])
         for each in bundle.events
-        if each.event_id in (36874, 36887, 36888) and re.search(r"\b40\b|cipher", each.message)
+        if each.event_id in (36874, 36887, 36888) and speaks_of(each.message, "no-common-cipher.schannel")
     ]
     settings = next(
         (
@@ -165,18 +149,7 @@ def no_common_cipher(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledO
         ),
         None,
     )
-    said = next(
-        (
-            each
-            for each in bundle.prose
-            if re.search(
-                r"IIS ?Crypto|FIPS|cipher|hardening|härtung|curve|GPO|best practices template",
-                each.quote,
-                re.IGNORECASE,
-            )
-        ),
-        None,
-    )
+    said = sentence(bundle, "no-common-cipher.said")
     if not alert and not schannel:
         return None
     return found(
@@ -200,23 +173,12 @@ def no_common_cipher(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledO
 
 @rule("hello-too-large-for-middlebox", "I03", title="A box on the way drops the new, larger TLS hello", side="network")
 def hello_too_large_for_middlebox(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
-    said = next(
-        (
-            each
-            for each in bundle.prose
-            if re.search(
-                r"post[- ]quantum|ML-?KEM|kyber|X25519MLKEM768|openssl 3\.5|client ?hello|large hello|key share",
-                each.quote,
-                re.IGNORECASE,
-            )
-        ),
-        None,
-    )
+    said = sentence(bundle, "hello-too-large-for-middlebox.said")
     seen = next(
         (
             each
             for each in (*bundle.tls, *bundle.commands, *bundle.postfix_settings, *bundle.verifications)
-            if re.search(r"MLKEM|kyber", each.quote, re.IGNORECASE)
+            if speaks_of(each.quote, "hello-too-large-for-middlebox.seen")
         ),
         None,
     )
@@ -226,14 +188,7 @@ def hello_too_large_for_middlebox(bundle: EvidenceBundle, facts: Derived) -> Fin
         for each in bundle.postfix_tls
         if each.kind in ("lost-connection", "connect-failed", "cannot-start-tls")
     ]
-    hanging = next(
-        (
-            each
-            for each in bundle.prose
-            if re.search(r"handshake.{0,80}(?:hang|fail|stall|time)", each.quote, re.IGNORECASE)
-        ),
-        None,
-    )
+    hanging = sentence(bundle, "hello-too-large-for-middlebox.hanging")
     if not (said or seen) or not (failing or facts.failed_relay or hanging):
         return None
     return found(

@@ -2,7 +2,6 @@
 
 # ruff: noqa: E501 - a pattern or a sentence broken over lines reads worse
 
-import re
 from shlex import quote as shell_quoted
 
 from gatepost.doctor.certificates_told import (
@@ -16,31 +15,29 @@ from gatepost.doctor.certificates_told import (
 from gatepost.doctor.derived import Derived
 from gatepost.doctor.evidence import CertificateSeen, EvidenceBundle, ProseFact, TlsSeen
 from gatepost.doctor.finding import Cited, Finding, Fix, RuledOut, cite, found, rule, ruled_out
+from gatepost.doctor.sentences import sentence, speaks_of
 from gatepost.exchange.source import Fact
 
 _EXPIRED, _UNKNOWN_CA, _REVOKED = 45, 48, 44
-_UNTRUSTED_ROOT = re.compile(r"Untrusted\s*Root", re.IGNORECASE)
-_EXPIRED_WORDS = re.compile(r"Certificate\s*Expired|certificate has expired|certificate expired|ATTR41", re.IGNORECASE)
-_EXPIRED_ROOTS = re.compile(r"DST Root CA X3|AddTrust External CA Root", re.IGNORECASE)
-_NO_ISSUER = re.compile(
-    r"unable to get (?:local )?issuer|unable to verify the first certificate|0?x?800B0109|PartialChain|CERT_TRUST_IS_PARTIAL_CHAIN|chain.{0,30}incomplete|800b010a",
-    re.IGNORECASE,
-)
+
+
+_EXPIRED_ROOTS = "trust-chain.expired-roots"
+
 _RESTART = Fix("Exchange", "Restart-Service MSExchangeTransport; Restart-Service MSExchangeFrontEndTransport")
 
 
-def _told(bundle: EvidenceBundle, pattern: re.Pattern[str]) -> list[Cited]:
+def _told(bundle: EvidenceBundle, name: str) -> list[Cited]:
     """Where a reply, an event, a tool or a log says it."""
-    facts: list[Fact] = [each for each in bundle.replies if pattern.search(each.text) or pattern.search(each.attr)]
-    facts += [each for each in bundle.queue_errors if pattern.search(each.last_error)]
+    facts: list[Fact] = [each for each in bundle.replies if speaks_of(each.text, name) or speaks_of(each.attr, name)]
+    facts += [each for each in bundle.queue_errors if speaks_of(each.last_error, name)]
     facts += [
         each
         for each in bundle.tls
-        if pattern.search(each.failure) or (pattern.search(each.chain_status) and not _of_the_service(bundle, each))
+        if speaks_of(each.failure, name) or (speaks_of(each.chain_status, name) and not _of_the_service(bundle, each))
     ]
-    facts += [each for each in bundle.events if pattern.search(f"{each.message} {each.result}")]
-    facts += [each for each in bundle.verifications if pattern.search(each.text)]
-    facts += [each for each in bundle.certificates if each.status and pattern.search(each.status)]
+    facts += [each for each in bundle.events if speaks_of(f"{each.message} {each.result}", name)]
+    facts += [each for each in bundle.verifications if speaks_of(each.text, name)]
+    facts += [each for each in bundle.certificates if each.status and speaks_of(each.status, name)]
     seen: dict[tuple[str, int], Cited] = {}
     for each in facts:
         seen.setdefault((each.source.file, each.source.line), cite(each, each.quote[:300]))
@@ -60,8 +57,7 @@ def _alert(bundle: EvidenceBundle, number: int) -> list[Cited]:
 def _peers_certificate_rejected(bundle: EvidenceBundle) -> bool:
     """Whether it is the sender's side that did not trust the server: C05, K, not the client certificate."""
     return any(
-        re.search(r"\[Message=|Cannot connect to remote server|Cannot establish session|4\.4\.317|4\.7\.320", each.text)
-        or each.enhanced in ("4.4.317", "4.7.320")
+        speaks_of(each.text, "trust-chain-peers-certificate-rejected.shown") or each.enhanced in ("4.4.317", "4.7.320")
         for each in bundle.replies
     )
 
@@ -80,19 +76,10 @@ def _shows(certificate: CertificateSeen) -> Cited:
 
 def _chain_lengths(bundle: EvidenceBundle) -> list[Cited]:
     """Evidence that only the leaf is sent."""
-    said = [
-        cite(each)
-        for each in bundle.prose
-        if re.search(
-            r"only (?:the )?(?:leaf|one certificate|end[- ]entity|server certificate)|(?:without|no|missing|lacks?|forgot)\b[^.!?]{0,25}\b(?:intermediates?|chain|issuing ca)|"
-            r"intermediate[^.!?]{0,40}(?:missing|not (?:installed|sent|there|included|present)|fehlt)|zwischenzertifikat\w{0,255}[^.!?]{0,40}(?:fehlt|fehlen|nicht)|cert\.pem instead of fullchain|1 certificate in the file",
-            each.quote,
-            re.IGNORECASE,
-        )
-    ]
+    said = [cite(each) for each in bundle.prose if speaks_of(each.quote, "trust-chain-chain-lengths.said")]
     for each in bundle.postfix_settings:
-        if each.name in ("smtp_tls_cert_file", "smtp_tls_chain_files") and re.search(
-            r"(?:^|/)cert\.pem|/certs?/[^/]*leaf|leaf\.pem", each.value
+        if each.name in ("smtp_tls_cert_file", "smtp_tls_chain_files") and speaks_of(
+            each.value, "trust-chain-chain-lengths.shown"
         ):
             said.append(cite(each, f"{each.quote}: by its name, the leaf alone"))
     return said
@@ -103,13 +90,19 @@ def intermediates_not_sent(bundle: EvidenceBundle, facts: Derived) -> Finding | 
     capi = [
         cite(each, each.quote[:300])
         for each in bundle.events
-        if _NO_ISSUER.search(f"{each.result} {each.message}")
+        if speaks_of(f"{each.result} {each.message}", "trust-chain.no-issuer")
         and (each.event_id in (11, 30) or "CAPI" in each.provider.upper())
     ]
-    tool = [cite(each) for each in bundle.verifications if each.code in (20, 21) or _NO_ISSUER.search(each.text)]
+    tool = [
+        cite(each)
+        for each in bundle.verifications
+        if each.code in (20, 21) or speaks_of(each.text, "trust-chain.no-issuer")
+    ]
     client_side = [cite(each) for each in bundle.tls if each.alert == _UNKNOWN_CA and each.log_owner_is != "server"]
     statuses = [
-        cite(each) for each in bundle.tls if each.log_owner_is == "server" and _NO_ISSUER.search(each.chain_status)
+        cite(each)
+        for each in bundle.tls
+        if each.log_owner_is == "server" and speaks_of(each.chain_status, "trust-chain.no-issuer")
     ]
     leaf_only = _chain_lengths(bundle)
     certificate = facts.presented
@@ -140,7 +133,7 @@ def intermediates_not_sent(bundle: EvidenceBundle, facts: Derived) -> Finding | 
             ),
         ]
     untrusted = (
-        _told(bundle, _UNTRUSTED_ROOT)
+        _told(bundle, "trust-chain.untrusted-root")
         if certificate is not None and is_public(certificate) and not _peers_certificate_rejected(bundle)
         else []
     )
@@ -193,8 +186,10 @@ def intermediates_not_sent(bundle: EvidenceBundle, facts: Derived) -> Finding | 
 
 def _listener_not_trusted(bundle: EvidenceBundle, facts: Derived) -> Finding | None:
     """The other direction: the cloud does not trust what this server's listener presents."""
-    said = [cite(each) for each in bundle.replies if _UNTRUSTED_ROOT.search(each.text)]
-    said = said or [cite(each) for each in bundle.queue_errors if _UNTRUSTED_ROOT.search(each.last_error)]
+    said = [cite(each) for each in bundle.replies if speaks_of(each.text, "trust-chain.untrusted-root")]
+    said = said or [
+        cite(each) for each in bundle.queue_errors if speaks_of(each.last_error, "trust-chain.untrusted-root")
+    ]
     if not said or any(is_self_signed(each) for each in facts.leaves):
         return None
     leaf_only = _chain_lengths(bundle)
@@ -223,7 +218,7 @@ def _listener_not_trusted(bundle: EvidenceBundle, facts: Derived) -> Finding | N
     side="pki",
 )
 def private_or_self_signed_certificate(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
-    refused = _told(bundle, _UNTRUSTED_ROOT)
+    refused = _told(bundle, "trust-chain.untrusted-root")
     if _peers_certificate_rejected(bundle) or _judged_here(bundle):
         refused = []
     certificate = facts.presented
@@ -284,7 +279,7 @@ def _renew_file(bundle: EvidenceBundle, name: str) -> Fix:
             "Postfix",
             f"# put a renewed certificate for {name}, with its intermediates, into {path}; then: postfix reload",
         )
-    kept = re.search(r"/live/([^/]+)/", path)
+    kept = speaks_of(path, "trust-chain-renew-file.kept")
     return Fix("Postfix", f"certbot renew --cert-name {shell_quoted(kept[1] if kept else name)} && postfix reload")
 
 
@@ -292,7 +287,7 @@ def _renew_file(bundle: EvidenceBundle, name: str) -> Fix:
 def certificate_expired(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     # A tool's word counts as the peer's only where it is about the leaf: above it, or at a depth not told, it may be C06.
     of_others = {each.source for each in bundle.verifications if each.depth != 0}
-    said = [each for each in _told(bundle, _EXPIRED_WORDS) if each.source not in of_others]
+    said = [each for each in _told(bundle, "trust-chain.expired-words") if each.source not in of_others]
     if _peers_certificate_rejected(bundle):
         said = []
     alert = _alert(bundle, _EXPIRED)
@@ -302,7 +297,9 @@ def certificate_expired(bundle: EvidenceBundle, facts: Derived) -> Finding | Rul
     codes = [
         cite(each)
         for each in bundle.verifications
-        if each.code == 10 and not re.search(r"root|X3|AddTrust", each.subject + each.text) and each.depth in (0, None)
+        if each.code == 10
+        and not speaks_of(each.subject + each.text, "certificate-expired.codes")
+        and each.depth in (0, None)
     ]
     when = facts.failed_at
     expired = next(
@@ -317,7 +314,7 @@ def certificate_expired(bundle: EvidenceBundle, facts: Derived) -> Finding | Rul
             )
         return None
     if expired is None and any(
-        each.depth and each.issuer and _EXPIRED_ROOTS.search(each.issuer.text) for each in bundle.certificates
+        each.depth and each.issuer and speaks_of(each.issuer.text, _EXPIRED_ROOTS) for each in bundle.certificates
     ):
         return None  # C06: the chain served ends in an expired root
     clock_wrong = any(bundle.prose_of("clock"))
@@ -387,22 +384,15 @@ def _newer_is_stored(facts: Derived, old: CertificateSeen) -> bool:
 def certificate_revoked_or_uncheckable(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     uncheckable = _told(
         bundle,
-        re.compile(
-            r"Revocation\s*Check\s*Failure|revocation (?:status )?(?:unknown|offline|server was offline)|CRYPT_E_REVOCATION_OFFLINE|80092013|REVOCATION_STATUS_UNKNOWN|OFFLINE_REVOCATION",
-            re.IGNORECASE,
-        ),
+        "certificate-revoked-or-uncheckable.uncheckable",
     )
-    revoked = _told(bundle, re.compile(r"\brevoked\b|CERT_TRUST_IS_REVOKED|80092010|800B010C", re.IGNORECASE)) + _alert(
-        bundle, _REVOKED
-    )
-    proxy = next(
-        (each for each in bundle.prose if re.search(r"proxy|crl|ocsp|revocation", each.quote, re.IGNORECASE)), None
-    )
+    revoked = _told(bundle, "certificate-revoked-or-uncheckable.revoked") + _alert(bundle, _REVOKED)
+    proxy = sentence(bundle, "certificate-revoked-or-uncheckable.proxy")
     if not uncheckable and not revoked:
         uncheckable = [
             cite(each)
             for each in bundle.prose
-            if re.search(r"RevocationCheckFailure|revocation check", each.quote, re.IGNORECASE)
+            if speaks_of(each.quote, "certificate-revoked-or-uncheckable.uncheckable-2")
         ]
     if not uncheckable and not revoked:
         return None
@@ -421,7 +411,7 @@ def certificate_revoked_or_uncheckable(bundle: EvidenceBundle, facts: Derived) -
 
 @rule("trust-store-frozen", "C05", title="The local trust store lacks the peer's new root", side="sender")
 def trust_store_frozen(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
-    pattern = re.compile(r"DigiCert Global Root G[12]\b|DF3C24F9BFD666761B268073FE06D1CC8D4F82A4", re.IGNORECASE)
+
     root = next(
         (
             each
@@ -433,48 +423,32 @@ def trust_store_frozen(bundle: EvidenceBundle, facts: Derived) -> Finding | Rule
                 *bundle.postfix_tls,
                 *bundle.certificates,
             )
-            if pattern.search(each.quote)
+            if speaks_of(each.quote, "trust-store-frozen.pattern")
         ),
         None,
     )
-    frozen = next(
-        (
-            each
-            for each in bundle.prose
-            if re.search(
-                r"(?:DisableRootAutoUpdate|root (?:certificate )?(?:auto[- ]?)?updates?|CTL|trust ?store|cacerts|ca-certificates|java keystore|root store)",
-                each.quote,
-                re.IGNORECASE,
-            )
-        ),
-        None,
-    )
+    frozen = sentence(bundle, "trust-store-frozen.frozen")
     registry = next(
-        (each for each in (*bundle.commands, *bundle.health) if re.search(r"DisableRootAutoUpdate", each.quote)), None
+        (each for each in (*bundle.commands, *bundle.health) if speaks_of(each.quote, "trust-store-frozen.registry")),
+        None,
     )
     server_untrusted = next(
         (
             each
             for each in bundle.postfix_tls
-            if each.kind == "verify-problem"
-            or re.search(
-                r"certificate verification failed|Server certificate not (?:trusted|verified)", each.text, re.IGNORECASE
-            )
+            if each.kind == "verify-problem" or speaks_of(each.text, "trust-store-frozen.server-untrusted")
         ),
         None,
     )
     outbound = next(
         (each for each in (*bundle.tls, *bundle.queue_errors, *bundle.replies)
-         if re.search(r"UntrustedRoot|CertificateValidation|CertificateRejected|Certificate validation fail|unable to get (?:local )?issuer|PKIX path|certificate verify failed|self.signed certificate in certificate chain|tls: failed to verify|x509: certificate signed by unknown", each.quote, re.IGNORECASE)), None
+         if speaks_of(each.quote, "trust-store-frozen.outbound")), None
     )  # fmt: skip
     pkix = next(
         (
             each
             for each in (*bundle.prose, *bundle.replies, *bundle.names)
-            if re.search(
-                r"PKIX path building failed|x509: certificate signed by unknown authority|certificate verify failed",
-                each.quote,
-            )
+            if speaks_of(each.quote, "trust-store-frozen.pkix")
         ),
         None,
     )
@@ -514,10 +488,9 @@ def trust_store_frozen(bundle: EvidenceBundle, facts: Derived) -> Finding | Rule
 
 @rule("wrong-chain-served", "C06", title="A chain over an expired root is served", side="sender")
 def wrong_chain_served(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
-    pattern = _EXPIRED_ROOTS
     when = facts.failed_at
     cross = next(
-        (each for each in bundle.certificates if each.role in ("root", "intermediate") or each.is_authority or each.depth if pattern.search(f"{each.subject.text if each.subject else ''} {each.issuer.text if each.issuer else ''}")), None
+        (each for each in bundle.certificates if each.role in ("root", "intermediate") or each.is_authority or each.depth if speaks_of(f"{each.subject.text if each.subject else ''} {each.issuer.text if each.issuer else ''}", _EXPIRED_ROOTS)), None
     )  # fmt: skip
     stale = next(
         (
@@ -534,11 +507,11 @@ def wrong_chain_served(bundle: EvidenceBundle, facts: Derived) -> Finding | Rule
         (
             each
             for each in bundle.verifications
-            if each.code == 10 and ((each.depth or 0) > 0 or pattern.search(each.subject + each.text))
+            if each.code == 10 and ((each.depth or 0) > 0 or speaks_of(each.subject + each.text, _EXPIRED_ROOTS))
         ),
         None,
     )
-    told = next((each for each in (*bundle.prose, *bundle.events) if pattern.search(each.quote)), None)
+    told = next((each for each in (*bundle.prose, *bundle.events) if speaks_of(each.quote, _EXPIRED_ROOTS)), None)
     proof = stale or tool or cross or told
     if not proof:
         return None
@@ -569,7 +542,7 @@ def wrong_chain_served(bundle: EvidenceBundle, facts: Derived) -> Finding | Rule
 )
 def clock_or_not_yet_valid(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     # CERT_TRUST_IS_NOT_TIME_VALID says that some element is outside its time, and not on which side.
-    said = _told(bundle, re.compile(r"not yet valid|notYetValid", re.IGNORECASE))
+    said = _told(bundle, "clock-or-not-yet-valid.said")
     codes = [cite(each) for each in bundle.verifications if each.code == 9]
     clock = next(bundle.prose_of("clock"), None)
     when = facts.failed_at
@@ -611,7 +584,7 @@ def weak_signature_or_key(bundle: EvidenceBundle, facts: Derived) -> Finding | R
             if each.role not in ("root", "remote", "old")
             and not (each.role == "stored" and each.smtp_bound is False)
             and (
-                re.search(r"md5|sha-?1(?!\d)", each.signature_algorithm, re.IGNORECASE)
+                speaks_of(each.signature_algorithm, "weak-signature-or-key.weak")
                 or (
                     each.key_bits is not None
                     and "ec" not in each.signature_algorithm.casefold()
@@ -623,9 +596,7 @@ def weak_signature_or_key(bundle: EvidenceBundle, facts: Derived) -> Finding | R
     )
     said = _told(
         bundle,
-        re.compile(
-            r"ca md too weak|ee key too small|ca key too small|weak signature|key too small|md too weak", re.IGNORECASE
-        ),
+        "weak-signature-or-key.said",
     )
     if not said and not (weak and facts.failed_relay and not is_self_signed(weak)):
         return None
@@ -654,12 +625,14 @@ def weak_signature_or_key(bundle: EvidenceBundle, facts: Derived) -> Finding | R
     side="pki",
 )
 def root_not_yet_trusted(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
-    new_root = re.compile(r"\b(?:ISRG )?Root Y[RE]\b|\bY[RE]\d?\b|\bGen(?:eration)? ?Y\b")
+
     chain = next(
         (
             each
             for each in bundle.certificates
-            if each.role not in ("old", "remote") and each.issuer and new_root.search(each.issuer.text)
+            if each.role not in ("old", "remote")
+            and each.issuer
+            and speaks_of(each.issuer.text, "root-not-yet-trusted.new-root")
         ),
         None,
     )
@@ -667,17 +640,13 @@ def root_not_yet_trusted(bundle: EvidenceBundle, facts: Derived) -> Finding | Ru
         (
             each
             for each in bundle.prose
-            if new_root.search(each.quote)
-            or re.search(
-                r"new root[^.!?]{0,60}(?:not (?:yet )?(?:trusted|included)|programme|program)",
-                each.quote,
-                re.IGNORECASE,
-            )
+            if speaks_of(each.quote, "root-not-yet-trusted.new-root")
+            or speaks_of(each.quote, "root-not-yet-trusted.said")
         ),
         None,
     )
     untrusted = [
-        *_told(bundle, _UNTRUSTED_ROOT),
+        *_told(bundle, "trust-chain.untrusted-root"),
         *_alert(bundle, _UNKNOWN_CA),
         *[cite(each) for each in bundle.verifications if each.code in (19, 20, 2)],
     ]
@@ -698,22 +667,15 @@ def root_not_yet_trusted(bundle: EvidenceBundle, facts: Derived) -> Finding | Ru
     )
 
 
-_DISTRUSTED = re.compile(r"entrust|affirmtrust|symantec|camerfirma|wosign|startcom", re.IGNORECASE)
-
-
 def _issued_after_cut_off(bundle: EvidenceBundle) -> ProseFact | None:
     """Somebody's word that of one such authority's certificates the older passes and the newer does not."""
-    named = next((each for each in bundle.prose if _DISTRUSTED.search(each.quote)), None)
+    named = next((each for each in bundle.prose if speaks_of(each.quote, "trust-chain.distrusted")), None)
     dated = next(
         (
             each
             for each in bundle.prose
-            if re.search(
-                r"\b(?:issued|from|dated|older|ausgestellt)\b.{0,60}\b(?:works?|fine|passes|accepted|ok)\b",
-                each.quote,
-                re.I,
-            )
-            and re.search(r"refus|fail|reject|denied", each.quote, re.IGNORECASE)
+            if speaks_of(each.quote, "trust-chain-issued-after-cut-off.dated")
+            and speaks_of(each.quote, "trust-chain-issued-after-cut-off.dated-2")
         ),
         None,
     )
@@ -723,28 +685,15 @@ def _issued_after_cut_off(bundle: EvidenceBundle) -> ProseFact | None:
 @rule("authority-distrusted", "C10", "C02", title="The authority is distrusted from a date on", side="pki")
 def authority_distrusted(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     certificate = facts.presented
-    said = next(
-        (
-            each
-            for each in bundle.prose
-            if re.search(
-                r"distrust|no longer trust|removed from (?:the )?(?:root )?(?:program|store)", each.quote, re.IGNORECASE
-            )
-        ),
-        None,
-    )
+    said = sentence(bundle, "authority-distrusted.said")
     entrust = (
         certificate
-        if certificate
-        and certificate.issuer
-        and re.search(
-            r"entrust|affirmtrust|symantec|camerfirma|wosign|startcom", certificate.issuer.text, re.IGNORECASE
-        )
+        if certificate and certificate.issuer and speaks_of(certificate.issuer.text, "authority-distrusted.entrust")
         else None
     )
     issued = at(entrust.not_before) if entrust else None
     after_cut = issued is not None and issued > 1731369600  # 2024-11-12: Entrust's cut-off in the large root programmes
-    untrusted = [*_told(bundle, re.compile(r"Untrusted\s*Root|distrust", re.IGNORECASE)), *_alert(bundle, _UNKNOWN_CA)]
+    untrusted = [*_told(bundle, "authority-distrusted.untrusted"), *_alert(bundle, _UNKNOWN_CA)]
     if certificate is None and (told := _issued_after_cut_off(bundle)) and untrusted:
         return found(
             "medium",
@@ -755,9 +704,7 @@ def authority_distrusted(bundle: EvidenceBundle, facts: Derived) -> Finding | Ru
             verify="The new certificate's issuer is another authority; the session is accepted.",
             missing=("both certificates as PEM",),
         )
-    if not (entrust and (after_cut or said)) and not (
-        said and re.search(r"entrust|symantec|authority|\bCA\b", said.quote, re.IGNORECASE)
-    ):
+    if not (entrust and (after_cut or said)) and not (said and speaks_of(said.quote, "authority-distrusted.shown")):
         return None
     if not (untrusted or said or facts.attribution_refusals):
         return None
