@@ -57,6 +57,15 @@ def test_a_message_is_diagnosed_from_the_records_alone(console: Any, row: Any) -
     assert "The relay refused with the reason certificate-expired" in page and "the relay&#39;s trace" in page
 
 
+def test_who_sees_the_trace_alone_is_led_to_no_connector(console: Any, row: Any) -> None:
+    item = row(refused=True)
+    console.trace(item)
+    tess = console.person("tess", "contoso", "trace-without-subject")
+    for path in (f"/diagnosis/{item.id}", f"/trace/{item.id}"):
+        page = tess.get(path)
+        assert page.status_code == 200 and "/unattributed" not in page.text.partition("<main")[2]
+
+
 def test_nobody_diagnoses_all_the_time(console: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr("gatepost.console.diagnosis.diagnosed", lambda texts: None)
     olga = console.person("olga-in-a-hurry")

@@ -73,3 +73,11 @@ def test_the_search_leads_to_the_file(console: Any, row: Any) -> None:
     console.trace(row())
     page = console.person("olga").get("/trace?from=ann@contoso.com&cursor=").text
     assert 'href="/export?from=ann%40contoso.com&amp;format=csv"' in page
+
+
+def test_who_may_not_see_subjects_exports_none(console: Any, row: Any) -> None:
+    console.trace(row(subject="a secret"))
+    tess, ann = console.person("tess", "contoso", "trace-without-subject"), console.person("ann", "contoso")
+    assert "a secret" in ann.get("/export?format=json").text
+    answer = tess.get("/export?format=json")
+    assert len(answer.json()["items"]) == 1 and "a secret" not in answer.text

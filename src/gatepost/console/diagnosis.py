@@ -86,4 +86,4 @@ def of_bounce(visit: Visit, traces: LocalTraces, text: str) -> Response:
     return page(visit, "diagnosis.html", text=text, story=story, found=found)
 
 
-PAGES: Final = (Page("/diagnosis/{id:path}", Who.PEOPLE, _of_message),)
+PAGES: Final = (Page("/diagnosis/{id:path}", Who.TRACERS, _of_message),)

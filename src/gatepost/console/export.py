@@ -94,4 +94,4 @@ _WRITERS: Final[dict[str, tuple[str, Callable[[Pages], Iterator[str]]]]] = {
     "json": ("application/json", _json),
 }
 
-PAGES: Final = (Page("/export", Who.PEOPLE, _export),)
+PAGES: Final = (Page("/export", Who.TRACERS, _export),)
