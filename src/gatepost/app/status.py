@@ -17,6 +17,7 @@ from gatepost.admin.status.observed import Face, Listener, NameServer, Observed
 from gatepost.admin.status.status import status
 from gatepost.app import open_editor, open_queue_admin
 from gatepost.app.figures import snapshots
+from gatepost.app.interpreter import interpreter
 from gatepost.app.own_credentials import certificates, foreseen
 from gatepost.config import Config
 from gatepost.net.dns import is_address
@@ -56,6 +57,7 @@ def observed(config: Config, foresee: Foresee = foreseen) -> Observed:
     return Observed(
         now=now,
         version=running["version"] if running else __version__,
+        interpreter=interpreter(),
         running_since=running["started_at"] if running else None,
         listeners=[
             Listener(address=each.name, tls=each.starttls and config.tls is not None) for each in config.listeners

@@ -35,8 +35,10 @@ def _show(found: Mapping[str, Any]) -> None:
 
 
 def _facts(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    uptime = found["uptime_seconds"]
+    uptime, python = found["uptime_seconds"], found["python"]
     yield "running", "no" if uptime is None else f"for {_duration(uptime)}"
+    slow = "; built without optimization: use the distribution's, which takes less CPU (docs/howto/run-with-systemd.md)"
+    yield "python", python["version"] + ("" if python["optimized"] else slow)
     for each in found["listeners"]:
         tls = "STARTTLS" if each["tls"] else "no TLS"
         yield "listener", f"{each['address']}, {tls}" + ("" if each["serving"] else ", not serving")

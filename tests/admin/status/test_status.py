@@ -12,6 +12,7 @@ def test_what_is_well_has_no_problem_and_every_key() -> None:
     keys = {"ok", "version", "listeners", "workers", "rates", "queue", "certificates", "problems"}
     assert keys < set(found)
     assert found["uptime_seconds"] == 3600
+    assert found["python"] == {"version": "3.11.2", "optimized": True}
     assert found["queue"] == {
         "recipients": 3,
         "oldest_at": "2026-12-01T11:59:00Z",

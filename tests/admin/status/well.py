@@ -4,7 +4,7 @@ from typing import Any
 
 from gatepost.admin.forecast.forecast import ForecastCode
 from gatepost.admin.forecast.own_credentials import OwnCertificate
-from gatepost.admin.status.observed import Face, Listener, NameServer, Observed
+from gatepost.admin.status.observed import Face, Interpreter, Listener, NameServer, Observed
 from gatepost.queue.message import RecipientState
 from gatepost.queue.store import QueueCount
 
@@ -23,6 +23,7 @@ def queued(domain: str, age_s: float, state: RecipientState = RecipientState.QUE
 WELL = Observed(
     now=NOW,
     version="0.1.0",
+    interpreter=Interpreter(version="3.11.2", optimized=True),
     running_since=NOW - 3600,
     listeners=[Listener(address="0.0.0.0:25", tls=True)],
     places=2,

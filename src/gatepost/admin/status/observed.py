@@ -37,11 +37,21 @@ class NameServer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Interpreter:
+    """The Python that runs the relay."""
+
+    version: str
+    optimized: bool
+    """Built to be fast; else mail takes more processor time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
     """At `now`."""
 
     now: float
     version: str
+    interpreter: Interpreter
     running_since: float | None
     """None: the server does not run."""
     listeners: Sequence[Listener]

@@ -23,6 +23,7 @@ def status(seen: Observed) -> Record:
     return {
         "ok": not problems,
         "version": seen.version,
+        "python": {"version": seen.interpreter.version, "optimized": seen.interpreter.optimized},
         "at": time_of(seen.now),
         "uptime_seconds": None if seen.running_since is None else round(seen.now - seen.running_since),
         "listeners": [
