@@ -62,6 +62,9 @@ KNOWN = {
         backported_for=("bookworm",),
     ),
     "prometheus": Peer(packages=("prometheus",), programs=("usr/bin/promtool",)),
+    "opendkim": Peer(packages=("opendkim",), accounts=("opendkim",), programs=("usr/sbin/opendkim",)),
+    "dkimpy": Peer(packages=("python3-dkim", "python3-nacl"), programs=()),
+    "rspamd": Peer(packages=("rspamd",), programs=("usr/bin/rspamd", "usr/bin/rspamc")),
     "swaks": Peer(packages=("swaks", "libnet-ssleay-perl"), programs=()),
 }
 
