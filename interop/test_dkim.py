@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from messages import awkward, large
 from peers import BUILD, DIES_WITH_US, free_port
-from verifiers import VERIFIERS, Records, Verifier, _strings
+from verifiers import VERIFIERS, Records, Rspamd, Verifier, strings
 from world import World
 
 from pki import Issued
@@ -39,7 +39,7 @@ def records(world: World) -> Iterator[Records]:
         )
         made[key["record"]["name"]] = key["record"]["value"]
     zone = world.folder / "zone"
-    zone.write_text("".join(f"{name} TXT {_strings(text)}\n" for name, text in made.items()))
+    zone.write_text("".join(f"{name} TXT {strings(text)}\n" for name, text in made.items()))
     command = [*DIES_WITH_US, sys.executable, str(DNS_SERVER), "--port", str(port), "--zone", str(zone)]
     server = subprocess.Popen(command, stdout=subprocess.PIPE)
     assert server.stdout is not None and server.stdout.readline()
@@ -66,7 +66,11 @@ def verifier(request: pytest.FixtureRequest, world: World, records: Records) -> 
 @pytest.mark.parametrize("make", [awkward, large])
 @pytest.mark.parametrize("author", AUTHORS)
 def test_another_program_verifies_what_we_sign(world: World, verifier: Verifier, author: str, make) -> None:  # type: ignore[no-untyped-def]
-    message = _arrived(world, "mail.contoso.com", _by(AUTHORS[author], make(world.token("signed"))))
+    content = make(world.token("signed"))
+    if isinstance(verifier, Rspamd):
+        # It takes a form feed for white space; RFC 6376 2.8 knows space and tab alone, and so do the others.
+        content = content.replace(b"\x0c", b"")
+    message = _arrived(world, "mail.contoso.com", _by(AUTHORS[author], content))
     assert verifier.verdicts(message) == {f"{DOMAIN}/r2": True, f"{DOMAIN}/ed": True}
     hop = b"Received: from elsewhere.example by here.example; Thu, 01 Jan 2026 12:00:01 +0000\r\n"
     assert all(verifier.verdicts(hop + message).values())

@@ -90,7 +90,7 @@ class Rspamd:
         self._inside = folder / "mail"
         self._room = Room("rspamd", folder / "room", shows=[self._inside])
         zone = self._inside / "zone"
-        zone.write_text("".join(f"{name} TXT {_strings(text)}\n" for name, text in records.items()))
+        zone.write_text("".join(f"{name} TXT {strings(text)}\n" for name, text in records.items()))
         dns_port, self._port = free_port(), free_port()
         self._dns = subprocess.Popen(
             [*DIES_WITH_US, sys.executable, str(_DNS_SERVER), "--port", str(dns_port), "--zone", str(zone)],
@@ -138,5 +138,6 @@ class Rspamd:
 VERIFIERS = {"opendkim": Opendkim, "dkimpy": Dkimpy, "rspamd": Rspamd}
 
 
-def _strings(text: str) -> str:
+def strings(text: str) -> str:
+    """A text as strings of the length that a TXT record may have."""
     return " ".join(f'"{text[at : at + 255]}"' for at in range(0, len(text), 255))
