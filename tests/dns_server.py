@@ -5,8 +5,10 @@
         dns.add("mx1.fabrikam.example", "A", "127.0.0.1")
         dns.fails("broken.example")          SERVFAIL
         dns.is_silent("slow.example")        no answer at all
+        dns.signs("fabrikam.example")        answers about it and below are validated (AD)
         dns.address                          "127.0.0.1:40053"
 
+A CNAME is followed.
 Names without records are NXDOMAIN; names with records of other types are empty answers. Answers that do not fit into a
 datagram are truncated, so that the client asks again over TCP.
 
@@ -39,6 +41,8 @@ class DnsServer:
         self.port = 0
         self._failing: set[dns.name.Name] = set()
         self._silent: set[dns.name.Name] = set()
+        self._signed: set[dns.name.Name] = set()
+        self._unsigned: set[dns.name.Name] = set()
         self._udp: asyncio.DatagramTransport | None = None
         self._tcp: asyncio.Server | None = None
 
@@ -58,6 +62,13 @@ class DnsServer:
 
     def is_silent(self, name: str) -> None:
         self._silent.add(_name(name))
+
+    def signs(self, name: str) -> None:
+        self._signed.add(_name(name))
+
+    def leaves_unsigned(self, name: str) -> None:
+        """It and what is below, within a signed name."""
+        self._unsigned.add(_name(name))
 
     async def start(self, port: int = 0, host: str = "127.0.0.1") -> "DnsServer":
         loop = asyncio.get_running_loop()
@@ -87,16 +98,30 @@ class DnsServer:
         response = dns.message.make_response(query, recursion_available=True)
         if question.name in self._failing:
             response.set_rcode(dns.rcode.SERVFAIL)
-        elif question.name not in self.records:
-            response.set_rcode(dns.rcode.NXDOMAIN)
-        elif values := self.records[question.name].get(question.rdtype):
-            response.answer.append(dns.rrset.from_text(question.name, TTL, dns.rdataclass.IN, question.rdtype, *values))
+        else:
+            self._fill(response, question.name, question.rdtype)
         wire = response.to_wire(max_size=65535)
         if len(wire) <= room:
             return wire
         response.answer.clear()
         response.flags |= dns.flags.TC
         return response.to_wire()
+
+    def _fill(self, response: dns.message.Message, name: dns.name.Name, kind: dns.rdatatype.RdataType) -> None:
+        is_signed = self._is_signed(name)
+        while kind != dns.rdatatype.CNAME and (alias := self.records.get(name, {}).get(dns.rdatatype.CNAME)):
+            response.answer.append(dns.rrset.from_text(name, TTL, dns.rdataclass.IN, dns.rdatatype.CNAME, *alias))
+            name = _name(alias[0])
+            is_signed = is_signed and self._is_signed(name)
+        if name not in self.records:
+            response.set_rcode(dns.rcode.NXDOMAIN)
+        elif values := self.records[name].get(kind):
+            response.answer.append(dns.rrset.from_text(name, TTL, dns.rdataclass.IN, kind, *values))
+        if is_signed:
+            response.flags |= dns.flags.AD
+
+    def _is_signed(self, name: dns.name.Name) -> bool:
+        return any(map(name.is_subdomain, self._signed)) and not any(map(name.is_subdomain, self._unsigned))
 
     async def _serve_tcp(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(asyncio.IncompleteReadError, ConnectionError):

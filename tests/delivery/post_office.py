@@ -13,6 +13,7 @@ from typing import Any
 from gatepost.delivery.connection import ConnectionSettings
 from gatepost.delivery.destination import DialServices
 from gatepost.delivery.scheduler import Scheduler, SchedulerSettings
+from gatepost.delivery.tls_demands import TlsDemands
 from gatepost.mail.address import NULL_REVERSE_PATH, Mailbox
 from gatepost.mail.domain import pattern_covers
 from gatepost.mail.envelope import DsnRequest, Envelope
@@ -27,6 +28,7 @@ from gatepost.queue.retry import RetrySettings
 from gatepost.queue.store import StoreUnavailable
 from gatepost.smtp.client_settings import ClientTimeouts
 from gatepost.store.queue.sqlite_queue import SqliteQueueStore
+from gatepost.tenancy.mta_sts import NO_POLICY, StsAnswer
 from gatepost.tenancy.reach import Reach
 from gatepost.tenancy.tenant import (
     AcceptedDomain,
@@ -37,6 +39,7 @@ from gatepost.tenancy.tenant import (
     Tenant,
     TlsLevel,
 )
+from gatepost.tenancy.tlsa import Dnssec, TlsaAnswer
 
 LOOPBACK = Reach(allowed=(ip_network("127.0.0.0/8"), ip_network("::1/128")))
 """Next hops of tests are here."""
@@ -148,6 +151,18 @@ class Listener:
         self.told.warnings.append(text)
 
 
+class Unsigned:
+    """A network without DNSSEC."""
+
+    async def look_up(self, domain: str | None, host: str, port: int) -> TlsaAnswer:
+        return TlsaAnswer(Dnssec.DISABLED, why="no name server validates")
+
+
+class NoPolicies:
+    async def policy(self, domain: str) -> StsAnswer:
+        return NO_POLICY
+
+
 class LogRows(list[ProtocolLogRecord]):
     def __init__(self) -> None:
         super().__init__()
@@ -193,6 +208,7 @@ class PostOffice:
         self.services = DialServices(
             resolver=Resolver([nameserver or "127.0.0.1:9"], lifetime_s=0.3),
             tls=self.tls,
+            tls_demands=how.pop("tls_demands", TlsDemands(Unsigned(), NoPolicies())),
             log=self.log,
             next_session_id=SessionIds(0).next,
             clock=self.now,

@@ -109,7 +109,7 @@ class ConnectorUseShown(Shown):
 # --- directory objects ------------------------------------------------------------------------------------------------
 
 ConnectorType = Literal["on-premises", "partner"]
-TlsLevel = Literal["none", "opportunistic", "encrypt", "verify"]
+TlsLevel = Literal["none", "opportunistic", "encrypt", "verify", "dane", "auto"]
 
 
 def _whole(value: Any) -> Any:

@@ -48,14 +48,14 @@ def _ends_soon(leaf: CertificateFacts, file: Path) -> tuple[str, ...]:
 def txt_lookup(config: Config) -> TxtLookup:
     from gatepost.net.dns import Resolver
 
-    return Resolver(config.nameservers)
+    return Resolver(config.dns.nameservers)
 
 
 def every_name_server(config: Config) -> TxtLookup:
     from gatepost.net.dns import Resolver
     from gatepost.net.every_name_server import EveryNameServer
 
-    return EveryNameServer(Resolver(config.nameservers))
+    return EveryNameServer(Resolver(config.dns.nameservers))
 
 
 def certificate_facts(der: bytes) -> CertificateFacts:

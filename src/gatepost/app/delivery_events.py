@@ -33,7 +33,8 @@ class DeliveryEventLog:
         self._trace.delivered(claim, outcome)
         self._figures.attempted("delivered", outcome)
         self._figures.next_hops.recognises_us(outcome.host, claim.tenant)
-        self._log.emit("delivered", **_facts(claim, outcome))
+        said = {"tls_policy": outcome.tls_policy} if outcome.tls_policy else {}
+        self._log.emit("delivered", **_facts(claim, outcome), **said)
 
     def deferred(self, claim: Claim, outcome: Deferred, next_attempt: Rescheduled) -> None:
         self._trace.deferred(claim, outcome, next_attempt.due_at)

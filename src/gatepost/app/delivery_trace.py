@@ -20,22 +20,20 @@ class DeliveryTrace:
         self._clock = clock
 
     def delivered(self, claim: Claim, outcome: Delivered) -> None:
-        self._settled(claim, outcome, What.DELIVERED, None)
+        self._settled(claim, outcome, What.DELIVERED, outcome.tls_policy)
 
     def deferred(self, claim: Claim, outcome: Deferred, due_at: float) -> None:
-        self._settled(claim, outcome, What.DEFERRED, outcome.why, due_at)
+        self._settled(claim, outcome, What.DEFERRED, _where_no_reply(outcome), due_at)
 
     def failed(self, claim: Claim, outcome: Failed) -> None:
-        self._settled(claim, outcome, What.FAILED, outcome.why)
+        self._settled(claim, outcome, What.FAILED, _where_no_reply(outcome))
 
     def _settled(
         self, claim: Claim, outcome: DeliveryOutcome, what: What, why: str | None, due_at: float | None = None
     ) -> None:
         recipient, message = outcome.recipient, claim.message
         reply = str(outcome.reply) if outcome.reply else None
-        event = Event(
-            self._clock(), what, outcome.host, outcome.tls, outcome.took_s, reply, None if reply else why, due_at
-        )
+        event = Event(self._clock(), what, outcome.host, outcome.tls, outcome.took_s, reply, why, due_at)
         self._log.add(Settled(place_of(message.id, recipient), claim.tenant, event, is_first=not recipient.attempts))
 
     def ordered(self, changes: Sequence[Ordered]) -> None:
@@ -75,6 +73,10 @@ class DeliveryTrace:
                         reply=None,
                     )
                 )
+
+
+def _where_no_reply(outcome: Deferred | Failed) -> str | None:
+    return None if outcome.reply else outcome.why
 
 
 def place_of(message_id: str, recipient: QueuedRecipient) -> QueuePlace:

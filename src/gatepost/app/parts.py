@@ -18,6 +18,7 @@ from gatepost.app.one_time_addresses import OneTimeAddresses
 from gatepost.app.shared_counts import SharedCounts
 from gatepost.app.shared_counts.unfinished import UnfinishedCounts
 from gatepost.app.signing import DirectorySigningKeys
+from gatepost.app.tls_demands import tls_demands_of
 from gatepost.app.tls_files import TlsFiles
 from gatepost.config import Config, ListenerConfig
 from gatepost.delivery.connection import ConnectionSettings
@@ -134,9 +135,11 @@ def dialling_of(
     config: Config, logs: Logs, tls: TlsFiles, resolver: Resolver, ids: SessionIds, signing_keys: DirectorySigningKeys
 ) -> DialServices:
     """How mail leaves."""
+    reach = reach_of(config)
     return DialServices(
         resolver=resolver,
         tls=tls.for_next_hops(),
+        tls_demands=tls_demands_of(config, resolver, reach, logs.events),
         log=logs.send,
         next_session_id=ids.next,
         clock=time.time,
@@ -152,12 +155,16 @@ def dialling_of(
         retry=config.retry,
         own_message=signing_keys.own_message,
         per_destination=config.delivery.per_destination,
-        reach=Reach(
-            allowed=config.delivery.allow_internal,
-            internal=config.delivery.internal_networks,
-            is_own=is_own_address,
-            is_own_listener=OwnListeners((each.host, each.port) for each in config.listeners).include,
-        ),
+        reach=reach,
+    )
+
+
+def reach_of(config: Config) -> Reach:
+    return Reach(
+        allowed=config.delivery.allow_internal,
+        internal=config.delivery.internal_networks,
+        is_own=is_own_address,
+        is_own_listener=OwnListeners((each.host, each.port) for each in config.listeners).include,
     )
 
 

@@ -124,5 +124,5 @@ def _needs_dns(connector: SendConnector) -> bool:
 def _name_servers(config: Config) -> list[NameServer]:
     return [
         NameServer(address=each.server, took_s=each.took_s, problem=each.problem)
-        for each in ask_each(config.nameservers, config.hostname)
+        for each in ask_each(config.dns.nameservers, config.hostname)
     ]

@@ -44,13 +44,13 @@ from gatepost.app.renewal_watch import renewal_watch
 from gatepost.app.rolling_restart import RETIRE
 from gatepost.app.shared_counts import SharedCounts
 from gatepost.app.signing import signing_keys_of
+from gatepost.app.tls_demands import resolver_of
 from gatepost.app.tls_files import TlsFiles
 from gatepost.config import Config
 from gatepost.delivery.scheduler import Scheduler, SchedulerSettings
 from gatepost.hybrid.watch import RenewalWatch
 from gatepost.mail.session_id import SessionIds
 from gatepost.net.certificates import CredentialError
-from gatepost.net.dns import Resolver
 from gatepost.queue.store import StoreError, StoreInUse
 from gatepost.receiving.listener import Listener, turn_away
 from gatepost.store.queue.capacity import free_disk, recipients_by_tenant
@@ -146,7 +146,7 @@ class Worker:
         self._signing_keys = signing_keys_of(config, self._directory, self._events)
         self._ids = SessionIds(number)
         self._tls = TlsFiles(config, self._events, known_intermediates(config, self._logs.writer))
-        self._resolver = Resolver(config.nameservers)
+        self._resolver = resolver_of(config)
         self._dial = dialling_of(config, self._logs, self._tls, self._resolver, self._ids, self._signing_keys)
         self._alarms = Alarms(config, self._keep_notice, self._events)
         self._delivery_trace = DeliveryTrace(self._logs.trace)

@@ -89,6 +89,17 @@ def name_servers(value: Any) -> tuple[str, ...]:
     return tuple(_name_server(each) for each in texts(value))
 
 
+def addresses(value: Any) -> tuple[str, ...]:
+    return tuple(_address(each) for each in texts(value))
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        raise ValueError(f"{text!r} is not an address: write 192.0.2.53 or 2001:db8::53") from None
+
+
 def _name_server(text: str) -> str:
     try:
         ip_address(text)

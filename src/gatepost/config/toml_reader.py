@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from gatepost.config import conversions
 from gatepost.config.conversions import (
+    addresses,
     boolean,
     days,
     domain,
@@ -38,6 +39,7 @@ from gatepost.config.values import (
     Config,
     ConsoleConfig,
     DeliveryConfig,
+    DnsConfig,
     HttpsConfig,
     HttpsLimits,
     HybridConfig,
@@ -198,7 +200,7 @@ def _config(file: Path, content: str, top: _Table) -> Config:
         tenant_limits=_tenant_limits(top.table("tenant_limits")),
         queue=_queue(top.table("queue")),
         hybrid=top.table("hybrid").filled(HybridConfig(), follow=boolean),
-        nameservers=_nameservers(top.table("dns")),
+        dns=_dns(top.table("dns")),
     )
     return top.filled(
         config,
@@ -479,7 +481,5 @@ def _queue(table: _Table) -> QueueConfig:
     )
 
 
-def _nameservers(table: _Table) -> tuple[str, ...]:
-    servers: tuple[str, ...] = table.take("nameservers", name_servers, ())
-    table.close()
-    return servers
+def _dns(table: _Table) -> DnsConfig:
+    return table.filled(DnsConfig(), nameservers=name_servers, trusted=addresses, signed_name=text)

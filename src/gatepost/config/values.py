@@ -221,6 +221,16 @@ class HybridConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DnsConfig:
+    nameservers: tuple[str, ...] = ()
+    """`address` or `address:port`; none: the system's."""
+    trusted: tuple[str, ...] = ()
+    """Addresses of name servers on other machines whose word on DNSSEC counts, as it does of those on this one."""
+    signed_name: str = "."
+    """What is asked for to see whether the name servers validate DNSSEC."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     file: Path
     text: str = field(repr=False)
@@ -251,8 +261,7 @@ class Config:
     tenant_limits: TenantLimits = DEFAULT_LIMITS
     queue: QueueConfig = QueueConfig()
     hybrid: HybridConfig = HybridConfig()
-    nameservers: tuple[str, ...] = ()
-    """`address` or `address:port`; none: the system's."""
+    dns: DnsConfig = DnsConfig()
     verification_grace_days: float = 7.0
     claim_days: float = 30.0
     """How long a domain that is not verified stays with its tenant."""
@@ -291,6 +300,10 @@ class Config:
         return self.data / "trace"
 
     @property
+    def mta_sts_folder(self) -> Path:
+        return self.data / "mta-sts"
+
+    @property
     def status_folder(self) -> Path:
         return self.data / "status"
 
@@ -311,6 +324,7 @@ class Config:
             self.sessions_folder,
             self.seen_servers_folder,
             self.trace_folder,
+            self.mta_sts_folder,
             self.status_folder,
             self.receive_log_folder.parent,
             self.receive_log_folder,

@@ -6,7 +6,7 @@ outcomes, without a task of its own.
 
 Laws:
 - the certificate of a send connector is held out by that connector's sessions only;
-- no mail command is sent before the TLS level of the connector is met (RFC 3207 4.1);
+- no mail command is sent before what is demanded of TLS is met (RFC 3207 4.1);
 - a claim that was taken is always reported, or handed back untouched to be tried on a fresh connection.
 """
 
@@ -43,7 +43,19 @@ from gatepost.smtp.client_effects import (
 )
 from gatepost.smtp.client_session import ClientSession
 from gatepost.smtp.client_settings import RFC_TIMEOUTS, ClientSettings, ClientTimeouts, StartTlsUse
-from gatepost.tenancy.tenant import SendConnector, TlsLevel
+from gatepost.tenancy.tenant import SendConnector
+from gatepost.tenancy.tls_policy import (
+    NOT_PROVEN,
+    UNREMARKABLE,
+    Demand,
+    Handshake,
+    Seen,
+    TlsVerdict,
+    verdict_on,
+)
+
+# It is kept in the trace, and its certificate's names are the next hop's to choose.
+LONGEST_TLS_SAID = 200
 
 # What a peer may leave unread before we stop giving it more content.
 MOST_UNSENT = 256 * 1024
@@ -69,8 +81,8 @@ class NotOpened(NamedTuple):
     reply: RemoteReply | None = None
     host: str | None = None
     """The one that said so; None where none was reached."""
-    tls_failed: bool = False
-    """The handshake failed: without TLS the same target may do."""
+    tls_failed: str = ""
+    """Why the handshake failed: without TLS the same target may do."""
 
 
 class Owner(Protocol):
@@ -99,6 +111,8 @@ class Dial:
 
     target: Target
     connector: SendConnector
+    demand: Demand
+    """What is demanded of its TLS."""
     tenant: str | None
     """Whose mail it is dialled for."""
     settings: ConnectionSettings
@@ -110,17 +124,22 @@ class Dial:
 
 
 async def open_connection(dial: Dial) -> "OutboundConnection | NotOpened":
-    """A session that meets the connector's TLS level."""
-    level = dial.connector.tls
-    opened = await _open(dial, _starttls_use(level))
-    if isinstance(opened, NotOpened) and opened.tls_failed and level is TlsLevel.OPPORTUNISTIC:
-        return await _open(dial, StartTlsUse.NEVER)
+    """A session that meets what is demanded of its TLS."""
+    demand = dial.demand
+    if demand.blocked:
+        if dial.log:
+            dial.log.add(Event.INFORMATION, "", f"TLS policy: {demand.blocked.says}")
+        return NotOpened(demand.blocked.says, NOT_PROVEN)
+    opened = await _open(dial, _starttls_use(demand))
+    if isinstance(opened, NotOpened) and opened.tls_failed and demand.may_be_clear:
+        return await _open(dial, StartTlsUse.NEVER, opened.tls_failed)
     return opened
 
 
-async def _open(dial: Dial, starttls: StartTlsUse) -> "OutboundConnection | NotOpened":
+async def _open(dial: Dial, starttls: StartTlsUse, tls_failed: str = "") -> "OutboundConnection | NotOpened":
+    """`tls_failed`: in an attempt a moment ago, which this one makes good in the clear."""
     target, log, connect_s = dial.target, dial.log, dial.settings.connect_s
-    connection = OutboundConnection(dial, starttls)
+    connection = OutboundConnection(dial, starttls, tls_failed)
     if log:
         log.add(Event.INFORMATION, "", "attempting to connect")
     try:
@@ -143,20 +162,16 @@ def _not_connected(why: str, log: OutboundLog | None) -> NotOpened:
     return NotOpened(why, "4.4.1")
 
 
-def _starttls_use(level: TlsLevel) -> StartTlsUse:
-    match level:
-        case TlsLevel.NONE:
-            return StartTlsUse.NEVER
-        case TlsLevel.OPPORTUNISTIC:
-            return StartTlsUse.WHEN_OFFERED
-        case _:
-            return StartTlsUse.REQUIRED
+def _starttls_use(demand: Demand) -> StartTlsUse:
+    if not demand.tries_tls:
+        return StartTlsUse.NEVER
+    return StartTlsUse.WHEN_OFFERED if demand.may_be_clear else StartTlsUse.REQUIRED
 
 
 class OutboundConnection(asyncio.Protocol):
     """One session, from dialling to the end."""
 
-    def __init__(self, dial: Dial, starttls: StartTlsUse) -> None:
+    def __init__(self, dial: Dial, starttls: StartTlsUse, tls_failed: str) -> None:
         self._loop = asyncio.get_running_loop()
         settings = dial.settings
         self.tenant = dial.tenant
@@ -174,6 +189,9 @@ class OutboundConnection(asyncio.Protocol):
         self._pipe: Pipe[ClientTlsSession]
         self._protocol: str | None = None
         """Of TLS, once it is up."""
+        self._tls_failed_before = tls_failed
+        self._tls_said: str | None = None
+        """What was demanded of TLS and came of it, in one line, once the session is ready."""
         self._gone = False
         self._paused = False
         self._working = False
@@ -299,6 +317,8 @@ class OutboundConnection(asyncio.Protocol):
 
     def _ready(self, effect: Ready) -> None:
         self.was_ready = True
+        if not self._pipe.secured:
+            self._goes_in_clear()
         self._end_opening(None)
         self._owner.opened(self)
 
@@ -360,7 +380,7 @@ class OutboundConnection(asyncio.Protocol):
 
     def _start_tls(self, effect: StartTls) -> None:
         dial = self._dial
-        tls = dial.tls.connect(dial.target.host, dial.connector.certificate, dial.connector.key)
+        tls = dial.tls.connect(dial.demand.server_name, dial.connector.certificate, dial.connector.key)
         if tls.failure:
             # Our own files are at fault. Without the certificate the next hop would take us for somebody else, so
             # plain text is no way out here.
@@ -392,7 +412,7 @@ class OutboundConnection(asyncio.Protocol):
     def _tls_failed(self, why: str) -> None:
         if self._log:
             self._log.add(Event.INFORMATION, "", tls_failure_row(why))
-        self._end_opening(NotOpened(f"TLS with {self.host} failed: {why}", "4.7.5", host=self.host, tls_failed=True))
+        self._end_opening(NotOpened(f"TLS with {self.host} failed: {why}", NOT_PROVEN, host=self.host, tls_failed=why))
         self._carry_out(self._machine.break_off(why))
 
     def _handshake_over(self, tls: ClientTlsSession) -> None:
@@ -400,16 +420,32 @@ class OutboundConnection(asyncio.Protocol):
         self._protocol = tls.protocol
         if self._log:
             _log_tls(self._log, tls)
-        problem = _why_not_trusted(tls, self._dial)
-        if problem:
+        verdict = _verdict_after_handshake(tls, self._dial.demand)
+        if not verdict.may_send:
             if self._log:
-                self._log.add(Event.INFORMATION, "", tls_failure_row(problem))
-            self._end_opening(
-                NotOpened(f"the certificate of {self.host} could not be verified: {problem}", "4.7.5", host=self.host)
-            )
+                self._log.add(Event.INFORMATION, "", tls_failure_row(verdict.says))
+            why = f"the certificate of {self.host} could not be verified: {verdict.says}"
+            self._end_opening(NotOpened(why, verdict.status, host=self.host))
             self._carry_out(self._machine.quit())
             return
+        self._say_tls(verdict)
         self._carry_out(self._machine.tls_established())
+
+    def _goes_in_clear(self) -> None:
+        failed = self._tls_failed_before
+        seen = Seen(Handshake.FAILED if failed else Handshake.NOT_OFFERED, failure=failed)
+        verdict = verdict_on(self._dial.demand, seen)
+        # The machine has kept to it; this is the proof (docs/explanation/security.md).
+        assert verdict.may_send and verdict.in_clear, verdict.says
+        self._say_tls(verdict)
+
+    def _say_tls(self, verdict: TlsVerdict) -> None:
+        """What is ordinary at level `none` and `opportunistic` goes without saying."""
+        if verdict.code in UNREMARKABLE and self._dial.demand.may_be_clear:
+            return
+        self._tls_said = verdict.says[:LONGEST_TLS_SAID]
+        if self._log:
+            self._log.add(Event.INFORMATION, "", f"TLS policy: {verdict.says}")
 
     # Claims
 
@@ -449,7 +485,7 @@ class OutboundConnection(asyncio.Protocol):
             self._owner.hand_back(errand.claim)
             return
         self._served += 1
-        hop = Hop(self.host, self._machine.offers.dsn, self._protocol)
+        hop = Hop(self.host, self._machine.offers.dsn, self._protocol, self._tls_said)
         errand.ended(verdicts, untouched, hop, self._loop.time() - errand.began_at)
         if not errand.is_done:
             if self._machine.idle:
@@ -478,10 +514,13 @@ def _client_settings(dial: Dial, starttls: StartTlsUse) -> ClientSettings:
     return ClientSettings(ehlo_name=ehlo_name, starttls=starttls, timeouts=dial.settings.timeouts)
 
 
-def _why_not_trusted(tls: ClientTlsSession, dial: Dial) -> str | None:
-    if dial.connector.tls is not TlsLevel.VERIFY:
-        return None
-    return tls.problem_with_host((dial.connector.tls_domain or dial.target.host,), datetime.now(UTC))
+def _verdict_after_handshake(tls: ClientTlsSession, demand: Demand) -> TlsVerdict:
+    now = datetime.now(UTC)
+    if demand.tlsa:
+        match = tls.match_tlsa(demand.tlsa, demand.names, now)
+        return verdict_on(demand, Seen(Handshake.DONE, tlsa_match=match.record, tlsa_problem=match.problem))
+    problem = tls.problem_with_host(demand.names, now) if demand.names else None
+    return verdict_on(demand, Seen(Handshake.DONE, name_problem=problem))
 
 
 def _log_tls(log: OutboundLog, tls: ClientTlsSession) -> None:

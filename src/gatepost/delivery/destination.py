@@ -26,6 +26,7 @@ from gatepost.delivery.notifications import OwnMessage
 from gatepost.delivery.ownership import is_anothers
 from gatepost.delivery.settling import Settling
 from gatepost.delivery.tls import ClientTls
+from gatepost.delivery.tls_demands import TlsDemands
 from gatepost.mail.reply import says_not_recognised
 from gatepost.queue.message import Claim
 from gatepost.queue.next_hop import DnsProblem, Shuffle
@@ -53,6 +54,7 @@ class DialServices:
 
     resolver: Resolver
     tls: ClientTls
+    tls_demands: TlsDemands
     log: SendLog | None
     next_session_id: Callable[[float], str]
     clock: Callable[[], float]
@@ -298,10 +300,12 @@ class Destination:
 
     async def _open(self, target: Target, tenant: str | None) -> OutboundConnection | NotOpened:
         services = self._services
+        by_mx = None if self.connector.smart_hosts else self.domain
         return await open_connection(
             Dial(
                 target=target,
                 connector=self.connector,
+                demand=await services.tls_demands.of(self.connector, by_mx, target),
                 tenant=tenant,
                 settings=services.connection,
                 tls=services.tls,

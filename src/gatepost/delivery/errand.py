@@ -25,6 +25,8 @@ class Hop(NamedTuple):
     host: str
     passes_dsn: bool
     tls: str | None
+    tls_policy: str | None
+    """What was demanded of it and came of it, where that is worth saying."""
 
 
 class Errand:
@@ -77,9 +79,17 @@ class Errand:
 
 
 def _outcome(recipient: QueuedRecipient, verdict: Verdict, untouched: bool, hop: Hop, took_s: float) -> DeliveryOutcome:
-    (kind, status, why, reply), (host, passes_dsn, tls) = verdict, hop
+    (kind, status, why, reply), (host, passes_dsn, tls, tls_policy) = verdict, hop
     if kind == 2 and reply is not None:
-        return Delivered(recipient=recipient, reply=reply, host=host, dsn_passed_on=passes_dsn, tls=tls, took_s=took_s)
+        return Delivered(
+            recipient=recipient,
+            reply=reply,
+            host=host,
+            dsn_passed_on=passes_dsn,
+            tls=tls,
+            tls_policy=tls_policy,
+            took_s=took_s,
+        )
     if kind == 5:
         return Failed(recipient=recipient, why=why, status=status, reply=reply, host=host, tls=tls, took_s=took_s)
     return Deferred(

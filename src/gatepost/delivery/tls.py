@@ -10,6 +10,7 @@ from typing import Protocol
 
 from gatepost.carrier.pipe import TlsSession
 from gatepost.tenancy.evidence import CertificateFacts
+from gatepost.tenancy.tlsa import TlsaMatch, TlsaRecord
 
 
 class ClientTlsSession(TlsSession, Protocol):
@@ -48,6 +49,9 @@ class ClientTlsSession(TlsSession, Protocol):
 
     def problem_with_host(self, names: Sequence[str], at: datetime) -> str | None:
         """Why the peer's chain does not prove that it is one of `names`; None: it does."""
+
+    def match_tlsa(self, records: Sequence[TlsaRecord], names: Sequence[str], at: datetime) -> TlsaMatch:
+        """Which of `records` the peer's chain matches; with usage 2 it must also carry one of `names`."""
 
 
 class ClientTls(Protocol):

@@ -290,8 +290,11 @@ _TYPES = {ConnectorType.ON_PREMISES: "OnPremises", ConnectorType.PARTNER: "Partn
 _SETTINGS = {
     TlsLevel.NONE: None,
     TlsLevel.OPPORTUNISTIC: None,
+    TlsLevel.AUTO: None,
     TlsLevel.ENCRYPT: "EncryptionOnly",
     TlsLevel.VERIFY: "DomainValidation",
+    # What it demands beyond is -SmtpDaneMode, which this export leaves as it is.
+    TlsLevel.DANE: "EncryptionOnly",
 }
 
 
@@ -376,6 +379,9 @@ def outbound_lost(connector: SendConnector, called: str) -> Iterator[NoEqual]:
         yield NoEqual(
             object=subject, property="tls", value="none", why="Exchange Online uses TLS wherever it is offered"
         )
+    if connector.tls is TlsLevel.DANE:
+        why = "set it with Set-OutboundConnector -SmtpDaneMode Mandatory"
+        yield NoEqual(object=subject, property="tls", value="dane", why=why)
 
 
 def _may_be_listed(network: Network) -> bool:

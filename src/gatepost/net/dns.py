@@ -9,10 +9,12 @@ import re
 from collections.abc import Sequence
 from ipaddress import ip_address
 from itertools import chain, zip_longest
-from typing import Any
+from typing import Any, NamedTuple
 
 import dns.asyncresolver
 import dns.exception
+import dns.flags
+import dns.message
 import dns.name
 import dns.nameserver
 import dns.rdatatype
@@ -29,6 +31,9 @@ MOST_CACHED = 20_000
 # One question, all name servers and retries together.
 LIFETIME_S = 10.0
 
+# What fits into one datagram everywhere; larger answers come over TCP (RFC 9715).
+_LARGEST_DATAGRAM = 1232
+
 # RFC 6761 6.3: "localhost" is the loopback, whatever a name server says.
 _LOOPBACK = ("127.0.0.1", "::1")
 
@@ -37,16 +42,32 @@ class NameserverError(GatepostError, ValueError):
     """A name server setting that is no address; the message is one sentence."""
 
 
+class Answer(NamedTuple):
+    """With what DNSSEC needs; none of the records is an answer too."""
+
+    records: tuple[Any, ...]
+    is_authentic: bool
+    """The name server says that it validated it (RFC 4035 3.2.3). Whether that is to be believed is another matter."""
+    canonical: str
+    """The name at the end of CNAME records; a domain key."""
+
+
 class Resolver:
     """One per worker."""
 
-    def __init__(self, nameservers: Sequence[str] = (), lifetime_s: float = LIFETIME_S) -> None:
-        """`nameservers`: `address` or `address:port`; none: the system's."""
+    def __init__(
+        self, nameservers: Sequence[str] = (), lifetime_s: float = LIFETIME_S, *, validated: bool = False
+    ) -> None:
+        """`nameservers`: `address` or `address:port`; none: the system's. `validated`: ask them to say whether they
+        validated an answer."""
         self._resolver = dns.asyncresolver.Resolver(configure=not nameservers)
         if nameservers:
             self._resolver.nameservers = [nameserver(text) for text in nameservers]
         self._resolver.cache = dns.resolver.LRUCache(MOST_CACHED)
         self._resolver.lifetime = lifetime_s
+        if validated:
+            self._resolver.use_edns(0, dns.flags.DO, _LARGEST_DATAGRAM)
+            self._resolver.flags = dns.flags.RD | dns.flags.AD
 
     async def mail_hosts(self, domain: str) -> tuple[MxRecord, ...] | DnsProblem:
         """The MX records of `domain`; where it has none, the domain itself (RFC 5321 5.1)."""
@@ -106,12 +127,33 @@ class Resolver:
             for address in addresses
         ]
 
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """The addresses that are asked."""
+        return tuple(each if isinstance(each, str) else each.answer_nameserver() for each in self._resolver.nameservers)
+
+    async def answer(self, name: str, kind: str) -> Answer | DnsProblem:
+        """The same from the same cache, and whether it was validated. A name that does not exist has no records."""
+        found = await self._resolve(name, kind)
+        if isinstance(found, dns.resolver.NXDOMAIN):
+            (response,) = found.kwargs["responses"].values()
+            return Answer((), _is_authentic(response), _host(response.canonical_name()))
+        if isinstance(found, DnsProblem):
+            return found
+        return Answer(tuple(found), _is_authentic(found.response), _host(found.canonical_name))
+
     async def _ask(self, name: str, kind: str) -> tuple[Any, ...] | DnsProblem:
         """The records; none where the name exists without them."""
-        try:
-            return tuple(await self._resolver.resolve(name + ".", kind, raise_on_no_answer=False, search=False))
-        except dns.resolver.NXDOMAIN:
+        found = await self._resolve(name, kind)
+        if isinstance(found, dns.resolver.NXDOMAIN):
             return DnsProblem(permanent=True, status="5.1.2", why=f"{name} does not exist in DNS")
+        return found if isinstance(found, DnsProblem) else tuple(found)
+
+    async def _resolve(self, name: str, kind: str) -> dns.resolver.Answer | dns.resolver.NXDOMAIN | DnsProblem:
+        try:
+            return await self._resolver.resolve(name + ".", kind, raise_on_no_answer=False, search=False)
+        except dns.resolver.NXDOMAIN as error:
+            return error
         except dns.resolver.NoNameservers:
             return DnsProblem(
                 permanent=False, status="4.4.3", why=f"the name servers failed on {name} {kind} (SERVFAIL)"
@@ -136,6 +178,10 @@ def nameserver(text: str) -> dns.nameserver.Nameserver:
             f"name server '{text}' is not an address: write 192.0.2.53, 192.0.2.53:53 or [2001:db8::53]:53"
         )
     return dns.nameserver.Do53Nameserver(host, port)
+
+
+def _is_authentic(response: dns.message.Message) -> bool:
+    return bool(response.flags & dns.flags.AD)
 
 
 def is_address(text: str) -> bool:

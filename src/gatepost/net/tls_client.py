@@ -20,8 +20,10 @@ from gatepost.net.certificates import CredentialError
 from gatepost.net.credentials import load_credentials
 from gatepost.net.files import FileSignature, signature
 from gatepost.net.tls_session import Judge, TlsSession, new_context, present
+from gatepost.net.tlsa_match import anchor_problem, leaf_match
 from gatepost.tenancy.evidence import CertificateFacts, PresentedCertificate
 from gatepost.tenancy.names import MOST_NAMES, WILDCARD, certificate_name_key, without_wildcard
+from gatepost.tenancy.tlsa import DANE_TA, TlsaMatch, TlsaRecord
 
 _CONTEXTS_KEPT = 256
 
@@ -112,9 +114,30 @@ class ClientTlsSession(TlsSession):
         if isinstance(judged, PresentedCertificate):
             subject = chain[0].subject[:_LONGEST_SUBJECT]
             return f"the server's certificate {subject} did not verify: {judged.errors[0].text}"
-        if any(_proves(chain[0], name) for name in names):
+        return self._name_problem(names)
+
+    def match_tlsa(self, records: Sequence[TlsaRecord], names: Sequence[str], at: datetime) -> TlsaMatch:
+        """Which of `records` the peer's chain matches; with usage 2 it must also carry one of `names`."""
+        chain = self.peer_chain
+        if not chain:
+            return TlsaMatch(None, "the server presented no certificate")
+        if record := leaf_match(chain, records):
+            return TlsaMatch(record)
+        problem = f"the server's certificate matches none of the TLSA records ({_kinds(records)})"
+        for record in records:
+            if record.usage != DANE_TA:
+                continue
+            why = anchor_problem(chain, record, self._judge, at) or self._name_problem(names)
+            if why is None:
+                return TlsaMatch(record)
+            problem = why
+        return TlsaMatch(None, problem)
+
+    def _name_problem(self, names: Sequence[str]) -> str | None:
+        leaf = self.peer_chain[0]
+        if any(_proves(leaf, name) for name in names):
             return None
-        covered = _few(chain[0].dns_names) or "no DNS name"
+        covered = _few(leaf.dns_names) or "no DNS name"
         return f"the server's certificate is for {covered}, not for {' or '.join(map(_in_words, names))}"
 
 
@@ -222,6 +245,10 @@ def _observe(connection: SSL.Connection, where: int, _result: int) -> None:
         connection.get_app_data().certificate_requested = True
     elif state.endswith(_CERTIFICATE_PROVEN):
         connection.get_app_data().certificate_sent = True
+
+
+def _kinds(records: Sequence[TlsaRecord]) -> str:
+    return ", ".join(list(dict.fromkeys(record.kind for record in records))[:_MOST_NAMES_SAID])
 
 
 def _few(names: Sequence[str]) -> str:

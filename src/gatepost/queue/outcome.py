@@ -22,6 +22,8 @@ class Delivered:
     """Here and below: the next hop is another tenant's own server. The sender reads its reply, never host or port."""
     tls: str | None = None
     """Here and below: protocol of the session with it, `TLSv1.3`; None: plain text, or none reached."""
+    tls_policy: str | None = None
+    """What was demanded of its TLS and came of it, in one line; None: nothing beyond what was offered."""
     took_s: float | None = None
     """Here and below: of the attempt, once the session was open."""
 

@@ -133,10 +133,6 @@ def _connector_type(text: str) -> ConnectorType:
 
 def _tls_level(text: str) -> TlsLevel:
     tls = SEND_CONNECTOR["tls"]
-    if text == "dane":
-        raise BadRequest(
-            tls, " dane comes with a later release", next_step=("until then use ", tls, " verify, or encrypt")
-        )
     try:
         return TlsLevel(text)
     except ValueError:
@@ -340,7 +336,7 @@ SEND_CONNECTOR = Fields(
         form=TLS_LEVEL,
         option="tls",
         parse=_tls_level,
-        metavar="none|opportunistic|encrypt|verify",
+        metavar="none|opportunistic|encrypt|verify|dane|auto",
         help="Default: opportunistic.",
         label="TLS",
     ),

@@ -170,6 +170,10 @@ class TlsLevel(StrEnum):
     OPPORTUNISTIC = "opportunistic"
     ENCRYPT = "encrypt"
     VERIFY = "verify"
+    DANE = "dane"
+    """Signed TLSA records that the certificate matches, or no mail."""
+    AUTO = "auto"
+    """DANE where the host has it, MTA-STS where the domain has it, else opportunistic."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

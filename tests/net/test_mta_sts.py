@@ -1,0 +1,81 @@
+"""Policies that are kept; what is fetched and what is not: tests/delivery/mta_sts.toml."""
+
+import asyncio
+from pathlib import Path
+
+from dns_server import DnsServer
+from gatepost.net.dns import Resolver
+from gatepost.net.mta_sts import KeptPolicy, MtaSts, NotFetched, PolicyFiles
+from gatepost.tenancy.mta_sts import StsMode, StsPolicy
+
+POLICY = StsPolicy("1", StsMode.ENFORCE, 86_400, ("mx.fabrikam.example",))
+TEXT = "version: STSv1\nmode: enforce\nmx: mx.fabrikam.example\nmax_age: 86400\n"
+
+
+class Host:
+    """Counts, and fails as long as it is told to."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.fails = False
+
+    async def __call__(self, domain: str) -> str:
+        self.asked += 1
+        await asyncio.sleep(0)
+        if self.fails:
+            raise NotFetched("it is away")
+        return TEXT
+
+
+def test_what_one_worker_keeps_another_reads_and_a_second_domain_is_not_touched(tmp_path: Path) -> None:
+    one, another = PolicyFiles(tmp_path), PolicyFiles(tmp_path)
+    assert another.get("fabrikam.example") is None
+    one.put("fabrikam.example", KeptPolicy(POLICY, 1000.0))
+    assert another.get("fabrikam.example") == KeptPolicy(POLICY, 1000.0)
+    assert another.get("contoso.example") is None
+
+
+def test_a_damaged_file_is_as_good_as_none(tmp_path: Path) -> None:
+    files = PolicyFiles(tmp_path)
+    files.put("fabrikam.example", KeptPolicy(POLICY, 1000.0))
+    (file,) = tmp_path.iterdir()
+    file.write_text('{"domain": "fabrikam.example"')
+    assert PolicyFiles(tmp_path).get("fabrikam.example") is None
+
+
+def test_many_attempts_at_once_fetch_once_and_a_failure_is_not_repeated_for_five_minutes(tmp_path: Path) -> None:
+    now, host = [1_000_000.0], Host()
+
+    async def story() -> None:
+        async with DnsServer() as server:
+            server.add("_mta-sts.fabrikam.example", "TXT", '"v=STSv1; id=1"')
+            policies = MtaSts(Resolver([server.address]), tmp_path, host, lambda: now[0])
+            host.fails = True
+            found = await asyncio.gather(*(policies.policy("fabrikam.example") for _ in range(5)))
+            assert {each.problem for each in found} == {"it is away"}
+            assert (await policies.policy("fabrikam.example")).problem == "it is away"
+            assert host.asked == 1
+            host.fails = False
+            now[0] += 301
+            assert (await policies.policy("fabrikam.example")).policy == POLICY
+            assert host.asked == 2
+
+    asyncio.run(story())
+
+
+def test_an_old_policy_is_fetched_again_beside_the_work_before_it_ends(tmp_path: Path) -> None:
+    now, host = [1_000_000.0], Host()
+
+    async def story() -> None:
+        async with DnsServer() as server:
+            server.add("_mta-sts.fabrikam.example", "TXT", '"v=STSv1; id=1"')
+            policies = MtaSts(Resolver([server.address]), tmp_path, host, lambda: now[0])
+            PolicyFiles(tmp_path).put("fabrikam.example", KeptPolicy(POLICY, now[0] - 50_000))
+            assert (await policies.policy("fabrikam.example")).policy == POLICY
+            await asyncio.gather(*policies._fetches.values())
+            kept = PolicyFiles(tmp_path).get("fabrikam.example")
+            assert kept is not None and kept.fetched_at == now[0]
+            await policies.policy("fabrikam.example")
+            assert host.asked == 1
+
+    asyncio.run(story())
