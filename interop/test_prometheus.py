@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from outside import Outside
 from peers import BUILD, free_port, unpacked
 from relay import Relay
 
@@ -32,12 +31,11 @@ def metrics() -> Iterator[bytes]:
     relay.configure(ports=(port,), tls=server, after=f'[metrics]\naddress = "127.0.0.1:{at}"')
     for tenant in ("contoso", "fabrikam"):
         relay.set_up("tenant", "add", tenant)
-    with Outside():
-        relay.start()
-        try:
-            yield _scraped(at)
-        finally:
-            relay.stop()
+    relay.start()
+    try:
+        yield _scraped(at)
+    finally:
+        relay.stop()
 
 
 def _scraped(port: int) -> bytes:
