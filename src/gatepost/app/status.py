@@ -26,6 +26,7 @@ from gatepost.queue.store import QueueCount, QueueFilter, StoreError
 from gatepost.store.alarm.sqlite_alarms import SqliteAlarms
 from gatepost.store.queue.capacity import disk_size, free_disk
 from gatepost.store.trace.day_file import damaged_files
+from gatepost.tenancy.signing_key import IN_DNS, SigningKey
 from gatepost.tenancy.tenant import SendConnector
 
 _MANY_FAILURES: Final = 3
@@ -52,7 +53,7 @@ def observed(config: Config, foresee: Foresee = foreseen) -> Observed:
 
     folder = config.queue_folder if config.queue_folder.exists() else config.file.parent
     queue = found_out(lambda: _queue(config), _Queue((), ()))
-    directory = found_out(lambda: _directory(config, foresee), _Directory((), (), False))
+    directory = found_out(lambda: _directory(config, foresee), _Directory((), (), False, ()))
     running = found.serve if found.is_running else None
     return Observed(
         now=now,
@@ -81,6 +82,7 @@ def observed(config: Config, foresee: Foresee = foreseen) -> Observed:
         least_free_disk=config.queue.least_free_disk,
         certificates=directory.certificates,
         ending=directory.ending,
+        lost_keys=directory.lost_keys,
     )
 
 
@@ -98,6 +100,7 @@ class _Directory(NamedTuple):
     certificates: Sequence[OwnCertificate]
     ending: Sequence[ForecastItem]
     needs_dns: bool
+    lost_keys: Sequence[SigningKey]
 
 
 def _directory(config: Config, foresee: Foresee) -> _Directory:
@@ -106,6 +109,7 @@ def _directory(config: Config, foresee: Foresee) -> _Directory:
             list(certificates(config, editor)),
             foresee(config, editor, datetime.now(UTC)),
             any(_needs_dns(each) for each in editor.all_send_connectors() if each.enabled),
+            [key for key in editor.signing_keys.every() if key.missing_since and key.state in IN_DNS],
         )
 
 

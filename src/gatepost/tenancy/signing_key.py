@@ -46,6 +46,10 @@ class KeyState(StrEnum):
     RETIRED = "retired"
 
 
+IN_DNS: Final = (KeyState.ACTIVE, KeyState.RETIRING)
+"""States in which receivers may need the record."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigningKey:
     tenant: str | None

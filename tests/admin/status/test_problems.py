@@ -11,6 +11,18 @@ from gatepost.admin.forecast.forecast import ForecastCode, ForecastItem
 from gatepost.admin.status.observed import Face, NameServer, Observed
 from gatepost.admin.status.problems import problems_of
 from gatepost.queue.message import RecipientState
+from gatepost.tenancy.signing_key import Algorithm, KeyState, SigningKey
+
+LOST_KEY = SigningKey(
+    tenant="contoso",
+    domain="contoso.com",
+    selector="s1",
+    algorithm=Algorithm.RSA_2048,
+    public_key="AAAA",
+    state=KeyState.ACTIVE,
+    created_at=datetime.fromtimestamp(NOW, UTC),
+    missing_since=datetime.fromtimestamp(NOW, UTC),
+)
 
 
 def codes(seen: Observed) -> list[str]:
@@ -54,6 +66,7 @@ def down(for_s: float, code: str = "next-hop-down") -> dict[str, Any]:
         ({"queue": [queued("x.example", 5 * 3600.0)]}, "queue-old"),
         ({"free_disk": 10**6}, "disk-low"),
         ({"workers": [worker(0, errors=[{"at": NOW - 5, "event": "bug", "problem": "x"}]), worker(1)]}, "bug"),
+        ({"lost_keys": [LOST_KEY]}, "signing-key-missing"),
         ({"ending": [ending(13)]}, "own-certificate-expires"),
         ({"ending": [ending(None)]}, "own-certificate-expires"),
         ({"ending": [ending(29, ForecastCode.RENEWAL_STUCK)]}, "renewal-stuck"),

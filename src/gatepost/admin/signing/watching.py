@@ -17,7 +17,7 @@ from gatepost.admin.directory.verification import Events, TxtLookup
 from gatepost.admin.signing import keys
 from gatepost.errors import Refused
 from gatepost.queue.store import StoreError
-from gatepost.tenancy.signing_key import KeyState, SigningKey, zone_line
+from gatepost.tenancy.signing_key import IN_DNS, KeyState, SigningKey, zone_line
 
 _ROUND_EVERY_S: Final = 3600.0
 _ASKED_AT_ONCE: Final = 50
@@ -102,9 +102,7 @@ class KeyRounds:
 
 def _is_watched(key: SigningKey) -> bool:
     """Whether anybody may need its record now."""
-    return key.state in (KeyState.ACTIVE, KeyState.RETIRING) or (
-        key.state is KeyState.PENDING and key.rotate_days is not None
-    )
+    return key.state in IN_DNS or (key.state is KeyState.PENDING and key.rotate_days is not None)
 
 
 def _is_due(key: SigningKey, at: datetime) -> bool:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from gatepost.admin.forecast.forecast import ForecastItem
 from gatepost.admin.forecast.own_credentials import OwnCertificate
 from gatepost.queue.store import QueueCount
+from gatepost.tenancy.signing_key import SigningKey
 
 HEARD_OF_S: Final = 10.0
 """A worker writes its figures every second; one that was silent for so long does not serve."""
@@ -82,6 +83,8 @@ class Observed:
     certificates: Sequence[OwnCertificate]
     ending: Sequence[ForecastItem]
     """What will stop working."""
+    lost_keys: Sequence[SigningKey] = ()
+    """Signing keys whose record DNS no longer shows, although mail may be verified by it."""
 
     @property
     def serving(self) -> list[Mapping[str, Any]]:

@@ -8,6 +8,7 @@ long as it is the same problem.
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from shlex import quote
 from typing import Any, Final
 
 from gatepost.admin.forecast.forecast import ForecastCode, ForecastItem
@@ -42,6 +43,7 @@ def problems_of(seen: Observed) -> list[Problem]:
         *_of_refusals(seen),
         *_of_disk(seen),
         *_of_dns(seen),
+        *_of_signing_keys(seen),
         *_of_alarms(seen),
         *_of_errors(seen),
         *_of_ends(seen),
@@ -192,6 +194,18 @@ def _of_dns(seen: Observed) -> Iterator[Problem]:
             code="dns-does-not-answer",
             says="No name server answers: " + "; ".join(f"{each.address}: {each.problem}" for each in silent) + ".",
             do="check them, and nameservers in [dns] of gatepost.toml",
+        )
+
+
+def _of_signing_keys(seen: Observed) -> Iterator[Problem]:
+    for key in seen.lost_keys:
+        since = f" (since {time_text(key.missing_since)})" if key.missing_since else ""
+        yield Problem(
+            code="signing-key-missing",
+            about=key.label,
+            says=f"DNS does not show {key.record_name}, and receivers cannot verify mail from {key.domain}{since}.",
+            do=f"publish the record: gatepost dkim show {quote(key.tenant or '-')} {key.domain} "
+            f"--selector {key.selector}",
         )
 
 
