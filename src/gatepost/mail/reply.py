@@ -7,8 +7,9 @@ they please, but never more of it than `excerpt` leaves: what a stranger says is
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
+
+from gatepost.value import value
 
 # RFC 5321 4.5.3.1.5: a reply line is at most 512 octets with code and CRLF.
 LONGEST_REPLY_LINE = 512
@@ -40,7 +41,7 @@ class _computed_once(Generic[Value]):
         return value
 
 
-@dataclass(frozen=True)
+@value(frozen=True, slots=False)
 class Reply:
     """One reply of ours. `status` is `subject.detail` of RFC 3463 (`"7.64"`), or None for greeting, EHLO and 3xx."""
 
@@ -85,7 +86,7 @@ def reply(code: int, status: str | None, *lines: str) -> Reply:
     return Reply(code, status, lines)
 
 
-@dataclass(frozen=True)
+@value(frozen=True, slots=False)
 class RemoteReply:
     """A reply another host gave: `lines` are verbatim, without CRLF and with their codes, unless `kept` cut them."""
 
