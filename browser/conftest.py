@@ -10,15 +10,31 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 HERE = Path(__file__).resolve().parent
-sys.path += [str(HERE.parent / "tests")]
+sys.path += [str(HERE), str(HERE.parent / "tests")]
+
+from looking import Open  # noqa: E402
 
 from end_to_end.console_client import Browser, person  # noqa: E402
 from end_to_end.installation import Installation, wait_until  # noqa: E402
 from end_to_end.outside import Outside  # noqa: E402
 from end_to_end.scene import MESSAGE, Certificates, with_two_tenants  # noqa: E402
 from end_to_end.smtp_client import SmtpClient  # noqa: E402
+from net.real_provider import real_provider  # noqa: E402
 
 RETRY = '[retry]\nglitch_interval = "1h"\ntransient_interval = "1h"\ninterval = "1h"\n'
+PROVIDER = """
+[[console.provider]]
+name = "acme"
+issuer = "{issuer}"
+client_id = "gatepost"
+client_secret_file = "acme.secret"
+groups_claim = "groups"
+[[console.provider.group]]
+name = "contoso"
+role = "tenant-read"
+tenant = "contoso"
+"""
+USERS = {"s-1": {"preferred_username": "carl", "groups": ["contoso"]}}
 PEOPLE = {"operator": ("--operator",), "tenant": ("--tenant", "contoso")}
 
 
@@ -28,9 +44,23 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 
 @pytest.fixture(scope="session")
-def relay(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates) -> Iterator[Installation]:
+def issuer() -> Iterator[str]:
+    with real_provider(USERS) as issuer:
+        yield issuer
+
+
+@pytest.fixture(scope="session")
+def relay(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates, issuer: str) -> Iterator[Installation]:
     roots = certificates.pki.roots_file
-    relay = Installation(tmp_path_factory.mktemp("relay"), client_roots=roots, console=True, workers=1, tables=RETRY)
+    relay = Installation(
+        tmp_path_factory.mktemp("relay"),
+        client_roots=roots,
+        console=True,
+        console_host="localhost",
+        workers=1,
+        tables=RETRY + PROVIDER.format(issuer=issuer),
+    )
+    (relay.folder / "acme.secret").write_text("any\n")
     with Outside() as outside:
         sink = outside.sink()
         with_two_tenants(relay, sink.port)
@@ -81,3 +111,26 @@ def chromium() -> Iterator[Any]:
         )
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def opened(chromium: Any, relay: Installation) -> Iterator[Open]:
+    """A page at a width and in a scheme, as somebody, whose browser has nothing to complain about."""
+    complaints: list[str] = []
+
+    def open_(width: int, scheme: str, browser: Browser | None = None) -> Any:
+        context = chromium.new_context(
+            ignore_https_errors=True, color_scheme=scheme, viewport={"width": width, "height": 900}
+        )
+        if browser is not None:
+            cookie = {"name": "__Host-gatepost", "value": browser.session, "url": relay.console_url}
+            context.add_cookies([{**cookie, "secure": True, "httpOnly": True}])
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("dialog", lambda dialog: complaints.append("a dialog"))
+        return page
+
+    yield open_
+    # That an answer was 404 or 409 is said too.
+    assert [each for each in complaints if "Failed to load resource" not in each] == []

@@ -1,24 +1,17 @@
 """Every page in a browser: readable, reachable, and running nothing but our own files."""
 
-import json
 import re
-from collections.abc import Callable, Iterator
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import pytest
+from looking import PICTURES, Open, serious
 
 from end_to_end.console_client import PASSWORD, Browser, link_for
 from end_to_end.installation import Installation
 
-PICTURES = Path(__file__).parents[1] / "build/browser"
-AXE = (files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
 WIDTHS = (400, 1280)
 SCHEMES = ("light", "dark")
 LOOKED_THROUGH = {(400, "light"), (1280, "dark")}
-
-Open = Callable[..., Any]
 
 
 def pages(relay: Installation, role: str) -> dict[str, str]:
@@ -51,46 +44,19 @@ def pages(relay: Installation, role: str) -> dict[str, str]:
         "queue-filtered": "/queue?domain=dead.example",
         "message": f"/queue/messages/{waiting['queue_id']}",
         "decision": f"/queue/remove?message_id={waiting['queue_id']}",
+        "people": "/people",
+        "person": "/people/tenant-person",
+        "tokens": "/tokens",
+        "audit": "/audit",
+        "audit-filtered": "/audit?what=connector&since=nonsense",
+        "activity": "/audit/activity",
+        "account": "/account",
+        "new-passkey": "/account/passkeys/new",
         "not-found": "/nowhere",
     }
     if role == "operator":
-        found |= {"protocol-log": f"/sessions/{refused['session_id']}/protocol-log", "people": "/people"}
+        found |= {"protocol-log": f"/sessions/{refused['session_id']}/protocol-log"}
     return found
-
-
-@pytest.fixture
-def opened(chromium: Any, relay: Installation) -> Iterator[Open]:
-    """A page at a width and in a scheme, as somebody, whose browser has nothing to complain about."""
-    complaints: list[str] = []
-
-    def open_(width: int, scheme: str, browser: Browser | None = None) -> Any:
-        context = chromium.new_context(
-            ignore_https_errors=True, color_scheme=scheme, viewport={"width": width, "height": 900}
-        )
-        if browser is not None:
-            cookie = {"name": "__Host-gatepost", "value": browser.session, "url": relay.console_url}
-            context.add_cookies([{**cookie, "secure": True, "httpOnly": True}])
-        page = context.new_page()
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("dialog", lambda dialog: complaints.append("a dialog"))
-        return page
-
-    yield open_
-    # That an answer was 404 or 409 is said too.
-    assert [each for each in complaints if "Failed to load resource" not in each] == []
-
-
-def serious(page: Any) -> list[str]:
-    """What axe finds that keeps people out."""
-    page.evaluate(AXE)
-    found = page.evaluate("async () => JSON.stringify((await axe.run()).violations)")
-    return [
-        f"{each['id']}: {node['html'][:150]}"
-        for each in json.loads(found)
-        if each["impact"] in ("serious", "critical")
-        for node in each["nodes"]
-    ]
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

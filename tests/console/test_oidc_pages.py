@@ -1,11 +1,6 @@
 """Sign-in with a provider: with a real one in a process of its own, and with one that lies."""
 
-import json
 import re
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +15,7 @@ from gatepost.console.visit import COOKIE
 from gatepost.tenancy.person import Identity, Role
 from gatepost.tenancy.provider import GroupRole, Provider
 from net.lying_provider import LyingProvider, lying_provider
+from net.real_provider import real_provider
 
 PASSWORD = "correct horse battery staple"
 GROUPS = (
@@ -36,25 +32,8 @@ USERS = {
 
 @pytest.fixture(scope="module")
 def issuer() -> Iterator[str]:
-    """Of oidc-provider-mock, which is a whole provider but for its passwords."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    users = [f"--user-claims={json.dumps({'sub': sub, **claims})}" for sub, claims in USERS.items()]
-    command = [sys.executable, "-W", "ignore", "-m", "oidc_provider_mock", "--port", str(port), *users]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    issuer = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(600):
-            try:
-                httpx.get(f"{issuer}/.well-known/openid-configuration")
-                break
-            except httpx.TransportError:
-                assert process.poll() is None, "the provider ended"
-                time.sleep(0.1)
+    with real_provider(USERS) as issuer:
         yield issuer
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def at(console: Any, issuer: str, **said: Any) -> Any:

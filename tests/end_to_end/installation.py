@@ -69,6 +69,8 @@ class Installation:
     """Whether the Management API is served, on a port of its own."""
     console: bool = False
     """Whether the console is served, on a port of its own."""
+    console_host: str = "127.0.0.1"
+    """What browsers call it."""
     tables: str = ""
     """Whole tables for the end of gatepost.toml."""
     ports: dict[str, int] = field(default_factory=dict)
@@ -97,7 +99,7 @@ class Installation:
 
     @property
     def console_url(self) -> str:
-        return f"https://{self.name_of('console')}"
+        return f"https://{self.console_host}:{self.port_of('console')}"
 
     @property
     def config(self) -> Path:
@@ -126,8 +128,9 @@ class Installation:
         )
         api = f'[api]\naddress = "{self.name_of("api")}"\nrequests_per_minute = 100000\n' if self.api else ""
         console = (
-            f'[console]\naddress = "{self.name_of("console")}"\nrequests_per_minute = 100000\n' if self.console else ""
+            f'[console]\naddress = "{self.name_of("console")}"\nurl = "{self.console_url}"\n' if self.console else ""
         )
+        console += "requests_per_minute = 100000\n" if self.console else ""
         self.config.write_text(
             f'hostname = "{self.hostname}"\ndata = "data"\nworkers = {self.workers}\n{self.top_settings}\n'
             f'[tls]\ncertificate = "server.pem"\nkey = "server.key"\n{roots}{self.tls_settings}\n'
