@@ -12,6 +12,9 @@ function addLocalTimes(root) {
 addLocalTimes(document);
 new MutationObserver(() => addLocalTimes(document)).observe(document.body, { childList: true, subtree: true });
 
+// Where the pages do not fit side by side, the one that is open is in sight.
+document.querySelector("nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
+
 // The box takes a whole bounce, and Enter asks as in any search box.
 const box = document.getElementById("q");
 if (box) {
