@@ -55,6 +55,7 @@ def observed(config: Config, foresee: Foresee = foreseen) -> Observed:
     queue = found_out(lambda: _queue(config), _Queue((), ()))
     directory = found_out(lambda: _directory(config, foresee), _Directory((), (), False, ()))
     running = found.serve if found.is_running else None
+    needs_dns = running is not None and directory.needs_dns
     return Observed(
         now=now,
         version=running["version"] if running else __version__,
@@ -70,8 +71,8 @@ def observed(config: Config, foresee: Foresee = foreseen) -> Observed:
         faces=[Face(name=each["name"], address=each["address"], pid=each["pid"]) for each in running["faces"]]
         if running
         else (),
-        name_servers=_name_servers(config) if directory.needs_dns else (),
-        needs_dns=directory.needs_dns,
+        name_servers=_name_servers(config) if needs_dns else (),
+        needs_dns=needs_dns,
         queue=queue.counts,
         unreadable=queue.unreadable,
         damaged_trace=found_out(lambda: damaged_files(config.trace_folder), []),

@@ -37,7 +37,7 @@ def list_command(json: Json = False) -> None:
         context.warn(f"there is no [alarm] in {config.file}: alarms are neither raised nor sent")
 
 
-@alarm_app.command("test", help="Send a test by webhook and by mail. Exit code 1: the webhook did not take it.")
+@alarm_app.command("test", help="Send a test by webhook and by mail. Exit code 1: one of them failed.")
 def test_command(json: Json = False) -> None:
     config = context.config()
     if config.alarm is None:
@@ -51,7 +51,7 @@ def test_command(json: Json = False) -> None:
         )
     else:
         for each in tested:
-            done = "sent" if each.channel == "webhook" else "queued as soon as gatepost serve runs"
+            done = "sent" if each.channel == "webhook" else "queued as soon as a worker serves"
             context.say(f"{each.channel} to {each.to}: {each.problem or done}")
     if any(each.problem for each in tested):
         raise typer.Exit(context.NO)

@@ -9,6 +9,8 @@ from gatepost.app.status import relay_status
 from gatepost.cli import context
 from gatepost.cli.editing import print_facts
 
+_MOST_ENDS = 10
+
 status_app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
@@ -70,6 +72,16 @@ def _facts(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for each in found["certificates"]:
         of = f" of tenant {each['tenant']}" if each["tenant"] else ""
         yield "certificate", f"{each['what']}{of}, until {each['not_after'] or 'unknown'}"
+    yield from _ends(found)
+
+
+def _ends(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Certificates and tokens of tenants, and what else stops, within 30 days."""
+    for each in found["ends"][:_MOST_ENDS]:
+        of = f" of tenant {each['tenant']}" if each["tenant"] else ""
+        yield "ends", f"{each['due_at']}: {each['code']}, {each['about']}{of}"
+    if len(found["ends"]) > _MOST_ENDS:
+        yield "", f"and {len(found['ends']) - _MOST_ENDS} more: gatepost forecast"
 
 
 def _duration(seconds: int) -> str:

@@ -1,8 +1,10 @@
 """The document of `gatepost status`: every key of the contract, whatever there is."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from admin.status.well import MINUTE, WELL
+from gatepost.admin.forecast.forecast import ForecastCode, ForecastItem
 from gatepost.admin.status.status import status
 
 
@@ -36,3 +38,26 @@ def test_rates_are_of_minutes_that_are_over() -> None:
     rates = status(replace(WELL, minutes=minutes))["rates"]
     assert rates["last_minute"] == {**counted}
     assert (rates["last_hour"]["accepted"], rates["last_hour"]["refused"]) == (6, {"tls-required": 3})
+
+
+def test_what_ends_is_shown_before_it_is_a_problem() -> None:
+    token = ForecastItem(
+        code=ForecastCode.TOKEN_EXPIRES,
+        tenant="contoso",
+        connector="",
+        subject="t7",
+        due_at=datetime(2026, 12, 28, tzinfo=UTC),
+        says="API token t7 expires.",
+        do="make another",
+    )
+    found = status(replace(WELL, ending=[token, replace(token, due_at=None)]))
+    assert found["ok"] is True
+    assert found["ends"] == [
+        {
+            "code": "token-expires",
+            "tenant": "contoso",
+            "about": "t7",
+            "due_at": "2026-12-28T00:00:00Z",
+            "says": "API token t7 expires.",
+        }
+    ]

@@ -55,6 +55,17 @@ def status(seen: Observed) -> Record:
             }
             for each in seen.certificates
         ],
+        "ends": [
+            {
+                "code": each.code.value,
+                "tenant": each.tenant or None,
+                "about": each.about,
+                "due_at": time_text(each.due_at),
+                "says": each.says,
+            }
+            for each in seen.ending
+            if each.due_at is not None
+        ],
         "problems": [{"code": each.code, "about": each.about, "says": each.says, "do": each.do} for each in problems],
     }
 
