@@ -10,6 +10,7 @@ import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from gatepost.doctor.evidence import EvidenceBundle, ReplySeen
 from gatepost.exchange.objects import ExportedObject, InboundConnector
@@ -80,6 +81,26 @@ def parsed_networks(text: str) -> tuple[Network, ...]:
         return (ipaddress.ip_network(cleaned, strict=False),)
     except ValueError:
         return ()
+
+
+_OF_EXCHANGE_ONLINE: Final = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "40.92.0.0/15",
+            "40.107.0.0/16",
+            "52.100.0.0/14",
+            "104.47.0.0/17",
+            "2a01:111:f400::/48",
+            "2a01:111:f403::/48",
+        ),
+    )
+)
+"""The published ranges that Exchange Online's mail comes from and goes to."""
+
+
+def is_of_exchange_online(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    return any(address in network for network in _OF_EXCHANGE_ONLINE if network.version == address.version)
 
 
 def is_private(address: Address) -> bool:

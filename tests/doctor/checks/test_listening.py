@@ -3,7 +3,11 @@
 # ruff: noqa: E501 - evidence is as long as it is
 
 from doctor.pasted import commands, first
-from gatepost.doctor.checks.listening import edge_has_the_same_values, relay_listener_lists_its_clients
+from gatepost.doctor.checks.listening import (
+    edge_has_the_same_values,
+    listeners_trust_the_service_alike,
+    relay_listener_lists_its_clients,
+)
 from gatepost.doctor.path.joining import mail_path
 from gatepost.doctor.reading import read_text
 from gatepost.doctor.symptoms import symptoms
@@ -57,3 +61,20 @@ def test_an_edge_with_the_values_of_before_is_why_no_certificate_is_found():
     assert "no-certificate-found" in broken.explains
     (alone,) = edge_has_the_same_values(path(EDGE + named % "New CA"))
     assert "no-certificate-found" not in alone.explains
+
+
+FRONT_END = "Identity : {server}\\Default Frontend {server}\nBindings : {{0.0.0.0:25}}\nTlsDomainCapabilities : {{{capabilities}}}\n\n"
+TRUSTS = "mail.protection.outlook.com:AcceptCloudServicesMail"
+
+
+def test_a_listener_that_lost_what_the_others_have_needs_no_complaint():
+    text = FRONT_END.format(server="EX2", capabilities=TRUSTS) + FRONT_END.format(server="EX3", capabilities="")
+    (broken,) = listeners_trust_the_service_alike(mail_path(read_text(text, "shell.txt"), ()))
+    assert broken.cause == "tls-domain-capabilities-lost" and broken.subject == "EX3\\Default Frontend EX3"
+    assert TRUSTS in broken.edits[0].commands()[0].command
+
+
+def test_listeners_that_agree_are_left_alone():
+    for capabilities in (TRUSTS, ""):
+        text = "".join(FRONT_END.format(server=each, capabilities=capabilities) for each in ("EX2", "EX3"))
+        assert list(listeners_trust_the_service_alike(mail_path(read_text(text, "shell.txt"), ()))) == []

@@ -59,6 +59,7 @@ def all_checks(path: MailPath) -> tuple[Check, ...]:
         sending.sender_uses_tls,
         listening.listener_presents_what_the_service_expects,
         listening.listener_still_offers_starttls,
+        listening.listeners_trust_the_service_alike,
         listening.service_reaches_the_listener,
         listening.relay_listener_lists_its_clients,
         listening.edge_has_the_same_values,

@@ -26,6 +26,7 @@ _EXPLAINS: Final = frozenset(
 _DIGEST: Final = re.compile(r"\b(?P<digits>[0-9a-fA-F]{32,128})\b|Modulus=(?P<modulus>[0-9A-Fa-f]{64,4096})")
 _OF_CERTIFICATE: Final = re.compile(r"\bopenssl x509\b.{0,200}-(?:modulus|pubkey)\b")
 _OF_KEY: Final = re.compile(r"\bopenssl (?:rsa|pkey|ec)\b.{0,200}-(?:modulus|pubout)\b")
+_KEY_FILE: Final = re.compile(r"private key from file:? \"?(?P<file>/[^\s\":;]{3,200})", re.IGNORECASE)
 _FILE: Final = re.compile(r"(?:-in\s{1,10}|<\s{0,3})(?P<file>[^\s|;<>]{1,200})")
 
 
@@ -142,7 +143,9 @@ def _files_set(path: MailPath) -> tuple[str, str]:
     for one, other in (("tls_certificate", "tls_privatekey"), ("confclient_cert", "confclient_key")):
         if one in set_elsewhere and other in set_elsewhere:
             return set_elsewhere[one], set_elsewhere[other]
-    return "", ""
+    said = " ".join(each.quote for each in (*path.bundle.postfix_tls, *path.bundle.signs))
+    named = _KEY_FILE.search(said)
+    return values.client_certificate_file(path.bundle), named["file"] if named else ""
 
 
 def _pair(path: MailPath, certificate: str, key: str) -> Iterator[Edit]:

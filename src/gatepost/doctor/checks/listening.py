@@ -13,7 +13,7 @@ from gatepost.doctor.path.objects import MailPath, carries
 from gatepost.doctor.path.told import Told, claimed, inferred, seen
 from gatepost.doctor.repairs import RESTART_FRONT_END, Advice, Edit, SetPin
 from gatepost.exchange.objects import ReceiveConnector, TransportService
-from gatepost.exchange.powershell import argument
+from gatepost.exchange.powershell import argument, quoted
 
 _CLOUD: Final = ("outlook.com", "office365.us", "partner.outlook.cn", "mx.microsoft")
 
@@ -120,6 +120,65 @@ def listener_still_offers_starttls(path: MailPath) -> Iterator[Check]:
         ),
         place=22,
     )
+
+
+def listeners_trust_the_service_alike(path: MailPath) -> Iterator[Check]:
+    """One of the servers that take the service's mail does not take its word for hybrid headers, and the others do."""
+    listeners = [
+        each
+        for each in path.bundle.receive_connectors
+        if each.has("TlsDomainCapabilities") and "frontend" in each.text("Identity").casefold().replace(" ", "")
+    ]
+    model = next((each for each in listeners if _trusts_the_service(each)), None)
+    if model is None:
+        return
+    for each in listeners:
+        identity = each.text("Identity")
+        if _trusts_the_service(each) or not _is_of_one_role(model, each):
+            continue
+        capabilities = ",".join(map(quoted, model.values("TlsDomainCapabilities")))
+        yield Check(
+            cause="tls-domain-capabilities-lost",
+            standing="broken",
+            subject=identity,
+            says=f"'{identity}' does not take Exchange Online's word for hybrid mail: TlsDomainCapabilities is {each.text('TlsDomainCapabilities').strip('{}') or 'empty'}, on '{model.text('Identity')}' it is {model.text('TlsDomainCapabilities')}. What comes by it counts as mail from outside.",
+            premises=(
+                seen(
+                    each,
+                    each.attribute("TlsDomainCapabilities") or each,
+                    f"'{identity}': TlsDomainCapabilities {each.text('TlsDomainCapabilities') or 'empty'}",
+                ),
+                seen(
+                    model,
+                    model.attribute("TlsDomainCapabilities") or model,
+                    f"'{model.text('Identity')}': TlsDomainCapabilities {model.text('TlsDomainCapabilities')}",
+                ),
+            ),
+            explains=frozenset(
+                ("marked-external", "local-relay-refused", "relay-refused", "nothing-comes", "authenticated-only")
+            ),
+            way="in",
+            edits=(
+                Advice(
+                    "Exchange",
+                    f"Set-ReceiveConnector -Identity {argument(identity)} -TlsDomainCapabilities {capabilities}",
+                ),
+                Advice("Exchange", RESTART_FRONT_END),
+            ),
+            verify="The receive log shows TlsDomainCapabilities 'AcceptCloudServicesMail' for a session from Exchange Online on every server.",
+            alone=True,
+            place=24,
+        )
+
+
+def _trusts_the_service(connector: ReceiveConnector) -> bool:
+    return any("acceptcloudservicesmail" in each.casefold() for each in connector.values("TlsDomainCapabilities"))
+
+
+def _is_of_one_role(one: ReceiveConnector, other: ReceiveConnector) -> bool:
+    """`EX1\\Default Frontend EX1` and `EX2\\Default Frontend EX2`."""
+    first, second = one.text("Identity").partition("\\"), other.text("Identity").partition("\\")
+    return first[0] != second[0] and first[2].split()[:2] == second[2].split()[:2]
 
 
 # --- the way to the listener ----------------------------------------------------------------------------------------

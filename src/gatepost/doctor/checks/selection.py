@@ -18,7 +18,7 @@ from gatepost.doctor.certificates_told import (
 from gatepost.doctor.checks.check import Check, Need
 from gatepost.doctor.evidence import CertificateSeen, EventLogEntry
 from gatepost.doctor.path.objects import End, MailPath, Pin, Store, carries
-from gatepost.doctor.path.told import Told, inferred, seen
+from gatepost.doctor.path.told import Told, claimed, inferred, seen
 from gatepost.doctor.repairs import (
     Advice,
     Edit,
@@ -247,7 +247,26 @@ def _enabled(path: MailPath, store: Store) -> Iterator[Check]:
         )
         if not fitting:
             continue
-        if bound := next((each for each in fitting if each.smtp_bound), None):
+        bound = next((each for each in fitting if each.smtp_bound), None)
+        if bound is not None and (over := _replaced(path, bound, fitting[0])) is not None:
+            yield answer(
+                standing="broken",
+                says=f"The renewed certificate for {host} is in the store{_at(store.server)}, but only the old one is enabled for SMTP.",
+                premises=(
+                    seen(
+                        fitting[0],
+                        fitting[0],
+                        f"{fitting[0].thumbprint or shown(fitting[0])}: Services is '{fitting[0].services}'",
+                    ),
+                    over,
+                ),
+                edits=(EnableForSmtp(store, fitting[0]), RestartTransport(store.server)),
+                verify="Get-ExchangeCertificate shows S in its Services; the next session's log shows its thumbprint.",
+                alone=True,
+                place=5,
+            )
+            continue
+        if bound is not None:
             yield answer(
                 standing="holds",
                 says=f"{shown(bound)} is enabled for SMTP",
@@ -274,6 +293,20 @@ def _enabled(path: MailPath, store: Store) -> Iterator[Check]:
             alone=True,
             place=5,
         )
+
+
+def _replaced(path: MailPath, bound: CertificateSeen, newest: CertificateSeen) -> Told[object] | None:
+    """Why the certificate that is enabled for SMTP no longer counts: it ended, or somebody says that it was renewed."""
+    ends, later = at(bound.not_after), at(newest.not_after)
+    if newest.smtp_bound is not False or ends is None or later is None or later <= ends:
+        return None
+    if newest.issuer is not None and bound.issuer is not None and newest.issuer.key == bound.issuer.key:
+        return None  # of two with one issuer and subject transport takes the newer, enabled or not
+    over = bound.status.casefold() == "dateinvalid"
+    if over or (path.now is not None and (path.now.value.at or 0.0) > ends):
+        return seen(bound, bound, f"enabled for SMTP: {bound.thumbprint or shown(bound)}, which has ended")
+    said = next(path.bundle.prose_of("renewed-certificate"), None)
+    return claimed(said, said, said.quote) if said else None
 
 
 def a_public_certificate_is_enabled(path: MailPath) -> Iterator[Check]:
@@ -326,6 +359,12 @@ def _hosts_in_use(path: MailPath, store: Store, before: Store | None) -> Iterato
             given.add(host)
             known = seen if named or end.pin_is_empty else inferred  # the certificate that it names was not shown
             yield host, known(host, end.fact, f"{end.name or 'the connector'} goes by {host}")
+    for each in store.held:
+        if each.smtp_bound and not is_self_signed(each) and not _is_machines(each):
+            for host in names_of(each)[:1]:
+                if host not in given:
+                    given.add(host)
+                    yield host, seen(host, each, f"{host} is enabled for SMTP")
     for each in before.held if before else ():
         if each.smtp_bound and not is_self_signed(each):
             for host in names_of(each)[:1]:

@@ -63,7 +63,7 @@ def _delivery(
 
 _SENDMAIL: Final = re.compile(
     r"^(?:.{0,40}\s)?(?P<host>[\w.-]{1,80})\s(?:sm-mta|sendmail|sm-msp-queue|sm-acceptingconnections|sSMTP)\w{0,12}\[\d{1,9}\]:\s"
-    r"(?:\[ID \d{1,9} \w{1,12}\.\w{1,12}\]\s)?(?:(?P<id>[0-9A-Za-z]{12,18}):\s)?(?P<rest>.*)$"
+    r"(?:\[ID \d{1,9} \w{1,12}\.\w{1,12}\]\s)?(?:(?P<id>[0-9A-Za-z]{7,18}):\s)?(?P<rest>.*)$"
 )
 _FIELD: Final = re.compile(
     r"\b(?P<name>from|to|ctladdr|relay|dsn|stat|size|version|verify|cipher|error|reason|errno|ruleset|arg1|reject|reply)="

@@ -2,7 +2,13 @@
 
 # ruff: noqa: E501 - a pattern or a sentence broken over lines reads worse
 
-from gatepost.doctor.addresses import joined, parsed_address, parsed_networks, without_port
+from gatepost.doctor.addresses import (
+    is_of_exchange_online,
+    joined,
+    parsed_address,
+    parsed_networks,
+    without_port,
+)
 from gatepost.doctor.derived import Derived
 from gatepost.doctor.evidence import EvidenceBundle, QueueError, ReplySeen, SmtpSession
 from gatepost.doctor.finding import Cited, Finding, Fix, RuledOut, cite, found, rule, ruled_out
@@ -356,13 +362,13 @@ def receive_connector_ranges_stale(bundle: EvidenceBundle, facts: Derived) -> Fi
             for each in bundle.sessions
             if each.log == "receive"
             and (address := parsed_address(without_port(each.remote_endpoint)))
-            and "outlook.com" in (each.ehlo_name + each.remote_name).casefold()
+            and ("outlook.com" in (each.ehlo_name + each.remote_name).casefold() or is_of_exchange_online(address))
         ]
         peers += [
             (address, each.source, each.text)
             for each in bundle.relay_rejects
             if (address := parsed_address(each.client_address))
-            and "outlook.com" in (each.client_name + each.helo).casefold()
+            and ("outlook.com" in (each.client_name + each.helo).casefold() or is_of_exchange_online(address))
         ]
         outside = [
             each
