@@ -39,6 +39,7 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     "queue": ("gatepost.cli.queue", "queue_app", "List, hold, retry and remove queued mail."),
     "protocol-log": ("gatepost.cli.protocol_log", "protocol_log_app", "SMTP conversations."),
     "probe": ("gatepost.cli.probe", "probe_app", "Test how a host responds to a session and a certificate."),
+    "tls-policy": ("gatepost.cli.tls_policy", "tls_policy_app", "Show what is required of TLS for a domain, and why."),
     "doctor": ("gatepost.cli.doctor", "doctor_app", "Diagnose from bounces, logs, exports and certificates."),
     "token": ("gatepost.cli.token", "token_app", "Manage tokens of the Management API."),
     "person": ("gatepost.cli.person", "person_app", "Manage people of the console."),

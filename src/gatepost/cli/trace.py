@@ -198,8 +198,9 @@ def _told(event: Mapping[str, Any]) -> str:
     if event.get("by"):
         said.append(f"by {event['by']}")
     told = " ".join(said)
-    words = event["reply"] or event.get("why")
-    told += f": {words}" if words else ""
+    reply, why = event["reply"], event.get("why")
+    told += f": {reply or why}" if reply or why else ""
+    told += f" ({why})" if reply and why else ""
     return told + (f"; next attempt at {event['next_attempt_at']}" if event.get("next_attempt_at") else "")
 
 

@@ -190,8 +190,10 @@ class OutboundConnection(asyncio.Protocol):
         self._protocol: str | None = None
         """Of TLS, once it is up."""
         self._tls_failed_before = tls_failed
+        self.tls_verdict: TlsVerdict | None = None
+        """On what was demanded of TLS, once the session is ready."""
         self._tls_said: str | None = None
-        """What was demanded of TLS and came of it, in one line, once the session is ready."""
+        """The same in one line, where that is worth keeping."""
         self._gone = False
         self._paused = False
         self._working = False
@@ -222,6 +224,11 @@ class OutboundConnection(asyncio.Protocol):
             self._settings.most_transactions,
             self._machine.offers.most_transactions or self._settings.most_transactions,
         )
+
+    @property
+    def protocol(self) -> str | None:
+        """`TLSv1.3`; None: in the clear."""
+        return self._protocol
 
     def work(self) -> None:
         """There is mail to send: ask for it."""
@@ -441,6 +448,7 @@ class OutboundConnection(asyncio.Protocol):
 
     def _say_tls(self, verdict: TlsVerdict) -> None:
         """What is ordinary at level `none` and `opportunistic` goes without saying."""
+        self.tls_verdict = verdict
         if verdict.code in UNREMARKABLE and self._dial.demand.may_be_clear:
             return
         self._tls_said = verdict.says[:LONGEST_TLS_SAID]
