@@ -23,12 +23,18 @@ _SCRIPTS: Final = {
     Collected.EXCHANGE_ONLINE: "exchange-online.ps1",
     Collected.POSTFIX: "postfix.sh",
 }
+_PROMPTS: Final = {Collected.EXCHANGE: "[PS]", Collected.EXCHANGE_ONLINE: "PS"}
+"""As each shell prints it: the doctor knows by it which one answered."""
 
 
 def script_for(kind: Collected, *, redacted: bool) -> str:
     """The script; `redacted`: it hides names without being asked."""
-    name = _SCRIPTS[kind]
-    text = (files("gatepost.doctor") / "scripts" / name).read_text("utf-8")
-    if name.endswith(".ps1"):
-        return text.replace("@REDACT@", "$true" if redacted else "$false")
-    return text.replace("@REDACT@", "1" if redacted else "0")
+    text = _written(_SCRIPTS[kind])
+    if kind is Collected.POSTFIX:
+        return text.replace("@REDACT@", "1" if redacted else "0")
+    saving = _written("saving.ps1").replace("@PROMPT@", _PROMPTS[kind])
+    return text.replace("@SAVING@\n", f"{saving}\n").replace("@REDACT@", "$true" if redacted else "$false")
+
+
+def _written(name: str) -> str:
+    return (files("gatepost.doctor") / "scripts" / name).read_text("utf-8")

@@ -434,14 +434,6 @@ def _disabled(world: World, exported: objects.InboundConnector) -> Told[bool]:
     return (inferred if others else seen)(False, told, f"{exported.label}: Enabled False")
 
 
-def _is_the_sessions(world: World, index: int) -> bool:
-    """Whether a Partner connector is meant for this session: it is the only one, or names what the session showed."""
-    if len(world.exported) == 1:
-        return True
-    shown_address = world.address.how is How.SEEN
-    return shown_address and any(world.address.value in each for each in world.connectors[index].addresses)
-
-
 def _of_other_type(world: World, exported: objects.InboundConnector) -> Turned:
     """Beside a connector of the right type it may be meant for something else."""
     others = len(world.exported) > 1

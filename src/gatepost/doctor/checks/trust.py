@@ -145,7 +145,7 @@ def _stale_roots(cause: str, says: str, premises: tuple[Told[object], ...], rest
 def _trust(restart: str) -> Iterator[Edit]:
     yield Advice(
         "Windows",
-        "certutil -generateSSTFromWU roots.sst; Import-Certificate -FilePath roots.sst -CertStoreLocation Cert:\\LocalMachine\\Root   # on every hybrid server; without Internet access make the file elsewhere",
+        "certutil -generateSSTFromWU roots.sst; Import-Certificate -FilePath roots.sst -CertStoreLocation Cert:\\LocalMachine\\Root   # on every hybrid server; without Internet access make the file elsewhere, or import DigiCert Global Root G2 (SHA-1 DF3C24F9BFD666761B268073FE06D1CC8D4F82A4), which Exchange Online's certificates lead to",
     )
     yield Advice(
         "Windows",

@@ -366,9 +366,6 @@ _COMMAND = re.compile(
     r"EdgeSynchronization|HybridConfiguration|TransportService|TransportConfig|OrganizationConfig|TenantExemptionInfo|PfxCertificate|Certificate|"
     r"NetConnection|SmartHost|Mailbox|MessageTrace|OnPremServerReportInfo|HybridMailflow)\b[^\n]*)"
 )
-_PROMPT = re.compile(
-    r"^\s*(?:\[PS\]\s*)?(?:PS\s+)?(?:[A-Z]:\\[^>]*|[\w@.:~ /-]*[$#])?>*\s*$|^\s*(?:\[PS\]|PS)\b[^>]*>\s*"
-)
 _NOTHING = re.compile(
     r"returns? (?:nothing|no|an empty)|\W?no output|is empty|\(empty\)|\(none\)|nothing (?:is )?(?:returned|listed|there)|"
     r"shows? nothing|lists? nothing|keine (?:ausgabe|einträge)|liefert nichts|leer|comes back empty|no (?:inbound )?connectors?\b",

@@ -26,9 +26,6 @@ _VERB = re.compile(
 )
 _REPLY = re.compile(r"^\s{0,8}(?P<text>[2345]\d\d(?:-.*| .*|))$")
 _TLS = re.compile(r"^=== TLS started with cipher (?P<protocol>TLSv[\d.]+|SSL\w*)?", re.I)
-_CONNECTED = re.compile(
-    r"^=== Connected to (?P<host>\S+?)\.?$|^Trying ([0-9A-Fa-f.:]+?)\.{2,3}$|^=== Trying (\S+?)\.\.\.$"
-)
 _BEGINS = re.compile(
     r"^\s{0,40}(?:=== Trying|(?:<-|<~|S:|<<<)?\s*220[ -](?!2\.0\.0)[\w*-]+\.)|^\s*\S+[T ]\d\d:\d\d:\d\dZ? swaks\b", re.I
 )

@@ -465,51 +465,6 @@ def cross_premises_headers_lost(bundle: EvidenceBundle, facts: Derived) -> Findi
     )
 
 
-@rule(
-    "listener-root-store-too-old",
-    "K06",
-    "C05",
-    title="The on-premises server does not trust Microsoft's root",
-    side="sender",
-)
-def listener_root_store_too_old(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
-    status = next(
-        (
-            each
-            for each in bundle.tls
-            if each.log_owner_is in ("server", "")
-            and speaks_of(each.chain_status + each.quote, "listener-root-store-too-old.status")
-            and speaks_of(each.quote + each.chain_status, "listener-root-store-too-old.status-2")
-        ),
-        None,
-    )
-    microsoft = status and (
-        any(
-            each.session_id == status.session_id and "outlook.com" in (each.ehlo_name + each.remote_name).casefold()
-            for each in bundle.sessions
-            if each.session_id
-        )
-        or any("outlook.com" in " ".join(each.all_names) and each.role == "remote" for each in bundle.certificates)
-        or "outlook" in status.peer.casefold()
-    )
-    if status is None or not microsoft:
-        return None
-    return found(
-        "high",
-        90,
-        "Your server cannot build the chain of Exchange Online's certificate: the root (DigiCert Global Root G2) is missing in its store.",
-        [cite(status, f"chain validation status {status.chain_status or 'UntrustedRoot'}")],
-        fix=(
-            Fix("Windows", "certutil -f -verifyctl AuthRootWU   # and allow ctldl.windowsupdate.com"),
-            Fix(
-                "Windows",
-                "# or import DigiCert Global Root G2 (SHA-1 DF3C24F9BFD666761B268073FE06D1CC8D4F82A4) into LocalMachine\\Root",
-            ),
-        ),
-        verify="The receive log shows chain validation status 'Valid' for Exchange Online's sessions.",
-    )
-
-
 @rule("outbound-connector-disabled", "K07", title="The outbound connector is off while it is validated", side="tenant")
 def outbound_connector_disabled(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     words = "outbound-connector-disabled.not-of-the-connector"

@@ -9,7 +9,7 @@ from gatepost.doctor.derived import Derived
 from gatepost.doctor.evidence import EvidenceBundle
 from gatepost.doctor.finding import Cited, Finding, Fix, RuledOut, cite, found, rule, ruled_out
 from gatepost.doctor.senders import accepted_domain_keys, is_local_name, senders
-from gatepost.doctor.sentences import sentence, speaks_of
+from gatepost.doctor.sentences import speaks_of
 from gatepost.exchange.powershell import argument
 
 """A tenant's name, not a front end's."""
@@ -357,56 +357,3 @@ def other_cloud_tls_domain(bundle: EvidenceBundle, facts: Derived) -> Finding | 
             verify="The queue drains; the log shows MAIL FROM after the handshake.",
         )
     return None
-
-
-@rule("port-25-blocked", "H06", title="Port 25 is blocked on the way out", side="network")
-def port_25_blocked(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
-    spoken = any(
-        each.banner or each.ehlo_seen or each.replies for each in bundle.sessions if each.log != "receive"
-    ) or any(each.code in (550, 454, 250, 421) and each.trailer_host for each in bundle.replies)
-    failed: list[Cited] = []
-    for tls in bundle.postfix_tls:
-        if (
-            tls.kind == "connect-failed"
-            and speaks_of(tls.text + tls.quote, "port-25-blocked.shown")
-            and speaks_of(tls.text + tls.quote, "port-25-blocked.shown-2")
-        ):
-            failed.append(cite(tls.source, tls.text or tls.quote))
-    for delivery in bundle.postfix_deliveries:
-        if delivery.enhanced == "4.4.1" and speaks_of(delivery.response, "port-25-blocked.shown-3"):
-            failed.append(cite(delivery.source, delivery.response))
-    for error in bundle.queue_errors:
-        if (
-            speaks_of(error.last_error, "port-25-blocked.shown-4")
-            and not any(each.failure for each in bundle.tls)
-            and not dict(error.details).get("LastAttemptedServerName")
-        ):
-            failed.append(cite(error.source, error.last_error[:200]))
-    for reply in bundle.replies:
-        if reply.stage == "connect" and speaks_of(reply.text, "port-25-blocked.shown-5"):
-            failed.append(cite(reply.source, reply.quote or reply.text))
-    said = sentence(bundle, "port-25-blocked.said")
-    if said:
-        failed.append(cite(said.source, said.quote))
-    if not failed:
-        return None
-    if spoken:
-        return ruled_out("sessions on port 25 get through to a greeting")
-    telnet = next(
-        (each for each in bundle.prose_of("telnet-works") if each.quote != (said.quote if said else "")), None
-    )
-    if telnet:
-        return ruled_out("a manual connection to port 25 works")
-    return found(
-        "medium" if len(failed) < 2 and said is None else "high" if said and len(failed) > 1 else "medium",
-        86 if len(failed) > 1 else 70,
-        "Nothing answers on port 25: the provider or cloud blocks it on the way out. No connector is involved yet.",
-        failed[:4],
-        fix=(
-            Fix(
-                "network",
-                "Ask the provider to unblock outgoing port 25 (TCP) to the service's addresses: cloud providers and access lines block it by default; until then relay through a host that has it, or submit with a login on port 587",
-            ),
-        ),
-        verify="telnet <smart host> 25 shows a 220 banner from the sending server itself.",
-    )

@@ -119,58 +119,6 @@ def only_old_tls_versions(bundle: EvidenceBundle, facts: Derived) -> Finding | R
     )
 
 
-@rule("no-common-cipher", "I02", title="Sender and service have no cipher suite or group in common", side="sender")
-def no_common_cipher(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
-    alert = [
-        cite(each)
-        for each in bundle.tls
-        if each.alert in (_HANDSHAKE_FAILURE, _INSUFFICIENT_SECURITY)
-        or speaks_of(each.failure, "no-common-cipher.alert")
-    ]
-    alert = [each for each in alert if "Cannot start TLS: handshake failure" not in each.says or "alert" in each.says]
-    schannel = [
-        cite(each, each.message[:200])
-        for each in bundle.events
-        if each.event_id in (36874, 36887, 36888) and speaks_of(each.message, "no-common-cipher.schannel")
-    ]
-    settings = next(
-        (
-            each
-            for each in bundle.postfix_settings
-            if each.name
-            in (
-                "smtp_tls_ciphers",
-                "smtp_tls_mandatory_ciphers",
-                "tls_high_cipherlist",
-                "smtp_tls_exclude_ciphers",
-                "tls_medium_cipherlist",
-                "tls_eecdh_auto_curves",
-            )
-        ),
-        None,
-    )
-    said = sentence(bundle, "no-common-cipher.said")
-    if not alert and not schannel:
-        return None
-    return found(
-        "high" if alert and (settings or said) and any("shared cipher" in each.says for each in alert) else "medium",
-        90 if settings or said else 82,
-        "The handshake fails because both sides have no cipher suite, curve or signature algorithm in common.",
-        [*alert[:2], *schannel[:1], *([cite(settings)] if settings else []), *([cite(said)] if said else [])],
-        fix=[
-            Fix(
-                "Windows",
-                "Enable-TlsCipherSuite -Name TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384   # and TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256; then restart",
-            ),
-            Fix(
-                "Postfix",
-                "postconf -X smtp_tls_exclude_ciphers tls_high_cipherlist && postconf -e 'smtp_tls_mandatory_ciphers = medium' && postfix reload",
-            ),
-        ],
-        verify="openssl s_client -starttls smtp -connect HOST:25 shows the cipher agreed on.",
-    )
-
-
 @rule("hello-too-large-for-middlebox", "I03", title="A box on the way drops the new, larger TLS hello", side="network")
 def hello_too_large_for_middlebox(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
     said = sentence(bundle, "hello-too-large-for-middlebox.said")

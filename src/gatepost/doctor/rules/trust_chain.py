@@ -575,48 +575,6 @@ def clock_or_not_yet_valid(bundle: EvidenceBundle, facts: Derived) -> Finding | 
     )
 
 
-@rule("weak-signature-or-key", "C08", title="A signature or key in the chain is too weak", side="pki")
-def weak_signature_or_key(bundle: EvidenceBundle, facts: Derived) -> Finding | RuledOut | None:
-    weak = next(
-        (
-            each
-            for each in bundle.certificates
-            if each.role not in ("root", "remote", "old")
-            and not (each.role == "stored" and each.smtp_bound is False)
-            and (
-                speaks_of(each.signature_algorithm, "weak-signature-or-key.weak")
-                or (
-                    each.key_bits is not None
-                    and "ec" not in each.signature_algorithm.casefold()
-                    and 512 <= each.key_bits < 2048
-                )
-            )
-        ),
-        None,
-    )
-    said = _told(
-        bundle,
-        "weak-signature-or-key.said",
-    )
-    if not said and not (weak and facts.failed_relay and not is_self_signed(weak)):
-        return None
-    return found(
-        "high" if said and weak else "medium",
-        91 if said else 84,
-        "The chain holds a signature or key that peers with TLS 1.2 and later refuse.",
-        [
-            *said[:1],
-            *(
-                [cite(weak, f"{shown(weak)}: {weak.signature_algorithm or ''} {weak.key_bits or ''}".strip())]
-                if weak
-                else []
-            ),
-        ],
-        fix=[Fix("PKI", "have the certificate reissued with SHA-256 and a key of 2048 bits or more")],
-        verify="openssl x509 -noout -text shows sha256WithRSAEncryption and Public-Key: (2048 bit).",
-    )
-
-
 @rule(
     "root-not-yet-trusted",
     "C09",

@@ -11,25 +11,7 @@ param(
     [int]$Days = 2
 )
 
-$ErrorActionPreference = 'Continue'
-New-Item -ItemType Directory -Force -Path $Folder | Out-Null
-
-function Hide-Names([string]$Text) {
-    if ($Redact) { return [regex]::Replace($Text, "[A-Za-z0-9.!#%&*+=?^_{|}~-]+@", 'user@') }
-    return $Text
-}
-
-function Save-Output([string]$File, [string]$Command) {
-    $shown = "PS C:\>$Command`r`n`r`n"
-    try {
-        $shown += (Invoke-Expression $Command | Out-String -Width 4096)
-    }
-    catch {
-        $shown += $_.Exception.Message
-    }
-    Add-Content -Encoding UTF8 -Path (Join-Path $Folder $File) -Value (Hide-Names $shown)
-}
-
+@SAVING@
 Save-Output 'tenant.txt' 'Get-Date'
 Save-Output 'inbound-connectors.txt' 'Get-InboundConnector -ResultSize Unlimited | Format-List Name,Enabled,ConnectorType,ConnectorSource,SenderDomains,SenderIPAddresses,TlsSenderCertificateName,RequireTls,RestrictDomainsToIPAddresses,RestrictDomainsToCertificate,AssociatedAcceptedDomains,CloudServicesMailEnabled,TreatMessagesAsInternal,EFSkipLastIP,EFSkipIPs,WhenCreatedUTC,WhenChangedUTC'
 Save-Output 'outbound-connectors.txt' 'Get-OutboundConnector -IncludeTestModeConnectors $true | Format-List Name,Enabled,ConnectorType,RecipientDomains,SmartHosts,UseMXRecord,TlsDomain,TlsSettings,CloudServicesMailEnabled,RouteAllMessagesViaOnPremises,IsTransportRuleScoped,SmtpDaneMode,MtaStsMode,WhenChangedUTC'
