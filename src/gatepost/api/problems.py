@@ -15,8 +15,8 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
-from gatepost.errors import BadToken, NotFound, Refused, with_keys
-from gatepost.https.problem import Problem
+from gatepost.errors import BadToken, Refused, with_keys
+from gatepost.https.problem import Problem, refusal, unavailable
 from gatepost.queue.store import StoreError
 
 
@@ -42,18 +42,6 @@ def unauthenticated(error: BadToken) -> Problem:
     )
 
 
-def refusal(error: Refused, *, to_tenant: bool) -> Problem:
-    """422 is for what the document does not allow; what it allows and the relay will not do is a conflict."""
-    said = error.to_tenant if to_tenant else error.said
-    return Problem(
-        404 if isinstance(error, NotFound) else 409,
-        error.code,
-        with_keys(said.message),
-        field=error.field.name if error.field else None,
-        do=with_keys(said.next_step) or None,
-    )
-
-
 _STATUS_PROBLEMS = {
     404: ("not-found", "not found", "see /v1/openapi.json for what there is"),
     405: ("method-not-allowed", "method not allowed", "see the Allow header"),
@@ -67,12 +55,11 @@ def install(app: FastAPI, routes: Sequence[Route]) -> None:
 
     @app.exception_handler(Refused)
     def refused(request: Request, error: Refused) -> JSONResponse:
-        return refusal(error, to_tenant=request.state.caller.token.tenant is not None).response
+        return refusal(error, with_keys, to_tenant=not request.state.caller.is_operator).response
 
     @app.exception_handler(StoreError)
     def store(request: Request, error: StoreError) -> JSONResponse:
-        says = "stored data is unavailable right now"
-        return Problem(503, "store-unavailable", says, do="try again", headers={"Retry-After": "5"}).response
+        return unavailable().response
 
     @app.exception_handler(RequestValidationError)
     def malformed(request: Request, error: RequestValidationError) -> JSONResponse:

@@ -6,10 +6,7 @@ Laws: a page is open to whom `pages.PAGES` says, and to nobody else; a write com
 is refused is a page like any other, with what to do next.
 """
 
-import asyncio
-import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
 from http.cookies import CookieError, SimpleCookie
@@ -29,17 +26,13 @@ from gatepost.console.attempts import Attempts
 from gatepost.console.page import Page, Who
 from gatepost.console.rendering import HEADERS, link, page
 from gatepost.console.visit import COOKIE, Visit, Visitor, csrf_of
-from gatepost.errors import NotFound, Refused, with_options
-from gatepost.https.gate import Answer, App, Body, Gate, Message, Peer, Receive, header, must_not_hurry
-from gatepost.https.problem import Problem
-from gatepost.https.rates import Allotment, Rate
-from gatepost.https.slots import Slots
+from gatepost.errors import Refused, with_options
+from gatepost.https.admission import Admission
+from gatepost.https.gate import Answer, App, Gate, Message, Peer, Receive, header
+from gatepost.https.problem import Problem, refusal, unavailable
 from gatepost.queue.store import StoreError
 
-AUDIT_A_DAY: Final = 32 * 1024 * 1024
-"""Octets that one tenant's people may add to the audit, which is never thrown away."""
 _LARGEST_FORM: Final = 64 * 1024
-_LOOK_AT_ONCE: Final = 8
 
 
 class ConsoleGate(Gate):
@@ -52,47 +45,38 @@ class ConsoleGate(Gate):
         self._judging = Judging(config)
         self._attempts = Attempts(console.requests_per_minute)
         self._providers = open_identity_providers(console)
-        self._addresses = Rate(console.requests_per_minute)
-        self._people = Rate(console.requests_per_minute)
-        self._audit = Allotment(AUDIT_A_DAY)
-        self._slots = Slots(console.limits)
-        self._looking = ThreadPoolExecutor(_LOOK_AT_ONCE, "session")
+        self._admission = Admission(console, "session")
 
     async def answer(self, scope: Message, receive: Receive, answer: Answer) -> None:
         peer = Peer(scope, self._console)
         cookies = _cookies(scope)
         secret = cookies.get(COOKIE, "")[:100]
-        entered = await self._entered(peer, secret) if secret else None
+        entered = await self._admission.looked_up(peer, self._look, secret) if secret else None
         query = _pairs(scope.get("query_string", b"").decode("latin-1"))
         visit = self._visit(scope, peer, cookies, entered, query)
         scope.setdefault("state", {})["visit"] = visit
         if entered is None:
-            if not peer.is_operators:
-                must_not_hurry(self._addresses.wait_s(peer.key, time.monotonic()), "from this address")
-            with self._slots.unknown(peer.crowd, are_operators=peer.is_operators):
-                await self._app(scope, Body(scope, receive, self._console.limits.body_rate), answer)
+            self._admission.count_address(peer)
+            with self._admission.unknown(peer):
+                await self._app(scope, self._admission.body(scope, receive), answer)
             return
         person = entered.person
-        must_not_hurry(self._people.wait_s(person.name, time.monotonic()), "by this person")
-        if scope["method"] == "POST" and person.tenant is not None and scope["path"] != "/sign-out":
-            must_not_hurry(self._audit.wait_s(person.tenant, time.monotonic()), "that change much, by this tenant")
-        with self._slots.known(person.name, person.tenant):
-            await self._app(scope, Body(scope, receive, self._console.limits.body_rate), answer)
+        self._admission.count_caller(person.name, "by this person")
+        if scope["method"] == "POST" and scope["path"] != "/sign-out":
+            self._admission.count_write(person.tenant)
+        with self._admission.known(person.name, person.tenant):
+            await self._app(scope, self._admission.body(scope, receive), answer)
 
     def refusal(self, problem: Problem, scope: Message) -> Response:
         visit = scope.get("state", {}).get("visit") or self._visit(scope, None, {}, None, {})
         return refused(visit, problem)
-
-    async def _entered(self, peer: Peer, secret: str) -> Entered | None:
-        with self._slots.unknown(peer.crowd, are_operators=peer.is_operators):
-            return await asyncio.get_running_loop().run_in_executor(self._looking, self._look, secret)
 
     def _look(self, secret: str) -> Entered | None:
         try:
             with closing(open_editor(self._config)) as editor:
                 return signing_in.entered(editor, secret, datetime.now(UTC))
         except StoreError:
-            raise _unavailable() from None
+            raise unavailable() from None
 
     def _visit(
         self,
@@ -111,7 +95,7 @@ class ConsoleGate(Gate):
                 who=f"person {entered.person.name}",
                 of_tenant=entered.person.tenant,
                 address=address,
-                audit=self._audit,
+                audit=self._admission.audit,
                 entered=entered,
                 sees_subjects=not entered.person.role.sees_trace_only,
                 csrf=csrf_of(cookies[COOKIE][:100]),
@@ -151,12 +135,10 @@ async def _shown(each: Page, request: Request) -> Response:
     except Problem as problem:
         return refused(visit, problem)
     except Refused as error:
-        said = error.said if visitor is None or visitor.is_operator else error.to_tenant
-        status = 404 if isinstance(error, NotFound) else 409
-        do = with_options(said.next_step) or None
-        return refused(visit, Problem(status, error.code, with_options(said.message), do=do))
+        to_tenant = visitor is not None and not visitor.is_operator
+        return refused(visit, refusal(error, with_options, to_tenant=to_tenant))
     except StoreError:
-        return refused(visit, _unavailable())
+        return refused(visit, unavailable())
 
 
 def refused(visit: Visit, problem: Problem) -> Response:
@@ -209,8 +191,3 @@ def _cookies(scope: Message) -> Mapping[str, str]:
         return {name: morsel.value for name, morsel in SimpleCookie(header(scope, b"cookie")).items()}
     except CookieError:
         return {}
-
-
-def _unavailable() -> Problem:
-    says = "stored data is unavailable right now"
-    return Problem(503, "store-unavailable", says, do="try again", headers={"Retry-After": "5"})
