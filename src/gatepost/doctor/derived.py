@@ -183,7 +183,8 @@ class Derived:
     @cached_property
     def failed_at(self) -> float | None:
         """When the first refusal, or else the first failed handshake, happened."""
-        times = [when for each in self.bundle.replies if each.code >= 400 and (when := at(each.at or each.trailer_at))]
+        refused = (each for each in self.bundle.replies if each.code >= 400)
+        times = [when for each in refused if (when := at(each.at) or at(each.trailer_at))]  # syslog's has no year
         times += [when for tls in self.bundle.tls if tls.established is False and (when := at(tls.at))]
         times += [when for error in self.bundle.queue_errors if (when := at(error.at))]
         undelivered = (each for each in self.bundle.postfix_deliveries if each.status in ("deferred", "bounced"))

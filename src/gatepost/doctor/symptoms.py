@@ -105,6 +105,18 @@ def _symptoms(bundle: EvidenceBundle) -> Iterator[Symptom]:
                 server=event.server,
                 at=event.at,
             )
+    for event in bundle.events:
+        if "schannel" in event.provider.casefold() and event.alert in _ALERTS:
+            kind, cause = _ALERTS[event.alert]
+            yield Symptom(
+                kind=kind,
+                how=How.SEEN,
+                fact=event,
+                says=event.message[:300],
+                server=event.server,
+                at=event.at,
+                cause=cause,
+            )
     for each in bundle.tls:
         if each.failure and each.log_owner_is != "server":
             kind = "key-unusable" if "credentials" in each.failure.casefold() else "handshake-broke"
@@ -132,6 +144,8 @@ def _symptoms(bundle: EvidenceBundle) -> Iterator[Symptom]:
             yield Symptom(kind=told, how=How.CLAIMED, fact=fact, says=fact.quote, way=_WAYS.get(told, ""))
 
 
+_ALERTS = {70: ("old-tls-only", "only-old-tls-versions"), 40: ("handshake-failure", "no-common-cipher")}
+"""RFC 8446 6: protocol_version, handshake_failure; of other alerts Schannel's events do not say enough."""
 _LISTENING = ("frontend", "receive connector", "default frontend", "client frontend", "inbound")
 _IN_WORDS = {"cloud-to-on-premises": "nothing-comes", "on-premises-to-cloud": "nothing-goes", "queues": "nothing-goes"}
 _WAYS: dict[str, Literal["out", "in", ""]] = {"nothing-comes": "in", "nothing-goes": "out"}

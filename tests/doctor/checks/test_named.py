@@ -27,3 +27,27 @@ def test_a_service_that_does_not_know_the_sender_is_no_refused_login():
     log = "Message rejected: 554 Message rejected: Email address is not verified. The following identities failed the check in region US-EAST-1: a@tern.example\n"
     refused = first(log=log)
     assert refused and refused.rule == "sender-not-verified-at-service" and "create-email-identity" in commands(refused)
+
+
+def test_where_an_object_says_the_same_the_repair_is_the_objects():
+    connector = "Identity : MX1\\Anonymous Relay\nBindings : {0.0.0.0:25}\nRemoteIPRanges : {10.8.0.20, 10.8.0.21}\nPermissionGroups : AnonymousUsers\nEnabled : True\n"
+    words = "The scanner (10.8.0.31) gets: 550 5.7.54 SMTP; Unable to relay recipient in non-accepted domain\n"
+    refused = first(connector=connector, words=words)
+    assert refused and refused.rule == "recipient-not-in-accepted-domains"
+    assert "-RemoteIPRanges @{Add='10.8.0.31'}" in commands(refused) and "New-ReceiveConnector" not in commands(refused)
+
+
+def test_an_alert_in_a_schannel_event_names_the_old_version():
+    event = "Log Name: System\nSource: Schannel\nEvent ID: 36887\nComputer: APP01\nDescription: A fatal alert was received from the remote endpoint. The TLS protocol defined fatal alert code is 70.\n"
+    told = first(event=event)
+    assert told and told.rule == "only-old-tls-versions"
+
+
+def test_exim_that_goes_on_without_tls_shows_no_certificate():
+    log = (
+        "2026-05-05 09:00:00 1w9Yh5-000000008kQ-2Gd3 H=tern-example.mail.protection.outlook.com [52.1.1.1] TLS error on connection (gnutls_handshake): A TLS fatal alert has been received.\n"
+        "2026-05-05 09:00:00 1w9Yh5-000000008kQ-2Gd3 TLS session failure: delivering unencrypted to tern-example.mail.protection.outlook.com [52.1.1.1] (not in hosts_require_tls)\n"
+        "2026-05-05 09:00:00 1w9Yh5-000000008kQ-2Gd3 ** a@gull.example R=r T=t H=tern-example.mail.protection.outlook.com [52.1.1.1]: SMTP error from remote mail server after RCPT TO:<a@gull.example>: 550 5.7.64 TenantAttribution; Relay Access Denied [X.prod.outlook.com 2026-05-05T09:00:00.000Z 08DE61E5A0B7C144]\n"
+    )
+    told = first(log=log)
+    assert told and told.rule == "fell-back-to-plain-text" and "hosts_require_tls" in commands(told)

@@ -72,6 +72,7 @@ def all_checks(path: MailPath) -> tuple[Check, ...]:
         handshake.client_speaks_a_version_of_today,
         handshake.client_offers_a_version_of_today,
         handshake.signature_algorithm_is_known,
+        handshake.nothing_goes_in_plain_text,
         handshake.nobody_replaces_certificates,
         between.service_shows_its_own_certificate,
         between.full_packets_pass,

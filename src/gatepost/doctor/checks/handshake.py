@@ -281,6 +281,28 @@ def _is_odd(certificate: CertificateSeen) -> bool:
 # --- who stands between ---------------------------------------------------------------------------------------------
 
 
+def nothing_goes_in_plain_text(path: MailPath) -> Iterator[Check]:
+    """Exim tries again without TLS where it is not demanded, and then shows no certificate."""
+    plain = next((each for each in path.bundle.tls if "unencrypted" in each.quote.casefold()), None)
+    refused = path.symptoms_of(("not-attributed", "wrong-region", "no-starttls"))
+    if plain is None or not refused:
+        return
+    yield Check(
+        cause="fell-back-to-plain-text",
+        standing="broken",
+        subject=plain.peer or "relay",
+        says="The handshake failed first; the program tried again in plain text, without a certificate, and only then came the refusal.",
+        premises=(seen(plain, plain), seen(refused[0].says, refused[0].fact, refused[0].says)),
+        explains=frozenset(each.kind for each in refused),
+        way="out",
+        verify="A handshake that fails now defers instead of bouncing; what broke it stands in the first lines.",
+        needs=(
+            Need("openssl s_client -starttls smtp -connect HOST:25 -cert FILE -key FILE from the sending server", 1),
+        ),
+        place=30,
+    )
+
+
 def nobody_replaces_certificates(path: MailPath) -> Iterator[Check]:
     found = signs(path, "anti-virus-issuer")
     if not found:

@@ -185,7 +185,14 @@ def recipient(path: MailPath) -> str:
     told += [each.forward_path for each in bundle.postfix_deliveries if each.status not in ("sent", "")]
     told += [each.recipient for each in bundle.traced if each.event.casefold() != "delivered"]
     told += [each for session in bundle.sessions if session.accepted is False for each in session.forward_paths]
-    return only(told) or next(iter(filter(None, told)), "")
+    return only(told) or next(iter(filter(None, told)), "") or _only_mailbox(bundle)
+
+
+def _only_mailbox(bundle: EvidenceBundle) -> str:
+    """The one mailbox that is written about, where it is nobody's that sends."""
+    sending = {each.reverse_path.casefold() for each in senders(bundle)}
+    named = only(each.value for each in bundle.names if each.kind == "mailbox")
+    return "" if named.casefold() in sending else named
 
 
 def sender(path: MailPath) -> str:
