@@ -31,7 +31,18 @@ def pytest_sessionstart() -> None:
     try:
         if os.geteuid() != 0:
             raise PeerError("real peers need a root of their own each: run this as root")
-        for name in ("postfix", "exim", "opensmtpd", "swaks", "prometheus", "opendkim", "dkimpy", "rspamd"):
+        for name in (
+            "postfix",
+            "exim",
+            "opensmtpd",
+            "swaks",
+            "prometheus",
+            "opendkim",
+            "dkimpy",
+            "rspamd",
+            "knot",
+            "unbound",
+        ):
             unpacked(name)
     except PeerError as error:
         if os.environ.get("CI") == "true":

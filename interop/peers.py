@@ -65,6 +65,8 @@ KNOWN = {
     "opendkim": Peer(packages=("opendkim",), accounts=("opendkim",), programs=("usr/sbin/opendkim",)),
     "dkimpy": Peer(packages=("python3-dkim", "python3-nacl"), programs=()),
     "rspamd": Peer(packages=("rspamd",), programs=("usr/bin/rspamd", "usr/bin/rspamc")),
+    "knot": Peer(packages=("knot",), programs=("usr/sbin/knotd",)),
+    "unbound": Peer(packages=("unbound",), programs=("usr/sbin/unbound",)),
     "swaks": Peer(packages=("swaks", "libnet-ssleay-perl"), programs=()),
 }
 

@@ -19,7 +19,7 @@ class PostfixReceiver:
 
     def __init__(self, folder: Path, pki: Pki, outside: int) -> None:
         self.ports = {way: free_port() for way in WAYS}
-        server = pki.leaf("receiver.example.org")
+        server = self.certificate = pki.leaf("receiver.example.org")
         self._postfix = Postfix(
             folder,
             settings={

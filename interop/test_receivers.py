@@ -68,12 +68,16 @@ def _connect(world: World, token: str, port: int, *tls: str) -> None:
 
 
 def _send(world: World, recipient: str, content: bytes) -> None:
-    """By contoso's certificate."""
+    send_by(world, world.port, recipient, content)
+
+
+def send_by(world: World, port: int, recipient: str, content: bytes) -> None:
+    """By contoso's certificate, to a relay at `port`."""
     good = world.states["good"]
     assert good.chain and good.key
     context = ssl.create_default_context(cafile=str(world.pki.roots_file))
     context.check_hostname = False
     context.load_cert_chain(good.chain, good.key)
-    with smtplib.SMTP("127.0.0.1", world.port, local_hostname="mail.contoso.com", timeout=60) as client:
+    with smtplib.SMTP("127.0.0.1", port, local_hostname="mail.contoso.com", timeout=60) as client:
         client.starttls(context=context)
         client.sendmail("alice@contoso.com", [recipient], content, mail_options=["BODY=8BITMIME"])
