@@ -5,6 +5,7 @@ reverse-path), and one for TLS sessions where only the client's certificate does
 """
 
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,7 +95,8 @@ def _postfix_settings(certificates: Certificates, sink_port: int) -> dict[str, s
 class GatepostContestant:
     name = "Gatepost"
 
-    def __init__(self, folder: Path, certificates: Certificates, sink_port: int) -> None:
+    def __init__(self, folder: Path, certificates: Certificates, sink_port: int, workers: int | None = None) -> None:
+        """`workers`: None for the default."""
         from gatepost import __version__
 
         self.version = __version__
@@ -107,6 +109,7 @@ class GatepostContestant:
                 "key": certificates.server.key_file,
                 "client_roots": certificates.roots,
             },
+            more=f"workers = {workers}" if workers else "",
         )
         for tenant in ("contoso", "northwind", "fabrikam"):
             relay.set_up("tenant", "add", tenant)
@@ -123,8 +126,10 @@ class GatepostContestant:
     def pid(self) -> int:
         return self._relay.pid
 
-    def start(self) -> None:
-        self._relay.start()
+    def start(
+        self, environment: Mapping[str, str] | None = None, *, under: Sequence[str] = (), seconds: float = 30.0
+    ) -> None:
+        self._relay.start(environment, under=under, seconds=seconds)
 
     def stop(self) -> None:
         self._relay.stop()

@@ -92,11 +92,15 @@ def _head(options: argparse.Namespace, at: datetime) -> str:
 class Scene:
     """One mode of load on a running server."""
 
-    def __init__(self, mode: str, server: GatepostContestant, certificates: Certificates, sink: Sink) -> None:
+    def __init__(
+        self, mode: str, server: GatepostContestant, certificates: Certificates, sink: Sink, seconds: float = 120.0
+    ) -> None:
+        """`seconds`: what a load may take."""
         self._mode = mode
         self._server = server
         self._client = certificates.client
         self._sink = sink
+        self._seconds = seconds
 
     def send(self, messages: int) -> None:
         due = self._sink.deliveries + messages
@@ -113,12 +117,12 @@ class Scene:
                 key=None if plain else self._client.key_file,
             )
         )
-        self._sink.wait_for(due, seconds=120)
+        self._sink.wait_for(due, seconds=self._seconds)
 
     def by_function(self, messages: int, record: Path) -> str:
         """Shares of the processor time, from the stack's top alone: the libraries keep no frame pointers."""
         words = ["perf", "record", "-e", "cpu-clock", "-F", str(SAMPLES_PER_SECOND), "-o", str(record), "-p"]
-        with _watching([*words, ",".join(self._workers())]):
+        with _watching([*words, ",".join(self.workers())]):
             self.send(messages)
         parts = _shares(record, "dso", MOST_PARTS)
         functions = _shares(record, "dso,symbol", MOST_FUNCTIONS)
@@ -127,7 +131,7 @@ class Scene:
         )
 
     def by_system_call(self, messages: int, record: Path) -> str:
-        pids = [word for pid in self._workers() for word in ("-p", pid)]
+        pids = [word for pid in self.workers() for word in ("-p", pid)]
         with _watching(["strace", "-f", "-c", "-U", "calls,name", "-S", "calls", "-o", str(record), *pids]):
             self.send(messages)
         lines = [f"--- {self._mode}: system calls a message"]
@@ -137,7 +141,7 @@ class Scene:
                 lines.append(f"{int(count) / messages:8.2f}  {name.strip()}")
         return "\n".join([*lines, ""])
 
-    def _workers(self) -> list[str]:
+    def workers(self) -> list[str]:
         return [str(pid) for pid in sorted(descendants(self._server.pid)) if _name(pid).startswith("worker-")]
 
 

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,11 +58,13 @@ class Relay:
         assert self._process is not None
         return self._process.pid
 
-    def start(self, environment: Mapping[str, str] | None = None) -> None:
-        """`environment`: variables beside our own."""
+    def start(
+        self, environment: Mapping[str, str] | None = None, *, under: Sequence[str] = (), seconds: float = 30.0
+    ) -> None:
+        """`environment`: variables beside our own; `under`: a program that runs it; `seconds`: until it greets."""
         with self.output.open("ab") as stream:
             self._process = subprocess.Popen(
-                [*DIES_WITH_US, *_program(), "--config", "gatepost.toml", "serve"],
+                [*DIES_WITH_US, *under, *_program(), "--config", "gatepost.toml", "serve"],
                 cwd=self.folder,
                 env={**os.environ, **(environment or {})},
                 stdin=subprocess.DEVNULL,
@@ -71,7 +73,7 @@ class Relay:
                 start_new_session=True,
             )
         for port in self._ports:
-            wait_for_greeting(port, self._process, self.output)
+            wait_for_greeting(port, self._process, self.output, seconds)
 
     def stop(self) -> None:
         if self._process is not None:
