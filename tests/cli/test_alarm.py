@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from end_to_end.installation import Installation
-from gatepost.alarm.alarms import Alarm, AlarmState, Looked
+from gatepost.alarm.alarms import Alarm, AlarmState
 from gatepost.store.alarm.sqlite_alarms import SqliteAlarms
 
 
@@ -36,7 +36,7 @@ def test_alarms_are_listed_with_the_next_step_while_they_fire(tmp_path: Path) ->
             do="look",
         )
     )
-    SqliteAlarms(relay.settings.alarms_file).keep(Looked(alarms=alarms, notifications=[]), ["mail"])
+    SqliteAlarms(relay.settings.alarms_file).keep(alarms, [], ["mail"])
     shown = relay("alarm", "list")
     assert "queue-old, since 2026-12-01T12:00:00Z" in shown and shown.count("→ look") == 1 and "\x1b" not in shown
     found = json.loads(relay.here("alarm", "list", "--json").stdout)["alarms"]

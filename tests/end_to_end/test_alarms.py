@@ -52,6 +52,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory, outside: Outside) -> Iterato
 
 
 def test_a_test_reaches_the_webhook_and_the_mailbox(scene: Scene) -> None:
+    wait_until(scene.relay.settings.alarms_file.exists, "the first look")
     failed = scene.relay("alarm", "test", expect=1)
     assert "https://localhost" in failed and "capability" not in failed and SECRET not in failed
     mail = taken(scene.internet, to="ops@outside.example")

@@ -143,7 +143,9 @@ def _alarms_can_be_signed(config: Config) -> None:
     if config.alarm and config.alarm.webhook:
         try:
             read_secret(config.alarm)
-        except SecretError as error:
+            if config.alarm.roots:
+                read_chain(config.alarm.roots)
+        except (SecretError, CredentialError) as error:
             raise StartError(str(error)) from None
 
 

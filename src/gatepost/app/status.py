@@ -22,7 +22,7 @@ from gatepost.app.own_credentials import certificates, foreseen
 from gatepost.config import Config
 from gatepost.net.dns import is_address
 from gatepost.net.name_servers import ask_each
-from gatepost.queue.store import QueueCount, QueueFilter, StoreError
+from gatepost.queue.store import QueueCount, QueueFilter, StoreError, StoreUnavailable
 from gatepost.store.alarm.sqlite_alarms import SqliteAlarms
 from gatepost.store.queue.capacity import disk_size, free_disk
 from gatepost.store.trace.day_file import damaged_files
@@ -53,8 +53,9 @@ def observed(config: Config, foresee: Foresee = foreseen) -> Observed:
 
     folder = config.queue_folder if config.queue_folder.exists() else config.file.parent
     queue = found_out(lambda: _queue(config), _Queue((), ()))
-    directory = found_out(lambda: _directory(config, foresee), _Directory((), (), False, ()))
     running = found.serve if found.is_running else None
+    is_there = running is not None
+    directory = found_out(lambda: _directory(config, foresee, is_there=is_there), _Directory((), (), False, ()))
     needs_dns = running is not None and directory.needs_dns
     return Observed(
         now=now,
@@ -78,8 +79,8 @@ def observed(config: Config, foresee: Foresee = foreseen) -> Observed:
         damaged_trace=found_out(lambda: damaged_files(config.trace_folder), []),
         not_found_out=not_found_out,
         alarms_not_told=found_out(lambda: _alarms_not_told(config), ""),
-        free_disk=free_disk(folder),
-        disk=disk_size(folder),
+        free_disk=found_out(lambda: free_disk(folder), 2 * config.queue.least_free_disk),
+        disk=found_out(lambda: disk_size(folder), 0),
         least_free_disk=config.queue.least_free_disk,
         certificates=directory.certificates,
         ending=directory.ending,
@@ -104,7 +105,10 @@ class _Directory(NamedTuple):
     lost_keys: Sequence[SigningKey]
 
 
-def _directory(config: Config, foresee: Foresee) -> _Directory:
+def _directory(config: Config, foresee: Foresee, *, is_there: bool) -> _Directory:
+    """`is_there`: a relay that runs has one; a new one in its place would look well. Raises `StoreError`."""
+    if is_there and not config.directory_file.exists():
+        raise StoreUnavailable(f"{config.directory_file}: it is missing; is the data folder mounted?")
     with closing(open_editor(config)) as editor:
         return _Directory(
             list(certificates(config, editor)),

@@ -36,7 +36,7 @@ async def post(url: str, body: bytes, headers: Mapping[str, str], roots: Path | 
             status = answer.status_code
     except TimeoutError:
         raise WebhookFailed(f"{receiver} did not answer within {_LONGEST_S:g} s") from None
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         raise WebhookFailed(f"{receiver} cannot be reached: {_why(error)}") from None
     if 300 <= status < 400:
         raise WebhookFailed(f"{receiver} redirects (HTTP {status}), which is not followed: configure the final URL")
@@ -60,7 +60,7 @@ def _trust(roots: Path | None) -> ssl.SSLContext:
     return trust
 
 
-def _why(error: httpx.HTTPError) -> str:
+def _why(error: Exception) -> str:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):

@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from end_to_end.installation import Installation
-from gatepost.alarm.alarms import Looked
 from gatepost.app.alarming.asking import list_alarms, send_test
 from gatepost.config import AlarmConfig
 from gatepost.store.alarm.sqlite_alarms import SqliteAlarms
@@ -19,7 +18,7 @@ def test_each_channel_is_tested_and_one_that_fails_says_why(tmp_path: Path) -> N
     config = replace(relay.settings, alarm=alarm)
     assert list_alarms(config) == {"alarms": [], "channels": []}
     assert "serve" in send_test(config, alarm)[1].problem and not config.alarms_file.exists()
-    SqliteAlarms(config.alarms_file).keep(Looked(alarms=[], notifications=[]), ["webhook", "mail"])
+    SqliteAlarms(config.alarms_file).keep([], [], ["webhook", "mail"])
     webhook, mail = send_test(config, alarm)
     assert webhook.to == "https://127.0.0.1:1" and "cannot be read" in webhook.problem
     assert (mail.to, mail.problem) == ("ops@example.net", "")

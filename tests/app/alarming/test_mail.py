@@ -9,7 +9,8 @@ import pytest
 
 from end_to_end.installation import Installation
 from gatepost.admin.forecast.notices import Notice
-from gatepost.alarm.alarms import Alarm, AlarmState, Looked, Notification
+from gatepost.alarm.alarms import Alarm, AlarmState, Notification
+from gatepost.alarm.told import Told, told_of
 from gatepost.alarm.told import test_of as a_test
 from gatepost.app.alarming.mail import AlarmMail
 from gatepost.config import Config
@@ -37,7 +38,7 @@ class Mailing:
         return len(self.kept)
 
 
-def firing(*abouts: str) -> Looked:
+def firing(*abouts: str) -> tuple[list[Alarm], list[Told]]:
     alarms = [
         Alarm(
             code="next-hop-down",
@@ -51,7 +52,7 @@ def firing(*abouts: str) -> Looked:
         )
         for each in abouts
     ]
-    return Looked(alarms=alarms, notifications=[Notification(alarm=each, at=NOON) for each in alarms])
+    return alarms, [told_of(Notification(alarm=each, at=NOON), f"{each.about}-{NOON}-{each.state}") for each in alarms]
 
 
 @pytest.fixture
@@ -64,21 +65,21 @@ def config(tmp_path: Path) -> Config:
 def test_all_that_waits_is_one_message_and_the_next_follows_after_a_pause(config: Config) -> None:
     mailing, stored = Mailing(config), SqliteAlarms(config.alarms_file)
     assert mailing.go() == 0
-    stored.keep(firing("contoso/out", "fabrikam/out"), ["mail"])
+    stored.keep(*firing("contoso/out", "fabrikam/out"), ["mail"])
     assert mailing.go() == 1
     message = message_from_bytes(mailing.kept[0].octets)
     assert message["To"] == "ops@example.net" and message["Auto-Submitted"] == "auto-generated"
     assert "2 alarms" in message["Subject"].replace("\n", "")
     text = message.get_payload()
     assert "contoso/out" in text and "fabrikam/out" in text
-    stored.keep(firing("contoso/other"), ["mail"])
+    stored.keep(*firing("contoso/other"), ["mail"])
     assert mailing.go(after_s=299) == 1
     assert mailing.go(after_s=2) == 2 and mailing.go(after_s=1000) == 2
 
 
 def test_a_test_does_not_wait(config: Config) -> None:
     mailing, stored = Mailing(config), SqliteAlarms(config.alarms_file)
-    stored.keep(firing("contoso/out"), ["mail"])
+    stored.keep(*firing("contoso/out"), ["mail"])
     mailing.go()
     stored.add("mail", a_test("7f", NOON))
     assert mailing.go(after_s=1) == 2
@@ -86,7 +87,7 @@ def test_a_test_does_not_wait(config: Config) -> None:
 
 def test_what_could_not_be_kept_waits(config: Config) -> None:
     mailing, stored = Mailing(config), SqliteAlarms(config.alarms_file)
-    stored.keep(firing("contoso/out"), ["mail"])
+    stored.keep(*firing("contoso/out"), ["mail"])
 
     async def full(notice: Notice) -> str:
         raise OSError("disk full")

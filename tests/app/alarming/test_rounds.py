@@ -151,10 +151,28 @@ def test_the_webhook_that_fails_again_and_again_is_a_problem_of_the_relay(config
     assert process.log.count("alarm-not-sent") == 1
 
 
-def test_a_file_that_cannot_be_kept_is_said_once(config: Config) -> None:
+def test_a_disk_that_does_not_take_it_keeps_no_alarm_from_being_told(config: Config, receiver: Receiver) -> None:
     config.alarms_file.write_bytes(b"no database" * 100)
     process = Process(config, *DOWN)
     for _ in range(3):
         process.look()
         process.tell()
-    assert process.log == ["store-unavailable"]
+    assert states(receiver) == [("firing", "a/out"), ("firing", "b/out")]
+    assert process.log == ["store-unavailable", "alarm-raised", "alarm-raised"]
+    config.alarms_file.unlink()
+    process.look()
+    process.tell()
+    assert len(receiver.posted) == 2, "what was told from memory is not told again"
+    assert [each["state"] for each in list_alarms(config)["alarms"]] == ["firing", "firing"]
+
+
+def test_nothing_is_written_while_nothing_changes(config: Config) -> None:
+    process = Process(config, *DOWN)
+    process.look()
+    process.look()
+    written = config.alarms_file.stat().st_mtime_ns
+    for _ in range(3):
+        process.look()
+    assert config.alarms_file.stat().st_mtime_ns == written
+    process.look(after_s=60)
+    assert config.alarms_file.stat().st_mtime_ns > written

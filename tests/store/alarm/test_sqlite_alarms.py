@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from gatepost.alarm.alarms import Alarm, AlarmState, Looked, Notification
+from gatepost.alarm.alarms import Alarm, AlarmState, Notification
+from gatepost.alarm.told import Told, told_of
 from gatepost.alarm.told import test_of as a_test
 from gatepost.queue.store import StoreUnavailable
 from gatepost.store.alarm.sqlite_alarms import ChannelState, SqliteAlarms
@@ -12,14 +13,14 @@ from gatepost.store.alarm.sqlite_alarms import ChannelState, SqliteAlarms
 NOON = 1_796_126_400.0
 
 
-def looked(state: AlarmState, *abouts: str, at: float = NOON) -> Looked:
+def looked(state: AlarmState, *abouts: str, at: float = NOON) -> tuple[list[Alarm], list[Told]]:
     alarms = [
         Alarm(
             code="next-hop-down", about=each, state=state, since=NOON, seen_at=at, told_at=at, says="It is.", do="look"
         )
         for each in abouts
     ]
-    return Looked(alarms=alarms, notifications=[Notification(alarm=each, at=at) for each in alarms])
+    return alarms, [told_of(Notification(alarm=each, at=at), f"{each.about}-{at}-{each.state}") for each in alarms]
 
 
 @pytest.fixture
@@ -29,9 +30,9 @@ def stored(tmp_path: Path) -> SqliteAlarms:
 
 def test_alarms_and_what_is_to_be_told_are_there_again_for_each_channel(tmp_path: Path, stored: SqliteAlarms) -> None:
     found = looked(AlarmState.FIRING, "a", "b")
-    stored.keep(found, ["webhook", "mail"])
+    stored.keep(*found, ["webhook", "mail"])
     again = SqliteAlarms(tmp_path / "alarms.sqlite")
-    assert again.alarms() == found.alarms
+    assert again.alarms() == found[0]
     waiting = again.waiting("webhook")
     assert [(each.about, each.state) for each in waiting] == [("a", "firing"), ("b", "firing")]
     again.was_told("webhook", waiting[:1])
@@ -42,17 +43,17 @@ def test_alarms_and_what_is_to_be_told_are_there_again_for_each_channel(tmp_path
 def test_a_newer_state_takes_the_place_of_one_that_waits_and_stays_when_the_older_was_told(
     stored: SqliteAlarms,
 ) -> None:
-    stored.keep(looked(AlarmState.FIRING, "a"), ["webhook"])
+    stored.keep(*looked(AlarmState.FIRING, "a"), ["webhook"])
     older = stored.waiting("webhook")
     for number in range(50):
-        stored.keep(looked(AlarmState.RESOLVED, "a", at=NOON + number), ["webhook"])
+        stored.keep(*looked(AlarmState.RESOLVED, "a", at=NOON + number), ["webhook"])
     stored.was_told("webhook", older)
     assert [each.state for each in stored.waiting("webhook")] == ["resolved"]
 
 
 def test_a_channel_that_is_configured_no_more_is_emptied(stored: SqliteAlarms) -> None:
-    stored.keep(looked(AlarmState.FIRING, "a"), ["webhook", "mail"])
-    stored.keep(Looked(alarms=[], notifications=[]), ["mail"])
+    stored.keep(*looked(AlarmState.FIRING, "a"), ["webhook", "mail"])
+    stored.keep([], [], ["mail"])
     assert stored.waiting("webhook") == [] and len(stored.waiting("mail")) == 1 and stored.alarms() == []
 
 

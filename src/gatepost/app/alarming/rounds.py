@@ -1,19 +1,22 @@
 """What the process of the alarms does: look at the relay, raise and clear alarms, post them.
 
 Laws: looking takes a small share of the time, however large the queue is; one thing is posted at a time, and after a
-failure nothing before its pause is over; what cannot be kept or told is one line of the log, not one at each try.
+failure nothing before its pause is over; a disk that is full or away keeps no alarm from being posted; what cannot be
+kept or told is one line of the log, not one at each try.
 """
 
 import asyncio
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
+from uuid import uuid4
 
 from gatepost import __version__
 from gatepost.admin.status.problems import problems_of
 from gatepost.alarm import alarms as alarm_rules
-from gatepost.alarm.alarms import Alarm, AlarmState, Problem
-from gatepost.alarm.told import SIGNATURE_HEADER, Told, body, signature
+from gatepost.alarm.alarms import Alarm, AlarmState, Key, Problem
+from gatepost.alarm.told import SIGNATURE_HEADER, Told, body, signature, told_of
 from gatepost.app.alarming.secret import read_secret
 from gatepost.app.own_credentials import RememberedForecast
 from gatepost.app.status import observed
@@ -28,6 +31,9 @@ _LOOK_EVERY_S: Final = 5.0
 _LOOK_SHARE: Final = 20
 """Looking takes a twentieth of the time at most."""
 _TELL_EVERY_S: Final = 1.0
+_KEEP_EVERY_S: Final = 60.0
+_MEMORY_PAUSE_S: Final = 300.0
+"""After a failure, while the store that counts failures is away."""
 
 
 class AlarmRounds:
@@ -47,7 +53,15 @@ class AlarmRounds:
         self._forecast = RememberedForecast()
         self._stored = SqliteAlarms(config.alarms_file)
         self._channels = channels_of(alarm)
+        self._known: Sequence[Alarm] | None = None
+        """As the last look left them; None: there was none, and the file says."""
+        self._kept_at = -math.inf
         self._cannot_be_kept = ""
+        self._unkept: dict[Key, Told] = {}
+        """What is to be told and could not be written down; of each alarm the newest."""
+        self._posted: set[str] = set()
+        """Ids of those that were posted all the same."""
+        self._memory_again_at = 0.0
 
     async def run(self) -> None:
         await asyncio.gather(self._keep_looking(), self._keep_telling())
@@ -64,17 +78,41 @@ class AlarmRounds:
             await asyncio.sleep(_TELL_EVERY_S)
 
     def look(self) -> None:
+        now = self._clock()
         try:
-            looked = alarm_rules.look(self._stored.alarms(), self._find_problems(), self._clock())
-            self._stored.keep(looked, self._channels)
-        except (StoreError, OSError) as error:
-            if self._cannot_be_kept != str(error):
-                self._cannot_be_kept = str(error)
-                self._events.emit("store-unavailable", problem=str(error))
-            return
-        self._cannot_be_kept = ""
+            known = self._stored.alarms() if self._known is None else self._known
+        except StoreError as error:
+            self._say_once(error)
+            known = ()
+        looked = alarm_rules.look(known, self._find_problems(), now)
+        told = [told_of(each, str(uuid4())) for each in looked.notifications]
+        if told or self._unkept or self._is_due(known, looked.alarms, now):
+            self._keep(looked.alarms, told, now)
+        self._known = looked.alarms
         for each in looked.notifications:
             self._log(each.alarm)
+
+    def _is_due(self, known: Sequence[Alarm], alarms: Sequence[Alarm], now: float) -> bool:
+        """When an alarm was seen last changes at each look, and is written down now and then."""
+        is_same = {(each.key, each.state) for each in known} == {(each.key, each.state) for each in alarms}
+        return not is_same or not self._kept_at <= now < self._kept_at + _KEEP_EVERY_S
+
+    def _keep(self, alarms: Sequence[Alarm], told: Sequence[Told], now: float) -> None:
+        """Where the disk does not take it, what is to be told stays in memory until it does."""
+        unkept = {**self._unkept, **{(each.code, each.about): each for each in told}}
+        try:
+            self._stored.keep(alarms, list(unkept.values()), self._channels)
+            self._stored.was_told("webhook", [each for each in unkept.values() if each.id in self._posted])
+        except StoreError as error:
+            self._unkept = unkept
+            self._say_once(error)
+            return
+        self._unkept, self._posted, self._kept_at, self._cannot_be_kept = {}, set(), now, ""
+
+    def _say_once(self, error: StoreError) -> None:
+        if self._cannot_be_kept != str(error):
+            self._cannot_be_kept = str(error)
+            self._events.emit("store-unavailable", problem=str(error))
 
     def _log(self, alarm: Alarm) -> None:
         about, subject = alarm.code, alarm.about or None
@@ -88,17 +126,17 @@ class AlarmRounds:
 
     async def tell(self) -> None:
         """The oldest of what waits for the webhook, if it is time."""
+        if self._alarm.webhook is None:
+            return
         try:
-            waiting = await asyncio.to_thread(self._due)
-            if waiting is not None:
+            if (waiting := await asyncio.to_thread(self._due)) is not None:
                 await self._post(waiting)
-        except (StoreError, OSError) as error:
-            if self._cannot_be_kept != str(error):
-                self._cannot_be_kept = str(error)
-                self._events.emit("store-unavailable", problem=str(error))
+        except StoreError as error:
+            self._say_once(error)
+            await self._tell_from_memory()
 
     def _due(self) -> Told | None:
-        if self._alarm.webhook is None or self._stored.channel("webhook").next_at > self._clock():
+        if self._stored.channel("webhook").next_at > self._clock():
             return None
         return next(iter(self._stored.waiting("webhook")), None)
 
@@ -111,6 +149,19 @@ class AlarmRounds:
                 self._events.emit("alarm-not-sent", problem=str(error))
             return
         await asyncio.to_thread(self._stored.was_told, "webhook", [told])
+
+    async def _tell_from_memory(self) -> None:
+        """While the disk is full or away: then an alarm is needed most."""
+        waiting = [each for each in self._unkept.values() if each.id not in self._posted]
+        if not waiting or self._clock() < self._memory_again_at:
+            return
+        try:
+            await post_alarm(self._config, self._alarm, waiting[0], self._clock())
+        except GatepostError as error:
+            self._memory_again_at = self._clock() + _MEMORY_PAUSE_S
+            self._events.emit("alarm-not-sent", problem=str(error))
+            return
+        self._posted = {*self._posted, waiting[0].id}
 
 
 def channels_of(alarm: AlarmConfig) -> list[Channel]:

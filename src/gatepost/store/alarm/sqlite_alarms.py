@@ -12,10 +12,9 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
-from uuid import uuid4
 
-from gatepost.alarm.alarms import Alarm, AlarmState, Looked
-from gatepost.alarm.told import Told, told_of
+from gatepost.alarm.alarms import Alarm, AlarmState
+from gatepost.alarm.told import Told
 from gatepost.queue.store import StoreUnavailable
 from gatepost.store.connection import connect
 
@@ -81,18 +80,17 @@ class SqliteAlarms:
             rows = connection.execute(f"SELECT {_ALARM} FROM alarm ORDER BY since, code, about").fetchall()
         return [_alarm(row) for row in rows]
 
-    def keep(self, looked: Looked, channels: Sequence[Channel]) -> None:
-        """All alarms as they are now, and for each channel what is to be told."""
+    def keep(self, alarms: Sequence[Alarm], told: Sequence[Told], channels: Sequence[Channel]) -> None:
+        """All alarms as they are now, and what is to be told by each channel."""
         with self._open() as connection, _at_once(connection):
             connection.execute("DELETE FROM alarm")
             connection.executemany(
                 f"INSERT INTO alarm ({_ALARM}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                [(a.code, a.about, a.state, a.since, a.seen_at, a.told_at, a.says, a.do) for a in looked.alarms],
+                [(a.code, a.about, a.state, a.since, a.seen_at, a.told_at, a.says, a.do) for a in alarms],
             )
-            for notification in looked.notifications:
-                told = told_of(notification, str(uuid4()))
+            for each in told:
                 for channel in channels:
-                    _insert(connection, channel, told)
+                    _insert(connection, channel, each)
             # What a channel had that is configured no more would wait for ever.
             names = ", ".join("?" * len(channels))
             connection.execute(f"DELETE FROM notification WHERE channel NOT IN ({names})", tuple(channels))
