@@ -8,6 +8,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -26,6 +27,8 @@ ADDRESS = {"addresses": ["192.0.2.1"]}
 SPACE = {"address_spaces": [{"space": "x.example"}]}
 HELD = {"state": "held"}
 PIN = "ab" * 32
+KEY = "tenants/contoso/domains/contoso.com/signing-keys/s1"
+KEYS = "/v1/tenants/{tenant}/domains/{domain}/signing-keys/{selector}"
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +76,12 @@ class Scene:
         value = self.relay.told("domain", "show", domain)["token"]
         self.outside.dns.add(f"_gatepost.{domain}", "TXT", f'"gatepost-verification={value}"')
 
+    def publish_key(self, tenant: str, domain: str) -> None:
+        """The TXT record of its signing key."""
+        (key,) = self.relay.told("dkim", "show", tenant, domain)
+        value = key["record"]["value"]
+        self.outside.dns.add(key["record"]["name"], "TXT", " ".join((f'"{value[:250]}"', f'"{value[250:]}"')))
+
     def prove(self, tenant: str) -> None:
         """A pin that the operator vouches for."""
         line = {"kind": "inbound-connector", "tenant": tenant, "name": "pinned", "certificate_sha256": [PIN]}
@@ -98,6 +107,11 @@ def _call(method: str, path: str, body: object = None) -> Do:
 def _verify(scene: Scene, api: Api) -> httpx.Response:
     scene.publish("new.contoso.com")
     return api.post("/v1/tenants/contoso/domains/new.contoso.com/verification")
+
+
+def _activate(scene: Scene, api: Api) -> httpx.Response:
+    scene.publish_key("contoso", "contoso.com")
+    return api.post(f"/v1/{KEY}/activation")
 
 
 def _take_a_proof_back(scene: Scene, api: Api) -> httpx.Response:
@@ -127,6 +141,10 @@ ROUTES: dict[str, Do] = {
         "DELETE", "tenants/contoso/domains/new.contoso.com/verification"
     ),
     "DELETE /v1/tenants/{tenant}/domains/{domain}": _call("DELETE", "tenants/contoso/domains/new.contoso.com"),
+    f"PUT {KEYS}": _call("PUT", KEY, {}),
+    f"POST {KEYS}/activation": _activate,
+    f"DELETE {KEYS}/activation": _call("DELETE", f"{KEY}/activation"),
+    f"DELETE {KEYS}": _call("DELETE", KEY),
     "PUT /v1/tenants/{tenant}/inbound-connectors/{name}": _call("PUT", "tenants/contoso/inbound-connectors/c", ADDRESS),
     "PATCH /v1/tenants/{tenant}/inbound-connectors/{name}": _call(
         "PATCH", "tenants/contoso/inbound-connectors/c", {"enabled": False}
@@ -213,6 +231,7 @@ READS = frozenset(
     """tenant list|tenant show|domain show|domain list|inbound-connector show|inbound-connector list|send-connector show
     |send-connector list|explain|why|queue list|queue show|queue orders|protocol-log show|protocol-log follow|probe
     |proof list|doctor|token list|forecast|export exchange-online|export directory|audit list|audit show|bench load
+    |dkim list|dkim show|dkim check|tls-policy|alarm list
     |help cause|help reason|help settings|trace show|status|person list|person activity
     """.replace("\n", "")
     .replace("    ", "")
@@ -222,6 +241,7 @@ ELSEWHERE = {
     "init": "before there is an audit",
     "serve": "a process",
     "demo": "a directory of its own",
+    "alarm test": "tells receivers, and changes nothing",
     **dict.fromkeys(
         ("hybrid plan", "hybrid verify", "hybrid certificates", "hybrid exchange"), "reads, and writes files of its own"
     ),
@@ -233,6 +253,10 @@ CHANGES: dict[str, tuple[str, ...]] = {
     "domain add": ("litware", "litware.com"),
     "domain verify": ("litware.com",),
     "domain set": ("litware.com", "--match-subdomains"),
+    "dkim add": ("litware", "litware.com", "--algorithm", "ed25519"),
+    "dkim activate": ("litware", "litware.com"),
+    "dkim retire": ("litware", "litware.com"),
+    "dkim remove": ("litware", "litware.com", "--selector", f"gp{datetime.now(UTC):%Y%m}"),
     "inbound-connector add": ("litware", "c", "--address", "192.0.2.1"),
     "inbound-connector set": ("litware", "c", "--address", "192.0.2.2"),
     "inbound-connector disable": ("litware", "c"),
@@ -250,6 +274,9 @@ CHANGES: dict[str, tuple[str, ...]] = {
     "token revoke": (),
     "person add": ("kim", "--tenant", "litware"),
     "person link": ("kim",),
+    "person disable": ("kim",),
+    "person enable": ("kim",),
+    "person sign-out": ("kim",),
     "person remove": ("kim",),
     "queue hold": ("--all",),
     "queue release": ("--state", "held"),
@@ -288,6 +315,8 @@ def test_every_command_that_writes_is_audited(scene: Scene, monkeypatch: pytest.
     for command, arguments in CHANGES.items():
         if command == "domain verify":
             scene.publish("litware.com")
+        if command == "dkim activate":
+            scene.publish_key("litware", "litware.com")
         if command == "queue hold":
             scene.mail()
         if command == "proof remove":

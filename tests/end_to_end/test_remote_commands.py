@@ -11,6 +11,7 @@ import pytest
 
 from end_to_end.api_client import token_for
 from end_to_end.installation import Installation, elsewhere, free_port, wait_until
+from end_to_end.outside import Outside
 from end_to_end.scene import MESSAGE, Certificates
 from end_to_end.smtp_client import SmtpClient
 
@@ -39,9 +40,15 @@ class Elsewhere:
 
 
 @pytest.fixture(scope="module")
-def relay(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates) -> Iterator[Installation]:
+def relay(
+    tmp_path_factory: pytest.TempPathFactory, certificates: Certificates, outside: Outside
+) -> Iterator[Installation]:
     relay = Installation(
-        tmp_path_factory.mktemp("relay"), client_roots=certificates.pki.roots_file, api=True, workers=1
+        tmp_path_factory.mktemp("relay"),
+        client_roots=certificates.pki.roots_file,
+        api=True,
+        workers=1,
+        tables=f'[dns]\nnameservers = ["{outside.dns.address}"]\n',
     )
     relay.init()
     for tenant in ("contoso", "fabrikam"):
@@ -117,6 +124,28 @@ def test_a_tenant_is_set_up_from_elsewhere_and_removed(relay: Installation, oper
     assert "still has" in operator("tenant", "remove", "litware", expect=1)[1]
     operator("tenant", "remove", "litware", "--yes")
     operator("tenant", "show", "litware", expect=1)
+
+
+def test_a_tenant_signs_its_mail_from_elsewhere_and_nobody_elses(
+    relay: Installation, operator: Elsewhere, contoso: Elsewhere, outside: Outside
+) -> None:
+    made = contoso.told("dkim", "add", "contoso", "contoso.com", "--algorithm", "ed25519")
+    assert operator.told("dkim", "list") == relay.told("dkim", "list") == contoso.told("dkim", "list") == [made]
+    own = ("contoso", "contoso.com")
+    assert contoso("dkim", "show", *own)[0] == relay.here("dkim", "show", *own).stdout
+    assert "there is no DKIM record" in contoso("dkim", "check", *own, expect=1)[0]
+    assert "there is no DKIM record" in contoso("dkim", "activate", *own, expect=1)[1]
+    outside.dns.add(made["record"]["name"], "TXT", f'"{made["record"]["value"]}"')
+    assert "DNS shows the key" in contoso("dkim", "check", *own)[0]
+    assert f"is signed with {made['selector']} (ed25519) from now on" in contoso("dkim", "activate", *own)[0]
+    following = contoso.told("dkim", "add", *own, "--algorithm", "ed25519")
+    assert following["selector"] == f"{made['selector']}a"
+    assert "signs mail" in contoso("dkim", "remove", *own, "--selector", made["selector"], expect=1)[1]
+    assert "leaves unsigned now" in contoso("dkim", "retire", *own)[1]
+    contoso("dkim", "remove", *own, "--selector", following["selector"])
+    assert "no tenant 'fabrikam'" in contoso("dkim", "add", "fabrikam", "fabrikam.com", expect=1)[1]
+    assert "no accepted domain" in contoso("dkim", "add", "contoso", "fabrikam.com", expect=1)[1]
+    assert "on the relay itself" in operator("dkim", "list", "-", expect=1)[1]
 
 
 def test_limits_of_a_tenant_are_set_from_elsewhere(

@@ -16,6 +16,7 @@ from gatepost.api import (
     one_time_address_routes,
     operation_routes,
     problems,
+    signing_key_routes,
     trace_routes,
 )
 from gatepost.api.guard import Guard
@@ -27,6 +28,7 @@ _ROUTERS = tuple(
     each.router
     for each in (
         directory_routes,
+        signing_key_routes,
         connector_routes,
         explain_routes,
         operation_routes,

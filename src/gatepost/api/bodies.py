@@ -14,15 +14,19 @@ from gatepost.tenancy.definitions import (
     CONNECTOR_TYPE,
     DOMAIN,
     INBOUND_CONNECTOR,
+    KEY_ALGORITHM,
+    KEY_STATE,
     LIMITS,
     NETWORKS,
     SEND_CONNECTOR,
+    SIGNING_KEY,
     SMART_HOSTS,
     TENANT,
     TLS_LEVEL,
 )
 from gatepost.tenancy.fields import (
     FLAG,
+    NUMBER_OR_NONE,
     ON_OFF,
     ON_OFF_OR_NONE,
     SET_OF_TEXTS,
@@ -35,6 +39,7 @@ from gatepost.tenancy.fields import (
     Form,
     default_of,
 )
+from gatepost.tenancy.signing_key import Algorithm, KeyState
 from gatepost.tenancy.tenant import AcceptedDomain, InboundConnector, SendConnector, Tenant
 
 _T = TypeVar("_T")
@@ -86,6 +91,33 @@ class TxtRecord(Shown):
     name: str
     type: Literal["TXT"]
     value: str
+
+
+class KeyRecord(TxtRecord):
+    zone: str
+    """The record as a line of a zone file."""
+
+
+class SigningKeyBody(Sent):
+    """A new key."""
+
+    algorithm: Algorithm | None = Field(default=None, strict=False, description="Null: rsa2048, or that of the key.")
+    private_key: str | None = Field(default=None, max_length=16384, description="PEM. Null: a new one is made.")
+    rotate_days: Annotated[int, Field(ge=7, le=3650)] | None = Field(
+        default=None, description="Age at which another takes its place. Null: never."
+    )
+
+
+class SigningKeysStopped(Shown):
+    key: "SigningKeyShown"
+    stopped: list[str]
+    """Selectors of the keys that sign no more."""
+
+
+class RecordLookedFor(Shown):
+    record: str
+    published: bool
+    why_not: str | None
 
 
 class SeenCertificateShown(Shown):
@@ -161,6 +193,9 @@ _SENT_AS: dict[str, Any] = {
 """Fields whose texts are longer than a line."""
 
 _SHOWN: dict[Form, Any] = {
+    NUMBER_OR_NONE: int | None,
+    KEY_ALGORITHM: Algorithm,
+    KEY_STATE: KeyState,
     TEXT: str,
     TEXT_OR_NONE: str | None,
     TEXTS: list[str],
@@ -230,6 +265,7 @@ if TYPE_CHECKING:
     SendConnectorChange = ConnectorBody
     TenantShown = Shown
     DomainShown = Shown
+    SigningKeyShown = Shown
     InboundConnectorShown = Shown
     SendConnectorShown = Shown
 else:
@@ -237,6 +273,8 @@ else:
     TenantShown = _shown("TenantShown", TENANT)
     DomainBody = _body("DomainBody", _DomainBody, AcceptedDomain, DOMAIN, "record", "warnings")
     DomainShown = _shown("DomainShown", DOMAIN, {"record": TxtRecord, **_WARNINGS})
+    SigningKeyShown = _shown("SigningKeyShown", SIGNING_KEY, {"record": KeyRecord})
+    SigningKeysStopped.model_rebuild()
     InboundConnectorBody = _body(
         "InboundConnectorBody", ConnectorBody, InboundConnector, INBOUND_CONNECTOR, "missing", "warnings"
     )

@@ -6,6 +6,7 @@ from fastapi import Path
 
 TenantName = Annotated[str, Path(min_length=1, max_length=64, description="Such as contoso.")]
 DomainName = Annotated[str, Path(min_length=1, max_length=253, description="Such as contoso.com.")]
+Selector = Annotated[str, Path(min_length=1, max_length=100, description="Of the signing key, such as gp202612.")]
 ConnectorName = Annotated[str, Path(min_length=1, max_length=64, description="Of the connector.")]
 StoredConnectorName = Annotated[str, Path(min_length=1, max_length=129, description="As the server has it.")]
 Pin = Annotated[str, Path(min_length=64, max_length=95, description="A SHA-256, as proofs list it.")]

@@ -79,7 +79,9 @@ def this_machine(config: Config, editor: DirectoryEditor) -> Here:
     return Here(
         editor=editor,
         check=check_credentials,
+        hostname=config.hostname,
         lookup=txt_lookup(config),
+        every_name_server=every_name_server(config),
         source_servers=[source],
         seen=open_seen_servers(config),
     )

@@ -1,23 +1,17 @@
 """`gatepost dkim …`"""
 
-import asyncio
-from datetime import UTC, datetime
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from gatepost.admin.signing import keys
+from gatepost.admin.signing import keys, operations
 from gatepost.cli import context
-from gatepost.cli.editing import day_and_time, directory_editor, print_facts, print_table
+from gatepost.cli.editing import administration, day_and_time, print_facts, print_table
 from gatepost.errors import BadRequest
-from gatepost.tenancy.fields import Record
-from gatepost.tenancy.record import signing_key_record
+from gatepost.tenancy.record import signing_key_shown
 from gatepost.tenancy.signing_key import KeyState, SigningKey, zone_line
-
-if TYPE_CHECKING:
-    from gatepost.admin.directory.verification import TxtLookup
 
 dkim_app = typer.Typer(
     add_completion=False,
@@ -69,21 +63,18 @@ def add(
 ) -> None:
     if key and algorithm:
         raise typer.BadParameter("the file decides the algorithm: leave out --algorithm")
-    hostname = context.config().hostname
-    with directory_editor() as editor:
-        made = keys.add(
-            editor,
-            hostname,
-            tenant,
-            domain,
+    with administration() as admin:
+        made = admin.do(
+            operations.ADD_KEY,
+            tenant=tenant,
+            domain=domain,
             selector=selector,
             algorithm=algorithm,
             pem=_pem(key) if key else None,
             rotate_days=_days(rotate) if rotate else None,
-            at=datetime.now(UTC),
         )
     if json:
-        context.print_json(_record(made))
+        context.print_json(signing_key_shown(made))
         return
     context.say(f"made a signing key for {made.domain}; to let receivers verify it, publish this TXT record:")
     _say_record(made)
@@ -98,10 +89,10 @@ def list_keys(
     ] = None,
     json: Json = False,
 ) -> None:
-    with directory_editor() as editor:
-        found = keys.every(editor, tenant)
+    with administration() as admin:
+        found = admin.do(operations.KEYS, tenant=tenant)
     if json:
-        context.print_json([_record(each) for each in found])
+        context.print_json([signing_key_shown(each) for each in found])
         return
     rows = [
         [each.domain, each.selector, each.tenant or keys.OPERATOR, each.algorithm, each.state, _in_dns(each)]
@@ -115,10 +106,10 @@ def list_keys(
 
 @dkim_app.command(help="Show a domain's signing keys with their TXT records.")
 def show(tenant: Tenant, domain: Domain, selector: Selector = None, json: Json = False) -> None:
-    with directory_editor() as editor:
-        found = keys.of_domain(editor, tenant, domain, selector)
+    with administration() as admin:
+        found = admin.do(operations.KEYS_OF_DOMAIN, tenant=tenant, domain=domain, selector=selector)
     if json:
-        context.print_json([_record(each) for each in found])
+        context.print_json([signing_key_shown(each) for each in found])
         return
     for each in found:
         print_facts(each.label, _facts(each))
@@ -127,15 +118,8 @@ def show(tenant: Tenant, domain: Domain, selector: Selector = None, json: Json =
 
 @dkim_app.command(help="Ask DNS for the records, every name server of the zone. Exit code 1: a record is not right.")
 def check(tenant: Tenant, domain: Domain, selector: Selector = None, json: Json = False) -> None:
-    with directory_editor() as editor:
-        wanted = [
-            each
-            for each in keys.of_domain(editor, tenant, domain, selector)
-            if selector or each.state is not KeyState.RETIRED
-        ]
-        published = [asyncio.run(keys.look(_lookup(), each)) for each in wanted]
-        for each in published:
-            keys.seen(editor, each, datetime.now(UTC))
+    with administration() as admin:
+        published = admin.do(operations.CHECK_KEYS, tenant=tenant, domain=domain, selector=selector)
     if json:
         context.print_json(
             [
@@ -160,12 +144,10 @@ def check(tenant: Tenant, domain: Domain, selector: Selector = None, json: Json 
 
 @dkim_app.command(help="Sign with a key from now on, if DNS shows its record. The key in use stops signing.")
 def activate(tenant: Tenant, domain: Domain, selector: Selector = None, json: Json = False) -> None:
-    with directory_editor() as editor:
-        key = keys.named(editor, tenant, domain, selector, (KeyState.PENDING,))
-        published = asyncio.run(keys.look(_lookup(), key))
-        active, stopped = keys.activate(editor, published, datetime.now(UTC))
+    with administration() as admin:
+        active, stopped = admin.do(operations.ACTIVATE_KEY, tenant=tenant, domain=domain, selector=selector)
     if json:
-        context.print_json(_record(active))
+        context.print_json(signing_key_shown(active))
         return
     context.say(f"mail from {active.domain} is signed with {active.selector} ({active.algorithm}) from now on")
     for each in stopped:
@@ -174,9 +156,8 @@ def activate(tenant: Tenant, domain: Domain, selector: Selector = None, json: Js
 
 @dkim_app.command(help="Stop signing with a key. Its record stays in DNS until mail signed with it has gone.")
 def retire(tenant: Tenant, domain: Domain, selector: Selector = None) -> None:
-    with directory_editor() as editor:
-        key = keys.named(editor, tenant, domain, selector, (KeyState.ACTIVE,))
-        stopped, goes_on = keys.retire(editor, key, datetime.now(UTC))
+    with administration() as admin:
+        stopped, goes_on = admin.do(operations.RETIRE_KEY, tenant=tenant, domain=domain, selector=selector)
     context.say(_stays(stopped))
     if not goes_on:
         context.warn(f"mail from {stopped.domain} leaves unsigned now")
@@ -184,21 +165,14 @@ def retire(tenant: Tenant, domain: Domain, selector: Selector = None) -> None:
 
 @dkim_app.command(help="Remove a key that signs nothing.")
 def remove(tenant: Tenant, domain: Domain, selector: Selector = None) -> None:
-    with directory_editor() as editor:
-        key = keys.named(editor, tenant, domain, selector, (KeyState.PENDING, KeyState.RETIRED))
-        removed = keys.remove(editor, key)
+    with administration() as admin:
+        removed = admin.do(operations.REMOVE_KEY, tenant=tenant, domain=domain, selector=selector)
     context.say(f"removed {removed.label}")
     if removed.state is KeyState.RETIRING and removed.record_may_go_at:
         context.warn(
             f"leave {removed.record_name} in DNS until {day_and_time(removed.record_may_go_at)}: mail signed with the "
             "key may still wait"
         )
-
-
-def _lookup() -> "TxtLookup":
-    from gatepost.app.admin_wiring import every_name_server
-
-    return every_name_server(context.config())
 
 
 def _pem(file: Path) -> tuple[bytes, str]:
@@ -214,11 +188,6 @@ def _days(text: str) -> int:
     if not digits.isdecimal() or not 7 <= int(digits) <= 3650:
         raise BadRequest(f"--rotate {text}: write a number of days from 7 to 3650, such as 180d")
     return int(digits)
-
-
-def _record(key: SigningKey) -> Record:
-    record = {"name": key.record_name, "type": "TXT", "value": key.record_value, "zone": zone_line(key)}
-    return {**signing_key_record(key), "record": record}
 
 
 def _facts(key: SigningKey) -> list[tuple[str, str]]:

@@ -62,7 +62,7 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
 
 _REMOTE = (
     *("tenant", "domain", "inbound-connector", "enroll", "send-connector", "explain", "why"),
-    *("trace", "queue", "audit"),
+    *("dkim", "trace", "queue", "audit"),
     "forecast",
 )
 """What can be asked of a relay elsewhere."""

@@ -83,6 +83,8 @@ def _are_limits(value: object) -> bool:
 
 CONNECTOR_TYPE = _choice(ConnectorType)
 TLS_LEVEL = _choice(TlsLevel)
+KEY_ALGORITHM = _choice(Algorithm)
+KEY_STATE = _choice(KeyState)
 LIMITS = Form(
     wants=f'limits such as {{"messages_per_minute":60}}, known: {", ".join(LIMIT_NAMES)}',
     fits=_are_limits,
@@ -409,9 +411,9 @@ SIGNING_KEY = Fields(
     Field(name="tenant", form=TEXT_OR_NONE, is_key=True),
     Field(name="domain", form=TEXT, is_key=True),
     Field(name="selector", form=TEXT, option="selector", is_key=True),
-    Field(name="algorithm", form=_choice(Algorithm), option="algorithm"),
+    Field(name="algorithm", form=KEY_ALGORITHM, option="algorithm"),
     Field(name="public_key", form=TEXT, is_found=True),
-    Field(name="state", form=_choice(KeyState), is_found=True),
+    Field(name="state", form=KEY_STATE, is_found=True),
     Field(name="created_at", form=TIME, is_found=True),
     Field(name="activated_at", form=TIME_OR_NONE, is_found=True),
     Field(name="retired_at", form=TIME_OR_NONE, is_found=True),

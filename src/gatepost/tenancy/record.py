@@ -8,7 +8,7 @@ from datetime import datetime
 from gatepost.tenancy.definitions import DOMAIN, INBOUND_CONNECTOR, PERSON, SEND_CONNECTOR, SIGNING_KEY, TENANT, TOKEN
 from gatepost.tenancy.fields import ReadRecord, Record, object_from, record_of, time_text
 from gatepost.tenancy.person import Person
-from gatepost.tenancy.signing_key import SigningKey
+from gatepost.tenancy.signing_key import SigningKey, zone_line
 from gatepost.tenancy.tenant import AcceptedDomain, AuditEntry, InboundConnector, SendConnector, Tenant
 from gatepost.tenancy.token import Token
 
@@ -71,6 +71,12 @@ def person_from(record: ReadRecord, password: str | None, link_sha256: str | Non
 
 def signing_key_record(key: SigningKey) -> Record:
     return record_of(key, SIGNING_KEY)
+
+
+def signing_key_shown(key: SigningKey) -> Record:
+    """With the record that DNS must show."""
+    record = {"name": key.record_name, "type": "TXT", "value": key.record_value, "zone": zone_line(key)}
+    return {**signing_key_record(key), "record": record}
 
 
 def signing_key_from(record: ReadRecord) -> SigningKey:

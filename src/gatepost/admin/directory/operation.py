@@ -33,7 +33,10 @@ class Here:
 
     editor: DirectoryEditor
     check: CredentialCheck
+    hostname: str
     lookup: TxtLookup
+    every_name_server: TxtLookup
+    """Says that a record is there only where every name server of its zone shows it."""
     source_servers: list[Record]
     seen: SeenUse
 

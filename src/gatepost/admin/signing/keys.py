@@ -25,6 +25,11 @@ from gatepost.tenancy.signing_key import MOST_OF_A_DOMAIN, Algorithm, KeyState, 
 OPERATOR: Final = "-"
 """In the place of a tenant: the relay's own messages."""
 
+TO_ACTIVATE: Final = (KeyState.PENDING,)
+TO_RETIRE: Final = (KeyState.ACTIVE,)
+TO_REMOVE: Final = (KeyState.PENDING, KeyState.RETIRED)
+"""States of the key that is meant where no selector is said."""
+
 _LABEL: Final = re.compile(r"[a-z0-9-]{1,63}\Z")
 _LONGEST_SELECTOR: Final = 100
 
@@ -61,8 +66,8 @@ def add(
                 f"{name} has {len(existing)} signing keys, and may have {MOST_OF_A_DOMAIN}",
                 next_step="remove a retired one: " + _command("remove", owner, name, "--selector S"),
             )
-        chosen = _selector(selector, existing, at)
-        pair = pair_from_pem(*pem) if pem else new_pair(_algorithm(algorithm))
+        chosen = selector_for(selector, existing, at)
+        pair = pair_from_pem(*pem) if pem else new_pair(algorithm_called(algorithm))
         key = SigningKey(
             tenant=owner,
             domain=name,
@@ -91,34 +96,41 @@ def named(
     states: Sequence[KeyState] = tuple(KeyState),
 ) -> SigningKey:
     """The key meant; without `selector` the only one in one of `states`."""
-    found = of_domain(editor, tenant, domain, selector)
-    fitting = [key for key in found if selector is not None or key.state in states]
-    if len(fitting) == 1:
-        return fitting[0]
-    owner, name = found[0].tenant, found[0].domain
-    if not fitting:
-        raise NotFound(
-            f"{name} has no signing key that is {_or(states)}", next_step="see: " + _command("list", owner, "")
-        )
-    selectors = ", ".join(key.selector for key in fitting)
-    raise BadRequest(f"{name} has several signing keys ({selectors}): say which, with ", SIGNING_KEY["selector"])
+    return the_one(of_domain(editor, tenant, domain, selector), selector, states)
 
 
 def of_domain(editor: DirectoryEditor, tenant: str, domain: str, selector: str | None = None) -> Sequence[SigningKey]:
     """The keys of a domain, or the one with that selector; raises `NotFound` where there is none."""
     owner = None if tenant == OPERATOR else tenant_named(editor, tenant).name
     name = accepted_domain(domain)
-    keys = editor.signing_keys.every(owner or "", name)
-    found = [key for key in keys if selector in (None, key.selector)]
+    return chosen(owner, name, editor.signing_keys.every(owner or "", name), selector)
+
+
+def chosen(
+    tenant: str | None, domain: str, of_domain: Sequence[SigningKey], selector: str | None
+) -> Sequence[SigningKey]:
+    """Those of a domain's keys that have the selector; all, where none is said."""
+    found = [key for key in of_domain if selector in (None, key.selector)]
     if not found:
         what = f"signing key '{selector}'" if selector else "signing key"
-        hint = (
-            f"it has: {', '.join(key.selector for key in keys)}"
-            if keys
-            else "make one: " + _command("add", owner, name)
-        )
-        raise NotFound(f"{name} has no {what}", next_step=hint)
+        known = ", ".join(key.selector for key in of_domain)
+        hint = f"it has: {known}" if known else "make one: " + _command("add", tenant, domain)
+        raise NotFound(f"{domain} has no {what}", next_step=hint)
     return found
+
+
+def the_one(found: Sequence[SigningKey], selector: str | None, states: Sequence[KeyState]) -> SigningKey:
+    """The only one of a domain's keys that is in one of `states`, or that was chosen by its selector."""
+    fitting = [key for key in found if selector is not None or key.state in states]
+    if len(fitting) == 1:
+        return fitting[0]
+    owner, name = found[0].tenant, found[0].domain
+    if not fitting:
+        wanted = " or ".join(states)
+        hint = "see: " + _command("list", owner, "")
+        raise NotFound(f"{name} has no signing key that is {wanted}", next_step=hint)
+    selectors = ", ".join(key.selector for key in fitting)
+    raise BadRequest(f"{name} has several signing keys ({selectors}): say which, with ", SIGNING_KEY["selector"])
 
 
 async def look(lookup: TxtLookup, key: SigningKey) -> Published:
@@ -219,7 +231,8 @@ def _owner(editor: DirectoryEditor, hostname: str, tenant: str, domain: str) -> 
     return owned.tenant, name
 
 
-def _selector(text: str | None, existing: Sequence[SigningKey], at: datetime) -> str:
+def selector_for(text: str | None, existing: Sequence[SigningKey], at: datetime) -> str:
+    """The selector of a new key of a domain: the one asked for, or that of the month."""
     taken = {key.selector for key in existing}
     if text is None:
         month = f"gp{at:%Y%m}"
@@ -236,7 +249,7 @@ def _is_label(text: str) -> bool:
     return bool(_LABEL.match(text)) and not text.startswith("-") and not text.endswith("-")
 
 
-def _algorithm(text: str | None) -> Algorithm:
+def algorithm_called(text: str | None) -> Algorithm:
     try:
         return Algorithm(text) if text else Algorithm.RSA_2048
     except ValueError:
@@ -258,10 +271,6 @@ def _signing(editor: DirectoryEditor, key: SigningKey) -> Sequence[SigningKey]:
 
 def _stopped(key: SigningKey, at: datetime) -> SigningKey:
     return replace(key, state=KeyState.RETIRING, retired_at=at)
-
-
-def _or(states: Sequence[KeyState]) -> str:
-    return " or ".join(states)
 
 
 def _command(verb: str, tenant: str | None, domain: str, more: str = "") -> str:
