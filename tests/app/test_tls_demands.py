@@ -33,6 +33,8 @@ def test_a_name_server_on_another_machine_disables_dane_and_that_is_an_event(tmp
     demands = tls_demands_of(config, resolver_of(config), Reach(), events)  # type: ignore[arg-type]
     connector = SendConnector(name="out", address_spaces=(AddressSpace(space="*"),), tls=TlsLevel.DANE)
     target = Target("mx.fabrikam.example", "192.0.2.1", 25)
+    asyncio.run(demands.begin())
+    assert [event for event, _ in events.told] == ["dane-disabled"]
     demand = asyncio.run(demands.of(connector, "fabrikam.example", target))
     assert demand.blocked is not None and demand.blocked.code == "dane-disabled"
     ((event, fields),) = events.told

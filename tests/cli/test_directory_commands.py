@@ -281,9 +281,12 @@ class TestSendConnectors:
         both = two_tenants("send-connector", "set", "out", "--smart-host", "c", "--add-smart-host", "d")
         assert "--smart-host replaces the list" in refused(both, 2)
 
-    def test_dane_is_announced_for_later(self, two_tenants: Gatepost) -> None:
-        words = ("send-connector", "add", "out", "--address-space", "*", "--tls", "dane")
-        assert "later release" in refused(two_tenants(*words), 2)
+    def test_the_level_is_the_one_asked_for_and_else_auto(self, two_tenants: Gatepost) -> None:
+        words = ("send-connector", "add", "out", "--address-space", "*")
+        assert two_tenants(*words).exit_code == 0
+        assert json.loads(two_tenants("send-connector", "show", "out", "--json").stdout)["tls"] == "auto"
+        assert two_tenants("send-connector", "set", "out", "--tls", "dane").exit_code == 0
+        assert json.loads(two_tenants("send-connector", "show", "out", "--json").stdout)["tls"] == "dane"
 
 
 class TestAudit:

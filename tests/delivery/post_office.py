@@ -154,6 +154,9 @@ class Listener:
 class Unsigned:
     """A network without DNSSEC."""
 
+    async def why_disabled(self) -> str | None:
+        return "no name server validates"
+
     async def look_up(self, domain: str | None, host: str, port: int) -> TlsaAnswer:
         return TlsaAnswer(Dnssec.DISABLED, why="no name server validates")
 

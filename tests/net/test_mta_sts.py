@@ -3,7 +3,10 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from dns_server import DnsServer
+from gatepost.net import mta_sts
 from gatepost.net.dns import Resolver
 from gatepost.net.mta_sts import KeptPolicy, MtaSts, NotFetched, PolicyFiles
 from gatepost.tenancy.mta_sts import StsMode, StsPolicy
@@ -77,5 +80,27 @@ def test_an_old_policy_is_fetched_again_beside_the_work_before_it_ends(tmp_path:
             assert kept is not None and kept.fetched_at == now[0]
             await policies.policy("fabrikam.example")
             assert host.asked == 1
+
+    asyncio.run(story())
+
+
+def test_a_name_server_that_says_nothing_is_waited_for_once_a_minute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mta_sts, "_DNS_WITHIN_S", 0.05)
+    now = [1_000_000.0]
+
+    async def story() -> None:
+        async with DnsServer() as server:
+            server.is_silent("_mta-sts.fabrikam.example")
+            policies = MtaSts(Resolver([server.address]), tmp_path, Host(), lambda: now[0])
+            for _ in range(3):
+                assert (await policies.policy("fabrikam.example")).policy is None
+            asked = len(server.asked)
+            assert (await policies.policy("contoso.example")).policy is None
+            now[0] += 61
+            await policies.policy("fabrikam.example")
+            assert asked == 1
+            assert server.asked.count(("_mta-sts.fabrikam.example", "TXT")) == 2
 
     asyncio.run(story())

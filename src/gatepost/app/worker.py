@@ -185,6 +185,7 @@ class Worker:
             await listener.start()
         self._tasks = [asyncio.create_task(self._look_for_changes()), asyncio.create_task(self._keep_adopting())]
         self._tasks.append(asyncio.create_task(self._look_for_room()))
+        self._tasks.append(asyncio.create_task(self._dial.tls_demands.begin()))
         self._tasks.append(asyncio.create_task(self._keep_figures()))
         if self._place == 0:
             self._tasks += [asyncio.create_task(round_.run()) for round_ in self._rounds()]

@@ -16,6 +16,9 @@ _ASKING: Final = frozenset({TlsLevel.AUTO, TlsLevel.DANE})
 
 
 class TlsaLookUp(Protocol):
+    async def why_disabled(self) -> str | None:
+        """None: DANE is enabled."""
+
     async def look_up(self, domain: str | None, host: str, port: int) -> TlsaAnswer:
         """`domain`: whose MX record led to `host`; None: it is a smart host."""
 
@@ -30,6 +33,10 @@ class TlsDemands:
     def __init__(self, dane: TlsaLookUp, sts: StsPolicies) -> None:
         self._dane = dane
         self._sts = sts
+
+    async def begin(self) -> None:
+        """Find out whether DANE can be used, before the first message needs it; it is said if not."""
+        await self._dane.why_disabled()
 
     async def of(self, connector: SendConnector, domain: str | None, target: Target) -> Demand:
         """`domain`: of the recipients; None: by smart host."""

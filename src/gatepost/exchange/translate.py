@@ -200,7 +200,7 @@ _DOMAIN_CARRIED = _keys(
 )
 
 _LEVELS = {
-    "": (TlsLevel.OPPORTUNISTIC, ""),
+    "": (TlsLevel.AUTO, ""),
     "encryptiononly": (TlsLevel.ENCRYPT, ""),
     "certificatevalidation": (
         TlsLevel.VERIFY,

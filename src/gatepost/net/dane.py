@@ -124,11 +124,11 @@ class Dane:
     async def _by_addresses(self, host: str, port: int) -> TlsaAnswer:
         """RFC 7672 2.2.2: the name at the end of signed CNAME records first, then the name as it stands in MX."""
         four, six = await asyncio.gather(self._resolver.answer(host, "A"), self._resolver.answer(host, "AAAA"))
-        for answer in (four, six):
-            if isinstance(answer, DnsProblem):
-                return _failed(answer)
-        found = next((each for each in (four, six) if isinstance(each, Answer) and each.records), four)
-        assert isinstance(found, Answer)
+        answers = [each for each in (four, six) if isinstance(each, Answer)]
+        found = next((each for each in answers if each.records), None)
+        if found is None:
+            problem = next((each for each in (four, six) if isinstance(each, DnsProblem)), None)
+            return _failed(problem) if problem else TlsaAnswer(Dnssec.INSECURE)
         if found.is_authentic:
             for base in dict.fromkeys((found.canonical, host)):
                 answer_at_base = await self._tlsa(base, port)

@@ -32,6 +32,8 @@ HTTPS_PORT: Final = 443
 _FETCH_WITHIN_S: Final = 20.0
 _DNS_WITHIN_S: Final = 5.0
 _NOT_AGAIN_FOR_S: Final = 300.0
+_NOT_ASKED_FOR_S: Final = 60.0
+"""After DNS did not answer in time: nobody waits for it at every attempt."""
 _REFRESH_AFTER_S: Final = 86_400.0
 _MOST_REMEMBERED: Final = 10_000
 _MOST_KEPT: Final = 100_000
@@ -82,6 +84,7 @@ class MtaSts:
         self._within_s = within_s
         self._not_before: OrderedDict[str, tuple[float, str]] = OrderedDict()
         """Of domains whose last fetch failed: when the next one is due, and why it failed."""
+        self._silent_until: OrderedDict[str, float] = OrderedDict()
         self._fetches: dict[str, asyncio.Task[StsAnswer]] = {}
 
     async def policy(self, domain: str) -> StsAnswer:
@@ -106,10 +109,15 @@ class MtaSts:
 
     async def _announced(self, domain: str) -> str | None:
         """The id of the policy that DNS announces; None: none, or nobody knows."""
+        if self._silent_until.get(domain, 0.0) > self._clock():
+            return None
         try:
             async with asyncio.timeout(_DNS_WITHIN_S):
                 records = await self._resolver.txt(f"_mta-sts.{domain}")
         except TimeoutError:
+            self._silent_until[domain] = self._clock() + _NOT_ASKED_FOR_S
+            if len(self._silent_until) > _MOST_REMEMBERED:
+                self._silent_until.popitem(last=False)
             return None
         return None if isinstance(records, DnsProblem) else policy_id(records)
 

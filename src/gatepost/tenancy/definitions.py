@@ -339,7 +339,7 @@ SEND_CONNECTOR = Fields(
         option="tls",
         parse=_tls_level,
         metavar="none|opportunistic|encrypt|verify|dane|auto",
-        help="Default: opportunistic.",
+        help="Default: auto.",
         label="TLS",
     ),
     Field(

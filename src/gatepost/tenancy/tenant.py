@@ -210,7 +210,7 @@ class SendConnector:
     certificate: str | None = None
     """Path of the PEM chain to present as SMTP client. It is presented by this connector only."""
     key: str | None = None
-    tls: TlsLevel = TlsLevel.OPPORTUNISTIC
+    tls: TlsLevel = TlsLevel.AUTO
     tls_domain: str | None = None
     """Level `verify`: the name the next hop's certificate must carry; default: the host that was dialled."""
     fqdn: str | None = None

@@ -296,7 +296,6 @@ class TestSendConnectors:
             ({"address_spaces": ["*"], "certificate": "a.pem"}, "--key is missing"),
             ({"address_spaces": ["*"], "key": "a.key"}, "--certificate is missing"),
             ({"address_spaces": ["*"], "certificate": "a", "key": "b", "tls": "none"}, "presents no certificate"),
-            ({"address_spaces": ["*"], "tls": "dane"}, "later release"),
             ({"address_spaces": ["*"], "tls": "always"}, "none, opportunistic, encrypt, verify"),
             ({"address_spaces": ["*"], "tls": "encrypt", "tls_domain": "a.example"}, "needs --tls verify"),
             ({"address_spaces": ["*"], "fqdn": "192.0.2.1"}, "must be a host name"),
