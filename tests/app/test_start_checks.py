@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from gatepost.app import start_checks
+from gatepost.config import read
+
 CHECK = """
 import resource, sys
 from pathlib import Path
@@ -33,3 +36,18 @@ def test_open_files_are_allowed_as_far_as_the_system_lets_and_too_few_are_told(
     assert done.returncode == 0, done.stderr
     says = "a worker may have 3000 files open, too few for the 2000 sessions that its listeners allow: set LimitNOFILE"
     assert (says in done.stdout) == warned
+
+
+def test_a_provider_whose_secret_cannot_be_read_is_told_and_stops_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "gatepost.toml"
+    file.write_text(
+        'hostname = "relay.example.net"\n[tls]\ncertificate = "a.pem"\nkey = "a.key"\n'
+        '[[listener]]\naddress = "127.0.0.1:2525"\n[console]\naddress = "127.0.0.1:8444"\n'
+        '[[console.provider]]\nname = "acme"\nissuer = "https://login.example"\nclient_id = "x"\n'
+        'client_secret_file = "acme.secret"\n'
+    )
+    config = read(file)
+    (told,) = start_checks._providers_without_secret(config)
+    assert told.startswith(f"nobody can sign in to the console with acme: its client_secret_file {tmp_path}")
+    (tmp_path / "acme.secret").write_text("s\n")
+    assert [*start_checks._providers_without_secret(config)] == []

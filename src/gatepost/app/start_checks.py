@@ -46,6 +46,7 @@ def check(config: Config) -> Iterator[str]:
     yield from _way_to_mailboxes(config)
     yield from _what_ends_soon(config)
     _alarms_can_be_signed(config)
+    yield from _providers_without_secret(config)
     if config.tls is None:
         yield "no [tls] in the configuration: nobody can present a certificate; only addresses identify tenants"
         return
@@ -147,6 +148,17 @@ def _alarms_can_be_signed(config: Config) -> None:
                 read_chain(config.alarm.roots)
         except (SecretError, CredentialError) as error:
             raise StartError(str(error)) from None
+
+
+def _providers_without_secret(config: Config) -> Iterator[str]:
+    """People still sign in by other ways, so this stops nothing."""
+    for provider in config.console.providers if config.console else ():
+        file = provider.client_secret_file
+        if file is not None and not os.access(file, os.R_OK):
+            yield (
+                f"nobody can sign in to the console with {provider.name}: its client_secret_file {file} cannot be read "
+                f"by {_name_of(os.geteuid())}, who serves"
+            )
 
 
 def _folders(config: Config) -> None:
