@@ -80,6 +80,16 @@ def test_many_of_a_kind_are_few_alarms_and_stay_the_same_ones() -> None:
     assert looking(*many[1:], FULL) == [("firing", "t010", False)]
 
 
+def test_a_tenant_with_a_hundred_faults_hides_none_of_another() -> None:
+    looking = Looking()
+    many = [Problem(code="next-hop-down", about=f"a/out{number}", says="x", do="y") for number in range(100)]
+    looking(*many)
+    assert [about for _, about, _ in looking(*many)] == ["a/out0", "a/out1", "a/out2", OTHERS]
+    of_another = Problem(code="next-hop-down", about="b/out", says="x", do="y")
+    looking(*many, of_another)
+    assert looking(*many, of_another) == [("firing", "b/out", False)]
+
+
 def test_two_tenants_have_alarms_of_their_own_and_long_texts_are_cut() -> None:
     looking = Looking()
     down = [Problem(code="next-hop-down", about=f"{each}/out", says="x" * 5000, do="y") for each in ("a", "b")]

@@ -5,6 +5,7 @@ when the problem has stayed away for a while, so that what comes and goes is one
 same kind of problem, few alarms are raised for it.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -14,6 +15,8 @@ _AGAIN_S: Final = 86400.0
 _CLEARED_AFTER_S: Final = 300.0
 _LISTED_FOR_S: Final = 7 * 86400.0
 _MOST_OF_A_CODE: Final = 10
+_MOST_OF_A_TENANT: Final = 3
+"""Of these: what one has wrong hides nothing of another."""
 _LONGEST: Final = 1000
 
 OTHERS: Final = "others"
@@ -134,17 +137,30 @@ def _not_found(alarm: Alarm, now: float) -> Alarm | None:
 
 
 def _few(problems: Sequence[Problem], before: Mapping[Key, Alarm]) -> Iterator[Problem]:
-    """At most `_MOST_OF_A_CODE` of one code, those that are known first, and one for the others."""
+    """At most `_MOST_OF_A_CODE` of one code, and one for the others."""
     of_code: dict[str, list[Problem]] = {}
     for each in problems:
         of_code.setdefault(each.code, []).append(each)
     for code, found in of_code.items():
-        found.sort(key=lambda each: (each.code, each.about) not in before)
-        yield from found[:_MOST_OF_A_CODE]
-        if others := found[_MOST_OF_A_CODE:]:
+        named = _named(found, before)
+        yield from named
+        if others := [each for each in found if each not in named]:
             yield Problem(
                 code=code,
                 about=OTHERS,
                 says=f"There are {len(others)} more of the same kind; the first: {others[0].says}",
                 do="see all: gatepost status",
             )
+
+
+def _named(found: Sequence[Problem], before: Mapping[Key, Alarm]) -> list[Problem]:
+    """Those that are known stay; of each tenant a few."""
+    named: list[Problem] = []
+    of_tenant: Counter[str] = Counter()
+    for each in sorted(found, key=lambda each: (each.code, each.about) not in before):
+        tenant, separator, _ = each.about.partition("/")
+        if separator:
+            of_tenant[tenant] += 1
+        if of_tenant[tenant] <= _MOST_OF_A_TENANT:
+            named.append(each)
+    return named[:_MOST_OF_A_CODE]

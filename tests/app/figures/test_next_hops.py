@@ -30,7 +30,7 @@ def test_a_relay_that_refuses_one_tenant_may_take_another() -> None:
     for tenant in ("contoso", "fabrikam"):
         faults.refuses_us("relay:25", tenant, "it refuses", "see why", NOON)
     faults.recognises_us("relay:25", "fabrikam")
-    assert about(faults) == [("relay-refuses-us", "relay:25 for contoso")]
+    assert about(faults) == [("relay-refuses-us", "contoso/relay:25")]
 
 
 def test_what_nobody_meets_any_more_is_dropped_and_there_is_a_bound() -> None:
@@ -39,3 +39,12 @@ def test_what_nobody_meets_any_more_is_dropped_and_there_is_a_bound() -> None:
         faults.refuses_us("relay:25", f"t{number}", "it refuses", "see why", NOON)
     assert len(faults.faults(NOON)) == 1000
     assert faults.faults(NOON + 5 * 3600) == []
+
+
+def test_a_tenant_with_many_faults_leaves_room_for_those_of_another() -> None:
+    faults = NextHopFaults()
+    for number in range(2000):
+        faults.refuses_us(f"relay{number}:25", "contoso", "it refuses", "see why", NOON)
+    faults.refuses_us("relay:25", "fabrikam", "it refuses", "see why", NOON)
+    found = [each for _, each in about(faults)]
+    assert len(found) == 51 and found[-1] == "fabrikam/relay:25"

@@ -17,6 +17,7 @@ REFUSES_US: Final = "relay-refuses-us"
 FAULTS: Final = (DOWN, REFUSES_US)
 
 _MOST: Final = 1000
+_MOST_OF_A_TENANT: Final = 50
 _REMEMBERED_S: Final = 4 * 3600.0
 """Longer than any pause between two attempts (`[retry] interval`), unless somebody makes it much longer."""
 _LONGEST: Final = 500
@@ -71,9 +72,13 @@ class NextHopFaults:
 
     def _note(self, code: str, about: str, says: str, do: str, now: float) -> None:
         before = self._faults.get((code, about))
-        if before is None and len(self._faults) >= _MOST:
+        if before is None and (len(self._faults) >= _MOST or self._has_many(about)):
             return
         self._faults[code, about] = _Fault(before.since if before else now, now, says[:_LONGEST], do)
+
+    def _has_many(self, about: str) -> bool:
+        tenant, separator, _ = about.partition("/")
+        return bool(separator) and sum(each.startswith(f"{tenant}/") for _, each in self._faults) >= _MOST_OF_A_TENANT
 
 
 def _name(connector: SendConnector) -> str:
@@ -81,4 +86,4 @@ def _name(connector: SendConnector) -> str:
 
 
 def _about(host: str, tenant: str | None) -> str:
-    return f"{host} for {tenant}" if tenant else host
+    return f"{tenant}/{host}" if tenant else host
