@@ -76,3 +76,9 @@ def test_another_certificate_is_taken_up_by_a_restart():
 def test_one_command_in_two_spellings_is_given_once():
     fixes = [Fix("Exchange Online", f"Set-InboundConnector -Identity {each} -Enabled $true") for each in ("HQ", "'HQ'")]
     assert [each.where for each in complete(EXIM, *fixes)] == ["Exchange Online", "Exim"]
+
+
+def test_where_no_program_is_shown_every_programs_command_is_given():
+    finding = Finding(confidence="medium", specificity=70, summary="", rule="cloud-services-mail-disabled")
+    (done,) = for_every_program([finding], explained(read_text("X-Header: 1\n", "evidence.txt")).path)
+    assert [each.where for each in done.fix] == ["Exchange"]

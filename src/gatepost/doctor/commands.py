@@ -66,7 +66,8 @@ def _has_it_already(fix: Fix, bundle: EvidenceBundle) -> bool:
 
 
 def _for_every_program(finding: Finding, there: frozenset[str]) -> Finding:
-    """Commands also for a program that is there and for which none was given; for anybody where there are none."""
+    """Commands also for a program that is there and for which none was given; for anybody where there are none, and for
+    every program where that is nobody."""
     if finding.confidence == "low":
         return finding
     given = {each.where for each in finding.fix}
@@ -76,6 +77,8 @@ def _for_every_program(finding: Finding, there: frozenset[str]) -> Finding:
         if (each.where in there and each.where not in given)
         or (not given and (each.where not in PROGRAMS or each.where in there))
     ]
+    if not given and not more:  # for which program is not shown: whoever reads it knows
+        more = [Fix(each.where, each.command) for each in cause_named(finding.rule).repair]
     return replace(finding, fix=tuple(dict.fromkeys((*finding.fix, *more))))
 
 

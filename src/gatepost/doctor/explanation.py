@@ -84,7 +84,7 @@ def _without_echoes(candidates: list[Candidate]) -> Iterator[Candidate]:
         if not each.check.by_reply and each.known >= How.INFERRED
         for symptom in each.symptoms
     }
-    by_objects = {each.check.cause for each in candidates if not each.check.by_reply}
+    by_objects = {each.check.cause for each in candidates if not each.check.by_reply and each.check.edits}
     for each in candidates:
         if each.check.by_reply and each.check.cause in by_objects:
             continue  # the object says the same, and where

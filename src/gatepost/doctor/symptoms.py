@@ -118,6 +118,9 @@ def _symptoms(bundle: EvidenceBundle) -> Iterator[Symptom]:
                 cause=cause,
             )
     for each in bundle.tls:
+        if each.alert in _NOTHING_IN_COMMON or any(words in each.failure.casefold() for words in _NOTHING_SAID):
+            kind, cause = _ALERTS[40]
+            yield Symptom(kind=kind, how=How.SEEN, fact=each, says=each.quote or each.failure, at=each.at, cause=cause)
         if each.failure and each.log_owner_is != "server":
             kind = "key-unusable" if "credentials" in each.failure.casefold() else "handshake-broke"
             yield Symptom(kind=kind, how=How.SEEN, fact=each, says=each.quote or each.failure, way="out", at=each.at)
@@ -146,6 +149,14 @@ def _symptoms(bundle: EvidenceBundle) -> Iterator[Symptom]:
 
 _ALERTS = {70: ("old-tls-only", "only-old-tls-versions"), 40: ("handshake-failure", "no-common-cipher")}
 """RFC 8446 6: protocol_version, handshake_failure; of other alerts Schannel's events do not say enough."""
+_NOTHING_IN_COMMON = (40, 71)
+_NOTHING_SAID = (
+    "algorithmmismatch",
+    "no shared cipher",
+    "no ciphers available",
+    "insufficient security",
+    "no suitable key share",
+)
 _LISTENING = ("frontend", "receive connector", "default frontend", "client frontend", "inbound")
 _IN_WORDS = {"cloud-to-on-premises": "nothing-comes", "on-premises-to-cloud": "nothing-goes", "queues": "nothing-goes"}
 _WAYS: dict[str, Literal["out", "in", ""]] = {"nothing-comes": "in", "nothing-goes": "out"}

@@ -68,3 +68,14 @@ def test_the_own_certificate_comes_first_in_its_file(tmp_path):
     assert "relay.tern.example first" in commands(found) and "-newkey" not in commands(found)
     other = first(bundle=leaf.pem + authority.pem, log=log)
     assert other and other.rule == "key-of-another-certificate"
+
+
+def test_a_key_of_1024_bits_is_said_where_mail_is_refused():
+    certificate = (
+        "$ openssl x509 -in /etc/postfix/relay.pem -noout -text\nCertificate:\n    Data:\n        Version: 3 (0x2)\n"
+        "    Signature Algorithm: sha256WithRSAEncryption\n        Issuer: C=US, O=Public CA, CN=Public CA R1\n"
+        "        Subject: CN=relay.tern.example\n            Public Key Algorithm: rsaEncryption\n                Public-Key: (1024 bit)\n"
+    )
+    refused = "The relay says: 550 5.7.64 TenantAttribution; Relay Access Denied\n"
+    told = first(certificate=certificate, words=refused)
+    assert told and told.rule == "weak-signature-or-key" and "2048" in commands(told)

@@ -51,3 +51,14 @@ def test_exim_that_goes_on_without_tls_shows_no_certificate():
     )
     told = first(log=log)
     assert told and told.rule == "fell-back-to-plain-text" and "hosts_require_tls" in commands(told)
+
+
+def test_a_handshake_that_found_nothing_in_common_is_repaired_on_windows_as_well():
+    log = "2026-01-24T07:20:18.354Z,To cloud,08DE5A3311C0A2D7,9,10.0.0.1:4,52.101.1.1:25,*,,TLS negotiation failed with error AlgorithmMismatch\n"
+    told = first(log=log)
+    assert told and told.rule == "no-common-cipher"
+
+
+def test_exims_port_465_without_smtps_needs_no_complaint():
+    told = first(exim="begin transports\nremote_smtp:\n  driver = smtp\n  port = 465\n  hosts_require_tls = *\n")
+    assert told and told.rule == "implicit-tls-mismatch" and "protocol = smtps" in commands(told)

@@ -79,6 +79,7 @@ def all_checks(path: MailPath) -> tuple[Check, ...]:
         handshake.client_presents_what_it_has,
         handshake.key_was_not_installed,
         keys.own_certificate_stands_first,
+        keys.certificate_is_strong_enough,
         keys.key_is_the_certificates,
         keys.own_chain_is_no_list_of_authorities,
         keys.client_trusts_the_peer,

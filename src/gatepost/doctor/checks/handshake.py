@@ -7,7 +7,14 @@ from functools import partial
 from typing import Final
 
 from gatepost.doctor.checks.check import Check, Need
-from gatepost.doctor.evidence import CertificateSeen, PacketSeen, PostfixSetting, SignSeen, SubmissionSettings
+from gatepost.doctor.evidence import (
+    CertificateSeen,
+    PacketSeen,
+    PostfixSetting,
+    SettingSeen,
+    SignSeen,
+    SubmissionSettings,
+)
 from gatepost.doctor.path.objects import MailPath
 from gatepost.doctor.path.told import Told, inferred, seen
 from gatepost.doctor.repairs import Advice, Edit
@@ -63,6 +70,19 @@ def begins_as_the_other_side_does(path: MailPath) -> Iterator[Check]:
             edits=(_postfix_edit(relay),),
             alone=True,
         )
+    elif (transport := _exim(path)) is not None:
+        yield answer(
+            standing="broken",
+            says="Exim's transport begins in plain text on port 465, and that port begins with TLS: both sides wait for the other's first word.",
+            premises=(inferred(transport, transport, f"port = {transport.value}, and no protocol = smtps"),),
+            edits=(
+                Advice(
+                    "Exim",
+                    "# smtp transport: protocol = smtps   # or port = 587, where the session begins in plain text and changes by STARTTLS; then: systemctl reload exim4",
+                ),
+            ),
+            alone=True,
+        )
     elif signs(path, "wrong-version-number"):
         yield answer(
             standing="broken",
@@ -76,6 +96,14 @@ def begins_as_the_other_side_does(path: MailPath) -> Iterator[Check]:
             ),
             needs=(Need("the program's settings: host, port, and whether it says SSL, TLS or STARTTLS", 2),),
         )
+
+
+def _exim(path: MailPath) -> SettingSeen | None:
+    """Exim's port 465 without `protocol = smtps`."""
+    of_exim = [each for each in path.bundle.settings if each.software == "exim"]
+    if any(each.name == "protocol" and each.value.strip() == "smtps" for each in of_exim):
+        return None
+    return next((each for each in of_exim if each.name == "port" and each.value.strip() == str(_IMPLICIT_PORT)), None)
 
 
 def _refused_over_its_version(path: MailPath) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from shlex import quote as shell_quoted
 from typing import Final
 
-from gatepost.doctor.certificates_told import at, names_of, shown
+from gatepost.doctor.certificates_told import at, is_self_signed, names_of, shown
 from gatepost.doctor.checks.check import Check, Need
 from gatepost.doctor.checks.handshake import signs
 from gatepost.doctor.evidence import CertificateSeen, PostfixSetting, ShellCommand
@@ -76,6 +76,44 @@ def _not_first(path: MailPath) -> tuple[CertificateSeen, CertificateSeen] | None
 
 def _is_issued_by(each: CertificateSeen, issuer: CertificateSeen) -> bool:
     return each.issuer is not None and issuer.subject is not None and each.issuer.key == issuer.subject.key
+
+
+_STRONG_ENOUGH: Final = 2048
+
+
+def certificate_is_strong_enough(path: MailPath) -> Iterator[Check]:
+    """A key below 2048 bits, or a signature by MD5 or SHA-1, in what the sender presents."""
+    refused = path.symptoms_of(("not-attributed", "handshake-broke", "we-are-untrusted", "no-secure-channel"))
+    weak = next((each for each in path.bundle.certificates if _is_weak(each)), None)
+    if weak is None or not refused:
+        return
+    what = weak.signature_algorithm or f"a key of {weak.key_bits} bits"
+    yield Check(
+        cause="weak-signature-or-key",
+        standing="broken",
+        subject=shown(weak),
+        says=f"{shown(weak)} has {what}: peers with TLS 1.2 and later refuse it.",
+        premises=(inferred(weak, weak, f"{shown(weak)}: {what}"),),
+        explains=frozenset(each.kind for each in refused),
+        edits=(
+            Advice(
+                "PKI",
+                "Have the certificate issued anew with SHA-256 and an RSA key of 2048 or 3072 bits, or ECDSA P-256; then install it and reload the mail program",
+            ),
+        ),
+        verify="openssl x509 -noout -text shows sha256WithRSAEncryption and Public-Key: (2048 bit) or more.",
+        alone=True,
+        place=7,
+    )
+
+
+def _is_weak(certificate: CertificateSeen) -> bool:
+    if certificate.role in ("root", "remote", "old") or certificate.smtp_bound is False or is_self_signed(certificate):
+        return False
+    signature = certificate.signature_algorithm.casefold()
+    by_digest = "md5" in signature or re.search(r"sha-?1(?!\d)", signature) is not None
+    bits = certificate.key_bits
+    return by_digest or (bits is not None and "ec" not in signature and 512 <= bits < _STRONG_ENOUGH)
 
 
 def key_is_the_certificates(path: MailPath) -> Iterator[Check]:

@@ -187,8 +187,8 @@ def smart_host_of_other_tenant(bundle: EvidenceBundle, facts: Derived) -> Findin
         label = name.partition(".")[0]
         if label in own_labels:
             return ruled_out(f"{name} is the tenant's own")
-        if any(label.startswith(each) or each.startswith(label) for each in own_labels):
-            continue
+        if any(label.startswith(each) or each.startswith(label) or each.endswith(f"-{label}") for each in own_labels):
+            continue  # the domain itself, or the one that it lies below
         right = _own_endpoint(bundle)
         said = next(bundle.prose_of("migrated"), None)
         attr35 = trouble.enhanced == "4.4.62"
