@@ -71,3 +71,8 @@ def test_a_role_without_subjects_reads_none(console: Any, row: Any) -> None:
     searched = tess.get("/trace?subject=merger")
     assert searched.status_code == 409 and "may not search subjects" in searched.text
     assert tess.get("/queue").status_code == 403
+    exported = tess.get("/export?format=json")
+    assert item.id in exported.text and "the merger" not in exported.text
+    assert "the merger" in ann.get("/export?format=json").text
+    for path in re.findall(r'<a href="(/[a-z]*)"', tess.get("/").text.partition("<nav")[2].partition("</nav>")[0]):
+        assert tess.get(path).status_code == 200, "the navigation leads to nothing that is closed"
