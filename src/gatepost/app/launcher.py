@@ -1,6 +1,6 @@
 """How the processes of `gatepost serve` come to be: one loads the program, the others are forked from it.
 
-    supervisor --(module, arguments, descriptors)--> launcher --fork--> worker, API, console, metrics
+    supervisor --(module, arguments, descriptors)--> launcher --fork--> worker, API, console, metrics, alarms
     supervisor <-------------(process id)----------- launcher
 
 Loading takes ten times as long as the rest of a worker's start, and what is loaded once is in memory once. A launcher

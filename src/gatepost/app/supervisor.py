@@ -1,5 +1,5 @@
-"""`gatepost serve`: binds the sockets, runs one worker a core, the Management API and the console, and restarts what
-dies.
+"""`gatepost serve`: binds the sockets, runs one worker a core, the Management API, the console, the metrics and the
+alarms, and restarts what dies.
 
 Started as root it takes the data folder and binds, then becomes the user of the configuration (`privileges`), and only
 then starts anything.
@@ -84,9 +84,9 @@ class _Child:
     number: int | None = None
     """Of a worker."""
     replaced: bool = False
+    """A successor serves; this one is not started again."""
     reloading: bool = False
     """It was asked to end, to be started again with new settings."""
-    """A successor serves; this one is not started again."""
     process: Launched | None = None
     started_at: float = 0.0
     early_deaths: int = 0
