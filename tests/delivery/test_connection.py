@@ -16,6 +16,7 @@ from gatepost.queue.message import Claim, Content, MemoryContent, QueuedMessage,
 from gatepost.queue.outcome import Deferred, Delivered, DeliveryOutcome, Failed
 from gatepost.queue.store import StoreUnavailable
 from gatepost.tenancy.tenant import TlsLevel
+from gatepost.tenancy.tls_policy import Facts, demand_of
 from sink import CLOSE, SILENCE, Sink
 
 SETTINGS = ConnectionSettings(hostname="edge.contoso.example", timeouts=QUICK)
@@ -91,6 +92,7 @@ def dial(port: int, mail: Mail, **said: Any) -> Dial:
     return Dial(
         target=Target("sink.example", "127.0.0.1", port),
         connector=replace(to_smart_host(port), tls=level),
+        demand=demand_of(Facts(level=level, host="sink.example")),
         tenant="contoso",
         settings=replace(SETTINGS, **said.pop("settings", {})),
         tls=None,  # type: ignore[arg-type]

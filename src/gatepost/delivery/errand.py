@@ -25,7 +25,7 @@ class Hop(NamedTuple):
     host: str
     passes_dsn: bool
     tls: str | None
-    tls_policy: str | None
+    tls_policy: str | None = None
     """What was demanded of it and came of it, where that is worth saying."""
 
 
