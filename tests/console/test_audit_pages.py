@@ -74,6 +74,8 @@ def test_a_wrong_time_is_said_at_its_field(furnished: Any, query: str) -> None:
     for path in ("/audit", "/audit/activity"):
         answer = olga.get(f"{path}?{query}")
         assert answer.status_code == 409 and 'aria-invalid="true"' in answer.text
+        assert "--" not in answer.text.partition('role="alert"')[2].partition("</p>")[0]
+        assert "<tbody" not in answer.text, "what was not asked for does not pass for an answer"
 
 
 @pytest.mark.parametrize("before", ["0", "x", "-1", "9" * 19, "9" * 400, "²"])

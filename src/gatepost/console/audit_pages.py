@@ -15,7 +15,7 @@ from gatepost.admin.trace.choice import time_said
 from gatepost.console.page import Page, Who
 from gatepost.console.rendering import page, with_query
 from gatepost.console.visit import Visit
-from gatepost.errors import BadRequest
+from gatepost.errors import BadRequest, with_keys
 from gatepost.tenancy.person import ActivityFilter
 from gatepost.tenancy.tenant import AuditFilter
 
@@ -61,11 +61,12 @@ def _activity(visit: Visit) -> Response:
 
 
 def _shown(visit: Visit, template: str, problem: BadRequest | None, /, **shown: object) -> Response:
+    """Nothing but the problem where there is one: what else is shown would pass for what was asked."""
     return page(
         visit,
         template,
         409 if problem else 200,
-        problem=problem,
+        problem=problem and with_keys(problem.said.message),
         problem_field=problem and problem.field and problem.field.name,
         is_filtered=any(visit.said(each) for each in _FILTERS),
         **shown,
