@@ -26,3 +26,11 @@ def test_a_broken_handshake_asks_for_one_by_hand_with_that_host():
     line = "Feb 10 13:07:40 relay postfix/smtp[31190]: SSL_connect error to mail.gull.example[198.51.100.88]:25: lost connection\n"
     told = asked(line)
     assert "-connect mail.gull.example:25" in told and "posttls-finger" in told
+
+
+def test_a_broken_handshake_beside_a_reply_is_asked_for_as_well():
+    told = asked(
+        "Feb 10 13:07:40 relay postfix/smtp[31190]: SSL_connect error to mail.gull.example[198.51.100.88]:25: lost connection\n"
+        "Feb 10 13:09:40 relay postfix/smtp[31190]: 4XkZ1q3TbKz9v: to=<a@gull.example>, relay=mail.gull.example[198.51.100.88]:25, delay=1, delays=0/0/1/0, dsn=4.0.0, status=deferred (host mail.gull.example[198.51.100.88] said: 451 Temporary local problem)\n"
+    )
+    assert "-connect mail.gull.example:25" in told

@@ -30,6 +30,15 @@ def missing(path: MailPath, facts: Derived) -> tuple[str, ...]:
 
 def _after_a_failed_handshake(path: MailPath, facts: Derived) -> Iterator[str]:
     """Nobody was asked for a tenant yet: what tells is both ends' view of the handshake."""
+    yield from _by_hand(path)
+    yield "the relay's own log of that session: why it hung up"
+    if not _has_log(path.bundle):
+        yield _log(path)
+    yield from _certificate(path)
+    yield from _beginning(path.bundle, facts)
+
+
+def _by_hand(path: MailPath) -> Iterator[str]:
     bundle = path.bundle
     peers = [each.peer for each in bundle.postfix_tls] + [each.peer for each in bundle.tls]
     host = next(filter(None, peers), "") or values.next_hop(path) or "HOST"
@@ -39,15 +48,12 @@ def _after_a_failed_handshake(path: MailPath, facts: Derived) -> Iterator[str]:
     )
     if "Postfix" in programs_of(bundle):
         yield f"posttls-finger -c -l may -L summary,ssl-debug {host}, and the log with smtp_tls_loglevel = 2 for that host"
-    yield "the relay's own log of that session: why it hung up"
-    if not _has_log(bundle):
-        yield _log(path)
-    yield from _certificate(path)
-    yield from _beginning(bundle, facts)
 
 
 def _missing(path: MailPath, facts: Derived) -> Iterator[str]:
     bundle, replies = path.bundle, path.bundle.replies
+    if facts.tls_failures:
+        yield from _by_hand(path)
     if not any(each.trailer_host or each.said_by for each in replies) and not bundle.sessions:
         yield f"the full reply with the bracket at its end, and the SMTP command it answered: {_where_the_reply_stands(path)}"
     if not any(bundle.prose_of("only-external", "internal-works", "everything", "only-null-sender", "only-forwarded")):

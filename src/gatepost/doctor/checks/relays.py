@@ -168,11 +168,11 @@ def port_25_answers(path: MailPath) -> Iterator[Check]:
         edits=(
             Advice(
                 "network",
-                "Have outgoing TCP 25 opened: by the firewall's administrator, or by the provider (clouds block it by default: Azure only for some subscriptions, AWS by a request form, Google Cloud never, home lines by the provider)",
+                "Have outgoing port 25 (TCP) unblocked: ask the firewall's administrator to open it, or the provider's support to lift the block (clouds block it by default: Azure opens it for some subscriptions only, AWS by a request form, Google Cloud never)",
             ),
             Advice(
                 "network",
-                "Or send over a host that has it, or over submission on port 587 with a login, which is seldom blocked",
+                "Or relay over a host that has it, or over submission on port 587 with a login, which is seldom blocked",
             ),
         ),
         verify="nc -vz HOST 25 from the sending server itself connects, and a 220 banner appears.",
