@@ -40,3 +40,13 @@ def test_a_name_server_on_another_machine_disables_dane_and_that_is_an_event(tmp
     ((event, fields),) = events.told
     assert event == "dane-disabled"
     assert "192.0.2.53" in fields["problem"]
+
+
+def test_only_name_servers_that_are_trusted_are_asked_what_they_validated(tmp_path: Path) -> None:
+    def asks(toml: str) -> bool:
+        resolver = resolver_of(configuration.parse(tmp_path / "gatepost.toml", toml))
+        return bool(resolver._resolver.flags)
+
+    assert not asks(TOML)
+    assert asks(TOML + 'trusted = ["192.0.2.53"]\n')
+    assert asks(TOML.replace("192.0.2.53", "127.0.0.1"))

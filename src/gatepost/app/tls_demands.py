@@ -6,7 +6,7 @@ from pathlib import Path
 from gatepost.config import Config
 from gatepost.delivery.tls_demands import TlsDemands
 from gatepost.logs.event_log import EventLog
-from gatepost.net.dane import Dane
+from gatepost.net.dane import Dane, not_trusted
 from gatepost.net.dns import Resolver
 from gatepost.net.mta_sts import HttpsFetch, MtaSts
 from gatepost.net.roots import system_roots_file
@@ -14,7 +14,11 @@ from gatepost.tenancy.reach import Reach
 
 
 def resolver_of(config: Config) -> Resolver:
-    """The one of a worker: it asks name servers to say what they validated."""
+    """The one of a worker. It asks name servers to say what they validated only where that would be relied on: an old
+    forwarder may answer such questions with an error."""
+    plain = Resolver(config.dns.nameservers)
+    if not_trusted(plain.servers, config.dns.trusted):
+        return plain
     return Resolver(config.dns.nameservers, validated=True)
 
 
