@@ -1,23 +1,15 @@
 """`gatepost import exchange-online`: the plan says what the exports say, and nothing that goes without saying."""
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
-SOURCE = Path(__file__).parents[2] / "src"
+from end_to_end import loaded_gatepost
+from end_to_end.installation import PATIENCE_S
 
 
 def gatepost(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "gatepost", *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(SOURCE), "COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    return loaded_gatepost.run(*arguments, folder=folder, within_s=PATIENCE_S, COLUMNS="200")
 
 
 def test_a_row_of_the_plan_holds_what_was_exported_alone(tmp_path: Path) -> None:

@@ -1,25 +1,18 @@
 """`explain` on this machine: what stands for an address that was not given is said where it shows."""
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-SOURCE = Path(__file__).parents[2] / "src"
+from end_to_end import loaded_gatepost
+from end_to_end.installation import PATIENCE_S
+
 ASKED = ("--mail-from", "a@contoso.com", "--rcpt-to", "b@outside.example")
 
 
 def gatepost(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "gatepost", *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(SOURCE)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    return loaded_gatepost.run(*arguments, folder=folder, within_s=PATIENCE_S)
 
 
 @pytest.fixture(scope="module")

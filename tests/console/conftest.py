@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from argon2 import profiles
 
 from contracts.trace_store_contract import received
 from gatepost import config as configuration
@@ -19,10 +21,13 @@ from gatepost.admin.directory import tenants
 from gatepost.admin.people import people
 from gatepost.app import open_editor
 from gatepost.config import Config
+from gatepost.console import doors
 from gatepost.console.application import application
+from gatepost.console.passwords import Argon2Passwords
 from gatepost.store.trace.writer import Retention, SqliteTraceWriter
 from gatepost.trace.story import Received
 
+FAST_PASSWORDS = cache(partial(Argon2Passwords, profiles.CHEAPEST))
 PASSWORD = "correct horse battery staple"
 CONSOLE = "https://console.example"
 
@@ -82,6 +87,12 @@ class Console:
         for each in rows:
             writer.write("strangers" if each.tenant is None else "tenants", [each])
         writer.close()
+
+
+@pytest.fixture(autouse=True)
+def fast_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That hashing takes long is a test of its own; here people sign in by the hundred."""
+    monkeypatch.setattr(doors, "_passwords", FAST_PASSWORDS)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ The one that has loaded the program is a child of the tests' process and ends wi
 and folder; standard output, standard error, and a pipe to say on how it ended) with the number of the new process.
 """
 
+import atexit
 import importlib
 import json
 import os
@@ -64,19 +65,19 @@ class Process:
         return self.returncode
 
 
-def start(*arguments: str, folder: Path, stdout: IO[Any], stderr: IO[Any]) -> Process:
+def start(*arguments: str, folder: Path, stdout: IO[Any], stderr: IO[Any], **environment: str) -> Process:
+    """`environment`: besides ours as it is now; what the interpreter itself reads comes too late."""
     told, tell = os.pipe()
-    # As it is now: a test may have changed it.
-    request = {"arguments": arguments, "folder": str(folder), "environment": dict(os.environ)}
+    request = {"arguments": arguments, "folder": str(folder), "environment": {**os.environ, **environment}}
     channel = _loaded()
     socket.send_fds(channel, [json.dumps(request).encode()], [stdout.fileno(), stderr.fileno(), tell])
     os.close(tell)
     return Process(int(channel.recv(LARGEST_REQUEST)), told)
 
 
-def run(*arguments: str, folder: Path, within_s: float) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, folder: Path, within_s: float, **environment: str) -> subprocess.CompletedProcess[str]:
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        process = start(*arguments, folder=folder, stdout=out, stderr=err)
+        process = start(*arguments, folder=folder, stdout=out, stderr=err, **environment)
         try:
             code = process.wait(within_s)
         except subprocess.TimeoutExpired:
@@ -93,9 +94,15 @@ def _loaded() -> socket.socket:
     ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     command = [sys.executable, "-m", "end_to_end.loaded_gatepost", str(its.fileno())]
-    subprocess.Popen(command, pass_fds=(its.fileno(),), stdin=subprocess.DEVNULL, env=environment)
+    process = subprocess.Popen(command, pass_fds=(its.fileno(),), stdin=subprocess.DEVNULL, env=environment)
     its.close()
+    atexit.register(_end, process, ours)
     return ours
+
+
+def _end(process: "subprocess.Popen[bytes]", channel: socket.socket) -> None:
+    channel.close()
+    process.wait()
 
 
 # In that process.

@@ -5,13 +5,13 @@ Law: at most two are computed at once, so that guessing takes no memory from the
 
 from threading import BoundedSemaphore
 
-from argon2 import PasswordHasher, profiles
+from argon2 import Parameters, PasswordHasher, profiles
 from argon2.exceptions import InvalidHashError, VerificationError
 
 
 class Argon2Passwords:
-    def __init__(self) -> None:
-        self._hasher = PasswordHasher.from_parameters(profiles.RFC_9106_LOW_MEMORY)
+    def __init__(self, parameters: Parameters = profiles.RFC_9106_LOW_MEMORY) -> None:
+        self._hasher = PasswordHasher.from_parameters(parameters)
         self._few = BoundedSemaphore(2)
         self._nobodys = self.hashed("of nobody")
 
