@@ -7,8 +7,6 @@ from gatepost.console.connector_form import (
     changes_from,
     controls,
     differences,
-    in_words,
-    label_of,
     mark,
     values_from,
     values_of,
@@ -74,9 +72,3 @@ def test_what_differs_is_said_by_label() -> None:
     assert shown["Addresses"] == ("192.0.2.0/24\n2001:db8::/48", "192.0.2.1/32")
     assert differences(before, before) == []
     assert ("Name", "", "mail") in differences(None, before)
-
-
-def test_a_sentence_calls_fields_as_the_form_does() -> None:
-    field = INBOUND_CONNECTOR["certificate_names"]
-    assert label_of(field) == "Certificate names"
-    assert in_words(("give ", field)) == "give “Certificate names”"

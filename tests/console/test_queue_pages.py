@@ -102,3 +102,13 @@ def test_who_may_only_read_decides_nothing(console: Any) -> None:
 
 def test_an_action_that_does_not_exist_is_not_found(console: Any) -> None:
     assert console.person("olga").get("/queue/explode?message_id=0-1").status_code == 404
+
+
+def test_a_wrong_filter_is_said_where_it_is(console: Any) -> None:
+    olga = console.person("olga")
+    for name, text in (("domain", "a..b"), ("older_than", "soon"), ("sender", "nobody")):
+        answer = olga.get(f"/queue?{name}={text}&tenant=contoso")
+        assert answer.status_code == 409
+        beside = answer.text.partition(f'id="f-{name}"')[2].partition("</p>")[0]
+        assert 'aria-invalid="true"' in beside and 'role="alert"' in beside
+        assert answer.text.count('role="alert"') == 1

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from gatepost.console import rendering
-from gatepost.console.rendering import link, octets, when
+from gatepost.console.rendering import _environment, in_words, label_of, link, octets, when
+from gatepost.errors import BadRequest, Named
+from gatepost.tenancy.definitions import INBOUND_CONNECTOR
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>\u202egnp\x1b[2J{{7*7}}&amp;"
 
@@ -97,7 +99,7 @@ def test_our_files_load_nothing_from_elsewhere(name: str) -> None:
 
 def test_a_library_comes_with_its_licence() -> None:
     static = files("gatepost.console") / "static"
-    libraries = {each.name for each in static.iterdir()} - {"console.css", "console.js", "icon.svg"}
+    libraries = {each.name for each in static.iterdir()} - {"console.css", "console.js", "passkeys.js", "icon.svg"}
     assert libraries == {"htmx.min.js", "htmx.LICENSE.txt", "uplot.min.js", "uplot.min.css", "uplot.LICENSE.txt"}
 
 
@@ -113,3 +115,15 @@ def test_a_time_is_in_utc_and_says_so_to_programs() -> None:
 
 def test_a_size_is_for_people() -> None:
     assert [octets(each) for each in (None, 12, 2048, 3 << 20)] == ["", "12 bytes", "2.0 KiB", "3.0 MiB"]
+
+
+def test_a_sentence_calls_fields_as_a_form_does() -> None:
+    field = INBOUND_CONNECTOR["certificate_names"]
+    assert label_of(field) == "Certificate names"
+    assert in_words(("give ", field)) == "give “Certificate names”"
+
+
+def test_a_refusal_is_in_the_words_of_the_form_and_shows_what_it_holds() -> None:
+    refusal = BadRequest(Named(name="from", option="from"), " \x1b<b>: must be an address", next_step="try again")
+    shown = _environment().from_string("{{ problem }}").render(problem=refusal)
+    assert shown == "“From” ␛&lt;b&gt;: must be an address; try again"

@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from gatepost.admin.directory.changes import Written
-from gatepost.errors import Named, Sentence, written
+from gatepost.console.rendering import label_of
 from gatepost.tenancy.definitions import INBOUND_CONNECTOR
 from gatepost.tenancy.fields import Field, Record, Way
 from gatepost.tenancy.record import inbound_connector_record
@@ -88,16 +88,6 @@ def controls(values: Values) -> list[Control]:
         )
         for each in _FIELDS
     ]
-
-
-def label_of(field: Named) -> str:
-    text = (field.label if isinstance(field, Field) else "") or field.name.replace("_", " ")
-    return text[:1].upper() + text[1:]
-
-
-def in_words(sentence: Sentence) -> str:
-    """As the form calls its fields."""
-    return written(sentence, lambda named: f"“{label_of(named)}”")
 
 
 def mark(connector: InboundConnector | None) -> str:

@@ -26,14 +26,13 @@ from gatepost.console.connector_form import (
     changes_from,
     controls,
     differences,
-    in_words,
     mark,
     values_from,
     values_of,
     with_added,
 )
 from gatepost.console.page import Page, Who
-from gatepost.console.rendering import link, page
+from gatepost.console.rendering import in_words, link, page
 from gatepost.console.visit import Visit, Visitor, not_found
 from gatepost.errors import BadRequest, NotFound, Refused
 from gatepost.https.gate import must_not_hurry

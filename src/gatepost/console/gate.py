@@ -24,9 +24,9 @@ from gatepost.app.admin_wiring import Judging
 from gatepost.config import Config, ConsoleConfig
 from gatepost.console.attempts import Attempts
 from gatepost.console.page import Page, Who
-from gatepost.console.rendering import HEADERS, link, page
+from gatepost.console.rendering import HEADERS, in_words, link, page
 from gatepost.console.visit import COOKIE, Visit, Visitor, csrf_of
-from gatepost.errors import Refused, with_options
+from gatepost.errors import Refused
 from gatepost.https.admission import Admission
 from gatepost.https.gate import Answer, App, Gate, Message, Peer, Receive, header
 from gatepost.https.problem import Problem, refusal, unavailable
@@ -136,7 +136,7 @@ async def _shown(each: Page, request: Request) -> Response:
         return refused(visit, problem)
     except Refused as error:
         to_tenant = visitor is not None and not visitor.is_operator
-        return refused(visit, refusal(error, with_options, to_tenant=to_tenant))
+        return refused(visit, refusal(error, in_words, to_tenant=to_tenant))
     except StoreError:
         return refused(visit, unavailable())
 

@@ -66,6 +66,7 @@ def _list(visit: Visit) -> Response:
         wanted = waiting_mail.choice(**said)
     except Refused as error:
         problem, wanted = error, QueueFilter()
+    wrong = next((name for name, text in said.items() if problem and _is_wrong(name, text)), None)
     with visit.person.mail_of(visit.person.of_tenant) as mail:
         found = overview_record(mail.overview(wanted, _ROWS))
     return page(
@@ -74,11 +75,21 @@ def _list(visit: Visit) -> Response:
         409 if problem else 200,
         found=found,
         problem=problem,
+        problem_field=wrong,
         is_filtered=any(said.values()),
         next_hops=_next_hops(visit) if found["recipients"] else (),
         states=list(RecipientState),
         rows=_ROWS,
     )
+
+
+def _is_wrong(name: str, text: str | None) -> bool:
+    wanted: dict[str, Any] = {name: text}
+    try:
+        waiting_mail.choice(**wanted)
+    except Refused:
+        return True
+    return False
 
 
 def _message(visit: Visit) -> Response:

@@ -15,7 +15,9 @@ from starlette.responses import HTMLResponse
 
 from gatepost import __version__
 from gatepost.console.visit import Visit
+from gatepost.errors import Named, Refused, Sentence, written
 from gatepost.mail.visible import visible, visible_lines
+from gatepost.tenancy.fields import Field
 
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
@@ -53,6 +55,16 @@ def with_query(visit: Visit, **changes: object) -> str:
     return link(visit.path, **{name: value for name, value in said.items() if value not in (None, "")})
 
 
+def label_of(field: Named) -> str:
+    text = (field.label if isinstance(field, Field) else "") or field.name.replace("_", " ")
+    return text[:1].upper() + text[1:]
+
+
+def in_words(sentence: Sentence) -> str:
+    """As a form calls its fields."""
+    return written(sentence, lambda named: f"“{label_of(named)}”")
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -73,6 +85,9 @@ def _environment() -> Environment:
 def _finalized(value: Any) -> Any:
     if value is None:
         return ""
+    if isinstance(value, Refused):
+        do = in_words(value.said.next_step)
+        value = in_words(value.said.message) + (f"; {do}" if do else "")
     return visible(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
