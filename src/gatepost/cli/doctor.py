@@ -76,10 +76,7 @@ def doctor_command(
     ] = None,
 ) -> None:
     if collect is not None:
-        if evidence or bundle or probe or following:
-            says = "--collect prints a script and reads no evidence: leave the files out"
-            context.fail(says, context.WRONG_USE)
-        context.say(script_for(collect, redacted=redact).rstrip("\n"))
+        _print_script(collect, redact, reads=bool(evidence or bundle or probe or following))
         return
     password_of = _password_of(pfx_password_file)
     probed = _probed(probe, certificate, key, mail_from, rcpt_to or [])
@@ -92,7 +89,19 @@ def doctor_command(
         _write(save, dump_bundle(found), "--save")
     diagnosis = _rehearsed(following, found, secret, password_of) if following else _diagnosed(found)
     _report(diagnosis, json, markdown, html)
-    if not (json or markdown):
+    _end(found, diagnosis, suggest=not (json or markdown))
+
+
+def _print_script(kind: Collected, redact: bool, reads: bool) -> None:
+    if reads:
+        says = "--collect prints a script and reads no evidence: leave the files out"
+        context.fail(says, context.WRONG_USE)
+    context.say(script_for(kind, redacted=redact).rstrip("\n"))
+
+
+def _end(found: EvidenceBundle, diagnosis: "Diagnosis", suggest: bool) -> None:
+    """With the next command, for a person, and exit code 1 where no cause was found."""
+    if suggest:
         from gatepost.doctor.next_command import next_command
 
         context.suggest(next_command(found, diagnosis))

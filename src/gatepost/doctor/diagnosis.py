@@ -14,8 +14,8 @@ from gatepost.doctor.addresses import refused_by_attribution
 from gatepost.doctor.commands import fitted, for_every_program
 from gatepost.doctor.derived import Derived, derive
 from gatepost.doctor.evidence import EvidenceBundle, ReadItem, Unread
-from gatepost.doctor.explanation import Explained, explained
-from gatepost.doctor.finding import Cited, Confidence, Finding, Fix, RuledOut
+from gatepost.doctor.explanation import STATE_AGAINST_STATE, Explained, explained
+from gatepost.doctor.finding import NAMED_BY_REPLY, Cited, Confidence, Finding, Fix, RuledOut
 from gatepost.doctor.missing import missing
 from gatepost.doctor.near_causes import spoken_against
 from gatepost.doctor.path.stations import Station, stations
@@ -26,8 +26,9 @@ from gatepost.exchange.source import Fact, Source
 _ORDER: dict[Confidence, int] = {"high": 0, "medium": 1, "low": 2}
 _EQUAL = 4
 """Specificities closer than this point equally well."""
-_OBJECTS = 8
-"""By so much objects that contradict each other outweigh what a reply or somebody's words point at."""
+_OBJECTS = NAMED_BY_REPLY - STATE_AGAINST_STATE + 1
+"""By so much objects that contradict each other outweigh what a reply or somebody's words point at: just enough to go
+before a reply that names another cause itself."""
 _LAST_RESORT = 10
 """Said only where nothing else is."""
 
@@ -137,7 +138,7 @@ def _is_better(path: Finding, rule: Finding, by_state: frozenset[str]) -> bool:
     """Whether the path's first finding goes before the rules': it is surer, or as sure and more telling."""
     if path.symptom:
         return False
-    if path.confidence == "high" and path.rule in by_state and path.specificity >= 88:
+    if path.confidence == "high" and path.rule in by_state and path.specificity >= STATE_AGAINST_STATE:
         return True
     surer = _ORDER[rule.confidence] - _ORDER[path.confidence]
     kin = rule.catalogue[:1] != path.catalogue[:1] and set(rule.catalogue[:1]) <= set(path.catalogue)

@@ -168,6 +168,8 @@ def _refusals(path: MailPath, candidate: Candidate) -> Iterator[Symptom]:
             yield each
 
 
+STATE_AGAINST_STATE: Final = 88
+"""The specificity of objects that contradict each other where a symptom of it was seen (the table in finding.py)."""
 _THE_RELAYS: Final = 60
 """From here on the path is the relay's: a fault of the sender's and one of the relay's side are two, not rivals."""
 
@@ -190,7 +192,7 @@ def _specificity(candidate: Candidate) -> int:
     if candidate.known is How.INFERRED:
         return 70
     told = candidate.strongest_symptom
-    return 88 if told is How.SEEN else 84 if told is not None else 78
+    return STATE_AGAINST_STATE if told is How.SEEN else 84 if told is not None else 78
 
 
 def _fix(path: MailPath, checks: Sequence[Check], check: Check) -> tuple[Fix, ...]:

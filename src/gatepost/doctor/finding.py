@@ -18,12 +18,14 @@ the catalogue's ids, a title and the side that acts. `None`: the evidence says n
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from gatepost.doctor.derived import Derived
 from gatepost.doctor.evidence import EvidenceBundle, Side
 from gatepost.exchange.source import Fact, Source
 
+NAMED_BY_REPLY: Final = 95
+"""The specificity where the reply, event or tool names the cause itself."""
 Confidence = Literal["high", "medium", "low"]
 
 
