@@ -97,7 +97,8 @@ def test_a_bad_line_is_told_and_nothing_is_half_written(relay: Installation, tmp
     number = len(file.read_text().splitlines())
     done = relay.here("import", "directory", str(file))
     assert done.returncode == 2
-    assert done.stderr.splitlines() == [
+    # How far it is, is told when it takes long.
+    assert [line for line in done.stderr.splitlines() if not line.endswith(" % of the file")] == [
         f"gatepost: {file}:{number}: '192.0.2.300' is not an address or network: write it as 192.0.2.10, 192.0.2.0/24 "
         "or 2001:db8::/48",
         "gatepost: nothing was changed; correct the file and import it again",
