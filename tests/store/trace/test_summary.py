@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from contracts.trace_store_contract import CERTIFICATE, NOON, later, received
-from gatepost.store.trace.day_file import DayFile, files_in
+from gatepost.store.trace.day_file import DayFile, files_in, open_to_write
 from gatepost.store.trace.reader import SqliteTraceReader
 from gatepost.store.trace.summary import Question
 from gatepost.store.trace.writer import Retention, SqliteTraceWriter
@@ -84,3 +84,23 @@ def test_it_goes_with_its_file_and_counts_among_its_octets(finished: DayFile) ->
     assert finished.size == finished.path.stat().st_size + finished.summary.stat().st_size
     finished.remove()
     assert not finished.summary.exists() and not finished.path.exists()
+
+
+def test_while_its_file_has_a_log_it_says_perhaps(finished: DayFile) -> None:
+    question = Question(Wanted(tenant="fabrikam"))
+    assert not question.may_be_in(finished)
+    connection = open_to_write(finished)
+    connection.execute("INSERT INTO word (kind, text) VALUES (1, 'fabrikam')")
+    assert question.may_be_in(finished)
+    connection.close()
+
+
+def test_what_a_crash_left_of_one_goes_when_the_file_is_opened_or_removed(finished: DayFile, tmp_path: Path) -> None:
+    finished.new_summary.write_bytes(b"half")
+    again = writer(tmp_path, NOON + 3)
+    again.write("tenants", [received(NOON + 300)])
+    assert not finished.new_summary.exists()
+    again.close()
+    finished.new_summary.write_bytes(b"half")
+    finished.remove()
+    assert not finished.new_summary.exists()

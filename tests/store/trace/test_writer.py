@@ -1,12 +1,15 @@
 """Whole days go, the oldest of whoever has too much; what is written today stays."""
 
+import errno
 import sqlite3
 from contextlib import closing
 from datetime import date
 from pathlib import Path
 
+import pytest
+
 from contracts.trace_store_contract import NOON, ids, received
-from gatepost.store.trace.day_file import day_file
+from gatepost.store.trace.day_file import DamagedFile, day_file, open_to_read
 from gatepost.store.trace.reader import SqliteTraceReader
 from gatepost.store.trace.writer import Retention, SqliteTraceWriter, remove_old
 from gatepost.trace.search import Share, Wanted
@@ -122,3 +125,62 @@ def test_a_row_that_comes_after_its_day_was_finished_is_found(tmp_path: Path) ->
     assert sorted(ids(found.search(Wanted(), 5).items)) == sorted([early.id, late.id])
     assert ids(found.search(Wanted(rcpt_to=late.rcpt_to), 5).items) == [late.id]
     writer.close()
+
+
+@pytest.mark.parametrize("hindered_by", ["a search that has it open", "a disk without room for a summary"])
+def test_a_day_that_cannot_be_finished_yet_is_finished_later_and_hinders_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hindered_by: str
+) -> None:
+    now = NOON
+    said: list[str] = []
+    writer = SqliteTraceWriter(
+        tmp_path, 0, Retention(max_age_s=5 * DAY_S, max_octets=0), lambda: now, report=said.append
+    )
+    old = sized(tmp_path, "tenants", 5, 10, worker=1)
+    for share in ("strangers", "tenants"):
+        writer.write(share, [received(NOON)])
+    file = day_file(tmp_path, "tenants", TODAY, 0)
+    other = day_file(tmp_path, "strangers", TODAY, 0)
+    rows = []
+    with closing(open_to_read(file)) as search:
+        search.execute("SELECT * FROM recipient").fetchall()
+        if "search" not in hindered_by:
+            search.close()
+            monkeypatch.setattr("gatepost.store.trace.summary.write", no_room)
+        for _ in range(3):
+            now += DAY_S if not rows else 601
+            rows.append(received(now, rcpt_to="later@outside.example"))
+            writer.write("tenants", rows[-1:])
+    assert (file.summary.exists(), other.is_open, old.exists()) == (False, False, False)
+    writer.close()
+    monkeypatch.undo()
+    again = SqliteTraceWriter(
+        tmp_path, 0, Retention(max_age_s=5 * DAY_S, max_octets=0), lambda: now, report=said.append
+    )
+    for _ in range(2):
+        now += 601
+        again.write("strangers", [])
+    assert [(each.summary.exists(), each.is_open) for each in (file, other)] == [(True, False)] * 2
+    assert said == []
+    again.close()
+    found = SqliteTraceReader(tmp_path).search(Wanted(rcpt_to="later@outside.example"), 9)
+    assert (len(found.items), found.damaged) == (3, [])
+
+
+def test_what_can_be_written_nowhere_is_an_error_of_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in (1, 2):
+        day_file(tmp_path, "tenants", TODAY, 0, number).path.parent.mkdir(exist_ok=True)
+        day_file(tmp_path, "tenants", TODAY, 0, number).path.write_bytes(b"nonsense" * 2000)
+    writer = SqliteTraceWriter(tmp_path, 0, Retention(max_age_s=0.0, max_octets=0), lambda: NOON)
+    monkeypatch.setattr("gatepost.store.trace.writer.open_to_write", damaged)
+    with pytest.raises(OSError, match="is damaged"):
+        writer.write("tenants", [received()])
+    writer.close()
+
+
+def no_room(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def damaged(file: object) -> None:
+    raise DamagedFile(f"{file} is damaged")

@@ -52,7 +52,7 @@ class DayFile(NamedTuple):
         return sum(_size(each) for each in (self.path, self._log, self.summary))
 
     def remove(self) -> None:
-        for suffix in ("", "-wal", "-shm", ".summary"):
+        for suffix in ("", "-wal", "-shm", ".summary", ".new"):
             self.path.with_name(f"{self.path.name}{suffix}").unlink(missing_ok=True)
 
     @property
@@ -69,6 +69,11 @@ class DayFile(NamedTuple):
     def summary(self) -> Path:
         """What a finished file certainly does not hold (`store.trace.summary`)."""
         return self.path.with_name(f"{self.path.name}.summary")
+
+    @property
+    def new_summary(self) -> Path:
+        """A summary until it is whole."""
+        return self.path.with_name(f"{self.path.name}.new")
 
     @property
     def _log(self) -> Path:

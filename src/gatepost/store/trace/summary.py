@@ -4,8 +4,8 @@ Most files of 90 days hold nothing of what is looked for, and opening each to fi
 summary is a set of bits: each thing that rows are found by has two of them (a Bloom filter), so that one that is
 missing says no, and both say perhaps. A few octets of it are read for a question, whatever the size of the file.
 
-Laws: a summary that is missing, damaged or not of this file says "perhaps" to everything; it is gone before its file is
-written to again.
+Laws: a summary that is missing, damaged or not of this file says "perhaps" to everything, and so does each while its
+file is open to be written; it is gone before its file is written to again.
 """
 
 import os
@@ -35,7 +35,7 @@ _WORDS: Final = f"SELECT kind, text FROM word WHERE kind IN ({', '.join(str(int(
 
 
 def write(file: DayFile, connection: sqlite3.Connection) -> None:
-    """Of a file that is finished. Raises `OSError`, `sqlite3.Error`."""
+    """Of a file that is finished. Raises `OSError`, `sqlite3.Error`; none is there then."""
     count = connection.execute(f"SELECT count(*) FROM ({_TERMS})").fetchone()[0]
     words = list(_of_words(connection.execute(_WORDS)))
     bits = max(8, _BITS_EACH * (count + len(words)))
@@ -45,9 +45,18 @@ def write(file: DayFile, connection: sqlite3.Connection) -> None:
             first, second = thing % bits, (thing * _MIXES & 0xFFFFFFFF) % bits
             octets[first >> 3] |= 1 << (first & 7)
             octets[second >> 3] |= 1 << (second & 7)
-    beside = file.summary.with_suffix(".new")
-    beside.write_bytes(_HEAD.pack(_MAGIC, file.path.stat().st_size, bits) + octets)
-    beside.replace(file.summary)
+    try:
+        file.new_summary.write_bytes(_HEAD.pack(_MAGIC, file.path.stat().st_size, bits) + octets)
+        file.new_summary.replace(file.summary)
+    except OSError:
+        remove(file)
+        raise
+
+
+def remove(file: DayFile) -> None:
+    """With what a crash left of one that was being written."""
+    file.summary.unlink(missing_ok=True)
+    file.new_summary.unlink(missing_ok=True)
 
 
 class Question:
@@ -65,7 +74,7 @@ class Question:
             return True
         with suppress(OSError, struct.error, IndexError):
             try:
-                return self._may_be_in(descriptor, file.path.stat().st_size)
+                return file.is_open or self._may_be_in(descriptor, file.path.stat().st_size)
             finally:
                 os.close(descriptor)
         return True

@@ -92,9 +92,10 @@ def index(connection: sqlite3.Connection, segment: int, first: int, last: int) -
 
 
 def index_ends(connection: sqlite3.Connection) -> None:
-    """Of a file in which every row is indexed, in the caller's transaction."""
-    connection.execute(_INDEX_ENDS)
-    connection.execute("INSERT INTO segment VALUES (?, -1)", (ENDS,))
+    """Of a file in which every row is indexed, in the caller's transaction; once, until it is reopened."""
+    if not connection.execute("SELECT 1 FROM segment WHERE number = ?", (ENDS,)).fetchone():
+        connection.execute(_INDEX_ENDS)
+        connection.execute("INSERT INTO segment VALUES (?, -1)", (ENDS,))
 
 
 def reopen(connection: sqlite3.Connection) -> None:

@@ -8,12 +8,13 @@ being written stays, and takes no more rows while its share has no room at all.
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from gatepost.store.connection import closed_on_error
 from gatepost.store.trace import summary, terms
 from gatepost.store.trace.day_file import (
     DAY_S,
@@ -81,6 +82,7 @@ class SqliteTraceWriter:
         later: Sequence[LaterEvent] = (),
         fresh: Sequence[Received] = (),
     ) -> None:
+        """Raises `OSError`."""
         now = self._clock()
         if not self._tidied_at <= now < self._tidied_at + _TIDY_EVERY_S:
             self._tidied_at = now
@@ -109,10 +111,17 @@ class SqliteTraceWriter:
         except DamagedFile as error:
             self._report(f"{error}; the trace goes on in another file")
             self._let_go(share, day)
-            self._file(share, day, after_damage=True).write(rows)
+            self._write_anew(share, day, rows)
         except OSError:
             self._let_go(share, day)
             raise
+
+    def _write_anew(self, share: Share, day: date, rows: "_Rows") -> None:
+        try:
+            self._file(share, day, after_damage=True).write(rows)
+        except (DamagedFile, OSError) as error:
+            self._let_go(share, day)
+            raise OSError(str(error)) from error
 
     def _file(self, share: Share, day: date, *, after_damage: bool = False) -> "_Writing":
         writing = self._open.get((share, day))
@@ -142,11 +151,13 @@ class SqliteTraceWriter:
 
     def _tidy(self, now: float) -> None:
         today = day_of(now)
+        left = [file for file in files_in(self._folder) if self._is_left_over(file, today)]
         for share, day in [each for each in self._open if each[1] < today]:
             if now > self._open[share, day].file.began_at + DAY_S + _TIDY_EVERY_S:
-                self._open[share, day].finish()
+                # What cannot be finished now, because somebody reads it or the disk is full, is left over next time.
+                with suppress(DamagedFile, OSError):
+                    self._open[share, day].finish()
                 self._let_go(share, day)
-        left = [file for file in files_in(self._folder) if self._is_left_over(file, today)]
         for file in left:
             if file.is_open:
                 self._finish(file)
@@ -196,13 +207,13 @@ class _Writing:
         self.file = file
         self._began_at = file.began_at
         # It would say no to what is written now.
-        file.summary.unlink(missing_ok=True)
+        summary.remove(file)
         self._connection = open_to_write(file)
-        self._words = NewWords(self._connection)
         self._segment_length = segment
         self._fresh: dict[QueuePlace, int] = {}
         """Numbers of rows that are to be written again."""
-        with reporting(file):
+        with reporting(file), closed_on_error(self._connection):
+            self._words = NewWords(self._connection)
             terms.reopen(self._connection)
             self._segment, self._indexed = self._connection.execute(
                 "SELECT ifnull(max(number), 0), ifnull(max(last), -1) FROM segment"
@@ -218,16 +229,22 @@ class _Writing:
             ).fetchone()[0]
 
     def write(self, rows: _Rows) -> None:
-        with reporting(self.file):
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                self._write(rows)
-                self._connection.execute("COMMIT")
-            except BaseException:
-                self._words.forget()
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+        with reporting(self.file), self._transaction():
+            self._write(rows)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        indexed = self._segment, self._indexed, self._not_indexed
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            self._words.forget()
+            self._segment, self._indexed, self._not_indexed = indexed
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
 
     def _write(self, rows: _Rows) -> None:
         numbered = [(self._fresh.pop(each.place, None) if each.place else None, each) for each in rows.received]
@@ -269,14 +286,16 @@ class _Writing:
             self._indexed = last
 
     def finish(self) -> None:
-        """Nothing more is written: all of it can be found by terms, and the file needs no log."""
+        """Nothing more is written: all of it can be found by terms, and the file needs no log. It may be tried again
+        after an error, which comes while somebody has the file open."""
         with reporting(self.file):
-            self._connection.execute("BEGIN IMMEDIATE")
-            self._index(LAST_NUMBER)
-            terms.index_ends(self._connection)
-            self._connection.execute("COMMIT")
+            with self._transaction():
+                self._index(LAST_NUMBER)
+                terms.index_ends(self._connection)
             # Else whoever reads it leaves an empty log beside it.
             self._connection.execute("PRAGMA journal_mode = DELETE")
+        # Without a summary the file is searched, as on a disk that has no room for one.
+        with suppress(OSError, sqlite3.Error):
             summary.write(self.file, self._connection)
 
     def close(self) -> None:
