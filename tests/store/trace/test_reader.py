@@ -96,3 +96,10 @@ def test_an_empty_folder_holds_nothing(tmp_path: Path) -> None:
     reader = SqliteTraceReader(tmp_path / "none")
     assert reader.search(Wanted(), 10) == ([], None, [])
     assert reader.oldest() is None
+
+
+def test_a_search_up_to_a_millisecond_finds_all_that_came_in_it(fresh_stores: Callable[[], Stores]) -> None:
+    stores = fresh_stores()
+    stores.writer().write("tenants", rows := [received(NOON) for _ in range(3)] + [received(NOON + 1)])
+    found = stores.reader().search(Wanted(until=NOON), 9).items
+    assert set(ids(found)) == {each.id for each in rows[:3]}

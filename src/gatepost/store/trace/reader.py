@@ -235,7 +235,8 @@ class _Reading:
         if wanted.since is not None:
             first = max(first, int((wanted.since - self._file.began_at) * 1000) * NUMBERS_PER_MS)
         if wanted.until is not None:
-            last = min(last, int((wanted.until - self._file.began_at) * 1000) * NUMBERS_PER_MS)
+            millisecond = int((wanted.until - self._file.began_at) * 1000)
+            last = min(last, (millisecond + 1) * NUMBERS_PER_MS - 1)
         if after is not None and after.day == self._file.day:
             last = min(last, after.number)
         return first, last
