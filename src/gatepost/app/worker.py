@@ -34,7 +34,7 @@ from gatepost.app.alarming.mail import AlarmMail
 from gatepost.app.alarms import Alarms
 from gatepost.app.delivery_events import DeliveryEventLog
 from gatepost.app.delivery_trace import DeliveryTrace
-from gatepost.app.figures.snapshots import worker_file
+from gatepost.app.figures.snapshots import keep_writing, worker_file
 from gatepost.app.figures.snapshots import write as write_snapshot
 from gatepost.app.forecasting import NoticeRounds
 from gatepost.app.intermediates import known_intermediates
@@ -186,7 +186,7 @@ class Worker:
         self._tasks = [asyncio.create_task(self._look_for_changes()), asyncio.create_task(self._keep_adopting())]
         self._tasks.append(asyncio.create_task(self._look_for_room()))
         self._tasks.append(asyncio.create_task(self._dial.tls_demands.begin()))
-        self._tasks.append(asyncio.create_task(self._keep_figures()))
+        self._tasks.append(asyncio.create_task(keep_writing(self._write_figures, _FIGURES_EVERY_S, self._say_bug)))
         if self._place == 0:
             self._tasks += [asyncio.create_task(round_.run()) for round_ in self._rounds()]
 
@@ -208,10 +208,15 @@ class Worker:
     def tell_bug(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """What a callback raised is a bug of ours: one line with its place, and the worker goes on."""
         error = context.get("exception")
-        place = traceback.extract_tb(error.__traceback__)[-1:] if error else []
+        if error:
+            self._say_bug(error)
+        else:
+            self._events.emit("bug", problem=f"{context.get('message')}; please report it")
+
+    def _say_bug(self, error: BaseException) -> None:
+        place = traceback.extract_tb(error.__traceback__)[-1:]
         where = f" at {Path(place[0].filename).name}:{place[0].lineno}" if place else ""
-        what = f"{type(error).__name__}: {error}" if error else str(context.get("message"))
-        self._events.emit("bug", problem=f"{what}{where}; please report it")
+        self._events.emit("bug", problem=f"{type(error).__name__}: {error}{where}; please report it")
 
     def _rounds(self) -> list[VerificationRounds | KeyRounds | NoticeRounds | RenewalWatch | AlarmMail]:
         """What one worker does for all."""
@@ -327,13 +332,8 @@ class Worker:
                 next_files = time.monotonic() + _FILES_EVERY_S
                 self._tls.look()
 
-    async def _keep_figures(self) -> None:
-        """That they are new also says that this loop goes round."""
-        while True:
-            await asyncio.to_thread(self._write_figures)
-            await asyncio.sleep(_FIGURES_EVERY_S)
-
     def _write_figures(self) -> None:
+        """That they are new also says that this loop goes round."""
         why_not = "the queue is full" if self._bounds.capacity.is_full else None
         with suppress(OSError):
             file = worker_file(self._config.status_folder, self._number)

@@ -1,5 +1,8 @@
 """A fault of a next hop stands until mail is taken there, and not for ever."""
 
+from collections.abc import Callable
+from typing import Self
+
 from gatepost.app.figures.next_hops import NextHopFaults
 from gatepost.tenancy.tenant import SendConnector, SmartHost
 
@@ -48,3 +51,33 @@ def test_a_tenant_with_many_faults_leaves_room_for_those_of_another() -> None:
     faults.refuses_us("relay:25", "fabrikam", "it refuses", "see why", NOON)
     found = [each for _, each in about(faults)]
     assert len(found) == 51 and found[-1] == "fabrikam/relay:25"
+
+
+def test_a_fault_that_begins_while_the_others_are_shown_disturbs_nothing() -> None:
+    faults = NextHopFaults()
+    for tenant in ("contoso", "fabrikam"):
+        faults.is_down(connector(tenant), "connection refused", NOON)
+    shown = faults.faults(BusyMoment(NOON, lambda: faults.is_down(connector(None), "connection refused", NOON)))
+    assert len(shown) == 2
+    assert len(about(faults)) == 3
+
+
+def test_a_fault_that_is_met_again_after_long_is_a_new_one() -> None:
+    faults = NextHopFaults()
+    faults.is_down(connector("contoso"), "connection refused", NOON)
+    faults.is_down(connector("contoso"), "connection refused", NOON + 5 * 3600)
+    assert [each["since"] for each in faults.faults(NOON + 5 * 3600)] == [NOON + 5 * 3600]
+
+
+class BusyMoment(float):
+    """A time at which something else happens whenever it is looked at, as on another thread."""
+
+    def __new__(cls, at: float, meanwhile: Callable[[], None]) -> Self:
+        return super().__new__(cls, at)
+
+    def __init__(self, at: float, meanwhile: Callable[[], None]) -> None:
+        self._meanwhile = meanwhile
+
+    def __sub__(self, other: float) -> float:
+        self._meanwhile()
+        return float(self) - other

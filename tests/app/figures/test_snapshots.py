@@ -1,5 +1,6 @@
 """What ended workers counted stays counted, once."""
 
+import asyncio
 import os
 from pathlib import Path
 from typing import Any
@@ -75,3 +76,25 @@ def test_only_workers_that_were_heard_of_lately_are_fresh(tmp_path: Path) -> Non
     begin(tmp_path, worker(0, 11, 3))
     found = snapshots.read(tmp_path)
     assert (len(found.fresh(NOON + 5)), len(found.fresh(NOON + 60))) == (1, 0)
+
+
+def test_a_snapshot_that_fails_is_reported_once_and_the_next_are_written() -> None:
+    tried: list[int] = []
+    reported: list[Exception] = []
+
+    async def run() -> None:
+        written = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def write() -> None:
+            tried.append(1)
+            if len(tried) < 3:
+                raise RuntimeError("dictionary changed size during iteration")
+            loop.call_soon_threadsafe(written.set)
+
+        keeping = asyncio.create_task(snapshots.keep_writing(write, 0.0, reported.append))
+        await asyncio.wait_for(written.wait(), 60)
+        keeping.cancel()
+
+    asyncio.run(run())
+    assert [str(each) for each in reported] == ["dictionary changed size during iteration"]

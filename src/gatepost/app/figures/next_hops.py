@@ -1,8 +1,8 @@
 """Next hops that a person should look after: smart hosts that cannot be reached, and relays that refuse this server.
 
-What flows through: what delivery finds out, on the event loop; the faults that stand come out once a second. Laws: a
-fault ends when the next hop takes mail, or when nobody has met it for so long that no mail leads there any more; memory
-is bounded, whatever tenants configure.
+What flows through: what delivery finds out, on the event loop; the faults that stand come out once a second, on a
+thread that changes nothing. Laws: a fault ends when the next hop takes mail, or when nobody has met it for so long that
+no mail leads there any more; memory is bounded, whatever tenants configure.
 """
 
 from dataclasses import dataclass
@@ -62,23 +62,29 @@ class NextHopFaults:
             self._faults.pop((REFUSES_US, _about(host, tenant)), None)
 
     def faults(self, now: float) -> list[Record]:
-        standing = {key: each for key, each in self._faults.items() if now - each.at < _REMEMBERED_S}
-        if len(standing) != len(self._faults):
-            self._faults = standing
+        """From whichever thread: the loop may be adding some meanwhile."""
         return [
             {"code": code, "about": about, "since": each.since, "says": each.says, "do": each.do}
-            for (code, about), each in standing.items()
+            for (code, about), each in list(self._faults.items())
+            if _stands(each, now)
         ]
 
     def _note(self, code: str, about: str, says: str, do: str, now: float) -> None:
         before = self._faults.get((code, about))
-        if before is None and (len(self._faults) >= _MOST or self._has_many(about)):
-            return
+        if before is None or not _stands(before, now):
+            before = None
+            self._faults = {key: each for key, each in self._faults.items() if _stands(each, now)}
+            if len(self._faults) >= _MOST or self._has_many(about):
+                return
         self._faults[code, about] = _Fault(before.since if before else now, now, says[:_LONGEST], do)
 
     def _has_many(self, about: str) -> bool:
         tenant, separator, _ = about.partition("/")
         return bool(separator) and sum(each.startswith(f"{tenant}/") for _, each in self._faults) >= _MOST_OF_A_TENANT
+
+
+def _stands(fault: _Fault, now: float) -> bool:
+    return now - fault.at < _REMEMBERED_S
 
 
 def _name(connector: SendConnector) -> str:

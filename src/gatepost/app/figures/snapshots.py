@@ -5,8 +5,9 @@ Laws: a snapshot is whole or not there; what a worker had counted when it ended 
 no counter goes back while the server runs.
 """
 
+import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -43,6 +44,19 @@ class Snapshots(NamedTuple):
     def fresh(self, now: float) -> list[Record]:
         """Of workers that were heard of a moment ago."""
         return [each for each in self.workers if abs(now - each["at"]) < HEARD_OF_S]
+
+
+async def keep_writing(write_one: Callable[[], None], every_s: float, report: Callable[[Exception], None]) -> None:
+    """Whatever is wrong with one: a worker whose snapshots are old looks dead, and would be killed."""
+    reported = False
+    while True:
+        try:
+            await asyncio.to_thread(write_one)
+        except Exception as error:
+            if not reported:
+                report(error)
+            reported = True
+        await asyncio.sleep(every_s)
 
 
 def begin(folder: Path, record: Record) -> None:
