@@ -2,11 +2,13 @@
 
 import json
 import re
+from dataclasses import replace
+from datetime import UTC, datetime
 from html import unescape
 from typing import Any
 
 from console.software_authenticator import SoftwareAuthenticator, text_of
-from gatepost.admin.people import passkeys
+from gatepost.admin.people import passkeys, people
 from gatepost.console.visit import COOKIE
 
 ORIGIN = "https://console.example"
@@ -65,6 +67,29 @@ def test_several_are_added_listed_and_removed(console: Any) -> None:
             "add-passkey",
             "add-passkey",
         ]
+
+
+def test_the_page_of_a_link_names_the_passkeys_that_stay(console: Any) -> None:
+    console = named(console)
+    with_passkey(console, "ann", "contoso")
+    with console.editor() as editor:
+        _, token = people.link(editor, "ann", datetime.now(UTC))
+    shown = console.browser().get(f"/link?token={token}").text
+    assert "stay valid: <strong>phone</strong>" in shown
+    assert "stay valid" not in console.browser().get(f"/link?token={console.link('fred', 'fabrikam')}").text
+
+
+def test_whose_role_follows_groups_is_offered_no_passkey(console: Any) -> None:
+    console = named(console)
+    ann = console.person("ann", "contoso")
+    options, state = asked(ann.get("/account/passkeys/new"))
+    with console.editor() as editor:
+        editor.people.put(replace(people.named(editor, "ann"), role_by_groups=True), "test")
+    shown = ann.get("/account").text
+    assert "with the provider only" in shown and "/account/passkeys/new" not in shown
+    answer = SoftwareAuthenticator(ORIGIN).create(options)
+    refused = ann.submit("/account/passkeys", csrf=ann.csrf(), state=state, answer=answer, label="phone")
+    assert refused.status_code == 409 and "with the provider only" in refused.text
 
 
 def test_nobody_removes_anothers_or_adds_the_same_twice(console: Any) -> None:

@@ -11,6 +11,7 @@ from typing import Final
 
 from starlette.responses import RedirectResponse, Response
 
+from gatepost.admin.directory.editor import DirectoryEditor
 from gatepost.admin.people import signing_in
 from gatepost.app import open_editor
 from gatepost.console.page import Page, Who
@@ -48,12 +49,22 @@ def _link_form(visit: Visit) -> Response:
     token = visit.query.get("token", "")
     with closing(open_editor(visit.config)) as editor:
         person = signing_in.invited(editor, token, datetime.now(UTC))
-    return _link_page(visit, person, token)
+        return _link_page(visit, editor, person, token)
 
 
-def _link_page(visit: Visit, person: Person, token: str, status: int = 200, problem: Said | None = None) -> Response:
-    known_elsewhere = elsewhere(visit, token=token)
-    return page(visit, "link.html", status, person=person, token=token, problem=problem, elsewhere=known_elsewhere)
+def _link_page(
+    visit: Visit, editor: DirectoryEditor, person: Person, token: str, status: int = 200, problem: Said | None = None
+) -> Response:
+    return page(
+        visit,
+        "link.html",
+        status,
+        person=person,
+        token=token,
+        problem=problem,
+        passkeys=editor.people.passkeys_of(person.name),
+        elsewhere=elsewhere(visit, token=token),
+    )
 
 
 def _use_link(visit: Visit) -> Response:
@@ -66,7 +77,7 @@ def _use_link(visit: Visit) -> Response:
         try:
             _, secret = signing_in.set_password(editor, _passwords(), token, password, visit.address, now)
         except Refused as error:
-            return _link_page(visit, person, token, 409, error.said)
+            return _link_page(visit, editor, person, token, 409, error.said)
     visit.attempts.succeeded(person.name, visit.address)
     return come_in(visit, "/", secret)
 

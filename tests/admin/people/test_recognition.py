@@ -5,11 +5,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from gatepost.admin.people import people, signing_in
+from admin.people.test_signing_in import PASSWORD, Plain
+from gatepost.admin.people import passkeys, people, signing_in
 from gatepost.admin.people.recognition import recognise
 from gatepost.errors import NotAllowed
 from gatepost.store.directory.editor import SqliteDirectoryEditor
-from gatepost.tenancy.person import Identity, Person, Role
+from gatepost.tenancy.person import Identity, Passkey, Person, Role
 from gatepost.tenancy.provider import Assertion, GroupRole, Provider
 
 FROM = "192.0.2.1"
@@ -76,19 +77,56 @@ def test_whatever_the_provider_calls_them_is_a_plain_name(
     people.add(editor, f"{made.name[:50]}x", None, None, at)
 
 
-def test_groups_decide_at_each_sign_in_and_their_absence_decides_nothing(
+def test_groups_decide_at_each_sign_in_and_their_absence_lets_nobody_in(
     editor: SqliteDirectoryEditor, at: datetime
 ) -> None:
     come(editor, at, says(groups=["ops"]))
-    assert come(editor, at, says(groups=None)).role is Role.OPERATOR, "neither promoted nor demoted"
+    with pytest.raises(NotAllowed, match="did not send your groups"):
+        come(editor, at, says(groups=None))
     moved = come(editor, at, says(groups=["fabrikam"]))
     assert (moved.role, moved.tenant) == (Role.TENANT_ADMIN, "fabrikam")
     assert people.every(editor, "fabrikam") == [moved] and people.every(editor, "contoso") == []
-    assert come(editor, at, says(groups=None)) == moved
     with pytest.raises(NotAllowed, match="none of your groups"):
         come(editor, at, says(groups=[]))
     assert people.named(editor, moved.name) == moved
-    assert [each.action for each in editor.audit(subject=f"person {moved.name}")] == ["set-role", "add"]
+    actions = [each.action for each in editor.audit(subject=f"person {moved.name}")]
+    assert actions == ["end-sessions", "set-role", "add"]
+
+
+def test_a_role_that_was_taken_back_ends_the_sessions_that_had_it(editor: SqliteDirectoryEditor, at: datetime) -> None:
+    ann, secret = recognise(editor, PROVIDER, says(groups=["ops"]), None, FROM, at)
+    _, of_bob = recognise(editor, PROVIDER, says("s-2", "Bob", ["fabrikam"]), None, FROM, at)
+    with pytest.raises(NotAllowed, match="did not send your groups"):
+        recognise(editor, PROVIDER, says(groups=None), None, FROM, at)
+    assert signing_in.entered(editor, secret, at), "silence takes nothing back"
+    with pytest.raises(NotAllowed, match="none of your groups"):
+        recognise(editor, PROVIDER, says(groups=["x"]), None, FROM, at)
+    assert editor.people.sessions_of(ann.name) == [] and signing_in.entered(editor, secret, at) is None
+    assert signing_in.entered(editor, of_bob, at)
+
+
+def test_whose_role_follows_groups_proves_it_by_the_provider_alone(editor: SqliteDirectoryEditor, at: datetime) -> None:
+    ann = come(editor, at, says(groups=["ops"]))
+    _, link = people.link(editor, ann.name, at)
+    with pytest.raises(NotAllowed, match="with the provider only"):
+        signing_in.set_password(editor, Plain(), link, PASSWORD, FROM, at)
+    with pytest.raises(NotAllowed, match="none of your groups"):
+        come(editor, at, says("s-2", groups=[]), link)
+    phone = Passkey(id="cGhvbmU", person=ann.name, public_key=b"cose", sign_count=3, label="phone", created_at=at)
+    with pytest.raises(NotAllowed, match="with the provider only"):
+        passkeys.add(editor, phone)
+    # As an earlier version let them.
+    editor.people.put_passkey(phone)
+    editor.people.put(replace(ann, password=Plain().hashed(PASSWORD), password_set_at=at), "set-password")
+    editor.people.end_sessions_of(ann.name)
+    with pytest.raises(NotAllowed, match="with the provider only"):
+        passkeys.sign_in(editor, phone.id, lambda passkey: passkey.sign_count + 1, FROM, at)
+    with pytest.raises(NotAllowed, match="with the provider only"):
+        signing_in.sign_in(editor, Plain(), ann.name, PASSWORD, FROM, at)
+    assert editor.people.sessions_of(ann.name) == []
+    people.set_role(editor, ann.name, "operator")
+    person, _ = passkeys.sign_in(editor, phone.id, lambda passkey: passkey.sign_count + 1, FROM, at)
+    assert not person.role_by_groups, "the operator decides it now"
 
 
 def test_a_role_that_the_operator_gave_is_not_changed_by_groups(editor: SqliteDirectoryEditor, at: datetime) -> None:
@@ -113,6 +151,16 @@ def test_a_link_links_the_identity_of_whoever_comes_with_it_once(editor: SqliteD
         come(editor, at, says(), other)
     with pytest.raises(NotAllowed, match="expired"):
         come(editor, at + timedelta(days=2), says("s-3"), other)
+
+
+def test_a_link_used_with_a_provider_ends_what_was_proven_before(editor: SqliteDirectoryEditor, at: datetime) -> None:
+    _, link = people.add(editor, "ann", "contoso", None, at)
+    _, session = signing_in.set_password(editor, Plain(), link, PASSWORD, FROM, at)
+    come(editor, at, says(), people.link(editor, "ann", at)[1])
+    assert signing_in.entered(editor, session, at) is None
+    with pytest.raises(NotAllowed, match="do not belong together"):
+        signing_in.sign_in(editor, Plain(), "ann", PASSWORD, FROM, at)
+    assert come(editor, at, says()).password_set_at is None
 
 
 def test_who_is_disabled_does_not_come_in(editor: SqliteDirectoryEditor, at: datetime) -> None:

@@ -97,6 +97,16 @@ def test_use_keeps_a_session_alive_until_its_age_ends_it(
     assert signing_in.entered(editor, session, at) is None, "one that has ended is gone"
 
 
+def test_use_does_not_bring_back_a_session_that_ended_meanwhile(
+    editor: SqliteDirectoryEditor, at: datetime, session: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (read,) = editor.people.sessions_of("ann")
+    people.end_sessions(editor, "ann")
+    monkeypatch.setattr(editor.people, "signed_in", lambda sha256: read)
+    signing_in.entered(editor, session, at + timedelta(minutes=2))
+    assert editor.people.sessions_of("ann") == []
+
+
 @pytest.mark.parametrize(
     "end",
     [

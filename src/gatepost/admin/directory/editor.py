@@ -37,6 +37,9 @@ class People(Protocol):
 
     def keep_session(self, session: SignedIn) -> None: ...
 
+    def note_session_used(self, session: SignedIn) -> None:
+        """One that has ended meanwhile stays ended."""
+
     def end_session(self, secret_sha256: str) -> None: ...
 
     def end_sessions_of(self, person: str) -> None: ...

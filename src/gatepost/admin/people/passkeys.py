@@ -1,6 +1,7 @@
 """Passkeys of people: added by whoever is signed in, removed by them or by whoever manages them, and signed in with.
 
-Law: a passkey is its person's alone, and counts only as far as `proof` says so.
+Laws: a passkey is its person's alone, and counts only as far as `proof` says so; whose role follows a provider's groups
+has none, and comes in by none.
 """
 
 from collections.abc import Callable
@@ -22,6 +23,8 @@ def add(editor: DirectoryEditor, passkey: Passkey) -> None:
     with editor.change():
         if not 0 < len(passkey.label) <= LONGEST_LABEL or not passkey.label.isprintable():
             raise BadRequest(f"the name of a passkey must have 1 to {LONGEST_LABEL} characters")
+        if person := editor.people.named(passkey.person):
+            signing_in.must_not_follow_groups(person)
         if editor.people.passkey(passkey.id):
             raise AlreadyExists("this passkey is registered already")
         if len(editor.people.passkeys_of(passkey.person)) >= MOST:
@@ -46,5 +49,6 @@ def sign_in(
         person = editor.people.named(passkey.person) if passkey else None
         if passkey is None or person is None:
             raise NotAllowed("this passkey is not registered here", next_step="sign in another way, and add it again")
+        signing_in.must_not_follow_groups(person)
         editor.people.note_passkey_used(replace(passkey, sign_count=proof(passkey), used_at=at))
         return signing_in.begin(editor, person, address, f"with passkey {passkey.label}", at)

@@ -1,7 +1,8 @@
 """How people come in and stay in: by a link once, by a password, and then by the secret of their session.
 
 Laws: who does not exist takes as long as a wrong password; a session's secret is new with every sign-in; a new password
-ends every session that was begun with the one before.
+ends every session that was begun with the one before; whose role follows a provider's groups comes in by the provider
+alone, which is asked for the groups each time.
 """
 
 import secrets
@@ -41,11 +42,20 @@ def invited(editor: DirectoryEditor, secret: str, at: datetime) -> Person:
     return person
 
 
+def must_not_follow_groups(person: Person) -> None:
+    """What is proven here alone would keep a role that the provider has taken back. Raises `NotAllowed`."""
+    if person.role_by_groups:
+        raise NotAllowed(
+            f"the role of person {person.name} follows a provider's groups, so they sign in with the provider only",
+            next_step="sign in with the provider",
+        )
+
+
 def set_password(
     editor: DirectoryEditor, passwords: Passwords, secret: str, password: str, address: str, at: datetime
 ) -> tuple[Person, str]:
     """By a link, which is used up by that. The person is signed in: the session's secret comes with it."""
-    invited(editor, secret, at)
+    must_not_follow_groups(invited(editor, secret, at))
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         raise BadRequest(f"the password must have at least {SHORTEST_PASSWORD} characters")
     hashed = passwords.hashed(password)
@@ -68,6 +78,7 @@ def sign_in(
         if person is not None:
             note(editor, person.name, address, "failed to sign in", "", at)
         raise NotAllowed("this name and password do not belong together", next_step="try again, or ask for a new link")
+    must_not_follow_groups(person)
     with editor.change():
         return begin(editor, person, address, "with a password", at)
 
@@ -96,7 +107,7 @@ def entered(editor: DirectoryEditor, secret: str, at: datetime) -> Entered | Non
         return None
     if at - session.used_at > _USE_NOTED_EVERY:
         session = replace(session, used_at=at)
-        editor.people.keep_session(session)
+        editor.people.note_session_used(session)
     return Entered(person, session)
 
 

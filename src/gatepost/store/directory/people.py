@@ -81,14 +81,18 @@ class SqlitePeople:
     def keep_session(self, session: SignedIn) -> None:
         with self._change():
             self._rows(
-                "INSERT INTO console_session VALUES (?, ?, ?, ?, ?)"
-                " ON CONFLICT DO UPDATE SET used_at = excluded.used_at",
+                "INSERT INTO console_session VALUES (?, ?, ?, ?, ?)",
                 session.secret_sha256,
                 session.person,
                 session.address,
                 session.begun_at.timestamp(),
                 session.used_at.timestamp(),
             )
+
+    def note_session_used(self, session: SignedIn) -> None:
+        with self._change():
+            update = "UPDATE console_session SET used_at = ? WHERE secret_sha256 = ?"
+            self._rows(update, session.used_at.timestamp(), session.secret_sha256)
 
     def end_session(self, secret_sha256: str) -> None:
         with self._change():
