@@ -76,6 +76,32 @@ def test_once_enabled_silence_about_the_signed_name_does_not_disable_it() -> Non
     ask(story, elapsed=lambda: now[0])
 
 
+def test_a_name_server_that_begins_to_validate_or_ceases_to_is_noticed_within_the_time_to_live() -> None:
+    now = [0.0]
+
+    async def story(server: DnsServer, dane: Dane, said: list[str | None]) -> None:
+        async def state_of(host: str, after: float) -> Dnssec:
+            now[0] += after
+            await dane.why_disabled()
+            await dane._asking  # type: ignore[misc]
+            return (await dane.look_up(host, host, 25)).state
+
+        for host in ("fabrikam.example", "contoso.example"):
+            server.add(host, "A", "192.0.2.1")
+            server.add(host, "MX", f"10 {host}.")
+        # What delivery has asked for on its own is as old as the name server was.
+        await dane._resolver.mail_hosts("fabrikam.example")
+        assert await state_of("fabrikam.example", 0) is Dnssec.DISABLED
+        server.signs(".")
+        assert await state_of("fabrikam.example", 61) is Dnssec.SECURE
+        assert await state_of("contoso.example", 61) is Dnssec.SECURE
+        server.leaves_unsigned(".")
+        assert await state_of("contoso.example", 61) is Dnssec.DISABLED
+        assert [problem is None for problem in said] == [False, True, False]
+
+    ask(story, elapsed=lambda: now[0])
+
+
 def test_an_address_is_not_asked_about() -> None:
     async def story(server: DnsServer, dane: Dane, said: list[str | None]) -> None:
         assert (await dane.look_up(None, "192.0.2.1", 25)).state is Dnssec.NOT_ASKED

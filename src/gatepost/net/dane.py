@@ -1,12 +1,15 @@
 """DANE (RFC 7672): the TLSA records of a mail host, and how far they can be relied on.
 
-What flows through: a mail host, and the domain whose MX record led to it; out comes a `TlsaAnswer`. All questions go
-through the worker's resolver and its cache, so that a host asked for again costs microseconds.
+What flows through: a mail host, and the domain whose MX record led to it; out comes a `TlsaAnswer`. All questions but
+that about the signed name go through the worker's resolver and its cache, so that a host asked for again costs
+microseconds.
 
 Laws:
 - what a name server says of validation counts only from this machine, or from one that the operator listed;
 - nothing is believed until a name that is known to be signed came back validated: a resolver that does not validate
   would make every signed domain look unsigned, or bogus. Until then DANE is disabled, and said to be;
+- the signed name is asked for again and again, past the cache. When validation comes or goes, what was answered before
+  is forgotten: it says the wrong thing about validation until its time to live ends;
 - TLSA records are asked for only where the way to the host is signed (RFC 7672 2.2); a failure there is no answer
   "none" (2.1.2).
 """
@@ -80,7 +83,9 @@ class Dane:
         return self._problem
 
     async def _ask_for_signed_name(self) -> None:
-        answer = await self._resolver.answer(self._signed_name.rstrip("."), "SOA")
+        name = self._signed_name.rstrip(".")
+        self._resolver.forget(name, "SOA")
+        answer = await self._resolver.answer(name, "SOA")
         self._ask_again_at = self._elapsed() + _ASK_AGAIN_S
         problem: str | None = None
         if isinstance(answer, DnsProblem):
@@ -91,6 +96,8 @@ class Dane:
         elif not answer.is_authentic:
             problem = f"name server {', '.join(self._resolver.servers[:3])} does not validate DNSSEC"
         if problem != self._problem or not self._is_said:
+            if self._is_said:
+                self._resolver.forget()
             self._say(problem)
 
     def _say(self, problem: str | None) -> None:

@@ -17,6 +17,7 @@ import dns.flags
 import dns.message
 import dns.name
 import dns.nameserver
+import dns.rdataclass
 import dns.rdatatype
 import dns.resolver
 
@@ -131,6 +132,11 @@ class Resolver:
     def servers(self) -> tuple[str, ...]:
         """The addresses that are asked."""
         return tuple(each if isinstance(each, str) else each.answer_nameserver() for each in self._resolver.nameservers)
+
+    def forget(self, name: str = "", kind: str = "") -> None:
+        """Ask again about `name`, or about everything, whatever time is left to live."""
+        key = (dns.name.from_text(name + "."), dns.rdatatype.from_text(kind), dns.rdataclass.IN) if kind else None
+        self._resolver.cache.flush(key)
 
     async def answer(self, name: str, kind: str) -> Answer | DnsProblem:
         """The same from the same cache, and whether it was validated. A name that does not exist has no records."""
