@@ -1,9 +1,11 @@
 """What is found is told to a real receiver once it can hear it, and neither more often nor to anybody else."""
 
 import asyncio
+import sqlite3
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from gatepost.app.status import observed
 from gatepost.config import AlarmConfig, Config
 from gatepost.logs.event_log import EventLog
 from gatepost.logs.log_writer import LogWriter
+from gatepost.store.alarm.sqlite_alarms import SqliteAlarms
 from pki import Pki
 
 DOWN = [Problem(code="next-hop-down", about=f"{each}/out", says="It is down.", do="look") for each in ("a", "b")]
@@ -176,3 +179,77 @@ def test_nothing_is_written_while_nothing_changes(config: Config) -> None:
     assert config.alarms_file.stat().st_mtime_ns == written
     process.look(after_s=60)
     assert config.alarms_file.stat().st_mtime_ns > written
+
+
+def test_keeping_what_is_known_ends_no_pause_of_the_webhook(config: Config, receiver: Receiver) -> None:
+    receiver.kill()
+    receiver.start("500")
+    process = Process(config, *DOWN)
+    process.look()
+    process.look()
+    for _ in range(10):
+        process.tell()
+        process.look(after_s=61)
+    tries = len(receiver.posted)
+    assert SqliteAlarms(config.alarms_file).channel("webhook").failures == tries
+    # After pauses of 10, 20, 40, 80, 160 and 320 seconds.
+    assert tries == 6
+    assert process.log.count("alarm-not-sent") == 1
+
+
+def test_an_alarm_that_was_told_and_stays_in_a_file_that_takes_nothing_is_told_once(
+    config: Config, receiver: Receiver
+) -> None:
+    process = Process(config, *DOWN)
+    process.look()
+    process.look()
+    takes_nothing(config)
+    process.wrong = [*DOWN, third := Problem(code="next-hop-down", about="c/out", says="It is down.", do="look")]
+    for _ in range(3):
+        process.look()
+        process.tell()
+    assert sorted(states(receiver)) == [("firing", "a/out"), ("firing", "b/out"), ("firing", third.about)]
+    takes_again(config)
+    for _ in range(3):
+        process.look(after_s=61)
+        process.tell()
+    assert len(receiver.posted) == 3 and SqliteAlarms(config.alarms_file).waiting("webhook") == []
+
+
+def test_a_webhook_that_fails_while_the_file_takes_nothing_is_left_alone_for_a_while(
+    config: Config, receiver: Receiver
+) -> None:
+    process = Process(config, *DOWN)
+    process.look()
+    process.look()
+    takes_nothing(config)
+    receiver.kill()
+    receiver.start("500")
+    for _ in range(3):
+        process.look()
+        process.tell()
+    assert len(receiver.posted) == 1
+    process.look(after_s=301)
+    process.tell()
+    assert len(receiver.posted) == 2 and process.log.count("alarm-not-sent") == 1
+
+
+TABLES = ("alarm", "notification", "channel")
+
+
+def takes_nothing(config: Config) -> None:
+    """As on a full disk: what is there can be read."""
+    with closing(sqlite3.connect(config.alarms_file)) as connection:
+        for table in TABLES:
+            for change in ("INSERT", "DELETE"):
+                connection.execute(
+                    f"CREATE TRIGGER {table}_{change} BEFORE {change} ON {table} "
+                    "BEGIN SELECT raise(ABORT, 'database or disk is full'); END"
+                )
+
+
+def takes_again(config: Config) -> None:
+    with closing(sqlite3.connect(config.alarms_file)) as connection:
+        for table in TABLES:
+            for change in ("INSERT", "DELETE"):
+                connection.execute(f"DROP TRIGGER {table}_{change}")

@@ -60,8 +60,9 @@ class AlarmRounds:
         self._unkept: dict[Key, Told] = {}
         """What is to be told and could not be written down; of each alarm the newest."""
         self._posted: set[str] = set()
-        """Ids of those that were posted all the same."""
+        """Ids of those that were posted, until it is sure that the file has them no more."""
         self._memory_again_at = 0.0
+        """0: the file counts failures."""
 
     async def run(self) -> None:
         await asyncio.gather(self._keep_looking(), self._keep_telling())
@@ -99,15 +100,17 @@ class AlarmRounds:
 
     def _keep(self, alarms: Sequence[Alarm], told: Sequence[Told], now: float) -> None:
         """Where the disk does not take it, what is to be told stays in memory until it does."""
-        unkept = {**self._unkept, **{(each.code, each.about): each for each in told}}
+        unkept = {**self._unkept, **_by_key(told)}
+        posted = set(self._posted)
         try:
             self._stored.keep(alarms, list(unkept.values()), self._channels)
-            self._stored.was_told("webhook", [each for each in unkept.values() if each.id in self._posted])
+            self._stored.remove("webhook", posted)
         except StoreError as error:
             self._unkept = unkept
             self._say_once(error)
             return
-        self._unkept, self._posted, self._kept_at, self._cannot_be_kept = {}, set(), now, ""
+        self._unkept, self._kept_at, self._cannot_be_kept = {}, now, ""
+        self._posted.difference_update(posted)
 
     def _say_once(self, error: StoreError) -> None:
         if self._cannot_be_kept != str(error):
@@ -126,42 +129,49 @@ class AlarmRounds:
 
     async def tell(self) -> None:
         """The oldest of what waits for the webhook, if it is time."""
-        if self._alarm.webhook is None:
+        if self._alarm.webhook is None or self._clock() < self._memory_again_at:
             return
-        try:
-            if (waiting := await asyncio.to_thread(self._due)) is not None:
-                await self._post(waiting)
-        except StoreError as error:
-            self._say_once(error)
-            await self._tell_from_memory()
+        if (waiting := await asyncio.to_thread(self._due)) is not None:
+            await self._post(waiting)
 
     def _due(self) -> Told | None:
-        if self._stored.channel("webhook").next_at > self._clock():
-            return None
-        return next(iter(self._stored.waiting("webhook")), None)
+        """Of the file and, while it takes nothing more, of memory: then an alarm is needed most."""
+        stored: Sequence[Told] = ()
+        try:
+            if self._stored.channel("webhook").next_at > self._clock():
+                return None
+            stored = self._stored.waiting("webhook")
+        except StoreError as error:
+            self._say_once(error)
+        newest = {**_by_key(stored), **self._unkept}
+        return next((each for each in newest.values() if each.id not in self._posted), None)
 
     async def _post(self, told: Told) -> None:
         try:
             await post_alarm(self._config, self._alarm, told, self._clock())
         except GatepostError as error:
-            state = await asyncio.to_thread(self._stored.was_not_told, "webhook", str(error), self._clock())
-            if state.failures == 1:
-                self._events.emit("alarm-not-sent", problem=str(error))
+            await asyncio.to_thread(self._was_not_told, str(error))
             return
-        await asyncio.to_thread(self._stored.was_told, "webhook", [told])
-
-    async def _tell_from_memory(self) -> None:
-        """While the disk is full or away: then an alarm is needed most."""
-        waiting = [each for each in self._unkept.values() if each.id not in self._posted]
-        if not waiting or self._clock() < self._memory_again_at:
-            return
+        self._posted.add(told.id)
+        self._memory_again_at = 0.0
         try:
-            await post_alarm(self._config, self._alarm, waiting[0], self._clock())
-        except GatepostError as error:
+            await asyncio.to_thread(self._stored.was_told, "webhook", [told])
+        except StoreError as error:
+            self._say_once(error)
+
+    def _was_not_told(self, problem: str) -> None:
+        try:
+            is_first = self._stored.was_not_told("webhook", problem, self._clock()).failures == 1
+        except StoreError as error:
+            self._say_once(error)
+            is_first = self._memory_again_at == 0.0
             self._memory_again_at = self._clock() + _MEMORY_PAUSE_S
-            self._events.emit("alarm-not-sent", problem=str(error))
-            return
-        self._posted = {*self._posted, waiting[0].id}
+        if is_first:
+            self._events.emit("alarm-not-sent", problem=problem)
+
+
+def _by_key(told: Sequence[Told]) -> dict[Key, Told]:
+    return {(each.code, each.about): each for each in told}
 
 
 def channels_of(alarm: AlarmConfig) -> list[Channel]:

@@ -7,7 +7,7 @@ was told is removed once it was told, so that a crash in between tells it twice 
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,10 +110,13 @@ class SqliteAlarms:
     def was_told(self, channel: Channel, told: Sequence[Told], next_at: float = 0.0) -> None:
         """Newer states of the same alarms stay. Nothing more is to be told before `next_at`."""
         with self._open() as connection, _at_once(connection):
-            connection.executemany(
-                "DELETE FROM notification WHERE channel = ? AND id = ?", [(channel, each.id) for each in told]
-            )
+            _remove(connection, channel, [each.id for each in told])
             _put_channel(connection, channel, ChannelState(next_at=next_at))
+
+    def remove(self, channel: Channel, ids: Collection[str]) -> None:
+        """What was told while that could not be written down; the channel's pause stays as it is."""
+        with self._open() as connection, _at_once(connection):
+            _remove(connection, channel, ids)
 
     def was_not_told(self, channel: Channel, problem: str, now: float) -> ChannelState:
         """It is tried again after a pause that grows."""
@@ -161,6 +164,10 @@ def _insert(connection: sqlite3.Connection, channel: Channel, told: Told) -> Non
             told.is_reminder,
         ),
     )
+
+
+def _remove(connection: sqlite3.Connection, channel: Channel, ids: Collection[str]) -> None:
+    connection.executemany("DELETE FROM notification WHERE channel = ? AND id = ?", [(channel, each) for each in ids])
 
 
 def _channel(connection: sqlite3.Connection, channel: Channel) -> ChannelState:
