@@ -27,7 +27,9 @@
     │   └── ApplyError              one side cannot be asked or changed
     │       └── NotChanged
     │           └── RelayRefused
-    ├── ConfigError, StartError, SetupError, ListenerNotFound           before anything runs
+    ├── NotFetched                  the policy of a recipients' domain
+    ├── ProviderFault               an identity provider is down, or lies
+    ├── ConfigError, StartError, SetupError, ListenerNotFound, LauncherEnded     before anything runs
     ├── CredentialError, CertificateFileError                           files that are named
     ├── DomainError, NameserverError, NoCertificate, BundleError        texts that are not what they should be
     ├── CutShort, NotEnoughExported, NothingToRead                      evidence that does not suffice

@@ -59,10 +59,17 @@ class Process:
         self.send_signal(signal.SIGKILL)
 
     def _look(self, within_s: float | None) -> int | None:
-        if self.returncode is None and select.select([self._ended], [], [], within_s)[0]:
+        if self.returncode is None and is_readable(self._ended, within_s):
             self.returncode = int(os.read(self._ended, 16))
             os.close(self._ended)
         return self.returncode
+
+
+def is_readable(descriptor: int, within_s: float | None) -> bool:
+    """`select` would refuse a number beyond 1023, which a long run of tests gets to."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(None if within_s is None else within_s * 1000))
 
 
 def start(*arguments: str, folder: Path, stdout: IO[Any], stderr: IO[Any], **environment: str) -> Process:

@@ -2,7 +2,6 @@
 
 import csv
 import os
-import select
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ import pytest
 
 from end_to_end.api_client import Api, code_of
 from end_to_end.installation import Installation, wait_until
+from end_to_end.loaded_gatepost import is_readable
 from end_to_end.outside import Outside, taken
 from end_to_end.scene import UNLISTED_ADDRESS, Certificates, with_two_tenants
 from end_to_end.smtp_client import SmtpClient
@@ -235,7 +235,7 @@ def test_following_shows_each_as_it_comes(relay: Installation, internet: Sink) -
         for _ in range(60):
             # Nobody says when the follower has begun to look.
             send(relay, "follow@contoso.com", "followed@outside.example", message_id="f@contoso.com")
-            if select.select((follower.stdout,), (), (), 0.5)[0]:
+            if is_readable(follower.stdout.fileno(), 0.5):
                 break
         follower.send_signal(signal.SIGINT)
         line = follower.stdout.readline()

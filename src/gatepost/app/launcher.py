@@ -30,6 +30,7 @@ from typing import Any, Final, NoReturn, Self
 
 from gatepost import config as configuration
 from gatepost.config import Config
+from gatepost.errors import GatepostError
 
 _LOADED: Final = ("uvloop", "gatepost.app.worker")
 """What every process, or nearly every one, is made of."""
@@ -44,7 +45,7 @@ _SET_NAME: Final = 15
 _SET_CHILD_SUBREAPER: Final = 36
 
 
-class LauncherEnded(Exception):
+class LauncherEnded(GatepostError):
     """Before it had started what it was asked for."""
 
     def __init__(self, code: int) -> None:

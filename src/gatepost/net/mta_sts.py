@@ -23,6 +23,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 
+from gatepost.errors import GatepostError
 from gatepost.net.dns import Resolver, is_address
 from gatepost.queue.next_hop import DnsProblem
 from gatepost.tenancy.mta_sts import LARGEST, NO_POLICY, StsAnswer, StsMode, StsPolicy, policy_id, read_policy
@@ -62,7 +63,7 @@ class Fetch(Protocol):
         """The text of the policy of `domain`. Raises `NotFetched`."""
 
 
-class NotFetched(Exception):
+class NotFetched(GatepostError):
     """Why there is no policy, in a few words."""
 
 

@@ -1,10 +1,17 @@
 """The JSON of design §7, and lines in which nothing is a formula."""
 
+from dataclasses import replace
+
 import pytest
 
 from contracts.trace_store_contract import NOON, event, received
 from gatepost.admin.trace.records import COLUMNS, cells, event_record, item_record, story_record
-from gatepost.trace.story import What, item_of
+from gatepost.trace.story import Event, Item, Received, What, events_of, item_of
+
+
+def told(first: Received, *later: Event) -> Item:
+    """As a story holds it."""
+    return replace(item_of(first, later), events=events_of(first, later))
 
 
 def test_an_item_has_the_keys_that_other_programs_rely_on() -> None:
@@ -22,7 +29,7 @@ def test_an_item_has_the_keys_that_other_programs_rely_on() -> None:
 
 def test_a_story_tells_of_the_recipient_that_went_wrong_and_of_all() -> None:
     fine, wrong = received(first=event(What.DELIVERED)), received(NOON + 0.5, first=event(What.FAILED, NOON + 3))
-    story = story_record([item_of(fine, ()), item_of(wrong, ())])
+    story = story_record([told(fine), told(wrong)])
     assert story["id"] == wrong.id and len(story["recipients"]) == 2
     assert [(each["event"], each["rcpt_to"]) for each in story["events"]] == [
         ("accepted", fine.rcpt_to),
@@ -34,7 +41,7 @@ def test_a_story_tells_of_the_recipient_that_went_wrong_and_of_all() -> None:
 
 
 def test_an_attempt_says_where_it_went_how_long_it_took_and_what_comes_next() -> None:
-    item = item_of(received(), [event(What.DEFERRED, why="busy", reply=None, due_at=NOON + 60)])
+    item = told(received(), event(What.DEFERRED, why="busy", reply=None, due_at=NOON + 60))
     record = event_record(item, item.events[-1])
     assert record["host"] and record["seconds"] == 0.25 and record["tls"] == "TLSv1.3"
     assert (record["why"], record["next_attempt_at"]) == ("busy", "2026-12-01T12:01:00Z")
