@@ -39,6 +39,8 @@ class DnsServer:
         self.records: dict[dns.name.Name, dict[dns.rdatatype.RdataType, list[str]]] = {}
         self.asked: list[tuple[str, str]] = []
         self.port = 0
+        self.has_zones = True
+        """Says that it has the zones itself (AA)."""
         self._failing: set[dns.name.Name] = set()
         self._silent: set[dns.name.Name] = set()
         self._signed: set[dns.name.Name] = set()
@@ -96,6 +98,8 @@ class DnsServer:
         if question.name in self._silent:
             return None
         response = dns.message.make_response(query, recursion_available=True)
+        if self.has_zones:
+            response.flags |= dns.flags.AA
         if question.name in self._failing:
             response.set_rcode(dns.rcode.SERVFAIL)
         else:

@@ -29,6 +29,7 @@
     │           └── RelayRefused
     ├── NotFetched                  the policy of a recipients' domain
     ├── ProviderFault               an identity provider is down, or lies
+    ├── SecretError, WebhookFailed  the webhook of the alarms
     ├── ConfigError, StartError, SetupError, ListenerNotFound, LauncherEnded     before anything runs
     ├── CredentialError, CertificateFileError                           files that are named
     ├── DomainError, NameserverError, NoCertificate, BundleError        texts that are not what they should be

@@ -104,4 +104,6 @@ def test_a_key_that_cannot_be_opened_stops_no_mail_and_is_told_once(world: World
     for _ in range(3):
         assert world.signs("contoso.com", "contoso") == "the signing key of contoso.com cannot be opened"
     (said,) = world.told
-    assert said["tenant"] == "contoso" and "restore it from the same backup" in str(said["problem"])
+    assert (said["tenant"], said["key"]) == ("contoso", "contoso.com/s") and "restore it from the same backup" in str(
+        said["problem"]
+    )

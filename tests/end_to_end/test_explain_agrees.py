@@ -7,6 +7,7 @@ running relay as a mail transaction and to `admin.explain` as a question.
 import random
 import re
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import ip_address
@@ -150,7 +151,9 @@ def foretold(
         reverse_path=_mailbox(transaction.mail_from) if transaction.mail_from else NULL_REVERSE_PATH,
         forward_paths=tuple(map(_mailbox, transaction.rcpt_to)),
     )
-    return explain(open_relay(relay.settings, relay.name_of(session.listener)), question, datetime.now(UTC))
+    asked = open_relay(relay.settings, relay.name_of(session.listener))
+    with closing(asked.directory):
+        return explain(asked, question, datetime.now(UTC))
 
 
 def _mailbox(text: str) -> Mailbox:

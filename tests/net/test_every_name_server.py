@@ -22,7 +22,9 @@ class Zone(Resolver):
         return self._servers
 
 
-def asked(prepare: Callable[[DnsServer, DnsServer, DnsServer], None]) -> tuple[str, ...] | DnsProblem:
+def asked(
+    prepare: Callable[[DnsServer, DnsServer, DnsServer], None], may_ask: Callable[[str], bool] = lambda address: True
+) -> tuple[str, ...] | DnsProblem:
     """Of a zone with the name servers 127.0.0.1 and 127.0.0.2, which listen to the same port."""
 
     async def story() -> tuple[str, ...] | DnsProblem:
@@ -32,7 +34,7 @@ def asked(prepare: Callable[[DnsServer, DnsServer, DnsServer], None]) -> tuple[s
             prepare(public, first, second)
             servers = [("ns1.contoso.example", "127.0.0.1"), ("ns2.contoso.example", "127.0.0.2")]
             try:
-                return await EveryNameServer(Zone(public, servers), first.port).txt(NAME)
+                return await EveryNameServer(Zone(public, servers), may_ask, first.port).txt(NAME)
             finally:
                 await second.stop()
 
@@ -62,6 +64,43 @@ def test_one_that_is_silent_or_fails_does_not_decide() -> None:
         second.fails(NAME)
 
     assert asked(lame) == ("v=DKIM1; p=AAAA",)
+
+
+def test_one_that_has_not_the_zone_does_not_decide() -> None:
+    def recursive(public: DnsServer, first: DnsServer, second: DnsServer) -> None:
+        first.add(NAME, "TXT", '"v=DKIM1; p=AAAA"')
+        second.has_zones = False
+
+    assert asked(recursive) == ("v=DKIM1; p=AAAA",)
+
+
+def test_a_record_behind_an_alias_is_found_where_it_is() -> None:
+    """Providers have their customers point to a name of theirs, in another zone."""
+
+    def delegated(public: DnsServer, first: DnsServer, second: DnsServer) -> None:
+        for each in (public, first, second):
+            each.add(NAME, "CNAME", "gp.provider.example.")
+        public.add("gp.provider.example", "TXT", '"v=DKIM1; p=CCCC"')
+
+    assert asked(delegated) == ("v=DKIM1; p=CCCC",)
+
+    def by_one(public: DnsServer, first: DnsServer, second: DnsServer) -> None:
+        delegated(public, first, second)
+        second.remove(NAME)
+
+    assert isinstance(asked(by_one), DnsProblem)
+
+
+def test_a_server_out_of_reach_is_not_asked() -> None:
+    """Where the name servers of a tenant's zone are, the tenant says."""
+    asked_there: list[tuple[str, str]] = []
+
+    def inside(public: DnsServer, first: DnsServer, second: DnsServer) -> None:
+        public.add(NAME, "TXT", '"v=DKIM1; p=BBBB"')
+        first.asked = second.asked = asked_there
+
+    assert asked(inside, lambda address: not address.startswith("127.")) == ("v=DKIM1; p=BBBB",)
+    assert asked_there == []
 
 
 def test_where_none_can_be_asked_the_resolver_says() -> None:

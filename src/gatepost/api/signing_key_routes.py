@@ -51,14 +51,15 @@ def make_signing_key(
 ) -> Response:
     """Make a signing key; it signs once it is activated. One that exists is not changed."""
     with caller.directory() as editor:
+        owner = caller.tenant(editor, tenant)
+        pair = keys.pair_for(body.algorithm, (body.private_key.encode(), "private_key") if body.private_key else None)
         made = keys.add(
             editor,
             caller.config.hostname,
-            caller.tenant(editor, tenant),
+            owner,
             domain,
             selector=selector,
-            algorithm=body.algorithm,
-            pem=(body.private_key.encode(), "private_key") if body.private_key else None,
+            pair=pair,
             rotate_days=body.rotate_days,
             at=datetime.now(UTC),
         )

@@ -1,6 +1,6 @@
 """What the use cases of `admin` ask of the outside world, as adapters answer it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from gatepost.errors import BadRequest
 from gatepost.tenancy.directory import Directory
 from gatepost.tenancy.evidence import CertificateFacts
 from gatepost.tenancy.fields import Record
+from gatepost.tenancy.reach import Reach
 
 if TYPE_CHECKING:
     from gatepost.net.intermediates import KnownIntermediates
@@ -55,7 +56,16 @@ def every_name_server(config: Config) -> TxtLookup:
     from gatepost.net.dns import Resolver
     from gatepost.net.every_name_server import EveryNameServer
 
-    return EveryNameServer(Resolver(config.dns.nameservers))
+    return EveryNameServer(Resolver(config.dns.nameservers), name_servers_within_reach(config))
+
+
+def name_servers_within_reach(config: Config) -> Callable[[str], bool]:
+    """Whether a name server may be asked that a tenant's zone names."""
+    from gatepost.net.own_addresses import is_own_address
+
+    delivery = config.delivery
+    reach = Reach(allowed=delivery.allow_internal, internal=delivery.internal_networks, is_own=is_own_address)
+    return lambda address: reach.kind_of(address) is None
 
 
 def certificate_facts(der: bytes) -> CertificateFacts:

@@ -10,7 +10,7 @@ from typing import Final
 from gatepost.app import Directory
 from gatepost.config import Config
 from gatepost.logs.event_log import EventLog
-from gatepost.mail.domain import is_at_or_below, parents
+from gatepost.mail.domain import parents
 from gatepost.queue.store import StoreError
 from gatepost.signing.message import Unsigned, signed_whole
 from gatepost.signing.private_key import signing_with
@@ -35,7 +35,9 @@ class DirectorySigningKeys:
         self._seal = seal
         self._emit = emit
         self._opened: dict[SigningKey, Key] = {}
-        self._told_of = -1
+        self._told_at = -1
+        self._told: set[str] = set()
+        """Keys that could not be opened, since that version of the directory."""
 
     def may_sign(self, tenants: Collection[str]) -> bool:
         return any(self._directory.signing_domains(tenant) for tenant in tenants)
@@ -53,8 +55,9 @@ class DirectorySigningKeys:
 
     def own_message(self, message: bytes, at: float) -> bytes:
         """A message that the relay itself wrote, as it leaves: signed where the operator has a key."""
-        for domain in self._directory.signing_domains(None):
-            if is_at_or_below(self._hostname, domain):
+        signing = self._directory.signing_domains(None)
+        for domain in (self._hostname, *parents(self._hostname)):
+            if domain in signing:
                 keys = self._keys(None, domain)
                 return message if isinstance(keys, Unsigned) else signed_whole(message, keys, at)
         return message
@@ -64,13 +67,21 @@ class DirectorySigningKeys:
         return owner is not None and owner.tenant == tenant
 
     def _keys(self, tenant: str | None, domain: str) -> Sequence[Key] | Unsigned:
-        try:
-            return [self._open(*stored) for stored in self._directory.signing_keys(tenant, domain)]
-        except StoreError as error:
-            if self._told_of != self._directory.version:
-                self._told_of = self._directory.version
-                self._emit("signing-key", tenant=tenant, key=domain, problem=str(error))
-            return Unsigned(f"the signing key of {domain} cannot be opened")
+        opened = []
+        for key, sealed in self._directory.signing_keys(tenant, domain):
+            try:
+                opened.append(self._open(key, sealed))
+            except StoreError as error:
+                self._tell(key, error)
+        return opened or Unsigned(f"the signing key of {domain} cannot be opened")
+
+    def _tell(self, key: SigningKey, error: StoreError) -> None:
+        if self._told_at != self._directory.version:
+            self._told_at = self._directory.version
+            self._told.clear()
+        if key.label not in self._told:
+            self._told.add(key.label)
+            self._emit("signing-key", tenant=key.tenant, key=key.label, problem=str(error))
 
     def _open(self, stored: SigningKey, sealed: bytes) -> Key:
         opened = self._opened.get(stored)

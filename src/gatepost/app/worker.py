@@ -30,6 +30,7 @@ from gatepost.admin.directory.verification import VerificationRounds
 from gatepost.admin.forecast.notices import Notice, message_of
 from gatepost.admin.signing.watching import KeyRounds
 from gatepost.app import open_directory, open_editor
+from gatepost.app.admin_wiring import name_servers_within_reach
 from gatepost.app.alarming.mail import AlarmMail
 from gatepost.app.alarms import Alarms
 from gatepost.app.delivery_events import DeliveryEventLog
@@ -230,7 +231,13 @@ class Worker:
         )
         rounds: list[VerificationRounds | KeyRounds | NoticeRounds | RenewalWatch | AlarmMail] = [
             verification,
-            KeyRounds(lambda: closing(open_editor(config)), self._resolver, events, config.hostname),
+            KeyRounds(
+                lambda: closing(open_editor(config)),
+                EveryNameServer(self._resolver, name_servers_within_reach(config)),
+                events,
+                config.hostname,
+                timedelta(seconds=config.retry.expiry_s),
+            ),
             NoticeRounds(config, self._keep_notice, events),
             renewal_watch(config, events, self._alarms),
         ]

@@ -40,12 +40,19 @@ def owned(editor: Editor, at: datetime) -> Editor:
 def add(
     editor: Editor, at: datetime, tenant: str = "contoso", domain: str = "contoso.com", **said: object
 ) -> SigningKey:
-    asked = {"selector": None, "algorithm": "ed25519", "pem": None, "rotate_days": None, **said}
-    return keys.add(editor, HOST, tenant, domain, at=at, **asked)  # type: ignore[arg-type]
+    asked = {"selector": None, "rotate_days": None, **said}
+    pair = keys.pair_for(str(asked.pop("algorithm", "ed25519")), None)
+    return keys.add(editor, HOST, tenant, domain, pair=pair, at=at, **asked)  # type: ignore[arg-type]
 
 
 def look(zone: Zone, key: SigningKey) -> keys.Published:
     return asyncio.run(keys.look(zone, key))
+
+
+def seen(editor: Editor, zone: Zone, key: SigningKey, at: datetime) -> SigningKey:
+    found = keys.seen(editor, look(zone, key), at)
+    assert found is not None
+    return found
 
 
 def test_a_key_signs_once_dns_shows_it(owned: Editor, at: datetime) -> None:
@@ -128,16 +135,16 @@ def test_a_key_in_use_is_retired_before_it_is_removed(owned: Editor, at: datetim
 
 def test_what_dns_shows_is_remembered_and_its_silence_changes_nothing(owned: Editor, at: datetime) -> None:
     key, zone = add(owned, at), Zone()
-    assert keys.seen(owned, look(zone, key), at).missing_since is None, "it was never there"
+    assert seen(owned, zone, key, at).missing_since is None, "it was never there"
     zone.records[key.record_name] = key.record_value
-    assert keys.seen(owned, look(zone, key), at).seen_at == at
+    assert seen(owned, zone, key, at).seen_at == at
     zone.fails = True
     published = look(zone, key)
     assert published.is_failure and "could not say" in (published.why_not or "")
-    assert keys.seen(owned, published, at).missing_since is None
+    assert seen(owned, zone, key, at).missing_since is None
     zone.fails = False
     zone.records.clear()
-    assert keys.seen(owned, look(zone, key), at).missing_since == at
+    assert seen(owned, zone, key, at).missing_since == at
     actions = [each.action for each in owned.audit(subject="signing-key ")]
     assert actions == ["lose", "add"], "that a look found nothing new is no change"
 
@@ -148,7 +155,9 @@ def test_a_key_that_went_meanwhile_does_not_come_back(owned: Editor, at: datetim
     keys.remove(owned, key)
     with pytest.raises(NotFound, match="removed meanwhile"):
         keys.activate(owned, published, at)
+    assert keys.seen(owned, published, at) is None
     again = add(owned, at)
+    assert keys.seen(owned, published, at) is None, "that is another key of the same name"
     assert again.selector == key.selector
     with pytest.raises(NotFound, match="removed meanwhile"):
         keys.activate(owned, published, at)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from gatepost.admin.directory import domains
+from gatepost.admin.directory.verification import TxtAnswer
 from gatepost.admin.signing import keys
 from gatepost.admin.signing.watching import KeyRounds
 from gatepost.queue.store import StoreUnavailable
@@ -27,7 +28,7 @@ class Events:
 class Watched:
     def __init__(self, editor: Editor, at: datetime) -> None:
         self.editor, self.at, self.zone, self.events = editor, at, Zone(), Events()
-        self._rounds = KeyRounds(lambda: nullcontext(editor), self.zone, self.events, HOST)
+        self._rounds = KeyRounds(lambda: nullcontext(editor), self.zone, self.events, HOST, timedelta(days=9))
 
     def publish(self, *made: SigningKey) -> None:
         self.zone.records.update({key.record_name: key.record_value for key in made})
@@ -60,7 +61,8 @@ def test_a_record_that_vanishes_is_told_once_and_when_it_is_back(watched: Watche
     key = active(watched)
     assert watched.after(hours=1) == []
     watched.zone.records.clear()
-    ((about, problem),) = watched.after(hours=1)
+    assert watched.after(hours=1) == [], "a record that was there is asked for once a day"
+    ((about, problem),) = watched.after(days=1)
     assert about == key.label and "no longer shows its record" in problem and key.record_value in problem
     assert watched.after(hours=1) == []
     assert watched.states() == {key.selector: KeyState.ACTIVE}, "mail goes on"
@@ -74,10 +76,10 @@ def test_dns_that_cannot_say_changes_nothing(watched: Watched) -> None:
     assert watched.after(hours=1) == []
 
 
-def test_a_key_of_yesterday_is_let_go_after_a_week(watched: Watched) -> None:
+def test_a_key_of_yesterday_is_let_go_once_its_mail_cannot_wait_any_more(watched: Watched) -> None:
     key = active(watched)
     keys.retire(watched.editor, key, watched.at)
-    assert watched.after(days=6) == []
+    assert watched.after(days=10) == [], "mail waits nine days here"
     ((_, problem),) = watched.after(days=1)
     assert f"remove the record {key.record_name}" in problem
     assert watched.states() == {key.selector: KeyState.RETIRED}
@@ -119,5 +121,22 @@ def test_a_store_that_is_away_is_told(at: datetime) -> None:
         raise StoreUnavailable("the disk is full")
 
     events = Events()
-    asyncio.run(KeyRounds(away, Zone(), events, HOST).go(at))
+    asyncio.run(KeyRounds(away, Zone(), events, HOST, timedelta(days=5)).go(at))
     assert events.told == [("store-unavailable", "the disk is full")]
+
+
+def test_a_key_that_goes_while_dns_is_asked_ends_no_round(watched: Watched) -> None:
+    key = add(watched.editor, watched.at, rotate_days=30)
+    other = active(watched, tenant="fabrikam", domain="fabrikam.com")
+    watched.publish(key)
+    answer = watched.zone.txt
+
+    async def txt(name: str) -> TxtAnswer:
+        for each in keys.every(watched.editor, "contoso"):
+            keys.remove(watched.editor, each)
+        return await answer(name)
+
+    watched.zone.txt = txt  # type: ignore[method-assign]
+    watched.zone.records.pop(other.record_name)
+    ((about, _),) = watched.after(days=2)
+    assert about == other.label, "the round went on to the others"

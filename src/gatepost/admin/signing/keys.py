@@ -17,7 +17,7 @@ from gatepost.admin.directory.verification import TxtLookup
 from gatepost.errors import AlreadyExists, BadRequest, NotAllowed, NotFound
 from gatepost.mail.domain import is_at_or_below
 from gatepost.queue.next_hop import DnsProblem
-from gatepost.signing.private_key import new_pair, pair_from_pem
+from gatepost.signing.private_key import KeyPair, new_pair, pair_from_pem
 from gatepost.tenancy.definitions import SIGNING_KEY
 from gatepost.tenancy.notation import accepted_domain
 from gatepost.tenancy.signing_key import MOST_OF_A_DOMAIN, Algorithm, KeyState, SigningKey, why_not_published
@@ -52,12 +52,11 @@ def add(
     domain: str,
     *,
     selector: str | None,
-    algorithm: str | None,
-    pem: tuple[bytes, str] | None,
+    pair: KeyPair,
     rotate_days: int | None,
     at: datetime,
 ) -> SigningKey:
-    """A new key, pending. `pem`: a private key that is there already, and where it comes from."""
+    """A new key, pending."""
     with editor.change():
         owner, name = _owner(editor, hostname, tenant, domain)
         existing = editor.signing_keys.every(owner or "", name)
@@ -67,7 +66,6 @@ def add(
                 next_step="remove a retired one: " + _command("remove", owner, name, "--selector S"),
             )
         chosen = selector_for(selector, existing, at)
-        pair = pair_from_pem(*pem) if pem else new_pair(algorithm_called(algorithm))
         key = SigningKey(
             tenant=owner,
             domain=name,
@@ -80,6 +78,12 @@ def add(
         )
         editor.signing_keys.add(key, pair.private)
         return key
+
+
+def pair_for(algorithm: str | None, pem: tuple[bytes, str] | None) -> KeyPair:
+    """A new pair, which takes up to seconds, so outside of any change; or the one in `pem`, which comes with the name
+    of its source."""
+    return pair_from_pem(*pem) if pem else new_pair(algorithm_called(algorithm))
 
 
 def every(editor: DirectoryEditor, tenant: str | None = None) -> Sequence[SigningKey]:
@@ -142,12 +146,15 @@ async def look(lookup: TxtLookup, key: SigningKey) -> Published:
     return Published(key=key, why_not=why_not_published(key, records))
 
 
-def seen(editor: DirectoryEditor, published: Published, at: datetime) -> SigningKey:
-    """Remember what DNS showed. That a record of a key in use is gone, or back, is a change that operators see."""
+def seen(editor: DirectoryEditor, published: Published, at: datetime) -> SigningKey | None:
+    """Remember what DNS showed. That a record of a key in use is gone, or back, is a change that operators see. None:
+    the key itself is gone, or another by now."""
     with editor.change():
         key = _current(editor, published.key)
-        if key is None or published.is_failure:
-            return published.key
+        if key is None or key.public_key != published.key.public_key:
+            return None
+        if published.is_failure:
+            return key
         if published.why_not is None:
             after = replace(key, seen_at=at, missing_since=None)
         else:

@@ -28,6 +28,13 @@ class Retired(NamedTuple):
 # --- here -------------------------------------------------------------------------------------------------------------
 
 
+def _added(
+    here: Here, tenant: str, domain: str, algorithm: str | None, pem: tuple[bytes, str] | None, **asked: Any
+) -> SigningKey:
+    pair = keys.pair_for(algorithm, pem)
+    return keys.add(here.editor, here.hostname, tenant, domain, pair=pair, at=here.now, **asked)
+
+
 def _checked(here: Here, tenant: str, domain: str, selector: str | None) -> list[keys.Published]:
     found = keys.of_domain(here.editor, tenant, domain, selector)
     wanted = [each for each in found if selector or each.state is not KeyState.RETIRED]
@@ -131,7 +138,7 @@ def _only_there() -> NotAllowed:
 
 
 ADD_KEY = Operation[SigningKey](
-    here=lambda here, **asked: keys.add(here.editor, here.hostname, at=here.now, **asked),
+    here=_added,
     there=_add_there,
 )
 KEYS = Operation[Sequence[SigningKey]](

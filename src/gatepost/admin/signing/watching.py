@@ -5,7 +5,7 @@ Laws: a record that is gone does not stop mail and is told at once; DNS that can
 was added with `--rotate` gets a successor, which signs as soon as DNS shows its record and never before.
 """
 
-from asyncio import gather, sleep
+from asyncio import gather, sleep, to_thread
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -17,9 +17,12 @@ from gatepost.admin.directory.verification import Events, TxtLookup
 from gatepost.admin.signing import keys
 from gatepost.errors import Refused
 from gatepost.queue.store import StoreError
-from gatepost.tenancy.signing_key import IN_DNS, KeyState, SigningKey, zone_line
+from gatepost.tenancy.signing_key import IN_DNS, STAYS_FOR, KeyState, SigningKey, zone_line
 
 _ROUND_EVERY_S: Final = 3600.0
+_LOOK_EVERY: Final = timedelta(days=1)
+_VERIFIED_WITHIN: Final = timedelta(days=2)
+"""How long a receiver may take to verify what it was delivered at last."""
 _ASKED_AT_ONCE: Final = 50
 
 
@@ -32,11 +35,14 @@ class KeyRounds:
         lookup: TxtLookup,
         events: Events,
         hostname: str,
+        longest_wait: timedelta,
     ) -> None:
+        """`longest_wait`: how long mail may wait in the queue."""
         self._open_editor = open_editor
         self._lookup = lookup
         self._events = events
         self._hostname = hostname
+        self._record_stays = max(STAYS_FOR, longest_wait + _VERIFIED_WITHIN)
 
     async def run(self) -> None:
         while True:
@@ -48,12 +54,12 @@ class KeyRounds:
             with self._open_editor() as editor:
                 await self._look(editor, at)
                 for key in editor.signing_keys.every():
-                    self._age(editor, key, at)
+                    await self._age(editor, key, at)
         except (StoreError, OSError) as error:
             self._events.emit("store-unavailable", problem=str(error))
 
     async def _look(self, editor: DirectoryEditor, at: datetime) -> None:
-        watched = [key for key in editor.signing_keys.every() if _is_watched(key)]
+        watched = [key for key in editor.signing_keys.every() if _is_to_be_looked_for(key, at)]
         for first in range(0, len(watched), _ASKED_AT_ONCE):
             some = watched[first : first + _ASKED_AT_ONCE]
             for published in await gather(*(keys.look(self._lookup, key) for key in some)):
@@ -62,23 +68,35 @@ class KeyRounds:
     def _judge(self, editor: DirectoryEditor, published: keys.Published, at: datetime) -> None:
         before = published.key
         after = keys.seen(editor, published, at)
+        if after is None:
+            return
         if after.missing_since and not before.missing_since:
             self._tell(after, f"DNS no longer shows its record: {published.why_not}; publish {zone_line(after)}")
         elif before.missing_since and not after.missing_since:
             self._tell(after, "DNS shows its record again")
         if after.state is KeyState.PENDING and after.rotate_days and published.why_not is None:
+            self._activate(editor, published, at)
+
+    def _activate(self, editor: DirectoryEditor, published: keys.Published, at: datetime) -> None:
+        try:
             active, stopped = keys.activate(editor, published, at)
-            replaced = f" in the place of {', '.join(each.selector for each in stopped)}" if stopped else ""
-            self._tell(active, f"it signs from now on{replaced}")
+        except Refused:
+            # Somebody has been busy with it at this moment; the next round sees what is left.
+            return
+        replaced = f" in the place of {', '.join(each.selector for each in stopped)}" if stopped else ""
+        self._tell(active, f"it signs from now on{replaced}")
 
-    def _age(self, editor: DirectoryEditor, key: SigningKey, at: datetime) -> None:
-        if key.state is KeyState.RETIRING and key.record_may_go_at and at >= key.record_may_go_at:
+    async def _age(self, editor: DirectoryEditor, key: SigningKey, at: datetime) -> None:
+        if key.state is KeyState.RETIRING and key.retired_at and at >= key.retired_at + self._record_stays:
             editor.signing_keys.put(replace(key, state=KeyState.RETIRED), "retire")
-            self._tell(key, f"no mail signed with it waits any more: remove the record {key.record_name}")
+            self._tell(
+                key, f"mail signed with it waits no more, unless it is held: remove the record {key.record_name}"
+            )
         elif _is_due(key, at) and not _has_successor(editor.signing_keys.every(key.tenant or "", key.domain), key):
-            self._make_successor(editor, key, at)
+            await self._make_successor(editor, key, at)
 
-    def _make_successor(self, editor: DirectoryEditor, key: SigningKey, at: datetime) -> None:
+    async def _make_successor(self, editor: DirectoryEditor, key: SigningKey, at: datetime) -> None:
+        pair = await to_thread(keys.pair_for, key.algorithm, None)
         try:
             made = keys.add(
                 editor,
@@ -86,8 +104,7 @@ class KeyRounds:
                 key.tenant or keys.OPERATOR,
                 key.domain,
                 selector=None,
-                algorithm=key.algorithm,
-                pem=None,
+                pair=pair,
                 rotate_days=key.rotate_days,
                 at=at,
             )
@@ -100,9 +117,13 @@ class KeyRounds:
         self._events.emit("signing-key", tenant=key.tenant, key=key.label, problem=says)
 
 
-def _is_watched(key: SigningKey) -> bool:
-    """Whether anybody may need its record now."""
-    return key.state in IN_DNS or (key.state is KeyState.PENDING and key.rotate_days is not None)
+def _is_to_be_looked_for(key: SigningKey, at: datetime) -> bool:
+    """One whose record is waited for at each round, the others once a day."""
+    if key.state is KeyState.PENDING:
+        return key.rotate_days is not None
+    if key.state not in IN_DNS:
+        return False
+    return key.missing_since is not None or key.seen_at is None or at - key.seen_at >= _LOOK_EVERY
 
 
 def _is_due(key: SigningKey, at: datetime) -> bool:

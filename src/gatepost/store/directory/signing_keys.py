@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from gatepost.queue.store import StoreDamaged, StoreUnavailable
+from gatepost.store.queue.spool import sync_folder
 from gatepost.tenancy.fields import Record
 from gatepost.tenancy.record import signing_key_from, signing_key_record
 from gatepost.tenancy.signing_key import KeyState, SigningKey
@@ -72,6 +73,7 @@ class Seal:
                     owner = self._file.parent.stat()
                     os.fchown(out.fileno(), owner.st_uid, owner.st_gid)
             os.link(temporary, self._file)
+            sync_folder(self._file.parent)
         except FileExistsError:
             raise
         except OSError as error:

@@ -19,7 +19,7 @@ from gatepost.store.schema import bring_up_to_date, format_of, is_empty
 
 # "GPqu": tells our file from any other SQLite file.
 APPLICATION_ID: Final = 0x47507175
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 
 # 8 KiB pages cost less CPU for messages of a few KiB than 4 or 16 (measured with 10 KB contents in groups of 20).
 PAGE_SIZE: Final = 8192

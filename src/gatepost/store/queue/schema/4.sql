@@ -1,0 +1,2 @@
+-- Format 4: of a message whose content is a file, `content` may hold what goes before that file. Its size is of both. The
+-- tables stay as they are; a program that reads format 3 alone would take it for the whole content.
