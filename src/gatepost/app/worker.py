@@ -52,6 +52,7 @@ from gatepost.delivery.scheduler import Scheduler, SchedulerSettings
 from gatepost.hybrid.watch import RenewalWatch
 from gatepost.mail.session_id import SessionIds
 from gatepost.net.certificates import CredentialError
+from gatepost.net.every_name_server import EveryNameServer
 from gatepost.queue.store import StoreError, StoreInUse
 from gatepost.receiving.listener import Listener, turn_away
 from gatepost.store.queue.capacity import free_disk, recipients_by_tenant

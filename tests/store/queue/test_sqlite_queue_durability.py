@@ -204,7 +204,7 @@ def test_a_file_from_a_newer_gatepost_is_not_touched(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "0.sqlite") as connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(StoreDamaged, match=r"0\.sqlite is from a newer Gatepost \(format 99, this one reads up to 3\)"):
+    with pytest.raises(StoreDamaged, match=r"0\.sqlite is from a newer Gatepost \(format 99, this one reads up to 4\)"):
         SqliteQueueStore(tmp_path, 0)
 
 
