@@ -1,9 +1,10 @@
 """A connector is tried, saved, and taken back; what somebody else did meanwhile is said. Sessions are in end_to_end."""
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
-from gatepost.admin.directory import inbound_connectors
+from gatepost.admin.directory import inbound_connectors, tokens
 
 FORM = "/tenants/contoso/connector-form"
 
@@ -74,6 +75,18 @@ def test_a_change_onto_what_somebody_changed_meanwhile_is_not_made(console: Any)
         inbound_connectors.remove(editor, "contoso", "mail")
     gone = ann.submit(FORM, **{**asked, "as_of": seen})
     assert gone.status_code == 409 and "not there any more" in gone.text
+
+
+def test_who_may_only_read_sees_the_changes_of_connectors_alone(console: Any) -> None:
+    add(console)
+    ann, rita = console.person("ann", "contoso"), console.person("rita", "contoso", "tenant-read")
+    with console.editor() as editor:
+        tokens.add(editor, "contoso", ["read"], "never", datetime.now(UTC))
+        version_of = {entry.subject.partition(" ")[0]: entry.version for entry in editor.audit(tenant="contoso")}
+    for kind in ("person", "token", "inbound-connector"):
+        path = f"/changes/{version_of[kind]}"
+        assert ann.get(path).status_code == 200
+        assert rita.get(path).status_code == (200 if kind == "inbound-connector" else 404)
 
 
 def test_a_change_is_shown_and_taken_back(console: Any) -> None:

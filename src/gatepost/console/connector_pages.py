@@ -40,6 +40,7 @@ from gatepost.https.rates import Rate
 from gatepost.tenancy.record import inbound_connector_record
 from gatepost.tenancy.tenant import AuditEntry, InboundConnector
 
+_CONNECTOR: Final = "inbound-connector "
 _TRIALS: Final = Rate(20)
 """Of each tenant, in a minute: a trial judges dozens of chains while the directory waits."""
 
@@ -203,7 +204,7 @@ def changes_of_connector(visit: Visit, editor: DirectoryEditor, owner: str, name
 
 def _changes_of(person: Visitor, editor: DirectoryEditor, owner: str, name: str, most: int) -> Sequence[AuditEntry]:
     """The newest first; a tenant's person those that are the tenant's to see."""
-    subject = f"inbound-connector {owner}/{name}"
+    subject = f"{_CONNECTOR}{owner}/{name}"
     if person.is_operator:
         found = editor.audit(subject=subject, limit=most * 10)
     else:
@@ -230,7 +231,7 @@ def _take_back(visit: Visit) -> Response:
 
 
 def _differs(entry: AuditEntry) -> Sequence[tuple[str, str, str]]:
-    if entry.subject.startswith("inbound-connector "):
+    if entry.subject.startswith(_CONNECTOR):
         return differences(entry.before, entry.after)
     return [(name, str(old or ""), str(new or "")) for name, old, new in audit.differences(entry)]
 
@@ -243,9 +244,14 @@ def _entry(visit: Visit, editor: DirectoryEditor) -> AuditEntry:
     if owner is None:
         return audit.change(editor, version)
     found = audit.changes_of(editor, owner, before=version + 1, limit=1)
-    if not found or found[0].version != version:
+    if not found or found[0].version != version or not _may_see(visit, found[0]):
         raise NotFound(f"there is no change {version} of yours")
     return found[0]
+
+
+def _may_see(visit: Visit, entry: AuditEntry) -> bool:
+    """Connectors have their history on a page for all people of the tenant; who else comes in is for administrators."""
+    return visit.person.is_admin or entry.subject.startswith(_CONNECTOR)
 
 
 PAGES: Final = (

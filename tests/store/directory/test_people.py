@@ -62,7 +62,7 @@ def test_sessions_and_activities_are_no_changes(editor: SqliteDirectoryEditor) -
     people.keep_session(session("b", "ann"))
     people.keep_session(session("c", "olga"))
     later = replace(session("a", "ann"), used_at=AT + timedelta(minutes=5))
-    people.keep_session(later)
+    people.note_session_used(later)
     assert people.signed_in("a") == later and people.signed_in("x") is None
     people.end_session("a")
     assert people.signed_in("a") is None
