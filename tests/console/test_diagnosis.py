@@ -7,7 +7,9 @@ from urllib.parse import quote
 import pytest
 
 from gatepost.admin.directory import domains
+from gatepost.app.diagnosing import GivenUp
 from gatepost.doctor.apart import report_about
+from gatepost.https.rates import Rate
 
 REPLY = (
     "550 5.7.64 TenantAttribution; Relay Access Denied; certificate-expired 'mail.contoso.com' "
@@ -26,7 +28,7 @@ def owners(console: Any) -> None:
 @pytest.fixture(autouse=True)
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """A loaded machine takes as long as it takes; `app.diagnosing` is tested by itself."""
-    monkeypatch.setattr("gatepost.console.diagnosis.diagnosed", report_about)
+    monkeypatch.setattr("gatepost.console.diagnosis.diagnosed", lambda texts, tenant: report_about(texts))
 
 
 def test_a_bounce_shows_the_cause_the_repair_and_the_message(console: Any, row: Any) -> None:
@@ -67,7 +69,21 @@ def test_who_sees_the_trace_alone_is_led_to_no_connector(console: Any, row: Any)
 
 
 def test_nobody_diagnoses_all_the_time(console: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr("gatepost.console.diagnosis.diagnosed", lambda texts: None)
+    monkeypatch.setattr("gatepost.console.diagnosis.diagnosed", lambda texts, tenant: GivenUp.TOO_LONG)
     olga = console.person("olga-in-a-hurry")
     answers = [olga.get(f"/search?q={quote('two' + chr(10) + 'lines')}") for _ in range(6)]
     assert "took too long" in answers[0].text and answers[-1].status_code == 429
+
+
+def test_a_tenant_with_many_people_takes_no_turn_of_another(console: Any, monkeypatch: Any) -> None:
+    said = {None: GivenUp.FAILED, "contoso": GivenUp.BUSY, "fabrikam": GivenUp.BUSY}
+    monkeypatch.setattr("gatepost.console.diagnosis.diagnosed", lambda texts, tenant: said[tenant])
+    monkeypatch.setattr("gatepost.console.diagnosis._ASKED_BY_TENANT", Rate(24))
+    olga, fred = console.person("olga"), console.person("fred", "fabrikam")
+    console = console.with_settings(requests_per_minute=100_000)
+    path = f"/search?q={quote('two' + chr(10) + 'lines')}"
+    answers = [console.person(f"ann{n}", "contoso").get(path) for n in range(9)]
+    assert "other diagnoses are running" in answers[0].text
+    assert answers[-1].status_code == 429 and "by this tenant" in answers[-1].text
+    assert fred.get(path).status_code == 200
+    assert "ended without a report" in olga.get(path).text

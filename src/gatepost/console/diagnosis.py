@@ -14,7 +14,7 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from gatepost.admin.trace.tracing import LocalTraces
-from gatepost.app.diagnosing import diagnosed
+from gatepost.app.diagnosing import GivenUp, diagnosed
 from gatepost.console.page import Page, Who
 from gatepost.console.rendering import page
 from gatepost.console.trace_pages import session_of
@@ -26,15 +26,29 @@ from gatepost.https.rates import Rate
 
 _ASKED: Final = Rate(12)
 """Of each person, in a minute: a diagnosis takes seconds of a processor."""
+_ASKED_BY_TENANT: Final = Rate(24)
+_GIVEN_UP: Final = {
+    GivenUp.BUSY: "other diagnoses are running. Try again in half a minute",
+    GivenUp.TOO_LONG: "it took too long",
+    GivenUp.FAILED: "the doctor ended without a report",
+}
 
 Record = Mapping[str, Any]
 
 
-def diagnosis_of(visit: Visit, traces: LocalTraces, pasted: str, story: Record | None) -> dict[str, Any] | None:
-    """None: it was given up."""
-    must_not_hurry(_ASKED.wait_s(visit.person.name, time.monotonic()), "to diagnose, by this person")
+def diagnosis_of(visit: Visit, traces: LocalTraces, pasted: str, story: Record | None) -> dict[str, Any] | GivenUp:
+    now, tenant = time.monotonic(), visit.person.of_tenant
+    must_not_hurry(_ASKED.wait_s(visit.person.name, now), "to diagnose, by this person")
+    if tenant is not None:
+        must_not_hurry(_ASKED_BY_TENANT.wait_s(tenant.casefold(), now), "to diagnose, by this tenant")
     session = session_of(visit, traces, story["session_id"]) if story else None
-    return diagnosed(dict(_texts(pasted, story, session)))
+    return diagnosed(dict(_texts(pasted, story, session)), tenant)
+
+
+def _shown(visit: Visit, text: str, story: Record | None, found: dict[str, Any] | GivenUp) -> Response:
+    given_up = _GIVEN_UP[found] if isinstance(found, GivenUp) else None
+    report = None if isinstance(found, GivenUp) else found
+    return page(visit, "diagnosis.html", text=text, story=story, found=report, given_up=given_up)
 
 
 def _texts(pasted: str, story: Record | None, session: Record | None) -> Iterator[tuple[str, str]]:
@@ -72,7 +86,7 @@ def _of_message(visit: Visit) -> Response:
         story = traces.story(visit.part["id"])
         found = diagnosis_of(visit, traces, "", story)
     looked_at(visit, f"message {story['id']}")
-    return page(visit, "diagnosis.html", text="", story=story, found=found)
+    return _shown(visit, "", story, found)
 
 
 def of_bounce(visit: Visit, traces: LocalTraces, text: str) -> Response:
@@ -83,7 +97,7 @@ def of_bounce(visit: Visit, traces: LocalTraces, text: str) -> Response:
     if story:
         looked_at(visit, f"message {story['id']}")
     found = diagnosis_of(visit, traces, text, story)
-    return page(visit, "diagnosis.html", text=text, story=story, found=found)
+    return _shown(visit, text, story, found)
 
 
 PAGES: Final = (Page("/diagnosis/{id:path}", Who.TRACERS, _of_message),)
