@@ -40,9 +40,12 @@ def test_who_came_in_from_there_lately_does_not_wait_for_guessers() -> None:
     assert tried(attempts, "ann", *["203.0.113.9"] * 50) == AT_ONCE
 
 
-def test_a_link_has_no_name_yet() -> None:
+def test_an_office_behind_one_address_begins_with_its_provider_together() -> None:
     attempts = Attempts(600)
-    assert tried(attempts, "", *(f"198.51.{n}.1" for n in range(50))) == 50
+    for _ in range(3 * AT_ONCE):
+        attempts.count_start("192.0.2.1")
     with pytest.raises(Problem):
         for _ in range(50):
-            attempts.count("", "192.0.2.1")
+            attempts.count_start("192.0.2.1")
+    attempts.count_start("203.0.113.1")
+    assert tried(attempts, "ann", "192.0.2.1") == 1, "a password has a rate of its own"

@@ -88,6 +88,12 @@ def test_a_group_of_a_real_provider_lets_in_with_its_role(console: Any, issuer: 
         assert (entry.who, entry.action, entry.address) == ("provider acme", "add", "192.0.2.1")
 
 
+def test_an_office_behind_one_address_comes_in_together(console: Any, issuer: str) -> None:
+    console = at(console, issuer)
+    answers = [come_in(console.browser(), "Olga-1").status_code for _ in range(8)]
+    assert answers == [303] * 8
+
+
 def test_the_subject_counts_as_it_is_written(console: Any, issuer: str) -> None:
     console = at(console, issuer)
     come_in(console.browser(), "Olga-1")

@@ -69,7 +69,7 @@ def _link_page(
 
 def _use_link(visit: Visit) -> Response:
     token, password = visit.form.get("token", ""), visit.form.get("password", "")
-    visit.attempts.count("", visit.address)
+    visit.attempts.count_start(visit.address)
     now = datetime.now(UTC)
     with closing(open_editor(visit.config)) as editor:
         person = signing_in.invited(editor, token, now)

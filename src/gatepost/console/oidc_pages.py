@@ -26,7 +26,7 @@ _LONGEST: Final = 4096
 
 def _begin(visit: Visit) -> Response:
     provider = _provider(visit)
-    visit.attempts.count("", visit.address)
+    visit.attempts.count_start(visit.address)
     back, link = page_of_ours(visit.query.get("back", "")), visit.query.get("token", "")
     now = datetime.now(UTC)
     try:
@@ -44,7 +44,6 @@ def _begin(visit: Visit) -> Response:
 
 def _come_back(visit: Visit) -> Response:
     provider = _provider(visit)
-    visit.attempts.count("", visit.address)
     said = {name: visit.query.get(name, "")[:_LONGEST] for name in ("state", "code", "error")}
     now = datetime.now(UTC)
     name = provider.provider.name

@@ -38,7 +38,7 @@ def _asked(visit: Visit, back: str, problem: Said | None = None) -> Response:
 def _answer(visit: Visit) -> Response:
     console = visit.config.console
     assert console is not None
-    visit.attempts.count("", visit.address)
+    visit.attempts.count_start(visit.address)
     now = datetime.now(UTC)
     answer, back = visit.form.get("answer", ""), "/"
     try:
