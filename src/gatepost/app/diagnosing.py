@@ -73,7 +73,7 @@ _places = _Places()
 
 
 def diagnosed(texts: Mapping[str, str], tenant: str | None) -> dict[str, Any] | GivenUp:
-    """The report of `gatepost doctor --json` about these texts, by name. `tenant`: of whoever asks; None: an operator."""
+    """The report of `gatepost doctor --json` about these texts, by name. `tenant`: None for an operator."""
     with _places.one(tenant) as is_free:
         return _asked(texts) if is_free else GivenUp.BUSY
 
