@@ -1,6 +1,7 @@
 """Policies that are kept; what is fetched and what is not: tests/delivery/mta_sts.toml."""
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -21,13 +22,14 @@ class Host:
     def __init__(self) -> None:
         self.asked = 0
         self.fails = False
+        self.text = TEXT
 
     async def __call__(self, domain: str) -> str:
         self.asked += 1
         await asyncio.sleep(0)
         if self.fails:
             raise NotFetched("it is away")
-        return TEXT
+        return self.text
 
 
 def test_what_one_worker_keeps_another_reads_and_a_second_domain_is_not_touched(tmp_path: Path) -> None:
@@ -82,6 +84,43 @@ def test_an_old_policy_is_fetched_again_beside_the_work_before_it_ends(tmp_path:
             assert host.asked == 1
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize("max_age", [0, 1])
+def test_a_policy_that_ends_at_once_is_not_fetched_for_each_message(tmp_path: Path, max_age: int) -> None:
+    now, host = [1_000_000.0], Host()
+    host.text = TEXT.replace("86400", str(max_age))
+
+    async def story() -> None:
+        async with DnsServer() as server:
+            for number, domain in enumerate(("fabrikam.example", "contoso.example"), 1):
+                server.add(f"_mta-sts.{domain}", "TXT", f'"v=STSv1; id={number}"')
+            policies = MtaSts(Resolver([server.address]), tmp_path, host, lambda: now[0])
+            for _ in range(20):
+                found = (await policies.policy("fabrikam.example")).policy
+                assert found is not None and (found.mode, found.max_age_s) == (StsMode.ENFORCE, max_age)
+                now[0] += 10
+            assert host.asked == 1
+            await policies.policy("contoso.example")
+            now[0] += 101
+            await policies.policy("fabrikam.example")
+            assert host.asked == 3
+
+    asyncio.run(story())
+
+
+def test_of_too_many_files_the_oldest_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mta_sts, "_MOST_KEPT", 10)
+    monkeypatch.setattr(mta_sts, "_COUNT_AFTER", 5)
+    folder = tmp_path / "kept"
+    files = PolicyFiles(folder)
+    for number in range(40):
+        files.put(f"{number}.example", KeptPolicy(POLICY, 1000.0))
+        for file in folder.iterdir():
+            os.utime(file, ns=(0, file.stat().st_mtime_ns - 10**9))
+        assert len(list(folder.iterdir())) < 15
+    assert files.get("0.example") is None
+    assert files.get("39.example") == KeptPolicy(POLICY, 1000.0)
 
 
 def test_a_name_server_that_says_nothing_is_waited_for_once_a_minute(

@@ -7,7 +7,9 @@ must not be able to make this relay do without TLS.
 Laws:
 - the fetch goes to a host that a stranger names: its address must be one that mail may be sent to (`tenancy.reach`),
   the certificate must verify, redirects are not followed, size and time are bounded;
-- nobody waits for more than one fetch of one domain, and after a failure there is none for five minutes (RFC 8461 3.3);
+- nobody waits for more than one fetch of one domain, and what it came to holds for five minutes (RFC 8461 3.3),
+  whatever life a policy gives itself: a stranger must not be able to make this relay fetch for each message;
+- the files are at most so many: the oldest go first. Folders are read in a thread, because a large one takes long;
 - a domain that announces nothing and has nothing kept costs one question to DNS, which is cached.
 """
 
@@ -38,6 +40,8 @@ _NOT_ASKED_FOR_S: Final = 60.0
 _REFRESH_AFTER_S: Final = 86_400.0
 _MOST_REMEMBERED: Final = 10_000
 _MOST_KEPT: Final = 100_000
+_COUNT_AFTER: Final = 1000
+"""So many files more than `_MOST_KEPT` may be there for each worker: counting them takes long."""
 _MOST_ADDRESSES: Final = 3
 
 # A compressed answer could become any size.
@@ -83,8 +87,8 @@ class MtaSts:
         self._fetch = fetch
         self._clock = clock
         self._within_s = within_s
-        self._not_before: OrderedDict[str, tuple[float, str]] = OrderedDict()
-        """Of domains whose last fetch failed: when the next one is due, and why it failed."""
+        self._fetched: OrderedDict[str, tuple[float, StsAnswer]] = OrderedDict()
+        """When the next fetch is due at the earliest, and what the last one came to."""
         self._silent_until: OrderedDict[str, float] = OrderedDict()
         self._fetches: dict[str, asyncio.Task[StsAnswer]] = {}
 
@@ -101,7 +105,7 @@ class MtaSts:
         if announced is None:
             return NO_POLICY
         if not self._may_fetch(domain, now):
-            found = StsAnswer(problem=self._not_before[domain][1])
+            found = self._fetched[domain][1]
         else:
             found = await asyncio.shield(self._begin(domain, announced))
         if found.policy is None and kept is not None and now < kept.ends_at:
@@ -123,7 +127,7 @@ class MtaSts:
         return None if isinstance(records, DnsProblem) else policy_id(records)
 
     def _may_fetch(self, domain: str, now: float) -> bool:
-        return now >= self._not_before.get(domain, (0.0, ""))[0]
+        return now >= self._fetched.get(domain, (0.0, NO_POLICY))[0]
 
     def _begin(self, domain: str, announced: str) -> asyncio.Task[StsAnswer]:
         fetch = self._fetches.get(domain)
@@ -133,52 +137,53 @@ class MtaSts:
         return fetch
 
     async def _renew(self, domain: str, announced: str) -> StsAnswer:
+        found = await self._fetch_now(domain, announced)
+        now = self._clock()
+        self._fetched[domain] = (now + _NOT_AGAIN_FOR_S, found)
+        self._fetched.move_to_end(domain)
+        if len(self._fetched) > _MOST_REMEMBERED:
+            self._fetched.popitem(last=False)
+        if found.policy:
+            await asyncio.to_thread(self._kept.put, domain, KeptPolicy(found.policy, now))
+        return found
+
+    async def _fetch_now(self, domain: str, announced: str) -> StsAnswer:
         problem = f"no answer from mta-sts.{domain} within {self._within_s:g} s"
         try:
             async with asyncio.timeout(self._within_s):
                 read = read_policy(await self._fetch(domain), announced)
             if isinstance(read, StsPolicy):
-                self._not_before.pop(domain, None)
-                self._kept.put(domain, KeptPolicy(read, self._clock()))
                 return StsAnswer(read)
             problem = f"the policy of mta-sts.{domain} is not one: {read}"
         except NotFetched as error:
             problem = str(error)
         except TimeoutError:
             pass
-        self._not_before[domain] = (self._clock() + _NOT_AGAIN_FOR_S, problem)
-        if len(self._not_before) > _MOST_REMEMBERED:
-            self._not_before.popitem(last=False)
         return StsAnswer(problem=problem)
 
 
 class PolicyFiles:
-    """One file per domain, written whole. What another worker wrote is seen by the date of the folder."""
+    """One file per domain, written whole. What another worker wrote is seen by the date of the file."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._names: frozenset[str] = frozenset()
-        self._listed_at: int | None = None
+        self._put_since_counted = _COUNT_AFTER
         self._read: OrderedDict[str, tuple[int, KeptPolicy | None]] = OrderedDict()
 
     def get(self, domain: str) -> KeptPolicy | None:
-        name = _file_name(domain)
-        if name not in self._listed():
-            return None
+        file = self._folder / _file_name(domain)
         with suppress(OSError):
-            written_at = (self._folder / name).stat().st_mtime_ns
+            written_at = file.stat().st_mtime_ns
             known = self._read.get(domain)
             if known is None or known[0] != written_at:
-                known = self._read[domain] = (written_at, _read(self._folder / name, domain))
+                known = self._read[domain] = (written_at, _read(file, domain))
                 if len(self._read) > _MOST_REMEMBERED:
                     self._read.popitem(last=False)
             return known[1]
         return None
 
     def put(self, domain: str, kept: KeptPolicy) -> None:
-        """A policy that cannot be kept holds for this attempt."""
-        if len(self._listed()) >= _MOST_KEPT:
-            self._drop_ended(kept.fetched_at)
+        """A policy that cannot be kept holds for this attempt. Takes long where there are many: call it in a thread."""
         policy, file = kept.policy, self._folder / _file_name(domain)
         text = json.dumps(
             {
@@ -195,30 +200,27 @@ class PolicyFiles:
             self._folder.mkdir(mode=0o750, parents=True, exist_ok=True)
             part.write_text(text, encoding="ascii")
             part.replace(file)
+        self._put_since_counted += 1
+        if self._put_since_counted >= _COUNT_AFTER:
+            self._put_since_counted = 0
+            self._drop_oldest()
 
-    def _listed(self) -> frozenset[str]:
-        try:
-            at = self._folder.stat().st_mtime_ns
-            if at != self._listed_at:
-                self._names, self._listed_at = frozenset(each.name for each in self._folder.iterdir()), at
-        except OSError:
-            return frozenset()
-        return self._names
-
-    def _drop_ended(self, now: float) -> None:
-        for name in self._listed():
-            file = self._folder / name
+    def _drop_oldest(self) -> None:
+        files: list[tuple[int, str]] = []
+        with suppress(OSError):
+            for each in os.scandir(self._folder):
+                with suppress(FileNotFoundError):  # another worker was faster
+                    files.append((each.stat().st_mtime_ns, each.path))
+        for _, path in sorted(files)[: max(0, len(files) - _MOST_KEPT)]:
             with suppress(OSError):
-                kept = _read(file, None)
-                if kept is None or kept.ends_at <= now:
-                    file.unlink()
+                Path(path).unlink()
 
 
 def _file_name(domain: str) -> str:
     return sha256(domain.encode()).hexdigest()[:32] + ".json"
 
 
-def _read(file: Path, domain: str | None) -> KeptPolicy | None:
+def _read(file: Path, domain: str) -> KeptPolicy | None:
     """None: it is damaged, and as good as not there."""
     try:
         record: dict[str, Any] = json.loads(file.read_text(encoding="ascii"))
@@ -226,7 +228,7 @@ def _read(file: Path, domain: str | None) -> KeptPolicy | None:
         kept = KeptPolicy(policy, float(record["fetched_at"]))
     except (ValueError, KeyError, TypeError):
         return None
-    return kept if domain is None or record.get("domain") == domain else None
+    return kept if record.get("domain") == domain else None
 
 
 class HttpsFetch:
