@@ -10,7 +10,7 @@ from dns_server import DnsServer
 from gatepost.net import mta_sts
 from gatepost.net.dns import Resolver
 from gatepost.net.mta_sts import KeptPolicy, MtaSts, NotFetched, PolicyFiles
-from gatepost.tenancy.mta_sts import StsMode, StsPolicy
+from gatepost.tenancy.mta_sts import NO_POLICY, StsMode, StsPolicy
 
 POLICY = StsPolicy("1", StsMode.ENFORCE, 86_400, ("mx.fabrikam.example",))
 TEXT = "version: STSv1\nmode: enforce\nmx: mx.fabrikam.example\nmax_age: 86400\n"
@@ -134,12 +134,27 @@ def test_a_name_server_that_says_nothing_is_waited_for_once_a_minute(
             server.is_silent("_mta-sts.fabrikam.example")
             policies = MtaSts(Resolver([server.address]), tmp_path, Host(), lambda: now[0])
             for _ in range(3):
-                assert (await policies.policy("fabrikam.example")).policy is None
+                found = await policies.policy("fabrikam.example")
+                assert found.policy is None and "no name server answered" in found.unknown
             asked = len(server.asked)
-            assert (await policies.policy("contoso.example")).policy is None
+            assert await policies.policy("contoso.example") == NO_POLICY
             now[0] += 61
             await policies.policy("fabrikam.example")
             assert asked == 1
             assert server.asked.count(("_mta-sts.fabrikam.example", "TXT")) == 2
+
+    asyncio.run(story())
+
+
+def test_a_name_server_that_fails_is_told_from_a_domain_that_announces_nothing(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with DnsServer() as server:
+            server.fails("_mta-sts.fabrikam.example")
+            server.add("_mta-sts.contoso.example", "TXT", '"something else"')
+            policies = MtaSts(Resolver([server.address]), tmp_path, Host())
+            found = await policies.policy("fabrikam.example")
+            assert found.policy is None and "SERVFAIL" in found.unknown
+            for domain in ("contoso.example", "northwind.example"):
+                assert await policies.policy(domain) == NO_POLICY
 
     asyncio.run(story())

@@ -30,7 +30,9 @@ MX = st.sampled_from(("mx.fabrikam.example", "*.fabrikam.example", "elsewhere.ex
 POLICY = st.builds(
     StsPolicy, st.just("1"), st.sampled_from(StsMode), st.just(86400), st.lists(MX, min_size=1).map(tuple)
 )
-STS = st.builds(StsAnswer, st.none() | POLICY, st.sampled_from(("", "the fetch failed")))
+STS = st.builds(
+    StsAnswer, st.none() | POLICY, st.sampled_from(("", "the fetch failed")), st.sampled_from(("", "no answer"))
+)
 FACTS = st.builds(
     Facts,
     level=st.sampled_from(TlsLevel),
@@ -48,6 +50,14 @@ SEEN = st.builds(
     st.just("no TLSA record matches"),
     st.just("it broke"),
 )
+
+
+def test_what_nobody_knows_is_told_from_what_is_not_there() -> None:
+    for answer, expected in ((StsAnswer(unknown="SERVFAIL"), "mta-sts-lookup-failed"), (StsAnswer(), "mta-sts-none")):
+        demand = demand_of(
+            Facts(level=TlsLevel.AUTO, host="mx.fabrikam.example", domain="fabrikam.example", sts=answer)
+        )
+        assert [step.code for step in demand.because] == [expected, "opportunistic"]
 
 
 def enforced(facts: Facts) -> bool:

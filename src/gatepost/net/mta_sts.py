@@ -98,10 +98,12 @@ class MtaSts:
             return NO_POLICY
         announced = await self._announced(domain)
         kept, now = self._kept.get(domain), self._clock()
-        if kept is not None and now < kept.ends_at and announced in (None, kept.policy.id):
+        if kept is not None and now < kept.ends_at and not (isinstance(announced, str) and announced != kept.policy.id):
             if kept.is_old(now) and self._may_fetch(domain, now):
                 self._begin(domain, kept.policy.id)
             return StsAnswer(kept.policy)
+        if isinstance(announced, _Unknown):
+            return StsAnswer(unknown=announced.why)
         if announced is None:
             return NO_POLICY
         if not self._may_fetch(domain, now):
@@ -112,10 +114,11 @@ class MtaSts:
             return StsAnswer(kept.policy, found.problem)
         return found
 
-    async def _announced(self, domain: str) -> str | None:
-        """The id of the policy that DNS announces; None: none, or nobody knows."""
+    async def _announced(self, domain: str) -> "str | _Unknown | None":
+        """The id of the policy that DNS announces; None: none."""
+        silence = _Unknown(f"no name server answered about _mta-sts.{domain} TXT in time")
         if self._silent_until.get(domain, 0.0) > self._clock():
-            return None
+            return silence
         try:
             async with asyncio.timeout(_DNS_WITHIN_S):
                 records = await self._resolver.txt(f"_mta-sts.{domain}")
@@ -123,8 +126,10 @@ class MtaSts:
             self._silent_until[domain] = self._clock() + _NOT_ASKED_FOR_S
             if len(self._silent_until) > _MOST_REMEMBERED:
                 self._silent_until.popitem(last=False)
-            return None
-        return None if isinstance(records, DnsProblem) else policy_id(records)
+            return silence
+        if isinstance(records, DnsProblem):
+            return None if records.permanent else _Unknown(records.why)
+        return policy_id(records)
 
     def _may_fetch(self, domain: str, now: float) -> bool:
         return now >= self._fetched.get(domain, (0.0, NO_POLICY))[0]
@@ -160,6 +165,12 @@ class MtaSts:
         except TimeoutError:
             pass
         return StsAnswer(problem=problem)
+
+
+class _Unknown(NamedTuple):
+    """DNS does not say what the domain announces."""
+
+    why: str
 
 
 class PolicyFiles:

@@ -47,6 +47,8 @@ class StsAnswer(NamedTuple):
     policy: StsPolicy | None = None
     problem: str = ""
     """Why there is none although the domain announces one, or why an older one is still used."""
+    unknown: str = ""
+    """Why nobody knows whether the domain announces one."""
 
 
 NO_POLICY: Final = StsAnswer()

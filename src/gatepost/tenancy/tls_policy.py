@@ -246,7 +246,7 @@ def _is_tested(facts: Facts) -> bool:
 
 
 def _without_mta_sts(facts: Facts) -> tuple[Because, ...]:
-    policy, problem = facts.sts
+    policy, problem, unknown = facts.sts
     if facts.domain is None:
         return ()
     if _is_tested(facts):
@@ -257,6 +257,9 @@ def _without_mta_sts(facts: Facts) -> tuple[Because, ...]:
         return (Because("mta-sts-withdrawn", f"{facts.domain} has an MTA-STS policy in mode none"),)
     if problem:
         return (Because("mta-sts-unavailable", f"the MTA-STS policy of {facts.domain} cannot be had: {problem}"),)
+    if unknown:
+        why = f"whether {facts.domain} announces an MTA-STS policy cannot be looked up: {unknown}"
+        return (Because("mta-sts-lookup-failed", why),)
     return (Because("mta-sts-none", f"{facts.domain} announces no MTA-STS policy"),)
 
 
