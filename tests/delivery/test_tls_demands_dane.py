@@ -147,3 +147,23 @@ def test_what_must_happen_happens(
                     assert expected["says"] in office.told.deferred[0][1].why
 
     uvloop.run(story())
+
+
+def test_a_look_up_that_fails_is_waited_for_once_for_all_addresses_of_a_host(
+    certificates: Certificates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    situation = {"tlsa": ["3 1 1 leaf"], "fails": ["TLSA"], "second_mx": True}
+
+    async def story() -> None:
+        async with DnsServer() as dns, sink_of(situation, certificates) as sink:
+            monkeypatch.setattr(next_hops, "SMTP_PORT", sink.port)
+            fill(dns, situation, certificates, sink.port)
+            dns.add(HOST, "A", "127.0.0.2", "127.0.0.3", "127.0.0.4")
+            demands = TlsDemands(Dane(Resolver([dns.address], validated=True)), NoPolicies())
+            way_out = connector(situation, sink.port)
+            async with post_office(tmp_path, way_out, nameserver=dns.address, tls_demands=demands) as office:
+                await office.send(f"bob@{DOMAIN}")
+                await office.until(lambda: office.told.delivered)
+            assert dns.asked.count((f"_{sink.port}._tcp.{HOST}", "TLSA")) == 1
+
+    uvloop.run(story())

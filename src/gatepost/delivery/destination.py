@@ -36,6 +36,7 @@ from gatepost.queue.store import QueueKey, QueueStore
 from gatepost.tenancy.directory import Directory
 from gatepost.tenancy.reach import Reach
 from gatepost.tenancy.tenant import SendConnector
+from gatepost.tenancy.tls_policy import Demand
 
 # After so many attempts in a row in which an open session ended before anything was said about the message, the next
 # hop counts as down. RFC 5321 3.8: 421 may come at any time.
@@ -288,8 +289,9 @@ class Destination:
             self._not_reached(targets, tenant)
             return
         told: NotOpened | None = None
+        blocked: dict[tuple[str, int], Demand] = {}
         for target in targets:
-            opened = await self._open(target, tenant)
+            opened = await self._open(target, await self._demand(target, blocked), tenant)
             if isinstance(opened, OutboundConnection):
                 return
             # Words of a host say more than silence.
@@ -298,14 +300,25 @@ class Destination:
         assert told is not None, "there is at least one target"
         self._not_reached(told, tenant)
 
-    async def _open(self, target: Target, tenant: str | None) -> OutboundConnection | NotOpened:
-        services = self._services
+    async def _demand(self, target: Target, blocked: dict[tuple[str, int], Demand]) -> Demand:
+        """`blocked`: hosts of this dial that get no mail now. A look-up that failed is not in the resolver's cache, and
+        would be waited for again at each address of the host."""
+        host = (target.host, target.port)
+        if host in blocked:
+            return blocked[host]
         by_mx = None if self.connector.smart_hosts else self.domain
+        demand = await self._services.tls_demands.of(self.connector, by_mx, target)
+        if demand.blocked:
+            blocked[host] = demand
+        return demand
+
+    async def _open(self, target: Target, demand: Demand, tenant: str | None) -> OutboundConnection | NotOpened:
+        services = self._services
         return await open_connection(
             Dial(
                 target=target,
                 connector=self.connector,
-                demand=await services.tls_demands.of(self.connector, by_mx, target),
+                demand=demand,
                 tenant=tenant,
                 settings=services.connection,
                 tls=services.tls,
