@@ -20,10 +20,10 @@ from gatepost.net.certificates import CredentialError
 from gatepost.net.credentials import load_credentials
 from gatepost.net.files import FileSignature, signature
 from gatepost.net.tls_session import Judge, TlsSession, new_context, present
-from gatepost.net.tlsa_match import anchor_problem, leaf_match
+from gatepost.net.tlsa_match import anchor_match, leaf_match
 from gatepost.tenancy.evidence import CertificateFacts, PresentedCertificate
 from gatepost.tenancy.names import MOST_NAMES, WILDCARD, certificate_name_key, without_wildcard
-from gatepost.tenancy.tlsa import DANE_TA, TlsaMatch, TlsaRecord
+from gatepost.tenancy.tlsa import TlsaMatch, TlsaRecord
 
 _CONTEXTS_KEPT = 256
 
@@ -123,15 +123,12 @@ class ClientTlsSession(TlsSession):
             return TlsaMatch(None, "the server presented no certificate")
         if record := leaf_match(chain, records):
             return TlsaMatch(record)
-        problem = f"the server's certificate matches none of the TLSA records ({_kinds(records)})"
-        for record in records:
-            if record.usage != DANE_TA:
-                continue
-            why = anchor_problem(chain, record, self._judge, at) or self._name_problem(names)
-            if why is None:
-                return TlsaMatch(record)
-            problem = why
-        return TlsaMatch(None, problem)
+        found = anchor_match(chain, records, self._judge, at)
+        if found.record is None:
+            none = f"the server's certificate matches none of the TLSA records ({_kinds(records)})"
+            return TlsaMatch(None, found.problem or none)
+        why = self._name_problem(names)
+        return TlsaMatch(None, why) if why else found
 
     def _name_problem(self, names: Sequence[str]) -> str | None:
         leaf = self.peer_chain[0]
