@@ -7,7 +7,7 @@ from email.message import EmailMessage
 from email.policy import SMTPUTF8
 
 from gatepost.admin.forecast.forecast import ForecastCode, ForecastItem
-from gatepost.admin.forecast.notices import Notice, message_of, notices, told_key
+from gatepost.admin.forecast.notices import Notice, alarm_notice, message_of, notices, told_key
 from gatepost.mail.address import NULL_REVERSE_PATH
 from gatepost.mail.envelope import Body
 
@@ -107,3 +107,18 @@ def test_a_notice_is_queued_so_that_nothing_comes_back() -> None:
         assert [str(each.forward_path) for each in message.recipients] == [contact]
         assert (message.envelope.body, message.envelope.smtputf8) == (body, not contact.isascii())
         assert b"".join(message.content.chunks()) == notice.octets
+
+
+def test_a_next_hops_words_are_plain_in_a_mail_too() -> None:
+    said = "550 no \x1b]0;x\x07 \u2028Bcc: x@y.example"
+    notice = alarm_notice(
+        tenant="contoso",
+        contact="post@contoso.com",
+        keys=(),
+        title="mail stops \x1b[31m",
+        paragraphs=(said,),
+        at=NOW,
+        hostname=HOST,
+    )
+    shown = str(read(notice)["Subject"]) + read(notice).get_content()
+    assert "Bcc: x@y.example" in shown and not any(each in shown for each in ("\x1b", "\x07", "\u2028"))

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from contracts.trace_store_contract import CERTIFICATE, NOON, event, received
+from gatepost.admin.directory import inbound_connectors
 from gatepost.admin.trace.choice import Words
 from gatepost.admin.trace.tracing import LocalTraces
 from gatepost.errors import BadRequest, NotAllowed, NotFound
@@ -79,6 +80,23 @@ def test_refused_mail_is_shown_to_whom_it_concerns(traces: Any) -> None:
     refused = received(refused=True, certificate=CERTIFICATE)
     assert [each["id"] for each in traces(refused, tenant="contoso").search(Words(), 5).items] == [refused.id]
     assert traces(tenant="fabrikam").search(Words(), 5).items == []
+
+
+def test_what_a_tenant_is_not_shown_it_does_not_find_by_guessing(traces: Any, editor: SqliteDirectoryEditor) -> None:
+    """Anybody may list a server's address, and then sees that it was refused; whom it wrote to is not told."""
+    inbound_connectors.add(editor, "fabrikam", "listed", {"addresses": ["192.0.2.1"]}, enabled=True)
+    row = received(refused=True, certificate=None, mail_from="ann@partner.example", from_domain="partner.example")
+    asked = traces(row, tenant="fabrikam")
+    (shown,) = asked.search(Words(), 5).items
+    assert "ann" not in str(shown) and shown["mail_from"].endswith("@partner.example")
+    for guess in (
+        Words(mail_from="ann@partner.example"),
+        Words(rcpt_to=row.rcpt_to),
+        Words(message_id=row.message_id),
+    ):
+        assert asked.search(guess, 5).items == []
+    assert len(asked.search(Words(domain="partner.example"), 5).items) == 1
+    assert len(traces().search(Words(mail_from="ann@partner.example"), 5).items) == 1
 
 
 def test_another_tenants_name_is_as_unknown_as_one_that_does_not_exist(traces: Any) -> None:

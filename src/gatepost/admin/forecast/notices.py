@@ -17,6 +17,7 @@ from gatepost.admin.forecast.forecast import ForecastCode, ForecastItem
 from gatepost.mail.address import NULL_REVERSE_PATH, Mailbox
 from gatepost.mail.envelope import Body, Envelope
 from gatepost.mail.path_grammar import read_mailbox
+from gatepost.mail.visible import visible, visible_lines
 from gatepost.queue.message import MemoryContent, NewMessage, NewRecipient
 
 ToldKey = tuple[str, str, str, str, int]
@@ -106,6 +107,8 @@ def _message(tenant: str, contact: str, found: Sequence[ForecastItem], at: datet
 
 
 def _composed(contact: str, subject: str, text: str, at: datetime, hostname: str) -> bytes:
+    # Next hops' words and peers' names are in it, and somebody reads it in a terminal.
+    subject, text = visible(subject), visible_lines(text)
     message = EmailMessage(policy=SMTP if contact.isascii() else SMTPUTF8)
     message["From"] = f"Gatepost at {hostname} <postmaster@{hostname}>"
     message["To"] = contact

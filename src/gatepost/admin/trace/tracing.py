@@ -112,7 +112,7 @@ class LocalTraces:
         for _ in range(_LOOKS):
             found = self.reader.search(wanted, limit - len(seen), place)
             place, damaged = found.next, found.damaged
-            seen += [each for item in found.items if (each := _as_seen(wanted.scope, item, owners)) is not None]
+            seen += [each for item in found.items if (each := _as_seen(wanted, item, owners)) is not None]
             if place is None or len(seen) >= limit:
                 break
         return seen, place, damaged
@@ -163,8 +163,13 @@ class _Owners:
         return owner.tenant if owner else None
 
 
-def _as_seen(scope: Scope | None, item: Item, owners: _Owners) -> Item | None:
-    return item if scope is None else seen_by(scope, item, owners)
+def _as_seen(wanted: Wanted, item: Item, owners: _Owners) -> Item | None:
+    """What is kept from a tenant is not found by guessing it either."""
+    if wanted.scope is None:
+        return item
+    shown = seen_by(wanted.scope, item, owners)
+    is_guess = wanted.mail_from or wanted.rcpt_to or wanted.message_id or wanted.subject
+    return None if shown is not item and is_guess else shown
 
 
 def _named_by(text: str) -> Sequence[Wanted]:
