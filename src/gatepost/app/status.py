@@ -3,11 +3,14 @@
 Law: what cannot be read is said in the answer, and everything else is shown.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple, TypeVar
+
+from dns.exception import DNSException
 
 from gatepost import __version__
 from gatepost.admin.directory.editor import DirectoryEditor
@@ -19,6 +22,7 @@ from gatepost.app import open_editor, open_queue_admin
 from gatepost.app.figures import snapshots
 from gatepost.app.interpreter import interpreter
 from gatepost.app.own_credentials import certificates, foreseen
+from gatepost.app.tls_demands import dane_of, resolver_of
 from gatepost.config import Config
 from gatepost.net.dns import is_address
 from gatepost.net.name_servers import ask_each
@@ -27,8 +31,9 @@ from gatepost.store.alarm.sqlite_alarms import SqliteAlarms
 from gatepost.store.queue.capacity import disk_size, free_disk
 from gatepost.store.trace.day_file import damaged_files
 from gatepost.tenancy.signing_key import IN_DNS, SigningKey
-from gatepost.tenancy.tenant import SendConnector
+from gatepost.tenancy.tenant import SendConnector, TlsLevel
 
+_DNS_WITHIN_S: Final = 3.0
 _MANY_FAILURES: Final = 3
 """Of the webhook in a row: it was away for a minute."""
 
@@ -55,8 +60,9 @@ def observed(config: Config, foresee: Foresee = foreseen) -> Observed:
     queue = found_out(lambda: _queue(config), _Queue((), ()))
     running = found.serve if found.is_running else None
     is_there = running is not None
-    directory = found_out(lambda: _directory(config, foresee, is_there=is_there), _Directory((), (), False, ()))
+    directory = found_out(lambda: _directory(config, foresee, is_there=is_there), _Directory((), (), False, (), ()))
     needs_dns = running is not None and directory.needs_dns
+    why_no_dane = _why_no_dane(config) if running is not None and directory.demand_dane else None
     return Observed(
         now=now,
         version=running["version"] if running else __version__,
@@ -85,6 +91,8 @@ def observed(config: Config, foresee: Foresee = foreseen) -> Observed:
         certificates=directory.certificates,
         ending=directory.ending,
         lost_keys=directory.lost_keys,
+        without_dane=directory.demand_dane if why_no_dane else (),
+        why_no_dane=why_no_dane or "",
     )
 
 
@@ -103,6 +111,7 @@ class _Directory(NamedTuple):
     ending: Sequence[ForecastItem]
     needs_dns: bool
     lost_keys: Sequence[SigningKey]
+    demand_dane: Sequence[str]
 
 
 def _directory(config: Config, foresee: Foresee, *, is_there: bool) -> _Directory:
@@ -110,11 +119,13 @@ def _directory(config: Config, foresee: Foresee, *, is_there: bool) -> _Director
     if is_there and not config.directory_file.exists():
         raise StoreUnavailable(f"{config.directory_file}: it is missing; is the data folder mounted?")
     with closing(open_editor(config)) as editor:
+        ways_out = [each for each in editor.all_send_connectors() if each.enabled]
         return _Directory(
             list(certificates(config, editor)),
             foresee(config, editor, datetime.now(UTC)),
-            any(_needs_dns(each) for each in editor.all_send_connectors() if each.enabled),
+            any(map(_needs_dns, ways_out)),
             [key for key in editor.signing_keys.every() if key.missing_since and key.state in IN_DNS],
+            ["/".join(filter(None, (each.tenant, each.name))) for each in ways_out if each.tls is TlsLevel.DANE],
         )
 
 
@@ -128,6 +139,20 @@ def _alarms_not_told(config: Config) -> str:
 def _needs_dns(connector: SendConnector) -> bool:
     """Smart hosts that are all addresses are reached without it."""
     return not connector.smart_hosts or not all(is_address(each.host) for each in connector.smart_hosts)
+
+
+def _why_no_dane(config: Config) -> str | None:
+    """None also where no name server answers or none is known, which is a problem of its own and does not disable it in
+    a worker."""
+
+    async def ask() -> str | None:
+        async with asyncio.timeout(_DNS_WITHIN_S):
+            return await dane_of(config, resolver_of(config), lambda problem: None).why_disabled()
+
+    try:
+        return asyncio.run(ask())
+    except (TimeoutError, DNSException):
+        return None
 
 
 def _name_servers(config: Config) -> list[NameServer]:

@@ -78,6 +78,7 @@ def down(for_s: float, code: str = "next-hop-down") -> dict[str, Any]:
         ({"queue": [queued(f"{name}.example", 700.0) for name in "abc"]}, "nothing-delivered"),
         ({"minutes": refused("tls-required", 100)}, "many-refusals"),
         ({"name_servers": [NameServer(address="x", took_s=None, problem="no answer")]}, "dns-does-not-answer"),
+        ({"without_dane": ["out", "contoso/out"], "why_no_dane": "it does not validate"}, "dane-disabled"),
         ({"workers": [worker(0, next_hops=[down(700)]), worker(1)]}, "next-hop-down"),
         ({"workers": [worker(0, next_hops=[down(1, "relay-refuses-us")]), worker(1)]}, "relay-refuses-us"),
     ],

@@ -85,6 +85,9 @@ class Observed:
     """What will stop working."""
     lost_keys: Sequence[SigningKey] = ()
     """Signing keys whose record DNS no longer shows, although mail may be verified by it."""
+    without_dane: Sequence[str] = ()
+    """Send connectors that demand DANE while it is disabled, tenant/name."""
+    why_no_dane: str = ""
 
     @property
     def serving(self) -> list[Mapping[str, Any]]:

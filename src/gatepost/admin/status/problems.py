@@ -22,6 +22,7 @@ _SOON: Final = timedelta(days=14)
 _OLD_MAIL_S: Final = 4 * 3600.0
 """As long as a sender waits before the delay is reported."""
 _RECENT_S: Final = 3600.0
+_MOST_NAMED: Final = 3
 _MOST_ENDS: Final = 3
 """Of one process within `_RECENT_S`: a fourth is no accident."""
 _IDLE_MINUTES: Final = 10
@@ -194,6 +195,14 @@ def _of_dns(seen: Observed) -> Iterator[Problem]:
             code="dns-does-not-answer",
             says="No name server answers: " + "; ".join(f"{each.address}: {each.problem}" for each in silent) + ".",
             do="check them, and nameservers in [dns] of gatepost.toml",
+        )
+    if seen.without_dane:
+        more = len(seen.without_dane) - _MOST_NAMED
+        names = ", ".join(seen.without_dane[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+        yield Problem(
+            code="dane-disabled",
+            says=f"Mail with TLS level dane is not sent ({names}): {seen.why_no_dane}.",
+            do="install a validating resolver on this machine, and set nameservers in [dns] of gatepost.toml",
         )
 
 
