@@ -54,3 +54,11 @@ def test_what_is_wrong_stands_above_the_form_and_makes_nothing(console: Any) -> 
         answer = olga.submit("/tokens", csrf=olga.csrf(), **form)
         assert answer.status_code == 409 and answer.text.count('role="alert"') == 1
     assert "No token is valid" in olga.get("/tokens").text
+
+
+def test_a_token_that_may_do_nothing_is_refused_in_the_form(console: Any) -> None:
+    ann = console.person("ann", "contoso")
+    answer = ann.submit("/tokens", csrf=ann.csrf(), expires="30d")
+    assert answer.status_code == 409 and "choose at least one" in answer.text and "gp_" not in answer.text
+    with console.editor() as editor:
+        assert list(tokens.every(editor, "contoso")) == []

@@ -1,11 +1,13 @@
 """A provider is believed where everything holds; whatever does not is one line, and ends."""
 
+import json
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from threading import Event
+from typing import Any, NoReturn
 
 import pytest
 from joserfc.jwk import OctKey
@@ -13,7 +15,7 @@ from joserfc.jwk import OctKey
 from gatepost.net import oidc
 from gatepost.net.oidc import OidcProvider, is_usable_address
 from gatepost.tenancy.person import Identity
-from gatepost.tenancy.provider import Assertion, ProviderFault
+from gatepost.tenancy.provider import Assertion, Provider, ProviderFault
 from net.lying_provider import EC_KEY, KEY, OTHER_KEY, REDIRECT, VERIFIER, LyingProvider, lying_provider
 
 
@@ -197,6 +199,31 @@ def test_a_provider_that_does_not_answer_is_given_up(lying: LyingProvider, monke
     lying.silent.clear()
     with pytest.raises(ProviderFault, match="did not answer within"):
         came_back(lying)
+
+
+def test_a_name_server_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(oidc, "_PATIENCE_S", 0.3)
+    let_go, ended = Event(), Event()
+
+    def hang(*_: Any, **__: Any) -> NoReturn:
+        let_go.wait(60)
+        ended.set()
+        raise OSError("no answer")
+
+    monkeypatch.setattr("socket.getaddrinfo", hang)
+    provider = Provider(name="acme", issuer="https://login.example", client_id="x")
+    try:
+        with pytest.raises(ProviderFault, match="did not answer within"):
+            OidcProvider(provider).address(REDIRECT, "s", "n", VERIFIER)
+        assert not ended.is_set()
+    finally:
+        let_go.set()
+
+
+def test_one_key_that_cannot_be_read_spoils_no_other(lying: LyingProvider) -> None:
+    keys = [{"kty": "RSA", "kid": "x"}, {"kty": "OKP", "crv": "new"}, 7, KEY.as_dict(private=False)]
+    lying.answers["/keys"] = (200, {}, json.dumps({"keys": keys}).encode())
+    assert came_back(lying).identity.subject == "aBc-1"
 
 
 def test_many_who_wait_for_a_slow_provider_take_no_more_threads(lying: LyingProvider) -> None:

@@ -13,7 +13,7 @@ from gatepost.admin.directory import tokens
 from gatepost.console.page import Page, Who
 from gatepost.console.rendering import page
 from gatepost.console.visit import Visit
-from gatepost.errors import NotFound, Refused
+from gatepost.errors import BadRequest, NotFound, Refused
 from gatepost.tenancy.token import Scope
 
 _EXPIRES: Final = {"30d": "30 days", "90d": "90 days", "365d": "a year", "never": "never"}
@@ -48,6 +48,8 @@ def _add(visit: Visit) -> Response:
     tenant = form.get("tenant", "").strip() or None if visit.person.is_operator else visit.person.of_tenant
     scopes = [each for each in Scope if form.get(f"scope-{each}")]
     try:
+        if not scopes:
+            raise BadRequest("choose at least one thing that the token may do")
         with visit.person.directory() as directory:
             token, text = tokens.add(directory, tenant, scopes, form.get("expires") or "90d", datetime.now(UTC))
     except Refused as error:

@@ -26,7 +26,7 @@ from authlib.oauth2.rfc7636 import create_s256_code_challenge  # type: ignore[im
 from authlib.oidc.core import CodeIDToken  # type: ignore[import-untyped]
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwk import JWKRegistry, Key, KeySet
 from joserfc.jws import extract_compact
 
 from gatepost.mail.visible import visible
@@ -115,7 +115,7 @@ class OidcProvider:
         if not self._few.acquire(blocking=False):
             raise self._fault("too many sign-ins wait for it")
         try:
-            return asyncio.run(_within_patience(what))
+            return _in_a_loop(what)
         except TimeoutError:
             raise self._fault(f"it did not answer within {_PATIENCE_S:.0f} s") from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
@@ -153,15 +153,10 @@ class OidcProvider:
             with self._lock:
                 self._keys = known
         keys = known.said.get("keys")
-        usable = [
-            each
-            for each in (keys if isinstance(keys, list) else [])
-            if isinstance(each, dict) and each.get("kty") in _KEY_TYPES and each.get("use", "sig") == "sig"
-        ]
-        try:
-            return KeySet.import_key_set({"keys": usable})
-        except (JoseError, ValueError, TypeError, KeyError):
-            raise self._fault("its keys cannot be read") from None
+        readable = [key for each in (keys if isinstance(keys, list) else []) if (key := _signing_key(each))]
+        if not readable:
+            raise self._fault("none of its keys can be read")
+        return KeySet(readable)
 
     # The token
 
@@ -281,6 +276,16 @@ def _trust() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
+def _in_a_loop(what: Callable[[], Awaitable[_T]]) -> _T:
+    """As `asyncio.run`, which would wait for a look-up of a name that hangs in a thread, however long it does."""
+    loop = asyncio.SelectorEventLoop()
+    try:
+        return loop.run_until_complete(_within_patience(what))
+    finally:
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+
+
 async def _within_patience(what: Callable[[], Awaitable[_T]]) -> _T:
     async with asyncio.timeout(_PATIENCE_S):
         return await what()
@@ -335,6 +340,16 @@ def _json(body: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return said if isinstance(said, dict) else None
+
+
+def _signing_key(said: object) -> Key | None:
+    """None: it is no key for signatures, or of a kind that cannot be read, and the others count."""
+    if not isinstance(said, dict) or said.get("kty") not in _KEY_TYPES or said.get("use", "sig") != "sig":
+        return None
+    try:
+        return JWKRegistry.import_key(said)
+    except (JoseError, ValueError, TypeError, KeyError):
+        return None
 
 
 def _key_id(token: str) -> str | None:

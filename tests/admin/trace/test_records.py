@@ -47,8 +47,25 @@ def test_an_attempt_says_where_it_went_how_long_it_took_and_what_comes_next() ->
     assert (record["why"], record["next_attempt_at"]) == ("busy", "2026-12-01T12:01:00Z")
 
 
-@pytest.mark.parametrize("hostile", ["=1+1", "+1", "-1", "@SUM(1)", "\t=1", "\r=1"])
-def test_no_cell_is_a_formula(hostile: str) -> None:
+@pytest.mark.parametrize(
+    ("hostile", "shown"),
+    [
+        ("=1+1", "'=1+1"),
+        ("+1", "'+1"),
+        ("-1", "'-1"),
+        ("@SUM(1)", "'@SUM(1)"),
+        ("\t=1", "'\t'=1"),
+        ("\r=1", "'\r'=1"),
+        ("a;=1", "a;'=1"),
+        ('a, "=1"', 'a,\' "=1"'),
+        ("a\r\n-1", "a\r\n'-1"),
+        (" =1", "' =1"),
+        ("\uff1d1", "'\uff1d1"),
+        ("a;\uff201", "a;'\uff201"),
+        ("ann+tag=x-y@contoso.com", "ann+tag=x-y@contoso.com"),
+    ],
+)
+def test_no_cell_is_a_formula(hostile: str, shown: str) -> None:
     row = cells(item_record(item_of(received(mail_from=hostile, message_id=None), ())))
-    assert row[COLUMNS.index("mail_from")] == f"'{hostile}"
+    assert row[COLUMNS.index("mail_from")] == shown
     assert not any(cell[:1] in ("=", "+", "-", "@") for cell in row)

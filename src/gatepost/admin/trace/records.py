@@ -1,5 +1,6 @@
 """Items and stories as JSON objects (design §7), and as lines of a table for other programs."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -90,9 +91,13 @@ def cells(record: Mapping[str, Any]) -> list[str]:
     return [_cell(record.get(column)) for column in COLUMNS]
 
 
+_FORMULA: Final = re.compile(r"""\A(?=[\t\r\n])|(?:\A|(?<=[;,\t\r\n]))(?=[ "]*[=+\-@\uff1d\uff0b\uff0d\uff20])""")
+"""Where one would begin: at the start, and after what another program may take as the end of a cell. The signs of full
+width are read as those of ASCII."""
+
+
 def _cell(value: object) -> str:
-    text = "" if value is None else str(value)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r", "\n") else text
+    return _FORMULA.sub("'", "" if value is None else str(value))
 
 
 def _time(at: float) -> str | None:
