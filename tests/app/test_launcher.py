@@ -5,6 +5,8 @@ import ctypes
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
@@ -159,3 +161,61 @@ def test_what_a_launcher_was_asked_for_before_it_ended_early_has_ended_like_it(c
             assert ended.value.code == 1
 
     asyncio.run(run())
+
+
+def test_one_that_does_not_answer_is_killed_and_has_ended(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gatepost.app.launcher._PATIENCE_S", 0.1)
+
+    async def run() -> None:
+        async with supervising(config) as supervisor:
+            supervisor.launcher._process.send_signal(signal.SIGSTOP)
+            told, tell = os.pipe()
+            with pytest.raises(LauncherEnded) as ended:
+                await supervisor.launcher.launch("a-name", "work_for_a_test", (), (tell,))
+            assert ended.value.code == -signal.SIGKILL
+            os.close(told)
+            os.close(tell)
+
+    asyncio.run(run())
+
+
+def test_its_configuration_is_utf_8_wherever_it_runs(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+
+    async def run() -> None:
+        async with supervising(replace(config, text=f"# für uns\n{TEXT}")) as supervisor:
+            _, said = await supervisor.launch()
+            assert said["host"] == "relay.example.net"
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("hindrance", "said"),
+    [
+        # The process between the two cannot fork.
+        ("os.fork = lambda: real() if os.getpid() == ours else fails()", "[Errno 11] Resource temporarily unavailable"),
+        ("os.fork = lambda: real() if os.getpid() == ours else os.kill(os.getpid(), 9)", "was killed"),
+        # The launcher ends before it knows of the new one, which does not go on alone.
+        ("os.waitpid = lambda *_: os._exit(0)", ""),
+    ],
+)
+def test_a_process_that_nobody_knows_of_does_not_go_on_and_who_asked_for_it_does_not_wait(
+    hindrance: str, said: str
+) -> None:
+    program = f"""
+import os
+from gatepost.app import launcher
+
+def fails():
+    raise BlockingIOError(11, "Resource temporarily unavailable")
+
+ours, real = os.getpid(), os.fork
+{hindrance}
+try:
+    print("forked", launcher._forked(), flush=True)
+except OSError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert said in done.stdout and "forked" not in done.stdout, done

@@ -37,6 +37,8 @@ _LOADED: Final = ("uvloop", "gatepost.app.worker")
 _LARGEST_REQUEST: Final = 4096
 _MOST_DESCRIPTORS: Final = 250
 """Linux passes 253 at once (unix(7))."""
+_PATIENCE_S: Final = 60.0
+"""Loading takes a second or two; one that takes so long is stuck."""
 _MORE: Final = b"descriptors"
 """Says that they are a request's that follows."""
 # prctl(2)
@@ -108,13 +110,17 @@ class Launcher:
     async def start(cls, config: Config) -> Self:
         """Raises `OSError`."""
         cls._lives(1)
-        ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with its:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", __name__, str(config.file), str(its.fileno())),
-                pass_fds=(its.fileno(),),
-                stdin=asyncio.subprocess.PIPE,
-            )
+        try:
+            ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            with its:
+                process = await asyncio.create_subprocess_exec(
+                    *(sys.executable, "-m", __name__, str(config.file), str(its.fileno())),
+                    pass_fds=(its.fileno(),),
+                    stdin=asyncio.subprocess.PIPE,
+                )
+        except OSError:
+            cls._lives(-1)
+            raise
         assert process.stdin is not None
         process.stdin.write(config.text.encode())
         process.stdin.close()
@@ -128,8 +134,21 @@ class Launcher:
         """After what it was asked for has come to be."""
         async with self._one_at_a_time:
             self._channel.close()
-        await self._process.wait()
+        await self._end()
         self._lives(-1)
+
+    async def _end(self) -> int:
+        try:
+            return await asyncio.wait_for(self._process.wait(), _PATIENCE_S)
+        except TimeoutError:
+            self.kill()
+            return await self._process.wait()
+
+    def kill(self) -> None:
+        """What it was asked for and has not started never comes to be."""
+        if self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                self._process.send_signal(signal.SIGKILL)
 
     @staticmethod
     def _lives(one: int) -> None:
@@ -139,7 +158,8 @@ class Launcher:
         _prctl(_SET_CHILD_SUBREAPER, int(Launcher._living > 0))
 
     async def launch(self, name: str, module: str, arguments: Sequence[str], descriptors: Sequence[int]) -> Launched:
-        """`main(config, arguments, descriptors)` of a module, in a process called `name`. Raises `LauncherEnded`."""
+        """`main(config, arguments, descriptors)` of a module, in a process called `name`. Raises `LauncherEnded`,
+        `OSError`."""
         request = json.dumps({"name": name, "module": module, "arguments": list(arguments)}).encode()
         async with self._one_at_a_time:
             with suppress(ConnectionError):
@@ -147,9 +167,13 @@ class Launcher:
                     few = descriptors[start : start + _MOST_DESCRIPTORS]
                     socket.send_fds(self._channel, [_MORE], list(few))
                 self._channel.send(request)
-                if pid := await asyncio.get_running_loop().sock_recv(self._channel, _LARGEST_REQUEST):
-                    return Launched(int(pid))
-        raise LauncherEnded(await self._process.wait())
+                try:
+                    answer = asyncio.get_running_loop().sock_recv(self._channel, _LARGEST_REQUEST)
+                    if pid := await asyncio.wait_for(answer, _PATIENCE_S):
+                        return Launched(int(pid))
+                except TimeoutError:
+                    self.kill()
+        raise LauncherEnded(await self._end())
 
 
 def _prctl(option: int, value: int | bytes) -> None:
@@ -162,7 +186,9 @@ def _prctl(option: int, value: int | bytes) -> None:
 
 def main(arguments: list[str]) -> NoReturn:
     file, channel = arguments
-    _launch_what_is_asked_for(configuration.parse(Path(file), sys.stdin.read()), socket.socket(fileno=int(channel)))
+    _launch_what_is_asked_for(
+        configuration.parse(Path(file), sys.stdin.buffer.read().decode()), socket.socket(fileno=int(channel))
+    )
 
 
 def _begin_forked(config: Config, channel: socket.socket) -> NoReturn:
@@ -195,7 +221,11 @@ def _launch_what_is_asked_for(config: Config, asked: socket.socket) -> NoReturn:
         request, descriptors = _received(asked)
         if not request:
             _end(0)
-        pid = _forked()
+        try:
+            pid = _forked()
+        except OSError as error:
+            _say(f"no process can be started: {error}; free memory, or raise the limit of processes (TasksMax=)")
+            _end(1)
         if not pid:
             break
         for each in descriptors:
@@ -203,6 +233,10 @@ def _launch_what_is_asked_for(config: Config, asked: socket.socket) -> NoReturn:
         asked.send(str(pid).encode())
     asked.close()
     _end(_work(config, descriptors, **json.loads(request)))
+
+
+def _say(text: str) -> None:
+    print(f"gatepost: {text}", file=sys.stderr)  # noqa: T201 - the only face this process has
 
 
 def _end(code: int) -> NoReturn:
@@ -232,25 +266,36 @@ def _work(config: Config, descriptors: list[int], *, name: str, module: str, arg
 def _forked() -> int:
     """The id of a new process; 0 in that process, once the supervisor is its parent.
 
-    A process between the two ends at once: the new one then has no parent but the supervisor.
+    A process between the two ends at once: the new one then has no parent but the supervisor. It goes on once it is
+    told to, and ends where nobody knows of it. Raises `OSError`.
     """
     told, tell = os.pipe()
     begin, hold = os.pipe()
     between = os.fork()
     if between == 0:
-        if new := os.fork():
-            os.write(tell, str(new).encode())
-            os._exit(0)
+        try:
+            if new := os.fork():
+                os.write(tell, str(new).encode())
+                os._exit(0)
+        except OSError as error:
+            os._exit(error.errno or 1)
         for each in (told, tell, hold):
             os.close(each)
-        os.read(begin, 1)
+        if not os.read(begin, 1):
+            os._exit(1)
         os.close(begin)
         return 0
-    os.waitpid(between, 0)
-    pid = int(os.read(told, _LARGEST_REQUEST))
-    for each in (told, tell, begin, hold):
+    # Nobody writes any more once the process between has ended.
+    os.close(tell)
+    code = os.waitstatus_to_exitcode(os.waitpid(between, 0)[1])
+    pid = os.read(told, _LARGEST_REQUEST)
+    if not pid:
+        raise OSError(code, os.strerror(code)) if code > 0 else ChildProcessError("the process between was killed")
+    with suppress(BrokenPipeError):
+        os.write(hold, b"1")
+    for each in (told, begin, hold):
         os.close(each)
-    return pid
+    return int(pid)
 
 
 if __name__ == "__main__":
