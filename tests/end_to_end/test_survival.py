@@ -86,6 +86,24 @@ def test_a_worker_comes_back_as_it_was_while_the_configuration_is_being_edited(r
     taken(sink, to="edited@outside.example")
 
 
+def test_a_worker_that_cannot_be_started_for_want_of_descriptors_is_started_later(
+    relay: Installation, sink: Sink
+) -> None:
+    relay.start()
+    assert relay.process is not None
+    usual = resource.prlimit(relay.process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(relay.process.pid, resource.RLIMIT_NOFILE, (3, usual[1]))
+    os.kill(relay.worker_pids()[0], signal.SIGKILL)
+    relay.wait_for_output("worker [01] cannot be started: .*Too many open files")
+    relay.process.send_signal(signal.SIGHUP)
+    relay.wait_for_output("reload failed, keeping the running configuration: ")
+    resource.prlimit(relay.process.pid, resource.RLIMIT_NOFILE, usual)
+    wait_until(lambda: len(relay.worker_pids()) == 2, "the worker to be back")
+    relay.output_begins_here()
+    relay.process.send_signal(signal.SIGHUP)
+    relay.wait_for_output("reloaded: 2 workers were replaced")
+
+
 def test_sigterm_lets_a_transaction_in_flight_finish(relay: Installation, sink: Sink) -> None:
     relay.start()
     assert relay.process is not None

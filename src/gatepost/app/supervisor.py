@@ -87,6 +87,8 @@ class _Child:
     """A successor serves; this one is not started again."""
     reloading: bool = False
     """It was asked to end, to be started again with new settings."""
+    launcher: Launcher | None = None
+    """That is starting it."""
     process: Launched | None = None
     started_at: float = 0.0
     early_deaths: int = 0
@@ -154,6 +156,9 @@ class _Supervisor:
         self._pass_on(signal.SIGTERM)
         await asyncio.wait((ready, *self._owners), timeout=_STOP_PATIENCE_S)
         self._pass_on(signal.SIGKILL)
+        for child in self._owners.values():
+            if child.launcher:
+                child.launcher.kill()
         await asyncio.gather(*self._owners)
         self._say("stopped")
         return 0
@@ -212,7 +217,8 @@ class _Supervisor:
             child.ready = False
             if child.number is not None:
                 # What it held counts no more: its number may be idle until the next reload.
-                SharedCounts(self._counts, child.number, self._config.workers)
+                with suppress(OSError):
+                    SharedCounts(self._counts, child.number, self._config.workers)
                 self._fold_figures(child.number)
             if self._stopping.is_set() or child.replaced:
                 return
@@ -229,6 +235,7 @@ class _Supervisor:
 
     async def _run(self, child: _Child, launcher: Launcher | None) -> int:
         """Start it, by a launcher of its own if by none; how it ended."""
+        child.started_at = time.monotonic()
         try:
             if launcher:
                 child.process = await self._launched(child, launcher)
@@ -237,6 +244,10 @@ class _Supervisor:
                     child.process = await self._launched(child, its)
         except LauncherEnded as ended:
             return ended.code
+        except OSError as error:
+            self._say(f"{child.name} cannot be started: {error}")
+            child.tried.set()
+            return 1
         if self._stopping.is_set():
             _signal(child, signal.SIGTERM)
         return await child.process.wait()
@@ -244,11 +255,12 @@ class _Supervisor:
     async def _launched(self, child: _Child, launcher: Launcher) -> Launched:
         ready_read, ready_write = os.pipe()
         asyncio.get_running_loop().add_reader(ready_read, self._heard, child, ready_read)
-        child.started_at = time.monotonic()
         arguments = () if child.number is None else (str(child.number),)
+        child.launcher = launcher
         try:
             return await launcher.launch(child.called, child.module, arguments, (ready_write, *child.descriptors))
         finally:
+            child.launcher = None
             os.close(ready_write)
 
     def _look_for_ended(self) -> None:
@@ -277,12 +289,13 @@ class _Supervisor:
             try:
                 config = configuration.read(self._config.file)
                 self._check_reload(config)
-            except (ConfigError, StartError, StoreError) as error:
+                launcher = await Launcher.start(config)
+            except (ConfigError, StartError, StoreError, OSError) as error:
                 self._say(f"reload failed, keeping the running configuration: {error}")
                 continue
             self._config = config
             self._manager.reloading()
-            await self._replace_all()
+            await self._replace_all(launcher)
             self._manager.ready("reloaded")
 
     def _check_reload(self, config: Config) -> None:
@@ -305,9 +318,9 @@ class _Supervisor:
         for warning in check(config):
             self._say(warning)
 
-    async def _replace_all(self) -> None:
+    async def _replace_all(self, launcher: Launcher) -> None:
         leaving = []
-        async with aclosing(await Launcher.start(self._config)) as launcher:
+        async with aclosing(launcher):
             for place in range(len(self._workers)):
                 owner = await self._replace(place, launcher)
                 if owner is None:
