@@ -85,3 +85,12 @@ def test_a_refusal_that_was_sent_is_the_same_kind_whatever_its_words(code: str, 
 
 def test_a_token_that_opens_nothing_is_a_refusal_on_the_relay_itself() -> None:
     assert issubclass(ExpiredToken, NotAllowed)
+
+
+def test_a_refusal_of_a_use_cases_own_is_read_as_its_kind() -> None:
+    class Own(NotAllowed):
+        def __init__(self, of: int) -> None:
+            super().__init__(f"of {of}")
+
+    read = refused_with("declined", "the relay said no", field="addresses")
+    assert Own.code == "declined" and type(read) is NotAllowed and read.field is not None

@@ -190,7 +190,8 @@ class BadRequest(Refused):
 
 def refused_with(code: str, message: str, *, field: str | None = None, next_step: str | None = None) -> Refused:
     """A refusal that another process sent. A token that opens nothing is a slip of whoever named its file."""
-    kinds: list[type[Refused]] = [BadRequest, *_each_below(NotAllowed)]
+    # One that a use case makes for itself has the code of its kind, which comes first.
+    kinds: list[type[Refused]] = [BadRequest, NotAllowed, *_each_below(NotAllowed)]
     kind = next((each for each in kinds if each.code == code), NotAllowed)
     named = Named(name=field, option=field.replace("_", "-")) if field else None
     if issubclass(kind, BadToken):
