@@ -74,7 +74,7 @@ def test_roles_sessions_and_being_disabled_count_at_once(console: Any) -> None:
     assert olga.submit("/people/olga/nothing", csrf=csrf).status_code == 404
 
 
-@pytest.mark.parametrize("action", ["role", "disable", "remove"])
+@pytest.mark.parametrize("action", ["role", "disable", "remove", "link"])
 def test_nobody_does_it_to_themselves(console: Any, action: str) -> None:
     ann = console.person("ann", "contoso")
     answer = ann.submit(f"/people/ANN/{action}", csrf=ann.csrf(), role="tenant-read")

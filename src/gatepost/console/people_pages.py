@@ -1,6 +1,7 @@
 """People of the console: who may come in, how, and with what they may do; a tenant's administrator sees its own.
 
-Laws: a link is shown once, to whoever made it; nobody changes their own role or disables themselves.
+Laws: a link is shown once, to whoever made it; nobody changes their own role, disables themselves
+or lets themselves in anew.
 """
 
 from datetime import UTC, datetime
@@ -17,6 +18,8 @@ from gatepost.errors import NotAllowed, NotFound, Refused
 from gatepost.tenancy.person import ActivityFilter, Person, Role
 
 _ACTIVITIES: Final = 20
+_NOT_TO_ONESELF: Final = ("role", "disable", "remove", "link")
+"""A link sets a password without the one before: whoever has found an open session must not keep it by that."""
 
 
 def _list(visit: Visit) -> Response:
@@ -68,7 +71,7 @@ def _change(visit: Visit) -> Response:
     now = datetime.now(UTC)
     with visit.person.directory() as directory:
         person = _named(visit, directory)
-        if person.name == visit.person.name and visit.part["action"] in ("role", "disable", "remove"):
+        if person.name == visit.person.name and visit.part["action"] in _NOT_TO_ONESELF:
             raise NotAllowed("nobody may do this to themselves", next_step="ask another administrator")
         match visit.part["action"]:
             case "link":
