@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from alarm_receiver import SECRET, Receiver
-from end_to_end.installation import Installation, free_port, wait_until
+from end_to_end.installation import PATIENCE_S, Installation, free_port, wait_until
 from end_to_end.outside import Outside, taken
 from end_to_end.scene import MESSAGE, with_two_tenants
 from end_to_end.smtp_client import SmtpClient
@@ -70,7 +70,8 @@ def test_an_alarm_is_told_though_relay_and_receiver_are_killed_meanwhile(scene: 
     damaged = relay.data / "trace" / "tenants" / "20200101-w0-1.sqlite"
     damaged.parent.mkdir(parents=True, exist_ok=True)
     damaged.write_bytes(b"x" * 5000)
-    wait_until(lambda: "alarm-not-sent" in relay.output, "the webhook to fail")
+    # The relay is looked at, then three posts fail, each after a longer pause.
+    wait_until(lambda: "alarm-not-sent" in relay.output, "the webhook to fail", patience_s=3 * PATIENCE_S)
     killed = scene.alarms_process()
     os.kill(killed, signal.SIGKILL)
     wait_until(lambda: scene.alarms_process() not in (0, killed), "the process of the alarms to be there again")
